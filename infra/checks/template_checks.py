@@ -1,0 +1,173 @@
+"""What `sam validate --lint` and cfn-lint let pass although it would cost money or leak a secret.
+
+Each check takes the decoded template and yields one sentence per defect. None of them reads the network or AWS.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from cfnlint.decode import decode
+
+ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token}")}
+
+# Sources of events whose callers AWS itself identifies. Anything else is a door nobody decided to open.
+EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}
+OTHER_DOORS = {
+    "AWS::Serverless::Api",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Route",
+    "AWS::Lambda::Url",
+}
+
+SECRET_NAME = re.compile(r"secret|token|password|credential|(api|private|access|signing)_?key", re.IGNORECASE)
+KEY_SHAPES = re.compile(
+    r"\b(sk|rk|pk)_(live|test)_\w+|\bwhsec_\w+|\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN|\bgh[pousr]_\w{20,}|\beyJ[\w-]+\.eyJ"
+)
+RANDOM_LOOKING = re.compile(r"(?=\S*[0-9])(?=\S*[a-zA-Z])[A-Za-z0-9+/=_-]{32,}")
+
+
+def load(path):
+    """The template as plain dictionaries, `!Ref X` as `{"Ref": "X"}`."""
+    template, errors = decode(str(path))
+    if errors:
+        raise ValueError(f"{path}: {errors[0].message}")
+    return json.loads(json.dumps(template))
+
+
+def problems(template, functions_directory):
+    return [
+        *open_routes(template),
+        *secrets_with_a_default(template),
+        *broad_permissions(template),
+        *logs_kept_forever(template),
+        *keys_in_the_environment(template),
+        *binaries_without_a_crate(template, functions_directory),
+    ]
+
+
+def routes(template):
+    """Every HTTP route as (method, path) → scopes; `None` where no authorizer stands in front."""
+    found = {}
+    for _, function in resources(template, "AWS::Serverless::Function"):
+        for event in function.get("Events", {}).values():
+            if event["Type"] != "HttpApi":
+                continue
+            route = event.get("Properties", {})
+            api = template["Resources"].get(route.get("ApiId", {}).get("Ref"), {}).get("Properties", {})
+            auth = route.get("Auth", {})
+            authorizer = auth.get("Authorizer", api.get("Auth", {}).get("DefaultAuthorizer"))
+            known = authorizer in api.get("Auth", {}).get("Authorizers", {})
+            key = (str(route.get("Method", "ANY")).upper(), route.get("Path", "$default"))
+            found[key] = set(auth.get("AuthorizationScopes", [])) if known else None
+    return found
+
+
+def open_routes(template):
+    for (method, path), scopes in routes(template).items():
+        if (method, path) in ROUTES_WITHOUT_AUTHORIZER:
+            continue
+        if scopes is None:
+            yield f"{method} {path} has no authorizer"
+        elif not scopes:
+            yield f"{method} {path} names no scope, so an identity token would pass"
+    for name, function in resources(template, "AWS::Serverless::Function"):
+        for event_name, event in function.get("Events", {}).items():
+            if event["Type"] not in EVENT_TYPES:
+                yield f"{name}.{event_name}: an event of type {event['Type']} is not covered by these checks"
+        if "FunctionUrlConfig" in function:
+            yield f"{name} has a URL of its own, which no authorizer guards"
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in OTHER_DOORS:
+            yield f"{name}: a route outside the one HttpApi is not covered by these checks"
+
+
+def secrets_with_a_default(template):
+    for name, parameter in template.get("Parameters", {}).items():
+        is_secret = SECRET_NAME.search(name) or parameter.get("NoEcho") in (True, "true")
+        if is_secret and "Default" in parameter:
+            yield f"parameter {name} is a secret and has a default"
+
+
+def broad_permissions(template):
+    for path, node in nodes(template["Resources"]):
+        if "ManagedPolicyArns" in node:
+            yield f"{path} takes its permissions from a managed policy"
+        if node.get("Effect") != "Allow":
+            continue
+        for inverse in ("NotAction", "NotResource", "NotPrincipal"):
+            if inverse in node:
+                yield f"{path} allows everything but its {inverse}"
+        for element in ("Action", "Resource", "Principal"):
+            for text in strings(node.get(element)):
+                if "*" in text:
+                    yield f"{path}: {element} has a wildcard: {text}"
+    for name, function in resources(template, "AWS::Serverless::Function"):
+        if "Role" not in function:
+            yield f"{name} has no role of its own; the one SAM generates carries managed policies"
+
+
+def logs_kept_forever(template):
+    groups = dict(resources(template, "AWS::Logs::LogGroup"))
+    for name, group in groups.items():
+        if "RetentionInDays" not in group:
+            yield f"{name} keeps its logs for ever"
+    for name, function in resources(template, "AWS::Serverless::Function"):
+        if function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") not in groups:
+            yield f"{name} logs to a group outside the template, which Lambda creates without retention"
+    for name, api in resources(template, "AWS::Serverless::HttpApi"):
+        destination = api.get("AccessLogSettings", {}).get("DestinationArn", {}).get("Fn::GetAtt", [None])
+        if destination[0] not in groups:
+            yield f"{name} has no access log in a group of the template"
+
+
+def keys_in_the_environment(template):
+    functions = [*resources(template, "AWS::Serverless::Function"), *resources(template, "AWS::Lambda::Function")]
+    everywhere = ("Globals", template.get("Globals", {}).get("Function", {}))
+    for name, function in [everywhere, *functions]:
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            for text in strings(value):
+                if KEY_SHAPES.search(text) or RANDOM_LOOKING.fullmatch(text):
+                    yield f"{name}: the value of {variable} looks like a live key"
+            if isinstance(value, str) and SECRET_NAME.search(variable):
+                yield f"{name}: {variable} is a secret by its name and is written out"
+    for name, parameter in template.get("Parameters", {}).items():
+        if KEY_SHAPES.search(str(parameter.get("Default", ""))):
+            yield f"the default of parameter {name} looks like a live key"
+
+
+def binaries_without_a_crate(template, functions_directory):
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            binary = resource.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
+            if not binary or not (Path(functions_directory) / binary / "Cargo.toml").is_file():
+                yield f"{name}: no crate functions/{binary}"
+
+
+def resources(template, kind):
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == kind:
+            yield name, resource.get("Properties", {})
+
+
+def nodes(node, path=""):
+    """Every dictionary below `node` with the path that leads to it."""
+    if isinstance(node, dict):
+        yield path, node
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield from nodes(child, f"{path}.{key}" if path else str(key))
+
+
+def strings(node):
+    """Every literal text below `node`; names that `Ref` and `Fn::GetAtt` refer to are none."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for child in node:
+            yield from strings(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key not in ("Ref", "Fn::GetAtt", "Condition"):
+                yield from strings(child)
