@@ -1,1 +1,8 @@
-//! Placeholder.
+//! Prepaid's shared crate: a pure domain, the use cases that drive it, and the adapters they reach the outside through.
+//!
+//! Dependencies point one way: functions → `use_cases` → `domain`, and adapters → `domain`.
+//! Adapters do not know each other.
+
+pub mod clock;
+pub mod domain;
+pub mod use_cases;

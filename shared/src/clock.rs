@@ -1,0 +1,27 @@
+//! The only place that asks the machine what time it is.
+//! Everything else takes `now` as an argument, so that a test or the local cloud can move it.
+
+use jiff::Timestamp;
+
+/// Tells the present instant.
+pub trait Clock: Clone + Send + Sync + 'static {
+    /// The present instant, UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock, used by deployed functions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock that asks the machine")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+impl<F: Fn() -> Timestamp + Clone + Send + Sync + 'static> Clock for F {
+    fn now(&self) -> Timestamp {
+        self()
+    }
+}

@@ -1,0 +1,184 @@
+//! The customer's choice: whether, when and how far an account is topped up by itself.
+
+use super::price_book::{OutOfRange, within};
+use super::{Account, Change, ConsentId, Consenter, Credits, PriceBook, Record};
+use jiff::Timestamp;
+
+/// The settings as chosen last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoTopUp {
+    pub is_enabled: bool,
+    /// A balance strictly below this is topped up.
+    pub threshold: Credits,
+    /// The balance a top-up fills up to.
+    pub target: Credits,
+    /// Who agreed to these settings; `None` only where they were never switched on.
+    pub consent: Option<Consent>,
+}
+
+/// Who agreed, when and to which text; the text itself is kept in the [`ConsentRecord`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    pub id: ConsentId,
+    pub text_version: u32,
+    pub accepted_by: Consenter,
+    pub accepted_at: Timestamp,
+}
+
+/// A consent word for word, kept for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentRecord {
+    pub consent: Consent,
+    pub threshold: Credits,
+    pub target: Credits,
+    pub text: String,
+}
+
+/// What the customer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoTopUpCommand {
+    pub is_enabled: bool,
+    pub threshold: i64,
+    pub target: i64,
+    /// The version of the text that was shown, and who accepted it. Needed to switch on.
+    pub consent: Option<(i64, Consenter)>,
+}
+
+/// Why the settings stay as they were, in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AutoTopUpRefusal {
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    #[error("target must be at least {gap_min} above threshold, that is from {target_min}, not {target}")]
+    GapTooSmall { gap_min: i64, target_min: i64, target: i64 },
+    #[error("consent is required to switch automatic top-ups on")]
+    ConsentRequired,
+    #[error("the consent text is at version {current}, not {accepted}")]
+    ConsentOutdated { current: u32, accepted: i64 },
+}
+
+/// The version of [`consent_text`]; raised whenever a word of it changes.
+pub const CONSENT_TEXT_VERSION: u32 = 1;
+
+/// What a customer is shown, and accepts, before automatic top-ups go on: the worst case first.
+/// `None` for a target that no price book allows.
+pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
+    let once = price_book.top_up_price(Credits::new(target)?)?;
+    let a_day = price_book.worst_case_per_day(target)?;
+    Some(format!(
+        "When the balance falls below {threshold} credits, my saved card is charged to fill it up to {target} credits: \
+         up to {once} at a time, at most {times} times a day, up to {a_day} a day. \
+         I can turn this off at any time.",
+        times = PriceBook::TOP_UPS_PER_DAY,
+    ))
+}
+
+/// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
+///
+/// # Errors
+/// [`AutoTopUpRefusal`]; the settings stay as they were.
+pub fn decide_auto_top_up(
+    account: &Account,
+    price_book: &PriceBook,
+    command: &AutoTopUpCommand,
+    consent_id: ConsentId,
+    now: Timestamp,
+) -> Result<Change, AutoTopUpRefusal> {
+    let limits = price_book.auto_top_up;
+    let threshold = within("threshold", command.threshold, limits.threshold_min, limits.threshold_max)?;
+    let target = within("target", command.target, limits.target_min, limits.target_max)?;
+    let target_min = threshold.saturating_add(limits.gap_min);
+    if target < target_min {
+        return Err(AutoTopUpRefusal::GapTooSmall { gap_min: limits.gap_min, target_min, target });
+    }
+    let out_of_range = |field, value| OutOfRange { field, min: 0, max: Credits::MAX.get(), value };
+    let mut settings = AutoTopUp {
+        is_enabled: command.is_enabled,
+        threshold: Credits::new(threshold).ok_or(out_of_range("threshold", threshold))?,
+        target: Credits::new(target).ok_or(out_of_range("target", target))?,
+        consent: account.auto_top_up.as_ref().and_then(|settings| settings.consent.clone()),
+    };
+    let mut change = Change::on(account, now);
+    if command.is_enabled {
+        let (accepted, accepted_by) = command.consent.clone().ok_or(AutoTopUpRefusal::ConsentRequired)?;
+        if accepted != i64::from(CONSENT_TEXT_VERSION) {
+            return Err(AutoTopUpRefusal::ConsentOutdated { current: CONSENT_TEXT_VERSION, accepted });
+        }
+        let consent = Consent { id: consent_id, text_version: CONSENT_TEXT_VERSION, accepted_by, accepted_at: now };
+        settings.consent = Some(consent.clone());
+        change.records.push(Record::Consent(ConsentRecord {
+            consent,
+            threshold: settings.threshold,
+            target: settings.target,
+            text: consent_text(price_book, threshold, target).unwrap_or_default(),
+        }));
+    }
+    change.account.auto_top_up = Some(settings);
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::*;
+    use super::*;
+
+    fn command(threshold: i64, target: i64) -> AutoTopUpCommand {
+        AutoTopUpCommand { is_enabled: true, threshold, target, consent: Some((1, Consenter::parse("owner").unwrap())) }
+    }
+
+    fn decide(command: &AutoTopUpCommand) -> Result<Change, AutoTopUpRefusal> {
+        decide_auto_top_up(&account(), &PriceBook::reference(), command, ConsentId::mint(1), at(9))
+    }
+
+    /// In order of precedence: threshold, target, gap, consent, its version.
+    #[test]
+    fn settings_are_refused_in_order_of_precedence_and_kept_otherwise() {
+        let out_of_range =
+            |field, min, max, value| Err(AutoTopUpRefusal::OutOfRange(OutOfRange { field, min, max, value }));
+        let no_consent = |command: AutoTopUpCommand| AutoTopUpCommand { consent: None, ..command };
+        let outdated =
+            |command: AutoTopUpCommand| AutoTopUpCommand { consent: command.consent.map(|(_, by)| (2, by)), ..command };
+        for (command, expected) in [
+            (command(99, 0), out_of_range("threshold", 100, 99_000, 99)),
+            (command(99_001, 100_000), out_of_range("threshold", 100, 99_000, 99_001)),
+            (command(100, 1_099), out_of_range("target", 1_100, 100_000, 1_099)),
+            (no_consent(command(100, 100_001)), out_of_range("target", 1_100, 100_000, 100_001)),
+            (
+                no_consent(command(101, 1_100)),
+                Err(AutoTopUpRefusal::GapTooSmall { gap_min: 1_000, target_min: 1_101, target: 1_100 }),
+            ),
+            (no_consent(command(100, 1_100)), Err(AutoTopUpRefusal::ConsentRequired)),
+            (outdated(command(100, 1_100)), Err(AutoTopUpRefusal::ConsentOutdated { current: 1, accepted: 2 })),
+            (command(100, 1_100), Ok((100, 1_100))),
+            (command(99_000, 100_000), Ok((99_000, 100_000))),
+            (AutoTopUpCommand { is_enabled: false, ..no_consent(command(500, 5_000)) }, Ok((500, 5_000))),
+        ] {
+            let decided = decide(&command).map(|change| {
+                let settings = change.account.auto_top_up.unwrap();
+                (settings.threshold.get(), settings.target.get())
+            });
+            assert_eq!(decided, expected, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn the_consent_is_kept_word_for_word_and_survives_switching_off() {
+        let change = decide(&command(1_000, 10_000)).unwrap();
+        let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
+        assert!(record.text.contains("below 1000 credits"), "{}", record.text);
+        assert!(
+            record.text.contains("up to $100 at a time, at most 4 times a day, up to $400 a day"),
+            "{}",
+            record.text
+        );
+        assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
+
+        let off = AutoTopUpCommand { is_enabled: false, consent: None, ..command(1_000, 10_000) };
+        let change =
+            decide_auto_top_up(&change.account, &PriceBook::reference(), &off, ConsentId::mint(2), at(10)).unwrap();
+        let settings = change.account.auto_top_up.unwrap();
+        assert!(!settings.is_enabled);
+        assert_eq!(settings.consent.unwrap().id, ConsentId::mint(1));
+        assert!(change.records.is_empty());
+    }
+}

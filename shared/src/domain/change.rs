@@ -1,0 +1,63 @@
+//! What a decision wants written: all of it or nothing.
+
+use super::auto_top_up::ConsentRecord;
+use super::purchase::Purchase;
+use super::top_up::TopUp;
+use super::{Account, AccountId, Cause, Credits, CustomerId, Entry, IdempotencyKey, Notice, PurchaseId, UsageDay};
+use jiff::Timestamp;
+
+/// The account as it is to be, and everything written with it in one transaction.
+///
+/// The ledger accepts it only if the stored account still has `account.version - 1` (none, for version 1)
+/// and if no entry of the same [`super::Origin`] exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub account: Account,
+    pub entry: Option<Entry>,
+    pub records: Vec<Record>,
+    pub notices: Vec<Notice>,
+}
+
+/// Something stored beside the account, replacing what was stored under the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    UsageDay(UsageDay),
+    Purchase(Purchase),
+    /// Which purchase an idempotency key opened.
+    PurchaseKey {
+        key: IdempotencyKey,
+        purchase: PurchaseId,
+    },
+    TopUp(TopUp),
+    Consent(ConsentRecord),
+    /// Which account a Stripe customer pays for.
+    Customer {
+        customer: CustomerId,
+        account: AccountId,
+    },
+}
+
+/// A movement that would take a balance beyond ±10¹⁵ credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the balance would leave ±10¹⁵ credits")]
+pub struct BalanceOutOfRange;
+
+impl Change {
+    /// The next version of the account with nothing else changed, but for the day that ended since.
+    pub(super) fn on(account: &Account, now: Timestamp) -> Self {
+        let mut account = account.clone();
+        account.version = account.version.saturating_add(1);
+        let (usage, closed) = account.usage.at(now);
+        account.usage = usage;
+        Self { account, entry: None, records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
+    }
+
+    /// Moves credits: positive gives, negative takes. One change holds at most one entry.
+    pub(super) fn post(&mut self, credits: Credits, cause: Cause, now: Timestamp) -> Result<(), BalanceOutOfRange> {
+        let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;
+        self.account.balance = balance_after;
+        self.account.seq = self.account.seq.saturating_add(1);
+        self.entry = Some(Entry { seq: self.account.seq, credits, balance_after, created_at: now, cause });
+        Ok(())
+    }
+}

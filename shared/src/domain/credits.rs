@@ -1,0 +1,121 @@
+//! The two integers money is counted in: credits, which customers spend, and cents, which Stripe moves.
+
+use std::fmt;
+
+/// A number of credits, negative only where something was taken (an entry) or clawed back (a balance).
+///
+/// The range is ±10¹⁵, far below where an `i64` ends, so that a sum of two never overflows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Credits(i64);
+
+impl Credits {
+    pub const ZERO: Self = Self(0);
+    pub const MAX: Self = Self(1_000_000_000_000_000);
+
+    /// `None` outside ±10¹⁵.
+    pub const fn new(credits: i64) -> Option<Self> {
+        if credits > Self::MAX.0 || credits < -Self::MAX.0 { None } else { Some(Self(credits)) }
+    }
+
+    /// For amounts written in code.
+    ///
+    /// # Panics
+    /// At compile time, when used in a constant that is out of range.
+    pub const fn constant(credits: i64) -> Self {
+        match Self::new(credits) {
+            Some(credits) => credits,
+            None => panic!("a constant amount of credits lies within ±10¹⁵"),
+        }
+    }
+
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// The sum, or `None` outside ±10¹⁵.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).and_then(Self::new)
+    }
+
+    /// The difference, or `None` outside ±10¹⁵.
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.plus(other.negated())
+    }
+
+    /// Taken instead of given, or the other way round. The range is symmetric, so this always exists.
+    pub const fn negated(self) -> Self {
+        Self(self.0.wrapping_neg())
+    }
+}
+
+impl fmt::Display for Credits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A price in US cents, never negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cents(i64);
+
+impl Cents {
+    /// Stripe's largest amount has eight digits: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
+    pub const MAX: Self = Self(99_999_999);
+
+    /// `None` below zero or above [`Cents::MAX`].
+    pub const fn new(cents: i64) -> Option<Self> {
+        if cents < 0 || cents > Self::MAX.0 { None } else { Some(Self(cents)) }
+    }
+
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// This many times as much, or `None` above [`Cents::MAX`].
+    pub fn times(self, count: i64) -> Option<Self> {
+        self.0.checked_mul(count).and_then(Self::new)
+    }
+}
+
+impl fmt::Display for Cents {
+    /// US dollars as a person writes them: `$1,250`, `$12.50`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (dollars, cents) = (self.0.div_euclid(100).to_string(), self.0.rem_euclid(100));
+        formatter.write_str("$")?;
+        for (position, digit) in dollars.chars().enumerate() {
+            if position > 0 && dollars.len().saturating_sub(position).is_multiple_of(3) {
+                formatter.write_str(",")?;
+            }
+            write!(formatter, "{digit}")?;
+        }
+        if cents == 0 { Ok(()) } else { write!(formatter, ".{cents:02}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_outside_the_range_do_not_exist() {
+        assert_eq!(Credits::MAX.plus(Credits::constant(1)), None);
+        assert_eq!(Credits::MAX.negated().minus(Credits::constant(1)), None);
+        assert_eq!(Credits::MAX.minus(Credits::MAX), Some(Credits::ZERO));
+        assert_eq!(Credits::new(i64::MIN), None);
+    }
+
+    #[test]
+    fn dollars_are_grouped_and_cents_shown_only_where_there_are_any() {
+        for (cents, text) in
+            [(0, "$0"), (5, "$0.05"), (500, "$5"), (1_250, "$12.50"), (125_000, "$1,250"), (40_000_000, "$400,000")]
+        {
+            assert_eq!(Cents::new(cents).unwrap().to_string(), text);
+        }
+        assert_eq!(Cents::new(-1), None);
+        assert_eq!(Cents::new(100_000_000), None);
+    }
+}

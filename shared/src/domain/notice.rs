@@ -1,0 +1,31 @@
+//! An e-mail owed to a customer, written with the change that caused it and sent after.
+
+use super::top_up::DeclineReason;
+use super::{AccountId, Cents, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
+use jiff::Timestamp;
+
+/// One e-mail, with everything that has to be in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub id: NoticeId,
+    pub account: AccountId,
+    /// The address at the time of the cause.
+    pub to: EmailAddress,
+    pub kind: NoticeKind,
+    pub created_at: Timestamp,
+    /// `None` while it is owed.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// What the customer is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// A purchase was paid.
+    PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Cents, balance: Credits },
+    /// An automatic top-up was paid.
+    TopUpPaid { top_up: TopUpId, credits: Credits, price: Cents, balance: Credits },
+    /// The card was declined; automatic top-ups are paused.
+    TopUpDeclined { top_up: TopUpId, credits: Credits, price: Cents, reason: DeclineReason },
+    /// The bank wants the customer to confirm (3D Secure); automatic top-ups are paused.
+    TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Cents },
+}

@@ -1,0 +1,250 @@
+//! Over random sequences of commands, what must always hold holds after every step.
+
+use super::auto_top_up::{AutoTopUpCommand, decide_auto_top_up};
+use super::charge::{ChargeCommand, ChargeRefusal, decide_charge};
+use super::purchase::{CheckoutOutcome, Payment, decide_open_purchase, decide_settle_purchase};
+use super::restore::decide_restore;
+use super::samples::*;
+use super::top_up::{DeclineReason, TopUpOutcome, decide_open_top_up, decide_settle_top_up};
+use super::*;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_must_always_hold_holds_after_every_command(commands in prop::collection::vec(command(), 1..120)) {
+        let mut world = World::new();
+        for command in commands {
+            world.run(&command);
+            world.check();
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Command {
+    Wait { minutes: i64 },
+    Charge { key: u8, minutes: i64 },
+    Restore { key: u8 },
+    Purchase { package: usize },
+    SettlePurchase { position: usize, outcome: CheckoutReport },
+    Settings { is_enabled: bool, threshold: i64, gap: i64 },
+    OpenTopUp,
+    SettleTopUp { position: usize, outcome: TopUpReport },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum CheckoutReport {
+    Paid,
+    Open,
+    Expired,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TopUpReport {
+    Paid,
+    Declined,
+    ActionRequired,
+    Abandoned,
+    Unknown,
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let checkout = prop_oneof![Just(CheckoutReport::Paid), Just(CheckoutReport::Open), Just(CheckoutReport::Expired)];
+    let top_up = prop_oneof![
+        3 => Just(TopUpReport::Paid),
+        1 => Just(TopUpReport::Declined),
+        1 => Just(TopUpReport::ActionRequired),
+        1 => Just(TopUpReport::Abandoned),
+        1 => Just(TopUpReport::Unknown),
+    ];
+    prop_oneof![
+        1 => (1..500_i64).prop_map(|minutes| Command::Wait { minutes }),
+        6 => (any::<u8>(), 1..200_i64).prop_map(|(key, minutes)| Command::Charge { key, minutes }),
+        1 => any::<u8>().prop_map(|key| Command::Restore { key }),
+        1 => (0..4_usize).prop_map(|package| Command::Purchase { package }),
+        3 => (0..8_usize, checkout).prop_map(|(position, outcome)| Command::SettlePurchase { position, outcome }),
+        1 => (any::<bool>(), 100..2_000_i64, 1_000..5_000_i64)
+            .prop_map(|(is_enabled, threshold, gap)| Command::Settings { is_enabled, threshold, gap }),
+        3 => Just(Command::OpenTopUp),
+        3 => (0..8_usize, top_up).prop_map(|(position, outcome)| Command::SettleTopUp { position, outcome }),
+    ]
+}
+
+/// The ledger's promise in a few lines: a change is taken whole, unless its entry's origin exists.
+struct World {
+    account: Account,
+    entries: Vec<Entry>,
+    purchases: HashMap<PurchaseId, Purchase>,
+    purchase_order: Vec<PurchaseId>,
+    top_ups: HashMap<TopUpId, TopUp>,
+    top_up_order: Vec<TopUpId>,
+    now: Timestamp,
+    minted: u128,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            account: account(),
+            entries: vec![],
+            purchases: HashMap::new(),
+            purchase_order: vec![],
+            top_ups: HashMap::new(),
+            top_up_order: vec![],
+            now: at(0),
+            minted: 0,
+        }
+    }
+
+    fn unique(&mut self) -> u128 {
+        self.minted += 1;
+        self.minted
+    }
+
+    fn commit(&mut self, change: Change) {
+        assert_eq!(change.account.version, self.account.version + 1, "every change is the next version");
+        if let Some(entry) = &change.entry {
+            if self.entries.iter().any(|earlier| earlier.origin() == entry.origin()) {
+                return;
+            }
+            self.entries.push(entry.clone());
+        }
+        for record in change.records {
+            match record {
+                Record::Purchase(purchase) => {
+                    if self.purchases.insert(purchase.id.clone(), purchase.clone()).is_none() {
+                        self.purchase_order.push(purchase.id);
+                    }
+                }
+                Record::TopUp(top_up) => {
+                    if self.top_ups.insert(top_up.id.clone(), top_up.clone()).is_none() {
+                        self.top_up_order.push(top_up.id);
+                    }
+                }
+                Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
+            }
+        }
+        self.account = change.account;
+    }
+
+    fn run(&mut self, command: &Command) {
+        let book = PriceBook::reference();
+        match command {
+            Command::Wait { minutes } => self.now += SignedDuration::from_mins(*minutes),
+            Command::Charge { key: number, minutes } => {
+                let operation = Operation::training(*minutes).unwrap();
+                let command = ChargeCommand { key: key(&format!("k{number}")), operation, reference: None };
+                match decide_charge(&self.account, &book, &command, self.now) {
+                    Ok(change) => self.commit(change),
+                    Err(ChargeRefusal::InsufficientCredits { balance, required }) => assert!(balance < required),
+                    Err(refusal) => panic!("{refusal}"),
+                }
+            }
+            Command::Restore { key: number } => {
+                let origin = Origin::Charge(key(&format!("k{number}")));
+                if let Some(entry) = self.entries.iter().find(|entry| entry.origin() == origin).cloned() {
+                    let change = decide_restore(&self.account, &entry, self.now).unwrap();
+                    self.commit(change);
+                }
+            }
+            Command::Purchase { package } => {
+                let unique = self.unique();
+                let (change, _) = decide_open_purchase(
+                    &self.account,
+                    &book.packages[*package],
+                    key(&format!("p{unique}")),
+                    PurchaseId::mint(unique),
+                    self.now,
+                );
+                self.commit(change);
+            }
+            Command::SettlePurchase { position, outcome } => self.settle_purchase(*position, *outcome),
+            Command::Settings { is_enabled, threshold, gap } => {
+                let command = AutoTopUpCommand {
+                    is_enabled: *is_enabled,
+                    threshold: *threshold,
+                    target: threshold + gap,
+                    consent: Some((1, Consenter::parse("owner").unwrap())),
+                };
+                let consent = ConsentId::mint(self.unique());
+                let change = decide_auto_top_up(&self.account, &book, &command, consent, self.now).unwrap();
+                self.commit(change);
+            }
+            Command::OpenTopUp => {
+                let id = TopUpId::mint(self.unique());
+                if let Ok((change, _)) = decide_open_top_up(&self.account, &book, id, self.now) {
+                    self.commit(change);
+                }
+            }
+            Command::SettleTopUp { position, outcome } => self.settle_top_up(*position, *outcome),
+        }
+    }
+
+    fn settle_purchase(&mut self, position: usize, report: CheckoutReport) {
+        let Some(purchase) = self.purchase_order.get(position).and_then(|id| self.purchases.get(id)).cloned() else {
+            return;
+        };
+        let outcome = match report {
+            CheckoutReport::Paid => CheckoutOutcome::Paid(Payment { amount: purchase.price, ..payment() }),
+            CheckoutReport::Open => CheckoutOutcome::Open,
+            CheckoutReport::Expired => CheckoutOutcome::Expired,
+        };
+        let notice = NoticeId::mint(self.unique());
+        if let Some(change) = decide_settle_purchase(&self.account, &purchase, &outcome, notice, self.now).unwrap() {
+            self.commit(change);
+        }
+    }
+
+    fn settle_top_up(&mut self, position: usize, report: TopUpReport) {
+        let Some(top_up) = self.top_up_order.get(position).and_then(|id| self.top_ups.get(id)).cloned() else {
+            return;
+        };
+        let outcome = match report {
+            TopUpReport::Paid => TopUpOutcome::Paid(Payment { amount: top_up.price, ..payment() }),
+            TopUpReport::Declined => TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: None },
+            TopUpReport::ActionRequired => TopUpOutcome::ActionRequired { invoice: None },
+            TopUpReport::Abandoned => TopUpOutcome::Abandoned,
+            TopUpReport::Unknown => TopUpOutcome::Unknown,
+        };
+        let notice = NoticeId::mint(self.unique());
+        let change = decide_settle_top_up(&self.account, &top_up, &outcome, notice, self.now).unwrap();
+        if let Some(change) = change {
+            self.commit(change);
+        }
+    }
+
+    fn check(&self) {
+        let sum: i64 = self.entries.iter().map(|entry| entry.credits.get()).sum();
+        assert_eq!(self.account.balance.get(), sum, "the balance is the sum of the entries");
+        assert!(!self.account.balance.is_negative(), "no charge takes the balance below zero");
+
+        let seqs: Vec<u64> = self.entries.iter().map(|entry| entry.seq).collect();
+        assert_eq!(seqs, (1..=self.account.seq).collect::<Vec<_>>(), "seq has no gaps");
+
+        let mut origins: Vec<Origin> = self.entries.iter().map(Entry::origin).collect();
+        origins.sort();
+        origins.dedup();
+        assert_eq!(origins.len(), self.entries.len(), "no cause acts twice");
+
+        let opened: Vec<Timestamp> = self.top_up_order.iter().map(|id| self.top_ups[id].opened_at).collect();
+        let is_apart = |pair: &[Timestamp]| pair[1].duration_since(pair[0]) >= SignedDuration::from_hours(6);
+        assert!(opened.windows(2).all(is_apart), "two attempts are at least six hours apart");
+
+        for top_up in self.top_ups.values() {
+            let origin = Origin::TopUp(top_up.id.clone());
+            let granted = self.entries.iter().find(|entry| entry.origin() == origin).map(|entry| entry.credits);
+            let expected = (top_up.status == TopUpStatus::Paid).then_some(top_up.credits);
+            assert_eq!(granted, expected, "a paid attempt grants exactly what it froze, any other nothing");
+        }
+        for purchase in self.purchases.values() {
+            let origin = Origin::Purchase(purchase.id.clone());
+            let granted = self.entries.iter().find(|entry| entry.origin() == origin).map(|entry| entry.credits);
+            let expected = (purchase.status == PurchaseStatus::Paid).then_some(purchase.credits);
+            assert_eq!(granted, expected, "a paid purchase grants exactly its package, any other nothing");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Values that the tests of the domain start from.
+
+use super::purchase::Payment;
+use super::*;
+use jiff::{SignedDuration, Timestamp};
+
+/// That many seconds after midnight (UTC) of an ordinary day.
+pub fn at(seconds: i64) -> Timestamp {
+    let midnight: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    midnight + SignedDuration::from_secs(seconds)
+}
+
+pub fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::parse(text).unwrap()
+}
+
+/// A new account with nothing in it.
+pub fn account() -> Account {
+    let id = AccountId::parse("acme").unwrap();
+    let email = EmailAddress::parse("owner@example.com").unwrap();
+    Account::open(id, email, CustomerId::parse("cus_1").unwrap(), at(0)).account
+}
+
+/// Five dollars paid by the account's own customer with a card it may use again.
+pub fn payment() -> Payment {
+    Payment {
+        customer: account().customer,
+        amount: Cents::new(500).unwrap(),
+        currency: "usd".into(),
+        invoice: InvoiceId::parse("in_1").ok(),
+        payment_intent: PaymentIntentId::parse("pi_1").ok(),
+        payment_method: PaymentMethodId::parse("pm_1").ok(),
+    }
+}
