@@ -5,4 +5,14 @@
 
 pub mod clock;
 pub mod domain;
+#[cfg(feature = "email")]
+pub mod email;
+#[cfg(feature = "web")]
+pub mod http;
+#[cfg(feature = "ledger")]
+pub mod ledger;
+#[cfg(feature = "links")]
+pub mod links;
+#[cfg(feature = "payments")]
+pub mod payments;
 pub mod use_cases;
