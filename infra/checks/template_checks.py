@@ -23,7 +23,8 @@ OTHER_DOORS = {
 
 SECRET_NAME = re.compile(r"secret|token|password|credential|(api|private|access|signing)_?key", re.IGNORECASE)
 KEY_SHAPES = re.compile(
-    r"\b(sk|rk|pk)_(live|test)_\w+|\bwhsec_\w+|\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN|\bgh[pousr]_\w{20,}|\beyJ[\w-]+\.eyJ"
+    r"\b(sk|rk|pk)_(live|test)_\w+|\bwhsec_\w+|\b(AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|-----BEGIN|\bgh[pousr]_\w{20,}|\beyJ[\w-]+\.eyJ"
 )
 RANDOM_LOOKING = re.compile(r"(?=\S*[0-9])(?=\S*[a-zA-Z])[A-Za-z0-9+/=_-]{32,}")
 

@@ -1,0 +1,111 @@
+"""What the OpenAPI validator does not look at: whether it is this API that is described, and with true examples."""
+
+import yaml
+from openapi_schema_validator import OAS31Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from template_checks import routes
+
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+DOCUMENT = "urn:prepaid:openapi"
+MOVES_MONEY = {
+    ("POST", "/v1/accounts/{account}/charges"),
+    ("POST", "/v1/accounts/{account}/charges/{charge}/restore"),
+    ("POST", "/v1/accounts/{account}/purchases"),
+}
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def problems(document, template):
+    return [
+        *routes_that_differ(document, template),
+        *money_without_a_key(document),
+        *replays_that_do_not_say_so(document),
+        *false_examples(document),
+    ]
+
+
+def routes_that_differ(document, template):
+    """Paths, methods and scopes are those of the template, which is what is deployed."""
+    described = {key: scopes(operation) for key, operation in operations(document)}
+    deployed = routes(template)
+    for method, path in sorted(described.keys() | deployed.keys()):
+        if (method, path) not in described:
+            yield f"{method} {path} is deployed and not described"
+        elif (method, path) not in deployed:
+            yield f"{method} {path} is described and not deployed"
+        elif described[method, path] != deployed[method, path]:
+            yield f"{method} {path} is described with other scopes than it is deployed with"
+
+
+def scopes(operation):
+    """Alternatives are requirements of one scope each; several in one would mean all of them."""
+    requirements = operation.get("security")
+    if requirements == []:
+        return None
+    named = [names for requirement in requirements or [] for names in requirement.values()]
+    return {names[0] for names in named if len(names) == 1}
+
+
+def money_without_a_key(document):
+    for key, operation in operations(document):
+        parameters = [resolve(document, parameter) for parameter in operation.get("parameters", [])]
+        has_key = any(parameter["name"] == "Idempotency-Key" and parameter.get("required") for parameter in parameters)
+        if key in MOVES_MONEY and not has_key:
+            yield f"{key[0]} {key[1]} moves money and does not require an Idempotency-Key"
+
+
+def replays_that_do_not_say_so(document):
+    """Where something is made once, the answer to the second request is told apart by its header."""
+    for (method, path), operation in operations(document):
+        answers = operation["responses"]
+        if "201" in answers and "Idempotent-Replayed" not in answers.get("200", {}).get("headers", {}):
+            yield f"{method} {path} does not describe its replay"
+
+
+def false_examples(document):
+    registry = Registry().with_resource(DOCUMENT, DRAFT202012.create_resource(document))
+    for pointer, node in nodes(document):
+        if "schema" not in node:
+            continue
+        schema = {"$ref": f"{DOCUMENT}#{pointer}/schema"}
+        validator = OAS31Validator(schema, registry=registry, format_checker=OAS31Validator.FORMAT_CHECKER)
+        examples = [resolve(document, example)["value"] for example in node.get("examples", {}).values()]
+        for example in [*examples, *([node["example"]] if "example" in node else [])]:
+            for error in validator.iter_errors(example):
+                yield f"the example at {pointer} is not what its schema says: {error.message}"
+    for (method, path), operation in operations(document):
+        answers = [resolve(document, answer) for answer in operation["responses"].values()]
+        for body in [operation.get("requestBody", {}), *answers]:
+            for kind, content in body.get("content", {}).items():
+                if kind != "text/html" and not content.keys() & {"example", "examples"}:
+                    yield f"{method} {path} has a body of {kind} without an example"
+
+
+def operations(document):
+    for path, path_item in document["paths"].items():
+        for method in METHODS:
+            if method in path_item:
+                yield (method.upper(), path), path_item[method]
+
+
+def resolve(document, node):
+    while "$ref" in node:
+        target = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part.replace("~1", "/").replace("~0", "~")]
+        node = target
+    return node
+
+
+def nodes(node, pointer=""):
+    if isinstance(node, dict):
+        yield pointer, node
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield from nodes(child, f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}")
