@@ -1,1 +1,247 @@
-//! Placeholder.
+//! The signed, expiring links of e-mails: whoever holds one may open the payment page of one top-up, and nothing else.
+//!
+//! Stripe's hosted pages expire and are never stored, so the link in an e-mail is ours and leads to a fresh one.
+//! A token is a bearer of that right: it must not be logged, and nothing but the page may be reached with it.
+
+use crate::domain::{AccountId, TopUpId};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
+use sha2::Sha256;
+use std::fmt;
+
+/// How long a link of an e-mail leads somewhere.
+pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Signs links and checks them. Everybody who holds the secret can do both.
+#[derive(Clone)]
+pub struct LinkKey(Hmac<Sha256>);
+
+/// A secret too short to sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret of the links must have at least {} bytes", LinkKey::SECRET_BYTES_MIN)]
+pub struct WeakSecret;
+
+/// Why a token leads nowhere. In order of precedence: only a genuine token is told that it has expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkRejection {
+    #[error("the link is not of a known form")]
+    Malformed,
+    #[error("the link's signature is wrong")]
+    BadSignature,
+    #[error("the link has expired")]
+    Expired,
+}
+
+impl LinkKey {
+    /// As many bytes as a signature has: <https://www.rfc-editor.org/rfc/rfc2104#section-3>.
+    pub const SECRET_BYTES_MIN: usize = 32;
+
+    /// The secret may sign other things as well: what signs links is derived from it and serves nothing else.
+    ///
+    /// # Errors
+    /// [`WeakSecret`] below [`LinkKey::SECRET_BYTES_MIN`].
+    pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, WeakSecret> {
+        let secret = secret.as_ref();
+        if secret.len() < Self::SECRET_BYTES_MIN {
+            return Err(WeakSecret);
+        }
+        let derived = keyed(secret).chain_update(PURPOSE).finalize().into_bytes();
+        Ok(Self(keyed(&derived)))
+    }
+
+    /// The page that `public_url` (with or without a slash at its end) serves for this top-up until then.
+    pub fn pay_url(&self, public_url: &str, account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
+        format!("{}/pay/{}", public_url.trim_end_matches('/'), self.sign(account, top_up, expires_at))
+    }
+
+    /// A token of at most 203 characters, all of them safe in a path. It works until `expires_at`, to the millisecond.
+    pub fn sign(&self, account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
+        let payload = encode_payload(account, top_up, expires_at);
+        let signature = self.0.clone().chain_update(&payload).finalize().into_bytes();
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// What the token was signed for.
+    ///
+    /// # Errors
+    /// [`LinkRejection`], expired from the instant `expires_at` on.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<(AccountId, TopUpId), LinkRejection> {
+        if token.len() > TOKEN_LENGTH_MAX {
+            return Err(LinkRejection::Malformed);
+        }
+        let (payload, signature) = token.split_once('.').ok_or(LinkRejection::Malformed)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkRejection::Malformed);
+        let (payload, signature) = (decode(payload)?, decode(signature)?);
+        // Takes as long for a wrong signature as for a right one.
+        self.0.clone().chain_update(&payload).verify_slice(&signature).map_err(|_| LinkRejection::BadSignature)?;
+        let payload = String::from_utf8(payload).map_err(|_| LinkRejection::Malformed)?;
+        let (account, top_up, expires_at) = decode_payload(&payload).ok_or(LinkRejection::Malformed)?;
+        if now < expires_at { Ok((account, top_up)) } else { Err(LinkRejection::Expired) }
+    }
+}
+
+impl fmt::Debug for LinkKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LinkKey(..)")
+    }
+}
+
+/// Leads every payload, so that the form can change while links of the old one are still in mailboxes.
+const VERSION: &str = "1";
+/// A signature made for anything else under the same secret is none of a link.
+const PURPOSE: &[u8] = b"prepaid/pay-link";
+/// The longest account id makes 119 bytes of payload, which are 159 characters; the signature 43 and the dot 1.
+const TOKEN_LENGTH_MAX: usize = 203;
+
+fn keyed(secret: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(secret).expect("HMAC takes a key of any length")
+}
+
+/// No field can hold a colon.
+fn encode_payload(account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
+    format!("{VERSION}:{}:{top_up}:{account}", expires_at.as_millisecond())
+}
+
+/// `None` for a payload of another version, too.
+fn decode_payload(payload: &str) -> Option<(AccountId, TopUpId, Timestamp)> {
+    let mut fields = payload.strip_prefix(VERSION)?.strip_prefix(':')?.splitn(3, ':');
+    let expires_at = Timestamp::from_millisecond(fields.next()?.parse().ok()?).ok()?;
+    let top_up = TopUpId::parse(fields.next()?).ok()?;
+    let account = AccountId::parse(fields.next()?).ok()?;
+    Some((account, top_up, expires_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const SECRET: [u8; 32] = [7; 32];
+
+    fn key() -> LinkKey {
+        LinkKey::new(SECRET).unwrap()
+    }
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + milliseconds).unwrap()
+    }
+
+    fn account() -> AccountId {
+        AccountId::parse("customer_42").unwrap()
+    }
+
+    fn token() -> String {
+        key().sign(&account(), &TopUpId::mint(9), at(0))
+    }
+
+    #[test]
+    fn a_link_works_for_what_it_was_signed_for_until_the_instant_it_expires() {
+        for account in ["a", "customer_42", "A-b_9", &"x".repeat(64)] {
+            let account = AccountId::parse(account).unwrap();
+            for top_up in [TopUpId::mint(0), TopUpId::mint(u128::MAX)] {
+                let token = key().sign(&account, &top_up, at(0));
+                assert_eq!(key().verify(&token, at(-1)), Ok((account.clone(), top_up)));
+                assert_eq!(key().verify(&token, at(0)), Err(LinkRejection::Expired));
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_token_is_accepted_and_safe_in_a_path() {
+        let account = AccountId::parse("x".repeat(64)).unwrap();
+        let token = key().sign(&account, &TopUpId::mint(u128::MAX), "9999-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(token.len(), TOKEN_LENGTH_MAX);
+        assert!(
+            token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')),
+            "{token}"
+        );
+        assert_eq!(key().verify(&token, at(0)), Ok((account, TopUpId::mint(u128::MAX))));
+        assert_eq!(key().verify(&format!("{token}A"), at(0)), Err(LinkRejection::Malformed));
+    }
+
+    /// Flipping the highest bit leaves no text, which cannot even be offered: seven bits of each byte remain.
+    #[test]
+    fn a_token_with_any_one_bit_flipped_is_rejected() {
+        let token = token();
+        let mut rejections = BTreeSet::new();
+        for position in 0..token.len() {
+            for bit in 0..7 {
+                let mut bytes = token.clone().into_bytes();
+                bytes[position] ^= 1 << bit;
+                let flipped = String::from_utf8(bytes).unwrap();
+                let rejection = key().verify(&flipped, at(-1)).expect_err(&flipped);
+                rejections.insert(rejection.to_string());
+            }
+        }
+        assert_eq!(rejections.len(), 2, "malformed or badly signed, but never expired: {rejections:?}");
+    }
+
+    #[test]
+    fn every_shortened_lengthened_or_rearranged_token_is_rejected() {
+        let token = token();
+        let (payload, signature) = token.split_once('.').unwrap();
+        for length in 0..token.len() {
+            assert!(key().verify(&token[..length], at(-1)).is_err(), "the first {length} characters");
+        }
+        for other in [
+            format!("{token}A"),
+            format!("{token}="),
+            format!("{token}."),
+            format!(" {token}"),
+            format!("{signature}.{payload}"),
+            format!("{payload}.{payload}"),
+            format!(".{signature}"),
+            "ü.ü".to_owned(),
+        ] {
+            assert!(key().verify(&other, at(-1)).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_a_genuine_token_is_told_that_it_has_expired() {
+        let other = LinkKey::new([8; 32]).unwrap();
+        assert_eq!(other.verify(&token(), at(1)), Err(LinkRejection::BadSignature));
+        assert_eq!(key().verify(&token(), at(1)), Err(LinkRejection::Expired));
+    }
+
+    #[test]
+    fn a_signature_by_the_same_secret_for_another_purpose_is_none_of_a_link() {
+        let payload = encode_payload(&account(), &TopUpId::mint(9), at(0));
+        let signature = keyed(&SECRET).chain_update(&payload).finalize().into_bytes();
+        let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature));
+        assert_eq!(key().verify(&token, at(-1)), Err(LinkRejection::BadSignature));
+    }
+
+    #[test]
+    fn a_genuine_signature_on_another_version_or_on_nonsense_leads_nowhere() {
+        for payload in [
+            "2:1800000000000:top_00000000000000000000000000000009:customer_42",
+            "1:1800000000000:top_9:customer_42",
+            "1:1800000000000:top_00000000000000000000000000000009:customer:42",
+            "1:never:top_00000000000000000000000000000009:customer_42",
+            "1",
+            "",
+        ] {
+            let signature = key().0.chain_update(payload).finalize().into_bytes();
+            let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature));
+            assert_eq!(key().verify(&token, at(-1)), Err(LinkRejection::Malformed), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_signs_nothing_and_no_secret_is_shown() {
+        assert_eq!(LinkKey::new([7; 31]).err(), Some(WeakSecret));
+        assert_eq!(WeakSecret.to_string(), "the secret of the links must have at least 32 bytes");
+        assert_eq!(format!("{:?}", key()), "LinkKey(..)");
+    }
+
+    #[test]
+    fn the_page_of_a_link_is_found_with_and_without_a_slash_after_the_public_url() {
+        let url = format!("https://pay.example.com/pay/{}", token());
+        for public_url in ["https://pay.example.com", "https://pay.example.com/"] {
+            assert_eq!(key().pay_url(public_url, &account(), &TopUpId::mint(9), at(0)), url);
+        }
+    }
+}
