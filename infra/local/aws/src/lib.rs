@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Stand-ins for the AWS services the product calls: DynamoDB, SES and Secrets Manager.
+//!
+//! Each one speaks the service's wire format, so production code keeps its ordinary SDK client and only the
+//! [`SharedHttpClient`](aws_smithy_runtime_api::client::http::SharedHttpClient) or the endpoint differs. They can be
+//! reached in process (no port, one database per test) or through [`server`] on one port of the loopback interface.
+//!
+//! Nothing here may be linked into a deployed function, and nothing here checks a signature or a permission: whoever
+//! can reach the port can do everything.
+
+pub mod dynamodb;
+pub mod wire;
+
+/// The region every stand-in claims to be in.
+pub const REGION: &str = "us-east-1";

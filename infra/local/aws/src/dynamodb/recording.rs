@@ -1,0 +1,118 @@
+//! What went through the door, for tests that count reads and writes.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use serde_json::Value;
+
+use super::Operation;
+use crate::wire::{Loss, WireAnswer};
+
+/// One operation and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedOperation {
+    /// What was asked for.
+    pub operation: Operation,
+    /// Items returned by a read, items named by a write.
+    pub item_count: usize,
+    /// `ConsumedCapacity` as answered: an object, or a list for batches and transactions. `None` if not asked for.
+    pub consumed_capacity: Option<Value>,
+    /// The error's name without its namespace; `None` when it succeeded or was lost.
+    pub error: Option<String>,
+    /// How it was lost on the way; the operation itself may have been carried out.
+    pub loss: Option<Loss>,
+}
+
+impl RecordedOperation {
+    /// The capacity units of all tables and indexes together, 0 when they were not asked for.
+    pub fn capacity_units(&self) -> f64 {
+        let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or(0.0);
+        match &self.consumed_capacity {
+            Some(Value::Array(tables)) => tables.iter().map(units).sum(),
+            Some(table) => units(table),
+            None => 0.0,
+        }
+    }
+}
+
+/// A recording that goes on until it is dropped.
+#[derive(Debug)]
+pub struct Recording(Arc<Log>);
+
+type Log = Mutex<Vec<RecordedOperation>>;
+
+impl Recording {
+    /// Everything recorded so far, oldest first.
+    pub fn operations(&self) -> Vec<RecordedOperation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many operations of this name (such as `"Query"`) were recorded.
+    pub fn count(&self, operation: &str) -> usize {
+        self.operations().iter().filter(|recorded| recorded.operation.name == operation).count()
+    }
+
+    /// The names of the recorded operations, oldest first.
+    pub fn names(&self) -> Vec<String> {
+        self.operations().into_iter().map(|recorded| recorded.operation.name).collect()
+    }
+
+    /// Forgets what was recorded so far.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// The running recordings of one database.
+#[derive(Clone, Default)]
+pub(super) struct Recorder(Arc<Mutex<Vec<Weak<Log>>>>);
+
+impl Recorder {
+    pub(super) fn start(&self) -> Recording {
+        let log = Arc::new(Log::default());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&log));
+        Recording(log)
+    }
+
+    pub(super) fn note(&self, operation: &Operation, outcome: &Result<WireAnswer, Loss>) {
+        let mut logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.retain(|log| log.strong_count() > 0);
+        if logs.is_empty() {
+            return;
+        }
+        let recorded = recorded(operation, outcome);
+        for log in logs.iter().filter_map(Weak::upgrade) {
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(recorded.clone());
+        }
+    }
+}
+
+fn recorded(operation: &Operation, outcome: &Result<WireAnswer, Loss>) -> RecordedOperation {
+    let answer = outcome.as_ref().ok().and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
+    let answer = answer.unwrap_or(Value::Null);
+    let error = answer["__type"].as_str().map(|name| name.rsplit('#').next().unwrap_or(name).to_owned());
+    RecordedOperation {
+        operation: operation.clone(),
+        item_count: if error.is_some() { 0 } else { item_count(operation, &answer) },
+        consumed_capacity: answer.get("ConsumedCapacity").cloned(),
+        error,
+        loss: outcome.as_ref().err().copied(),
+    }
+}
+
+fn item_count(operation: &Operation, answer: &Value) -> usize {
+    match operation.name.as_str() {
+        "GetItem" => usize::from(answer.get("Item").is_some()),
+        "Query" | "Scan" => answer["Count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
+        "BatchGetItem" => answer["Responses"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, items)| items.as_array())
+            .map(Vec::len)
+            .sum(),
+        "TransactGetItems" => answer["Responses"]
+            .as_array()
+            .map_or(0, |responses| responses.iter().filter(|response| response.get("Item").is_some()).count()),
+        _ => operation.requested_item_count(),
+    }
+}

@@ -1,0 +1,124 @@
+//! What passes between an SDK client and a stand-in: one request, one answer, or an answer that never comes.
+//!
+//! This module knows HTTP and the smithy connector traits; it must not know any service.
+
+use std::fmt::Debug;
+use std::future::Future;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+
+/// One request, stripped to what the stand-ins look at.
+#[derive(Debug, Clone, Default)]
+pub struct WireRequest {
+    /// The HTTP method in upper case.
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// The `x-amz-target` header, which names the operation in the AWS JSON protocols.
+    pub target: Option<String>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// One answer. Every service here answers with JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireAnswer {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The JSON body.
+    pub body: Vec<u8>,
+}
+
+impl WireAnswer {
+    /// An error in the form all AWS JSON protocols share.
+    /// See <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html#operation-error-serialization>.
+    pub fn error(status: u16, error_type: &str, message: &str) -> Self {
+        let body = serde_json::json!({ "__type": error_type, "message": message });
+        Self { status, body: body.to_string().into_bytes() }
+    }
+}
+
+/// How a request or its answer got lost on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Loss {
+    /// The connection closed before an answer was complete.
+    #[error("connection closed before the message was complete")]
+    ConnectionReset,
+    /// The client stopped waiting.
+    #[error("no answer in time")]
+    Timeout,
+}
+
+/// A stand-in as the connector and the server see it.
+pub trait Door: Clone + Debug + Send + Sync + 'static {
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// The [`Loss`] a test asked for. Refusals by the service itself are answers, not errors.
+    fn exchange(&self, request: WireRequest) -> impl Future<Output = Result<WireAnswer, Loss>> + Send;
+}
+
+/// An SDK HTTP client that calls `door` in process. Endpoint, TLS and signatures play no part.
+pub fn http_client(door: impl Door) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(InProcess(door));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+#[derive(Debug)]
+struct InProcess<D>(D);
+
+impl<D: Door> HttpConnector for InProcess<D> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let door = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let Some(body) = request.body().bytes() else {
+                return Err(ConnectorError::user("a stand-in takes no streamed request body".into()));
+            };
+            let request = WireRequest {
+                method: request.method().to_owned(),
+                path: path_of(request.uri()).to_owned(),
+                target: request.headers().get("x-amz-target").map(str::to_owned),
+                body: body.to_vec(),
+            };
+            let answer = door.exchange(request).await.map_err(connector_error)?;
+            let status = StatusCode::try_from(answer.status).map_err(|error| ConnectorError::user(error.into()))?;
+            Ok(HttpResponse::new(status, SdkBody::from(answer.body)))
+        })
+    }
+}
+
+fn connector_error(loss: Loss) -> ConnectorError {
+    match loss {
+        Loss::ConnectionReset => ConnectorError::io(loss.into()),
+        Loss::Timeout => ConnectorError::timeout(loss.into()),
+    }
+}
+
+fn path_of(uri: &str) -> &str {
+    let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let path = after_scheme.find('/').map_or("/", |start| &after_scheme[start..]);
+    path.split(['?', '#']).next().unwrap_or("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_of;
+
+    #[test]
+    fn the_path_is_found_with_and_without_an_authority_and_a_query() {
+        for (uri, path) in [
+            ("https://dynamodb.us-east-1.amazonaws.com/", "/"),
+            ("https://host", "/"),
+            ("http://127.0.0.1:4566/v2/email/outbound-emails?x=1", "/v2/email/outbound-emails"),
+            ("/v2/email/outbound-emails", "/v2/email/outbound-emails"),
+        ] {
+            assert_eq!(path_of(uri), path, "{uri}");
+        }
+    }
+}
