@@ -1,0 +1,115 @@
+//! A token issuer for development, with a key pair that lives as long as the process.
+//!
+//! It hands out tokens to code in this process only: over HTTP it serves nothing but its public key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use futures::future::BoxFuture;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::EncodeRsaPrivateKey;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::Clock;
+use crate::authorizer::KeySource;
+
+const KEY_BITS: usize = 2048;
+
+/// Signs tokens as one issuer for one audience.
+#[derive(Clone)]
+pub struct Issuer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: String,
+    audience: String,
+    key: EncodingKey,
+    keys: JwkSet,
+    key_id: String,
+    clock: Clock,
+}
+
+/// Why no key pair could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the issuer's key pair could not be generated")]
+pub struct KeyError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl Issuer {
+    /// Generates a key pair; that takes a while, so do it once.
+    ///
+    /// `url` is the `iss` of every token and the base of [`Issuer::router`].
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn new(url: &str, audience: &str, clock: Clock) -> Result<Self, KeyError> {
+        let private =
+            RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).map_err(|error| KeyError(error.into()))?;
+        let der = private.to_pkcs1_der().map_err(|error| KeyError(error.into()))?;
+        let key = EncodingKey::from_rsa_der(der.as_bytes());
+        let key_id = Uuid::now_v7().to_string();
+        let mut public = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(|error| KeyError(error.into()))?;
+        public.common.key_id = Some(key_id.clone());
+        let keys = JwkSet { keys: vec![public] };
+        let (url, audience) = (url.to_owned(), audience.to_owned());
+        Ok(Self { inner: Arc::new(Inner { url, audience, key, keys, key_id, clock }) })
+    }
+
+    /// A token for `subject` that is valid from now on, by the movable clock.
+    #[must_use]
+    pub fn token(&self, subject: &str, scopes: &[&str], lifetime: Duration) -> String {
+        let issued = (self.inner.clock)().as_second();
+        let expiry = issued.saturating_add_unsigned(lifetime.as_secs());
+        self.sign(&json!({
+            "iss": self.inner.url,
+            "aud": self.inner.audience,
+            "sub": subject,
+            "scope": scopes.join(" "),
+            "iat": issued,
+            "nbf": issued,
+            "exp": expiry,
+            "jti": Uuid::now_v7().to_string(),
+        }))
+    }
+
+    /// A token with any claims at all, so that the wrong ones can be shown to be refused.
+    #[must_use]
+    pub fn sign(&self, claims: &serde_json::Value) -> String {
+        let header = Header { kid: Some(self.inner.key_id.clone()), ..Header::new(Algorithm::RS256) };
+        jsonwebtoken::encode(&header, claims, &self.inner.key).expect("JSON signs with the RSA key made in new")
+    }
+
+    /// `/.well-known/openid-configuration` and `/.well-known/jwks.json`, to be served at the issuer's URL.
+    pub fn router(&self) -> Router {
+        self.router_at(&self.inner.url)
+    }
+
+    pub(crate) fn router_at(&self, url: &str) -> Router {
+        let keys = self.inner.keys.clone();
+        let url = url.trim_end_matches('/');
+        let configuration = json!({
+            "issuer": self.inner.url,
+            "jwks_uri": format!("{url}/.well-known/jwks.json"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "response_types_supported": ["token"],
+            "subject_types_supported": ["public"],
+        });
+        Router::new()
+            .route("/.well-known/openid-configuration", get(async move || Json(configuration)))
+            .route("/.well-known/jwks.json", get(async move || Json(keys)))
+    }
+}
+
+/// The keys without a way over HTTP, where issuer and gateway share a process.
+impl KeySource for Issuer {
+    fn keys<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<JwkSet, String>> {
+        let known = issuer == self.inner.url;
+        let keys = if known { Ok(self.inner.keys.clone()) } else { Err(format!("{issuer} is somebody else")) };
+        Box::pin(async move { keys })
+    }
+}

@@ -1,0 +1,251 @@
+//! The SAM template, read once and turned into types: what exists locally is what stands here.
+//!
+//! An event source or property that changes what runs but is not understood is an error that names its place; it is
+//! never skipped, because a route that only looks the same would be worse than none.
+//! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
+
+mod document;
+mod events;
+mod intrinsics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use document::Node;
+pub use document::Place;
+pub use events::{Authorizer, Route, Schedule, Stream};
+use intrinsics::Resolver;
+use serde_json::Value;
+
+/// What CloudFormation would know about the stack: parameter values and the resources' physical names.
+///
+/// Names that are not given are made up: `STACK-LogicalId`, with ARNs in [`Deployment::region`].
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Values of the template's parameters; a parameter left out takes its default.
+    pub parameters: BTreeMap<String, String>,
+    /// What `Ref` of a resource gives, by logical id.
+    pub references: BTreeMap<String, String>,
+    /// What `GetAtt` gives, by logical id and attribute.
+    pub attributes: BTreeMap<(String, String), String>,
+    /// `AWS::Region`.
+    pub region: String,
+    /// `AWS::AccountId`, twelve digits.
+    pub account_id: String,
+    /// `AWS::StackName`.
+    pub stack_name: String,
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self {
+            parameters: BTreeMap::new(),
+            references: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            stack_name: "local".to_owned(),
+        }
+    }
+}
+
+/// Everything that the template says and the local runtime obeys.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// Functions by logical id.
+    pub functions: BTreeMap<String, FunctionConfiguration>,
+    pub routes: Vec<Route>,
+    /// JWT authorizers by name.
+    pub authorizers: BTreeMap<String, Authorizer>,
+    pub schedules: Vec<Schedule>,
+    pub streams: Vec<Stream>,
+    /// `AWS::DynamoDB::Table` by logical id.
+    pub tables: BTreeMap<String, Table>,
+    /// The HTTP API's id, part of every event.
+    pub api_id: String,
+    pub region: String,
+    pub account_id: String,
+}
+
+/// One `AWS::Serverless::Function`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionConfiguration {
+    pub logical_id: String,
+    /// `Metadata.BuildProperties.Binary`: the name of the program and of the directory it is built into.
+    pub binary: String,
+    pub name: String,
+    pub arn: String,
+    pub environment: BTreeMap<String, String>,
+    /// MB.
+    pub memory_mb: u32,
+    pub timeout: Duration,
+    /// How often Lambda asks again when an asynchronous invocation failed, 0–2.
+    pub asynchronous_retries: u32,
+}
+
+/// One `AWS::DynamoDB::Table`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    pub name: String,
+    pub stream_arn: String,
+    /// The CloudFormation properties with every intrinsic function resolved.
+    pub properties: Value,
+}
+
+/// Why a template cannot be run locally.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    #[error("the template is not YAML at line {line}, column {column}: {reason}")]
+    NotYaml { line: usize, column: usize, reason: String },
+    #[error("the template is not one YAML document")]
+    NotOneDocument,
+    #[error("{place}: {reason}")]
+    Invalid { place: Place, reason: String },
+    #[error("{place}: {name} is missing")]
+    Missing { place: Place, name: String },
+    #[error("{place}: {what} is not supported locally")]
+    Unsupported { place: Place, what: String },
+    #[error("{place}: nothing is known as {name}")]
+    UnknownName { place: Place, name: String },
+    #[error("{place}: parameter {name} has neither a value nor a default")]
+    NoParameterValue { place: Place, name: String },
+    #[error("parameter {name} is given but the template does not declare it")]
+    UnknownParameter { name: String },
+}
+
+impl TemplateError {
+    fn invalid(place: &Place, reason: impl Into<String>) -> Self {
+        Self::Invalid { place: place.clone(), reason: reason.into() }
+    }
+}
+
+impl Template {
+    /// Reads a template as it would be deployed with `deployment`'s values.
+    ///
+    /// # Errors
+    /// When it is not a SAM template, or names or uses something that cannot be resolved or run locally.
+    pub fn parse(yaml: &str, deployment: &Deployment) -> Result<Self, TemplateError> {
+        let root = document::parse(yaml)?;
+        Reader { root: &root, resolver: Resolver::new(&root, deployment)?, deployment }.read()
+    }
+
+    /// The function built from `binary`, if the template has one.
+    #[must_use]
+    pub fn function_of_binary(&self, binary: &str) -> Option<&FunctionConfiguration> {
+        self.functions.values().find(|function| function.binary == binary)
+    }
+}
+
+struct Reader<'a> {
+    root: &'a Node,
+    resolver: Resolver<'a>,
+    deployment: &'a Deployment,
+}
+
+impl<'a> Reader<'a> {
+    fn read(&self) -> Result<Template, TemplateError> {
+        let mut template = Template {
+            functions: BTreeMap::new(),
+            routes: Vec::new(),
+            authorizers: BTreeMap::new(),
+            schedules: Vec::new(),
+            streams: Vec::new(),
+            tables: BTreeMap::new(),
+            api_id: "local".to_owned(),
+            region: self.deployment.region.clone(),
+            account_id: self.deployment.account_id.clone(),
+        };
+        for (logical_id, resource) in self.resources("AWS::DynamoDB::Table")? {
+            template.tables.insert(logical_id.to_owned(), self.table(logical_id, resource)?);
+        }
+        let api = self.http_api(&mut template)?;
+        for (logical_id, resource) in self.resources("AWS::Serverless::Function")? {
+            template.functions.insert(logical_id.to_owned(), self.function(logical_id, resource)?);
+            self.events(logical_id, resource, &api, &mut template)?;
+        }
+        Ok(template)
+    }
+
+    /// The resources of one type whose condition holds, in the template's order.
+    fn resources(&self, kind: &str) -> Result<Vec<(&'a str, &'a Node)>, TemplateError> {
+        let mut found = Vec::new();
+        for (logical_id, resource) in self.root.require("Resources")?.entries()? {
+            if resource.require("Type")?.as_text()? != kind {
+                continue;
+            }
+            let present = match resource.get("Condition") {
+                Some(condition) => self.resolver.condition(condition.as_text()?, &condition.place)?,
+                None => true,
+            };
+            if present {
+                found.push((logical_id.as_str(), resource));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A property of the resource, or what `Globals` says when the resource is silent.
+    fn property(&self, resource: &Node, section: &str, name: &str) -> Result<Option<Node>, TemplateError> {
+        resource
+            .at(&["Properties", name])
+            .or_else(|| self.root.at(&["Globals", section, name]))
+            .map(|node| self.resolver.resolve(node))
+            .transpose()
+    }
+
+    fn table(&self, logical_id: &str, resource: &Node) -> Result<Table, TemplateError> {
+        let properties = resource.require("Properties")?;
+        Ok(Table {
+            name: self.reference(logical_id, &resource.place)?,
+            stream_arn: self.resolver.attribute(logical_id, "StreamArn", &resource.place)?,
+            properties: self.resolver.resolve(properties)?.to_json()?,
+        })
+    }
+
+    fn reference(&self, logical_id: &str, place: &Place) -> Result<String, TemplateError> {
+        let reference = document::Content::Call("Ref".to_owned(), Box::new(Node::text(place, logical_id.to_owned())));
+        let node = Node { place: place.clone(), content: reference };
+        Ok(self.resolver.resolve(&node)?.as_text()?.to_owned())
+    }
+
+    fn function(&self, logical_id: &str, resource: &Node) -> Result<FunctionConfiguration, TemplateError> {
+        let binary = resource.at(&["Metadata", "BuildProperties", "Binary"]).ok_or_else(|| TemplateError::Missing {
+            place: resource.place.clone(),
+            name: "Metadata.BuildProperties.Binary".to_owned(),
+        })?;
+        let number = |name: &str, default: u32| -> Result<u32, TemplateError> {
+            self.property(resource, "Function", name)?.map_or(Ok(default), |node| node.as_number())
+        };
+        let retries = match self.property(resource, "Function", "EventInvokeConfig")? {
+            Some(configuration) => configuration.get("MaximumRetryAttempts").map(Node::as_number).transpose()?,
+            None => None,
+        };
+        Ok(FunctionConfiguration {
+            logical_id: logical_id.to_owned(),
+            binary: self.resolver.resolve(binary)?.as_text()?.to_owned(),
+            name: self.reference(logical_id, &resource.place)?,
+            arn: self.resolver.attribute(logical_id, "Arn", &resource.place)?,
+            environment: self.environment(resource)?,
+            memory_mb: number("MemorySize", 128)?,
+            timeout: Duration::from_secs(number("Timeout", 3)?.into()),
+            asynchronous_retries: retries.unwrap_or(2),
+        })
+    }
+
+    /// The variables of `Globals` and the function's own, which win.
+    fn environment(&self, resource: &Node) -> Result<BTreeMap<String, String>, TemplateError> {
+        let mut environment = BTreeMap::new();
+        let globals = self.root.at(&["Globals", "Function", "Environment", "Variables"]);
+        let own = resource.at(&["Properties", "Environment", "Variables"]);
+        for variables in [globals, own].into_iter().flatten() {
+            for (name, value) in self.resolver.resolve(variables)?.entries()? {
+                environment.insert(name.clone(), value.as_text()?.to_owned());
+            }
+        }
+        Ok(environment)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,186 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+
+const TEMPLATE: &str = include_str!("../../tests/fixtures/template.yaml");
+
+fn deployment() -> Deployment {
+    let parameters = BTreeMap::from([("JwtIssuer".to_owned(), "http://127.0.0.1:9000".to_owned())]);
+    Deployment { parameters, ..Deployment::default() }
+}
+
+fn template() -> Template {
+    Template::parse(TEMPLATE, &deployment()).unwrap()
+}
+
+fn refusal(yaml: &str) -> String {
+    Template::parse(yaml, &deployment()).unwrap_err().to_string()
+}
+
+/// The fixture with one text replaced, which must be there.
+fn changed(from: &str, to: &str) -> String {
+    assert!(TEMPLATE.contains(from), "{from}");
+    TEMPLATE.replace(from, to)
+}
+
+#[test]
+fn routes_carry_their_authorizer_and_scopes() {
+    let template = template();
+    let routes: Vec<_> = template
+        .routes
+        .iter()
+        .map(|route| (route.key(), route.function.as_str(), route.authorizer.as_deref(), route.scopes.join(" ")))
+        .collect();
+    assert_eq!(
+        routes,
+        [
+            ("GET /pets".to_owned(), "Pets", Some("Jwt"), String::new()),
+            ("POST /pets".to_owned(), "Pets", Some("Jwt"), "pets/write pets/admin".to_owned()),
+            ("GET /pets/{id}".to_owned(), "Pets", Some("Jwt"), String::new()),
+            ("ANY /public/{proxy+}".to_owned(), "Pets", None, String::new()),
+        ]
+    );
+    let authorizer = &template.authorizers["Jwt"];
+    assert_eq!(authorizer.issuer, "http://127.0.0.1:9000");
+    assert_eq!(authorizer.audience, ["pets"]);
+    assert_eq!(authorizer.header, "authorization");
+}
+
+#[test]
+fn an_environment_is_that_of_globals_and_the_function_with_every_intrinsic_resolved() {
+    let template = template();
+    let environment = &template.functions["Pets"].environment;
+    let expected = [
+        ("API_URL", "https://local.execute-api.us-east-1.amazonaws.com"),
+        ("LIMIT", "010"),
+        ("LITERAL", "good dev, ${Name} of us-east-1"),
+        ("LOG_LEVEL", "debug"),
+        ("QUEUE", "arn:aws:sqs:us-east-1:000000000000:local-Failures"),
+        ("TABLE_NAME", "local-pets"),
+    ];
+    let actual: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(actual, expected);
+}
+
+#[test]
+fn functions_take_limits_from_globals_unless_they_say_otherwise() {
+    let template = template();
+    let limits = |name: &str| {
+        let function = &template.functions[name];
+        (function.binary.clone(), function.memory_mb, function.timeout.as_secs(), function.asynchronous_retries)
+    };
+    assert_eq!(limits("Pets"), ("pets".to_owned(), 256, 10, 2));
+    assert_eq!(limits("Sweep"), ("sweep".to_owned(), 512, 60, 1));
+    assert_eq!(template.functions["Pets"].arn, "arn:aws:lambda:us-east-1:000000000000:function:local-Pets");
+    assert_eq!(template.function_of_binary("watcher").unwrap().logical_id, "Watcher");
+}
+
+#[test]
+fn a_resource_whose_condition_fails_does_not_exist() {
+    assert!(!template().functions.contains_key("OnlyInProduction"));
+}
+
+#[test]
+fn schedules_keep_their_retry_policy_and_disabled_ones_are_left_out() {
+    let schedules = template().schedules;
+    let names: Vec<_> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+    assert_eq!(names, ["SweepHalfHourly", "daily"]);
+    assert_eq!((schedules[0].retries, schedules[0].event_age_max), (3, Duration::from_mins(10)));
+    assert_eq!((schedules[1].retries, schedules[1].event_age_max), (185, Duration::from_hours(24)));
+    assert_eq!(schedules[1].input.as_deref(), Some(r#"{"at":"<aws.scheduler.scheduled-time>"}"#));
+    assert_eq!(schedules[1].arn, "arn:aws:scheduler:us-east-1:000000000000:schedule/default/daily");
+}
+
+#[test]
+fn a_stream_names_its_table_and_how_failures_are_handled() {
+    let streams = template().streams;
+    let [stream] = streams.as_slice() else { panic!("one stream") };
+    assert_eq!((stream.table.as_str(), stream.function.as_str(), stream.batch_size), ("PetsTable", "Watcher", 10));
+    assert_eq!((stream.bisect, stream.retries, stream.reports_item_failures), (true, Some(2), true));
+    assert!(stream.filters.matches(&json!({ "dynamodb": { "Keys": { "PK": { "S": "PET#1" } } } })));
+    assert!(!stream.filters.matches(&json!({ "dynamodb": { "Keys": { "PK": { "S": "OWNER#1" } } } })));
+}
+
+#[test]
+fn a_table_keeps_its_properties_as_json() {
+    let template = template();
+    let table = &template.tables["PetsTable"];
+    assert_eq!(table.name, "local-pets");
+    assert_eq!(table.properties["TableName"], "local-pets");
+    assert_eq!(table.properties["TimeToLiveSpecification"], json!({ "AttributeName": "expires_at", "Enabled": true }));
+}
+
+#[test]
+fn given_names_win_over_made_up_ones() {
+    let mut deployment = deployment();
+    deployment.references.insert("PetsTable".to_owned(), "given".to_owned());
+    deployment.references.insert("HttpApi".to_owned(), "abc123".to_owned());
+    deployment.attributes.insert(("PetsTable".to_owned(), "StreamArn".to_owned()), "arn:given".to_owned());
+    let template = Template::parse(TEMPLATE, &deployment).unwrap();
+    assert_eq!(template.api_id, "abc123");
+    assert_eq!(template.functions["Pets"].environment["TABLE_NAME"], "given");
+    assert_eq!(template.streams[0].table, "PetsTable");
+}
+
+#[test]
+fn errors_name_the_place() {
+    let line = |text: &str| TEMPLATE.lines().position(|line| line.contains(text)).unwrap() + 1;
+    let path = "Resources.Pets.Properties.Environment.Variables.QUEUE";
+    assert_eq!(
+        refusal(&changed("!GetAtt Failures.Arn", "!GetAtt Failures.Colour")),
+        format!("{path}.2 (line {}): nothing is known as Failures.Colour", line("QUEUE:"))
+    );
+    assert_eq!(
+        refusal(&changed(
+            "Type: ScheduleV2\n          Properties:\n            Name",
+            "Type: Schedule\n          Properties:\n            Name"
+        )),
+        format!(
+            "Resources.Sweep.Properties.Events.Daily.Type (line {}): event type Schedule is not supported locally",
+            line("Daily:") + 1
+        )
+    );
+}
+
+#[test]
+fn what_would_run_differently_from_aws_is_refused() {
+    for (from, to, reason) in [
+        ("Path: /pets }", "Path: pets }", "does not start with /"),
+        ("Path: '/pets/{id}'", "Path: /pets", "GET /pets exists already"),
+        ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "nothing is known as Other"),
+        ("$request.header.Authorization", "$request.querystring.token", "not a request header"),
+        ("rate(30 minutes)", "rate(30 seconds)", "is not a schedule"),
+        ("[{\"prefix\":\"PET#\"}]", "[{\"like\":\"PET#\"}]", "operator like is not known"),
+        ("!GetAtt PetsTable.StreamArn", "arn:elsewhere", "nothing is known as arn:elsewhere"),
+        ("BuildProperties: { Binary: pets }", "BuildProperties: {}", "Metadata.BuildProperties.Binary is missing"),
+        ("BatchSize: 10", "BatchSize: -10", "whole number in range"),
+        ("Auth: { Authorizer: NONE }", "Auth: { Authorizer: NONE, AuthorizationScopes: [a] }", "protect nothing"),
+        ("!Ref JwtIssuer", "!ImportValue JwtIssuer", "intrinsic function ImportValue is not supported"),
+        ("  LOG_LEVEL: info", "  LOG_LEVEL: info\n        LOG_LEVEL: warn", "duplicated key"),
+    ] {
+        let refusal = refusal(&changed(from, to));
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+}
+
+#[test]
+fn parameters_must_be_given_and_declared() {
+    let error = Template::parse(TEMPLATE, &Deployment::default()).unwrap_err().to_string();
+    assert!(error.ends_with("parameter JwtIssuer has neither a value nor a default"), "{error}");
+    let mut deployment = deployment();
+    deployment.parameters.insert("Typo".to_owned(), String::new());
+    let error = Template::parse(TEMPLATE, &deployment).unwrap_err().to_string();
+    assert_eq!(error, "parameter Typo is given but the template does not declare it");
+}
+
+#[test]
+fn long_and_short_spellings_of_an_intrinsic_are_one() {
+    let long = changed("TABLE_NAME: !Ref PetsTable", "TABLE_NAME: { Ref: PetsTable }");
+    let long = long.replace("!GetAtt PetsTable.StreamArn", "{ 'Fn::GetAtt': [PetsTable, StreamArn] }");
+    let template = Template::parse(&long, &deployment()).unwrap();
+    assert_eq!(template.functions["Pets"].environment["TABLE_NAME"], "local-pets");
+    assert_eq!(template.streams[0].table, "PetsTable");
+}
