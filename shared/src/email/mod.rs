@@ -1,1 +1,51 @@
-//! Placeholder.
+//! E-mail through Amazon SES (API v2). The only module that names its SDK.
+//!
+//! Who is written to, and what, is the customer's affair: neither may enter a log, nor an error, which ends in one.
+
+mod failure;
+
+use crate::use_cases::ports::{Mail, Mailer, MailerError};
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::BuildError;
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use failure::{refused_before_sending, to_mailer_error};
+
+/// Sends from one address, which SES must have verified.
+#[derive(Clone, Debug)]
+pub struct SesMailer {
+    client: Client,
+    sender: String,
+}
+
+impl SesMailer {
+    /// `sender` is an address, or a name and an address as in a mail's `From`.
+    pub fn new(client: Client, sender: impl Into<String>) -> Self {
+        Self { client, sender: sender.into() }
+    }
+}
+
+impl Mailer for SesMailer {
+    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let message = message(mail).map_err(refused_before_sending)?;
+        self.client
+            .send_email()
+            .from_email_address(&self.sender)
+            .destination(Destination::builder().to_addresses(mail.to.as_str()).build())
+            .content(EmailContent::builder().simple(message).build())
+            .send()
+            .await
+            .map(drop)
+            .map_err(to_mailer_error)
+    }
+}
+
+fn message(mail: &Mail) -> Result<Message, BuildError> {
+    // Without a charset SES takes seven bits.
+    let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
+    let body = Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
+    Ok(Message::builder().subject(content(&mail.subject)?).body(body).build())
+}
+
+#[cfg(test)]
+mod tests;

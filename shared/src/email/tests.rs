@@ -1,0 +1,125 @@
+use super::*;
+use crate::domain::EmailAddress;
+use aws_sdk_sesv2::Config;
+use aws_sdk_sesv2::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+
+/// A connection to SES that gives one answer, or none, and keeps what it was sent.
+#[derive(Clone, Debug)]
+struct Wire {
+    answer: fn() -> Result<HttpResponse, ConnectorError>,
+    sent: Arc<Mutex<Vec<(String, serde_json::Value)>>>,
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        self.sent.lock().unwrap().push((format!("{} {}", request.method(), request.uri()), body));
+        HttpConnectorFuture::ready((self.answer)())
+    }
+}
+
+fn mailer(answer: fn() -> Result<HttpResponse, ConnectorError>) -> (SesMailer, Wire) {
+    let wire = Wire { answer, sent: Arc::default() };
+    let connector = SharedHttpConnector::new(wire.clone());
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .build();
+    (SesMailer::new(Client::from_conf(config), "Prepaid <billing@company.example>"), wire)
+}
+
+fn mail() -> Mail {
+    Mail {
+        to: EmailAddress::parse("ada@example.com").unwrap(),
+        subject: "Größe 5 €".into(),
+        text: "Ihr Guthaben: 5 €".into(),
+        html: "<p>Ihr Guthaben: 5 €</p>".into(),
+    }
+}
+
+fn answer(status: u16, error_type: Option<&'static str>, body: &'static str) -> Result<HttpResponse, ConnectorError> {
+    let mut response = HttpResponse::new(status.try_into().unwrap(), body.into());
+    response.headers_mut().insert("x-amzn-requestid", "0123-4567");
+    if let Some(error_type) = error_type {
+        response.headers_mut().insert("x-amzn-errortype", error_type);
+    }
+    Ok(response)
+}
+
+#[tokio::test]
+async fn a_mail_goes_out_as_text_and_html_in_utf_8_to_its_one_recipient() {
+    let (mailer, wire) = mailer(|| answer(200, None, r#"{"MessageId":"m-1"}"#));
+    mailer.send(&mail()).await.unwrap();
+    let content = |data: &str| serde_json::json!({ "Data": data, "Charset": "UTF-8" });
+    let expected = serde_json::json!({
+        "FromEmailAddress": "Prepaid <billing@company.example>",
+        "Destination": { "ToAddresses": ["ada@example.com"] },
+        "Content": { "Simple": {
+            "Subject": content("Größe 5 €"),
+            "Body": { "Text": content("Ihr Guthaben: 5 €"), "Html": content("<p>Ihr Guthaben: 5 €</p>") },
+        } },
+    });
+    let url = "POST https://email.eu-central-1.amazonaws.com/v2/email/outbound-emails".to_owned();
+    assert_eq!(*wire.sent.lock().unwrap(), [(url, expected)]);
+}
+
+/// Everything SES or the way to it can answer, and whether the mail may be accepted later as it is.
+#[tokio::test]
+async fn every_failure_is_told_apart_by_whether_it_may_pass() {
+    type Answer = fn() -> Result<HttpResponse, ConnectorError>;
+    let temporary: [(&str, Answer); 9] = [
+        ("rate", || answer(429, Some("TooManyRequestsException"), r#"{"message":"Maximum sending rate exceeded."}"#)),
+        ("quota", || answer(400, Some("LimitExceededException"), r#"{"message":"Daily message quota exceeded"}"#)),
+        ("paused", || answer(400, Some("SendingPausedException"), "{}")),
+        ("internal", || answer(500, Some("InternalFailure"), "{}")),
+        ("unavailable, not even JSON", || answer(503, None, "<html>Service Unavailable</html>")),
+        ("throttled under another name", || answer(429, Some("ThrottlingException"), "{}")),
+        ("answer that cannot be read", || answer(200, None, "<html>")),
+        ("timeout", || Err(ConnectorError::timeout("no answer in time".into()))),
+        ("connection", || Err(ConnectorError::io("connection reset".into()))),
+    ];
+    let definite: [(&str, Answer); 7] = [
+        ("message", || answer(400, Some("MessageRejected"), r#"{"message":"Email address is not verified."}"#)),
+        ("domain", || answer(400, Some("MailFromDomainNotVerifiedException"), "{}")),
+        ("request", || answer(400, Some("BadRequestException"), "{}")),
+        ("suspended", || answer(400, Some("AccountSuspendedException"), "{}")),
+        ("missing", || answer(404, Some("NotFoundException"), "{}")),
+        ("permission", || answer(403, Some("AccessDeniedException"), "{}")),
+        ("signature", || answer(403, Some("InvalidSignatureException"), "{}")),
+    ];
+    for (answers, is_temporary) in [(&temporary[..], true), (&definite[..], false)] {
+        for (name, answer) in answers {
+            let error = mailer(*answer).0.send(&mail()).await.expect_err(name);
+            assert_eq!(matches!(error, MailerError::Unavailable(_)), is_temporary, "{name}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_names_the_reason_and_the_request_but_never_the_address_or_the_body() {
+    let (mailer, _) = mailer(|| {
+        answer(
+            400,
+            Some("MessageRejected"),
+            r#"{"message":"Email address is not verified. The following identities failed: Ada <ADA@example.com>, x"}"#,
+        )
+    });
+    let error = mailer.send(&mail()).await.unwrap_err();
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("MessageRejected") && source.contains("is not verified"), "{source}");
+    assert!(source.contains("0123-4567"), "{source}");
+    for text in [format!("{error:?}"), source] {
+        for private in ["example.com", "ADA", "ada@", "Guthaben"] {
+            assert!(!text.contains(private), "{private} in {text}");
+        }
+    }
+}
