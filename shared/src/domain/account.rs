@@ -173,25 +173,9 @@ pub struct KeyReused {
 mod tests {
     use super::super::samples::*;
     use super::*;
-    use crate::domain::auto_top_up::Consent;
-    use crate::domain::{ConsentId, Consenter};
 
     fn due_account() -> Account {
         Account { auto_top_up: Some(settings(500, 1_500)), balance: Credits::constant(499), ..account() }
-    }
-
-    fn settings(threshold: i64, target: i64) -> AutoTopUp {
-        AutoTopUp {
-            is_enabled: true,
-            threshold: Credits::constant(threshold),
-            target: Credits::constant(target),
-            consent: Some(Consent {
-                id: ConsentId::mint(1),
-                text_version: 1,
-                accepted_by: Consenter::parse("owner").unwrap(),
-                accepted_at: at(0),
-            }),
-        }
     }
 
     #[test]

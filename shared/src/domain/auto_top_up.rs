@@ -12,8 +12,8 @@ pub struct AutoTopUp {
     pub threshold: Credits,
     /// The balance a top-up fills up to.
     pub target: Credits,
-    /// Who agreed to these settings; `None` only where they were never switched on.
-    pub consent: Option<Consent>,
+    /// Who agreed to these settings.
+    pub consent: Consent,
 }
 
 /// Who agreed, when and to which text; the text itself is kept in the [`ConsentRecord`].
@@ -36,12 +36,16 @@ pub struct ConsentRecord {
 
 /// What the customer asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AutoTopUpCommand {
-    pub is_enabled: bool,
-    pub threshold: i64,
-    pub target: i64,
-    /// The version of the text that was shown, and who accepted it. Needed to switch on.
-    pub consent: Option<(i64, Consenter)>,
+pub enum AutoTopUpCommand {
+    /// Switch off; threshold and target are kept for the next time.
+    Off,
+    /// Switch on, or choose anew.
+    On {
+        threshold: i64,
+        target: i64,
+        /// The version of the text that was shown, and who accepted it. Without it nothing is switched on.
+        consent: Option<(i64, Consenter)>,
+    },
 }
 
 /// Why the settings stay as they were, in order of precedence.
@@ -74,6 +78,7 @@ pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Opti
 }
 
 /// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
+/// `None` where it is off already.
 ///
 /// # Errors
 /// [`AutoTopUpRefusal`]; the settings stay as they were.
@@ -83,38 +88,49 @@ pub fn decide_auto_top_up(
     command: &AutoTopUpCommand,
     consent_id: ConsentId,
     now: Timestamp,
-) -> Result<Change, AutoTopUpRefusal> {
+) -> Result<Option<Change>, AutoTopUpRefusal> {
+    match command {
+        AutoTopUpCommand::Off => Ok(switch_off(account, now)),
+        AutoTopUpCommand::On { threshold, target, consent } => {
+            let (threshold, target, text) = check_settings(price_book, *threshold, *target)?;
+            let (accepted, accepted_by) = consent.clone().ok_or(AutoTopUpRefusal::ConsentRequired)?;
+            if accepted != i64::from(CONSENT_TEXT_VERSION) {
+                return Err(AutoTopUpRefusal::ConsentOutdated { current: CONSENT_TEXT_VERSION, accepted });
+            }
+            let consent = Consent { id: consent_id, text_version: CONSENT_TEXT_VERSION, accepted_by, accepted_at: now };
+            let mut change = Change::on(account, now);
+            change.account.auto_top_up =
+                Some(AutoTopUp { is_enabled: true, threshold, target, consent: consent.clone() });
+            change.records.push(Record::Consent(ConsentRecord { consent, threshold, target, text }));
+            Ok(Some(change))
+        }
+    }
+}
+
+fn switch_off(account: &Account, now: Timestamp) -> Option<Change> {
+    let settings = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled)?;
+    let mut change = Change::on(account, now);
+    change.account.auto_top_up = Some(AutoTopUp { is_enabled: false, ..settings.clone() });
+    Some(change)
+}
+
+fn check_settings(
+    price_book: &PriceBook,
+    threshold: i64,
+    target: i64,
+) -> Result<(Credits, Credits, String), AutoTopUpRefusal> {
     let limits = price_book.auto_top_up;
-    let threshold = within("threshold", command.threshold, limits.threshold_min, limits.threshold_max)?;
-    let target = within("target", command.target, limits.target_min, limits.target_max)?;
+    within("threshold", threshold, limits.threshold_min, limits.threshold_max)?;
+    within("target", target, limits.target_min, limits.target_max)?;
     let target_min = threshold.saturating_add(limits.gap_min);
     if target < target_min {
         return Err(AutoTopUpRefusal::GapTooSmall { gap_min: limits.gap_min, target_min, target });
     }
-    let out_of_range = |field, value| OutOfRange { field, min: 0, max: Credits::MAX.get(), value };
-    let mut settings = AutoTopUp {
-        is_enabled: command.is_enabled,
-        threshold: Credits::new(threshold).ok_or(out_of_range("threshold", threshold))?,
-        target: Credits::new(target).ok_or(out_of_range("target", target))?,
-        consent: account.auto_top_up.as_ref().and_then(|settings| settings.consent.clone()),
-    };
-    let mut change = Change::on(account, now);
-    if command.is_enabled {
-        let (accepted, accepted_by) = command.consent.clone().ok_or(AutoTopUpRefusal::ConsentRequired)?;
-        if accepted != i64::from(CONSENT_TEXT_VERSION) {
-            return Err(AutoTopUpRefusal::ConsentOutdated { current: CONSENT_TEXT_VERSION, accepted });
-        }
-        let consent = Consent { id: consent_id, text_version: CONSENT_TEXT_VERSION, accepted_by, accepted_at: now };
-        settings.consent = Some(consent.clone());
-        change.records.push(Record::Consent(ConsentRecord {
-            consent,
-            threshold: settings.threshold,
-            target: settings.target,
-            text: consent_text(price_book, threshold, target).unwrap_or_default(),
-        }));
-    }
-    change.account.auto_top_up = Some(settings);
-    Ok(change)
+    let beyond = |field, value| OutOfRange { field, min: 0, max: Credits::MAX.get(), value };
+    let text = consent_text(price_book, threshold, target).ok_or(beyond("target", target))?;
+    let threshold = Credits::new(threshold).ok_or(beyond("threshold", threshold))?;
+    let target = Credits::new(target).ok_or(beyond("target", target))?;
+    Ok((threshold, target, text))
 }
 
 #[cfg(test)]
@@ -122,12 +138,16 @@ mod tests {
     use super::super::samples::*;
     use super::*;
 
-    fn command(threshold: i64, target: i64) -> AutoTopUpCommand {
-        AutoTopUpCommand { is_enabled: true, threshold, target, consent: Some((1, Consenter::parse("owner").unwrap())) }
+    fn on(threshold: i64, target: i64) -> AutoTopUpCommand {
+        AutoTopUpCommand::On { threshold, target, consent: Some((1, Consenter::parse("owner").unwrap())) }
     }
 
-    fn decide(command: &AutoTopUpCommand) -> Result<Change, AutoTopUpRefusal> {
-        decide_auto_top_up(&account(), &PriceBook::reference(), command, ConsentId::mint(1), at(9))
+    fn without_consent(threshold: i64, target: i64) -> AutoTopUpCommand {
+        AutoTopUpCommand::On { threshold, target, consent: None }
+    }
+
+    fn decide(account: &Account, command: &AutoTopUpCommand) -> Result<Option<Change>, AutoTopUpRefusal> {
+        decide_auto_top_up(account, &PriceBook::reference(), command, ConsentId::mint(1), at(9))
     }
 
     /// In order of precedence: threshold, target, gap, consent, its version.
@@ -135,26 +155,27 @@ mod tests {
     fn settings_are_refused_in_order_of_precedence_and_kept_otherwise() {
         let out_of_range =
             |field, min, max, value| Err(AutoTopUpRefusal::OutOfRange(OutOfRange { field, min, max, value }));
-        let no_consent = |command: AutoTopUpCommand| AutoTopUpCommand { consent: None, ..command };
-        let outdated =
-            |command: AutoTopUpCommand| AutoTopUpCommand { consent: command.consent.map(|(_, by)| (2, by)), ..command };
+        let outdated = AutoTopUpCommand::On {
+            threshold: 100,
+            target: 1_100,
+            consent: Some((2, Consenter::parse("owner").unwrap())),
+        };
         for (command, expected) in [
-            (command(99, 0), out_of_range("threshold", 100, 99_000, 99)),
-            (command(99_001, 100_000), out_of_range("threshold", 100, 99_000, 99_001)),
-            (command(100, 1_099), out_of_range("target", 1_100, 100_000, 1_099)),
-            (no_consent(command(100, 100_001)), out_of_range("target", 1_100, 100_000, 100_001)),
+            (on(99, 0), out_of_range("threshold", 100, 99_000, 99)),
+            (on(99_001, 100_000), out_of_range("threshold", 100, 99_000, 99_001)),
+            (on(100, 1_099), out_of_range("target", 1_100, 100_000, 1_099)),
+            (without_consent(100, 100_001), out_of_range("target", 1_100, 100_000, 100_001)),
             (
-                no_consent(command(101, 1_100)),
+                without_consent(101, 1_100),
                 Err(AutoTopUpRefusal::GapTooSmall { gap_min: 1_000, target_min: 1_101, target: 1_100 }),
             ),
-            (no_consent(command(100, 1_100)), Err(AutoTopUpRefusal::ConsentRequired)),
-            (outdated(command(100, 1_100)), Err(AutoTopUpRefusal::ConsentOutdated { current: 1, accepted: 2 })),
-            (command(100, 1_100), Ok((100, 1_100))),
-            (command(99_000, 100_000), Ok((99_000, 100_000))),
-            (AutoTopUpCommand { is_enabled: false, ..no_consent(command(500, 5_000)) }, Ok((500, 5_000))),
+            (without_consent(100, 1_100), Err(AutoTopUpRefusal::ConsentRequired)),
+            (outdated, Err(AutoTopUpRefusal::ConsentOutdated { current: 1, accepted: 2 })),
+            (on(100, 1_100), Ok((100, 1_100))),
+            (on(99_000, 100_000), Ok((99_000, 100_000))),
         ] {
-            let decided = decide(&command).map(|change| {
-                let settings = change.account.auto_top_up.unwrap();
+            let decided = decide(&account(), &command).map(|change| {
+                let settings = change.unwrap().account.auto_top_up.unwrap();
                 (settings.threshold.get(), settings.target.get())
             });
             assert_eq!(decided, expected, "{command:?}");
@@ -163,22 +184,25 @@ mod tests {
 
     #[test]
     fn the_consent_is_kept_word_for_word_and_survives_switching_off() {
-        let change = decide(&command(1_000, 10_000)).unwrap();
+        let change = decide(&account(), &on(1_000, 10_000)).unwrap().unwrap();
         let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
-        assert!(record.text.contains("below 1000 credits"), "{}", record.text);
-        assert!(
-            record.text.contains("up to $100 at a time, at most 4 times a day, up to $400 a day"),
-            "{}",
-            record.text
-        );
+        let text = &record.text;
+        assert!(text.contains("below 1000 credits"), "{text}");
+        assert!(text.contains("up to $100 at a time, at most 4 times a day, up to $400 a day"), "{text}");
         assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
 
-        let off = AutoTopUpCommand { is_enabled: false, consent: None, ..command(1_000, 10_000) };
-        let change =
-            decide_auto_top_up(&change.account, &PriceBook::reference(), &off, ConsentId::mint(2), at(10)).unwrap();
-        let settings = change.account.auto_top_up.unwrap();
-        assert!(!settings.is_enabled);
-        assert_eq!(settings.consent.unwrap().id, ConsentId::mint(1));
-        assert!(change.records.is_empty());
+        let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();
+        let settings = off.account.auto_top_up.clone().unwrap();
+        assert_eq!((settings.is_enabled, settings.target.get()), (false, 10_000));
+        assert_eq!(settings.consent.id, ConsentId::mint(1));
+        assert!(off.records.is_empty());
+    }
+
+    #[test]
+    fn switching_off_what_is_off_changes_nothing() {
+        assert_eq!(decide(&account(), &AutoTopUpCommand::Off), Ok(None));
+        let once = decide(&account(), &on(100, 1_100)).unwrap().unwrap().account;
+        let off = decide(&once, &AutoTopUpCommand::Off).unwrap().unwrap().account;
+        assert_eq!(decide(&off, &AutoTopUpCommand::Off), Ok(None));
     }
 }

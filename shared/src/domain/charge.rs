@@ -113,7 +113,7 @@ mod tests {
         let before = Account { balance: Credits::constant(100), ..account() };
         let first = decide_charge(&before, &PriceBook::reference(), &command(1), at(0)).unwrap().account;
         let change = decide_charge(&first, &PriceBook::reference(), &command(1), at(86_400)).unwrap();
-        assert_eq!(change.records, [Record::UsageDay(first.usage.clone())]);
+        assert_eq!(change.records, [Record::UsageDay(first.usage)]);
         assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 10));
         let late = decide_charge(&change.account, &PriceBook::reference(), &command(1), at(86_399)).unwrap();
         assert!(late.records.is_empty(), "a clock that runs behind opens no day twice");

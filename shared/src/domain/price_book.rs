@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn a_book_that_cannot_be_sold_from_is_refused() {
-        let broken: [(&str, fn(&mut PriceBook)); 6] = [
+        type Break = fn(&mut PriceBook);
+        let broken: [(&str, Break); 6] = [
             ("free", |book| book.dubbing.credits_per_minute = 0),
             ("no minimum", |book| book.training.credits_min = 0),
             ("below Stripe's minimum", |book| book.packages[0].price = Cents::new(49).unwrap()),

@@ -164,15 +164,16 @@ impl World {
             }
             Command::SettlePurchase { position, outcome } => self.settle_purchase(*position, *outcome),
             Command::Settings { is_enabled, threshold, gap } => {
-                let command = AutoTopUpCommand {
-                    is_enabled: *is_enabled,
+                let on = AutoTopUpCommand::On {
                     threshold: *threshold,
                     target: threshold + gap,
                     consent: Some((1, Consenter::parse("owner").unwrap())),
                 };
+                let command = if *is_enabled { on } else { AutoTopUpCommand::Off };
                 let consent = ConsentId::mint(self.unique());
-                let change = decide_auto_top_up(&self.account, &book, &command, consent, self.now).unwrap();
-                self.commit(change);
+                if let Some(change) = decide_auto_top_up(&self.account, &book, &command, consent, self.now).unwrap() {
+                    self.commit(change);
+                }
             }
             Command::OpenTopUp => {
                 let id = TopUpId::mint(self.unique());

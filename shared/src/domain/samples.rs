@@ -1,5 +1,6 @@
 //! Values that the tests of the domain start from.
 
+use super::auto_top_up::{AutoTopUp, Consent};
 use super::purchase::Payment;
 use super::*;
 use jiff::{SignedDuration, Timestamp};
@@ -30,5 +31,20 @@ pub fn payment() -> Payment {
         invoice: InvoiceId::parse("in_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         payment_method: PaymentMethodId::parse("pm_1").ok(),
+    }
+}
+
+/// Automatic top-ups, switched on.
+pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
+    AutoTopUp {
+        is_enabled: true,
+        threshold: Credits::constant(threshold),
+        target: Credits::constant(target),
+        consent: Consent {
+            id: ConsentId::mint(1),
+            text_version: 1,
+            accepted_by: Consenter::parse("owner").unwrap(),
+            accepted_at: at(0),
+        },
     }
 }

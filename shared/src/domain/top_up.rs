@@ -285,12 +285,7 @@ mod tests {
     const HOUR: i64 = 3_600;
 
     fn due() -> Account {
-        let auto_top_up = Some(AutoTopUp {
-            is_enabled: true,
-            threshold: Credits::constant(500),
-            target: Credits::constant(5_000),
-            consent: None,
-        });
+        let auto_top_up = Some(settings(500, 5_000));
         Account { auto_top_up, balance: Credits::constant(499), payment_method: payment().payment_method, ..account() }
     }
 
