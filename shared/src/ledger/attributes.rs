@@ -1,0 +1,188 @@
+//! Attributes of an item, written and read strictly: what is missing, of another type or without a meaning is an
+//! error that names the item's key and the attribute. There are no defaults.
+//!
+//! Values never appear in an error, for they may be a customer's.
+
+use super::keys::Key;
+use crate::domain::{Cents, Credits, InvalidId};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// An item, or a map within one, as the SDK holds it.
+pub(super) type Attributes = HashMap<String, AttributeValue>;
+
+/// An item that is not what this program writes.
+#[derive(Debug, thiserror::Error)]
+#[error("attribute {attribute} of item {key} {problem}")]
+pub(super) struct Unreadable {
+    key: String,
+    attribute: String,
+    problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Problem {
+    #[error("is missing")]
+    Missing,
+    #[error("is not of type {0}")]
+    NotOfType(&'static str),
+    #[error("has a value without a meaning")]
+    Meaningless,
+}
+
+/// Puts an item together.
+#[derive(Debug)]
+pub(super) struct Writer(Attributes);
+
+impl Writer {
+    /// An item with its key.
+    pub(super) fn item(key: Key) -> Self {
+        Self::map().with("PK", text(key.partition)).with("SK", text(key.sort))
+    }
+
+    /// A map within an item.
+    pub(super) fn map() -> Self {
+        Self(Attributes::new())
+    }
+
+    pub(super) fn with(mut self, name: &str, value: AttributeValue) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Leaves the attribute out where there is no value.
+    pub(super) fn with_optional(self, name: &str, value: Option<AttributeValue>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn into_attributes(self) -> Attributes {
+        self.0
+    }
+
+    pub(super) fn into_value(self) -> AttributeValue {
+        AttributeValue::M(self.0)
+    }
+}
+
+pub(super) fn text(value: impl fmt::Display) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+pub(super) fn number(value: impl fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(super) fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
+pub(super) fn credits(value: Credits) -> AttributeValue {
+    number(value.get())
+}
+
+pub(super) fn cents(value: Cents) -> AttributeValue {
+    number(value.get())
+}
+
+/// Milliseconds since 1970.
+pub(super) fn instant(value: Timestamp) -> AttributeValue {
+    number(value.as_millisecond())
+}
+
+/// Seconds since 1970, which is what time to live is counted in:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html>.
+pub(super) fn expiry(value: Timestamp) -> AttributeValue {
+    number(value.as_second())
+}
+
+/// Takes an item, or a map within one, apart.
+pub(super) struct Reader<'a> {
+    attributes: &'a Attributes,
+    key: Key,
+    /// Where the map lies in the item, with a dot at its end; empty for the item itself.
+    path: String,
+}
+
+impl<'a> Reader<'a> {
+    /// # Errors
+    /// [`Unreadable`] when the attributes hold no key of the table.
+    pub(super) fn item(attributes: &'a Attributes) -> Result<Self, Unreadable> {
+        let unknown = Key { partition: "?".into(), sort: "?".into() };
+        let keyless = Self { attributes, key: unknown, path: String::new() };
+        let key = Key { partition: keyless.text("PK")?.to_owned(), sort: keyless.text("SK")?.to_owned() };
+        Ok(Self { key, ..keyless })
+    }
+
+    /// An id that the key holds.
+    pub(super) fn id_in_key<T>(&self, attribute: &str, read: fn(&Key) -> Option<T>) -> Result<T, Unreadable> {
+        read(&self.key).ok_or_else(|| self.meaningless(attribute))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&'a str, Unreadable> {
+        let text = self.value(name)?.as_s();
+        text.map(String::as_str).map_err(|_| self.unreadable(name, Problem::NotOfType("S")))
+    }
+
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<T, Unreadable> {
+        let number = self.value(name)?.as_n().map_err(|_| self.unreadable(name, Problem::NotOfType("N")))?;
+        number.parse().map_err(|_| self.meaningless(name))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Unreadable> {
+        let flag = self.value(name)?.as_bool();
+        flag.copied().map_err(|_| self.unreadable(name, Problem::NotOfType("BOOL")))
+    }
+
+    pub(super) fn map(&self, name: &str) -> Result<Self, Unreadable> {
+        let map = self.value(name)?.as_m().map_err(|_| self.unreadable(name, Problem::NotOfType("M")))?;
+        Ok(Self { attributes: map, key: self.key.clone(), path: format!("{}{name}.", self.path) })
+    }
+
+    pub(super) fn credits(&self, name: &str) -> Result<Credits, Unreadable> {
+        Credits::new(self.number(name)?).ok_or_else(|| self.meaningless(name))
+    }
+
+    pub(super) fn cents(&self, name: &str) -> Result<Cents, Unreadable> {
+        Cents::new(self.number(name)?).ok_or_else(|| self.meaningless(name))
+    }
+
+    pub(super) fn instant(&self, name: &str) -> Result<Timestamp, Unreadable> {
+        Timestamp::from_millisecond(self.number(name)?).map_err(|_| self.meaningless(name))
+    }
+
+    pub(super) fn id<T>(&self, name: &str, parse: fn(String) -> Result<T, InvalidId>) -> Result<T, Unreadable> {
+        parse(self.text(name)?.to_owned()).map_err(|_| self.meaningless(name))
+    }
+
+    /// One word out of those that have a meaning.
+    pub(super) fn word<T>(&self, name: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Result<T, Unreadable> {
+        meaning(self.text(name)?).ok_or_else(|| self.meaningless(name))
+    }
+
+    /// Reads the attribute if it is there at all; if it is, it has to be right.
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Self, &str) -> Result<T, Unreadable>,
+    ) -> Result<Option<T>, Unreadable> {
+        self.attributes.contains_key(name).then(|| read(self, name)).transpose()
+    }
+
+    pub(super) fn meaningless(&self, name: &str) -> Unreadable {
+        self.unreadable(name, Problem::Meaningless)
+    }
+
+    fn value(&self, name: &str) -> Result<&'a AttributeValue, Unreadable> {
+        self.attributes.get(name).ok_or_else(|| self.unreadable(name, Problem::Missing))
+    }
+
+    fn unreadable(&self, name: &str, problem: Problem) -> Unreadable {
+        Unreadable { key: self.key.to_string(), attribute: format!("{}{name}", self.path), problem }
+    }
+}

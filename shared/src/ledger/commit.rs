@@ -1,0 +1,146 @@
+//! A [`Change`] as one transaction, and what its refusal says.
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+
+use super::attributes::Attributes;
+use super::errors::{
+    broken, cancellation_reasons, is_condition_failed, is_contended, ledger_error, unavailable, unreadable,
+};
+use super::{DynamoLedger, items};
+use crate::domain::{Account, Change, Record};
+use crate::use_cases::ports::{CommitError, LedgerError};
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+
+const OPERATION: &str = "commit";
+
+/// Holds for an item that is not there yet.
+const IS_NEW: &str = "attribute_not_exists(PK)";
+
+/// Where the reasons of a cancelled transaction speak of the account and of its entry: the order of [`puts`].
+const ACCOUNT_POSITION: usize = 0;
+const ENTRY_POSITION: usize = 1;
+
+impl DynamoLedger {
+    /// Sends the change until it is answered, within the bounds of the retry settings.
+    pub(super) async fn commit_bounded(&self, change: &Change) -> Result<(), CommitError> {
+        let transaction = self.transaction(change).map_err(|error| broken(OPERATION, error))?;
+        let sent = tokio::time::timeout(self.settings.retry.elapsed_max, self.send(transaction));
+        match sent.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(refusal(change, error)),
+            Err(elapsed) => Err(unavailable(OPERATION, elapsed).into()),
+        }
+    }
+
+    /// One token for all tries: if an earlier one was carried out and only its answer got lost, DynamoDB answers
+    /// the later one with success instead of a failed condition. The SDK keeps it through its own retries too.
+    fn transaction(&self, change: &Change) -> Result<TransactWriteItemsFluentBuilder, BuildError> {
+        let writes = puts(change).into_iter().map(|put| {
+            let put = put.table_name(&self.table).build()?;
+            Ok::<_, BuildError>(TransactWriteItem::builder().put(put).build())
+        });
+        Ok(self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
+            .client_request_token(uuid::Uuid::new_v4().to_string())
+            .set_return_consumed_capacity(self.settings.consumed_capacity()))
+    }
+
+    async fn send(
+        &self,
+        transaction: TransactWriteItemsFluentBuilder,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
+        let retry = &self.settings.retry;
+        for attempts in 1.. {
+            match transaction.clone().send().await {
+                Err(error) if is_contended(&error) && attempts < retry.attempts_max => {
+                    tracing::debug!(ledger.attempts = attempts, "transaction refused for the moment");
+                    tokio::time::sleep(retry.delay(attempts)).await;
+                }
+                answered => return answered.map(|_| ()),
+            }
+        }
+        unreachable!("the last attempt returns its answer")
+    }
+}
+
+/// The account, its entry if there is one, then everything written with them.
+fn puts(change: &Change) -> Vec<PutBuilder> {
+    let account = &change.account.id;
+    let mut puts = vec![put_account(&change.account)];
+    puts.extend(change.entry.iter().map(|entry| put_new(items::entry_to_item(account, entry))));
+    puts.extend(change.records.iter().map(|record| put_record(&change.account, record)));
+    puts.extend(change.notices.iter().map(|notice| put(items::notice_to_item(notice))));
+    puts
+}
+
+fn put_account(account: &Account) -> PutBuilder {
+    let item = items::account_to_item(account);
+    if account.version <= 1 {
+        return put_new(item);
+    }
+    put(item)
+        .condition_expression("#version = :expected")
+        .expression_attribute_names("#version", "version")
+        .expression_attribute_values(":expected", super::attributes::number(account.version - 1))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+}
+
+fn put_record(account: &Account, record: &Record) -> PutBuilder {
+    match record {
+        Record::UsageDay(day) => put(items::usage_day_to_item(&account.id, day)),
+        Record::Purchase(purchase) => put(items::purchase_to_item(purchase)),
+        Record::PurchaseKey { key, purchase } => put(items::purchase_key_to_item(&account.id, key, purchase)),
+        Record::TopUp(top_up) => put(items::top_up_to_item(top_up)),
+        Record::Consent(consent) => put(items::consent_to_item(&account.id, consent)),
+        Record::Customer { customer, account } => put_new(items::customer_to_item(customer, account)),
+    }
+}
+
+fn put(item: Attributes) -> PutBuilder {
+    Put::builder().set_item(Some(item))
+}
+
+fn put_new(item: Attributes) -> PutBuilder {
+    put(item)
+        .condition_expression(IS_NEW)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+}
+
+/// In order of precedence: contention, a replay, a race, anything else.
+///
+/// Contention comes first because the conditions reported beside it were not judged against a settled state.
+/// A replay comes before a race because it stays true on the account as it is now.
+fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitError {
+    if is_contended(&error) {
+        return unavailable(OPERATION, error).into();
+    }
+    let failed_at = |position| cancellation_reasons(&error).get(position).filter(|reason| is_condition_failed(reason));
+    if let Some(reason) = failed_at(ENTRY_POSITION).filter(|_| change.entry.is_some()) {
+        return duplicate(reason).unwrap_or_else(CommitError::Failed);
+    }
+    if let Some(reason) = failed_at(ACCOUNT_POSITION) {
+        return stale(reason).unwrap_or_else(CommitError::Failed);
+    }
+    ledger_error(OPERATION, error).into()
+}
+
+fn duplicate(reason: &CancellationReason) -> Result<CommitError, LedgerError> {
+    let item = reason.item().ok_or_else(|| broken(OPERATION, NoOldEntry))?;
+    let entry = items::entry_from_item(item).map_err(unreadable(OPERATION))?;
+    Ok(CommitError::Duplicate { entry: Box::new(entry) })
+}
+
+fn stale(reason: &CancellationReason) -> Result<CommitError, LedgerError> {
+    let current = reason.item().map(items::account_from_item).transpose().map_err(unreadable(OPERATION))?;
+    Ok(CommitError::Stale { current: current.map(Box::new) })
+}
+
+/// An entry stood in the way, and yet none was returned.
+#[derive(Debug, thiserror::Error)]
+#[error("the entry that exists was not returned")]
+struct NoOldEntry;

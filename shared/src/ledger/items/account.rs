@@ -1,0 +1,103 @@
+//! The account: read and written by every charge, so it has to stay within the 1 KB of one write unit.
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
+
+use super::{consent, usage_day, words};
+use crate::domain::auto_top_up::AutoTopUp;
+use crate::domain::top_up::{PaymentIssue, PaymentIssueKind};
+use crate::domain::{Account, CustomerId, EmailAddress, PaymentMethodId, Restriction, TopUpId};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
+use crate::ledger::keys::{self, Key};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
+    let due_at = account.top_up_due_at();
+    Writer::item(keys::account(&account.id))
+        .with("email", text(&account.email))
+        .with("customer", text(&account.customer))
+        .with("created_at", instant(account.created_at))
+        .with("version", number(account.version))
+        .with("seq", number(account.seq))
+        .with("balance", credits(account.balance))
+        .with("usage", usage_day::write(&account.usage).into_value())
+        .with_optional("auto_top_up", account.auto_top_up.as_ref().map(write_auto_top_up))
+        .with_optional("payment_method", account.payment_method.as_ref().map(text))
+        .with_optional("last_top_up_at", account.last_top_up_at.map(instant))
+        .with_optional("open_top_up", account.open_top_up.as_ref().map(text))
+        .with_optional("payment_issue", account.payment_issue.as_ref().map(write_payment_issue))
+        .with_optional("restriction", account.restriction.as_ref().map(write_restriction))
+        // Both or neither: an account that is not due is not in the index.
+        .with_optional("due_shard", due_at.map(|_| text(keys::due_shard_of(&account.id))))
+        .with_optional("due_at", due_at.map(instant))
+        .into_attributes()
+}
+
+pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account, Unreadable> {
+    let item = Reader::item(item)?;
+    Ok(Account {
+        id: item.id_in_key("PK", Key::account_id)?,
+        email: item.id("email", EmailAddress::parse)?,
+        customer: item.id("customer", CustomerId::parse)?,
+        created_at: item.instant("created_at")?,
+        version: item.number("version")?,
+        seq: item.number("seq")?,
+        balance: item.credits("balance")?,
+        usage: usage_day::read(&item.map("usage")?)?,
+        auto_top_up: item.optional("auto_top_up", read_auto_top_up)?,
+        payment_method: item.optional("payment_method", |item, name| item.id(name, PaymentMethodId::parse))?,
+        last_top_up_at: item.optional("last_top_up_at", Reader::instant)?,
+        open_top_up: item.optional("open_top_up", |item, name| item.id(name, TopUpId::parse))?,
+        payment_issue: item.optional("payment_issue", read_payment_issue)?,
+        restriction: item.optional("restriction", read_restriction)?,
+    })
+}
+
+fn write_auto_top_up(settings: &AutoTopUp) -> AttributeValue {
+    Writer::map()
+        .with("is_enabled", flag(settings.is_enabled))
+        .with("threshold", credits(settings.threshold))
+        .with("target", credits(settings.target))
+        .with("consent", consent::write_with_id(&settings.consent).into_value())
+        .into_value()
+}
+
+fn read_auto_top_up(item: &Reader<'_>, name: &str) -> Result<AutoTopUp, Unreadable> {
+    let settings = item.map(name)?;
+    Ok(AutoTopUp {
+        is_enabled: settings.flag("is_enabled")?,
+        threshold: settings.credits("threshold")?,
+        target: settings.credits("target")?,
+        consent: consent::read_with_id(&settings.map("consent")?)?,
+    })
+}
+
+fn write_payment_issue(issue: &PaymentIssue) -> AttributeValue {
+    let (kind, reason) = match issue.kind {
+        PaymentIssueKind::Declined(reason) => ("declined", Some(reason)),
+        PaymentIssueKind::ActionRequired => ("action_required", None),
+    };
+    Writer::map()
+        .with("kind", text(kind))
+        .with_optional("decline_reason", reason.map(words::decline_reason_word).map(text))
+        .with("top_up", text(&issue.top_up))
+        .with("since", instant(issue.since))
+        .into_value()
+}
+
+fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unreadable> {
+    let issue = item.map(name)?;
+    let kind = match issue.text("kind")? {
+        "declined" => PaymentIssueKind::Declined(issue.word("decline_reason", words::decline_reason)?),
+        "action_required" => PaymentIssueKind::ActionRequired,
+        _ => return Err(issue.meaningless("kind")),
+    };
+    Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })
+}
+
+fn write_restriction(restriction: &Restriction) -> AttributeValue {
+    Writer::map().with("reason", text(&restriction.reason)).with("until", instant(restriction.until)).into_value()
+}
+
+fn read_restriction(item: &Reader<'_>, name: &str) -> Result<Restriction, Unreadable> {
+    let restriction = item.map(name)?;
+    Ok(Restriction { reason: restriction.text("reason")?.to_owned(), until: restriction.instant("until")? })
+}

@@ -1,0 +1,48 @@
+//! A consent: who, when and to which version within the account; the text itself in an item of its own.
+
+use crate::domain::auto_top_up::{Consent, ConsentRecord};
+use crate::domain::{AccountId, ConsentId, Consenter};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
+use crate::ledger::keys::{self, Key};
+
+pub(in crate::ledger) fn consent_to_item(account: &AccountId, record: &ConsentRecord) -> Attributes {
+    acceptance(Writer::item(keys::consent(account, &record.consent.id)), &record.consent)
+        .with("threshold", credits(record.threshold))
+        .with("target", credits(record.target))
+        .with("text", text(&record.text))
+        .into_attributes()
+}
+
+pub(in crate::ledger) fn consent_from_item(item: &Attributes) -> Result<ConsentRecord, Unreadable> {
+    let item = Reader::item(item)?;
+    Ok(ConsentRecord {
+        consent: read(item.id_in_key("SK", Key::consent_id)?, &item)?,
+        threshold: item.credits("threshold")?,
+        target: item.credits("target")?,
+        text: item.text("text")?.to_owned(),
+    })
+}
+
+pub(super) fn write_with_id(consent: &Consent) -> Writer {
+    acceptance(Writer::map(), consent).with("id", text(&consent.id))
+}
+
+pub(super) fn read_with_id(map: &Reader<'_>) -> Result<Consent, Unreadable> {
+    read(map.id("id", ConsentId::parse)?, map)
+}
+
+fn acceptance(writer: Writer, consent: &Consent) -> Writer {
+    writer
+        .with("text_version", number(consent.text_version))
+        .with("accepted_by", text(&consent.accepted_by))
+        .with("accepted_at", instant(consent.accepted_at))
+}
+
+fn read(id: ConsentId, attributes: &Reader<'_>) -> Result<Consent, Unreadable> {
+    Ok(Consent {
+        id,
+        text_version: attributes.number("text_version")?,
+        accepted_by: attributes.id("accepted_by", Consenter::parse)?,
+        accepted_at: attributes.instant("accepted_at")?,
+    })
+}

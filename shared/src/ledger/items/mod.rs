@@ -1,0 +1,27 @@
+//! What each domain value looks like in the table, one file per kind of item.
+//!
+//! Ids that the key holds are not repeated among the attributes. Only entries carry an attribute `account`: with
+//! `seq` it is the key of the index `history`, in which nothing but entries may appear.
+
+mod account;
+mod consent;
+mod due;
+mod entry;
+mod links;
+mod notice;
+mod purchase;
+mod top_up;
+mod usage_day;
+mod words;
+
+pub(super) use account::{account_from_item, account_to_item};
+pub(super) use consent::{consent_from_item, consent_to_item};
+pub(super) use due::{due_cursor_to_key, due_page};
+pub(super) use entry::{entry_from_item, entry_to_item};
+pub(super) use links::{
+    customer_from_item, customer_to_item, event_to_item, purchase_key_from_item, purchase_key_to_item,
+};
+pub(super) use notice::{notice_from_item, notice_to_item};
+pub(super) use purchase::{purchase_from_item, purchase_to_item};
+pub(super) use top_up::{top_up_from_item, top_up_to_item};
+pub(super) use usage_day::usage_day_to_item;

@@ -1,0 +1,92 @@
+//! A notice, kept for 30 days.
+
+use super::words;
+use crate::domain::{EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, expiry, instant, text};
+use crate::ledger::keys::{self, Key};
+use jiff::{SignedDuration, Timestamp};
+
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+pub(in crate::ledger) fn notice_to_item(notice: &Notice) -> Attributes {
+    let expires_at = notice.created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
+    let item = Writer::item(keys::notice(&notice.account, &notice.id))
+        .with("to", text(&notice.to))
+        .with("created_at", instant(notice.created_at))
+        .with_optional("sent_at", notice.sent_at.map(instant))
+        .with("expires_at", expiry(expires_at));
+    write_kind(item, &notice.kind).into_attributes()
+}
+
+pub(in crate::ledger) fn notice_from_item(item: &Attributes) -> Result<Notice, Unreadable> {
+    let item = Reader::item(item)?;
+    Ok(Notice {
+        id: item.id_in_key("SK", Key::notice_id)?,
+        account: item.id_in_key("PK", Key::account_id)?,
+        to: item.id("to", EmailAddress::parse)?,
+        kind: read_kind(&item)?,
+        created_at: item.instant("created_at")?,
+        sent_at: item.optional("sent_at", Reader::instant)?,
+    })
+}
+
+fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
+    match kind {
+        NoticeKind::PurchasePaid { purchase, package, credits: bought, price, balance } => item
+            .with("kind", text("purchase_paid"))
+            .with("purchase", text(purchase))
+            .with("package", text(package))
+            .with("credits", credits(*bought))
+            .with("price", cents(*price))
+            .with("balance", credits(*balance)),
+        NoticeKind::TopUpPaid { top_up, credits: bought, price, balance } => item
+            .with("kind", text("top_up_paid"))
+            .with("top_up", text(top_up))
+            .with("credits", credits(*bought))
+            .with("price", cents(*price))
+            .with("balance", credits(*balance)),
+        NoticeKind::TopUpDeclined { top_up, credits: wanted, price, reason } => item
+            .with("kind", text("top_up_declined"))
+            .with("top_up", text(top_up))
+            .with("credits", credits(*wanted))
+            .with("price", cents(*price))
+            .with("decline_reason", text(words::decline_reason_word(*reason))),
+        NoticeKind::TopUpActionRequired { top_up, credits: wanted, price } => item
+            .with("kind", text("top_up_action_required"))
+            .with("top_up", text(top_up))
+            .with("credits", credits(*wanted))
+            .with("price", cents(*price)),
+    }
+}
+
+fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
+    let top_up = || item.id("top_up", TopUpId::parse);
+    let credits = || item.credits("credits");
+    let price = || item.cents("price");
+    let kind = match item.text("kind")? {
+        "purchase_paid" => NoticeKind::PurchasePaid {
+            purchase: item.id("purchase", PurchaseId::parse)?,
+            package: item.id("package", PackageId::parse)?,
+            credits: credits()?,
+            price: price()?,
+            balance: item.credits("balance")?,
+        },
+        "top_up_paid" => NoticeKind::TopUpPaid {
+            top_up: top_up()?,
+            credits: credits()?,
+            price: price()?,
+            balance: item.credits("balance")?,
+        },
+        "top_up_declined" => NoticeKind::TopUpDeclined {
+            top_up: top_up()?,
+            credits: credits()?,
+            price: price()?,
+            reason: item.word("decline_reason", words::decline_reason)?,
+        },
+        "top_up_action_required" => {
+            NoticeKind::TopUpActionRequired { top_up: top_up()?, credits: credits()?, price: price()? }
+        }
+        _ => return Err(item.meaningless("kind")),
+    };
+    Ok(kind)
+}

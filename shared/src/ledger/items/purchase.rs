@@ -1,0 +1,48 @@
+//! A purchase, written again at each step of its life.
+
+use super::words;
+use crate::domain::purchase::Checkout;
+use crate::domain::{CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, Purchase};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
+use crate::ledger::keys::{self, Key};
+
+pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
+    let checkout = purchase.checkout.as_ref().map(|checkout| {
+        Writer::map().with("session", text(&checkout.session)).with("url", text(&checkout.url)).into_value()
+    });
+    Writer::item(keys::purchase(&purchase.account, &purchase.id))
+        .with("key", text(&purchase.key))
+        .with("package", text(&purchase.package))
+        .with("credits", credits(purchase.credits))
+        .with("price", cents(purchase.price))
+        .with("status", text(words::purchase_status_word(purchase.status)))
+        .with_optional("checkout", checkout)
+        .with_optional("payment_intent", purchase.payment_intent.as_ref().map(text))
+        .with_optional("invoice", purchase.invoice.as_ref().map(text))
+        .with("opened_at", instant(purchase.opened_at))
+        .with_optional("settled_at", purchase.settled_at.map(instant))
+        .into_attributes()
+}
+
+pub(in crate::ledger) fn purchase_from_item(item: &Attributes) -> Result<Purchase, Unreadable> {
+    let item = Reader::item(item)?;
+    Ok(Purchase {
+        id: item.id_in_key("SK", Key::purchase_id)?,
+        account: item.id_in_key("PK", Key::account_id)?,
+        key: item.id("key", IdempotencyKey::parse)?,
+        package: item.id("package", PackageId::parse)?,
+        credits: item.credits("credits")?,
+        price: item.cents("price")?,
+        status: item.word("status", words::purchase_status)?,
+        checkout: item.optional("checkout", read_checkout)?,
+        payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,
+        invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,
+        opened_at: item.instant("opened_at")?,
+        settled_at: item.optional("settled_at", Reader::instant)?,
+    })
+}
+
+fn read_checkout(item: &Reader<'_>, name: &str) -> Result<Checkout, Unreadable> {
+    let checkout = item.map(name)?;
+    Ok(Checkout { session: checkout.id("session", CheckoutSessionId::parse)?, url: checkout.text("url")?.to_owned() })
+}

@@ -1,0 +1,54 @@
+//! An attempt at an automatic top-up, written again at each step of its life.
+
+use super::words;
+use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpStatus};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
+use crate::ledger::keys::{self, Key};
+
+pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
+    let decline_reason = match top_up.status {
+        TopUpStatus::Declined(reason) => Some(words::decline_reason_word(reason)),
+        TopUpStatus::Open | TopUpStatus::Paid | TopUpStatus::ActionRequired | TopUpStatus::Abandoned => None,
+    };
+    Writer::item(keys::top_up(&top_up.account, &top_up.id))
+        .with("customer", text(&top_up.customer))
+        .with_optional("payment_method", top_up.payment_method.as_ref().map(text))
+        .with("credits", credits(top_up.credits))
+        .with("price", cents(top_up.price))
+        .with("status", text(words::top_up_status_word(top_up.status)))
+        .with_optional("decline_reason", decline_reason.map(text))
+        .with_optional("invoice", top_up.invoice.as_ref().map(text))
+        .with_optional("payment_intent", top_up.payment_intent.as_ref().map(text))
+        .with("opened_at", instant(top_up.opened_at))
+        .with_optional("settled_at", top_up.settled_at.map(instant))
+        .into_attributes()
+}
+
+pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Unreadable> {
+    let item = Reader::item(item)?;
+    Ok(TopUp {
+        id: item.id_in_key("SK", Key::top_up_id)?,
+        account: item.id_in_key("PK", Key::account_id)?,
+        customer: item.id("customer", CustomerId::parse)?,
+        payment_method: item.optional("payment_method", |item, name| item.id(name, PaymentMethodId::parse))?,
+        credits: item.credits("credits")?,
+        price: item.cents("price")?,
+        status: read_status(&item)?,
+        invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,
+        payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,
+        opened_at: item.instant("opened_at")?,
+        settled_at: item.optional("settled_at", Reader::instant)?,
+    })
+}
+
+fn read_status(item: &Reader<'_>) -> Result<TopUpStatus, Unreadable> {
+    let status = match item.text("status")? {
+        "open" => TopUpStatus::Open,
+        "paid" => TopUpStatus::Paid,
+        "declined" => TopUpStatus::Declined(item.word("decline_reason", words::decline_reason)?),
+        "action_required" => TopUpStatus::ActionRequired,
+        "abandoned" => TopUpStatus::Abandoned,
+        _ => return Err(item.meaningless("status")),
+    };
+    Ok(status)
+}

@@ -1,0 +1,61 @@
+//! The words that stand for states and reasons. A word once written is never given another meaning.
+
+use crate::domain::top_up::DeclineReason;
+use crate::domain::{PurchaseStatus, TopUpStatus};
+
+pub(super) fn decline_reason_word(reason: DeclineReason) -> &'static str {
+    match reason {
+        DeclineReason::InsufficientFunds => "insufficient_funds",
+        DeclineReason::ExpiredCard => "expired_card",
+        DeclineReason::IncorrectCardData => "incorrect_card_data",
+        DeclineReason::CardNotSupported => "card_not_supported",
+        DeclineReason::LimitExceeded => "limit_exceeded",
+        DeclineReason::ProcessingError => "processing_error",
+        DeclineReason::NoCard => "no_card",
+        DeclineReason::Generic => "generic",
+    }
+}
+
+pub(super) fn decline_reason(word: &str) -> Option<DeclineReason> {
+    let reason = match word {
+        "insufficient_funds" => DeclineReason::InsufficientFunds,
+        "expired_card" => DeclineReason::ExpiredCard,
+        "incorrect_card_data" => DeclineReason::IncorrectCardData,
+        "card_not_supported" => DeclineReason::CardNotSupported,
+        "limit_exceeded" => DeclineReason::LimitExceeded,
+        "processing_error" => DeclineReason::ProcessingError,
+        "no_card" => DeclineReason::NoCard,
+        "generic" => DeclineReason::Generic,
+        _ => return None,
+    };
+    Some(reason)
+}
+
+pub(super) fn purchase_status_word(status: PurchaseStatus) -> &'static str {
+    match status {
+        PurchaseStatus::Open => "open",
+        PurchaseStatus::Paid => "paid",
+        PurchaseStatus::Expired => "expired",
+    }
+}
+
+pub(super) fn purchase_status(word: &str) -> Option<PurchaseStatus> {
+    let status = match word {
+        "open" => PurchaseStatus::Open,
+        "paid" => PurchaseStatus::Paid,
+        "expired" => PurchaseStatus::Expired,
+        _ => return None,
+    };
+    Some(status)
+}
+
+/// Without the reason of a decline, which is an attribute of its own.
+pub(super) fn top_up_status_word(status: TopUpStatus) -> &'static str {
+    match status {
+        TopUpStatus::Open => "open",
+        TopUpStatus::Paid => "paid",
+        TopUpStatus::Declined(_) => "declined",
+        TopUpStatus::ActionRequired => "action_required",
+        TopUpStatus::Abandoned => "abandoned",
+    }
+}

@@ -1,0 +1,210 @@
+//! Every key string of the table: one function per kind of item, and the way back where the key alone holds an id.
+//!
+//! Nothing else may put a key together. No id holds a `#`, so no two kinds of item can meet under one key.
+
+use crate::domain::{
+    AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, TopUpId,
+};
+use crate::use_cases::ports::Shard;
+use jiff::civil::Date;
+use std::fmt;
+
+/// The index of entries: `account` and `seq`, which only entries carry both.
+pub(super) const HISTORY_INDEX: &str = "history";
+/// The index of accounts that a sweep has something to do for: `due_shard` and `due_at`, keys only.
+pub(super) const DUE_INDEX: &str = "due";
+
+/// Where an item lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub partition: String,
+    pub sort: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.partition, self.sort)
+    }
+}
+
+pub(super) fn account(account: &AccountId) -> Key {
+    of_account(account, "STATE".into())
+}
+
+pub(super) fn entry(account: &AccountId, origin: &Origin) -> Key {
+    of_account(account, format!("{ENTRY}{origin}"))
+}
+
+pub(super) fn usage_day(account: &AccountId, date: Date) -> Key {
+    of_account(account, format!("{USAGE}{date}"))
+}
+
+pub(super) fn purchase(account: &AccountId, purchase: &PurchaseId) -> Key {
+    of_account(account, format!("{PURCHASE}{purchase}"))
+}
+
+pub(super) fn purchase_key(account: &AccountId, key: &IdempotencyKey) -> Key {
+    of_account(account, format!("{PURCHASE_KEY}{key}"))
+}
+
+pub(super) fn top_up(account: &AccountId, top_up: &TopUpId) -> Key {
+    of_account(account, format!("{TOP_UP}{top_up}"))
+}
+
+pub(super) fn consent(account: &AccountId, consent: &ConsentId) -> Key {
+    of_account(account, format!("{CONSENT}{consent}"))
+}
+
+pub(super) fn notice(account: &AccountId, notice: &NoticeId) -> Key {
+    of_account(account, format!("{NOTICE}{notice}"))
+}
+
+pub(super) fn customer(customer: &CustomerId) -> Key {
+    Key { partition: format!("STRIPE#{customer}"), sort: "ACCOUNT".into() }
+}
+
+pub(super) fn event(event: &EventId) -> Key {
+    Key { partition: format!("EVENT#{event}"), sort: "EVENT".into() }
+}
+
+/// The partition of [`DUE_INDEX`] that an account lies in while it is due.
+pub(super) fn due_shard_of(account: &AccountId) -> String {
+    due_shard(Shard::of(crc32fast::hash(account.as_str().as_bytes())))
+}
+
+pub(super) fn due_shard(shard: Shard) -> String {
+    format!("{TOP_UP}{}", shard.get())
+}
+
+/// The notice under a key of the table's stream, or `None` if that is another kind of item.
+pub fn notice_of(partition: &str, sort: &str) -> Option<(AccountId, NoticeId)> {
+    let account = AccountId::parse(partition.strip_prefix(ACCOUNT)?).ok()?;
+    let notice = NoticeId::parse(sort.strip_prefix(NOTICE)?).ok()?;
+    Some((account, notice))
+}
+
+/// The ids that items do not repeat among their attributes. `None` where the key is not of that kind.
+impl Key {
+    pub(super) fn account_id(&self) -> Option<AccountId> {
+        id(&self.partition, ACCOUNT, AccountId::parse)
+    }
+
+    pub(super) fn origin(&self) -> Option<Origin> {
+        let (kind, cause) = self.sort.strip_prefix(ENTRY)?.split_once(':')?;
+        let origin = match kind {
+            "charge" => Origin::Charge(IdempotencyKey::parse(cause).ok()?),
+            "restore" => Origin::Restore(IdempotencyKey::parse(cause).ok()?),
+            "purchase" => Origin::Purchase(PurchaseId::parse(cause).ok()?),
+            "top_up" => Origin::TopUp(TopUpId::parse(cause).ok()?),
+            _ => return None,
+        };
+        Some(origin)
+    }
+
+    pub(super) fn purchase_id(&self) -> Option<PurchaseId> {
+        id(&self.sort, PURCHASE, PurchaseId::parse)
+    }
+
+    pub(super) fn top_up_id(&self) -> Option<TopUpId> {
+        id(&self.sort, TOP_UP, TopUpId::parse)
+    }
+
+    pub(super) fn consent_id(&self) -> Option<ConsentId> {
+        id(&self.sort, CONSENT, ConsentId::parse)
+    }
+
+    pub(super) fn notice_id(&self) -> Option<NoticeId> {
+        id(&self.sort, NOTICE, NoticeId::parse)
+    }
+}
+
+const ACCOUNT: &str = "ACCOUNT#";
+const ENTRY: &str = "ENTRY#";
+const USAGE: &str = "USAGE#";
+const PURCHASE: &str = "PURCHASE#";
+const PURCHASE_KEY: &str = "PURCHASE_KEY#";
+const TOP_UP: &str = "TOP_UP#";
+const CONSENT: &str = "CONSENT#";
+const NOTICE: &str = "NOTICE#";
+
+fn of_account(account: &AccountId, sort: String) -> Key {
+    Key { partition: format!("{ACCOUNT}{account}"), sort }
+}
+
+fn id<T>(text: &str, prefix: &str, parse: fn(String) -> Result<T, InvalidId>) -> Option<T> {
+    parse(text.strip_prefix(prefix)?.to_owned()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acme() -> AccountId {
+        AccountId::parse("acme").unwrap()
+    }
+
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey::parse(text).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_item_has_a_key_of_its_own() {
+        let hex = "00000000000000000000000000000001";
+        let date = "2026-01-31".parse().unwrap();
+        for (made, partition, sort) in [
+            (account(&acme()), "ACCOUNT#acme", "STATE".to_owned()),
+            (entry(&acme(), &Origin::Charge(key("job:1"))), "ACCOUNT#acme", "ENTRY#charge:job:1".into()),
+            (entry(&acme(), &Origin::Restore(key("job:1"))), "ACCOUNT#acme", "ENTRY#restore:job:1".into()),
+            (
+                entry(&acme(), &Origin::Purchase(PurchaseId::mint(1))),
+                "ACCOUNT#acme",
+                format!("ENTRY#purchase:pur_{hex}"),
+            ),
+            (entry(&acme(), &Origin::TopUp(TopUpId::mint(1))), "ACCOUNT#acme", format!("ENTRY#top_up:top_{hex}")),
+            (usage_day(&acme(), date), "ACCOUNT#acme", "USAGE#2026-01-31".into()),
+            (purchase(&acme(), &PurchaseId::mint(1)), "ACCOUNT#acme", format!("PURCHASE#pur_{hex}")),
+            (purchase_key(&acme(), &key("buy:1")), "ACCOUNT#acme", "PURCHASE_KEY#buy:1".into()),
+            (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
+            (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),
+            (notice(&acme(), &NoticeId::mint(1)), "ACCOUNT#acme", format!("NOTICE#ntc_{hex}")),
+            (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
+            (event(&EventId::parse("evt_1").unwrap()), "EVENT#evt_1", "EVENT".into()),
+        ] {
+            assert_eq!((made.partition.as_str(), &made.sort), (partition, &sort));
+        }
+    }
+
+    #[test]
+    fn an_origin_reads_back_from_its_key_and_an_unknown_kind_does_not() {
+        for origin in [
+            Origin::Charge(key("a:b:c")),
+            Origin::Restore(key("charge:x")),
+            Origin::Purchase(PurchaseId::mint(7)),
+            Origin::TopUp(TopUpId::mint(7)),
+        ] {
+            assert_eq!(entry(&acme(), &origin).origin(), Some(origin));
+        }
+        let unknown = Key { partition: "ACCOUNT#acme".into(), sort: "ENTRY#gift:x".into() };
+        assert_eq!(unknown.origin(), None);
+    }
+
+    #[test]
+    fn only_a_notice_is_taken_for_a_notice() {
+        let owed = notice(&acme(), &NoticeId::mint(3));
+        assert_eq!(notice_of(&owed.partition, &owed.sort), Some((acme(), NoticeId::mint(3))));
+        for other in [account(&acme()), top_up(&acme(), &TopUpId::mint(3))] {
+            assert_eq!(notice_of(&other.partition, &other.sort), None);
+        }
+    }
+
+    /// The sixteen partitions share the load; the numbers are CRC-32 (ISO-HDLC) modulo 16 and must never change,
+    /// or due accounts would be written to one partition and looked for in another during a deployment.
+    #[test]
+    fn an_account_keeps_its_shard() {
+        let shard = |text: &str| due_shard_of(&AccountId::parse(text).unwrap());
+        assert_eq!(shard("123456789"), "TOP_UP#6", "0xCBF43926, the check value of CRC-32");
+        let spread: std::collections::BTreeSet<_> =
+            (0..500).map(|number| shard(&format!("customer_{number}"))).collect();
+        assert_eq!(spread.len(), usize::from(Shard::COUNT));
+    }
+}
