@@ -7,8 +7,19 @@
 //! Nothing here may be linked into a deployed function, and nothing here checks a signature or a permission: whoever
 //! can reach the port can do everything.
 
+use std::sync::Arc;
+
 pub mod dynamodb;
+pub mod secrets;
+pub mod server;
+pub mod ses;
 pub mod wire;
 
 /// The region every stand-in claims to be in.
 pub const REGION: &str = "us-east-1";
+
+/// The account every stand-in claims to belong to.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The local cloud's clock, which a person can move.
+pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -36,6 +36,23 @@ pub struct WireAnswer {
 }
 
 impl WireAnswer {
+    /// A success.
+    pub fn ok(body: &serde_json::Value) -> Self {
+        Self { status: 200, body: body.to_string().into_bytes() }
+    }
+
+    /// What every AWS service says to an operation it does not have.
+    pub fn unknown_operation() -> Self {
+        Self::error(404, "UnknownOperationException", "This stand-in does not have the operation.")
+    }
+
+    /// The error's name without its namespace; `None` for a success.
+    pub fn error_type(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let name = body["__type"].as_str()?;
+        Some(name.rsplit('#').next().unwrap_or(name).to_owned())
+    }
+
     /// An error in the form all AWS JSON protocols share.
     /// See <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html#operation-error-serialization>.
     pub fn error(status: u16, error_type: &str, message: &str) -> Self {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::LocalDynamoDb;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+const UNKNOWN_OPERATION: &[u8] = br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 const STREAMS_TARGET_PREFIX: &str = "DynamoDBStreams_20120810.";
 
 impl LocalDynamoDb {
@@ -25,6 +26,7 @@ impl LocalDynamoDb {
                 }
                 (200, answer)
             }
+            Err(DynoxideError::UnsupportedCapability(_)) => (400, UNKNOWN_OPERATION.to_vec()),
             Err(error) => (error.status_code(), error.to_json().into_bytes()),
         }
     }

@@ -5,7 +5,8 @@
 //! requests and answers that get lost ([`Faults`]). It is also where tests count reads and writes ([`Recording`]).
 //!
 //! What differs from AWS even so: indexes follow at once, `ClientRequestToken` is forgotten on restart, and the
-//! stream's `ApproximateCreationDateTime` comes from the machine's clock.
+//! stream's `ApproximateCreationDateTime` comes from the machine's clock. In memory every write to a table with a
+//! stream takes longer the more stream records there are; a file has an index for that.
 
 mod answers;
 mod conflicts;
@@ -111,6 +112,12 @@ impl LocalDynamoDb {
     /// Counts up with every write that was carried out. A stream poller waits on it instead of sleeping.
     pub fn writes(&self) -> watch::Receiver<u64> {
         self.writes.subscribe()
+    }
+
+    /// Every table with its number of items, in order of the names.
+    pub fn tables(&self) -> Vec<(String, i64)> {
+        let statistics = self.database.table_stats().unwrap_or_default();
+        statistics.into_iter().map(|table| (table.table_name, table.item_count)).collect()
     }
 
     /// An ordinary client of this database, without retries.

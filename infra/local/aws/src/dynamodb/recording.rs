@@ -87,9 +87,9 @@ impl Recorder {
 }
 
 fn recorded(operation: &Operation, outcome: &Result<WireAnswer, Loss>) -> RecordedOperation {
+    let error = outcome.as_ref().ok().and_then(WireAnswer::error_type);
     let answer = outcome.as_ref().ok().and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
     let answer = answer.unwrap_or(Value::Null);
-    let error = answer["__type"].as_str().map(|name| name.rsplit('#').next().unwrap_or(name).to_owned());
     RecordedOperation {
         operation: operation.clone(),
         item_count: if error.is_some() { 0 } else { item_count(operation, &answer) },

@@ -161,6 +161,9 @@ async fn a_malformed_value_is_a_validation_exception_without_the_engines_tags() 
         assert!(body["__type"].as_str().unwrap().ends_with(expected), "{request}: {body}");
         assert_eq!(status, 400);
     }
+    let (status, body) = database.dispatch("DynamoDB_20120810.CreateBackup", b"{}").await;
+    assert_eq!(status, 400);
+    assert!(String::from_utf8(body).unwrap().contains("UnknownOperationException"));
 }
 
 #[tokio::test]

@@ -1,0 +1,149 @@
+//! All stand-ins on one port of the loopback interface, for SDK clients in other processes.
+//!
+//! `AWS_ENDPOINT_URL=http://127.0.0.1:PORT` with any credentials and any region leads an SDK or the AWS CLI here.
+//! Signatures are not verified. There is no TLS, and no other interface is ever bound.
+
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use askama::Template;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use crate::dynamodb::LocalDynamoDb;
+use crate::secrets::{self, LocalSecrets};
+use crate::ses::{LocalSes, SEND_EMAIL_PATH};
+use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
+
+/// What DynamoDB takes in one request.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long an answer that is to be lost by a timeout is held back; longer than any client here waits.
+const HELD_BACK: Duration = Duration::from_secs(90);
+
+/// The stand-ins that share a port.
+#[derive(Debug, Clone)]
+pub struct LocalAws {
+    /// DynamoDB and DynamoDB Streams.
+    pub dynamodb: LocalDynamoDb,
+    /// SES v2.
+    pub ses: LocalSes,
+    /// Secrets Manager.
+    pub secrets: LocalSecrets,
+}
+
+impl LocalAws {
+    /// One in-process HTTP client for all services.
+    pub fn sdk_config_http_client(&self) -> SharedHttpClient {
+        wire::http_client(self.clone())
+    }
+
+    /// Services, inbox and start page as one router.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/", get(start_page).post(answer))
+            .route(SEND_EMAIL_PATH, post(answer))
+            .fallback(answer)
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .with_state(self.clone())
+            .merge(self.ses.pages())
+    }
+
+    /// Serves until `shutdown` resolves.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
+    }
+}
+
+/// Binds `port` of 127.0.0.1; 0 lets the system choose.
+///
+/// # Errors
+/// When the port is taken.
+pub async fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
+impl Door for LocalAws {
+    async fn exchange(&self, request: WireRequest) -> Result<WireAnswer, Loss> {
+        let target = request.target.as_deref().unwrap_or_default();
+        if target.starts_with("DynamoDB") {
+            Door::exchange(&self.dynamodb, request).await
+        } else if target.starts_with(secrets::TARGET_PREFIX) {
+            self.secrets.exchange(request).await
+        } else {
+            self.ses.exchange(request).await
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "start.html")]
+struct StartPage {
+    tables: Vec<(String, i64)>,
+    message_count: usize,
+}
+
+async fn start_page(State(aws): State<LocalAws>) -> Response {
+    page(&StartPage { tables: aws.dynamodb.tables(), message_count: aws.ses.messages().len() })
+}
+
+async fn answer(State(aws): State<LocalAws>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let request = WireRequest {
+        method: method.to_string(),
+        path: uri.path().to_owned(),
+        target: header("x-amz-target"),
+        body: body.to_vec(),
+    };
+    match aws.exchange(request).await {
+        Ok(answer) => {
+            let content_type = header("content-type").unwrap_or_else(|| "application/json".to_owned());
+            http_answer(answer, content_type)
+        }
+        Err(Loss::ConnectionReset) => cut_off(),
+        Err(Loss::Timeout) => {
+            tokio::time::sleep(HELD_BACK).await;
+            cut_off()
+        }
+    }
+}
+
+fn http_answer(answer: WireAnswer, content_type: String) -> Response {
+    let request_id = uuid::Uuid::now_v7().to_string();
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = [(CONTENT_TYPE.as_str(), content_type), ("x-amzn-requestid", request_id)];
+    match answer.error_type() {
+        None => (status, headers, answer.body).into_response(),
+        Some(name) => (status, headers, [("x-amzn-errortype", name)], answer.body).into_response(),
+    }
+}
+
+/// An answer whose body breaks off, which makes the server close the connection.
+fn cut_off() -> Response {
+    let broken = async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) };
+    Body::from_stream(futures::stream::once(broken)).into_response()
+}
+
+/// Renders a template as a page.
+pub(crate) fn page(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

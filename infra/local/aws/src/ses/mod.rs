@@ -1,0 +1,166 @@
+//! SES v2: takes mail as AWS would, and keeps it where a test or a person can read it. Nothing is ever sent.
+//!
+//! See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>. Simple content only; the sandbox's
+//! rule that recipients must be verified as well does not apply.
+
+mod inbox;
+mod send_email;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::Clock;
+use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
+
+pub(crate) const SEND_EMAIL_PATH: &str = "/v2/email/outbound-emails";
+
+/// How many messages are kept; older ones are forgotten.
+pub const MESSAGES_MAX: usize = 5_000;
+
+/// An account's mail service. Clones share identities, faults and mail.
+#[derive(Clone)]
+pub struct LocalSes {
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    verified_identities: BTreeSet<String>,
+    messages: VecDeque<Message>,
+    faults: VecDeque<SesFault>,
+}
+
+/// One accepted e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// What `SendEmail` answered as `MessageId`.
+    pub id: String,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// `FromEmailAddress`, display name included.
+    pub from: String,
+    /// `ToAddresses`.
+    pub to: Vec<String>,
+    /// `CcAddresses`.
+    pub cc: Vec<String>,
+    /// `BccAddresses`.
+    pub bcc: Vec<String>,
+    /// `ReplyToAddresses`.
+    pub reply_to: Vec<String>,
+    /// The subject line.
+    pub subject: String,
+    /// The plain text part.
+    pub text: Option<String>,
+    /// The HTML part.
+    pub html: Option<String>,
+    /// `EmailTags` as name and value.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What happens to one `SendEmail` instead of an honest answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SesFault {
+    /// `TooManyRequestsException`, status 429; nothing is accepted.
+    Throttle,
+    /// `InternalServiceErrorException`, status 500; nothing is accepted.
+    InternalServiceError,
+    /// The account may not send at the moment: `SendingPausedException`, status 400.
+    SendingPaused,
+    /// Nothing is accepted and no answer comes.
+    LoseRequest(Loss),
+    /// The mail is accepted and no answer comes.
+    LoseAnswer(Loss),
+}
+
+impl LocalSes {
+    /// `verified_identities` are addresses or whole domains mail may be sent from.
+    pub fn new(verified_identities: impl IntoIterator<Item = impl Into<String>>, clock: Clock) -> Self {
+        let verified_identities =
+            verified_identities.into_iter().map(|identity| identity.into().to_ascii_lowercase()).collect();
+        Self { clock, state: Arc::new(Mutex::new(State { verified_identities, ..State::default() })) }
+    }
+
+    /// Everything accepted so far, oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        self.state().messages.iter().cloned().collect()
+    }
+
+    /// Applies `fault` to the next `times` calls that carry out `SendEmail`.
+    pub fn fail_next(&self, times: usize, fault: SesFault) {
+        self.state().faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// The HTTP client to put into an SDK configuration so that its SES calls land here, in process.
+    pub fn sdk_config_http_client(&self) -> SharedHttpClient {
+        wire::http_client(self.clone())
+    }
+
+    /// The inbox as pages for a browser: `/inbox`, `/inbox/{id}`, `/inbox/{id}/html` and `/inbox.json`.
+    pub fn pages(&self) -> axum::Router {
+        inbox::pages(self.clone())
+    }
+
+    fn message(&self, id: &str) -> Option<Message> {
+        self.state().messages.iter().find(|message| message.id == id).cloned()
+    }
+
+    fn send_email(&self, body: &[u8]) -> Result<WireAnswer, Loss> {
+        let fault = self.state().faults.pop_front();
+        match fault {
+            None => Ok(self.accept(body)),
+            Some(SesFault::Throttle) => {
+                Ok(WireAnswer::error(429, "TooManyRequestsException", "Maximum sending rate exceeded."))
+            }
+            Some(SesFault::InternalServiceError) => {
+                Ok(WireAnswer::error(500, "InternalServiceErrorException", "Internal service error"))
+            }
+            Some(SesFault::SendingPaused) => {
+                Ok(WireAnswer::error(400, "SendingPausedException", "Sending is paused for this account."))
+            }
+            Some(SesFault::LoseRequest(loss)) => Err(loss),
+            Some(SesFault::LoseAnswer(loss)) => {
+                self.accept(body);
+                Err(loss)
+            }
+        }
+    }
+
+    fn accept(&self, body: &[u8]) -> WireAnswer {
+        let id = uuid::Uuid::now_v7().to_string();
+        let mut state = self.state();
+        let message = match send_email::read(body, &id, (self.clock)(), &state.verified_identities) {
+            Ok(message) => message,
+            Err(refused) => return refused.into(),
+        };
+        if state.messages.len() == MESSAGES_MAX {
+            state.messages.pop_front();
+        }
+        state.messages.push_back(message);
+        WireAnswer::ok(&serde_json::json!({ "MessageId": id }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LocalSes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LocalSes").finish_non_exhaustive()
+    }
+}
+
+impl Door for LocalSes {
+    async fn exchange(&self, request: WireRequest) -> Result<WireAnswer, Loss> {
+        match (request.method.as_str(), request.path.as_str()) {
+            ("POST", SEND_EMAIL_PATH) => self.send_email(&request.body),
+            _ => Ok(WireAnswer::unknown_operation()),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The body of `SendEmail`, checked as SES checks it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::Message;
+use crate::REGION;
+use crate::wire::WireAnswer;
+
+/// To, Cc and Bcc together. See <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>.
+const RECIPIENTS_MAX: usize = 50;
+
+/// Of a tag's name and of its value.
+/// See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html>.
+const TAG_CHARACTERS_MAX: usize = 256;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SendEmailRequest {
+    from_email_address: Option<String>,
+    #[serde(default)]
+    destination: Destination,
+    #[serde(default)]
+    reply_to_addresses: Vec<String>,
+    #[serde(default)]
+    content: Content,
+    #[serde(default)]
+    email_tags: Vec<Tag>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Destination {
+    to_addresses: Vec<String>,
+    cc_addresses: Vec<String>,
+    bcc_addresses: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Content {
+    simple: Option<Simple>,
+    raw: Option<serde_json::Value>,
+    template: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Simple {
+    subject: Part,
+    body: Body,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body {
+    text: Option<Part>,
+    html: Option<Part>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Part {
+    data: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    name: String,
+    value: String,
+}
+
+/// Why SES takes no mail from this request.
+#[derive(Debug)]
+pub(super) enum Refused {
+    BadRequest(String),
+    MessageRejected(String),
+}
+
+impl From<Refused> for WireAnswer {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::BadRequest(message) => Self::error(400, "BadRequestException", &message),
+            Refused::MessageRejected(message) => Self::error(400, "MessageRejected", &message),
+        }
+    }
+}
+
+pub(super) fn read(
+    body: &[u8],
+    id: &str,
+    received_at: Timestamp,
+    verified_identities: &BTreeSet<String>,
+) -> Result<Message, Refused> {
+    let request: SendEmailRequest =
+        serde_json::from_slice(body).map_err(|error| bad_request(&format!("The request cannot be read: {error}")))?;
+    let from = request.from_email_address.ok_or_else(|| bad_request("FromEmailAddress is missing."))?;
+    let Destination { to_addresses: to, cc_addresses: cc, bcc_addresses: bcc } = request.destination;
+    let simple = simple_content(request.content)?;
+    check_recipients([&to, &cc, &bcc])?;
+    check_tags(&request.email_tags)?;
+    check_sender(&from, verified_identities)?;
+    Ok(Message {
+        id: id.to_owned(),
+        received_at,
+        from,
+        to,
+        cc,
+        bcc,
+        reply_to: request.reply_to_addresses,
+        subject: simple.subject.data,
+        text: simple.body.text.map(|part| part.data),
+        html: simple.body.html.map(|part| part.data),
+        tags: request.email_tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
+    })
+}
+
+fn simple_content(content: Content) -> Result<Simple, Refused> {
+    if content.raw.is_some() || content.template.is_some() {
+        return Err(bad_request("This stand-in takes simple content only, neither raw messages nor templates."));
+    }
+    let simple = content.simple.ok_or_else(|| bad_request("Content must hold a message."))?;
+    if simple.body.text.is_none() && simple.body.html.is_none() {
+        return Err(bad_request("The body must have a text or an HTML part."));
+    }
+    Ok(simple)
+}
+
+fn check_recipients(lists: [&Vec<String>; 3]) -> Result<(), Refused> {
+    let count: usize = lists.iter().map(|list| list.len()).sum();
+    if count == 0 {
+        return Err(bad_request("At least one recipient is required."));
+    }
+    if count > RECIPIENTS_MAX {
+        return Err(bad_request(&format!("Recipient count exceeds {RECIPIENTS_MAX}.")));
+    }
+    match lists.into_iter().flatten().find(|recipient| !is_address(address_of(recipient))) {
+        Some(recipient) => Err(bad_request(&format!("{recipient} is no e-mail address."))),
+        None => Ok(()),
+    }
+}
+
+fn check_tags(tags: &[Tag]) -> Result<(), Refused> {
+    let is_allowed = |text: &str| {
+        (1..=TAG_CHARACTERS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    };
+    match tags.iter().find(|tag| !is_allowed(&tag.name) || !is_allowed(&tag.value)) {
+        Some(tag) => Err(bad_request(&format!(
+            "Invalid tag {}={}: letters, digits, _ and - only, at most {TAG_CHARACTERS_MAX}.",
+            tag.name, tag.value
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn check_sender(from: &str, verified_identities: &BTreeSet<String>) -> Result<(), Refused> {
+    let address = address_of(from).to_ascii_lowercase();
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    if is_address(&address) && [address.as_str(), domain].iter().any(|name| verified_identities.contains(*name)) {
+        return Ok(());
+    }
+    Err(Refused::MessageRejected(format!(
+        "Email address is not verified. The following identities failed the check in region {}: {address}",
+        REGION.to_uppercase()
+    )))
+}
+
+/// The address in `Name <address>`, or the text itself.
+fn address_of(mailbox: &str) -> &str {
+    let inside = mailbox.trim().strip_suffix('>').and_then(|start| start.rsplit_once('<'));
+    inside.map_or(mailbox.trim(), |(_, address)| address)
+}
+
+fn is_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !text.contains(char::is_whitespace)
+    })
+}
+
+fn bad_request(message: &str) -> Refused {
+    Refused::BadRequest(message.to_owned())
+}
