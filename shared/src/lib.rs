@@ -3,7 +3,10 @@
 //! Dependencies point one way: functions → `use_cases` → `domain`, and adapters → `domain`.
 //! Adapters do not know each other.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod domain;
 #[cfg(feature = "email")]
 pub mod email;
@@ -15,4 +18,7 @@ pub mod ledger;
 pub mod links;
 #[cfg(feature = "payments")]
 pub mod payments;
+#[cfg(feature = "secrets")]
+pub mod secrets;
+pub mod telemetry;
 pub mod use_cases;

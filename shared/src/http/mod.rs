@@ -1,1 +1,20 @@
-//! Placeholder.
+//! HTTP at the border: routes, callers, bodies, answers. The only place that knows status codes.
+
+mod body;
+mod caller;
+mod problem;
+mod reply;
+mod route;
+
+pub use body::{Body, FieldError, integer, parse_body, query_integer};
+pub use caller::{Caller, SERVICE_SCOPE};
+pub use problem::Problem;
+pub use reply::{Reply, respond};
+pub use route::{PathParameters, Route, find_route, idempotency_key};
+
+use jiff::Timestamp;
+
+/// An instant as bodies show it: RFC 3339 in UTC, to the millisecond.
+pub fn time(instant: Timestamp) -> String {
+    format!("{instant:.3}")
+}

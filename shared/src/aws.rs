@@ -1,0 +1,83 @@
+//! What all AWS clients of a function share: one HTTP stack, and the credentials and region Lambda provides.
+//!
+//! No `aws-config`: a function needs neither profiles nor instance metadata, and looking for them costs every cold start.
+
+use crate::config::{self, ConfigError};
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use std::time::Duration;
+
+/// How long one connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long one try of one call may take; well under the 30 seconds API Gateway waits.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a call is tried; each try carries the same token, so a transaction takes effect once.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The environment of a Lambda function, as far as AWS clients need it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+#[derive(Clone)]
+pub struct AwsEnvironment {
+    region: String,
+    credentials: Credentials,
+    http: SharedHttpClient,
+}
+
+impl AwsEnvironment {
+    /// # Errors
+    /// [`ConfigError::Missing`] outside Lambda, unless the variables are set by hand.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let credentials = Credentials::new(
+            config::required("AWS_ACCESS_KEY_ID")?,
+            config::required("AWS_SECRET_ACCESS_KEY")?,
+            config::optional("AWS_SESSION_TOKEN"),
+            None,
+            "Lambda",
+        );
+        // ring, not aws-lc-rs: AWS-LC gathers entropy for 25 ms of CPU at its first use.
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        Ok(Self { region: config::required("AWS_REGION")?, credentials, http })
+    }
+}
+
+/// The endpoint that the environment names for a service, or for all.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+fn endpoint(service_variable: &'static str) -> Option<String> {
+    config::optional(service_variable).or_else(|| config::optional("AWS_ENDPOINT_URL"))
+}
+
+macro_rules! client {
+    ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal) => {
+        $(#[$doc])*
+        #[cfg(feature = $feature)]
+        pub fn $function(environment: &AwsEnvironment) -> $sdk::Client {
+            use $sdk::config::{BehaviorVersion, Builder, Region, retry::RetryConfig, timeout::TimeoutConfig};
+            let timeouts =
+                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+            let mut builder = Builder::new()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(environment.region.clone()))
+                .credentials_provider(environment.credentials.clone())
+                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+                .timeout_config(timeouts.build())
+                .http_client(environment.http.clone());
+            builder.set_endpoint_url(endpoint($endpoint_variable));
+            $sdk::Client::from_conf(builder.build())
+        }
+    };
+}
+
+client!(
+    /// DynamoDB; `AWS_ENDPOINT_URL_DYNAMODB` points it elsewhere.
+    "ledger", dynamodb, aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"
+);
+client!(
+    /// SES; `AWS_ENDPOINT_URL_SESV2` points it elsewhere.
+    "email", ses, aws_sdk_sesv2, "AWS_ENDPOINT_URL_SESV2"
+);
+client!(
+    /// Secrets Manager; `AWS_ENDPOINT_URL_SECRETS_MANAGER` points it elsewhere.
+    "secrets", secrets_manager, aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER"
+);

@@ -1,0 +1,155 @@
+//! The only place that reads the environment: what a function was deployed with.
+
+use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook, Rate};
+use crate::domain::{Cents, Credits, InvalidId, Package, PackageId, PriceBook};
+use serde::Deserialize;
+
+/// A setting that is missing or makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    #[error("the environment variable {name} must be {expected}")]
+    Invalid { name: &'static str, expected: &'static str },
+    #[error("PRICE_BOOK is not a price book")]
+    PriceBookUnreadable(#[source] serde_json::Error),
+    #[error("PRICE_BOOK cannot be sold from")]
+    PriceBookInvalid(#[from] InvalidPriceBook),
+    #[error("PRICE_BOOK names a package wrongly")]
+    PackageInvalid(#[from] InvalidId),
+}
+
+/// The value of a variable that must be there.
+///
+/// # Errors
+/// [`ConfigError::Missing`] where it is not set or empty.
+pub fn required(name: &'static str) -> Result<String, ConfigError> {
+    optional(name).ok_or(ConfigError::Missing(name))
+}
+
+/// The value of a variable, `None` where it is not set or empty.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The value of a variable as a whole number of at least 1.
+///
+/// # Errors
+/// [`ConfigError`] where it is missing or something else.
+pub fn positive(name: &'static str) -> Result<u32, ConfigError> {
+    let value = required(name)?.parse().unwrap_or(0);
+    if value == 0 { Err(ConfigError::Invalid { name, expected: "a whole number of at least 1" }) } else { Ok(value) }
+}
+
+/// The price book of this deployment: the reference one, or what `PRICE_BOOK` overrides of it.
+///
+/// # Errors
+/// [`ConfigError`] where the override cannot be read or sold from.
+pub fn price_book() -> Result<PriceBook, ConfigError> {
+    match optional("PRICE_BOOK") {
+        Some(text) => parse_price_book(&text),
+        None => Ok(PriceBook::reference()),
+    }
+}
+
+/// Overrides the reference price book with the parts that a JSON object names.
+///
+/// # Errors
+/// [`ConfigError`] where the override cannot be read or sold from.
+pub fn parse_price_book(text: &str) -> Result<PriceBook, ConfigError> {
+    let overrides: PriceBookOverrides = serde_json::from_str(text).map_err(ConfigError::PriceBookUnreadable)?;
+    let mut book = PriceBook::reference();
+    if let Some(rate) = overrides.dubbing {
+        book.dubbing = Rate { credits_per_minute: rate.credits_per_minute, credits_min: rate.credits_min };
+    }
+    if let Some(rate) = overrides.training {
+        book.training = Rate { credits_per_minute: rate.credits_per_minute, credits_min: rate.credits_min };
+    }
+    if let Some(packages) = overrides.packages {
+        book.packages = packages.into_iter().map(PackageOverride::into_package).collect::<Result<_, _>>()?;
+    }
+    if let Some(limits) = overrides.auto_top_up {
+        let LimitsOverride { threshold_min, threshold_max, target_min, target_max, gap_min } = limits;
+        book.auto_top_up = AutoTopUpLimits { threshold_min, threshold_max, target_min, target_max, gap_min };
+    }
+    if let Some(cents_per_credit) = overrides.cents_per_credit {
+        book.cents_per_credit = cents_per_credit;
+    }
+    Ok(book.checked()?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceBookOverrides {
+    dubbing: Option<RateOverride>,
+    training: Option<RateOverride>,
+    packages: Option<Vec<PackageOverride>>,
+    auto_top_up: Option<LimitsOverride>,
+    cents_per_credit: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateOverride {
+    credits_per_minute: i64,
+    credits_min: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackageOverride {
+    id: String,
+    credits: i64,
+    price_cents: i64,
+}
+
+impl PackageOverride {
+    fn into_package(self) -> Result<Package, ConfigError> {
+        let unreadable = |expected| ConfigError::Invalid { name: "PRICE_BOOK", expected };
+        Ok(Package {
+            id: PackageId::parse(self.id)?,
+            credits: Credits::new(self.credits).ok_or(unreadable("packages of at most 10¹⁵ credits"))?,
+            price: Cents::new(self.price_cents).ok_or(unreadable("packages of 0 to 99999999 cents"))?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsOverride {
+    threshold_min: i64,
+    threshold_max: i64,
+    target_min: i64,
+    target_max: i64,
+    gap_min: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_book_overrides_only_what_it_names() {
+        let book = parse_price_book(r#"{"dubbing":{"credits_per_minute":20,"credits_min":5}}"#).unwrap();
+        assert_eq!(book.dubbing, Rate { credits_per_minute: 20, credits_min: 5 });
+        assert_eq!(PriceBook { dubbing: PriceBook::reference().dubbing, ..book }, PriceBook::reference());
+        let packages = r#"{"packages":[{"id":"small","credits":100,"price_cents":90}]}"#;
+        assert_eq!(parse_price_book(packages).unwrap().packages.len(), 1);
+    }
+
+    #[test]
+    fn a_price_book_that_makes_no_sense_is_refused() {
+        for text in [
+            "",
+            "[]",
+            r#"{"dubing":{}}"#,
+            r#"{"dubbing":{"credits_per_minute":0,"credits_min":5}}"#,
+            r#"{"packages":[{"id":"Small!","credits":100,"price_cents":90}]}"#,
+            r#"{"packages":[{"id":"small","credits":100,"price_cents":1}]}"#,
+            r#"{"cents_per_credit":1.5}"#,
+        ] {
+            assert!(parse_price_book(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Request bodies: parsed once, with an error that names the field and its range.
+
+use super::Problem;
+use lambda_http::{Request, RequestExt};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+/// A JSON body. `FIELDS` says what each field must be, for whoever sends something else.
+pub trait Body: DeserializeOwned {
+    const FIELDS: &'static [(&'static str, &'static str)];
+}
+
+/// One field of a request that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    pub field: String,
+    pub message: String,
+}
+
+impl FieldError {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// # Errors
+/// A 400 for what is not JSON, a 422 naming the field for JSON of another shape.
+pub fn parse_body<T: Body>(request: &Request) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(request.body().as_ref());
+    let parsed = serde_path_to_error::deserialize(&mut deserializer);
+    let body = parsed.map_err(|error| {
+        let path = error.path().to_string();
+        match error.inner().classify() {
+            Category::Data => Problem::invalid(vec![field_error::<T>(&path, error.inner())]),
+            Category::Syntax | Category::Eof | Category::Io => Problem::malformed_body(),
+        }
+    })?;
+    deserializer.end().map_err(|_| Problem::malformed_body())?;
+    Ok(body)
+}
+
+fn field_error<T: Body>(path: &str, error: &serde_json::Error) -> FieldError {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let known = T::FIELDS.iter().find(|(field, _)| *field == name);
+    let message = match known {
+        Some((_, expected)) => format!("must be {expected}"),
+        None => error.to_string().split(" at line").next().unwrap_or_default().to_owned(),
+    };
+    FieldError::new(if path == "." { "body" } else { path }, message)
+}
+
+/// # Errors
+/// A [`FieldError`] with the field's range.
+pub fn integer(field: &str, value: i64, min: i64, max: i64) -> Result<i64, FieldError> {
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(FieldError::new(field, format!("must be an integer from {min} to {max}")))
+    }
+}
+
+/// A number in the query, or `None` where it is not given.
+///
+/// # Errors
+/// A 422 that names the parameter and its range.
+pub fn query_integer(request: &Request, name: &str, min: i64, max: i64) -> Result<Option<i64>, Problem> {
+    let parameters = request.query_string_parameters_ref();
+    let Some(text) = parameters.and_then(|parameters| parameters.first(name)) else { return Ok(None) };
+    let value = text.parse().unwrap_or(min.saturating_sub(1));
+    integer(name, value, min, max).map(Some).map_err(|error| Problem::invalid(vec![error]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only whether it parses matters here")]
+        amount: i64,
+    }
+
+    impl Body for Sample {
+        const FIELDS: &'static [(&'static str, &'static str)] = &[("amount", "an integer from 1 to 9")];
+    }
+
+    fn parse(body: &str) -> (u16, String) {
+        let request = Request::new(lambda_http::Body::from(body));
+        let problem = parse_body::<Sample>(&request).unwrap_err();
+        (problem.status(), problem.to_json("r").to_string())
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed_and_what_has_another_shape_is_invalid() {
+        for body in ["", "{", "{\"amount\":1}x", "\u{0}"] {
+            assert_eq!(parse(body).0, 400, "{body:?}");
+        }
+        for (body, field, message) in [
+            (r#"{"amount":"1"}"#, "amount", "must be an integer from 1 to 9"),
+            (r#"{"amount":1.5}"#, "amount", "must be an integer from 1 to 9"),
+            (r#"{"amount":99999999999999999999}"#, "amount", "must be an integer from 1 to 9"),
+            (r#"{}"#, "body", "missing field `amount`"),
+            (r#"{"amount":1,"extra":2}"#, "extra", "unknown field `extra`"),
+            (r#"[]"#, "body", "invalid length 0"),
+        ] {
+            let (status, text) = parse(body);
+            assert_eq!(status, 422, "{body}");
+            assert!(text.contains(&format!("\"field\":\"{field}\"")) && text.contains(message), "{body}: {text}");
+        }
+    }
+}
