@@ -19,13 +19,17 @@ pub mod in_process;
 mod issuer;
 mod response;
 mod routes;
+pub mod runtime_api;
 pub mod schedules;
+pub mod streams;
 pub mod template;
 
 pub use authorizer::{Discovery, KeySource};
 pub use function::{Function, FunctionError, Functions, Invocation};
 pub use gateway::Gateway;
 pub use issuer::Issuer;
+pub use schedules::Schedules;
+pub use streams::StreamConsumer;
 pub use template::{Deployment, Template, TemplateError};
 
 /// The one clock of the local cloud; a test moves it, everything else only asks it.

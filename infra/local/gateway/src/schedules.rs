@@ -1,5 +1,258 @@
 //! EventBridge Scheduler's part of the template: functions that run at a rate or by a calendar.
+//!
+//! Nothing runs by itself: [`Schedules::advance_to`] runs what is due by the movable clock, in order, and a test that
+//! calls it knows what ran. [`Schedules::run`] does the same for real time.
+//!
+//! The scheduler only hands an invocation over, and Lambda queues it. So its retry policy counts where the function
+//! could not be reached; a function that failed is tried again by Lambda's rules for asynchronous invocations.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 mod expression;
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
 pub use expression::{Expression, ExpressionError};
+
+use crate::Clock;
+use crate::function::{FunctionError, Functions};
+use crate::template::{Schedule, Template};
+
+/// Lambda waits one minute before it tries an asynchronous invocation again, and two before the last try.
+const ASYNCHRONOUS_RETRY_DELAYS: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
+
+/// The template's schedules and what is still due of them.
+pub struct Schedules {
+    schedules: Vec<(Schedule, Expression)>,
+    functions: Functions,
+    clock: Clock,
+    account_id: String,
+    region: String,
+    is_delivering_twice: AtomicBool,
+    agenda: Mutex<Agenda>,
+}
+
+/// What one invocation came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Name of the schedule.
+    pub schedule: String,
+    /// Logical id of the function.
+    pub function: String,
+    /// When this try was due.
+    pub due: Timestamp,
+    /// Counted from 1.
+    pub attempt: u32,
+    pub result: Result<Value, FunctionError>,
+    /// When it is tried again; `None` after a success and when it was given up.
+    pub retry_at: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct Agenda {
+    /// In order of time, then of entry.
+    tries: BTreeMap<(Timestamp, u64), Try>,
+    entered: u64,
+}
+
+#[derive(Clone)]
+struct Try {
+    schedule: usize,
+    scheduled: Timestamp,
+    execution_id: String,
+    /// Tries before this one that did not reach the function.
+    refusals: u32,
+    /// Tries before this one in which the function failed.
+    failures: u32,
+}
+
+impl Agenda {
+    fn enter(&mut self, due: Timestamp, attempt: Try) {
+        self.entered += 1;
+        self.tries.insert((due, self.entered), attempt);
+    }
+
+    fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, Try)> {
+        let entry = self.tries.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((due, _), attempt) = entry.remove_entry();
+        Some((due, attempt))
+    }
+}
+
+impl Schedules {
+    /// Every schedule of the template, created now by the clock.
+    ///
+    /// # Errors
+    /// When an expression is none, which reading the template would have found.
+    pub fn new(template: &Template, functions: Functions, clock: Clock) -> Result<Self, ExpressionError> {
+        let mut agenda = Agenda::default();
+        let mut schedules = Vec::new();
+        for schedule in &template.schedules {
+            let expression = Expression::parse(&schedule.expression)?;
+            if let Some(first) = expression.first(clock()) {
+                agenda.enter(first, Try::new(schedules.len(), first));
+            }
+            schedules.push((schedule.clone(), expression));
+        }
+        Ok(Self {
+            schedules,
+            functions,
+            clock,
+            account_id: template.account_id.clone(),
+            region: template.region.clone(),
+            is_delivering_twice: AtomicBool::new(false),
+            agenda: Mutex::new(agenda),
+        })
+    }
+
+    /// From now on delivers each invocation twice, as both services are allowed to.
+    pub fn deliver_twice(&self, twice: bool) {
+        self.is_delivering_twice.store(twice, Ordering::Relaxed);
+    }
+
+    /// When something is due next, so that a test can move the clock there and no further.
+    pub async fn next_due(&self) -> Option<Timestamp> {
+        self.agenda.lock().await.tries.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Runs everything due until `now`, one after the other in order of time, and says what ran.
+    ///
+    /// A schedule that was due several times runs as often.
+    pub async fn advance_to(&self, now: Timestamp) -> Vec<Run> {
+        let mut agenda = self.agenda.lock().await;
+        let mut runs = Vec::new();
+        while let Some((due, attempt)) = agenda.take_due(now) {
+            if attempt.is_first()
+                && let Some(next) = self.schedules[attempt.schedule].1.after(due)
+            {
+                agenda.enter(next, Try::new(attempt.schedule, next));
+            }
+            let copies = if self.is_delivering_twice.load(Ordering::Relaxed) { 2 } else { 1 };
+            for _ in 0..copies {
+                let run = self.attempt(due, &attempt).await;
+                if let (Some(retry_at), Err(error)) = (run.retry_at, &run.result) {
+                    agenda.enter(retry_at, attempt.after(error));
+                }
+                runs.push(run);
+            }
+        }
+        runs
+    }
+
+    /// Runs the function built from `binary` as its first schedule would, now and once.
+    ///
+    /// # Errors
+    /// When the function failed, or has no schedule.
+    pub async fn run_now(&self, binary: &str) -> Result<Value, FunctionError> {
+        let unknown = || FunctionError::Unknown { name: binary.to_owned() };
+        let function = self.functions.logical_id_of_binary(binary).ok_or_else(unknown)?;
+        let schedule = self.schedules.iter().position(|(schedule, _)| schedule.function == function);
+        let attempt = Try::new(schedule.ok_or_else(unknown)?, (self.clock)());
+        self.functions.invoke(function, self.payload(&attempt)).await
+    }
+
+    /// Runs what is due by the clock every `interval` until the future is dropped.
+    pub async fn run(&self, interval: Duration) {
+        let mut ticks = tokio::time::interval(interval);
+        loop {
+            ticks.tick().await;
+            for run in self.advance_to((self.clock)()).await {
+                match &run.result {
+                    Ok(_) => tracing::info!(schedule = run.schedule, "ran on schedule"),
+                    Err(error) => tracing::error!(schedule = run.schedule, %error, "failed on schedule"),
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, due: Timestamp, attempt: &Try) -> Run {
+        let (schedule, _) = &self.schedules[attempt.schedule];
+        let payload = self.payload(attempt);
+        let result = self.functions.invoke_as(&schedule.function, payload, attempt.execution_id.clone()).await;
+        let retry_at = result.as_ref().err().and_then(|error| self.retry_at(due, attempt, error));
+        Run {
+            schedule: schedule.name.clone(),
+            function: schedule.function.clone(),
+            due,
+            attempt: attempt.number(),
+            result,
+            retry_at,
+        }
+    }
+
+    fn retry_at(&self, due: Timestamp, attempt: &Try, error: &FunctionError) -> Option<Timestamp> {
+        let (schedule, _) = &self.schedules[attempt.schedule];
+        let (delay, age_max) = if error.is_refusal() {
+            if attempt.refusals >= schedule.retries {
+                return None;
+            }
+            // The scheduler backs off exponentially; how far is not documented.
+            (SignedDuration::from_secs(1 << attempt.refusals.min(6)), schedule.event_age_max)
+        } else {
+            let configuration = self.functions.configuration(&schedule.function)?;
+            if attempt.failures >= configuration.asynchronous_retries {
+                return None;
+            }
+            let delay = ASYNCHRONOUS_RETRY_DELAYS.get(usize::try_from(attempt.failures).ok()?)?;
+            (*delay, configuration.asynchronous_age_max)
+        };
+        let retry_at = due.checked_add(delay).ok()?;
+        let age = Duration::try_from(retry_at.duration_since(attempt.scheduled)).ok()?;
+        (age <= age_max).then_some(retry_at)
+    }
+
+    /// The schedule's input with its context attributes filled in, or the scheduler's own event.
+    ///
+    /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>
+    fn payload(&self, attempt: &Try) -> Value {
+        let (schedule, _) = &self.schedules[attempt.schedule];
+        let time = attempt.scheduled.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let Some(input) = &schedule.input else {
+            return json!({
+                "version": "0",
+                "id": attempt.execution_id,
+                "detail-type": "Scheduled Event",
+                "source": "aws.scheduler",
+                "account": self.account_id,
+                "time": time,
+                "region": self.region,
+                "resources": [schedule.arn],
+                "detail": "{}",
+            });
+        };
+        let input = input
+            .replace("<aws.scheduler.schedule-arn>", &schedule.arn)
+            .replace("<aws.scheduler.scheduled-time>", &time)
+            .replace("<aws.scheduler.execution-id>", &attempt.execution_id)
+            .replace("<aws.scheduler.attempt-number>", &attempt.number().to_string());
+        serde_json::from_str(&input).unwrap_or(Value::String(input))
+    }
+}
+
+impl Try {
+    fn new(schedule: usize, scheduled: Timestamp) -> Self {
+        Self { schedule, scheduled, execution_id: Uuid::now_v7().to_string(), refusals: 0, failures: 0 }
+    }
+
+    fn is_first(&self) -> bool {
+        self.number() == 1
+    }
+
+    fn number(&self) -> u32 {
+        self.refusals + self.failures + 1
+    }
+
+    fn after(&self, error: &FunctionError) -> Self {
+        let refused = u32::from(error.is_refusal());
+        Self { refusals: self.refusals + refused, failures: self.failures + 1 - refused, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

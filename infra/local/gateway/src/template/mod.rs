@@ -81,6 +81,8 @@ pub struct FunctionConfiguration {
     pub timeout: Duration,
     /// How often Lambda asks again when an asynchronous invocation failed, 0–2.
     pub asynchronous_retries: u32,
+    /// How old an asynchronous invocation may get before it is no longer tried, 60–21,600 seconds.
+    pub asynchronous_age_max: Duration,
 }
 
 /// One `AWS::DynamoDB::Table`.
@@ -216,9 +218,9 @@ impl<'a> Reader<'a> {
         let number = |name: &str, default: u32| -> Result<u32, TemplateError> {
             self.property(resource, "Function", name)?.map_or(Ok(default), |node| node.as_number())
         };
-        let retries = match self.property(resource, "Function", "EventInvokeConfig")? {
-            Some(configuration) => configuration.get("MaximumRetryAttempts").map(Node::as_number).transpose()?,
-            None => None,
+        let asynchronous = self.property(resource, "Function", "EventInvokeConfig")?;
+        let asynchronous = |name: &str, default: u32| -> Result<u32, TemplateError> {
+            asynchronous.as_ref().and_then(|node| node.get(name)).map_or(Ok(default), Node::as_number)
         };
         Ok(FunctionConfiguration {
             logical_id: logical_id.to_owned(),
@@ -228,7 +230,8 @@ impl<'a> Reader<'a> {
             environment: self.environment(resource)?,
             memory_mb: number("MemorySize", 128)?,
             timeout: Duration::from_secs(number("Timeout", 3)?.into()),
-            asynchronous_retries: retries.unwrap_or(2),
+            asynchronous_retries: asynchronous("MaximumRetryAttempts", 2)?,
+            asynchronous_age_max: Duration::from_secs(asynchronous("MaximumEventAgeInSeconds", 21_600)?.into()),
         })
     }
 

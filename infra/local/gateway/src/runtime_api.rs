@@ -1,0 +1,134 @@
+//! Runs compiled bootstraps as Lambda does: each in a process of its own, kept warm between invocations.
+//!
+//! A process answers one invocation at a time, so as many run as there are invocations at once, up to a bound; beyond
+//! it invocations wait. A process that crashed or ran over its time is replaced at the next invocation.
+//! Its environment is the template's and nothing of this process's own.
+//! The time to start counts against the function's time limit, which Lambda keeps apart.
+
+mod process;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use process::Process;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::function::{Function, FunctionError, Invocation};
+use crate::template::{FunctionConfiguration, Template};
+
+/// Where the programs are and how they run.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// Holds `BINARY/bootstrap`, as cargo-lambda lays programs out, or plain programs called `BINARY`.
+    pub directory: PathBuf,
+    /// Variables that win over the template's, such as `AWS_ENDPOINT_URL_DYNAMODB`.
+    pub environment: BTreeMap<String, String>,
+    /// Most processes of one function at a time, at least 1.
+    pub processes_max: usize,
+}
+
+/// A function of the template has no program.
+#[derive(Debug, thiserror::Error)]
+#[error("neither {} nor {} is there", .bootstrap.display(), .plain.display())]
+pub struct MissingProgram {
+    bootstrap: PathBuf,
+    plain: PathBuf,
+}
+
+/// Every function of the template by binary name, as [`crate::Functions::new`] takes them. Nothing is started yet.
+///
+/// # Errors
+/// When a program is missing.
+pub fn functions(
+    template: &Template,
+    programs: &Programs,
+) -> Result<BTreeMap<String, Arc<dyn Function>>, MissingProgram> {
+    let mut functions: BTreeMap<String, Arc<dyn Function>> = BTreeMap::new();
+    for configuration in template.functions.values() {
+        let program = find(&programs.directory, &configuration.binary)?;
+        let environment = environment(configuration, template, programs);
+        let function = ProcessFunction {
+            program,
+            environment,
+            permits: Semaphore::new(programs.processes_max.max(1)),
+            warm: Mutex::default(),
+        };
+        functions.insert(configuration.binary.clone(), Arc::new(function));
+    }
+    Ok(functions)
+}
+
+fn find(directory: &Path, binary: &str) -> Result<PathBuf, MissingProgram> {
+    let plain = directory.join(binary);
+    let bootstrap = plain.join("bootstrap");
+    match (bootstrap.is_file(), plain.is_file()) {
+        (true, _) => Ok(bootstrap),
+        (false, true) => Ok(plain),
+        (false, false) => Err(MissingProgram { bootstrap, plain }),
+    }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+fn environment(
+    configuration: &FunctionConfiguration,
+    template: &Template,
+    programs: &Programs,
+) -> BTreeMap<String, String> {
+    let mut environment = configuration.environment.clone();
+    let memory = configuration.memory_mb.to_string();
+    let log_group = format!("/aws/lambda/{}", configuration.name);
+    for (name, value) in [
+        ("AWS_LAMBDA_FUNCTION_NAME", configuration.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
+        ("AWS_REGION", &template.region),
+        ("AWS_DEFAULT_REGION", &template.region),
+        ("_HANDLER", "bootstrap"),
+        ("TZ", ":UTC"),
+    ] {
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    environment.extend(programs.environment.clone());
+    environment
+}
+
+struct ProcessFunction {
+    program: PathBuf,
+    environment: BTreeMap<String, String>,
+    permits: Semaphore,
+    warm: Mutex<Vec<Process>>,
+}
+
+impl Function for ProcessFunction {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Value, FunctionError>> {
+        Box::pin(async move {
+            let unavailable = |reason: String| FunctionError::Unavailable { reason };
+            let _permit = self.permits.acquire().await.map_err(|error| unavailable(error.to_string()))?;
+            let mut process = match self.take_warm() {
+                Some(process) => process,
+                None => Process::start(&self.program, &self.environment)
+                    .await
+                    .map_err(|error| unavailable(format!("{}: {error}", self.program.display())))?,
+            };
+            // Dropped with this future when the time is over, the process is killed.
+            let answer = process.invoke(invocation).await;
+            if !matches!(answer, Err(FunctionError::Exited { .. })) {
+                self.warm.lock().unwrap_or_else(PoisonError::into_inner).push(process);
+            }
+            answer
+        })
+    }
+}
+
+impl ProcessFunction {
+    /// A process from before that has not ended in the meantime.
+    fn take_warm(&self) -> Option<Process> {
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::from_fn(|| warm.pop()).find_map(|mut process| process.is_running().then_some(process))
+    }
+}

@@ -1,0 +1,177 @@
+//! One process and the Runtime API it talks to.
+//!
+//! Every process has a listener of its own, so it is known who asks.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use crate::function::{FunctionError, Invocation};
+
+type Answer = Result<Value, FunctionError>;
+
+/// A running bootstrap; dropping it ends it.
+pub(super) struct Process {
+    child: Child,
+    jobs: mpsc::Sender<Job>,
+    api: Arc<Api>,
+    server: AbortHandle,
+}
+
+struct Job {
+    invocation: Invocation,
+    answer: oneshot::Sender<Answer>,
+}
+
+struct Api {
+    jobs: tokio::sync::Mutex<mpsc::Receiver<Job>>,
+    /// The request id of the invocation that is being handled, and who waits for it.
+    current: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
+    /// What the runtime said before its first invocation.
+    init_error: Mutex<Option<ErrorReport>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ErrorReport {
+    error_type: String,
+    error_message: String,
+}
+
+impl Process {
+    /// Starts the program with this environment and nothing else.
+    pub async fn start(program: &Path, environment: &BTreeMap<String, String>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?.to_string();
+        let (jobs, queue) = mpsc::channel(1);
+        let api = Arc::new(Api {
+            jobs: tokio::sync::Mutex::new(queue),
+            current: Mutex::default(),
+            init_error: Mutex::default(),
+        });
+        let child = Command::new(program)
+            .env_clear()
+            .envs(environment)
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let router = router(Arc::clone(&api));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
+        Ok(Self { child, jobs, api, server })
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Hands over one invocation and waits for its answer or the end of the process.
+    pub async fn invoke(&mut self, invocation: Invocation) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let exited = |reason: String| FunctionError::Exited { reason };
+        let job = Job { invocation, answer };
+        self.jobs.send(job).await.map_err(|_| exited("the Runtime API is gone".to_owned()))?;
+        tokio::select! {
+            // An answer counts even when the process ended right after it.
+            biased;
+            answer = answered => answer.unwrap_or_else(|_| Err(exited("the invocation was dropped".to_owned()))),
+            status = self.child.wait() => {
+                let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+                Err(exited(match lock(&self.api.init_error).take() {
+                    Some(report) => format!("{}: {} ({status})", report.error_type, report.error_message),
+                    None => status,
+                }))
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
+        .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
+        .route("/2018-06-01/runtime/init/error", post(init_error))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(api)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn next(State(api): State<Arc<Api>>) -> Response {
+    let Some(Job { invocation, answer }) = api.jobs.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    *lock(&api.current) = Some((invocation.request_id.clone(), answer));
+    let headers = [
+        ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+        ("Lambda-Runtime-Deadline-Ms", invocation.deadline.as_millisecond().to_string()),
+        ("Lambda-Runtime-Invoked-Function-Arn", invocation.function_arn),
+        ("Lambda-Runtime-Trace-Id", invocation.trace_id),
+    ];
+    (headers, Json(invocation.payload)).into_response()
+}
+
+async fn response(State(api): State<Arc<Api>>, UrlPath(request_id): UrlPath<String>, body: Bytes) -> Response {
+    let answer = serde_json::from_slice(&body).map_err(|error| FunctionError::Reported {
+        error_type: "Runtime.InvalidJson".to_owned(),
+        error_message: error.to_string(),
+    });
+    api.answer(&request_id, answer)
+}
+
+async fn error(State(api): State<Arc<Api>>, UrlPath(request_id): UrlPath<String>, body: Bytes) -> Response {
+    let ErrorReport { error_type, error_message } = serde_json::from_slice(&body).unwrap_or_default();
+    api.answer(&request_id, Err(FunctionError::Reported { error_type, error_message }))
+}
+
+async fn init_error(State(api): State<Arc<Api>>, body: Bytes) -> Response {
+    *lock(&api.init_error) = Some(serde_json::from_slice(&body).unwrap_or_default());
+    accepted()
+}
+
+impl Api {
+    /// Only the invocation that is being handled can be answered.
+    fn answer(&self, request_id: &str, answer: Answer) -> Response {
+        match lock(&self.current).take_if(|(current, _)| current == request_id) {
+            Some((_, waiting)) => {
+                // Nobody waits any more when the invocation ran over its time.
+                let _ = waiting.send(answer);
+                accepted()
+            }
+            None => {
+                let message = "another request is being handled, or none";
+                let body = serde_json::json!({ "errorType": "InvalidRequestID", "errorMessage": message });
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            }
+        }
+    }
+}
+
+fn accepted() -> Response {
+    (StatusCode::ACCEPTED, Json(serde_json::json!({ "status": "OK" }))).into_response()
+}
