@@ -28,9 +28,10 @@ Resources:
       Environment: {{ Variables: {{ FROM_TEMPLATE: 'yes', REPLACED: template }} }}
 "
     );
-    let template = Template::parse(&yaml, &Deployment::default()).unwrap();
-    let clock: Clock = Arc::new(|| Timestamp::from_second(1_795_000_000).unwrap());
-    Functions::new(&template, runtime_api::functions(&template, programs).unwrap(), clock).unwrap()
+    let template = Template::parse(&yaml, &Deployment::default()).expect("a template of this test");
+    let clock: Clock = Arc::new(|| Timestamp::constant(1_795_000_000, 0));
+    let functions = runtime_api::functions(&template, programs).expect("cargo has built the example");
+    Functions::new(&template, functions, clock).expect("they are the template's functions")
 }
 
 fn programs(processes_max: usize) -> Programs {
@@ -39,7 +40,8 @@ fn programs(processes_max: usize) -> Programs {
 }
 
 async fn process_of(functions: &Functions) -> u64 {
-    functions.invoke("Only", json!({})).await.unwrap()["process"].as_u64().unwrap()
+    let answer = functions.invoke("Only", json!({})).await.expect("an answer");
+    answer["process"].as_u64().expect("the example tells its process id")
 }
 
 #[tokio::test]

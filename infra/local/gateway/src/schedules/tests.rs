@@ -36,7 +36,7 @@ struct Script {
 }
 
 impl Script {
-    fn new(mut errors: Vec<FunctionError>) -> (Arc<dyn Function>, Arc<StdMutex<Vec<String>>>) {
+    fn function(mut errors: Vec<FunctionError>) -> (Arc<dyn Function>, Arc<StdMutex<Vec<String>>>) {
         errors.reverse();
         let request_ids = Arc::default();
         (Arc::new(Self { errors: StdMutex::new(errors), request_ids: Arc::clone(&request_ids) }), request_ids)
@@ -69,7 +69,7 @@ fn ran(schedule: &str, due: &str, attempt: u32, succeeded: bool) -> (String, Str
 
 #[tokio::test]
 async fn what_is_due_runs_in_order_and_only_once() {
-    let schedules = schedules(Script::new(vec![]).0);
+    let schedules = schedules(Script::function(vec![]).0);
     assert_eq!(schedules.next_due().await, Some(at(START)));
     let runs = schedules.advance_to(at("2026-11-22T08:15:00Z")).await;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn what_is_due_runs_in_order_and_only_once() {
 
 #[tokio::test]
 async fn without_input_the_function_receives_the_schedulers_event() {
-    let schedules = schedules(Script::new(vec![]).0);
+    let schedules = schedules(Script::function(vec![]).0);
     let runs = schedules.advance_to(at(START)).await;
     let mut payload = runs[0].result.clone().unwrap();
     assert!(payload["id"].take().is_string());
@@ -109,14 +109,14 @@ async fn without_input_the_function_receives_the_schedulers_event() {
 
 #[tokio::test]
 async fn an_input_is_sent_with_its_context_attributes() {
-    let schedules = schedules(Script::new(vec![]).0);
+    let schedules = schedules(Script::function(vec![]).0);
     let runs = schedules.advance_to(at("2026-11-22T08:00:00Z")).await;
     assert_eq!(runs[1].result, Ok(json!({ "at": "2026-11-22T08:00:00Z" })));
 }
 
 #[tokio::test]
 async fn a_failed_function_is_tried_again_as_often_as_lambda_would() {
-    let (sweep, request_ids) = Script::new(vec![failed(), failed()]);
+    let (sweep, request_ids) = Script::function(vec![failed(), failed()]);
     let schedules = schedules(sweep);
     let first = schedules.advance_to(at("2026-11-22T07:45:59Z")).await;
     assert_eq!(summary(&first), [ran("SweepHalfHourly", START, 1, false)]);
@@ -137,7 +137,7 @@ async fn two_retries_wait_one_and_two_minutes_unless_the_event_grows_too_old() {
         ("{ MaximumRetryAttempts: 0 }", &["07:45:00"]),
     ] {
         let yaml = TEMPLATE.replace("{ MaximumRetryAttempts: 1 }", configuration);
-        let schedules = schedules_of(&yaml, Script::new(vec![failed(); 3]).0);
+        let schedules = schedules_of(&yaml, Script::function(vec![failed(); 3]).0);
         let runs = schedules.advance_to(at("2026-11-22T07:59:00Z")).await;
         let due: Vec<_> = runs.iter().map(|run| run.due.strftime("%H:%M:%S").to_string()).collect();
         assert_eq!(due, tries, "{configuration}");
@@ -146,7 +146,7 @@ async fn two_retries_wait_one_and_two_minutes_unless_the_event_grows_too_old() {
 
 #[tokio::test]
 async fn the_schedules_own_retry_policy_counts_where_the_function_was_not_reached() {
-    let schedules = schedules(Script::new(vec![unavailable(); 4]).0);
+    let schedules = schedules(Script::function(vec![unavailable(); 4]).0);
     let runs = schedules.advance_to(at("2026-11-22T07:59:00Z")).await;
     // Three retries by the template, and none of them uses up one of Lambda's.
     assert_eq!(runs.len(), 4);
@@ -155,7 +155,7 @@ async fn the_schedules_own_retry_policy_counts_where_the_function_was_not_reache
 
 #[tokio::test]
 async fn an_invocation_may_be_delivered_twice_under_one_id() {
-    let (sweep, request_ids) = Script::new(vec![]);
+    let (sweep, request_ids) = Script::function(vec![]);
     let schedules = schedules(sweep);
     schedules.deliver_twice(true);
     assert_eq!(schedules.advance_to(at(START)).await.len(), 2);
@@ -165,7 +165,7 @@ async fn an_invocation_may_be_delivered_twice_under_one_id() {
 
 #[tokio::test]
 async fn a_function_can_be_run_at_once() {
-    let schedules = schedules(Script::new(vec![]).0);
+    let schedules = schedules(Script::function(vec![]).0);
     let payload = schedules.run_now("sweep").await.unwrap();
     assert_eq!((&payload["source"], &payload["time"]), (&json!("aws.scheduler"), &json!(START)));
     for binary in ["pets", "nobody"] {
@@ -175,7 +175,7 @@ async fn a_function_can_be_run_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn in_the_background_the_clock_is_asked_at_every_tick() {
-    let (sweep, request_ids) = Script::new(vec![]);
+    let (sweep, request_ids) = Script::function(vec![]);
     let schedules = schedules(sweep);
     let ticking = tokio::time::timeout(Duration::from_secs(3), schedules.run(Duration::from_secs(1))).await;
     assert!(ticking.is_err());
