@@ -1,1 +1,278 @@
-//! Placeholder.
+//! Stripe: the [`Payments`] port over its HTTP API, and the check that a webhook comes from it.
+//!
+//! async-stripe's builders spell the requests; transport, retries and the reading of answers are ours.
+//! Nothing here decides about credits, and nothing else in the system names a Stripe parameter.
+//!
+//! An answer is believed only as far as it is definite: [`TopUpOutcome::Unknown`] and
+//! [`PaymentsError::Unavailable`] stand for everything else.
+
+mod checkout;
+mod client;
+mod customers;
+mod error;
+mod invoices;
+mod metadata;
+mod outcome;
+mod responses;
+mod secret;
+mod top_ups;
+pub mod webhook;
+
+pub use error::{Refusal, StripeError};
+pub use secret::Secret;
+
+use crate::domain::purchase::Checkout;
+use crate::domain::top_up::TopUpOutcome;
+use crate::domain::{
+    AccountId, CheckoutSessionId, Credits, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
+};
+use crate::use_cases::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
+use client::{Client, Transport};
+use customers::DefaultError;
+use hyper::Uri;
+use std::num::NonZeroU32;
+use std::time::Duration;
+use stripe_client_core::{IdempotencyKey, RequestStrategy};
+
+/// How Stripe is reached and asked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the API is, without `/v1`: [`Settings::API_BASE`], or the local stand-in.
+    pub api_base: String,
+    pub api_key: Secret,
+    /// Calls beyond this wait. Stripe takes 25 a second of one kind in live mode:
+    /// <https://docs.stripe.com/rate-limits>.
+    pub calls_per_second: NonZeroU32,
+    /// How long one attempt at a call may take.
+    pub timeout: Duration,
+    /// How long one attempt at charging a card may take; banks are slow.
+    pub pay_timeout: Duration,
+    /// How often a call that is safe to repeat is sent, the first time included.
+    pub attempts_max: NonZeroU32,
+    /// The longest pause before the second attempt; it doubles with each, up to two seconds.
+    pub backoff: Duration,
+    /// The page a customer comes back to from a payment page. The purchase is added as a query.
+    pub return_url: String,
+    /// Whether Stripe Tax adds tax to invoices and payment pages: <https://docs.stripe.com/tax>.
+    pub automatic_tax: bool,
+}
+
+impl Settings {
+    pub const API_BASE: &'static str = "https://api.stripe.com";
+
+    /// Stripe itself, with ordinary limits and no tax.
+    pub fn new(api_key: Secret, return_url: impl Into<String>) -> Self {
+        Self {
+            api_base: Self::API_BASE.to_owned(),
+            api_key,
+            calls_per_second: const { NonZeroU32::new(20).expect("20 is not zero") },
+            timeout: Duration::from_secs(10),
+            pay_timeout: Duration::from_secs(30),
+            attempts_max: const { NonZeroU32::new(3).expect("3 is not zero") },
+            backoff: Duration::from_millis(500),
+            return_url: return_url.into(),
+            automatic_tax: false,
+        }
+    }
+}
+
+/// Settings that Stripe cannot be reached with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSettings {
+    #[error("Stripe's address is not an http or https URL without a query")]
+    ApiBase,
+    #[error("a live key is never sent without encryption")]
+    LiveKeyInTheOpen,
+    #[error("the API key has characters that no header carries")]
+    ApiKey,
+    #[error("the page to return to is not an http or https URL")]
+    ReturnUrl,
+}
+
+/// Stripe as the use cases see it. Cheap to share by reference; holds the pool of connections.
+#[derive(Debug)]
+pub struct StripePayments {
+    client: Client,
+    charging: Charging,
+}
+
+impl StripePayments {
+    /// # Errors
+    /// [`InvalidSettings`]; Stripe is not asked.
+    pub fn new(settings: Settings) -> Result<Self, InvalidSettings> {
+        let api_base = web_address(&settings.api_base).filter(|uri| uri.query().is_none());
+        let api_base = api_base.ok_or(InvalidSettings::ApiBase)?;
+        let is_live = ["sk_live_", "rk_live_"].iter().any(|prefix| settings.api_key.expose().starts_with(prefix));
+        if is_live && api_base.scheme_str() != Some("https") {
+            return Err(InvalidSettings::LiveKeyInTheOpen);
+        }
+        web_address(&settings.return_url).ok_or(InvalidSettings::ReturnUrl)?;
+        let transport = Transport {
+            api_base,
+            api_key: settings.api_key,
+            calls_per_second: settings.calls_per_second,
+            timeout: settings.timeout,
+            attempts_max: settings.attempts_max,
+            backoff: settings.backoff,
+        };
+        let charging = Charging {
+            pay_timeout: settings.pay_timeout,
+            return_url: settings.return_url,
+            automatic_tax: settings.automatic_tax,
+        };
+        Ok(Self { client: Client::new(&transport).ok_or(InvalidSettings::ApiKey)?, charging })
+    }
+}
+
+fn web_address(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+    is_web.then_some(uri)
+}
+
+/// How customers are charged.
+#[derive(Clone, Debug)]
+struct Charging {
+    pay_timeout: Duration,
+    return_url: String,
+    automatic_tax: bool,
+}
+
+impl Charging {
+    fn return_to(&self, query: &str) -> String {
+        let separator = if self.return_url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{query}", self.return_url)
+    }
+}
+
+impl Payments for StripePayments {
+    async fn customer_create(&self, account: &AccountId, email: &EmailAddress) -> Result<CustomerId, PaymentsError> {
+        customers::create(&self.client, account, email).await.map_err(|error| error.during("customer_create"))
+    }
+
+    async fn default_payment_method_get(
+        &self,
+        customer: &CustomerId,
+    ) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        let operation = "default_payment_method_get";
+        customers::default_payment_method(&self.client, customer).await.map_err(|error| match error {
+            DefaultError::Deleted => PaymentsError::NotFound { operation },
+            DefaultError::Stripe(error) => error.during(operation),
+        })
+    }
+
+    async fn default_payment_method_set(
+        &self,
+        customer: &CustomerId,
+        payment_method: &PaymentMethodId,
+    ) -> Result<(), PaymentsError> {
+        customers::set_default_payment_method(&self.client, customer, payment_method)
+            .await
+            .map_err(|error| error.during("default_payment_method_set"))
+    }
+
+    async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
+        checkout::open(&self.client, &self.charging, customer, purchase)
+            .await
+            .map_err(|error| error.during("checkout_open"))
+    }
+
+    async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
+        checkout::report(&self.client, session).await.map_err(|error| error.during("checkout_get"))
+    }
+
+    async fn top_up_pay(&self, top_up: &TopUp) -> TopUpOutcome {
+        top_ups::pay(&self.client, &self.charging, top_up).await
+    }
+
+    async fn top_up_close(&self, top_up: &TopUp) -> TopUpOutcome {
+        top_ups::close(&self.client, top_up).await
+    }
+
+    async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
+        invoices::report(&self.client, invoice).await.map_err(|error| error.during("invoice_get"))
+    }
+}
+
+/// A key of ours. <https://docs.stripe.com/api/idempotent_requests>
+fn idempotent(key: String) -> RequestStrategy {
+    let key = IdempotencyKey::new(key).expect("made of ids of at most 64 characters, below Stripe's 255");
+    RequestStrategy::Idempotent(key)
+}
+
+/// As it stands on invoices and payment pages: `5,000 credits`.
+fn credits_in_words(credits: Credits) -> String {
+    let digits = credits.get().to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {}", if credits.get() == 1 { "credit" } else { "credits" })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new(Secret::new("sk_test_local"), "https://app.example.com/billing")
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
+        let live = Secret::new("rk_live_local");
+        for (name, settings, expected) in [
+            ("Stripe", settings(), None),
+            ("the stand-in", Settings { api_base: "http://127.0.0.1:12111/".into(), ..settings() }, None),
+            ("no scheme", Settings { api_base: "api.stripe.com".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
+            ("a query", Settings { api_base: "http://a/?b".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
+            ("no page", Settings { return_url: "/billing".into(), ..settings() }, Some(InvalidSettings::ReturnUrl)),
+            (
+                "a key with a line break",
+                Settings { api_key: Secret::new("sk\n"), ..settings() },
+                Some(InvalidSettings::ApiKey),
+            ),
+            ("a live key to Stripe", Settings { api_key: live.clone(), ..settings() }, None),
+            (
+                "a live key in the open",
+                Settings { api_key: live, api_base: "http://127.0.0.1:12111".into(), ..settings() },
+                Some(InvalidSettings::LiveKeyInTheOpen),
+            ),
+        ] {
+            assert_eq!(StripePayments::new(settings).err(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_key() {
+        let printed = format!("{:?} {:?}", settings(), StripePayments::new(settings()).unwrap());
+        assert!(!printed.contains("sk_test_local"), "{printed}");
+    }
+
+    #[test]
+    fn credits_are_written_as_a_person_writes_them() {
+        for (credits, words) in
+            [(1, "1 credit"), (500, "500 credits"), (5_000, "5,000 credits"), (1_250_000, "1,250,000 credits")]
+        {
+            assert_eq!(credits_in_words(Credits::constant(credits)), words);
+        }
+    }
+
+    #[test]
+    fn the_page_to_return_to_keeps_its_own_query() {
+        let charging = |return_url: &str| Charging {
+            pay_timeout: Duration::ZERO,
+            return_url: return_url.to_owned(),
+            automatic_tax: false,
+        };
+        assert_eq!(charging("https://a.example/b").return_to("purchase=1"), "https://a.example/b?purchase=1");
+        assert_eq!(charging("https://a.example/?c=d").return_to("purchase=1"), "https://a.example/?c=d&purchase=1");
+    }
+}

@@ -1,0 +1,285 @@
+//! How a request of async-stripe's builders travels: one kept-alive HTTP client, our idempotency keys, our retries.
+//!
+//! Only what is safe to repeat is repeated: reads and deletions, and what carries an idempotency key, under the same
+//! key. It decides nothing about money, and neither the API key nor Stripe's error object appears in what it logs.
+
+use super::Secret;
+use super::error::{Refusal, StripeError};
+use super::responses::ErrorEnvelope;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+use stripe_client_core::{
+    ConfigOverride, CustomizedStripeRequest, RequestBuilder, RequestStrategy, StripeClient, StripeMethod, VERSION,
+};
+
+/// An answer beyond this is refused; a page of a hundred invoices stays far below.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Connections idle longer are closed; Stripe's own end closes them after about a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// How the client travels.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    pub(super) api_base: Uri,
+    pub(super) api_key: Secret,
+    pub(super) calls_per_second: NonZeroU32,
+    /// Of one attempt, unless the request names another.
+    pub(super) timeout: Duration,
+    pub(super) attempts_max: NonZeroU32,
+    /// The longest first pause between attempts; it doubles with each.
+    pub(super) backoff: Duration,
+}
+
+pub(super) struct Client {
+    http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: String,
+    authorization: HeaderValue,
+    limiter: DefaultDirectRateLimiter,
+    timeout: Duration,
+    attempts_max: NonZeroU32,
+    backoff: Duration,
+}
+
+impl Client {
+    /// `None` for a key that no header can carry.
+    pub(super) fn new(transport: &Transport) -> Option<Self> {
+        let mut authorization = HeaderValue::try_from(format!("Bearer {}", transport.api_key.expose())).ok()?;
+        authorization.set_sensitive(true);
+        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(connector);
+        Some(Self {
+            http,
+            base: transport.api_base.to_string().trim_end_matches('/').to_owned(),
+            authorization,
+            limiter: RateLimiter::direct(Quota::per_second(transport.calls_per_second)),
+            timeout: transport.timeout,
+            attempts_max: transport.attempts_max,
+            backoff: transport.backoff,
+        })
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Bytes, StripeError> {
+        self.limiter.until_ready().await;
+        let exchange = async {
+            let response = self.http.request(self.request(call)?).await.map_err(|error| no_answer(error.into()))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(no_answer)?.to_bytes();
+            let request_id = header(&head.headers, "request-id");
+            tracing::debug!(
+                stripe.path = call.path,
+                stripe.status = head.status.as_u16(),
+                stripe.request_id = request_id,
+                "Stripe answered"
+            );
+            if head.status.is_success() {
+                Ok(body)
+            } else {
+                Err(StripeError::Refused(Box::new(refusal(head.status.as_u16(), &head.headers, &body))))
+            }
+        };
+        let timeout = call.timeout.unwrap_or(self.timeout);
+        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|elapsed| Err(no_answer(elapsed.into())))
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, StripeError> {
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{}/v1{}", self.base, call.path))
+            .header(AUTHORIZATION, &self.authorization)
+            .header(USER_AGENT, concat!("prepaid/", env!("CARGO_PKG_VERSION")))
+            .header("stripe-version", VERSION.as_str());
+        if let Some(key) = &call.key {
+            request = request.header("idempotency-key", key);
+        }
+        if !call.body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        request.body(Full::new(call.body.clone())).map_err(|_| StripeError::NotSent("it is no HTTP request"))
+    }
+
+    /// Somewhere between nothing and a bound that doubles with every attempt, so that callers do not return in step.
+    fn pause(&self, attempts: u32) -> Duration {
+        let bound = self.backoff.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(BACKOFF_MAX);
+        bound.mul_f64(fastrand::f64())
+    }
+}
+
+impl StripeClient for Client {
+    type Err = StripeError;
+
+    async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
+        let (request, settings) = request.into_pieces();
+        let call = Call::new(request, settings)?;
+        let attempts_max = if call.is_repeatable() { self.attempts_max.get() } else { 1 };
+        let mut attempts = 1;
+        loop {
+            match self.attempt(&call).await {
+                Err(error) if attempts < attempts_max && error.is_worth_repeating() => {
+                    tracing::warn!(
+                        stripe.path = call.path,
+                        stripe.attempts = attempts,
+                        %error,
+                        "Stripe is asked again"
+                    );
+                    tokio::time::sleep(self.pause(attempts)).await;
+                    attempts += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// One request, ready to be sent as often as it takes.
+struct Call {
+    method: Method,
+    /// With the query.
+    path: String,
+    body: Bytes,
+    key: Option<HeaderValue>,
+    timeout: Option<Duration>,
+}
+
+impl Call {
+    /// # Errors
+    /// [`StripeError::NotSent`] for a POST that says neither under which key it goes nor, by
+    /// [`RequestStrategy::Once`], that it needs none: a lost answer would leave it unrepeatable.
+    fn new(request: RequestBuilder, settings: ConfigOverride) -> Result<Self, StripeError> {
+        let method = match request.method {
+            StripeMethod::Get => Method::GET,
+            StripeMethod::Post => Method::POST,
+            StripeMethod::Delete => Method::DELETE,
+        };
+        let key = match settings.request_strategy {
+            Some(RequestStrategy::Idempotent(key)) => {
+                let key = HeaderValue::try_from(key.into_inner());
+                Some(key.map_err(|_| StripeError::NotSent("its idempotency key cannot be a header"))?)
+            }
+            Some(RequestStrategy::Once) => None,
+            Some(RequestStrategy::Retry(_) | RequestStrategy::ExponentialBackoff(_)) => {
+                return Err(StripeError::NotSent("retries without a key of ours are not made"));
+            }
+            None if method == Method::POST => return Err(StripeError::NotSent("it has no idempotency key")),
+            None => None,
+        };
+        let path = match request.query.filter(|query| !query.is_empty()) {
+            Some(query) => format!("{}?{query}", request.path),
+            None => request.path,
+        };
+        let body = request.body.map(in_order).unwrap_or_default();
+        Ok(Self { method, path, body: body.into(), key, timeout: settings.timeout })
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.key.is_some() || self.method != Method::POST
+    }
+}
+
+/// The form with its parameters sorted: the builders keep metadata in a `HashMap`, whose order differs from one
+/// request to the next, and a key that comes back with another body is an error.
+fn in_order(form: String) -> String {
+    let mut parameters: Vec<_> = form.split('&').collect();
+    parameters.sort_unstable();
+    parameters.join("&")
+}
+
+fn no_answer(source: Box<dyn std::error::Error + Send + Sync>) -> StripeError {
+    StripeError::NoAnswer(source)
+}
+
+fn header<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'headers str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What is kept of a refusal. A body that is no envelope of Stripe's (a proxy's page) leaves the status alone.
+fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
+    let envelope: Option<ErrorEnvelope> =
+        std::str::from_utf8(body).ok().and_then(|text| miniserde::json::from_str(text).ok());
+    let error = envelope.map(|envelope| envelope.error).unwrap_or_default();
+    Refusal {
+        status,
+        request_id: header(headers, "request-id").map(str::to_owned),
+        kind: error.kind,
+        code: error.code,
+        decline_code: error.decline_code,
+        param: error.param,
+        should_retry: header(headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_sent_in_one_order() {
+        assert_eq!(in_order("b[1]=x&a=1&b[0]=y".into()), "a=1&b[0]=y&b[1]=x");
+        assert_eq!(in_order(String::new()), "");
+    }
+
+    #[test]
+    fn a_post_without_a_word_on_its_key_is_never_sent() {
+        let unkeyed = stripe_billing::invoice::CreateInvoice::new();
+        let (request, settings) = pieces(&unkeyed, None);
+        assert!(matches!(Call::new(request, settings), Err(StripeError::NotSent(_))));
+        let (request, settings) = pieces(&unkeyed, Some(RequestStrategy::Once));
+        assert!(!Call::new(request, settings).unwrap().is_repeatable());
+        let (request, settings) = pieces(&unkeyed, Some(RequestStrategy::Retry(3)));
+        assert!(matches!(Call::new(request, settings), Err(StripeError::NotSent(_))));
+        let (request, settings) = pieces(&stripe_billing::invoice::RetrieveInvoice::new("in_1"), None);
+        assert!(Call::new(request, settings).unwrap().is_repeatable());
+    }
+
+    #[test]
+    fn a_refusal_without_an_envelope_keeps_its_status() {
+        let refusal = refusal(502, &HeaderMap::new(), b"<html>Bad Gateway</html>");
+        assert_eq!(refusal, Refusal { status: 502, ..Refusal::default() });
+    }
+
+    /// What the client is handed for a request.
+    fn pieces<R: stripe_client_core::StripeRequest>(
+        request: &R,
+        strategy: Option<RequestStrategy>,
+    ) -> (RequestBuilder, ConfigOverride) {
+        let mut request = request.build().customize::<super::super::responses::Created>();
+        if let Some(strategy) = strategy {
+            request = request.request_strategy(strategy);
+        }
+        let kept = Keep(std::sync::Mutex::new(None));
+        let waker = std::task::Waker::noop();
+        let sent = std::pin::pin!(request.send(&kept));
+        assert!(sent.poll(&mut std::task::Context::from_waker(waker)).is_ready());
+        kept.0.lock().unwrap().take().unwrap().into_pieces()
+    }
+
+    /// A client that keeps what it is asked to send.
+    struct Keep(std::sync::Mutex<Option<CustomizedStripeRequest>>);
+
+    impl StripeClient for Keep {
+        type Err = StripeError;
+
+        async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
+            *self.0.lock().unwrap() = Some(request);
+            Err(StripeError::NotSent("it is kept"))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What our objects at Stripe carry to be known again: whose they are, and which attempt or purchase they pay for.
+
+use crate::domain::{AccountId, Purchase, PurchaseId, TopUp, TopUpId};
+use std::collections::{BTreeMap, HashMap};
+
+pub(super) type Metadata = BTreeMap<String, String>;
+
+const ACCOUNT: &str = "account";
+const PURCHASE: &str = "purchase";
+const TOP_UP: &str = "top_up";
+
+/// As async-stripe's builders take it.
+pub(super) type Given = HashMap<String, String>;
+
+pub(super) fn of_account(account: &AccountId) -> Given {
+    given([(ACCOUNT, account.as_str())])
+}
+
+pub(super) fn of_purchase(purchase: &Purchase) -> Given {
+    given([(ACCOUNT, purchase.account.as_str()), (PURCHASE, purchase.id.as_str())])
+}
+
+pub(super) fn of_top_up(top_up: &TopUp) -> Given {
+    given([(ACCOUNT, top_up.account.as_str()), (TOP_UP, top_up.id.as_str())])
+}
+
+/// The purchase it names, if it is one of ours.
+pub(super) fn purchase(metadata: &Metadata) -> Option<(AccountId, PurchaseId)> {
+    Some((account(metadata)?, PurchaseId::parse(metadata.get(PURCHASE)?).ok()?))
+}
+
+/// The attempt it names, if it is one of ours.
+pub(super) fn top_up(metadata: &Metadata) -> Option<(AccountId, TopUpId)> {
+    Some((account(metadata)?, TopUpId::parse(metadata.get(TOP_UP)?).ok()?))
+}
+
+fn account(metadata: &Metadata) -> Option<AccountId> {
+    AccountId::parse(metadata.get(ACCOUNT)?).ok()
+}
+
+fn given<const COUNT: usize>(pairs: [(&str, &str); COUNT]) -> Given {
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}

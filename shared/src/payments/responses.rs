@@ -1,0 +1,188 @@
+//! The parts of Stripe's answers that are read, and nothing more: a field we do not use cannot break us.
+//!
+//! miniserde reads them because async-stripe's requests hand their answers to it.
+//! A status is a text here and becomes an enum on the way out, so that a word Stripe adds later is `Other`
+//! instead of an unreadable answer.
+
+use super::metadata::{self, Metadata};
+use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUpId};
+use miniserde::Deserialize;
+
+/// An object of which only the id matters.
+#[derive(Deserialize)]
+pub(super) struct Created {
+    pub(super) id: String,
+}
+
+/// What a deletion leaves.
+#[derive(Deserialize)]
+pub(super) struct Deleted {
+    pub(super) deleted: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+    pub(super) has_more: bool,
+}
+
+/// <https://docs.stripe.com/api/customers/object>
+#[derive(Deserialize)]
+pub(super) struct Customer {
+    pub(super) deleted: Option<bool>,
+    pub(super) invoice_settings: Option<InvoiceSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct InvoiceSettings {
+    pub(super) default_payment_method: Option<String>,
+}
+
+/// A Checkout session just created. <https://docs.stripe.com/api/checkout/sessions/object>
+#[derive(Deserialize)]
+pub(super) struct OpenedSession {
+    pub(super) id: String,
+    pub(super) url: Option<String>,
+}
+
+/// A Checkout session with `payment_intent.payment_method` expanded.
+#[derive(Deserialize)]
+pub(super) struct CheckoutSession {
+    pub(super) id: String,
+    pub(super) status: Option<String>,
+    pub(super) payment_status: String,
+    pub(super) customer: Option<String>,
+    /// In cents, before tax.
+    pub(super) amount_subtotal: Option<i64>,
+    pub(super) currency: Option<String>,
+    pub(super) invoice: Option<String>,
+    pub(super) payment_intent: Option<PaymentIntent>,
+    pub(super) metadata: Option<Metadata>,
+}
+
+/// A payment intent with `payment_method` expanded. <https://docs.stripe.com/api/payment_intents/object>
+#[derive(Deserialize)]
+pub(super) struct PaymentIntent {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) payment_method: Option<PaymentMethod>,
+    pub(super) last_payment_error: Option<PaymentFailure>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PaymentMethod {
+    pub(super) id: String,
+    /// To whom it is attached.
+    pub(super) customer: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PaymentFailure {
+    pub(super) code: Option<String>,
+    pub(super) decline_code: Option<String>,
+}
+
+impl PaymentIntent {
+    pub(super) fn id(&self) -> Option<PaymentIntentId> {
+        PaymentIntentId::parse(&*self.id).ok()
+    }
+
+    /// The card it was paid with, if that is attached to the customer and so may be used again.
+    pub(super) fn reusable_method(&self, customer: &CustomerId) -> Option<PaymentMethodId> {
+        let method = self.payment_method.as_ref()?;
+        let is_attached = method.customer.as_deref() == Some(customer.as_str());
+        is_attached.then(|| PaymentMethodId::parse(&*method.id).ok()).flatten()
+    }
+}
+
+/// <https://docs.stripe.com/api/invoices/object>
+#[derive(Deserialize)]
+pub(super) struct Invoice {
+    pub(super) id: String,
+    status: Option<String>,
+    pub(super) customer: Option<String>,
+    pub(super) currency: String,
+    /// In cents, before discounts and tax.
+    pub(super) subtotal: i64,
+    /// In cents, after discounts, before tax.
+    pub(super) total_excluding_tax: Option<i64>,
+    pub(super) hosted_invoice_url: Option<String>,
+    metadata: Option<Metadata>,
+    /// Where it was expanded.
+    payments: Option<List<InvoicePayment>>,
+}
+
+/// <https://docs.stripe.com/invoicing/overview#invoice-statuses>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InvoiceStatus {
+    Draft,
+    Open,
+    Paid,
+    Uncollectible,
+    Void,
+    /// A word that Stripe did not have when this was written.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct InvoicePayment {
+    status: String,
+    is_default: bool,
+    payment: InvoicePaymentDetails,
+}
+
+#[derive(Deserialize)]
+struct InvoicePaymentDetails {
+    payment_intent: Option<String>,
+}
+
+impl Invoice {
+    pub(super) fn status(&self) -> InvoiceStatus {
+        match self.status.as_deref() {
+            Some("draft") => InvoiceStatus::Draft,
+            Some("open") => InvoiceStatus::Open,
+            Some("paid") => InvoiceStatus::Paid,
+            Some("uncollectible") => InvoiceStatus::Uncollectible,
+            Some("void") => InvoiceStatus::Void,
+            Some(_) | None => InvoiceStatus::Other,
+        }
+    }
+
+    pub(super) fn id(&self) -> Option<InvoiceId> {
+        InvoiceId::parse(&*self.id).ok()
+    }
+
+    /// In cents: what was asked for, after discounts and before tax.
+    pub(super) fn before_tax(&self) -> i64 {
+        self.total_excluding_tax.unwrap_or(self.subtotal)
+    }
+
+    /// The attempt its metadata names.
+    pub(super) fn top_up(&self) -> Option<(AccountId, TopUpId)> {
+        metadata::top_up(self.metadata.as_ref()?)
+    }
+
+    /// The payment intent that paid it, else the one that is to pay it.
+    /// <https://docs.stripe.com/api/invoice-payment/object>
+    pub(super) fn payment_intent(&self) -> Option<PaymentIntentId> {
+        let payments = &self.payments.as_ref()?.data;
+        let paid = payments.iter().find(|payment| payment.status == "paid");
+        let payment = paid.or_else(|| payments.iter().find(|payment| payment.is_default))?;
+        PaymentIntentId::parse(payment.payment.payment_intent.as_deref()?).ok()
+    }
+}
+
+/// <https://docs.stripe.com/api/errors>
+#[derive(Deserialize)]
+pub(super) struct ErrorEnvelope {
+    pub(super) error: ErrorObject,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct ErrorObject {
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) decline_code: Option<String>,
+    pub(super) param: Option<String>,
+}

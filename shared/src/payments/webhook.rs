@@ -1,0 +1,170 @@
+//! Whether a webhook really comes from Stripe, and which object it is about.
+//!
+//! An event only says where to look: whoever acts on it fetches the object, so neither the order of events nor the
+//! endpoint's API version matters, and nothing else of the body is believed.
+
+use super::Secret;
+use crate::domain::{CustomerId, EventId};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sha2::Sha256;
+
+/// How far the signature's time may lie from ours, in seconds, either way: Stripe's own default.
+/// <https://docs.stripe.com/webhooks#replay-attacks>
+pub const TOLERANCE_SECONDS: i64 = 300;
+
+/// What is read of an event. <https://docs.stripe.com/api/events/object>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub id: EventId,
+    /// Such as `invoice.paid`.
+    pub kind: String,
+    pub created: Timestamp,
+    pub livemode: bool,
+    pub object: EventObject,
+}
+
+/// The object an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventObject {
+    /// A few objects, a balance for example, have none.
+    pub id: Option<String>,
+    /// Such as `invoice`.
+    pub kind: String,
+    pub customer: Option<CustomerId>,
+}
+
+/// Why a webhook is not believed, in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookRejection {
+    #[error("there is no Stripe-Signature header")]
+    MissingHeader,
+    #[error("the Stripe-Signature header has not exactly one time")]
+    MalformedHeader,
+    #[error("no signature in the Stripe-Signature header was made with a secret of ours")]
+    NoMatchingSignature,
+    #[error("it was signed {age_seconds} seconds ago")]
+    TooOld { age_seconds: i64 },
+    #[error("it was signed {ahead_seconds} seconds in the future")]
+    FromTheFuture { ahead_seconds: i64 },
+    #[error("the body is not an event")]
+    UnreadableBody,
+}
+
+/// Checks a webhook as <https://docs.stripe.com/webhooks#verify-manually> describes, and reads its event.
+///
+/// While a secret is rolled, Stripe signs with the old and the new one, and `secrets` may hold both.
+///
+/// # Errors
+/// [`WebhookRejection`]; the body is read only after its signature was found good.
+pub fn verify(
+    signature_header: Option<&str>,
+    body: &[u8],
+    secrets: &[Secret],
+    now: Timestamp,
+) -> Result<Event, WebhookRejection> {
+    let header = SignatureHeader::parse(signature_header.ok_or(WebhookRejection::MissingHeader)?)?;
+    if !secrets.iter().any(|secret| header.is_signed_with(secret, body)) {
+        return Err(WebhookRejection::NoMatchingSignature);
+    }
+    let age_seconds = now.as_second().saturating_sub(header.seconds);
+    match age_seconds {
+        TOO_OLD.. => Err(WebhookRejection::TooOld { age_seconds }),
+        ..TOO_NEW => Err(WebhookRejection::FromTheFuture { ahead_seconds: age_seconds.saturating_neg() }),
+        TOO_NEW..TOO_OLD => read(body).ok_or(WebhookRejection::UnreadableBody),
+    }
+}
+
+const TOO_OLD: i64 = TOLERANCE_SECONDS + 1;
+const TOO_NEW: i64 = -TOLERANCE_SECONDS;
+
+/// `t=1700000000,v1=…,v1=…,v0=…`; other schemes than `v1` are for tests of Stripe's and prove nothing.
+struct SignatureHeader<'header> {
+    /// The time as it was signed.
+    time: &'header str,
+    seconds: i64,
+    signatures: Vec<[u8; 32]>,
+}
+
+impl<'header> SignatureHeader<'header> {
+    fn parse(header: &'header str) -> Result<Self, WebhookRejection> {
+        let values = |scheme| {
+            let fields = header.split(',').filter_map(|field| field.split_once('='));
+            fields.filter(move |(name, _)| *name == scheme).map(|(_, value)| value)
+        };
+        let mut times = values("t");
+        let (Some(time), None) = (times.next(), times.next()) else { return Err(WebhookRejection::MalformedHeader) };
+        let seconds = time.parse().map_err(|_| WebhookRejection::MalformedHeader)?;
+        Ok(Self { time, seconds, signatures: values("v1").filter_map(digest).collect() })
+    }
+
+    /// Compares in constant time.
+    fn is_signed_with(&self, secret: &Secret, body: &[u8]) -> bool {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+            .expect("HMAC takes keys of any length: RFC 2104, section 2");
+        mac.update(self.time.as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        self.signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
+    }
+}
+
+/// 64 lower-case hexadecimal digits, as Stripe writes them.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let text = text.as_bytes();
+    let mut bytes = [0; 32];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digits.iter().try_fold(0, |byte, digit| match digit {
+            b'0'..=b'9' => Some(byte << 4 | (digit - b'0')),
+            b'a'..=b'f' => Some(byte << 4 | (digit - b'a' + 10)),
+            _ => None,
+        })?;
+    }
+    Some(bytes)
+}
+
+fn read(body: &[u8]) -> Option<Event> {
+    let body: Body = serde_json::from_slice(body).ok()?;
+    let customer = body.data.object.customer.as_ref().and_then(serde_json::Value::as_str);
+    Some(Event {
+        id: EventId::parse(body.id).ok()?,
+        kind: body.kind,
+        created: Timestamp::from_second(body.created).ok()?,
+        livemode: body.livemode,
+        object: EventObject {
+            customer: customer.and_then(|customer| CustomerId::parse(customer).ok()),
+            id: body.data.object.id,
+            kind: body.data.object.object,
+        },
+    })
+}
+
+#[derive(Deserialize)]
+struct Body {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    created: i64,
+    livemode: bool,
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    id: Option<String>,
+    object: String,
+    /// An id on most objects; something else on others.
+    customer: Option<serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests;
