@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::responses::{CheckoutSession, OpenedSession};
-use super::{Charging, credits_in_words, idempotent, metadata};
+use super::{Charging, credits_in_words, keyed, metadata};
 use crate::domain::purchase::{Checkout, CheckoutOutcome, Payment};
 use crate::domain::{Cents, CheckoutSessionId, CustomerId, InvoiceId, Purchase};
 use crate::use_cases::ports::CheckoutReport;
@@ -26,18 +26,22 @@ pub(super) async fn open(
     customer: &CustomerId,
     purchase: &Purchase,
 ) -> Result<Checkout, StripeError> {
-    let opened: OpenedSession = create_session(charging, customer, purchase)
-        .build()
-        .customize()
-        .request_strategy(idempotent(format!("purchase:{}:checkout", purchase.id)))
-        .send(client)
-        .await?;
+    let key = format!("purchase:{}:checkout", purchase.id);
+    let return_url = charging.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))?;
+    let request = create_session(charging, return_url, customer, purchase);
+    // A page that nobody was sent to is never paid.
+    let opened: OpenedSession = keyed::send(client, &key, None, &request, keyed::nothing).await?;
     let session = CheckoutSessionId::parse(opened.id).map_err(|error| StripeError::Unreadable(error.to_string()))?;
     let url = opened.url.ok_or_else(|| StripeError::Unreadable("a Checkout session without a page".to_owned()))?;
     Ok(Checkout { session, url })
 }
 
-fn create_session(charging: &Charging, customer: &CustomerId, purchase: &Purchase) -> CreateCheckoutSession {
+fn create_session(
+    charging: &Charging,
+    return_url: &str,
+    customer: &CustomerId,
+    purchase: &Purchase,
+) -> CreateCheckoutSession {
     let mut invoice_data = CreateCheckoutSessionInvoiceCreationInvoiceData::new();
     invoice_data.metadata = Some(metadata::of_purchase(purchase));
     let mut invoice_creation = CreateCheckoutSessionInvoiceCreation::new(true);
@@ -54,8 +58,8 @@ fn create_session(charging: &Charging, customer: &CustomerId, purchase: &Purchas
         .invoice_creation(invoice_creation)
         .payment_intent_data(payment_intent_data)
         .metadata(metadata::of_purchase(purchase))
-        .success_url(charging.return_to(&format!("purchase={}", purchase.id)))
-        .cancel_url(charging.return_to(&format!("purchase={}&canceled=true", purchase.id)));
+        .success_url(with_query(return_url, &format!("purchase={}", purchase.id)))
+        .cancel_url(with_query(return_url, &format!("purchase={}&canceled=true", purchase.id)));
     if !charging.automatic_tax {
         return session;
     }
@@ -64,6 +68,11 @@ fn create_session(charging: &Charging, customer: &CustomerId, purchase: &Purchas
     let mut customer_update = CreateCheckoutSessionCustomerUpdate::new();
     customer_update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
     session.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true)).customer_update(customer_update)
+}
+
+fn with_query(url: &str, query: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{query}")
 }
 
 fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
@@ -153,5 +162,11 @@ mod tests {
     #[test]
     fn a_session_of_nobody_is_no_payment() {
         assert_eq!(judge(&session("complete", "paid", "null"), false), CheckoutOutcome::Open);
+    }
+
+    #[test]
+    fn the_page_to_return_to_keeps_its_own_query() {
+        assert_eq!(with_query("https://a.example/b", "purchase=1"), "https://a.example/b?purchase=1");
+        assert_eq!(with_query("https://a.example/?c=d", "purchase=1"), "https://a.example/?c=d&purchase=1");
     }
 }

@@ -223,6 +223,7 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
         decline_code: error.decline_code,
         param: error.param,
         should_retry: header(headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
+        is_replayed: header(headers, "idempotent-replayed") == Some("true"),
     }
 }
 

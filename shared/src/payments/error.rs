@@ -36,6 +36,8 @@ pub struct Refusal {
     pub param: Option<String>,
     /// Stripe's own word on whether the same request is worth sending again, in `Stripe-Should-Retry`.
     pub should_retry: Option<bool>,
+    /// Whether it is the stored answer of an earlier request under the same key.
+    pub is_replayed: bool,
 }
 
 impl Refusal {
@@ -79,8 +81,14 @@ impl StripeError {
         match self {
             Self::NoAnswer(_) => true,
             Self::Unreadable(_) | Self::NotSent(_) => false,
+            Self::Refused(_) if self.is_remembered_failure() => false,
             Self::Refused(refusal) => refusal.should_retry.unwrap_or_else(|| refusal.is_transient()),
         }
+    }
+
+    /// Whether Stripe keeps a failure of its own under the key: the request is over, and the key of no more use.
+    pub(super) fn is_remembered_failure(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.is_replayed && refusal.status >= 500)
     }
 
     pub(super) fn is_not_found(&self) -> bool {

@@ -11,6 +11,7 @@ mod client;
 mod customers;
 mod error;
 mod invoices;
+mod keyed;
 mod metadata;
 mod outcome;
 mod responses;
@@ -32,7 +33,6 @@ use customers::DefaultError;
 use hyper::Uri;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use stripe_client_core::{IdempotencyKey, RequestStrategy};
 
 /// How Stripe is reached and asked.
 #[derive(Clone, Debug)]
@@ -51,8 +51,9 @@ pub struct Settings {
     pub attempts_max: NonZeroU32,
     /// The longest pause before the second attempt; it doubles with each, up to two seconds.
     pub backoff: Duration,
-    /// The page a customer comes back to from a payment page. The purchase is added as a query.
-    pub return_url: String,
+    /// The page a customer comes back to from a payment page; the purchase is added as a query.
+    /// Without it no payment page can be opened.
+    pub return_url: Option<String>,
     /// Whether Stripe Tax adds tax to invoices and payment pages: <https://docs.stripe.com/tax>.
     pub automatic_tax: bool,
 }
@@ -60,8 +61,8 @@ pub struct Settings {
 impl Settings {
     pub const API_BASE: &'static str = "https://api.stripe.com";
 
-    /// Stripe itself, with ordinary limits and no tax.
-    pub fn new(api_key: Secret, return_url: impl Into<String>) -> Self {
+    /// Stripe itself, with ordinary limits, no page to return to and no tax.
+    pub fn new(api_key: Secret) -> Self {
         Self {
             api_base: Self::API_BASE.to_owned(),
             api_key,
@@ -70,7 +71,7 @@ impl Settings {
             pay_timeout: Duration::from_secs(30),
             attempts_max: const { NonZeroU32::new(3).expect("3 is not zero") },
             backoff: Duration::from_millis(500),
-            return_url: return_url.into(),
+            return_url: None,
             automatic_tax: false,
         }
     }
@@ -106,7 +107,9 @@ impl StripePayments {
         if is_live && api_base.scheme_str() != Some("https") {
             return Err(InvalidSettings::LiveKeyInTheOpen);
         }
-        web_address(&settings.return_url).ok_or(InvalidSettings::ReturnUrl)?;
+        if settings.return_url.as_deref().is_some_and(|url| web_address(url).is_none()) {
+            return Err(InvalidSettings::ReturnUrl);
+        }
         let transport = Transport {
             api_base,
             api_key: settings.api_key,
@@ -134,15 +137,8 @@ fn web_address(text: &str) -> Option<Uri> {
 #[derive(Clone, Debug)]
 struct Charging {
     pay_timeout: Duration,
-    return_url: String,
+    return_url: Option<String>,
     automatic_tax: bool,
-}
-
-impl Charging {
-    fn return_to(&self, query: &str) -> String {
-        let separator = if self.return_url.contains('?') { '&' } else { '?' };
-        format!("{}{separator}{query}", self.return_url)
-    }
 }
 
 impl Payments for StripePayments {
@@ -194,12 +190,6 @@ impl Payments for StripePayments {
     }
 }
 
-/// A key of ours. <https://docs.stripe.com/api/idempotent_requests>
-fn idempotent(key: String) -> RequestStrategy {
-    let key = IdempotencyKey::new(key).expect("made of ids of at most 64 characters, below Stripe's 255");
-    RequestStrategy::Idempotent(key)
-}
-
 /// As it stands on invoices and payment pages: `5,000 credits`.
 fn credits_in_words(credits: Credits) -> String {
     let digits = credits.get().to_string();
@@ -222,7 +212,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new(Secret::new("sk_test_local"), "https://app.example.com/billing")
+        Settings::new(Secret::new("sk_test_local"))
     }
 
     #[test]
@@ -233,7 +223,11 @@ mod tests {
             ("the stand-in", Settings { api_base: "http://127.0.0.1:12111/".into(), ..settings() }, None),
             ("no scheme", Settings { api_base: "api.stripe.com".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
             ("a query", Settings { api_base: "http://a/?b".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
-            ("no page", Settings { return_url: "/billing".into(), ..settings() }, Some(InvalidSettings::ReturnUrl)),
+            (
+                "no page",
+                Settings { return_url: Some("/billing".into()), ..settings() },
+                Some(InvalidSettings::ReturnUrl),
+            ),
             (
                 "a key with a line break",
                 Settings { api_key: Secret::new("sk\n"), ..settings() },
@@ -263,16 +257,5 @@ mod tests {
         {
             assert_eq!(credits_in_words(Credits::constant(credits)), words);
         }
-    }
-
-    #[test]
-    fn the_page_to_return_to_keeps_its_own_query() {
-        let charging = |return_url: &str| Charging {
-            pay_timeout: Duration::ZERO,
-            return_url: return_url.to_owned(),
-            automatic_tax: false,
-        };
-        assert_eq!(charging("https://a.example/b").return_to("purchase=1"), "https://a.example/b?purchase=1");
-        assert_eq!(charging("https://a.example/?c=d").return_to("purchase=1"), "https://a.example/?c=d&purchase=1");
     }
 }

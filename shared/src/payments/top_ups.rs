@@ -7,7 +7,7 @@ use super::client::Client;
 use super::error::StripeError;
 use super::outcome::{CardAnswer, Verdict, judge_pay};
 use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
-use super::{Charging, credits_in_words, invoices, metadata};
+use super::{Charging, credits_in_words, invoices, keyed, metadata};
 use crate::domain::top_up::{DeclineReason, TopUpOutcome};
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
 use stripe_billing::invoice::{
@@ -15,7 +15,7 @@ use stripe_billing::invoice::{
     FinalizeInvoiceInvoice, PayInvoice, VoidInvoiceInvoice,
 };
 use stripe_billing::invoice_item::{CreateInvoiceItem, CreateInvoiceItemTaxBehavior};
-use stripe_client_core::{RequestStrategy, StripeRequest};
+use stripe_client_core::StripeRequest;
 use stripe_shared::InvoiceCollectionMethod;
 use stripe_types::Currency;
 
@@ -46,37 +46,13 @@ impl Stuck {
 
 /// The attempt's invoice, ready to be paid, over exactly the frozen price.
 async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, Stuck> {
-    let created: Created = create_invoice(charging, top_up)
-        .build()
-        .customize()
-        .request_strategy(key(top_up, "invoice"))
-        .send(client)
-        .await
-        .map_err(|error| Stuck { step: "invoice", invoice: top_up.invoice.clone(), error })?;
-    let invoice = InvoiceId::parse(created.id).map_err(|error| Stuck {
-        step: "invoice",
-        invoice: top_up.invoice.clone(),
-        error: StripeError::Unreadable(error.to_string()),
-    })?;
-    let stuck = |step| {
-        let invoice = Some(invoice.clone());
+    let stuck = |step, invoice: Option<&InvoiceId>| {
+        let invoice = invoice.or(top_up.invoice.as_ref()).cloned();
         move |error| Stuck { step, invoice, error }
     };
-    create_item(top_up, &invoice)
-        .build()
-        .customize::<Created>()
-        .request_strategy(key(top_up, "item"))
-        .send(client)
-        .await
-        .map_err(stuck("item"))?;
-    let finalized: Invoice = FinalizeInvoiceInvoice::new(invoice.as_str())
-        .auto_advance(false)
-        .build()
-        .customize()
-        .request_strategy(key(top_up, "finalize"))
-        .send(client)
-        .await
-        .map_err(stuck("finalize"))?;
+    let invoice = create(client, charging, top_up).await.map_err(stuck("invoice", None))?;
+    add_item(client, top_up, &invoice).await.map_err(stuck("item", Some(&invoice)))?;
+    let finalized = finalize(client, top_up, &invoice).await.map_err(stuck("finalize", Some(&invoice)))?;
     if is_over(&finalized, top_up) {
         return Ok(invoice);
     }
@@ -107,28 +83,49 @@ fn is_over(invoice: &Invoice, top_up: &TopUp) -> bool {
     is_exact && is_ours
 }
 
-/// <https://docs.stripe.com/api/invoices/create>; nothing of the customer's own drafts is drawn in, and Stripe
-/// neither finalizes nor collects it by itself.
-fn create_invoice(charging: &Charging, top_up: &TopUp) -> CreateInvoice {
-    CreateInvoice::new()
+/// Nothing of the customer's own drafts is drawn in, and Stripe neither finalizes nor collects it by itself.
+/// <https://docs.stripe.com/api/invoices/create>
+async fn create(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, StripeError> {
+    let request = CreateInvoice::new()
         .customer(top_up.customer.as_str())
         .currency(Currency::USD)
         .auto_advance(false)
         .collection_method(InvoiceCollectionMethod::ChargeAutomatically)
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
-        .metadata(metadata::of_top_up(top_up))
+        .metadata(metadata::of_top_up(top_up));
+    let effect = || async {
+        let found = invoices::of_top_up(client, top_up).await?;
+        Ok(found.first().map(|invoice| Created { id: invoice.to_string() }))
+    };
+    let created: Created = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
+    InvoiceId::parse(created.id).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
 /// <https://docs.stripe.com/api/invoiceitems/create>
-fn create_item(top_up: &TopUp, invoice: &InvoiceId) -> CreateInvoiceItem {
-    CreateInvoiceItem::new()
+async fn add_item(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<(), StripeError> {
+    let request = CreateInvoiceItem::new()
         .customer(top_up.customer.as_str())
         .invoice(invoice.as_str())
         .amount(top_up.price.get())
         .currency(Currency::USD)
         .description(credits_in_words(top_up.credits))
-        .tax_behavior(CreateInvoiceItemTaxBehavior::Exclusive)
+        .tax_behavior(CreateInvoiceItemTaxBehavior::Exclusive);
+    let effect = || async {
+        let invoice = invoices::retrieve(client, invoice).await?;
+        Ok((invoice.subtotal != 0).then_some(Created { id: invoice.id }))
+    };
+    keyed::send(client, &key(top_up, "item"), None, &request, effect).await.map(|Created { .. }| ())
+}
+
+/// <https://docs.stripe.com/api/invoices/finalize>
+async fn finalize(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<Invoice, StripeError> {
+    let request = FinalizeInvoiceInvoice::new(invoice.as_str()).auto_advance(false);
+    let effect = || async {
+        let invoice = invoices::retrieve(client, invoice).await?;
+        Ok((invoice.status() != InvoiceStatus::Draft).then_some(invoice))
+    };
+    keyed::send(client, &key(top_up, "finalize"), None, &request, effect).await
 }
 
 /// Asks the card. <https://docs.stripe.com/api/invoices/pay>
@@ -139,21 +136,25 @@ async fn take(
     invoice: InvoiceId,
     payment_method: &PaymentMethodId,
 ) -> TopUpOutcome {
-    let answer = PayInvoice::new(invoice.as_str())
+    let request = PayInvoice::new(invoice.as_str())
         .payment_method(payment_method.as_str())
         .off_session(true)
-        .expand([invoices::PAYMENTS.to_owned()])
-        .build()
-        .customize::<Invoice>()
-        .request_strategy(key(top_up, "pay:0"))
-        .timeout(charging.pay_timeout)
-        .send(client)
-        .await;
-    let error = match answer {
-        Ok(paid) if paid.status() == InvoiceStatus::Paid => {
-            return invoices::outcome(client, &paid).await.unwrap_or(TopUpOutcome::Unknown);
-        }
-        Ok(_) => StripeError::Unreadable("an invoice that was paid is not paid".to_owned()),
+        .expand([invoices::PAYMENTS.to_owned()]);
+    // What a failed call left behind: a payment, the bank's refusal, or nothing.
+    let effect = || async {
+        let invoice = invoices::retrieve(client, &invoice).await?;
+        let is_untouched = invoice.status() == InvoiceStatus::Open
+            && invoices::outcome(client, &invoice).await? == TopUpOutcome::Unknown;
+        Ok((!is_untouched).then_some(invoice))
+    };
+    let answer = keyed::send(client, &key(top_up, "pay:0"), Some(charging.pay_timeout), &request, effect).await;
+    let answered = match answer {
+        Ok(invoice) => invoices::outcome(client, &invoice).await,
+        Err(error) => Err(error),
+    };
+    let error = match answered {
+        Ok(TopUpOutcome::Unknown) => StripeError::Unreadable("the invoice is neither paid nor refused".to_owned()),
+        Ok(outcome) => return outcome,
         Err(error) => error,
     };
     match judge_pay(&error) {
@@ -253,8 +254,12 @@ async fn after_refused_void(client: &Client, id: &InvoiceId) -> Result<TopUpOutc
 
 /// <https://docs.stripe.com/api/invoices/void>
 async fn void(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<Invoice, StripeError> {
-    let request = VoidInvoiceInvoice::new(invoice.as_str()).build().customize();
-    request.request_strategy(key(top_up, "void")).send(client).await
+    let request = VoidInvoiceInvoice::new(invoice.as_str());
+    let effect = || async {
+        let invoice = invoices::retrieve(client, invoice).await?;
+        Ok(matches!(invoice.status(), InvoiceStatus::Void | InvoiceStatus::Paid).then_some(invoice))
+    };
+    keyed::send(client, &key(top_up, "void"), None, &request, effect).await
 }
 
 /// Only a draft can be deleted; one that is gone was deleted before.
@@ -268,6 +273,8 @@ async fn delete(client: &Client, invoice: &InvoiceId) -> Result<TopUpOutcome, St
     }
 }
 
-fn key(top_up: &TopUp, step: &str) -> RequestStrategy {
-    super::idempotent(format!("top_up:{}:{step}", top_up.id))
+/// Every key names the attempt and not its invoice: a request for another invoice of the same attempt would be
+/// another body under the same key, which Stripe refuses.
+fn key(top_up: &TopUp, step: &str) -> String {
+    format!("top_up:{}:{step}", top_up.id)
 }
