@@ -1,0 +1,58 @@
+//! `/_control`: the switches of [`LocalStripe`] for a test in another process. JSON in and out, no key.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::server::LocalStripe;
+
+pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Response<Bytes> {
+    let segments: Vec<&str> = request.uri().path().trim_start_matches("/_control/").split('/').collect();
+    let body = request.body();
+    match (request.method().as_str(), segments.as_slice()) {
+        ("POST", ["faults"]) => with_body(body, |fault| stripe.add_fault(fault)),
+        ("DELETE", ["faults"]) => {
+            stripe.clear_faults();
+            respond(StatusCode::OK, &json!({}))
+        }
+        ("GET", ["requests"]) => respond(StatusCode::OK, &json!({ "requests": stripe.requests() })),
+        ("DELETE", ["requests"]) => {
+            stripe.clear_requests();
+            respond(StatusCode::OK, &json!({}))
+        }
+        ("POST", ["webhooks", "conduct"]) => with_body(body, |conduct| stripe.set_webhook_conduct(conduct)),
+        ("POST", ["webhooks", "deliver"]) => {
+            let delivered = stripe.deliver_due().await;
+            respond(StatusCode::OK, &json!({ "delivered": delivered }))
+        }
+        ("POST", ["charges", charge, "dispute"]) => match stripe.open_dispute(charge) {
+            Ok(dispute) => respond(StatusCode::OK, &json!({ "dispute": dispute })),
+            Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
+        },
+        ("POST", ["disputes", dispute, verdict @ ("won" | "lost")]) => {
+            match stripe.decide_dispute(dispute, *verdict == "won") {
+                Ok(()) => respond(StatusCode::OK, &json!({})),
+                Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
+            }
+        }
+        _ => respond(StatusCode::NOT_FOUND, &json!({ "error": "no such control" })),
+    }
+}
+
+fn with_body<T: DeserializeOwned>(body: &Bytes, act: impl FnOnce(T)) -> Response<Bytes> {
+    match serde_json::from_slice(body) {
+        Ok(content) => {
+            act(content);
+            respond(StatusCode::OK, &json!({}))
+        }
+        Err(error) => respond(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),
+    }
+}
+
+fn respond(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,81 @@
+//! Faults asked for by a test: what the network or Stripe itself may do to a request.
+
+use serde::Deserialize;
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum FaultAction {
+    /// Everything is done and kept under the idempotency key; the connection closes without an answer.
+    LoseAnswer,
+    /// Nothing is done; the connection closes without an answer.
+    LoseRequest,
+    /// 429 before anything is done; the key forgets it: <https://docs.stripe.com/rate-limits>.
+    RateLimit,
+    /// 500 with nothing done; the key remembers it: <https://docs.stripe.com/api/idempotent_requests>.
+    InternalError,
+    /// 500 although everything was done; the key remembers the 500.
+    InternalErrorAfterEffect,
+    /// 503 before anything is done; the key forgets it.
+    Unavailable,
+    /// The request waits so long before anything is done, its key in use meanwhile.
+    Latency { milliseconds: u64 },
+}
+
+/// A fault for the next `count` requests that match.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Fault {
+    /// `None` for every method.
+    pub method: Option<String>,
+    /// A path whose segments may be `*`, such as `/v1/invoices/*/pay`.
+    pub path: String,
+    #[serde(flatten)]
+    pub action: FaultAction,
+    #[serde(default = "once")]
+    pub count: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Fault {
+    /// For one request.
+    pub fn once(method: &str, path: &str, action: FaultAction) -> Self {
+        Self { method: Some(method.to_owned()), path: path.to_owned(), action, count: 1 }
+    }
+
+    fn matches(&self, method: &str, path: &str) -> bool {
+        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && path_matches(&self.path, path)
+    }
+}
+
+/// Whether `path` fits a pattern whose segments may be `*`.
+#[must_use]
+pub fn path_matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    pattern.split('/').all(|wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment))
+        && segments.next().is_none()
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The oldest fault that matches, used up by one.
+    pub(crate) fn take(&mut self, method: &str, path: &str) -> Option<FaultAction> {
+        self.0.retain(|fault| fault.count > 0);
+        let fault = self.0.iter_mut().find(|fault| fault.matches(method, path))?;
+        fault.count -= 1;
+        Some(fault.action)
+    }
+}

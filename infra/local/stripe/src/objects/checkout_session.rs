@@ -1,0 +1,363 @@
+//! Checkout sessions: what they are and how one is completed. <https://docs.stripe.com/api/checkout/sessions>
+//!
+//! The requests are in [`super::checkout_operations`], the page in `pages::checkout`.
+
+use serde_json::{Value, json};
+
+use super::payment_intent::{self, Draft, Outcome, Purpose};
+use super::{customer, invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
+use crate::cards::TestCard;
+use crate::error::ApiError;
+use crate::parameters::Metadata;
+use crate::state::{Resource, State, list_of};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Payment,
+    Setup,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Open,
+    Complete,
+    Expired,
+}
+
+impl Status {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Complete => "complete",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct LineItem {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// In minor units of the session's currency.
+    pub(crate) unit_amount: i64,
+    pub(crate) quantity: u32,
+}
+
+impl LineItem {
+    pub(crate) fn amount(&self) -> i64 {
+        self.unit_amount * i64::from(self.quantity)
+    }
+}
+
+/// What goes on the invoice that a payment is to make.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InvoiceData {
+    pub(crate) description: Option<String>,
+    pub(crate) footer: Option<String>,
+    pub(crate) metadata: Metadata,
+}
+
+/// What the payment intent or setup intent gets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IntentData {
+    pub(crate) description: Option<String>,
+    pub(crate) metadata: Metadata,
+    pub(crate) setup_future_usage: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CheckoutSession {
+    pub(crate) id: String,
+    pub(crate) created: i64,
+    pub(crate) mode: Mode,
+    pub(crate) status: Status,
+    pub(crate) currency: Option<String>,
+    pub(crate) customer: Option<String>,
+    pub(crate) customer_email: Option<String>,
+    pub(crate) creates_customer: bool,
+    pub(crate) client_reference_id: Option<String>,
+    pub(crate) success_url: String,
+    pub(crate) cancel_url: Option<String>,
+    pub(crate) expires_at: i64,
+    pub(crate) line_items: Vec<LineItem>,
+    pub(crate) metadata: Metadata,
+    pub(crate) has_automatic_tax: bool,
+    /// Present when a paid session makes an invoice.
+    pub(crate) invoice_data: Option<InvoiceData>,
+    pub(crate) intent_data: IntentData,
+    pub(crate) payment_intent: Option<String>,
+    pub(crate) setup_intent: Option<String>,
+    pub(crate) invoice: Option<String>,
+}
+
+impl CheckoutSession {
+    pub(crate) fn subtotal(&self) -> i64 {
+        self.line_items.iter().map(LineItem::amount).sum()
+    }
+
+    pub(crate) fn tax(&self, state: &State) -> i64 {
+        if self.has_automatic_tax { state.tax_on(self.subtotal()) } else { 0 }
+    }
+
+    pub(crate) fn total(&self, state: &State) -> i64 {
+        self.subtotal() + self.tax(state)
+    }
+
+    /// Where the customer's browser goes afterwards.
+    pub(crate) fn return_url(&self) -> String {
+        self.success_url.replace("{CHECKOUT_SESSION_ID}", &self.id)
+    }
+
+    pub(crate) fn render_line_items(&self) -> Value {
+        let items = self.line_items.iter().map(|item| {
+            json!({
+                "id": item.id,
+                "object": "item",
+                "amount_discount": 0,
+                "amount_subtotal": item.amount(),
+                "amount_tax": 0,
+                "amount_total": item.amount(),
+                "currency": self.currency,
+                "description": item.name,
+                "price": null,
+                "quantity": item.quantity,
+            })
+        });
+        list_of(items.collect(), false, &format!("/v1/checkout/sessions/{}/line_items", self.id))
+    }
+}
+
+impl Resource for CheckoutSession {
+    const NAME: &'static str = "checkout.session";
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn render(&self, state: &State) -> Value {
+        let is_payment = self.mode == Mode::Payment;
+        let owner = self.customer.as_deref().and_then(|customer| state.customers.find(customer));
+        let email = owner.and_then(|owner| owner.email.as_ref()).or(self.customer_email.as_ref());
+        let payment_status = match (self.mode, self.status) {
+            (Mode::Setup, _) => "no_payment_required",
+            (Mode::Payment, Status::Complete) => "paid",
+            (Mode::Payment, _) => "unpaid",
+        };
+        json!({
+            "id": self.id,
+            "object": "checkout.session",
+            "allow_promotion_codes": null,
+            "amount_subtotal": is_payment.then(|| self.subtotal()),
+            "amount_total": is_payment.then(|| self.total(state)),
+            "automatic_tax": render_automatic_tax(self.has_automatic_tax),
+            "cancel_url": self.cancel_url,
+            "client_reference_id": self.client_reference_id,
+            "client_secret": null,
+            "created": self.created,
+            "currency": self.currency,
+            "customer": self.customer,
+            "customer_creation": is_payment.then_some(if self.creates_customer { "always" } else { "if_required" }),
+            "customer_details": email.map(|email| json!({
+                "address": null,
+                "email": email,
+                "name": owner.and_then(|owner| owner.name.as_deref()),
+                "phone": null,
+                "tax_exempt": "none",
+                "tax_ids": null,
+            })),
+            "customer_email": self.customer_email,
+            "expires_at": self.expires_at,
+            "invoice": self.invoice,
+            "invoice_creation": is_payment.then(|| json!({
+                "enabled": self.invoice_data.is_some(),
+                "invoice_data": {
+                    "account_tax_ids": null,
+                    "custom_fields": null,
+                    "description": self.invoice_data.as_ref().and_then(|data| data.description.as_deref()),
+                    "footer": self.invoice_data.as_ref().and_then(|data| data.footer.as_deref()),
+                    "issuer": null,
+                    "metadata": self.invoice_data.as_ref().map(|data| &data.metadata),
+                    "rendering_options": null,
+                },
+            })),
+            "livemode": false,
+            "locale": null,
+            "metadata": self.metadata,
+            "mode": if is_payment { "payment" } else { "setup" },
+            "payment_intent": self.payment_intent,
+            "payment_method_types": ["card"],
+            "payment_status": payment_status,
+            "recovered_from": null,
+            "setup_intent": self.setup_intent,
+            "status": self.status.as_str(),
+            "submit_type": null,
+            "subscription": null,
+            "success_url": self.success_url,
+            "total_details": is_payment.then(|| json!({
+                "amount_discount": 0,
+                "amount_shipping": 0,
+                "amount_tax": self.tax(state),
+            })),
+            "ui_mode": "hosted",
+            "url": (self.status == Status::Open).then(|| state.url(&format!("/c/pay/{}", self.id))),
+        })
+    }
+}
+
+/// What the page shows after a card was submitted.
+#[derive(Debug)]
+pub(crate) enum Submission {
+    Completed,
+    /// The customer is sent to the bank for this intent.
+    NeedsAuthentication(String),
+    Refused(String),
+}
+
+/// The customer typed a card number and pressed the button.
+pub(crate) fn submit(state: &mut State, id: &str, number: &str, email: Option<String>) -> Result<Submission, ApiError> {
+    let session = state.checkout_sessions.get(id)?;
+    if session.status != Status::Open {
+        return Err(ApiError::invalid_state(None, format!("This session is {}.", session.status.as_str())));
+    }
+    let mode = session.mode;
+    let Some(card) = TestCard::by_number(number) else {
+        return Ok(Submission::Refused(payment_method::unknown_number().message));
+    };
+    make_customer_if_wanted(state, id, email)?;
+    let payment_method = payment_method::insert(state, card);
+    match mode {
+        Mode::Payment => pay(state, id, &payment_method),
+        Mode::Setup => set_up(state, id, &payment_method),
+    }
+}
+
+fn make_customer_if_wanted(state: &mut State, id: &str, email: Option<String>) -> Result<(), ApiError> {
+    let session = state.checkout_sessions.get_mut(id)?;
+    if session.customer_email.is_none() {
+        session.customer_email = email.filter(|email| !email.is_empty());
+    }
+    let is_wanted =
+        session.creates_customer || session.invoice_data.is_some() || session.intent_data.setup_future_usage.is_some();
+    if session.mode == Mode::Payment && session.customer.is_none() && is_wanted {
+        let email = session.customer_email.clone();
+        let customer = customer::insert(state, email);
+        state.checkout_sessions.get_mut(id)?.customer = Some(customer.clone());
+        state.emit("customer.created", &customer);
+    }
+    Ok(())
+}
+
+fn pay(state: &mut State, id: &str, payment_method: &str) -> Result<Submission, ApiError> {
+    let session = state.checkout_sessions.get(id)?;
+    let intent = match session.payment_intent.clone() {
+        Some(intent) => intent,
+        None => {
+            let draft = Draft {
+                amount: session.total(state),
+                currency: session.currency.clone().unwrap_or_else(|| "usd".to_owned()),
+                customer: session.customer.clone(),
+                description: session.intent_data.description.clone(),
+                metadata: session.intent_data.metadata.clone(),
+                setup_future_usage: session.intent_data.setup_future_usage.clone(),
+                purpose: Purpose::CheckoutSession(id.to_owned()),
+            };
+            let intent = payment_intent::insert(state, draft);
+            state.checkout_sessions.get_mut(id)?.payment_intent = Some(intent.clone());
+            intent
+        }
+    };
+    Ok(match payment_intent::attempt(state, &intent, payment_method, false)? {
+        Outcome::Succeeded => Submission::Completed,
+        Outcome::ActionRequired => Submission::NeedsAuthentication(intent),
+        Outcome::Declined(refusal) => Submission::Refused(refusal.message),
+    })
+}
+
+fn set_up(state: &mut State, id: &str, payment_method: &str) -> Result<Submission, ApiError> {
+    let intent = state.checkout_sessions.get(id)?.setup_intent.clone().ok_or_else(ApiError::internal)?;
+    setup_intent::attempt(state, &intent, payment_method)?;
+    let intent_now = state.setup_intents.get(&intent)?;
+    Ok(match intent_now.status {
+        setup_intent::Status::Succeeded => Submission::Completed,
+        setup_intent::Status::RequiresAction => Submission::NeedsAuthentication(intent),
+        setup_intent::Status::RequiresPaymentMethod | setup_intent::Status::Canceled => {
+            Submission::Refused(intent_now.last_error_message().unwrap_or_default().to_owned())
+        }
+    })
+}
+
+/// Told by the payment intent of what became of an attempt; only a success changes the session.
+pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
+    if !matches!(outcome, Outcome::Succeeded) {
+        return Ok(());
+    }
+    state.checkout_sessions.get_mut(id)?.status = Status::Complete;
+    make_invoice_if_wanted(state, id)?;
+    state.emit("checkout.session.completed", id);
+    Ok(())
+}
+
+fn make_invoice_if_wanted(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let session = state.checkout_sessions.get(id)?;
+    let (Some(data), Some(customer), Some(intent)) =
+        (session.invoice_data.clone(), session.customer.clone(), session.payment_intent.clone())
+    else {
+        return Ok(());
+    };
+    let currency = session.currency.clone().unwrap_or_else(|| "usd".to_owned());
+    let (has_automatic_tax, line_items) = (session.has_automatic_tax, session.line_items.clone());
+    let invoice = invoice_operations::insert(state, &customer, &currency, has_automatic_tax, data.metadata);
+    for item in line_items {
+        let draft = invoice_item::Draft {
+            customer: customer.clone(),
+            invoice: Some(invoice.clone()),
+            amount: item.amount(),
+            currency: currency.clone(),
+            description: Some(item.name),
+        };
+        invoice_item::insert(state, draft, u64::from(item.quantity), Metadata::new());
+    }
+    let created = state.invoices.get_mut(&invoice)?;
+    created.description = data.description;
+    created.footer = data.footer;
+    state.emit("invoice.created", &invoice);
+    state.checkout_sessions.get_mut(id)?.invoice = Some(invoice.clone());
+    invoice::finalize_as_paid_by(state, &invoice, &intent)
+}
+
+/// Told by the setup intent that the card is saved.
+pub(crate) fn complete_setup(state: &mut State, id: &str) -> Result<(), ApiError> {
+    state.checkout_sessions.get_mut(id)?.status = Status::Complete;
+    state.emit("checkout.session.completed", id);
+    Ok(())
+}
+
+/// Ends an open session; a payment that was begun in it is canceled.
+pub(crate) fn expire(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let session = state.checkout_sessions.get_mut(id)?;
+    session.status = Status::Expired;
+    let (payment_intent, setup_intent) = (session.payment_intent.clone(), session.setup_intent.clone());
+    if let Some(intent) = payment_intent {
+        payment_intent::cancel(state, &intent, "automatic")?;
+    }
+    if let Some(intent) = setup_intent {
+        setup_intent::cancel(state, &intent)?;
+    }
+    state.emit("checkout.session.expired", id);
+    Ok(())
+}
+
+pub(crate) fn expire_due(state: &mut State) {
+    let now = state.now_seconds();
+    let due: Vec<String> = state
+        .checkout_sessions
+        .iter()
+        .filter(|(_, session)| session.status == Status::Open && session.expires_at <= now)
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    for id in due {
+        if let Err(refusal) = expire(state, &id) {
+            tracing::warn!(session.id = id, message = refusal.message, "a session could not be expired");
+        }
+    }
+}

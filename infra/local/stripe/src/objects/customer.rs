@@ -1,0 +1,232 @@
+//! Customers: <https://docs.stripe.com/api/customers>.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Address;
+use super::payment_method;
+use crate::error::ApiError;
+use crate::parameters::{
+    CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters, set,
+};
+use crate::state::{Resource, State};
+
+#[derive(Debug)]
+pub(crate) struct Customer {
+    id: String,
+    created: i64,
+    is_deleted: bool,
+    pub(crate) email: Option<String>,
+    pub(crate) name: Option<String>,
+    phone: Option<String>,
+    description: Option<String>,
+    address: Option<Address>,
+    preferred_locales: Vec<String>,
+    metadata: Metadata,
+    pub(crate) default_payment_method: Option<String>,
+    invoice_prefix: String,
+    next_invoice_sequence: u32,
+}
+
+impl Resource for Customer {
+    const NAME: &'static str = "customer";
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn render(&self, _: &State) -> Value {
+        if self.is_deleted {
+            return json!({ "id": self.id, "object": "customer", "deleted": true });
+        }
+        json!({
+            "id": self.id,
+            "object": "customer",
+            "address": self.address.as_ref().map(Address::render),
+            "balance": 0,
+            "created": self.created,
+            "currency": null,
+            "default_source": null,
+            "delinquent": false,
+            "description": self.description,
+            "email": self.email,
+            "invoice_prefix": self.invoice_prefix,
+            "invoice_settings": {
+                "custom_fields": null,
+                "default_payment_method": self.default_payment_method,
+                "footer": null,
+                "rendering_options": null,
+            },
+            "livemode": false,
+            "metadata": self.metadata,
+            "name": self.name,
+            "next_invoice_sequence": self.next_invoice_sequence,
+            "phone": self.phone,
+            "preferred_locales": self.preferred_locales,
+            "shipping": null,
+            "tax_exempt": "none",
+            "test_clock": null,
+        })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct InvoiceSettings {
+    default_payment_method: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    email: Option<String>,
+    name: Option<String>,
+    phone: Option<String>,
+    description: Option<String>,
+    address: Option<Address>,
+    preferred_locales: Option<Vec<String>>,
+    metadata: Option<MetadataChange>,
+    invoice_settings: InvoiceSettings,
+    /// Attached on creation.
+    payment_method: Option<String>,
+    /// A test token, attached on creation as older clients do.
+    source: Option<String>,
+}
+
+pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let mut fields: Fields = parse(encoded)?;
+    let to_attach = fields.payment_method.take().or(fields.source.take());
+    let id = insert(state, fields.email.take());
+    if let Err(refusal) = fill(state, &id, fields, to_attach) {
+        state.customers.remove(&id);
+        return Err(refusal);
+    }
+    state.emit("customer.created", &id);
+    Ok(state.render(&id))
+}
+
+fn fill(state: &mut State, id: &str, mut fields: Fields, to_attach: Option<String>) -> Result<(), ApiError> {
+    if let Some(given) = to_attach {
+        let attached = payment_method::attach_to(state, &given, id)?;
+        let default = &mut fields.invoice_settings.default_payment_method;
+        if default.as_ref() == Some(&given) {
+            *default = Some(attached);
+        }
+    }
+    apply(state, id, fields)
+}
+
+/// A customer with nothing but an address to write to, as Checkout makes one for a guest.
+pub(crate) fn insert(state: &mut State, email: Option<String>) -> String {
+    let id = state.ids.next("cus_");
+    let customer = Customer {
+        id: id.clone(),
+        created: state.now_seconds(),
+        is_deleted: false,
+        email,
+        name: None,
+        phone: None,
+        description: None,
+        address: None,
+        preferred_locales: Vec::new(),
+        metadata: Metadata::new(),
+        default_payment_method: None,
+        invoice_prefix: state.ids.token(8).to_ascii_uppercase(),
+        next_invoice_sequence: 1,
+    };
+    state.customers.insert(&id, customer);
+    id
+}
+
+pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let fields: Fields = parse(encoded)?;
+    for (given, name) in [(&fields.payment_method, "payment_method"), (&fields.source, "source")] {
+        if given.is_some() {
+            let message = format!("Received unknown parameter: {name}");
+            return Err(ApiError::invalid_parameter("parameter_unknown", name, message));
+        }
+    }
+    let before = existing(state, id, None)?.render(state);
+    apply(state, id, fields)?;
+    if state.render(id) != before {
+        state.emit_update("customer.updated", id, &before);
+    }
+    Ok(state.render(id))
+}
+
+fn apply(state: &mut State, id: &str, fields: Fields) -> Result<(), ApiError> {
+    let metadata = merge_metadata(&state.customers.get(id)?.metadata, fields.metadata)?;
+    let default = fields.invoice_settings.default_payment_method;
+    if let Some(payment_method) = default.as_deref().filter(|payment_method| !payment_method.is_empty()) {
+        payment_method::require_attached(state, payment_method, id, "invoice_settings[default_payment_method]")?;
+    }
+    let customer = state.customers.get_mut(id)?;
+    set(&mut customer.email, fields.email);
+    set(&mut customer.name, fields.name);
+    set(&mut customer.phone, fields.phone);
+    set(&mut customer.description, fields.description);
+    set(&mut customer.default_payment_method, default);
+    if let Some(address) = fields.address {
+        customer.address = Some(address);
+    }
+    if let Some(locales) = fields.preferred_locales {
+        customer.preferred_locales = locales;
+    }
+    customer.metadata = metadata;
+    Ok(())
+}
+
+pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    Ok(state.customers.get(id)?.render(state))
+}
+
+/// The customer goes, its payment methods with it; what was billed stays.
+pub(crate) fn delete(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    let before = existing(state, id, None)?.render(state);
+    let attached: Vec<String> = payment_method::of_customer(state, id).map(|(id, _)| id.to_owned()).collect();
+    for payment_method in attached {
+        payment_method::detach_from_customer(state, &payment_method)?;
+    }
+    state.customers.get_mut(id)?.is_deleted = true;
+    state.emit_object("customer.deleted", before, None);
+    Ok(state.render(id))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filters {
+    email: Option<String>,
+    created: Option<CreatedRange>,
+}
+
+pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let filters: Filters = parse_filters(encoded)?;
+    state.list(&state.customers, &Page::parse(encoded)?, "/v1/customers", |customer| {
+        !customer.is_deleted
+            && filters.email.as_ref().is_none_or(|email| customer.email.as_ref() == Some(email))
+            && filters.created.is_none_or(|range| range.contains(customer.created))
+    })
+}
+
+/// A customer that was not deleted, named by the path or by `param`.
+pub(crate) fn existing<'state>(
+    state: &'state State,
+    id: &str,
+    param: Option<&str>,
+) -> Result<&'state Customer, ApiError> {
+    state
+        .customers
+        .find(id)
+        .filter(|customer| !customer.is_deleted)
+        .ok_or_else(|| ApiError::no_such("customer", id, param))
+}
+
+/// The customer's next invoice number, each given once: <https://docs.stripe.com/invoicing/customize#numbering>.
+pub(crate) fn take_invoice_number(state: &mut State, id: &str) -> Result<String, ApiError> {
+    let customer = state.customers.get_mut(id)?;
+    let number = format!("{}-{:04}", customer.invoice_prefix, customer.next_invoice_sequence);
+    customer.next_invoice_sequence += 1;
+    Ok(number)
+}

@@ -1,0 +1,156 @@
+//! Which payment intent pays which invoice: <https://docs.stripe.com/api/invoice-payment>.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
+use crate::state::{Resource, State, list_of};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Open,
+    Paid,
+    Canceled,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Paid => "paid",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct InvoicePayment {
+    id: String,
+    created: i64,
+    invoice: String,
+    payment_intent: String,
+    currency: String,
+    amount_requested: i64,
+    status: Status,
+    paid_at: Option<i64>,
+    canceled_at: Option<i64>,
+}
+
+impl Resource for InvoicePayment {
+    const NAME: &'static str = "invoice_payment";
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn render(&self, _: &State) -> Value {
+        json!({
+            "id": self.id,
+            "object": "invoice_payment",
+            "amount_paid": (self.status == Status::Paid).then_some(self.amount_requested),
+            "amount_requested": self.amount_requested,
+            "created": self.created,
+            "currency": self.currency,
+            "invoice": self.invoice,
+            "is_default": true,
+            "livemode": false,
+            "payment": { "type": "payment_intent", "payment_intent": self.payment_intent },
+            "status": self.status.as_str(),
+            "status_transitions": { "canceled_at": self.canceled_at, "paid_at": self.paid_at },
+        })
+    }
+}
+
+pub(crate) fn insert(state: &mut State, invoice: &str, payment_intent: &str, amount: i64) {
+    let id = state.ids.next("inpay_");
+    let currency = state.invoices.find(invoice).map(|invoice| invoice.currency.clone()).unwrap_or_default();
+    let payment = InvoicePayment {
+        id: id.clone(),
+        created: state.now_seconds(),
+        invoice: invoice.to_owned(),
+        payment_intent: payment_intent.to_owned(),
+        currency,
+        amount_requested: amount,
+        status: Status::Open,
+        paid_at: None,
+        canceled_at: None,
+    };
+    state.invoice_payments.insert(&id, payment);
+}
+
+fn of_invoice<'state>(state: &'state State, invoice: &'state str) -> impl Iterator<Item = &'state InvoicePayment> {
+    state.invoice_payments.iter().map(|(_, payment)| payment).filter(move |payment| payment.invoice == invoice)
+}
+
+pub(crate) fn intent_of_invoice(state: &State, invoice: &str) -> Option<String> {
+    of_invoice(state, invoice).next().map(|payment| payment.payment_intent.clone())
+}
+
+/// The invoice an intent pays, if it pays one.
+pub(crate) fn invoice_of_intent(state: &State, intent: &str) -> Option<String> {
+    let mut payments = state.invoice_payments.iter().map(|(_, payment)| payment);
+    payments.find(|payment| payment.payment_intent == intent).map(|payment| payment.invoice.clone())
+}
+
+pub(crate) fn settle(state: &mut State, invoice: &str) {
+    let now = state.now_seconds();
+    if let Some(id) = change(state, invoice, |payment| {
+        payment.status = Status::Paid;
+        payment.paid_at = Some(now);
+    }) {
+        state.emit("invoice_payment.paid", &id);
+    }
+}
+
+pub(crate) fn cancel(state: &mut State, invoice: &str) {
+    let now = state.now_seconds();
+    change(state, invoice, |payment| {
+        payment.status = Status::Canceled;
+        payment.canceled_at = Some(now);
+    });
+}
+
+fn change(state: &mut State, invoice: &str, apply: impl FnOnce(&mut InvoicePayment)) -> Option<String> {
+    let id = of_invoice(state, invoice).next()?.id.clone();
+    apply(state.invoice_payments.get_mut(&id).ok()?);
+    Some(id)
+}
+
+/// `payments` of an invoice, shown only when expanded.
+pub(crate) fn list_of_invoice(state: &State, invoice: &str) -> Value {
+    let payments = of_invoice(state, invoice).map(|payment| payment.render(state)).collect();
+    list_of(payments, false, &format!("/v1/invoice_payments?invoice={invoice}"))
+}
+
+pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    Ok(state.invoice_payments.get(id)?.render(state))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PaymentFilter {
+    #[serde(rename = "type")]
+    _kind: Option<String>,
+    payment_intent: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filters {
+    invoice: Option<String>,
+    payment: PaymentFilter,
+    status: Option<String>,
+    created: Option<CreatedRange>,
+}
+
+pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let filters: Filters = parse_filters(encoded)?;
+    state.list(&state.invoice_payments, &Page::parse(encoded)?, "/v1/invoice_payments", |payment| {
+        filters.invoice.as_ref().is_none_or(|invoice| payment.invoice == *invoice)
+            && filters.payment.payment_intent.as_ref().is_none_or(|intent| payment.payment_intent == *intent)
+            && filters.status.as_ref().is_none_or(|status| payment.status.as_str() == status)
+            && filters.created.is_none_or(|range| range.contains(payment.created))
+    })
+}

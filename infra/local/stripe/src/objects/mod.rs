@@ -1,0 +1,62 @@
+//! One module an object of the API: its fields, how it is shown, and the operations on it.
+
+pub(crate) mod billing_portal;
+pub(crate) mod charge;
+pub(crate) mod checkout_operations;
+pub(crate) mod checkout_session;
+pub(crate) mod customer;
+pub(crate) mod dispute;
+pub(crate) mod event;
+pub(crate) mod invoice;
+pub(crate) mod invoice_item;
+pub(crate) mod invoice_operations;
+pub(crate) mod invoice_payment;
+pub(crate) mod payment_intent;
+pub(crate) mod payment_method;
+pub(crate) mod refund;
+pub(crate) mod setup_intent;
+pub(crate) mod webhook_endpoint;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Of a person or a company.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Address {
+    city: Option<String>,
+    country: Option<String>,
+    line1: Option<String>,
+    line2: Option<String>,
+    postal_code: Option<String>,
+    state: Option<String>,
+}
+
+impl Address {
+    pub(crate) fn render(&self) -> Value {
+        json!({
+            "city": self.city,
+            "country": self.country,
+            "line1": self.line1,
+            "line2": self.line2,
+            "postal_code": self.postal_code,
+            "state": self.state,
+        })
+    }
+}
+
+/// `automatic_tax[enabled]`, the only part of it that is simulated.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AutomaticTax {
+    pub(crate) enabled: bool,
+}
+
+pub(crate) fn render_automatic_tax(is_enabled: bool) -> Value {
+    json!({
+        "enabled": is_enabled,
+        "liability": is_enabled.then(|| json!({ "type": "self" })),
+        "provider": is_enabled.then_some("stripe"),
+        "status": is_enabled.then_some("complete"),
+    })
+}

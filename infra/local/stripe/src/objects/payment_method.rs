@@ -1,0 +1,343 @@
+//! Payment methods, cards only: <https://docs.stripe.com/api/payment_methods>.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Address, customer};
+use crate::cards::{Authentication, TestCard, Verdict};
+use crate::error::ApiError;
+use crate::parameters::{
+    Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters, required, set,
+};
+use crate::state::{Resource, State};
+
+#[derive(Debug)]
+pub(crate) struct PaymentMethod {
+    id: String,
+    created: i64,
+    pub(crate) customer: Option<String>,
+    /// A detached payment method can never be used again.
+    pub(crate) is_detached: bool,
+    pub(crate) card: &'static TestCard,
+    exp_month: u8,
+    exp_year: i16,
+    /// Authenticated for payments without its customer being present.
+    pub(crate) is_set_up: bool,
+    billing_details: BillingDetails,
+    metadata: Metadata,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BillingDetails {
+    address: Address,
+    email: Option<String>,
+    name: Option<String>,
+    phone: Option<String>,
+}
+
+impl PaymentMethod {
+    /// Whether the bank wants its customer to authenticate before this payment.
+    pub(crate) fn needs_authentication(&self, is_off_session: bool) -> bool {
+        match self.card.authentication {
+            Authentication::Never => false,
+            Authentication::UnlessSetUp => !(is_off_session && self.is_set_up),
+            Authentication::Always => true,
+            Authentication::OnSessionOnly => !is_off_session,
+        }
+    }
+
+    pub(crate) fn label(&self) -> String {
+        format!("{} •••• {}", self.card.brand, self.card.last4())
+    }
+
+    pub(crate) fn render_card(&self) -> Value {
+        json!({
+            "brand": self.card.brand,
+            "checks": { "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass" },
+            "country": "US",
+            "display_brand": self.card.brand,
+            "exp_month": self.exp_month,
+            "exp_year": self.exp_year,
+            "fingerprint": format!("fp{}", self.card.number),
+            "funding": "credit",
+            "generated_from": null,
+            "last4": self.card.last4(),
+            "networks": { "available": [self.card.brand], "preferred": null },
+            "three_d_secure_usage": { "supported": true },
+            "wallet": null,
+        })
+    }
+}
+
+impl Resource for PaymentMethod {
+    const NAME: &'static str = "PaymentMethod";
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn render(&self, _: &State) -> Value {
+        json!({
+            "id": self.id,
+            "object": "payment_method",
+            "allow_redisplay": "unspecified",
+            "billing_details": {
+                "address": self.billing_details.address.render(),
+                "email": self.billing_details.email,
+                "name": self.billing_details.name,
+                "phone": self.billing_details.phone,
+                "tax_id": null,
+            },
+            "card": self.render_card(),
+            "created": self.created,
+            "customer": self.customer,
+            "livemode": false,
+            "metadata": self.metadata,
+            "type": "card",
+        })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CardFields {
+    token: Option<String>,
+    number: Option<String>,
+    exp_month: Option<u8>,
+    exp_year: Option<i16>,
+    #[serde(rename = "cvc")]
+    _cvc: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Creation {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    card: CardFields,
+    billing_details: BillingDetails,
+    metadata: Option<MetadataChange>,
+}
+
+pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let creation: Creation = parse(encoded)?;
+    if required(creation.kind, "type")? != "card" {
+        return Err(ApiError::invalid_parameter("parameter_invalid", "type", "Only cards are simulated."));
+    }
+    let card = match (&creation.card.token, &creation.card.number) {
+        (Some(token), _) => {
+            TestCard::by_alias(token).ok_or_else(|| ApiError::no_such("token", token, Some("card[token]")))?
+        }
+        (None, Some(number)) => TestCard::by_number(number).ok_or_else(unknown_number)?,
+        (None, None) => return Err(ApiError::missing_parameter("card")),
+    };
+    let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
+    let id = insert(state, card);
+    let payment_method = state.payment_methods.get_mut(&id)?;
+    payment_method.metadata = metadata;
+    payment_method.billing_details = creation.billing_details;
+    payment_method.exp_month = creation.card.exp_month.unwrap_or(payment_method.exp_month);
+    if let Some(year) = creation.card.exp_year {
+        payment_method.exp_year = if year < 100 { 2000 + year } else { year };
+    }
+    Ok(state.render(&id))
+}
+
+/// The number is none of the test cards.
+pub(crate) fn unknown_number() -> ApiError {
+    ApiError::card("incorrect_number", None, "The card number is wrong: use one of the test cards.")
+}
+
+/// A new payment method for `card`, valid for two years yet and with nobody.
+pub(crate) fn insert(state: &mut State, card: &'static TestCard) -> String {
+    let id = state.ids.next("pm_");
+    let date = state.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let payment_method = PaymentMethod {
+        id: id.clone(),
+        created: state.now_seconds(),
+        customer: None,
+        is_detached: false,
+        card,
+        exp_month: 12,
+        exp_year: date.year() + 2,
+        is_set_up: false,
+        billing_details: BillingDetails::default(),
+        metadata: Metadata::new(),
+    };
+    state.payment_methods.insert(&id, payment_method);
+    id
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CardUpdate {
+    exp_month: Option<u8>,
+    exp_year: Option<i16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Update {
+    metadata: Option<MetadataChange>,
+    card: CardUpdate,
+    billing_details: BillingDetails,
+}
+
+pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let update: Update = parse(encoded)?;
+    let before = state.payment_methods.get(id)?.render(state);
+    let payment_method = state.payment_methods.get_mut(id)?;
+    payment_method.metadata = merge_metadata(&payment_method.metadata, update.metadata)?;
+    payment_method.exp_month = update.card.exp_month.unwrap_or(payment_method.exp_month);
+    payment_method.exp_year = update.card.exp_year.unwrap_or(payment_method.exp_year);
+    set(&mut payment_method.billing_details.email, update.billing_details.email);
+    set(&mut payment_method.billing_details.name, update.billing_details.name);
+    state.emit_update("payment_method.updated", id, &before);
+    Ok(state.render(id))
+}
+
+pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    Ok(state.payment_methods.get(id)?.render(state))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attachment {
+    customer: Option<String>,
+}
+
+pub(crate) fn attach(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let attachment: Attachment = parse(encoded)?;
+    let customer = required(attachment.customer, "customer")?;
+    customer::existing(state, &customer, Some("customer"))?;
+    let id = attach_to(state, id, &customer)?;
+    Ok(state.render(&id))
+}
+
+/// Attaches; a test alias such as `pm_card_visa` becomes a new payment method each time.
+///
+/// # Errors
+/// 402 for cards that refuse to be saved, 400 for one that is detached or with another customer.
+pub(crate) fn attach_to(state: &mut State, id: &str, customer: &str) -> Result<String, ApiError> {
+    let card = match TestCard::by_alias(id) {
+        Some(card) => card,
+        None => {
+            let payment_method = state.payment_methods.get(id)?;
+            if payment_method.is_detached {
+                let message = "This PaymentMethod was detached from its customer and cannot be used again.";
+                return Err(ApiError::invalid_state(Some("payment_method_unexpected_state"), message));
+            }
+            match payment_method.customer.as_deref() {
+                Some(owner) if owner == customer => return Ok(id.to_owned()),
+                Some(_) => {
+                    let message = "This PaymentMethod is already attached to another customer.";
+                    return Err(ApiError::invalid_state(Some("payment_method_unexpected_state"), message));
+                }
+                None => payment_method.card,
+            }
+        }
+    };
+    if let Verdict::Decline(decline) = card.on_attach {
+        return Err(decline.error());
+    }
+    let id = if TestCard::by_alias(id).is_some() { insert(state, card) } else { id.to_owned() };
+    state.payment_methods.get_mut(&id)?.customer = Some(customer.to_owned());
+    state.emit("payment_method.attached", &id);
+    Ok(id)
+}
+
+pub(crate) fn detach(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    if state.payment_methods.get(id)?.customer.is_none() {
+        let message = "This PaymentMethod is not attached to a customer, so detaching it is impossible.";
+        return Err(ApiError::invalid_state(Some("payment_method_unexpected_state"), message));
+    }
+    detach_from_customer(state, id)?;
+    Ok(state.render(id))
+}
+
+/// Also where it was the customer's default.
+pub(crate) fn detach_from_customer(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let before = state.payment_methods.get(id)?.render(state);
+    let payment_method = state.payment_methods.get_mut(id)?;
+    payment_method.is_detached = true;
+    let owner = payment_method.customer.take();
+    if let Some(owner) = owner {
+        let customer_before = state.render(&owner);
+        let customer = state.customers.get_mut(&owner)?;
+        if customer.default_payment_method.as_deref() == Some(id) {
+            customer.default_payment_method = None;
+            state.emit_update("customer.updated", &owner, &customer_before);
+        }
+    }
+    state.emit_update("payment_method.detached", id, &before);
+    Ok(())
+}
+
+/// # Errors
+/// `resource_missing` unless the payment method is attached to this very customer.
+pub(crate) fn require_attached(state: &State, id: &str, customer: &str, param: &str) -> Result<(), ApiError> {
+    match state.payment_methods.find(id) {
+        Some(payment_method) if payment_method.customer.as_deref() == Some(customer) => Ok(()),
+        _ => Err(ApiError::no_such("PaymentMethod", id, Some(param))),
+    }
+}
+
+pub(crate) fn of_customer<'state>(
+    state: &'state State,
+    customer: &'state str,
+) -> impl Iterator<Item = (&'state str, &'state PaymentMethod)> {
+    state.payment_methods.iter().filter(move |(_, method)| method.customer.as_deref() == Some(customer))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filters {
+    customer: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    allow_redisplay: Option<String>,
+}
+
+/// `GET /v1/payment_methods?customer=…`
+pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let filters: Filters = parse_filters(encoded)?;
+    let customer = required(filters.customer.clone(), "customer")?;
+    list_filtered(state, &customer, &filters, "/v1/payment_methods", encoded)
+}
+
+/// `GET /v1/customers/{customer}/payment_methods`
+pub(crate) fn list_of_customer(state: &State, customer: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let filters: Filters = parse_filters(encoded)?;
+    if filters.customer.is_some() {
+        let message = "Received unknown parameter: customer";
+        return Err(ApiError::invalid_parameter("parameter_unknown", "customer", message));
+    }
+    customer::existing(state, customer, None)?;
+    list_filtered(state, customer, &filters, &format!("/v1/customers/{customer}/payment_methods"), encoded)
+}
+
+fn list_filtered(
+    state: &State,
+    customer: &str,
+    filters: &Filters,
+    url: &str,
+    encoded: &[u8],
+) -> Result<Value, ApiError> {
+    customer::existing(state, customer, Some("customer"))?;
+    let is_simulated = filters.kind.as_deref().is_none_or(|kind| kind == "card")
+        && filters.allow_redisplay.as_deref().is_none_or(|redisplay| redisplay == "unspecified");
+    state.list(&state.payment_methods, &Page::parse(encoded)?, url, |method| {
+        is_simulated && method.customer.as_deref() == Some(customer)
+    })
+}
+
+/// `GET /v1/customers/{customer}/payment_methods/{id}`
+pub(crate) fn retrieve_of_customer(state: &State, customer: &str, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    customer::existing(state, customer, None)?;
+    let owned = state.payment_methods.find(id).filter(|method| method.customer.as_deref() == Some(customer));
+    owned.map(|method| method.render(state)).ok_or_else(|| ApiError::no_such("PaymentMethod", id, None))
+}

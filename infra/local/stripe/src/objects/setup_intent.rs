@@ -1,0 +1,189 @@
+//! Setup intents, made by Checkout in setup mode: <https://docs.stripe.com/api/setup_intents>.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{checkout_session, payment_method};
+use crate::cards::Verdict;
+use crate::error::ApiError;
+use crate::parameters::{CreatedRange, Metadata, NoParameters, Page, parse, parse_filters};
+use crate::state::{Resource, State};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    RequiresPaymentMethod,
+    RequiresAction,
+    Succeeded,
+    Canceled,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiresPaymentMethod => "requires_payment_method",
+            Self::RequiresAction => "requires_action",
+            Self::Succeeded => "succeeded",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct SetupIntent {
+    id: String,
+    created: i64,
+    customer: Option<String>,
+    description: Option<String>,
+    metadata: Metadata,
+    payment_method: Option<String>,
+    pub(crate) status: Status,
+    pub(crate) checkout_session: String,
+    client_secret: String,
+    last_setup_error: Option<Value>,
+}
+
+impl SetupIntent {
+    pub(crate) fn last_error_message(&self) -> Option<&str> {
+        self.last_setup_error.as_ref().and_then(|error| error["message"].as_str())
+    }
+}
+
+impl Resource for SetupIntent {
+    const NAME: &'static str = "setupintent";
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn render(&self, state: &State) -> Value {
+        let next_action = (self.status == Status::RequiresAction).then(|| {
+            let url = state.url(&format!("/authenticate/{}", self.id));
+            json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": null } })
+        });
+        json!({
+            "id": self.id,
+            "object": "setup_intent",
+            "cancellation_reason": null,
+            "client_secret": self.client_secret,
+            "created": self.created,
+            "customer": self.customer,
+            "description": self.description,
+            "last_setup_error": self.last_setup_error,
+            "livemode": false,
+            "metadata": self.metadata,
+            "next_action": next_action,
+            "payment_method": self.payment_method,
+            "payment_method_types": ["card"],
+            "status": self.status.as_str(),
+            "usage": "off_session",
+        })
+    }
+}
+
+pub(crate) fn insert(
+    state: &mut State,
+    customer: Option<String>,
+    description: Option<String>,
+    metadata: Metadata,
+    checkout_session: &str,
+) -> String {
+    let id = state.ids.next("seti_");
+    let client_secret = format!("{id}_secret_{}", state.ids.token(24));
+    let intent = SetupIntent {
+        id: id.clone(),
+        created: state.now_seconds(),
+        customer,
+        description,
+        metadata,
+        payment_method: None,
+        status: Status::RequiresPaymentMethod,
+        checkout_session: checkout_session.to_owned(),
+        client_secret,
+        last_setup_error: None,
+    };
+    state.setup_intents.insert(&id, intent);
+    state.emit("setup_intent.created", &id);
+    id
+}
+
+/// Saves a card for payments without its customer being present.
+pub(crate) fn attempt(state: &mut State, id: &str, payment_method: &str) -> Result<(), ApiError> {
+    let needs_authentication = state.payment_methods.get(payment_method)?.needs_authentication(false);
+    let intent = state.setup_intents.get_mut(id)?;
+    intent.payment_method = Some(payment_method.to_owned());
+    intent.last_setup_error = None;
+    if needs_authentication {
+        intent.status = Status::RequiresAction;
+        state.emit("setup_intent.requires_action", id);
+        return Ok(());
+    }
+    verify(state, id, payment_method)
+}
+
+/// The customer came back from the bank's page.
+pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticated: bool) -> Result<(), ApiError> {
+    let intent = state.setup_intents.get(id)?;
+    let Some(payment_method) = intent.payment_method.clone().filter(|_| intent.status == Status::RequiresAction) else {
+        let message = format!("This SetupIntent has the status {}.", intent.status.as_str());
+        return Err(ApiError::invalid_state(Some("setup_intent_unexpected_state"), message));
+    };
+    if is_authenticated {
+        return verify(state, id, &payment_method);
+    }
+    let message = "The bank could not authenticate the card's holder; try again or use another card.";
+    fail(state, id, &ApiError::card("setup_intent_authentication_failure", None, message))
+}
+
+fn verify(state: &mut State, id: &str, payment_method: &str) -> Result<(), ApiError> {
+    let card = state.payment_methods.get(payment_method)?.card;
+    if let Verdict::Decline(reason) = card.on_attach {
+        return fail(state, id, &reason.error());
+    }
+    state.payment_methods.get_mut(payment_method)?.is_set_up = true;
+    let intent = state.setup_intents.get_mut(id)?;
+    intent.status = Status::Succeeded;
+    let session = intent.checkout_session.clone();
+    if let Some(customer) = intent.customer.clone() {
+        payment_method::attach_to(state, payment_method, &customer)?;
+    }
+    state.emit("setup_intent.succeeded", id);
+    checkout_session::complete_setup(state, &session)
+}
+
+fn fail(state: &mut State, id: &str, refusal: &ApiError) -> Result<(), ApiError> {
+    let intent = state.setup_intents.get_mut(id)?;
+    intent.status = Status::RequiresPaymentMethod;
+    intent.payment_method = None;
+    intent.last_setup_error = Some(refusal.object());
+    state.emit("setup_intent.setup_failed", id);
+    Ok(())
+}
+
+/// With the session that was to save a card.
+pub(crate) fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
+    state.setup_intents.get_mut(id)?.status = Status::Canceled;
+    state.emit("setup_intent.canceled", id);
+    Ok(())
+}
+
+pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    parse::<NoParameters>(encoded)?;
+    Ok(state.setup_intents.get(id)?.render(state))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filters {
+    customer: Option<String>,
+    payment_method: Option<String>,
+    created: Option<CreatedRange>,
+}
+
+pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let filters: Filters = parse_filters(encoded)?;
+    state.list(&state.setup_intents, &Page::parse(encoded)?, "/v1/setup_intents", |intent| {
+        filters.customer.as_ref().is_none_or(|customer| intent.customer.as_ref() == Some(customer))
+            && filters.payment_method.as_ref().is_none_or(|method| intent.payment_method.as_ref() == Some(method))
+            && filters.created.is_none_or(|range| range.contains(intent.created))
+    })
+}

@@ -1,0 +1,83 @@
+//! The Checkout page: <https://docs.stripe.com/payments/checkout>.
+
+use askama::Template;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::{CardForm, Line, Page, html, message, money, read, redirect};
+use crate::objects::checkout_session::{self, CheckoutSession, LineItem, Status, Submission};
+use crate::objects::{payment_intent, setup_intent};
+use crate::state::State;
+
+#[derive(Template)]
+#[template(path = "checkout.html")]
+struct Checkout {
+    lines: Vec<Line>,
+    total: String,
+    email: String,
+    asks_email: bool,
+    is_saved: bool,
+    error: Option<String>,
+    cancel_url: Option<String>,
+}
+
+pub(crate) fn show(state: &State, id: &str) -> Page {
+    let session = state.checkout_sessions.get(id)?;
+    match session.status {
+        Status::Open => Ok(page(state, session, StatusCode::OK, last_error(state, session))),
+        Status::Complete => Ok(redirect(&session.return_url())),
+        Status::Expired => {
+            let text = "This payment page has expired. Go back and start again.";
+            Ok(message(StatusCode::GONE, "Expired", text, session.cancel_url.as_deref()))
+        }
+    }
+}
+
+pub(crate) fn submit(state: &mut State, id: &str, form: &[u8]) -> Page {
+    if state.checkout_sessions.get(id)?.status != Status::Open {
+        return show(state, id);
+    }
+    let form: CardForm = read(form)?;
+    match checkout_session::submit(state, id, &form.card_number, form.email)? {
+        Submission::Completed => Ok(redirect(&state.checkout_sessions.get(id)?.return_url())),
+        Submission::NeedsAuthentication(intent) => Ok(redirect(&state.url(&format!("/authenticate/{intent}")))),
+        Submission::Refused(reason) => {
+            Ok(page(state, state.checkout_sessions.get(id)?, StatusCode::PAYMENT_REQUIRED, Some(reason)))
+        }
+    }
+}
+
+/// What the last attempt in this session failed for, once its customer is back from the bank.
+fn last_error(state: &State, session: &CheckoutSession) -> Option<String> {
+    let paying = session.payment_intent.as_deref().and_then(|intent| state.payment_intents.find(intent));
+    let saving = session.setup_intent.as_deref().and_then(|intent| state.setup_intents.find(intent));
+    paying
+        .and_then(payment_intent::PaymentIntent::last_error_message)
+        .or_else(|| saving.and_then(setup_intent::SetupIntent::last_error_message))
+        .map(str::to_owned)
+}
+
+fn page(state: &State, session: &CheckoutSession, status: StatusCode, error: Option<String>) -> Response<Bytes> {
+    let currency = session.currency.as_deref().unwrap_or("usd");
+    let describe = |item: &LineItem| Line {
+        label: if item.quantity == 1 { item.name.clone() } else { format!("{} × {}", item.name, item.quantity) },
+        amount: money(item.amount(), currency),
+    };
+    let mut lines: Vec<Line> = session.line_items.iter().map(describe).collect();
+    let tax = session.tax(state);
+    if tax > 0 {
+        lines.push(Line { label: "Tax".to_owned(), amount: money(tax, currency) });
+    }
+    let owner = session.customer.as_deref().and_then(|customer| state.customers.find(customer));
+    let email = owner.and_then(|owner| owner.email.clone()).or_else(|| session.customer_email.clone());
+    let template = Checkout {
+        lines,
+        total: money(session.total(state), currency),
+        asks_email: email.is_none() && owner.is_none(),
+        email: email.unwrap_or_default(),
+        is_saved: session.intent_data.setup_future_usage.is_some(),
+        error,
+        cancel_url: session.cancel_url.clone(),
+    };
+    html(status, &template)
+}

@@ -1,0 +1,149 @@
+//! The hosted invoice page and the invoice's PDF: <https://docs.stripe.com/invoicing/hosted-invoice-page>.
+
+use askama::Template;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Deserialize;
+
+use super::{CardForm, Line, Page, html, message, money, pdf, read, redirect};
+use crate::cards::TestCard;
+use crate::error::ApiError;
+use crate::objects::invoice::{Invoice, Status};
+use crate::objects::payment_intent::{self, Outcome};
+use crate::objects::{invoice_item, invoice_payment, payment_method};
+use crate::parameters::parse;
+use crate::state::State;
+
+enum PayState {
+    Payable,
+    Paid,
+    Closed,
+}
+
+#[derive(Template)]
+#[template(path = "invoice.html")]
+struct InvoicePage {
+    number: String,
+    lines: Vec<Line>,
+    total: String,
+    pdf_url: String,
+    receipt_url: Option<String>,
+    authenticate_url: Option<String>,
+    state: PayState,
+    error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Link {
+    expires: i64,
+}
+
+/// The invoice of a link that still opens; a draft has none.
+fn linked<'state>(state: &'state State, id: &str, query: &str) -> Result<Option<&'state Invoice>, ApiError> {
+    let link: Link = parse(query.as_bytes())?;
+    let invoice = state.invoices.get(id)?;
+    let opens = link.expires >= state.now_seconds() && invoice.status != Status::Draft;
+    Ok(opens.then_some(invoice))
+}
+
+fn expired() -> Response<Bytes> {
+    let text = "This link has expired. Ask for a new one where you got it.";
+    message(StatusCode::GONE, "Expired link", text, None)
+}
+
+pub(crate) fn show(state: &State, id: &str, query: &str) -> Page {
+    Ok(match linked(state, id, query)? {
+        Some(invoice) => page(state, invoice, StatusCode::OK, None),
+        None => expired(),
+    })
+}
+
+pub(crate) fn submit(state: &mut State, id: &str, query: &str, form: &[u8]) -> Page {
+    let Some(invoice) = linked(state, id, query)? else {
+        return Ok(expired());
+    };
+    let is_payable = matches!(invoice.status, Status::Open | Status::Uncollectible);
+    let intent = invoice_payment::intent_of_invoice(state, id).filter(|_| is_payable);
+    let Some(intent) = intent else {
+        return Ok(page(state, invoice, StatusCode::CONFLICT, None));
+    };
+    let form: CardForm = read(form)?;
+    let Some(card) = TestCard::by_number(&form.card_number) else {
+        let reason = payment_method::unknown_number().message;
+        return Ok(page(state, invoice, StatusCode::PAYMENT_REQUIRED, Some(reason)));
+    };
+    let payment_method = payment_method::insert(state, card);
+    match payment_intent::attempt(state, &intent, &payment_method, false)? {
+        Outcome::Succeeded => Ok(redirect(&state.url(&format!("/i/{id}?{query}")))),
+        Outcome::ActionRequired => Ok(redirect(&state.url(&format!("/authenticate/{intent}")))),
+        Outcome::Declined(refusal) => {
+            Ok(page(state, state.invoices.get(id)?, StatusCode::PAYMENT_REQUIRED, Some(refusal.message)))
+        }
+    }
+}
+
+fn page(state: &State, invoice: &Invoice, status: StatusCode, error: Option<String>) -> Response<Bytes> {
+    let rendered = state.render(&invoice.id);
+    let intent = invoice_payment::intent_of_invoice(state, &invoice.id);
+    let intent = intent.as_deref().and_then(|intent| state.payment_intents.find(intent).map(|found| (intent, found)));
+    let waits_for_bank = intent.filter(|(_, intent)| intent.status == payment_intent::Status::RequiresAction);
+    let receipt_url = intent
+        .filter(|(_, intent)| intent.status == payment_intent::Status::Succeeded)
+        .and_then(|(_, intent)| intent.latest_charge.as_ref())
+        .map(|charge| state.url(&format!("/receipts/{charge}")));
+    let template = InvoicePage {
+        number: invoice.number.clone().unwrap_or_default(),
+        lines: lines(state, invoice),
+        total: money(invoice.amounts(state).total(), &invoice.currency),
+        pdf_url: rendered["invoice_pdf"].as_str().unwrap_or_default().to_owned(),
+        receipt_url,
+        authenticate_url: waits_for_bank.map(|(id, _)| state.url(&format!("/authenticate/{id}"))),
+        state: match invoice.status {
+            Status::Draft | Status::Open | Status::Uncollectible => PayState::Payable,
+            Status::Paid => PayState::Paid,
+            Status::Void => PayState::Closed,
+        },
+        error: error.or_else(|| intent.and_then(|(_, intent)| intent.last_error_message().map(str::to_owned))),
+    };
+    html(status, &template)
+}
+
+fn lines(state: &State, invoice: &Invoice) -> Vec<Line> {
+    let mut lines: Vec<Line> = invoice_item::of_invoice(state, &invoice.id)
+        .map(|item| Line {
+            label: item.description.clone().unwrap_or_default(),
+            amount: money(item.amount, &item.currency),
+        })
+        .collect();
+    if invoice.has_automatic_tax {
+        let tax = invoice.amounts(state).tax;
+        lines.push(Line { label: "Tax".to_owned(), amount: money(tax, &invoice.currency) });
+    }
+    lines
+}
+
+pub(crate) fn download(state: &State, id: &str, query: &str) -> Page {
+    let Some(invoice) = linked(state, id, query)? else {
+        return Ok(expired());
+    };
+    let number = invoice.number.as_deref().unwrap_or_default();
+    let owner = state.customers.find(&invoice.customer);
+    let billed_to = owner.and_then(|owner| owner.name.as_deref().or(owner.email.as_deref())).unwrap_or_default();
+    let mut text = vec![
+        format!("Invoice {number}"),
+        format!("Status: {}", invoice.status.as_str()),
+        format!("Billed to: {billed_to}"),
+        String::new(),
+    ];
+    text.extend(lines(state, invoice).into_iter().map(|line| format!("{}   {}", line.label, line.amount)));
+    text.push(format!("Total   {}", money(invoice.amounts(state).total(), &invoice.currency)));
+    let mut response = Response::new(Bytes::from(pdf::page_of(&text)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
+    let disposition = format!("attachment; filename=\"Invoice-{number}.pdf\"");
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}

@@ -1,0 +1,112 @@
+//! The pages a customer's browser sees: server-rendered, working without scripts.
+//!
+//! They show objects and submit cards; every rule is with the objects.
+
+mod authenticate;
+mod checkout;
+mod hosted_invoice;
+mod pdf;
+mod portal;
+mod receipt;
+
+use askama::Template;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::state::State;
+
+/// A page, or a refusal that is shown as one.
+type Page = Result<Response<Bytes>, ApiError>;
+
+pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Response<Bytes> {
+    let segments: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
+    let query = request.uri().query().unwrap_or_default();
+    let form = request.body();
+    let page = match (request.method().as_str(), segments.as_slice()) {
+        ("GET", ["c", "pay", id]) => checkout::show(state, id),
+        ("POST", ["c", "pay", id]) => checkout::submit(state, id, form),
+        ("GET", ["authenticate", id]) => authenticate::show(state, id),
+        ("POST", ["authenticate", id]) => authenticate::finish(state, id, form),
+        ("GET", ["i", id]) => hosted_invoice::show(state, id, query),
+        ("POST", ["i", id]) => hosted_invoice::submit(state, id, query, form),
+        ("GET", ["i", id, "pdf"]) => hosted_invoice::download(state, id, query),
+        ("GET", ["receipts", id]) => receipt::show(state, id),
+        ("GET", ["p", "session", id]) => portal::show(state, id),
+        ("POST", ["p", "session", id]) => portal::submit(state, id, form),
+        _ => Ok(message(StatusCode::NOT_FOUND, "Not found", "There is no such page.", None)),
+    };
+    page.unwrap_or_else(|refusal| {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        message(status, "That did not work", &refusal.message, None)
+    })
+}
+
+/// What a form with a card sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CardForm {
+    card_number: String,
+    email: Option<String>,
+}
+
+fn read<T: DeserializeOwned>(form: &[u8]) -> Result<T, ApiError> {
+    crate::parameters::parse(form)
+}
+
+/// A line of a bill.
+struct Line {
+    label: String,
+    amount: String,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'page> {
+    title: &'page str,
+    text: &'page str,
+    back_url: Option<&'page str>,
+}
+
+fn message(status: StatusCode, title: &str, text: &str, back_url: Option<&str>) -> Response<Bytes> {
+    html(status, &Message { title, text, back_url })
+}
+
+fn html(status: StatusCode, template: &impl Template) -> Response<Bytes> {
+    let body = template.render().expect("templates write into memory and call nothing that fails");
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn redirect(url: &str) -> Response<Bytes> {
+    match HeaderValue::from_str(url) {
+        Ok(location) => {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(header::LOCATION, location);
+            response
+        }
+        Err(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "That did not work", "The link back is malformed.", None),
+    }
+}
+
+/// Minor units as a person reads them: <https://docs.stripe.com/currencies#zero-decimal>.
+fn money(amount: i64, currency: &str) -> String {
+    const WITHOUT_DECIMALS: [&str; 16] = [
+        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+    ];
+    let name = currency.to_ascii_uppercase();
+    if WITHOUT_DECIMALS.contains(&currency) {
+        format!("{amount} {name}")
+    } else {
+        let sign = if amount < 0 { "-" } else { "" };
+        let amount = amount.unsigned_abs();
+        format!("{sign}{}.{:02} {name}", amount / 100, amount % 100)
+    }
+}

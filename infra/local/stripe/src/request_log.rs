@@ -1,0 +1,54 @@
+//! Which requests came in, for tests to read.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::faults::path_matches;
+
+/// So many requests are remembered.
+const KEPT_MAX: usize = 10_000;
+
+/// One request to the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestRecord {
+    pub at: Timestamp,
+    pub method: String,
+    pub path: String,
+    pub idempotency_key: Option<String>,
+    /// Of the answer, also where it was lost; `None` when the request itself was lost.
+    pub status: Option<u16>,
+    /// The connection was closed without an answer.
+    pub is_lost: bool,
+    /// The answer came from the idempotency key.
+    pub is_replayed: bool,
+}
+
+impl RequestRecord {
+    /// Whether this is a `method` request to a path that fits `pattern`, whose segments may be `*`.
+    #[must_use]
+    pub fn is(&self, method: &str, pattern: &str) -> bool {
+        self.method == method && path_matches(pattern, &self.path)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog(VecDeque<RequestRecord>);
+
+impl RequestLog {
+    pub(crate) fn add(&mut self, record: RequestRecord) {
+        if self.0.len() == KEPT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(record);
+    }
+
+    pub(crate) fn records(&self) -> Vec<RequestRecord> {
+        self.0.iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,233 @@
+//! The stand-in as one value: in-process calls, the listener, and the switches a test turns.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use crate::error::Refusal;
+use crate::faults::{Fault, Faults};
+use crate::idempotency::Keys;
+use crate::objects::{dispute, webhook_endpoint};
+use crate::request_log::{RequestLog, RequestRecord};
+use crate::state::{AccountSettings, State};
+use crate::webhooks::{self, WebhookConduct, WebhookTarget};
+use crate::{api, control, pages};
+
+/// How often the background task looks whether the movable clock has made a delivery due.
+const DELIVERY_TICK: Duration = Duration::from_millis(250);
+/// Stripe gives an endpoint about this long to answer.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Tells the time; a test may move it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a stand-in is set up.
+pub struct Settings {
+    /// Secret keys that are accepted; any other gets 401.
+    pub api_keys: Vec<String>,
+    /// What links to pages begin with, without a slash at the end.
+    pub base_url: String,
+    /// Hundredths of a percent that automatic tax adds; 0 for none.
+    pub tax_basis_points: u32,
+    /// The same seed gives the same ids.
+    pub seed: u64,
+    pub clock: Clock,
+}
+
+/// The connection was closed without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was closed without an answer")]
+pub struct ConnectionLost;
+
+/// A stand-in for Stripe; clones share one state.
+#[derive(Clone)]
+pub struct LocalStripe(Arc<Inner>);
+
+struct Inner {
+    core: Mutex<Core>,
+    clock: Clock,
+    client: reqwest::Client,
+    deliveries_wanted: Notify,
+}
+
+/// Everything behind the one lock.
+pub(crate) struct Core {
+    pub(crate) state: State,
+    pub(crate) api_keys: Vec<String>,
+    pub(crate) keys: Keys,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+}
+
+impl LocalStripe {
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let Settings { api_keys, base_url, tax_basis_points, seed, clock } = settings;
+        let state = State::new(AccountSettings { base_url, tax_basis_points }, seed, clock());
+        let core =
+            Core { state, api_keys, keys: Keys::default(), faults: Faults::default(), log: RequestLog::default() };
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(DELIVERY_TIMEOUT)
+            .build()
+            .expect("a client without TLS needs nothing that could be missing");
+        Self(Arc::new(Inner { core: Mutex::new(core), clock, client, deliveries_wanted: Notify::new() }))
+    }
+
+    /// Answers one request in this process.
+    ///
+    /// What was begun is finished even when the caller stops waiting, as it is at Stripe.
+    ///
+    /// # Errors
+    /// [`ConnectionLost`] when a fault says so.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionLost> {
+        let stripe = self.clone();
+        let answering = tokio::spawn(async move { stripe.answer(request).await });
+        match answering.await {
+            Ok(answer) => answer,
+            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+        }
+    }
+
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionLost> {
+        let path = request.uri().path();
+        let response = if path.starts_with("/v1/") {
+            api::answer(self, request).await
+        } else if path.starts_with("/_control/") {
+            Ok(control::answer(self, &request).await)
+        } else {
+            Ok(pages::answer(&mut self.core().state, &request))
+        };
+        self.0.deliveries_wanted.notify_one();
+        response
+    }
+
+    /// Serves HTTP/1.1 on `listener`, which is to be bound to the loopback interface, until accepting fails.
+    ///
+    /// # Errors
+    /// When the listener is broken.
+    pub async fn serve(&self, listener: TcpListener) -> io::Result<Infallible> {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(self.clone().serve_connection(stream));
+        }
+    }
+
+    async fn serve_connection(self, stream: TcpStream) {
+        let service = service_fn(|request: Request<Incoming>| {
+            let stripe = self.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.map_err(|_| ConnectionLost)?.to_bytes();
+                stripe.handle(Request::from_parts(head, body)).await.map(|response| response.map(Full::new))
+            }
+        });
+        // An error of the service closes the connection without an answer, which is what a lost answer looks like.
+        if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    /// Registers an endpoint for events whose type is in `enabled_events` (`*` for all) and returns its id.
+    pub fn add_webhook_endpoint(&self, target: WebhookTarget, secret: &str, enabled_events: &[&str]) -> String {
+        let enabled_events = enabled_events.iter().map(|&kind| kind.to_owned()).collect();
+        webhook_endpoint::insert(&mut self.core().state, target, Some(secret.to_owned()), enabled_events)
+    }
+
+    /// Makes every delivery that is due by the clock, one after the other, and returns how many it tried.
+    pub async fn deliver_due(&self) -> usize {
+        let parcels = webhooks::pack_due(&mut self.core().state);
+        let count = parcels.len();
+        for parcel in parcels {
+            let has_arrived = webhooks::send(&self.0.client, &parcel).await;
+            webhooks::finish(&mut self.core().state, parcel, has_arrived);
+        }
+        count
+    }
+
+    /// Delivers whatever becomes due, for ever; for a background task.
+    pub async fn deliver_forever(&self) {
+        loop {
+            while self.deliver_due().await > 0 {}
+            tokio::select! {
+                () = self.0.deliveries_wanted.notified() => {}
+                () = tokio::time::sleep(DELIVERY_TICK) => {}
+            }
+        }
+    }
+
+    /// When the next delivery is due by the clock.
+    #[must_use]
+    pub fn next_delivery_at(&self) -> Option<Timestamp> {
+        self.core().state.deliveries.next_due_at()
+    }
+
+    /// How deliveries misbehave from now on.
+    pub fn set_webhook_conduct(&self, conduct: WebhookConduct) {
+        self.core().state.deliveries.conduct = conduct;
+    }
+
+    pub fn add_fault(&self, fault: Fault) {
+        self.core().faults.add(fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.core().faults.clear();
+    }
+
+    /// The last 10,000 requests to the API, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.core().log.records()
+    }
+
+    /// How many `method` requests came to a path that fits `pattern`, whose segments may be `*`.
+    #[must_use]
+    pub fn request_count(&self, method: &str, pattern: &str) -> usize {
+        self.requests().iter().filter(|record| record.is(method, pattern)).count()
+    }
+
+    pub fn clear_requests(&self) {
+        self.core().log.clear();
+    }
+
+    /// Opens a dispute about a paid charge, as its card's holder would, and returns its id.
+    ///
+    /// # Errors
+    /// When the charge is unknown, unpaid or already disputed.
+    pub fn open_dispute(&self, charge: &str) -> Result<String, Refusal> {
+        Ok(dispute::open(&mut self.core().state, charge)?)
+    }
+
+    /// Closes a dispute by the bank's verdict.
+    ///
+    /// # Errors
+    /// When the dispute is unknown or closed.
+    pub fn decide_dispute(&self, dispute: &str, is_won: bool) -> Result<(), Refusal> {
+        Ok(dispute::decide(&mut self.core().state, dispute, is_won)?)
+    }
+
+    /// The state at this moment; what the time has brought about has happened.
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        let now = (self.0.clock)();
+        let mut core = self.0.core.lock().unwrap_or_else(PoisonError::into_inner);
+        core.state.advance(now);
+        core
+    }
+}
