@@ -3,6 +3,7 @@
 use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook, Rate};
 use crate::domain::{Cents, Credits, InvalidId, Package, PackageId, PriceBook};
 use serde::Deserialize;
+use std::num::NonZeroU32;
 
 /// A setting that is missing or makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +38,26 @@ pub fn optional(name: &'static str) -> Option<String> {
 ///
 /// # Errors
 /// [`ConfigError`] where it is missing or something else.
-pub fn positive(name: &'static str) -> Result<u32, ConfigError> {
-    let value = required(name)?.parse().unwrap_or(0);
-    if value == 0 { Err(ConfigError::Invalid { name, expected: "a whole number of at least 1" }) } else { Ok(value) }
+pub fn positive(name: &'static str) -> Result<NonZeroU32, ConfigError> {
+    let expected = "a whole number of at least 1";
+    required(name)?.parse().map_err(|_| ConfigError::Invalid { name, expected })
+}
+
+/// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_CALLS_PER_SECOND` and `RETURN_URL`, each optional.
+///
+/// # Errors
+/// [`ConfigError`] where the number of calls is none.
+#[cfg(feature = "payments")]
+pub fn stripe(api_key: String) -> Result<crate::payments::Settings, ConfigError> {
+    let mut settings = crate::payments::Settings::new(crate::payments::Secret::new(api_key));
+    if let Some(api_base) = optional("STRIPE_API_BASE") {
+        settings.api_base = api_base;
+    }
+    if optional("STRIPE_CALLS_PER_SECOND").is_some() {
+        settings.calls_per_second = positive("STRIPE_CALLS_PER_SECOND")?;
+    }
+    settings.return_url = optional("RETURN_URL");
+    Ok(settings)
 }
 
 /// The price book of this deployment: the reference one, or what `PRICE_BOOK` overrides of it.

@@ -1,1 +1,26 @@
-fn main() {}
+//! The Lambda function `accounts`: wiring only.
+
+use accounts::{App, handle};
+use lambda_http::{Error, run, service_fn};
+use shared::aws::{self, AwsEnvironment};
+use shared::clock::SystemClock;
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::payments::StripePayments;
+use shared::secrets::stripe_secret_get;
+use shared::use_cases::ports::RandomUnique;
+use shared::{config, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let aws = AwsEnvironment::from_environment()?;
+    let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &config::required("STRIPE_SECRET_ID")?).await?;
+    let app = &App {
+        ledger: DynamoLedger::new(aws::dynamodb(&aws), config::required("TABLE_NAME")?, LedgerSettings::default()),
+        payments: StripePayments::new(config::stripe(stripe.api_key)?)?,
+        clock: SystemClock,
+        unique: RandomUnique,
+        price_book: config::price_book()?,
+    };
+    run(service_fn(|request| async move { Ok::<_, Error>(handle(app, request).await) })).await
+}

@@ -1,1 +1,151 @@
-//! Placeholder.
+//! Takes credits for operations, gives them back, and says beforehand what an operation costs.
+//!
+//! The hot path of the product: it knows DynamoDB and nothing else of the outside.
+
+mod operation;
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use operation::{ChargeRequest, QuoteRequest};
+use serde::Serialize;
+use shared::clock::Clock;
+use shared::domain::charge::ChargeCommand;
+use shared::domain::{Cause, IdempotencyKey, PriceBook};
+use shared::http::{
+    Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+};
+use shared::use_cases::Posted;
+use shared::use_cases::charge::charge;
+use shared::use_cases::ports::Ledger;
+use shared::use_cases::restore::restore;
+
+/// What the function needs of the outside.
+pub struct App<L, C> {
+    pub ledger: L,
+    pub clock: C,
+    pub price_book: PriceBook,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Operation {
+    Charge,
+    Restore,
+    Quote,
+}
+
+/// Every route of this function, as `template.yaml` has them.
+pub const ROUTES: &[Route<Operation>] = &[
+    Route { method: Method::POST, path: "/v1/accounts/{account}/charges", operation: Operation::Charge },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/charges/{charge}/restore",
+        operation: Operation::Restore,
+    },
+    Route { method: Method::POST, path: "/v1/quotes", operation: Operation::Quote },
+];
+
+/// Answers one request.
+pub async fn handle<L: Ledger, C: Clock>(app: &App<L, C>, request: Request) -> Response<Body> {
+    let outcome = route(app, &request).await;
+    respond(&request, outcome)
+}
+
+async fn route<L: Ledger, C: Clock>(app: &App<L, C>, request: &Request) -> Result<Reply, Problem> {
+    let (operation, path) = find_route(ROUTES, request)?;
+    match operation {
+        Operation::Charge => post_charge(app, request, &path).await,
+        Operation::Restore => post_restore(app, request, &path).await,
+        Operation::Quote => post_quote(&app.price_book, request),
+    }
+}
+
+async fn post_charge<L: Ledger, C: Clock>(
+    app: &App<L, C>,
+    request: &Request,
+    path: &PathParameters,
+) -> Result<Reply, Problem> {
+    let caller = Caller::of(request)?;
+    caller.require_service()?;
+    let account = caller.account(path.get("account"))?;
+    let key = idempotency_key(request)?;
+    let (operation, reference) = parse_body::<ChargeRequest>(request)?.parse()?;
+    let command = ChargeCommand { key, operation, reference };
+    let posted = charge(&app.ledger, &app.price_book, &app.clock, &account, &command).await?;
+    Reply::created(&ChargeBody::of(&posted), posted.is_replay)
+}
+
+async fn post_restore<L: Ledger, C: Clock>(
+    app: &App<L, C>,
+    request: &Request,
+    path: &PathParameters,
+) -> Result<Reply, Problem> {
+    let caller = Caller::of(request)?;
+    caller.require_service()?;
+    let account = caller.account(path.get("account"))?;
+    let charge = IdempotencyKey::parse(path.get("charge")).map_err(|_| Problem::not_found("charge"))?;
+    let posted = restore(&app.ledger, &app.clock, &account, &charge).await?;
+    Reply::created(&RestoreBody::of(&charge, &posted), posted.is_replay)
+}
+
+fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
+    Caller::of(request)?;
+    Reply::ok(&parse_body::<QuoteRequest>(request)?.quote(price_book)?)
+}
+
+#[derive(Serialize)]
+struct ChargeBody<'a> {
+    charge: &'a str,
+    operation: &'static str,
+    status: &'static str,
+    credits: i64,
+    balance: i64,
+    seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    created_at: String,
+}
+
+impl<'a> ChargeBody<'a> {
+    fn of(posted: &'a Posted) -> Self {
+        let entry = &posted.entry;
+        let (charge, operation, reference) = match &entry.cause {
+            Cause::Charge { key, operation, reference } => (key.as_str(), operation.name(), reference.as_ref()),
+            // The ledger answers a charge with nothing else; an empty id shows it if it ever did.
+            Cause::Restore { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } => ("", "", None),
+        };
+        Self {
+            charge,
+            operation,
+            status: "posted",
+            credits: entry.credits.negated().get(),
+            balance: entry.balance_after.get(),
+            seq: entry.seq,
+            reference: reference.map(|reference| reference.as_str()),
+            created_at: time(entry.created_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RestoreBody<'a> {
+    charge: &'a str,
+    status: &'static str,
+    credits: i64,
+    balance: i64,
+    seq: u64,
+    created_at: String,
+}
+
+impl<'a> RestoreBody<'a> {
+    fn of(charge: &'a IdempotencyKey, posted: &Posted) -> Self {
+        let entry = &posted.entry;
+        Self {
+            charge: charge.as_str(),
+            status: "restored",
+            credits: entry.credits.get(),
+            balance: entry.balance_after.get(),
+            seq: entry.seq,
+            created_at: time(entry.created_at),
+        }
+    }
+}

@@ -1,1 +1,164 @@
-//! Placeholder.
+//! Buying credits: packages, Stripe's payment page, and the link in e-mails that leads to an unpaid top-up.
+
+mod pay;
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use serde::{Deserialize, Serialize};
+use shared::clock::Clock;
+use shared::domain::purchase::CURRENCY;
+use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
+use shared::http::{
+    Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+};
+use shared::links::LinkKey;
+use shared::use_cases::ports::{Ledger, Payments, Unique};
+use shared::use_cases::purchase::{PurchaseCommand, check_purchase, open_purchase};
+
+/// What the function needs of the outside.
+pub struct App<L, P, C, U> {
+    pub ledger: L,
+    pub payments: P,
+    pub clock: C,
+    pub unique: U,
+    pub price_book: PriceBook,
+    pub links: LinkKey,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Operation {
+    Packages,
+    OpenPurchase,
+    Purchase,
+    Pay,
+}
+
+/// Every route of this function, as `template.yaml` has them.
+pub const ROUTES: &[Route<Operation>] = &[
+    Route { method: Method::GET, path: "/v1/packages", operation: Operation::Packages },
+    Route { method: Method::POST, path: "/v1/accounts/{account}/purchases", operation: Operation::OpenPurchase },
+    Route { method: Method::GET, path: "/v1/accounts/{account}/purchases/{purchase}", operation: Operation::Purchase },
+    Route { method: Method::GET, path: "/pay/{token}", operation: Operation::Pay },
+];
+
+/// Answers one request.
+pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    request: Request,
+) -> Response<Body> {
+    let outcome = route(app, &request).await;
+    respond(&request, outcome)
+}
+
+async fn route<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let (operation, path) = find_route(ROUTES, request)?;
+    match operation {
+        Operation::Packages => get_packages(&app.price_book, request),
+        Operation::OpenPurchase => post_purchase(app, request, &path).await,
+        Operation::Purchase => get_purchase(app, request, &path).await,
+        Operation::Pay => pay::get(app, &path).await,
+    }
+}
+
+fn get_packages(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
+    Caller::of(request)?;
+    Reply::ok(&PackagesBody { data: price_book.packages.iter().map(PackageBody::of).collect() })
+}
+
+#[derive(Serialize)]
+struct PackagesBody<'a> {
+    data: Vec<PackageBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct PackageBody<'a> {
+    package: &'a str,
+    credits: i64,
+    price_cents: i64,
+    currency: &'static str,
+}
+
+impl<'a> PackageBody<'a> {
+    fn of(package: &'a Package) -> Self {
+        Self {
+            package: package.id.as_str(),
+            credits: package.credits.get(),
+            price_cents: package.price.get(),
+            currency: CURRENCY,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurchaseRequest {
+    package: String,
+}
+
+impl shared::http::Body for PurchaseRequest {
+    const FIELDS: &'static [(&'static str, &'static str)] = &[("package", "one of those that GET /v1/packages lists")];
+}
+
+async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    request: &Request,
+    path: &PathParameters,
+) -> Result<Reply, Problem> {
+    let account = Caller::of(request)?.account(path.get("account"))?;
+    let key = idempotency_key(request)?;
+    let package = PackageId::parse(parse_body::<PurchaseRequest>(request)?.package)
+        .map_err(|error| Problem::invalid(vec![FieldError::new(error.what, format!("must be {}", error.expected))]))?;
+    let command = PurchaseCommand { key, package };
+    let opened =
+        open_purchase(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, &account, &command).await?;
+    Reply::created(&PurchaseBody::of(&opened.purchase), opened.is_replay)
+}
+
+async fn get_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    request: &Request,
+    path: &PathParameters,
+) -> Result<Reply, Problem> {
+    let account = Caller::of(request)?.account(path.get("account"))?;
+    let purchase = PurchaseId::parse(path.get("purchase")).map_err(|_| Problem::not_found("purchase"))?;
+    let purchase = check_purchase(&app.ledger, &app.payments, &app.unique, &app.clock, &account, &purchase).await?;
+    Reply::ok(&PurchaseBody::of(&purchase))
+}
+
+#[derive(Serialize)]
+struct PurchaseBody<'a> {
+    purchase: &'a str,
+    package: &'a str,
+    credits: i64,
+    price_cents: i64,
+    currency: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkout_url: Option<&'a str>,
+    created_at: String,
+    settled_at: Option<String>,
+}
+
+impl<'a> PurchaseBody<'a> {
+    fn of(purchase: &'a Purchase) -> Self {
+        let is_open = purchase.status == PurchaseStatus::Open;
+        Self {
+            purchase: purchase.id.as_str(),
+            package: purchase.package.as_str(),
+            credits: purchase.credits.get(),
+            price_cents: purchase.price.get(),
+            currency: CURRENCY,
+            status: match purchase.status {
+                PurchaseStatus::Open => "open",
+                PurchaseStatus::Paid => "paid",
+                PurchaseStatus::Expired => "expired",
+            },
+            checkout_url: purchase.checkout.as_ref().filter(|_| is_open).map(|checkout| checkout.url.as_str()),
+            created_at: time(purchase.opened_at),
+            settled_at: purchase.settled_at.map(time),
+        }
+    }
+}

@@ -1,1 +1,75 @@
-//! Placeholder.
+//! Receives Stripe's events: checks the signature over the raw body, fetches the object, settles.
+//!
+//! Answers 200 for what is applied, was applied before or concerns nobody, and 5xx for what Stripe should send again.
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use shared::clock::Clock;
+use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
+use shared::http::{Problem, Reply, Route, find_route, respond};
+use shared::payments::Secret;
+use shared::payments::webhook::{Event, verify};
+use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
+use shared::use_cases::ports::{Ledger, Payments, Unique};
+
+/// What the function needs of the outside.
+pub struct App<L, P, C, U> {
+    pub ledger: L,
+    pub payments: P,
+    pub clock: C,
+    pub unique: U,
+    /// More than one while the signing secret is rolled.
+    pub secrets: Vec<Secret>,
+}
+
+/// Every route of this function, as `template.yaml` has them.
+pub const ROUTES: &[Route<()>] = &[Route { method: Method::POST, path: "/v1/webhooks/stripe", operation: () }];
+
+/// Answers one event.
+pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    request: Request,
+) -> Response<Body> {
+    let outcome = post_event(app, &request).await;
+    respond(&request, outcome)
+}
+
+async fn post_event<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    find_route(ROUTES, request)?;
+    let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok());
+    let event = verify(signature, request.body(), &app.secrets, app.clock.now())
+        .map_err(|rejection| Problem::invalid_signature(format!("The event is refused: {rejection}.")))?;
+    let applied =
+        apply_event(&app.ledger, &app.payments, &app.unique, &app.clock, &event.id, &subject_of(&event)).await;
+    match applied {
+        Ok(applied) => {
+            tracing::info!(event.id = %event.id, event.kind = event.kind, ?applied, "event");
+            Ok(Reply::empty())
+        }
+        Err(error @ ApplyEventError::Mismatch(_)) => Err(Problem::internal(error)),
+        Err(ApplyEventError::Outside(error)) => Err(error.into()),
+    }
+}
+
+/// What to fetch. <https://docs.stripe.com/api/events/types>
+///
+/// Every type about an object is treated alike, since only the fetched object is believed: which type came says
+/// nothing that the object does not say better.
+fn subject_of(event: &Event) -> Subject {
+    let id = event.object.id.clone().unwrap_or_default();
+    let subject = match event.kind.as_str() {
+        "invoice.paid" | "invoice.payment_failed" | "invoice.payment_action_required" | "invoice.voided" => {
+            InvoiceId::parse(id).map(Subject::Invoice)
+        }
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.async_payment_failed"
+        | "checkout.session.expired" => CheckoutSessionId::parse(id).map(Subject::Checkout),
+        "customer.updated" => CustomerId::parse(id).map(Subject::Customer),
+        _ => Ok(Subject::Other),
+    };
+    subject.unwrap_or(Subject::Other)
+}

@@ -14,6 +14,7 @@ pub mod credits;
 pub mod entry;
 pub mod ids;
 pub mod notice;
+pub mod payment_issue;
 pub mod price_book;
 pub mod purchase;
 pub mod restore;

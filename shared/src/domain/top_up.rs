@@ -1,5 +1,6 @@
 //! An automatic purchase on the saved card: when one is due, how an attempt is opened, and how it ends.
 
+pub use super::payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use super::purchase::{GrantRefusal, Payment, check_payment};
 use super::{
     Account, AccountId, Cause, Cents, Change, Credits, CustomerId, InvoiceId, Notice, NoticeId, NoticeKind,
@@ -36,37 +37,6 @@ pub enum TopUpStatus {
     ActionRequired,
     /// Closed without a payment; the invoice is void or never came to be.
     Abandoned,
-}
-
-/// Why a card was declined, as far as it helps the customer.
-///
-/// A lost or stolen card is [`DeclineReason::Generic`] on purpose: <https://docs.stripe.com/declines/codes>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeclineReason {
-    InsufficientFunds,
-    ExpiredCard,
-    IncorrectCardData,
-    CardNotSupported,
-    LimitExceeded,
-    ProcessingError,
-    /// No card was saved, or the saved one was removed.
-    NoCard,
-    Generic,
-}
-
-/// Why automatic top-ups are paused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentIssue {
-    pub kind: PaymentIssueKind,
-    /// The attempt whose payment or voiding ends the pause.
-    pub top_up: TopUpId,
-    pub since: Timestamp,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PaymentIssueKind {
-    Declined(DeclineReason),
-    ActionRequired,
 }
 
 /// What Stripe says of an attempt.

@@ -1,7 +1,7 @@
 //! Answers.
 
 use super::Problem;
-use crate::use_cases::sweep::chain;
+use crate::telemetry::chain;
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use lambda_http::request::RequestContext;

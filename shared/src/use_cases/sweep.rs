@@ -6,6 +6,7 @@ use super::settle::SettleError;
 use super::top_up::{ToppedUp, top_up};
 use crate::clock::Clock;
 use crate::domain::{AccountId, PriceBook, TopUpStatus};
+use crate::telemetry::chain;
 use futures::StreamExt;
 use futures::stream;
 use jiff::{SignedDuration, Timestamp};
@@ -115,10 +116,4 @@ impl SweepSummary {
         *counter += 1;
         self.due += 1;
     }
-}
-
-/// An error with all its causes, for the log.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

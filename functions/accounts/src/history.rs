@@ -1,0 +1,86 @@
+//! The entries of an account, newest first.
+
+use crate::account_of;
+use lambda_http::Request;
+use serde::Serialize;
+use shared::domain::{Cause, Entry};
+use shared::http::{PathParameters, Problem, Reply, query_integer, time};
+use shared::use_cases::ports::Ledger;
+
+const LIMIT_DEFAULT: i64 = 20;
+const LIMIT_MAX: i64 = 100;
+
+/// One page. The cursor is the `seq` of the last entry shown: entries never change, so neither do pages.
+pub async fn get<L: Ledger>(ledger: &L, request: &Request, path: &PathParameters) -> Result<Reply, Problem> {
+    let limit = query_integer(request, "limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
+    let cursor = query_integer(request, "cursor", 1, i64::MAX)?;
+    let account = account_of(ledger, request, path).await?;
+    let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
+    let entries = ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;
+    let has_more = entries.last().is_some_and(|oldest| oldest.seq > 1);
+    let next_cursor = entries.last().filter(|_| has_more).map(|oldest| oldest.seq.to_string());
+    Reply::ok(&HistoryBody { data: entries.iter().map(EntryBody::of).collect(), next_cursor, has_more })
+}
+
+#[derive(Serialize)]
+struct HistoryBody<'a> {
+    data: Vec<EntryBody<'a>>,
+    next_cursor: Option<String>,
+    has_more: bool,
+}
+
+#[derive(Serialize)]
+struct EntryBody<'a> {
+    entry: String,
+    kind: &'static str,
+    credits: i64,
+    balance_after: i64,
+    seq: u64,
+    created_at: String,
+    #[serde(flatten)]
+    cause: CauseBody<'a>,
+}
+
+#[derive(Default, Serialize)]
+struct CauseBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purchase: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_up: Option<&'a str>,
+}
+
+impl<'a> EntryBody<'a> {
+    fn of(entry: &'a Entry) -> Self {
+        let origin = entry.origin();
+        let cause = match &entry.cause {
+            Cause::Charge { key, operation, reference } => CauseBody {
+                charge: Some(key.as_str()),
+                operation: Some(operation.name()),
+                reference: reference.as_ref().map(|reference| reference.as_str()),
+                ..CauseBody::default()
+            },
+            Cause::Restore { charge } => CauseBody { charge: Some(charge.as_str()), ..CauseBody::default() },
+            Cause::Purchase { purchase, package } => {
+                CauseBody { purchase: Some(purchase.as_str()), package: Some(package.as_str()), ..CauseBody::default() }
+            }
+            Cause::TopUp { top_up } => CauseBody { top_up: Some(top_up.as_str()), ..CauseBody::default() },
+        };
+        Self {
+            entry: origin.to_string(),
+            kind: origin.kind(),
+            credits: entry.credits.get(),
+            balance_after: entry.balance_after.get(),
+            seq: entry.seq,
+            created_at: time(entry.created_at),
+            cause,
+        }
+    }
+}

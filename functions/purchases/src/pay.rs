@@ -1,0 +1,72 @@
+//! The link in e-mails. No login: whoever has the link may pay, and that is all it lets anybody do.
+
+use crate::App;
+use askama::Template;
+use shared::clock::Clock;
+use shared::http::{PathParameters, Problem, Reply};
+use shared::links::LinkRejection;
+use shared::use_cases::pay_page::{PayPage, PayPageError, pay_page};
+use shared::use_cases::ports::{Ledger, Payments, Unique};
+
+/// Redirects to Stripe's page for the open invoice, or says plainly why there is nothing to pay.
+pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
+    app: &App<L, P, C, U>,
+    path: &PathParameters,
+) -> Result<Reply, Problem> {
+    let (account, top_up) = match app.links.verify(path.get("token"), app.clock.now()) {
+        Ok(named) => named,
+        Err(LinkRejection::Expired) => return EXPIRED.reply(),
+        Err(LinkRejection::Malformed | LinkRejection::BadSignature) => return UNKNOWN.reply(),
+    };
+    match pay_page(&app.ledger, &app.payments, &app.unique, &app.clock, &account, &top_up).await {
+        Ok(PayPage::Hosted(url)) => Ok(Reply::redirect(url)),
+        Ok(PayPage::AlreadyPaid) => PAID.reply(),
+        Ok(PayPage::Closed) => CLOSED.reply(),
+        Err(PayPageError::NotFound) => UNKNOWN.reply(),
+        Err(PayPageError::Outside(error)) if error.is_retryable() => {
+            tracing::warn!(account.id = %account, top_up.id = %top_up, %error, "the payment page cannot be shown now");
+            UNAVAILABLE.reply()
+        }
+        Err(PayPageError::Outside(error)) => Err(error.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pay.html")]
+struct Page {
+    status: u16,
+    heading: &'static str,
+    text: &'static str,
+}
+
+const PAID: Page = Page {
+    status: 200,
+    heading: "This top-up is paid",
+    text: "The payment was received and the credits are on your balance. There is nothing left to do.",
+};
+const CLOSED: Page = Page {
+    status: 200,
+    heading: "There is nothing to pay",
+    text: "This top-up was closed without a payment, and nothing was charged.",
+};
+const EXPIRED: Page = Page {
+    status: 410,
+    heading: "This link has expired",
+    text: "For your safety, links in our e-mails work for a limited time. Your billing page shows what is open.",
+};
+const UNKNOWN: Page = Page {
+    status: 404,
+    heading: "This link does not work",
+    text: "It may have been copied in part. Please use the whole link of the e-mail.",
+};
+const UNAVAILABLE: Page = Page {
+    status: 503,
+    heading: "Please try again in a moment",
+    text: "The payment page cannot be reached right now. Nothing was charged, and this link stays good.",
+};
+
+impl Page {
+    fn reply(&self) -> Result<Reply, Problem> {
+        self.render().map(|page| Reply::html(self.status, page)).map_err(Problem::internal)
+    }
+}
