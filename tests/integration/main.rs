@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The product's parts against each other and against stand-ins of the outside.
+
+mod ledger;

@@ -5,8 +5,8 @@ use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, expiry, 
 use crate::ledger::keys;
 use jiff::{SignedDuration, Timestamp};
 
-/// Stripe sends an event again for three days and lets it be sent by hand for thirty:
-/// <https://docs.stripe.com/webhooks#retries>.
+/// Stripe sends an event again for three days and lists it for thirty:
+/// <https://docs.stripe.com/webhooks#retries>, <https://docs.stripe.com/api/events>.
 const EVENT_KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
 
 pub(in crate::ledger) fn customer_to_item(customer: &CustomerId, account: &AccountId) -> Attributes {

@@ -1,0 +1,110 @@
+//! Sixty-four at once on one account, while transactions conflict as they do in AWS.
+
+use super::samples::*;
+use super::stores::{Embedded, embedded_with};
+use futures::future::join_all;
+use shared::domain::charge::{ChargeCommand, ChargeRefusal, check_replay, decide_charge};
+use shared::domain::*;
+use shared::ledger::{DynamoLedger, LedgerSettings, RetrySettings};
+use shared::use_cases::ports::{CommitError, Ledger};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const TASKS: usize = 64;
+const PRICE: i64 = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Charged,
+    Replayed,
+    Refused,
+}
+
+/// Decides and commits until there is an answer, as a use case and its callers together do.
+async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome {
+    let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+    loop {
+        let change = match decide_charge(&account, &PriceBook::reference(), command, at(1)) {
+            Ok(change) => change,
+            Err(ChargeRefusal::InsufficientCredits { .. }) => return Outcome::Refused,
+            Err(other) => panic!("{other}"),
+        };
+        match ledger.commit(&change).await {
+            Ok(()) => return Outcome::Charged,
+            Err(CommitError::Duplicate { entry }) => {
+                check_replay(&entry, command).unwrap();
+                return Outcome::Replayed;
+            }
+            Err(CommitError::Stale { current }) => account = *current.unwrap(),
+            Err(CommitError::Failed(error)) => {
+                assert!(error.is_retryable(), "{error:?}");
+                account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+            }
+        }
+    }
+}
+
+/// Runs one task for each key and returns how often each outcome came, having checked what holds whatever they are.
+async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outcome, usize> {
+    let retry = RetrySettings { attempts_max: 50, ..RetrySettings::default() };
+    let store = embedded_with(LedgerSettings { retry, ..LedgerSettings::default() }).await;
+    opened_with(&store.ledger, balance).await;
+    store.database.faults().set_conflict_window(Some(Duration::from_millis(4)));
+    let recording = store.database.record();
+    let tasks = keys.map(|text| {
+        let (ledger, operation) = (store.ledger.clone(), Operation::dubbing(60_000).unwrap());
+        let command = ChargeCommand { key: key(&text), operation, reference: None };
+        tokio::spawn(async move { charge_once(&ledger, &command).await })
+    });
+    let mut outcomes = BTreeMap::new();
+    for outcome in join_all(tasks.collect::<Vec<_>>()).await {
+        *outcomes.entry(outcome.unwrap()).or_default() += 1;
+    }
+    let cancelled = recording.operations().iter().filter(|recorded| recorded.error.is_some()).count();
+    assert!(cancelled > 0, "nothing collided");
+    store.database.faults().clear();
+    check_books(&store, balance, outcomes.get(&Outcome::Charged).copied().unwrap_or(0)).await;
+    outcomes
+}
+
+/// The balance is the sum of the entries, there are as many as were promised, and none is missing or there twice.
+async fn check_books(store: &Embedded, bought: i64, charged: usize) {
+    let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
+    let entries = store.ledger.history_page(&account.id, None, 100).await.unwrap();
+    let sum: i64 = entries.iter().map(|entry| entry.credits.get()).sum();
+    assert_eq!((account.balance.get(), sum), (bought - PRICE * charged as i64, account.balance.get()));
+    assert!(!account.balance.is_negative());
+    let seqs: Vec<_> = entries.iter().map(|entry| entry.seq).collect();
+    assert_eq!(seqs, (1..=charged as u64 + 1).rev().collect::<Vec<_>>());
+    assert_eq!((account.seq, account.version), (charged as u64 + 1, charged as u64 + 2));
+    assert_eq!(account.usage.charges, charged as u64);
+    let mut running = 0;
+    for entry in entries.iter().rev() {
+        running += entry.credits.get();
+        assert_eq!(entry.balance_after.get(), running);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_charges_at_once_sell_exactly_what_is_there() {
+    let outcomes = run(205, (0..TASKS).map(|number| format!("job-{number}"))).await;
+    assert_eq!(outcomes, [(Outcome::Charged, 20), (Outcome::Refused, 44)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_charges_at_once_are_all_taken_where_there_is_enough() {
+    let outcomes = run(640, (0..TASKS).map(|number| format!("job-{number}"))).await;
+    assert_eq!(outcomes, [(Outcome::Charged, 64)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_key_used_sixty_four_times_at_once_takes_its_credits_once() {
+    let outcomes = run(1_000, (0..TASKS).map(|_| "job".to_owned())).await;
+    assert_eq!(outcomes, [(Outcome::Charged, 1), (Outcome::Replayed, 63)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn eight_keys_used_eight_times_each_at_once_take_their_credits_once_each() {
+    let outcomes = run(1_000, (0..TASKS).map(|number| format!("job-{}", number % 8))).await;
+    assert_eq!(outcomes, [(Outcome::Charged, 8), (Outcome::Replayed, 56)].into());
+}

@@ -1,0 +1,111 @@
+//! A change is written whole or not at all, and a refusal says why.
+
+use crate::ledger::samples::*;
+use shared::domain::*;
+use shared::use_cases::ports::{CommitError, Ledger};
+
+pub async fn creation<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    match ledger.commit(&opening()).await {
+        Err(CommitError::Stale { current: Some(current) }) => assert_eq!(*current, account),
+        other => panic!("{other:?}"),
+    }
+    let later = changed(&account);
+    ledger.commit(&later).await.unwrap();
+    match ledger.commit(&opening()).await {
+        Err(CommitError::Stale { current: Some(current) }) => assert_eq!(*current, later.account),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub async fn taken_customer<L: Ledger>(ledger: &L) {
+    let first = opened(ledger).await;
+    let second = opening_of("other", "cus_1");
+    match ledger.commit(&second).await {
+        Err(CommitError::Failed(error)) => assert!(!error.is_retryable(), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(ledger.account_get(&second.account.id).await.unwrap(), None);
+    assert_eq!(ledger.customer_account_get(&first.customer).await.unwrap(), Some(first.id));
+}
+
+pub async fn stale<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let winner = posted(&account, -10, charge("first"));
+    ledger.commit(&winner).await.unwrap();
+    let ahead = Account { version: account.version + 5, ..account.clone() };
+    for loser in [posted(&account, -20, charge("second")), changed(&account), changed(&ahead)] {
+        match ledger.commit(&loser).await {
+            Err(CommitError::Stale { current: Some(current) }) => assert_eq!(*current, winner.account),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("second"))).await.unwrap(), None);
+}
+
+pub async fn stale_absent<L: Ledger>(ledger: &L) {
+    match ledger.commit(&posted(&opening().account, -10, charge("first"))).await {
+        Err(CommitError::Stale { current: None }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Once with the account as it was decided on, once with an account that moved on: the replay comes first.
+pub async fn duplicate<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let first = posted(&account, -10, charge("job"));
+    ledger.commit(&first).await.unwrap();
+    for decided_on in [&first.account, &account] {
+        match ledger.commit(&posted(decided_on, -20, charge("job"))).await {
+            Err(CommitError::Duplicate { entry }) => assert_eq!(Some(*entry), first.entry),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account));
+}
+
+pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let first = posted(&account, -10, charge("job"));
+    ledger.commit(&first).await.unwrap();
+    let everything = |change: Change| Change {
+        records: vec![
+            Record::Purchase(complete_purchase()),
+            Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) },
+            Record::TopUp(complete_top_up()),
+            Record::Consent(consent_record()),
+            Record::UsageDay(usage_day()),
+        ],
+        notices: vec![notice(notice_kinds()[0].clone())],
+        ..change
+    };
+    let refused = [posted(&first.account, -20, charge("job")), posted(&account, -20, charge("other"))];
+    for change in refused.map(everything) {
+        ledger.commit(&change).await.unwrap_err();
+        assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account.clone()));
+        assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), first.entry);
+        assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("other"))).await.unwrap(), None);
+        assert_eq!(ledger.purchase_get(&account.id, &PurchaseId::mint(5)).await.unwrap(), None);
+        assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), None);
+        assert_eq!(ledger.top_up_get(&account.id, &TopUpId::mint(6)).await.unwrap(), None);
+        assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(1)).await.unwrap(), None);
+        assert_eq!(ledger.notice_get(&account.id, &NoticeId::mint(8)).await.unwrap(), None);
+    }
+    let accepted = everything(posted(&first.account, -20, charge("other")));
+    ledger.commit(&accepted).await.unwrap();
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(accepted.account));
+    assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("other"))).await.unwrap(), accepted.entry);
+    assert_eq!(ledger.purchase_get(&account.id, &PurchaseId::mint(5)).await.unwrap(), Some(complete_purchase()));
+    assert_eq!(ledger.top_up_get(&account.id, &TopUpId::mint(6)).await.unwrap(), Some(complete_top_up()));
+    assert_eq!(ledger.notice_get(&account.id, &NoticeId::mint(8)).await.unwrap(), accepted.notices.into_iter().next());
+}
+
+pub async fn replaced_records<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    let full = Change { records: vec![Record::Purchase(complete_purchase())], ..changed(&account) };
+    ledger.commit(&full).await.unwrap();
+    let bare = purchase(PurchaseStatus::Expired);
+    let change = Change { records: vec![Record::Purchase(bare.clone())], ..changed(&full.account) };
+    ledger.commit(&change).await.unwrap();
+    assert_eq!(ledger.purchase_get(&account.id, &bare.id).await.unwrap(), Some(bare), "nothing is left of the old one");
+}

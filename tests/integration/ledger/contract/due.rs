@@ -1,0 +1,89 @@
+//! The accounts a sweep has something to do for.
+
+use super::DUE_PAGE_SIZE;
+use crate::ledger::samples::*;
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::auto_top_up::AutoTopUp;
+use shared::domain::top_up::PaymentIssueKind;
+use shared::domain::*;
+use shared::use_cases::ports::{DuePage, Ledger, Shard};
+
+const NOW: i64 = 1_000_000_000;
+
+pub async fn membership<L: Ledger>(ledger: &L) {
+    let bare = opening().account;
+    let due = Account { auto_top_up: Some(settings()), balance: credits(499), ..bare.clone() };
+    let off = AutoTopUp { is_enabled: false, ..settings() };
+    let issue = Some(payment_issue(PaymentIssueKind::ActionRequired));
+    let states = [
+        ("nothing chosen", bare, false),
+        ("due", due.clone(), true),
+        ("at the threshold", Account { balance: credits(500), ..due.clone() }, false),
+        ("due again", due.clone(), true),
+        ("off", Account { auto_top_up: Some(off), ..due.clone() }, false),
+        ("clawed back", Account { balance: credits(-1), ..due.clone() }, true),
+        ("paused", Account { payment_issue: issue.clone(), ..due.clone() }, false),
+        ("open attempt", Account { open_top_up: Some(TopUpId::mint(1)), balance: credits(9_000), ..due.clone() }, true),
+        (
+            "attempt less than six hours ago",
+            Account { last_top_up_at: Some(at(NOW - 21_599_999)), ..due.clone() },
+            false,
+        ),
+        ("attempt six hours ago", Account { last_top_up_at: Some(at(NOW - 21_600_000)), ..due }, true),
+    ];
+    for (version, (name, state, is_listed)) in (1..).zip(states) {
+        let account = Account { version, ..state };
+        let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
+        ledger.commit(&change).await.unwrap();
+        let listed = all_due(ledger, at(NOW)).await;
+        assert_eq!(listed.concat(), Vec::from_iter(is_listed.then_some(account.id)), "{name}");
+    }
+}
+
+pub async fn order_and_pages<L: Ledger>(ledger: &L) {
+    let interval = PriceBook::TOP_UP_INTERVAL;
+    for number in 0..100 {
+        // Two each at the same instant, and not in the order of their ids.
+        let last = at(NOW) - interval - SignedDuration::from_secs((number * 37 % 100) / 2);
+        let opening = opening_of(&format!("customer_{number}"), &format!("cus_{number}"));
+        let account = Account { auto_top_up: Some(settings()), last_top_up_at: Some(last), ..opening.account };
+        ledger.commit(&Change { account, ..opening }).await.unwrap();
+    }
+    let listed = all_due(ledger, at(NOW)).await;
+    let mut shards_of_many_pages = 0;
+    for shard in &listed {
+        let mut due_at = vec![];
+        for account in shard {
+            due_at.push(ledger.account_get(account).await.unwrap().unwrap().top_up_due_at().unwrap());
+        }
+        assert!(due_at.is_sorted(), "{shard:?}");
+        shards_of_many_pages += usize::from(shard.len() > usize::from(2 * DUE_PAGE_SIZE));
+    }
+    assert!(shards_of_many_pages > 0, "the cursor was carried on more than once");
+    let mut all = listed.concat();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 100, "each account once");
+
+    let earlier = all_due(ledger, at(NOW - 25_000)).await.concat();
+    assert_eq!(earlier.len(), 50, "those due later wait");
+}
+
+/// Of every shard, its accounts in the order of its pages.
+async fn all_due<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<Vec<AccountId>> {
+    let mut shards = vec![];
+    for shard in Shard::all() {
+        let (mut listed, mut after) = (vec![], None);
+        loop {
+            let DuePage { accounts, next } = ledger.due_accounts(shard, now, after).await.unwrap();
+            assert!(accounts.len() <= usize::from(DUE_PAGE_SIZE));
+            listed.extend(accounts);
+            if next.is_none() {
+                break;
+            }
+            after = next;
+        }
+        shards.push(listed);
+    }
+    shards
+}

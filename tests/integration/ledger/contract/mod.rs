@@ -1,0 +1,51 @@
+//! What every [`Ledger`](shared::use_cases::ports::Ledger) owes, whatever it stores things in.
+//!
+//! Each function takes a ledger with nothing in it whose pages of due accounts hold [`DUE_PAGE_SIZE`].
+
+mod commit;
+mod due;
+mod history;
+mod marks;
+mod round_trip;
+
+use super::stores::{embedded_with, external};
+use shared::ledger::LedgerSettings;
+
+pub const DUE_PAGE_SIZE: u16 = 3;
+
+macro_rules! on_every_ledger {
+    ($($contract:path => $name:ident,)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let settings = LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() };
+            $contract(&embedded_with(settings).await.ledger).await;
+            if let Some(ledger) = external().await {
+                $contract(&ledger).await;
+            }
+        }
+    )*};
+}
+
+on_every_ledger! {
+    round_trip::nothing => what_was_never_written_is_none,
+    round_trip::accounts => accounts_in_every_state_read_back_as_written,
+    round_trip::entries => entries_of_every_cause_read_back_as_written,
+    round_trip::purchases => purchases_in_every_state_read_back_as_written,
+    round_trip::top_ups => attempts_in_every_state_read_back_as_written,
+    round_trip::notices => notices_of_every_kind_read_back_as_written,
+    round_trip::links => consents_keys_and_customers_read_back_as_written,
+    commit::creation => an_account_is_opened_once,
+    commit::taken_customer => a_customer_pays_for_one_account,
+    commit::stale => a_change_of_an_old_version_returns_the_account_as_it_is,
+    commit::stale_absent => a_change_of_an_account_that_is_not_there_says_so,
+    commit::duplicate => an_entry_of_the_same_origin_is_returned_in_preference_to_a_race,
+    commit::all_or_nothing => a_refused_change_writes_nothing,
+    commit::replaced_records => a_record_replaces_what_was_under_its_key,
+    history::pages => history_is_read_page_by_page_newest_first,
+    history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
+    due::membership => an_account_is_listed_only_while_it_is_due,
+    due::order_and_pages => due_accounts_come_longest_due_first_page_by_page,
+    marks::events => an_event_is_applied_once_it_is_marked,
+    marks::notices => marking_a_notice_twice_keeps_the_first_instant,
+    marks::absent_notice => marking_a_notice_that_is_gone_makes_none,
+}

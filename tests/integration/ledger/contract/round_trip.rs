@@ -1,0 +1,106 @@
+//! What is written is read back unchanged.
+
+use crate::ledger::samples::*;
+use shared::domain::auto_top_up::AutoTopUp;
+use shared::domain::top_up::{DeclineReason, PaymentIssueKind};
+use shared::domain::*;
+use shared::use_cases::ports::Ledger;
+
+pub async fn nothing<L: Ledger>(ledger: &L) {
+    let account = account_id();
+    assert_eq!(ledger.account_get(&account).await.unwrap(), None);
+    assert_eq!(ledger.entry_get(&account, &Origin::Charge(key("job"))).await.unwrap(), None);
+    assert_eq!(ledger.purchase_get(&account, &PurchaseId::mint(1)).await.unwrap(), None);
+    assert_eq!(ledger.purchase_id_get(&account, &key("buy")).await.unwrap(), None);
+    assert_eq!(ledger.top_up_get(&account, &TopUpId::mint(1)).await.unwrap(), None);
+    assert_eq!(ledger.consent_get(&account, &ConsentId::mint(1)).await.unwrap(), None);
+    assert_eq!(ledger.notice_get(&account, &NoticeId::mint(1)).await.unwrap(), None);
+    assert_eq!(ledger.customer_account_get(&customer_id("cus_1")).await.unwrap(), None);
+    assert!(!ledger.event_is_applied(&EventId::parse("evt_1").unwrap()).await.unwrap());
+    assert_eq!(ledger.history_page(&account, None, 100).await.unwrap(), []);
+}
+
+pub async fn accounts<L: Ledger>(ledger: &L) {
+    let bare = opening().account;
+    let issues = DECLINE_REASONS.map(PaymentIssueKind::Declined).into_iter().chain([PaymentIssueKind::ActionRequired]);
+    let mut states: Vec<Account> =
+        issues.map(|kind| Account { payment_issue: Some(payment_issue(kind)), ..complete_account() }).collect();
+    let off = AutoTopUp { is_enabled: false, ..settings() };
+    states.extend([
+        bare.clone(),
+        complete_account(),
+        Account { auto_top_up: Some(settings()), ..bare.clone() },
+        Account { auto_top_up: Some(off), ..bare.clone() },
+        Account { payment_method: PaymentMethodId::parse("pm_2").ok(), ..bare.clone() },
+        Account { last_top_up_at: Some(at(-1)), ..bare.clone() },
+        Account { open_top_up: Some(TopUpId::mint(9)), ..bare.clone() },
+        Account { restriction: complete_account().restriction, ..bare.clone() },
+        Account { seq: u64::MAX, balance: Credits::MAX, ..bare.clone() },
+        Account { balance: Credits::MAX.negated(), ..bare },
+    ]);
+    for (version, state) in (1..).zip(states) {
+        let account = Account { version, ..state };
+        let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
+        ledger.commit(&change).await.unwrap();
+        assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(account));
+    }
+}
+
+pub async fn entries<L: Ledger>(ledger: &L) {
+    let mut account = opened(ledger).await;
+    for cause in causes() {
+        let change = posted(&account, 17, cause.clone());
+        ledger.commit(&change).await.unwrap();
+        assert_eq!(ledger.entry_get(&account.id, &cause.origin()).await.unwrap(), change.entry);
+        account = change.account;
+    }
+}
+
+pub async fn purchases<L: Ledger>(ledger: &L) {
+    use PurchaseStatus::{Expired, Open, Paid};
+    let mut account = opened(ledger).await;
+    for purchase in [Open, Paid, Expired].map(purchase).into_iter().chain([complete_purchase()]) {
+        let change = Change { records: vec![Record::Purchase(purchase.clone())], ..changed(&account) };
+        ledger.commit(&change).await.unwrap();
+        assert_eq!(ledger.purchase_get(&account.id, &purchase.id).await.unwrap(), Some(purchase));
+        account = change.account;
+    }
+}
+
+pub async fn top_ups<L: Ledger>(ledger: &L) {
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+    let mut account = opened(ledger).await;
+    let statuses = [Open, Paid, ActionRequired, Abandoned].into_iter().chain(DECLINE_REASONS.map(Declined));
+    for top_up in statuses.map(top_up).chain([complete_top_up()]) {
+        let change = Change { records: vec![Record::TopUp(top_up.clone())], ..changed(&account) };
+        ledger.commit(&change).await.unwrap();
+        assert_eq!(ledger.top_up_get(&account.id, &top_up.id).await.unwrap(), Some(top_up));
+        account = change.account;
+    }
+}
+
+pub async fn notices<L: Ledger>(ledger: &L) {
+    let mut account = opened(ledger).await;
+    let (credits, price) = (credits(10), Cents::new(11).unwrap());
+    let declined =
+        |reason: DeclineReason| NoticeKind::TopUpDeclined { top_up: TopUpId::mint(6), credits, price, reason };
+    for (number, kind) in (1..).zip(notice_kinds().into_iter().chain(DECLINE_REASONS.map(declined))) {
+        for sent_at in [None, Some(at(77))] {
+            let notice = Notice { id: NoticeId::mint(number), sent_at, ..notice(kind.clone()) };
+            let change = Change { notices: vec![notice.clone()], ..changed(&account) };
+            ledger.commit(&change).await.unwrap();
+            assert_eq!(ledger.notice_get(&account.id, &notice.id).await.unwrap(), Some(notice));
+            account = change.account;
+        }
+    }
+}
+
+pub async fn links<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    let purchase_key = Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) };
+    let records = vec![Record::Consent(consent_record()), purchase_key, Record::UsageDay(usage_day())];
+    ledger.commit(&Change { records, ..changed(&account) }).await.unwrap();
+    assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(1)).await.unwrap(), Some(consent_record()));
+    assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), Some(PurchaseId::mint(5)));
+    assert_eq!(ledger.customer_account_get(&account.customer).await.unwrap(), Some(account.id));
+}

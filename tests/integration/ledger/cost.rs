@@ -1,0 +1,116 @@
+//! What the ledger asks of DynamoDB, counted.
+
+use super::samples::*;
+use super::stores::{Embedded, embedded_with};
+use local_aws::dynamodb::RecordedOperation;
+use shared::domain::charge::{ChargeCommand, decide_charge};
+use shared::domain::*;
+use shared::ledger::LedgerSettings;
+use shared::use_cases::ports::{Ledger, Shard};
+
+async fn counted() -> Embedded {
+    embedded_with(LedgerSettings { is_capacity_reported: true, ..LedgerSettings::default() }).await
+}
+
+fn decided(account: &Account) -> Change {
+    let operation = Operation::dubbing(180_000).unwrap();
+    let command = ChargeCommand { key: key("job"), operation, reference: None };
+    decide_charge(account, &PriceBook::reference(), &command, at(1)).unwrap()
+}
+
+/// The units that the transaction wrote to the table itself and to each index it touched.
+fn units(recorded: &RecordedOperation) -> Vec<(String, f64)> {
+    let capacity = &recorded.consumed_capacity.as_ref().unwrap()[0];
+    let mut units = vec![("table".to_owned(), capacity["Table"]["CapacityUnits"].as_f64().unwrap())];
+    for (index, used) in capacity["GlobalSecondaryIndexes"].as_object().into_iter().flatten() {
+        units.push((index.clone(), used["CapacityUnits"].as_f64().unwrap()));
+    }
+    units.retain(|(_, units)| *units > 0.0);
+    units.sort_by(|one, other| one.0.cmp(&other.0));
+    units
+}
+
+#[tokio::test]
+async fn a_charge_is_one_consistent_read_and_one_transaction_of_two_items() {
+    let Embedded { database, ledger } = counted().await;
+    opened_with(&ledger, 100).await;
+    let recording = database.record();
+
+    let account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+    ledger.commit(&decided(&account)).await.unwrap();
+
+    let operations = recording.operations();
+    let [get, transaction] = &operations[..] else { panic!("{:?}", recording.names()) };
+    assert_eq!((get.operation.name.as_str(), get.operation.is_consistent_read()), ("GetItem", true));
+    assert_eq!(get.capacity_units(), 1.0);
+    assert_eq!(transaction.operation.name, "TransactWriteItems");
+    assert_eq!(transaction.operation.requested_item_count(), 2);
+    assert_eq!(transaction.operation.request["TransactItems"][0]["Put"]["Item"]["SK"]["S"], "STATE");
+    assert_eq!(transaction.operation.request["TransactItems"][1]["Put"]["Item"]["SK"]["S"], "ENTRY#charge:job");
+}
+
+/// Neither when the account is far from its threshold nor while it stays due: what the index holds does not change.
+#[tokio::test]
+async fn an_ordinary_charge_writes_nothing_to_the_index_of_due_accounts() {
+    for (name, balance, is_indexed) in
+        [("far from the threshold", 900, false), ("already due", 400, false), ("crossing it", 510, true)]
+    {
+        let Embedded { database, ledger } = counted().await;
+        let auto_top_up = Some(settings());
+        let account = Account { auto_top_up, balance: credits(balance), ..opening().account };
+        ledger.commit(&Change { account: account.clone(), ..opening() }).await.unwrap();
+        let recording = database.record();
+        ledger.commit(&decided(&account)).await.unwrap();
+        let touched: Vec<_> = units(&recording.operations()[0]).into_iter().map(|(table, _)| table).collect();
+        let expected: &[&str] = if is_indexed { &["due", "history", "table"] } else { &["history", "table"] };
+        assert_eq!(touched, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_read_by_key_is_strongly_consistent() {
+    let Embedded { database, ledger } = counted().await;
+    let recording = database.record();
+    let account = account_id();
+    ledger.account_get(&account).await.unwrap();
+    ledger.entry_get(&account, &Origin::Charge(key("job"))).await.unwrap();
+    ledger.purchase_get(&account, &PurchaseId::mint(1)).await.unwrap();
+    ledger.purchase_id_get(&account, &key("buy")).await.unwrap();
+    ledger.top_up_get(&account, &TopUpId::mint(1)).await.unwrap();
+    ledger.consent_get(&account, &ConsentId::mint(1)).await.unwrap();
+    ledger.notice_get(&account, &NoticeId::mint(1)).await.unwrap();
+    ledger.customer_account_get(&customer_id("cus_1")).await.unwrap();
+    ledger.event_is_applied(&EventId::parse("evt_1").unwrap()).await.unwrap();
+    let operations = recording.operations();
+    assert_eq!(operations.len(), 9);
+    for recorded in operations {
+        assert!(recorded.operation.name == "GetItem" && recorded.operation.is_consistent_read(), "{recorded:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_one_query_of_its_index() {
+    let Embedded { database, ledger } = counted().await;
+    opened_with(&ledger, 100).await;
+    let recording = database.record();
+    ledger.history_page(&account_id(), None, 50).await.unwrap();
+    ledger.due_accounts(Shard::of(0), at(0), None).await.unwrap();
+    let queries: Vec<_> = recording
+        .operations()
+        .into_iter()
+        .map(|recorded| (recorded.operation.name.clone(), recorded.operation.index().map(str::to_owned)))
+        .collect();
+    assert_eq!(queries, [("Query".into(), Some("history".into())), ("Query".into(), Some("due".into()))]);
+}
+
+#[tokio::test]
+async fn marking_a_notice_again_writes_nothing() {
+    let Embedded { database, ledger } = counted().await;
+    let account = opened(&ledger).await;
+    let owed = notice(notice_kinds()[0].clone());
+    ledger.commit(&Change { notices: vec![owed.clone()], ..changed(&account) }).await.unwrap();
+    ledger.notice_mark_sent(&account.id, &owed.id, at(1)).await.unwrap();
+    let recording = database.record();
+    ledger.notice_mark_sent(&account.id, &owed.id, at(2)).await.unwrap();
+    assert_eq!(recording.operations()[0].error.as_deref(), Some("ConditionalCheckFailedException"));
+}

@@ -1,0 +1,233 @@
+//! Days on which DynamoDB conflicts, throttles, and loses requests and answers.
+
+use super::samples::*;
+use super::stores::{Embedded, TABLE, embedded, embedded_with};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use local_aws::dynamodb::{CancellationCode, Fault, LocalDynamoDb, Recording, Refusal};
+use local_aws::wire::Loss;
+use shared::domain::*;
+use shared::ledger::{DynamoLedger, LedgerSettings, RetrySettings};
+use shared::use_cases::ports::{CommitError, Ledger, LedgerError, Shard};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use CancellationCode::{
+    ConditionalCheckFailed, None as Unblamed, ProvisionedThroughputExceeded, ThrottlingError, TransactionConflict,
+};
+
+fn few_attempts() -> LedgerSettings {
+    let retry = RetrySettings { attempts_max: 3, ..RetrySettings::default() };
+    LedgerSettings { retry, ..LedgerSettings::default() }
+}
+
+fn tokens(recording: &Recording) -> BTreeSet<String> {
+    let token = |recorded: local_aws::dynamodb::RecordedOperation| {
+        recorded.operation.request["ClientRequestToken"].as_str().unwrap().to_owned()
+    };
+    recording.operations().into_iter().map(token).collect()
+}
+
+async fn assert_unavailable(outcome: Result<(), CommitError>) {
+    match outcome {
+        Err(CommitError::Failed(error)) => assert!(error.is_retryable(), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each of these says nothing of the conditions, whatever else it says: the charge goes through on the next try.
+#[tokio::test(start_paused = true)]
+async fn contention_is_tried_again_even_where_a_condition_is_said_to_have_failed() {
+    let cancelled = |codes: &[CancellationCode]| Fault::CancelTransaction(codes.to_vec());
+    for (number, fault) in [
+        cancelled(&[TransactionConflict, Unblamed]),
+        cancelled(&[Unblamed, TransactionConflict]),
+        cancelled(&[TransactionConflict, ConditionalCheckFailed]),
+        cancelled(&[ConditionalCheckFailed, TransactionConflict]),
+        cancelled(&[ThrottlingError, ConditionalCheckFailed]),
+        cancelled(&[ProvisionedThroughputExceeded]),
+        Fault::Refuse(Refusal::ProvisionedThroughputExceeded),
+        Fault::Refuse(Refusal::Throttling),
+        Fault::Refuse(Refusal::TransactionInProgress),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let Embedded { database, ledger } = embedded().await;
+        let account = opened_with(&ledger, 100).await;
+        database.faults().next("TransactWriteItems", 1, fault.clone());
+        let recording = database.record();
+        let change = posted(&account, -10, charge(&format!("job-{number}")));
+        ledger.commit(&change).await.unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
+        assert_eq!(recording.count("TransactWriteItems"), 2, "{fault:?}");
+        assert_eq!(tokens(&recording).len(), 1, "one token for both tries");
+        assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn contention_beyond_the_bound_is_unavailable_and_nothing_is_written() {
+    let Embedded { database, ledger } = embedded_with(few_attempts()).await;
+    let account = opened_with(&ledger, 100).await;
+    for fault in [
+        Fault::CancelTransaction(vec![TransactionConflict, ConditionalCheckFailed]),
+        Fault::Refuse(Refusal::Throttling),
+        Fault::Refuse(Refusal::TransactionInProgress),
+    ] {
+        database.faults().next("TransactWriteItems", 3, fault);
+        assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
+        assert_eq!(database.faults().remaining(), 0);
+        assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
+        assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), None);
+    }
+    ledger.commit(&posted(&account, -10, charge("job"))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_ends_in_time_however_many_attempts_it_has() {
+    let retry = RetrySettings { attempts_max: u32::MAX, ..RetrySettings::default() };
+    let Embedded { database, ledger } = embedded_with(LedgerSettings { retry, ..LedgerSettings::default() }).await;
+    let account = opened_with(&ledger, 100).await;
+    database.faults().decide_with(|operation| {
+        (operation.name == "TransactWriteItems").then(|| Fault::CancelTransaction(vec![TransactionConflict]))
+    });
+    let begun = tokio::time::Instant::now();
+    assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
+    let elapsed = begun.elapsed();
+    assert!(elapsed >= Duration::from_secs(5) && elapsed < Duration::from_millis(5_100), "{elapsed:?}");
+}
+
+/// A condition that really failed, reported beside nothing else, is final at once.
+#[tokio::test(start_paused = true)]
+async fn a_failed_condition_is_not_tried_again() {
+    let Embedded { database, ledger } = embedded().await;
+    let account = opened_with(&ledger, 100).await;
+    ledger.commit(&posted(&account, -10, charge("job"))).await.unwrap();
+    let recording = database.record();
+    assert!(matches!(ledger.commit(&posted(&account, -10, charge("job"))).await, Err(CommitError::Duplicate { .. })));
+    assert!(matches!(ledger.commit(&posted(&account, -10, charge("new"))).await, Err(CommitError::Stale { .. })));
+    assert_eq!(recording.count("TransactWriteItems"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_whose_answer_was_lost_is_found_by_whoever_repeats_it() {
+    for loss in [Loss::Timeout, Loss::ConnectionReset] {
+        let Embedded { database, ledger } = embedded().await;
+        let account = opened_with(&ledger, 100).await;
+        let change = posted(&account, -10, charge("job"));
+        database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(loss));
+        assert_unavailable(ledger.commit(&change).await).await;
+        match ledger.commit(&change).await {
+            Err(CommitError::Duplicate { entry }) => assert_eq!(Some(*entry), change.entry),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_on_the_side_of_aws_or_the_network_is_unavailable_and_writes_nothing() {
+    let Embedded { database, ledger } = embedded().await;
+    let account = opened_with(&ledger, 100).await;
+    for fault in [
+        Fault::Refuse(Refusal::InternalServerError),
+        Fault::LoseRequest(Loss::Timeout),
+        Fault::LoseRequest(Loss::ConnectionReset),
+    ] {
+        database.faults().next("TransactWriteItems", 1, fault);
+        let recording = database.record();
+        assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
+        assert_eq!(recording.count("TransactWriteItems"), 1, "tried again by the SDK alone, which is told not to here");
+        assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
+    }
+}
+
+/// With the SDK's own retries on, a lost answer is asked for again under the same token, and DynamoDB knows that
+/// the transaction was carried out: the caller sees its first success.
+#[tokio::test(start_paused = true)]
+async fn the_sdk_repeats_a_lost_transaction_under_the_same_token() {
+    for fault in [
+        Fault::LoseAnswer(Loss::Timeout),
+        Fault::LoseAnswer(Loss::ConnectionReset),
+        Fault::Refuse(Refusal::InternalServerError),
+    ] {
+        let Embedded { database, ledger } = embedded().await;
+        let account = opened_with(&ledger, 100).await;
+        let ledger = retrying(&database);
+        database.faults().next("TransactWriteItems", 1, fault);
+        let recording = database.record();
+        let change = posted(&account, -10, charge("job"));
+        ledger.commit(&change).await.unwrap();
+        assert_eq!((recording.count("TransactWriteItems"), tokens(&recording).len()), (2, 1));
+        assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
+    }
+}
+
+/// A lost answer, then a conflict: the token lasts through the ledger's own tries as well.
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success() {
+    let Embedded { database, ledger } = embedded().await;
+    let account = opened_with(&ledger, 100).await;
+    let ledger = retrying(&database);
+    database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(Loss::Timeout));
+    database.faults().cancel_next_transactions(2, &[TransactionConflict]);
+    let change = posted(&account, -10, charge("job"));
+    ledger.commit(&change).await.unwrap();
+    assert_eq!(database.faults().remaining(), 0);
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_commit_has_a_token_of_its_own() {
+    let Embedded { database, ledger } = embedded().await;
+    let account = opened_with(&ledger, 100).await;
+    let recording = database.record();
+    for _ in 0..3 {
+        let _ = ledger.commit(&posted(&account, -10, charge("job"))).await;
+    }
+    assert_eq!(tokens(&recording).len(), 3);
+}
+
+/// Every read and mark: what passes may be asked again, a table that is not there may not.
+#[tokio::test(start_paused = true)]
+async fn reads_and_marks_tell_what_passes_from_what_does_not() {
+    let Embedded { database, ledger } = embedded().await;
+    let account = opened(&ledger).await;
+    let elsewhere = DynamoLedger::new(database.client(), "no-such-table", LedgerSettings::default());
+    for fault in [
+        Fault::Refuse(Refusal::Throttling),
+        Fault::Refuse(Refusal::TransactionConflict),
+        Fault::Refuse(Refusal::InternalServerError),
+        Fault::LoseRequest(Loss::Timeout),
+    ] {
+        for number in 0..5 {
+            database.faults().next_any(1, fault.clone());
+            let error = ask(&ledger, &account, number).await.unwrap_err();
+            assert!(error.is_retryable(), "{number}: {error:?}");
+            assert_eq!(database.faults().remaining(), 0);
+        }
+    }
+    for number in 0..5 {
+        let error = ask(&elsewhere, &account, number).await.unwrap_err();
+        assert!(!error.is_retryable(), "{number}: {error:?}");
+    }
+    match elsewhere.commit(&changed(&account)).await {
+        Err(CommitError::Failed(error)) => assert!(!error.is_retryable(), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn ask(ledger: &DynamoLedger, account: &Account, number: usize) -> Result<(), LedgerError> {
+    match number {
+        0 => ledger.account_get(&account.id).await.map(drop),
+        1 => ledger.history_page(&account.id, None, 10).await.map(drop),
+        2 => ledger.due_accounts(Shard::of(0), at(0), None).await.map(drop),
+        3 => ledger.event_mark_applied(&EventId::parse("evt_1").unwrap(), at(0)).await,
+        _ => ledger.notice_mark_sent(&account.id, &NoticeId::mint(1), at(0)).await,
+    }
+}
+
+/// A ledger whose client tries again by itself, as a deployed one does.
+fn retrying(database: &LocalDynamoDb) -> DynamoLedger {
+    let config = database.client_config().retry_config(RetryConfig::standard().with_max_attempts(3)).build();
+    DynamoLedger::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE, LedgerSettings::default())
+}

@@ -1,0 +1,372 @@
+//! Items as they lie in the table: read strictly, small enough, and forgotten in time.
+
+use super::samples::*;
+use super::stores::{Embedded, TABLE, embedded};
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::domain::top_up::{DeclineReason, PaymentIssueKind};
+use shared::domain::*;
+use shared::ledger::DynamoLedger;
+use shared::use_cases::ports::{CommitError, Ledger, LedgerError};
+use std::collections::HashMap;
+
+type Item = HashMap<String, AttributeValue>;
+
+struct Stored {
+    name: &'static str,
+    partition: String,
+    sort: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Account,
+    /// By its place in [`causes`].
+    Entry(usize),
+    Purchase,
+    PurchaseKey,
+    TopUp,
+    Consent,
+    Notice(u128),
+    Customer,
+}
+
+/// Reads the item and tells whether it was there.
+async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
+    let account = account_id();
+    let is_there = match kind {
+        Kind::Account => ledger.account_get(&account).await?.is_some(),
+        Kind::Entry(place) => ledger.entry_get(&account, &causes()[place].origin()).await?.is_some(),
+        Kind::Purchase => ledger.purchase_get(&account, &PurchaseId::mint(5)).await?.is_some(),
+        Kind::PurchaseKey => ledger.purchase_id_get(&account, &key("buy:1")).await?.is_some(),
+        Kind::TopUp => ledger.top_up_get(&account, &TopUpId::mint(6)).await?.is_some(),
+        Kind::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.is_some(),
+        Kind::Notice(number) => ledger.notice_get(&account, &NoticeId::mint(number)).await?.is_some(),
+        Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
+    };
+    Ok(is_there)
+}
+
+/// Attributes without which an item still has a meaning.
+const MAY_BE_ABSENT: [&str; 12] = [
+    "auto_top_up",
+    "checkout",
+    "invoice",
+    "last_top_up_at",
+    "open_top_up",
+    "payment_intent",
+    "payment_issue",
+    "payment_method",
+    "reference",
+    "restriction",
+    "sent_at",
+    "settled_at",
+];
+
+/// For DynamoDB alone: keys of indexes and the end of an item's time.
+const UNREAD: [&str; 4] = ["account", "due_at", "due_shard", "expires_at"];
+
+/// Whatever is written there is a text to a customer.
+const FREE_TEXT: [&str; 3] = ["checkout.url", "restriction.reason", "text"];
+
+#[tokio::test]
+async fn an_attribute_that_is_missing_is_named() {
+    let store = filled().await;
+    for stored in stored_items() {
+        let item = get(&store, &stored).await;
+        for path in paths(&item).iter().filter(|path| !MAY_BE_ABSENT.contains(&path.as_str())) {
+            if UNREAD.contains(&path.as_str()) {
+                continue;
+            }
+            let outcome = read_altered(&store, &stored, &item, path, None).await;
+            assert_named(outcome, &stored, path, "is missing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_of_another_type_is_named() {
+    let store = filled().await;
+    for stored in stored_items() {
+        let item = get(&store, &stored).await;
+        for path in paths(&item).iter().filter(|path| !UNREAD.contains(&path.as_str())) {
+            if path == "seq" {
+                continue; // The key of an index: DynamoDB itself refuses another type.
+            }
+            for other in [AttributeValue::Null(true), AttributeValue::Ss(vec!["x".into()])] {
+                let outcome = read_altered(&store, &stored, &item, path, Some(other)).await;
+                assert_named(outcome, &stored, path, "is not of type");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_whose_value_has_no_meaning_is_named() {
+    let store = filled().await;
+    for stored in stored_items() {
+        let item = get(&store, &stored).await;
+        for path in paths(&item).iter().filter(|path| !UNREAD.contains(&path.as_str())) {
+            let meaningless = match at_path(&item, path) {
+                AttributeValue::N(_) => AttributeValue::N("1.5".into()),
+                AttributeValue::S(_) if !FREE_TEXT.contains(&path.as_str()) => AttributeValue::S("\u{7}".into()),
+                _ => continue,
+            };
+            let outcome = read_altered(&store, &stored, &item, path, Some(meaningless)).await;
+            assert_named(outcome, &stored, path, "has a value without a meaning");
+        }
+    }
+}
+
+#[tokio::test]
+async fn numbers_outside_their_range_are_named() {
+    let store = filled().await;
+    let too_much = "1000000000000001";
+    for (name, path, number) in [
+        ("account", "balance", too_much),
+        ("account", "usage.credits_charged", too_much),
+        ("account", "version", "-1"),
+        ("account", "created_at", "9999999999999999"),
+        ("dubbing", "duration_ms", "86400001"),
+        ("training", "max_minutes", "0"),
+        ("purchase", "price", "-1"),
+        ("top-up", "price", "100000000"),
+    ] {
+        let stored = stored_items().into_iter().find(|stored| stored.name == name).unwrap();
+        let item = get(&store, &stored).await;
+        let outcome = read_altered(&store, &stored, &item, path, Some(AttributeValue::N(number.into()))).await;
+        assert_named(outcome, &stored, path, "has a value without a meaning");
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_account_is_no_race_and_an_unreadable_entry_no_replay() {
+    let store = filled().await;
+    let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
+    for (name, path) in [("account", "balance"), ("dubbing", "credits")] {
+        let stored = stored_items().into_iter().find(|stored| stored.name == name).unwrap();
+        let item = get(&store, &stored).await;
+        put(&store, altered(&item, path, None)).await;
+        let stale = Account { version: account.version - 1, ..account.clone() };
+        let cause = if name == "account" { charge("new") } else { charge("job:1") };
+        match store.ledger.commit(&posted(&stale, -1, cause)).await {
+            Err(CommitError::Failed(error)) => assert_named(Err(error), &stored, path, "is missing"),
+            other => panic!("{other:?}"),
+        }
+        put(&store, item).await;
+    }
+}
+
+/// Texts that a customer or the company chooses at their longest, Stripe's ids as long as Stripe makes them
+/// (`cus_` and 14, `pm_` and 24 characters). What excludes each other comes in the variant that takes more room.
+#[tokio::test]
+async fn a_complete_account_fits_in_one_write_unit() {
+    let longest = |length: usize| "x".repeat(length);
+    let most = Credits::MAX.negated();
+    let end: jiff::Timestamp = "9999-12-30T22:00:00.999Z".parse().unwrap();
+    let mut auto_top_up = settings();
+    auto_top_up.threshold = credits(100_000_000);
+    auto_top_up.target = credits(100_000_000);
+    auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).unwrap();
+    let email = EmailAddress::parse(format!("{}@{}.com", longest(64), longest(185))).unwrap();
+    let opened = Account::open(AccountId::parse(longest(64)).unwrap(), email, customer_id(&longest(18)), end).account;
+    let bare = Account {
+        seq: 1_000_000_000,
+        balance: most,
+        usage: UsageDay {
+            charges: 10_000_000,
+            credits_charged: Credits::MAX,
+            credits_restored: Credits::MAX,
+            ..usage_day()
+        },
+        auto_top_up: Some(auto_top_up),
+        payment_method: PaymentMethodId::parse(longest(27)).ok(),
+        last_top_up_at: Some(end),
+        ..opened
+    };
+    let issue = payment_issue(PaymentIssueKind::Declined(DeclineReason::InsufficientFunds));
+    let store = embedded().await;
+    for (version, account) in [
+        (1, Account { open_top_up: Some(TopUpId::mint(u128::MAX)), ..bare.clone() }),
+        (2, Account { payment_issue: Some(issue), ..bare }),
+    ] {
+        let restriction = Restriction { reason: longest(80), until: end };
+        let account = Account { version, restriction: Some(restriction), ..account };
+        let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
+        store.ledger.commit(&change).await.unwrap();
+        let key = format!("ACCOUNT#{}", account.id);
+        let bytes = size(&raw(&store, &key, "STATE").await);
+        assert!(bytes <= 1_024, "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn only_entries_carry_what_the_history_is_made_of() {
+    let store = filled().await;
+    for stored in stored_items() {
+        let is_entry = stored.sort.starts_with("ENTRY#");
+        assert_eq!(get(&store, &stored).await.contains_key("account"), is_entry, "{}", stored.name);
+    }
+}
+
+#[tokio::test]
+async fn notices_are_kept_for_30_days_and_events_for_35() {
+    let store = filled().await;
+    let event = EventId::parse("evt_1").unwrap();
+    store.ledger.event_mark_applied(&event, at(500)).await.unwrap();
+    let (notice, day) = (NoticeId::mint(20), 86_400_000);
+    let is_there = async || {
+        let is_event_there = store.ledger.event_is_applied(&event).await.unwrap();
+        (store.ledger.notice_get(&account_id(), &notice).await.unwrap().is_some(), is_event_there)
+    };
+    for (now, expected) in [
+        (at(30 * day - 1_000), (true, true)),
+        (at(30 * day + 1_000), (false, true)),
+        (at(35 * day - 1_000), (false, true)),
+        (at(35 * day + 1_000), (false, false)),
+    ] {
+        store.database.sweep_ttl(now).unwrap();
+        assert_eq!(is_there().await, expected, "{now}");
+    }
+    assert!(store.ledger.account_get(&account_id()).await.unwrap().is_some(), "money is never forgotten");
+}
+
+/// A table with an item of every kind.
+async fn filled() -> Embedded {
+    let store = embedded().await;
+    store.ledger.commit(&Change { account: complete_account(), ..opening() }).await.unwrap();
+    let mut account = complete_account();
+    for cause in causes() {
+        let change = posted(&account, 1, cause);
+        store.ledger.commit(&change).await.unwrap();
+        account = change.account;
+    }
+    let records = vec![
+        Record::Purchase(complete_purchase()),
+        Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) },
+        Record::TopUp(complete_top_up()),
+        Record::Consent(consent_record()),
+    ];
+    let numbered = (20..).zip(notice_kinds());
+    let notices = numbered
+        .map(|(number, kind)| Notice { id: NoticeId::mint(number), sent_at: Some(at(7)), ..notice(kind) })
+        .collect();
+    store.ledger.commit(&Change { records, notices, ..changed(&account) }).await.unwrap();
+    store
+}
+
+fn stored_items() -> Vec<Stored> {
+    let entry = |place: usize| format!("ENTRY#{}", causes()[place].origin());
+    let notice = |number| format!("NOTICE#{}", NoticeId::mint(number));
+    let mut items: Vec<Stored> = [
+        ("account", "STATE".into(), Kind::Account),
+        ("dubbing", entry(0), Kind::Entry(0)),
+        ("dubbing with a reference", entry(1), Kind::Entry(1)),
+        ("training", entry(2), Kind::Entry(2)),
+        ("restore", entry(3), Kind::Entry(3)),
+        ("entry of a purchase", entry(4), Kind::Entry(4)),
+        ("entry of a top-up", entry(5), Kind::Entry(5)),
+        ("purchase", format!("PURCHASE#{}", PurchaseId::mint(5)), Kind::Purchase),
+        ("purchase key", "PURCHASE_KEY#buy:1".into(), Kind::PurchaseKey),
+        ("top-up", format!("TOP_UP#{}", TopUpId::mint(6)), Kind::TopUp),
+        ("consent", format!("CONSENT#{}", ConsentId::mint(1)), Kind::Consent),
+        ("purchase paid", notice(20), Kind::Notice(20)),
+        ("top-up paid", notice(21), Kind::Notice(21)),
+        ("top-up declined", notice(22), Kind::Notice(22)),
+        ("action required", notice(23), Kind::Notice(23)),
+    ]
+    .into_iter()
+    .map(|(name, sort, kind)| Stored { name, partition: "ACCOUNT#acme".into(), sort, kind })
+    .collect();
+    let (partition, sort) = ("STRIPE#cus_1".into(), "ACCOUNT".into());
+    items.push(Stored { name: "customer", partition, sort, kind: Kind::Customer });
+    items
+}
+
+/// Reads the item with one attribute altered, and puts it back as it was.
+async fn read_altered(
+    store: &Embedded,
+    stored: &Stored,
+    item: &Item,
+    path: &str,
+    value: Option<AttributeValue>,
+) -> Result<bool, LedgerError> {
+    put(store, altered(item, path, value)).await;
+    let outcome = read(&store.ledger, stored.kind).await;
+    put(store, item.clone()).await;
+    assert!(read(&store.ledger, stored.kind).await.unwrap(), "{} reads before and after", stored.name);
+    outcome
+}
+
+fn assert_named(outcome: Result<bool, LedgerError>, stored: &Stored, path: &str, problem: &str) {
+    let Err(LedgerError::Broken { source, .. }) = &outcome else {
+        panic!("{}, {path}: {outcome:?}", stored.name);
+    };
+    assert!(source.source().is_none());
+    let expected = format!("attribute {path} of item {} {} {problem}", stored.partition, stored.sort);
+    assert!(source.to_string().starts_with(&expected), "{source} instead of {expected}");
+}
+
+/// Every attribute, with those within maps, but without the key.
+fn paths(item: &Item) -> Vec<String> {
+    let within = |(name, value): (&String, &AttributeValue)| match value {
+        AttributeValue::M(map) => {
+            let mut inner: Vec<_> = paths(map).iter().map(|path| format!("{name}.{path}")).collect();
+            inner.push(name.clone());
+            inner
+        }
+        _ => vec![name.clone()],
+    };
+    item.iter().filter(|(name, _)| *name != "PK" && *name != "SK").flat_map(within).collect()
+}
+
+fn at_path<'a>(item: &'a Item, path: &str) -> &'a AttributeValue {
+    match path.split_once('.') {
+        Some((map, rest)) => at_path(item[map].as_m().unwrap(), rest),
+        None => &item[path],
+    }
+}
+
+fn altered(item: &Item, path: &str, value: Option<AttributeValue>) -> Item {
+    let mut item = item.clone();
+    match (path.split_once('.'), value) {
+        (Some((map, rest)), value) => {
+            let inner = altered(item[map].as_m().unwrap(), rest, value);
+            item.insert(map.to_owned(), AttributeValue::M(inner));
+        }
+        (None, Some(value)) => {
+            item.insert(path.to_owned(), value);
+        }
+        (None, None) => {
+            item.remove(path).unwrap();
+        }
+    }
+    item
+}
+
+async fn get(store: &Embedded, stored: &Stored) -> Item {
+    raw(store, &stored.partition, &stored.sort).await
+}
+
+async fn raw(store: &Embedded, partition: &str, sort: &str) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let get = store.database.client().get_item().table_name(TABLE).key("PK", text(partition)).key("SK", text(sort));
+    get.send().await.unwrap().item.unwrap()
+}
+
+async fn put(store: &Embedded, item: Item) {
+    store.database.client().put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
+}
+
+/// As DynamoDB counts, each number at its largest:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+fn size(item: &Item) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 2,
+        AttributeValue::Bool(_) => 1,
+        AttributeValue::M(map) => 3 + map.len() + size(map),
+        other => panic!("{other:?} is not written"),
+    };
+    item.iter().map(|(name, attribute)| name.len() + value(attribute)).sum()
+}

@@ -1,0 +1,233 @@
+//! Values that the tests of the ledger start from.
+
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::auto_top_up::{AutoTopUp, Consent, ConsentRecord};
+use shared::domain::purchase::Checkout;
+use shared::domain::top_up::{DeclineReason, PaymentIssue, PaymentIssueKind};
+use shared::domain::*;
+use shared::use_cases::ports::Ledger;
+
+pub const DECLINE_REASONS: [DeclineReason; 8] = [
+    DeclineReason::InsufficientFunds,
+    DeclineReason::ExpiredCard,
+    DeclineReason::IncorrectCardData,
+    DeclineReason::CardNotSupported,
+    DeclineReason::LimitExceeded,
+    DeclineReason::ProcessingError,
+    DeclineReason::NoCard,
+    DeclineReason::Generic,
+];
+
+/// That many milliseconds after midnight (UTC) of an ordinary day.
+pub fn at(milliseconds: i64) -> Timestamp {
+    let midnight: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    midnight + SignedDuration::from_millis(milliseconds)
+}
+
+pub fn account_id() -> AccountId {
+    AccountId::parse("acme").unwrap()
+}
+
+pub fn customer_id(text: &str) -> CustomerId {
+    CustomerId::parse(text).unwrap()
+}
+
+pub fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::parse(text).unwrap()
+}
+
+pub fn credits(credits: i64) -> Credits {
+    Credits::new(credits).unwrap()
+}
+
+/// The change that opens the account.
+pub fn opening() -> Change {
+    opening_of("acme", "cus_1")
+}
+
+pub fn opening_of(account: &str, customer: &str) -> Change {
+    let email = EmailAddress::parse("owner@example.com").unwrap();
+    Account::open(AccountId::parse(account).unwrap(), email, customer_id(customer), at(0))
+}
+
+/// An open account with nothing in it.
+pub async fn opened<L: Ledger>(ledger: &L) -> Account {
+    ledger.commit(&opening()).await.unwrap();
+    opening().account
+}
+
+/// An open account to which a purchase gave credits.
+pub async fn opened_with<L: Ledger>(ledger: &L, balance: i64) -> Account {
+    let account = opened(ledger).await;
+    let bought = Cause::Purchase { purchase: PurchaseId::mint(1), package: package_id() };
+    let change = posted(&account, balance, bought);
+    ledger.commit(&change).await.unwrap();
+    change.account
+}
+
+/// The next version of the account and nothing with it.
+pub fn changed(account: &Account) -> Change {
+    let account = Account { version: account.version + 1, ..account.clone() };
+    Change { account, entry: None, records: vec![], notices: vec![] }
+}
+
+/// The next version of the account, moved by one entry.
+pub fn posted(account: &Account, moved: i64, cause: Cause) -> Change {
+    let mut change = changed(account);
+    change.account.seq += 1;
+    change.account.balance = change.account.balance.plus(credits(moved)).unwrap();
+    let (seq, balance_after) = (change.account.seq, change.account.balance);
+    change.entry = Some(Entry { seq, credits: credits(moved), balance_after, created_at: at(1), cause });
+    change
+}
+
+pub fn charge(text: &str) -> Cause {
+    Cause::Charge { key: key(text), operation: Operation::Dubbing { duration_ms: 60_000 }, reference: None }
+}
+
+pub fn causes() -> [Cause; 6] {
+    let (purchase, package, top_up) = (PurchaseId::mint(7), package_id(), TopUpId::mint(7));
+    [
+        charge("job:1"),
+        Cause::Charge {
+            key: key("job:2"),
+            operation: Operation::Dubbing { duration_ms: 1 },
+            reference: Reference::parse("Überraschung #1").ok(),
+        },
+        Cause::Charge { key: key("job:3"), operation: Operation::Training { max_minutes: 1_440 }, reference: None },
+        Cause::Restore { charge: key("job:1") },
+        Cause::Purchase { purchase, package },
+        Cause::TopUp { top_up },
+    ]
+}
+
+pub fn package_id() -> PackageId {
+    PackageId::parse("credits_500").unwrap()
+}
+
+pub fn consent() -> Consent {
+    Consent {
+        id: ConsentId::mint(1),
+        text_version: 1,
+        accepted_by: Consenter::parse("owner@example.com").unwrap(),
+        accepted_at: at(2),
+    }
+}
+
+pub fn consent_record() -> ConsentRecord {
+    ConsentRecord {
+        consent: consent(),
+        threshold: credits(500),
+        target: credits(5_000),
+        text: "I agree.\nÜber alles.".into(),
+    }
+}
+
+pub fn settings() -> AutoTopUp {
+    AutoTopUp { is_enabled: true, threshold: credits(500), target: credits(5_000), consent: consent() }
+}
+
+pub fn payment_issue(kind: PaymentIssueKind) -> PaymentIssue {
+    PaymentIssue { kind, top_up: TopUpId::mint(3), since: at(5) }
+}
+
+/// An account in which everything that can be absent is there.
+pub fn complete_account() -> Account {
+    Account {
+        version: 1,
+        seq: 41,
+        balance: credits(-12_345),
+        usage: usage_day(),
+        auto_top_up: Some(settings()),
+        payment_method: PaymentMethodId::parse("pm_1").ok(),
+        last_top_up_at: Some(at(3)),
+        open_top_up: Some(TopUpId::mint(4)),
+        payment_issue: Some(payment_issue(PaymentIssueKind::Declined(DeclineReason::ExpiredCard))),
+        restriction: Some(Restriction { reason: "An unusual day: 1 → 1,000".into(), until: at(86_400_000) }),
+        ..opening().account
+    }
+}
+
+pub fn usage_day() -> UsageDay {
+    UsageDay {
+        date: "2026-01-01".parse().unwrap(),
+        charges: 12,
+        credits_charged: credits(345),
+        credits_restored: credits(67),
+    }
+}
+
+pub fn purchase(status: PurchaseStatus) -> Purchase {
+    Purchase {
+        id: PurchaseId::mint(5),
+        account: account_id(),
+        key: key("buy:1"),
+        package: package_id(),
+        credits: credits(500),
+        price: Cents::new(500).unwrap(),
+        status,
+        checkout: None,
+        payment_intent: None,
+        invoice: None,
+        opened_at: at(4),
+        settled_at: None,
+    }
+}
+
+pub fn complete_purchase() -> Purchase {
+    let session = CheckoutSessionId::parse("cs_test_1").unwrap();
+    Purchase {
+        checkout: Some(Checkout { session, url: "https://checkout.example.com/c/1#x".into() }),
+        payment_intent: PaymentIntentId::parse("pi_1").ok(),
+        invoice: InvoiceId::parse("in_1").ok(),
+        settled_at: Some(at(9)),
+        ..purchase(PurchaseStatus::Paid)
+    }
+}
+
+pub fn top_up(status: TopUpStatus) -> TopUp {
+    TopUp {
+        id: TopUpId::mint(6),
+        account: account_id(),
+        customer: customer_id("cus_1"),
+        payment_method: None,
+        credits: credits(4_501),
+        price: Cents::new(4_501).unwrap(),
+        status,
+        invoice: None,
+        payment_intent: None,
+        opened_at: at(4),
+        settled_at: None,
+    }
+}
+
+pub fn complete_top_up() -> TopUp {
+    TopUp {
+        payment_method: PaymentMethodId::parse("pm_1").ok(),
+        invoice: InvoiceId::parse("in_1").ok(),
+        payment_intent: PaymentIntentId::parse("pi_1").ok(),
+        settled_at: Some(at(9)),
+        ..top_up(TopUpStatus::Declined(DeclineReason::Generic))
+    }
+}
+
+pub fn notice(kind: NoticeKind) -> Notice {
+    Notice {
+        id: NoticeId::mint(8),
+        account: account_id(),
+        to: EmailAddress::parse("owner@example.com").unwrap(),
+        kind,
+        created_at: at(6),
+        sent_at: None,
+    }
+}
+
+pub fn notice_kinds() -> [NoticeKind; 4] {
+    let (top_up, credits, price, balance) = (TopUpId::mint(6), credits(10), Cents::new(11).unwrap(), credits(-12));
+    [
+        NoticeKind::PurchasePaid { purchase: PurchaseId::mint(5), package: package_id(), credits, price, balance },
+        NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance },
+        NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
+        NoticeKind::TopUpActionRequired { top_up, credits, price },
+    ]
+}

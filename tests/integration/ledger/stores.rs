@@ -1,0 +1,98 @@
+//! Ledgers to test, each on a table of its own made from `template.yaml`.
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::client::Waiters;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+};
+use local_aws::REGION;
+use local_aws::dynamodb::LocalDynamoDb;
+use local_gateway::{Deployment, Template};
+use serde_json::Value;
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use std::time::Duration;
+
+pub const TABLE: &str = "credits";
+
+/// The embedded engine and a ledger in it.
+pub struct Embedded {
+    pub database: LocalDynamoDb,
+    pub ledger: DynamoLedger,
+}
+
+pub async fn embedded() -> Embedded {
+    embedded_with(LedgerSettings::default()).await
+}
+
+pub async fn embedded_with(settings: LedgerSettings) -> Embedded {
+    let database = LocalDynamoDb::in_memory();
+    database.create_table(TABLE, &table_properties()).await.unwrap();
+    let ledger = DynamoLedger::new(database.client(), TABLE, settings);
+    Embedded { database, ledger }
+}
+
+/// A ledger at the endpoint that the environment names, if it names one: an emulator, for the keys are made up.
+#[expect(clippy::disallowed_methods, reason = "the developer chooses a second engine by the SDK's own variable")]
+pub async fn external() -> Option<DynamoLedger> {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok()?;
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let client = Client::from_conf(config);
+    let table = format!("ledger-{}", uuid::Uuid::now_v7());
+    create_table(&client, &table, &table_properties()).await;
+    let settings = LedgerSettings { due_page_size: super::contract::DUE_PAGE_SIZE, ..LedgerSettings::default() };
+    Some(DynamoLedger::new(client, table, settings))
+}
+
+/// As deployed, but without the stream, which no test here reads.
+fn table_properties() -> Value {
+    let yaml = include_str!("../../../template.yaml");
+    let required = ["JwtIssuer", "JwtAudience", "StripeSecretArn", "ReturnUrl", "Sender", "SenderIdentity"];
+    let parameters = required.map(|name| (name.to_owned(), "unused".to_owned())).into();
+    let template = Template::parse(yaml, &Deployment { parameters, ..Deployment::default() }).unwrap();
+    let mut properties = template.tables["Table"].properties.clone();
+    properties.as_object_mut().unwrap().remove("StreamSpecification").unwrap();
+    properties
+}
+
+async fn create_table(client: &Client, table: &str, properties: &Value) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let keys = |schema: &Value| -> Vec<KeySchemaElement> {
+        let key = |key: &Value| {
+            let kind = KeyType::from(text(&key["KeyType"]).as_str());
+            KeySchemaElement::builder().attribute_name(text(&key["AttributeName"])).key_type(kind).build().unwrap()
+        };
+        list(schema).iter().map(key).collect()
+    };
+    let attributes = list(&properties["AttributeDefinitions"]).into_iter().map(|attribute| {
+        let kind = text(&attribute["AttributeType"]).as_str().into();
+        let name = text(&attribute["AttributeName"]);
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    });
+    let indexes = list(&properties["GlobalSecondaryIndexes"]).into_iter().map(|index| {
+        let kind = ProjectionType::from(text(&index["Projection"]["ProjectionType"]).as_str());
+        GlobalSecondaryIndex::builder()
+            .index_name(text(&index["IndexName"]))
+            .set_key_schema(Some(keys(&index["KeySchema"])))
+            .projection(Projection::builder().projection_type(kind).build())
+            .build()
+            .unwrap()
+    });
+    let create = client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(keys(&properties["KeySchema"])))
+        .set_attribute_definitions(Some(attributes.collect()))
+        .set_global_secondary_indexes(Some(indexes.collect()));
+    create.send().await.unwrap();
+    client.wait_until_table_exists().table_name(table).wait(Duration::from_secs(60)).await.unwrap();
+}
