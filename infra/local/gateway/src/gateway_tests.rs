@@ -264,3 +264,14 @@ async fn a_lambda_http_service_answers_through_a_real_socket() {
     assert_eq!(response.text().await.unwrap(), r#"{"id":"42","method":"GET"}"#);
     server.abort();
 }
+
+#[tokio::test]
+async fn a_lambda_http_service_sees_a_path_with_a_space_and_an_encoded_query() {
+    let pets = in_process::http(service_fn(async |request: lambda_http::Request| {
+        let query = request.query_string_parameters();
+        Ok::<_, Infallible>(format!("{} {:?}", request.uri().path(), query.first("q")))
+    }));
+    let request = request(Method::GET, "/public/a%20b?q=c%20d").body(Body::empty()).unwrap();
+    let (status, _, body) = sent(gateway(pets), request).await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "/public/a%20b Some(\"c d\")"));
+}

@@ -175,3 +175,100 @@ impl Api {
 fn accepted() -> Response {
     (StatusCode::ACCEPTED, Json(serde_json::json!({ "status": "OK" }))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::Request;
+    use jiff::Timestamp;
+    use serde_json::json;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn api() -> (Arc<Api>, mpsc::Sender<Job>) {
+        let (jobs, queue) = mpsc::channel(1);
+        let jobs_of_api = tokio::sync::Mutex::new(queue);
+        (Arc::new(Api { jobs: jobs_of_api, current: Mutex::default(), init_error: Mutex::default() }), jobs)
+    }
+
+    async fn sent(api: &Arc<Api>, method: &str, path: &str, body: &str) -> Response {
+        let uri = format!("/2018-06-01/runtime/{path}");
+        let request = Request::builder().method(method).uri(uri).body(Body::from(body.to_owned())).unwrap();
+        router(Arc::clone(api)).oneshot(request).await.unwrap()
+    }
+
+    async fn handed_over(api: &Arc<Api>, jobs: &mpsc::Sender<Job>) -> (Response, oneshot::Receiver<Answer>) {
+        let invocation = Invocation {
+            request_id: "one".to_owned(),
+            deadline: Timestamp::constant(1_795_000_000, 0),
+            payload: json!({ "a": 1 }),
+            function_arn: "arn:function".to_owned(),
+            trace_id: "Root=1".to_owned(),
+        };
+        let (answer, answered) = oneshot::channel();
+        assert!(jobs.send(Job { invocation, answer }).await.is_ok());
+        (sent(api, "GET", "invocation/next", "").await, answered)
+    }
+
+    #[tokio::test]
+    async fn next_carries_the_invocation_in_body_and_headers() {
+        let (api, jobs) = api();
+        let (response, _answered) = handed_over(&api, &jobs).await;
+        for (name, value) in [
+            ("aws-request-id", "one"),
+            ("deadline-ms", "1795000000000"),
+            ("invoked-function-arn", "arn:function"),
+            ("trace-id", "Root=1"),
+        ] {
+            assert_eq!(response.headers()[format!("lambda-runtime-{name}")], value);
+        }
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(&body[..], br#"{"a":1}"#);
+    }
+
+    #[tokio::test]
+    async fn only_the_invocation_at_hand_is_answered_and_only_once() {
+        let (api, jobs) = api();
+        let (_, answered) = handed_over(&api, &jobs).await;
+        assert_eq!(sent(&api, "POST", "invocation/two/response", "2").await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(sent(&api, "POST", "invocation/one/response", "1").await.status(), StatusCode::ACCEPTED);
+        assert_eq!(sent(&api, "POST", "invocation/one/response", "1").await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(answered.await.unwrap(), Ok(json!(1)));
+    }
+
+    #[tokio::test]
+    async fn errors_keep_their_type_and_an_answer_that_is_not_json_is_one() {
+        for (path, body, error_type) in [
+            ("error", r#"{"errorType":"Broken","errorMessage":"no"}"#, "Broken"),
+            ("response", "not json", "Runtime.InvalidJson"),
+        ] {
+            let (api, jobs) = api();
+            let (_, answered) = handed_over(&api, &jobs).await;
+            let status = sent(&api, "POST", &format!("invocation/one/{path}"), body).await.status();
+            assert_eq!(status, StatusCode::ACCEPTED);
+            let error = answered.await.unwrap().unwrap_err();
+            assert!(matches!(&error, FunctionError::Reported { error_type: actual, .. } if actual == error_type));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_reports_an_error_of_its_start_is_told_by_it() {
+        let (api, jobs) = api();
+        let report = r#"{"errorType":"Config","errorMessage":"TABLE_NAME is missing"}"#;
+        assert_eq!(sent(&api, "POST", "init/error", report).await.status(), StatusCode::ACCEPTED);
+        let child = Command::new("false").spawn().unwrap();
+        let server = tokio::spawn(async {}).abort_handle();
+        let mut process = Process { child, jobs, api, server };
+        let invocation = Invocation {
+            request_id: String::new(),
+            deadline: Timestamp::UNIX_EPOCH,
+            payload: Value::Null,
+            function_arn: String::new(),
+            trace_id: String::new(),
+        };
+        let error = process.invoke(invocation).await.unwrap_err();
+        let reason = "Config: TABLE_NAME is missing (exit status: 1)".to_owned();
+        assert_eq!(error, FunctionError::Exited { reason });
+    }
+}

@@ -96,8 +96,8 @@ impl Reader<'_> {
             [api] => *api,
             [_, second, ..] => return Err(unsupported(&second.1.place, "a second HTTP API")),
         };
-        for name in ["DefinitionBody", "DefinitionUri", "Domain"] {
-            if let Some(property) = resource.at(&["Properties", name]) {
+        for name in ["CorsConfiguration", "DefinitionBody", "DefinitionUri"] {
+            if let Some(property) = self.property(resource, "HttpApi", name)? {
                 return Err(unsupported(&property.place, name));
             }
         }

@@ -138,6 +138,17 @@ impl Template {
     }
 }
 
+/// Types of resources that bring events to functions and stand outside a function's `Events`.
+const UNREAD_SOURCES: [&str; 7] = [
+    "AWS::ApiGateway",
+    "AWS::Events::Rule",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::Url",
+    "AWS::Scheduler::Schedule",
+    "AWS::Serverless::Api",
+];
+
 struct Reader<'a> {
     root: &'a Node,
     resolver: Resolver<'a>,
@@ -146,6 +157,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn read(&self) -> Result<Template, TemplateError> {
+        self.refuse_what_would_be_missing()?;
         let mut template = Template {
             functions: BTreeMap::new(),
             routes: Vec::new(),
@@ -166,6 +178,21 @@ impl<'a> Reader<'a> {
             self.events(logical_id, resource, &api, &mut template)?;
         }
         Ok(template)
+    }
+
+    /// Resources that invoke functions in ways this crate does not read would silently be missing locally.
+    fn refuse_what_would_be_missing(&self) -> Result<(), TemplateError> {
+        for (_, resource) in self.root.require("Resources")?.entries()? {
+            let kind = resource.require("Type")?;
+            let name = kind.as_text()?;
+            let is_unread = UNREAD_SOURCES.iter().any(|unread| name.starts_with(unread));
+            let url = resource.at(&["Properties", "FunctionUrlConfig"]);
+            if is_unread || url.is_some() {
+                let what = if is_unread { name } else { "FunctionUrlConfig" };
+                return Err(TemplateError::Unsupported { place: kind.place.clone(), what: what.to_owned() });
+            }
+        }
+        Ok(())
     }
 
     /// The resources of one type whose condition holds, in the template's order.

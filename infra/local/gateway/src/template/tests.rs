@@ -159,6 +159,18 @@ fn what_would_run_differently_from_aws_is_refused() {
         ("BatchSize: 10", "BatchSize: -10", "whole number in range"),
         ("Auth: { Authorizer: NONE }", "Auth: { Authorizer: NONE, AuthorizationScopes: [a] }", "protect nothing"),
         ("!Ref JwtIssuer", "!ImportValue JwtIssuer", "intrinsic function ImportValue is not supported"),
+        ("Type: AWS::SQS::Queue", "Type: AWS::Scheduler::Schedule", "AWS::Scheduler::Schedule is not supported"),
+        (
+            "  HttpApi:\n",
+            "  Old: { Type: AWS::Serverless::Api }\n  HttpApi:\n",
+            "AWS::Serverless::Api is not supported",
+        ),
+        ("      CodeUri: .", "      FunctionUrlConfig: { AuthType: NONE }", "FunctionUrlConfig is not supported"),
+        (
+            "      Auth:\n        Def",
+            "      CorsConfiguration: true\n      Auth:\n        Def",
+            "CorsConfiguration is not supported",
+        ),
         ("  LOG_LEVEL: info", "  LOG_LEVEL: info\n        LOG_LEVEL: warn", "duplicated key"),
     ] {
         let refusal = refusal(&changed(from, to));
