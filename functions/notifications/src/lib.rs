@@ -1,1 +1,87 @@
-//! Placeholder.
+//! Sends the e-mails that the table's stream tells of.
+//!
+//! It writes nothing but that a notice was sent, and decides nothing: what is owed was stored with its cause.
+
+mod letter;
+mod rendering;
+
+pub use rendering::{RenderError, render};
+
+use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use lambda_runtime::{Error, LambdaEvent};
+use shared::clock::Clock;
+use shared::domain::{AccountId, NoticeId};
+use shared::ledger::notice_of;
+use shared::links::LinkKey;
+use shared::use_cases::notify::{NotifyError, Sent, send_notice};
+use shared::use_cases::ports::{Ledger, Mailer};
+use std::iter::successors;
+
+/// What the function needs of the outside.
+pub struct App<L, M, C> {
+    pub ledger: L,
+    pub mailer: M,
+    pub clock: C,
+    pub links: LinkKey,
+    /// Where the API is reached from the customers' browsers, `https://…`.
+    pub public_url: String,
+}
+
+/// Sends what a batch of the stream owes, one notice after the other; a failure stops none of the others.
+///
+/// Lambda repeats the stream from the lowest failed record on, and what was sent is not sent again.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
+///
+/// # Errors
+/// When a record that failed cannot be named, because it has no sequence number: the whole batch is repeated.
+pub async fn handle<L: Ledger, M: Mailer, C: Clock>(
+    app: &App<L, M, C>,
+    event: LambdaEvent<Event>,
+) -> Result<DynamoDbEventResponse, Error> {
+    let mut response = DynamoDbEventResponse::default();
+    for record in &event.payload.records {
+        let Some((account, notice)) = owed(record) else { continue };
+        match send(app, &account, &notice).await {
+            Ok(sent) => tracing::info!(account.id = %account, notice.id = %notice, ?sent, "notice handled"),
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(account.id = %account, notice.id = %notice, error, "notice failed");
+                response.batch_item_failures.push(failure(record)?);
+            }
+        }
+    }
+    Ok(response)
+}
+
+async fn send<L: Ledger, M: Mailer, C: Clock>(
+    app: &App<L, M, C>,
+    account: &AccountId,
+    notice: &NoticeId,
+) -> Result<Sent, NotifyError> {
+    let render = |notice: &_| render(notice, &app.links, &app.public_url, app.clock.now());
+    send_notice(&app.ledger, &app.mailer, &app.clock, account, notice, render).await
+}
+
+/// The notice that a record newly stored. The stream's filter lets nothing else through, where there is one.
+fn owed(record: &EventRecord) -> Option<(AccountId, NoticeId)> {
+    let key = |name: &str| match record.change.keys.get(name)? {
+        serde_dynamo::AttributeValue::S(text) => Some(text.as_str()),
+        _ => None,
+    };
+    if record.event_name == "INSERT" { notice_of(key("PK")?, key("SK")?) } else { None }
+}
+
+fn failure(record: &EventRecord) -> Result<DynamoDbBatchItemFailure, Error> {
+    let sequence_number =
+        record.change.sequence_number.clone().ok_or("a record of the stream has no SequenceNumber")?;
+    let mut failure = DynamoDbBatchItemFailure::default();
+    failure.item_identifier = Some(sequence_number);
+    Ok(failure)
+}
+
+fn chain(error: &NotifyError) -> String {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let causes: Vec<String> = successors(Some(first), |error| (*error).source()).map(ToString::to_string).collect();
+    causes.join(": ")
+}

@@ -1,0 +1,265 @@
+use super::*;
+use crate::letter::{Action, Fact};
+use shared::domain::top_up::DeclineReason;
+use shared::domain::{AccountId, Cents, Credits, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId};
+use std::collections::BTreeSet;
+
+const REASONS: [DeclineReason; 8] = [
+    DeclineReason::InsufficientFunds,
+    DeclineReason::ExpiredCard,
+    DeclineReason::IncorrectCardData,
+    DeclineReason::CardNotSupported,
+    DeclineReason::LimitExceeded,
+    DeclineReason::ProcessingError,
+    DeclineReason::NoCard,
+    DeclineReason::Generic,
+];
+
+fn credits() -> Credits {
+    Credits::constant(4_501)
+}
+
+fn price() -> Cents {
+    Cents::new(4_501).unwrap()
+}
+
+fn top_up() -> TopUpId {
+    TopUpId::mint(0x0193_4f2a)
+}
+
+fn purchase_paid() -> NoticeKind {
+    let (purchase, package) = (PurchaseId::mint(0x0193_4f2b), PackageId::parse("credits_5000").unwrap());
+    NoticeKind::PurchasePaid {
+        purchase,
+        package,
+        credits: credits(),
+        price: price(),
+        balance: Credits::constant(12_345),
+    }
+}
+
+fn top_up_paid() -> NoticeKind {
+    NoticeKind::TopUpPaid { top_up: top_up(), credits: credits(), price: price(), balance: Credits::constant(-1_234) }
+}
+
+fn declined(reason: DeclineReason) -> NoticeKind {
+    NoticeKind::TopUpDeclined { top_up: top_up(), credits: credits(), price: price(), reason }
+}
+
+fn action_required() -> NoticeKind {
+    NoticeKind::TopUpActionRequired { top_up: top_up(), credits: credits(), price: price() }
+}
+
+fn unpaid() -> Vec<NoticeKind> {
+    REASONS.map(declined).into_iter().chain([action_required()]).collect()
+}
+
+fn every_kind() -> Vec<NoticeKind> {
+    [purchase_paid(), top_up_paid()].into_iter().chain(unpaid()).collect()
+}
+
+fn now() -> Timestamp {
+    "2026-11-22T13:50:00Z".parse().unwrap()
+}
+
+fn links() -> LinkKey {
+    LinkKey::new([7; 32]).unwrap()
+}
+
+fn notice(kind: NoticeKind) -> Notice {
+    Notice {
+        id: NoticeId::mint(1),
+        account: AccountId::parse("customer_42").unwrap(),
+        to: EmailAddress::parse("ada@example.com").unwrap(),
+        kind,
+        created_at: "2026-11-22T13:49:58Z".parse().unwrap(),
+        sent_at: None,
+    }
+}
+
+fn mail(kind: NoticeKind) -> Mail {
+    render(&notice(kind), &links(), "https://credits.example.com", now()).unwrap()
+}
+
+/// The words of a page, as a person reads them.
+fn visible(html: &str) -> String {
+    let (_, body) = html.split_once("<body").unwrap();
+    let mut text = String::new();
+    for piece in body.split('<') {
+        text.push_str(piece.split_once('>').map_or("", |(_, words)| words));
+        text.push(' ');
+    }
+    text.replace("&#39;", "'").replace("&amp;", "&").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_mail_names_the_account_the_amount_and_what_it_is_about_in_both_forms() {
+    for kind in every_kind() {
+        let mail = mail(kind.clone());
+        assert_eq!(mail.to.as_str(), "ada@example.com");
+        for text in [&mail.text, &visible(&mail.html)] {
+            for fact in
+                ["customer_42", "$45.01", "4,501", "before tax", "22 November 2026, 13:49 UTC", "credit balance"]
+            {
+                let is_expected = fact != "credit balance" || matches!(kind, NoticeKind::PurchasePaid { .. });
+                assert!(text.contains(fact) || !is_expected, "{fact} in {text}");
+            }
+            let id = if matches!(kind, NoticeKind::PurchasePaid { .. }) { "pur_" } else { "top_" };
+            assert!(text.contains(&format!("{id}00000000000000000000000001934f2")), "{text}");
+        }
+        assert!(mail.subject.contains("$45.01") && !mail.subject.contains(char::is_control), "{}", mail.subject);
+        assert!(mail.subject.len() <= 78, "{} fits a line", mail.subject);
+    }
+}
+
+#[test]
+fn both_forms_say_the_same() {
+    for kind in every_kind() {
+        let mail = mail(kind);
+        let html = without_colons(&visible(&mail.html));
+        for line in mail.text.lines().filter(|line| !line.is_empty()) {
+            assert!(html.contains(&without_colons(line)), "{line:?} in {html}");
+        }
+    }
+}
+
+/// A text sets names off with a colon, a page does it by its layout.
+fn without_colons(text: &str) -> String {
+    text.replace(':', "")
+}
+
+#[test]
+fn receipts_name_the_new_balance_and_ask_for_nothing() {
+    for (kind, balance) in
+        [(purchase_paid(), "New balance: 12,345 credits"), (top_up_paid(), "New balance: -1,234 credits")]
+    {
+        let mail = mail(kind);
+        assert!(mail.subject.starts_with("Receipt for"), "{}", mail.subject);
+        assert!(mail.text.contains(balance), "{}", mail.text);
+        for form in [&mail.text, &mail.html] {
+            for wrong in ["/pay/", "Nothing was charged", "are paused", "Action needed"] {
+                assert!(!form.contains(wrong), "{wrong} in {form}");
+            }
+        }
+    }
+    assert!(mail(top_up_paid()).text.contains("the pause has ended"));
+    assert!(!mail(purchase_paid()).text.contains("pause"), "a purchase ends no pause");
+}
+
+#[test]
+fn what_was_not_paid_says_so_says_what_is_paused_and_what_ends_the_pause() {
+    for kind in unpaid() {
+        let mail = mail(kind);
+        assert!(mail.subject.starts_with("Action needed:"), "{}", mail.subject);
+        for text in [&mail.text, &visible(&mail.html)] {
+            for said in [
+                "Nothing was charged, and no credits were added.",
+                "Automatic top-ups are paused.",
+                "The pause ends as soon as this payment is",
+                "works until 6 December 2026, 13:50 UTC",
+            ] {
+                assert!(text.contains(said), "{said} in {text}");
+            }
+            assert!(!text.contains("Receipt") && !text.contains("New balance"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_link_opens_this_attempt_for_fourteen_days_from_sending() {
+    for kind in unpaid() {
+        let mail = mail(kind);
+        let token = mail.text.split_once("https://credits.example.com/pay/").unwrap().1.lines().next().unwrap();
+        assert_eq!(mail.html.matches(&format!("href=\"https://credits.example.com/pay/{token}\"")).count(), 2);
+        let expires_at = now() + LINK_LIFETIME;
+        let opened = links().verify(token, expires_at - jiff::SignedDuration::from_millis(1));
+        assert_eq!(opened, Ok((notice(action_required()).account, top_up())));
+        assert_eq!(links().verify(token, expires_at), Err(shared::links::LinkRejection::Expired));
+    }
+}
+
+#[test]
+fn subjects_tell_receipts_declines_missing_cards_and_confirmations_apart() {
+    let subjects: BTreeSet<String> = every_kind().into_iter().map(|kind| mail(kind).subject).collect();
+    let expected = [
+        "Action needed: confirm your automatic top-up of $45.01",
+        "Action needed: the card was declined for your automatic top-up of $45.01",
+        "Action needed: there was no card for your automatic top-up of $45.01",
+        "Receipt for your automatic top-up: 4,501 credits for $45.01",
+        "Receipt for your purchase: 4,501 credits for $45.01",
+    ];
+    assert_eq!(subjects, expected.map(String::from).into());
+}
+
+#[test]
+fn every_decline_is_explained_in_its_own_plain_words_with_a_remedy() {
+    let texts: BTreeSet<String> = REASONS.into_iter().map(|reason| mail(declined(reason)).text).collect();
+    assert_eq!(texts.len(), REASONS.len(), "no two reasons read the same");
+    for (reason, why, remedy) in [
+        (DeclineReason::InsufficientFunds, "not enough money", "another card"),
+        (DeclineReason::ExpiredCard, "has expired", "still valid"),
+        (DeclineReason::IncorrectCardData, "security code", "Enter the details again"),
+        (DeclineReason::CardNotSupported, "this kind of payment", "ask your bank"),
+        (DeclineReason::LimitExceeded, "limit", "raise the limit"),
+        (DeclineReason::ProcessingError, "An error occurred", "Try again"),
+        (DeclineReason::NoCard, "No card is saved", "a card of your choice"),
+        (DeclineReason::Generic, "Your bank refused it", "Ask your bank"),
+    ] {
+        let text = mail(declined(reason)).text;
+        assert!(text.contains(why) && text.contains(remedy), "{text}");
+    }
+}
+
+/// Telling a thief that a card is known to be stolen would help the thief: <https://docs.stripe.com/declines/codes>.
+#[test]
+fn no_mail_speaks_of_lost_or_stolen_cards_nor_in_jargon() {
+    for kind in every_kind() {
+        let mail = mail(kind);
+        for text in [mail.text.to_lowercase(), visible(&mail.html).to_lowercase()] {
+            for word in [
+                "lost",
+                "stolen",
+                "fraud",
+                "off-session",
+                "invoice",
+                "intent",
+                "decline code",
+                "do_not_honor",
+                "stripe",
+            ] {
+                assert!(!text.contains(word), "{word} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_in_a_mail_is_loaded_from_elsewhere_or_run() {
+    for kind in every_kind() {
+        let html = mail(kind).html.to_lowercase();
+        for tag in ["<script", "<img", "<link", "<style", "<iframe", "<form", "url(", " onclick", "javascript:"] {
+            assert!(!html.contains(tag), "{tag}");
+        }
+    }
+}
+
+#[test]
+fn whatever_a_value_holds_is_shown_and_never_becomes_markup() {
+    let hostile = r#""><script>alert('x')</script>&<b onmouseover=x>"#;
+    let letter = Letter {
+        subject: hostile.into(),
+        heading: hostile.into(),
+        paragraphs: vec![hostile.into()],
+        action: Some(Action { label: "Pay now", url: hostile.into(), note: hostile.into() }),
+        facts: vec![Fact { name: "Account", value: hostile.into() }],
+        closing: hostile.into(),
+    };
+    let html = Html { letter: &letter }.render().unwrap();
+    for broken_out in ["<script", "<b ", "('x')"] {
+        assert!(!html.contains(broken_out), "{broken_out} in {html}");
+    }
+    let shown = "&#34;&#62;&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;&#38;&#60;b onmouseover=x&#62;";
+    assert_eq!(html.matches(shown).count(), 9, "{html}");
+    let text = Text { letter: &letter }.render().unwrap();
+    assert_eq!(text.matches(hostile).count(), 6, "plain text is not escaped: {text}");
+}

@@ -1,0 +1,145 @@
+//! A table with accounts that are owed mail, a mail service, and the function between them.
+
+use aws_lambda_events::event::streams::DynamoDbEventResponse;
+use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig};
+use jiff::Timestamp;
+use lambda_runtime::{Context, LambdaEvent};
+use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
+use local_aws::ses::LocalSes;
+use notifications::{App, handle};
+use serde_json::{Value, json};
+use shared::domain::top_up::DeclineReason;
+use shared::domain::{
+    Account, AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
+};
+use shared::email::SesMailer;
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::links::LinkKey;
+use shared::use_cases::ports::{Ledger, Mailer};
+use std::sync::Arc;
+
+pub const SENDER: &str = "Billing <billing@company.example>";
+const TABLE: &str = "credits";
+
+pub type Clock = fn() -> Timestamp;
+
+pub struct World<M = SesMailer> {
+    pub dynamodb: LocalDynamoDb,
+    pub ses: LocalSes,
+    pub app: App<DynamoLedger, M, Clock>,
+}
+
+pub fn now() -> Timestamp {
+    "2026-11-22T13:50:00Z".parse().unwrap()
+}
+
+pub async fn world() -> World {
+    world_with(|mailer| mailer).await
+}
+
+pub async fn world_with<M>(mailer: impl FnOnce(SesMailer) -> M) -> World<M> {
+    let dynamodb = LocalDynamoDb::in_memory();
+    let keys = json!([{ "AttributeName": "PK", "KeyType": "HASH" }, { "AttributeName": "SK", "KeyType": "RANGE" }]);
+    let properties = json!({
+        "AttributeDefinitions": [
+            { "AttributeName": "PK", "AttributeType": "S" },
+            { "AttributeName": "SK", "AttributeType": "S" },
+        ],
+        "KeySchema": keys,
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": { "StreamViewType": "NEW_AND_OLD_IMAGES" },
+    });
+    dynamodb.create_table(TABLE, &properties).await.unwrap();
+    let ses = LocalSes::new(["company.example"], Arc::new(now));
+    let app = App {
+        ledger: DynamoLedger::new(dynamodb.client(), TABLE, LedgerSettings::default()),
+        mailer: mailer(ses_mailer(ses.sdk_config_http_client(), None)),
+        clock: now as Clock,
+        links: LinkKey::new([7; 32]).unwrap(),
+        public_url: "https://credits.example.com".to_owned(),
+    };
+    World { dynamodb, ses, app }
+}
+
+/// The adapter without the SDK's own retries, so that each failure is seen.
+pub fn ses_mailer(http_client: SharedHttpClient, endpoint: Option<&str>) -> SesMailer {
+    let mut config = aws_sdk_sesv2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client);
+    config.set_endpoint_url(endpoint.map(str::to_owned));
+    SesMailer::new(aws_sdk_sesv2::Client::from_conf(config.build()), SENDER)
+}
+
+pub fn account_id(number: u8) -> AccountId {
+    AccountId::parse(format!("customer_{number}")).unwrap()
+}
+
+pub fn notice_id(number: u8) -> NoticeId {
+    NoticeId::mint(u128::from(number))
+}
+
+pub fn address(number: u8) -> String {
+    format!("owner{number}@example.com")
+}
+
+impl<M: Mailer> World<M> {
+    /// Opens account `number` and commits, with it, the notice of the same number.
+    pub async fn owe(&self, number: u8) {
+        let email = EmailAddress::parse(address(number)).unwrap();
+        let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
+        let mut change = Account::open(account_id(number), email.clone(), customer, now());
+        change.notices.push(Notice {
+            id: notice_id(number),
+            account: account_id(number),
+            to: email,
+            kind: NoticeKind::TopUpDeclined {
+                top_up: TopUpId::mint(u128::from(number)),
+                credits: Credits::constant(4_501),
+                price: Cents::new(4_501).unwrap(),
+                reason: DeclineReason::ExpiredCard,
+            },
+            created_at: now(),
+            sent_at: None,
+        });
+        self.app.ledger.commit(&change).await.unwrap();
+    }
+
+    /// Everything written so far, as one batch.
+    pub fn stream(&self) -> Value {
+        self.dynamodb.stream_batch(TABLE, &StreamCursor::TRIM_HORIZON, 1_000).unwrap().event.unwrap()
+    }
+
+    pub async fn deliver(&self, event: &Value) -> Result<DynamoDbEventResponse, lambda_runtime::Error> {
+        let event = serde_json::from_value(event.clone()).unwrap();
+        handle(&self.app, LambdaEvent::new(event, Context::default())).await
+    }
+
+    /// Delivers and returns the sequence numbers that are to be delivered again.
+    pub async fn failed_of(&self, event: &Value) -> Vec<String> {
+        let response = self.deliver(event).await.unwrap();
+        response.batch_item_failures.into_iter().map(|failure| failure.item_identifier.unwrap()).collect()
+    }
+
+    pub async fn sent_at(&self, number: u8) -> Option<Timestamp> {
+        let notice = self.app.ledger.notice_get(&account_id(number), &notice_id(number)).await.unwrap();
+        notice.unwrap().sent_at
+    }
+
+    /// Who was written to, in order.
+    pub fn recipients(&self) -> Vec<String> {
+        self.ses.messages().into_iter().flat_map(|message| message.to).collect()
+    }
+}
+
+/// The sequence number under which the batch stored notice `number`.
+pub fn sequence_number_of(event: &Value, number: u8) -> String {
+    let sort_key = format!("NOTICE#{}", notice_id(number));
+    let records = event["Records"].as_array().unwrap();
+    let record = records
+        .iter()
+        .find(|record| record["eventName"] == "INSERT" && record["dynamodb"]["Keys"]["SK"]["S"] == sort_key.as_str());
+    record.unwrap()["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned()
+}
