@@ -1,11 +1,11 @@
 //! Sixty-four at once on one account, while transactions conflict as they do in AWS.
 
 use super::samples::*;
-use super::stores::{Embedded, embedded_with};
+use super::stores::{Embedded, embedded};
 use futures::future::join_all;
 use shared::domain::charge::{ChargeCommand, ChargeRefusal, check_replay, decide_charge};
 use shared::domain::*;
-use shared::ledger::{DynamoLedger, LedgerSettings, RetrySettings};
+use shared::ledger::DynamoLedger;
 use shared::use_cases::ports::{CommitError, Ledger};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,8 +46,7 @@ async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome 
 
 /// Runs one task for each key and returns how often each outcome came, having checked what holds whatever they are.
 async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outcome, usize> {
-    let retry = RetrySettings { attempts_max: 50, ..RetrySettings::default() };
-    let store = embedded_with(LedgerSettings { retry, ..LedgerSettings::default() }).await;
+    let store = embedded().await;
     opened_with(&store.ledger, balance).await;
     store.database.faults().set_conflict_window(Some(Duration::from_millis(4)));
     let recording = store.database.record();
