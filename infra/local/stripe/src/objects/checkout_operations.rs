@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::checkout_session::{self, CheckoutSession, IntentData, InvoiceData, LineItem, Mode, Status};
-use super::{AutomaticTax, customer, setup_intent};
+use super::{AutomaticTax, customer, invoice, setup_intent};
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
@@ -72,12 +72,11 @@ struct SetupIntentData {
     metadata: Option<MetadataChange>,
 }
 
-/// What may be copied from the session to its customer; the page asks for nothing that could be.
+/// What is copied from the session to its customer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct CustomerUpdate {
-    #[serde(rename = "address")]
-    _address: Option<String>,
+    address: Option<String>,
     #[serde(rename = "name")]
     _name: Option<String>,
 }
@@ -102,8 +101,7 @@ struct Creation {
     setup_intent_data: Option<SetupIntentData>,
     payment_method_types: Vec<String>,
     ui_mode: Option<String>,
-    #[serde(rename = "customer_update")]
-    _customer_update: CustomerUpdate,
+    customer_update: Option<CustomerUpdate>,
     #[serde(rename = "billing_address_collection")]
     _billing_address_collection: Option<String>,
     #[serde(rename = "locale")]
@@ -125,8 +123,13 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     check_mode(&creation, mode)?;
     let success_url = required(creation.success_url.clone(), "success_url")?;
     let expires_at = expiry(state, creation.expires_at)?;
+    let updates_address =
+        creation.customer_update.as_ref().is_some_and(|update| update.address.as_deref() == Some("auto"));
     if let Some(customer) = &creation.customer {
-        customer::existing(state, customer, Some("customer"))?;
+        let is_located = customer::existing(state, customer, Some("customer"))?.is_located();
+        if creation.automatic_tax.enabled && !is_located && !updates_address {
+            return Err(invoice::no_tax_location());
+        }
     }
     let (line_items, currency) = price(state, &creation)?;
     let (intent_data, invoice_data) =
@@ -147,6 +150,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
         line_items,
         metadata: merge_metadata(&Metadata::new(), creation.metadata)?,
         has_automatic_tax: creation.automatic_tax.enabled,
+        updates_address,
         invoice_data,
         intent_data,
         payment_intent: None,
@@ -171,6 +175,9 @@ fn invalid(param: &str, message: &str) -> ApiError {
 fn check_mode(creation: &Creation, mode: Mode) -> Result<(), ApiError> {
     if creation.customer.is_some() && creation.customer_email.is_some() {
         return Err(invalid("customer_email", "Give either customer or customer_email."));
+    }
+    if creation.customer.is_none() && creation.customer_update.is_some() {
+        return Err(invalid("customer_update", "Only with customer."));
     }
     if creation.customer.is_some() && creation.customer_creation.is_some() {
         return Err(invalid("customer_creation", "Give either customer or customer_creation."));

@@ -4,8 +4,9 @@
 
 use serde_json::{Value, json};
 
+use super::customer::{self, Customer};
 use super::payment_intent::{self, Draft, Outcome, Purpose};
-use super::{customer, invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
+use super::{invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
 use crate::cards::TestCard;
 use crate::error::ApiError;
 use crate::parameters::Metadata;
@@ -82,6 +83,8 @@ pub(crate) struct CheckoutSession {
     pub(crate) line_items: Vec<LineItem>,
     pub(crate) metadata: Metadata,
     pub(crate) has_automatic_tax: bool,
+    /// The address typed on the page becomes the customer's.
+    pub(crate) updates_address: bool,
     /// Present when a paid session makes an invoice.
     pub(crate) invoice_data: Option<InvoiceData>,
     pub(crate) intent_data: IntentData,
@@ -149,7 +152,7 @@ impl Resource for CheckoutSession {
             "allow_promotion_codes": null,
             "amount_subtotal": is_payment.then(|| self.subtotal()),
             "amount_total": is_payment.then(|| self.total(state)),
-            "automatic_tax": render_automatic_tax(self.has_automatic_tax),
+            "automatic_tax": render_automatic_tax(self.has_automatic_tax, owner.is_some_and(Customer::is_located)),
             "cancel_url": self.cancel_url,
             "client_reference_id": self.client_reference_id,
             "client_secret": null,
@@ -213,17 +216,27 @@ pub(crate) enum Submission {
     Refused(String),
 }
 
-/// The customer typed a card number and pressed the button.
-pub(crate) fn submit(state: &mut State, id: &str, number: &str, email: Option<String>) -> Result<Submission, ApiError> {
+/// What the customer typed.
+#[derive(Debug)]
+pub(crate) struct Typed {
+    pub(crate) card_number: String,
+    pub(crate) email: Option<String>,
+    /// Two letters.
+    pub(crate) country: String,
+}
+
+/// The customer pressed the button.
+pub(crate) fn submit(state: &mut State, id: &str, typed: Typed) -> Result<Submission, ApiError> {
     let session = state.checkout_sessions.get(id)?;
     if session.status != Status::Open {
         return Err(ApiError::invalid_state(None, format!("This session is {}.", session.status.as_str())));
     }
     let mode = session.mode;
-    let Some(card) = TestCard::by_number(number) else {
+    let Some(card) = TestCard::by_number(&typed.card_number) else {
         return Ok(Submission::Refused(payment_method::unknown_number().message));
     };
-    make_customer_if_wanted(state, id, email)?;
+    make_customer_if_wanted(state, id, typed.email)?;
+    locate_customer_if_wanted(state, id, &typed.country)?;
     let payment_method = payment_method::insert(state, card);
     match mode {
         Mode::Payment => pay(state, id, &payment_method),
@@ -243,6 +256,18 @@ fn make_customer_if_wanted(state: &mut State, id: &str, email: Option<String>) -
         let customer = customer::insert(state, email);
         state.checkout_sessions.get_mut(id)?.customer = Some(customer.clone());
         state.emit("customer.created", &customer);
+    }
+    Ok(())
+}
+
+/// A customer without an address gets one too, or the tax on the invoice would be missing.
+fn locate_customer_if_wanted(state: &mut State, id: &str, country: &str) -> Result<(), ApiError> {
+    let session = state.checkout_sessions.get(id)?;
+    let Some(customer) = session.customer.clone().filter(|_| session.has_automatic_tax) else {
+        return Ok(());
+    };
+    if session.updates_address || !state.customers.get(&customer)?.is_located() {
+        customer::move_to(state, &customer, country)?;
     }
     Ok(())
 }

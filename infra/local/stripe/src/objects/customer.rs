@@ -28,6 +28,13 @@ pub(crate) struct Customer {
     next_invoice_sequence: u32,
 }
 
+impl Customer {
+    /// Whether it is known where the customer pays tax.
+    pub(crate) fn is_located(&self) -> bool {
+        self.address.as_ref().is_some_and(|address| address.country.is_some())
+    }
+}
+
 impl Resource for Customer {
     const NAME: &'static str = "customer";
 
@@ -221,6 +228,16 @@ pub(crate) fn existing<'state>(
         .find(id)
         .filter(|customer| !customer.is_deleted)
         .ok_or_else(|| ApiError::no_such("customer", id, param))
+}
+
+/// Takes over where the customer lives, as Checkout asks for it.
+pub(crate) fn move_to(state: &mut State, id: &str, country: &str) -> Result<(), ApiError> {
+    let before = state.render(id);
+    state.customers.get_mut(id)?.address.get_or_insert_default().country = Some(country.to_owned());
+    if state.render(id) != before {
+        state.emit_update("customer.updated", id, &before);
+    }
+    Ok(())
 }
 
 /// The customer's next invoice number, each given once: <https://docs.stripe.com/invoicing/customize#numbering>.

@@ -6,8 +6,9 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::customer::{self, Customer};
 use super::payment_intent::{self, Draft, Outcome, Purpose};
-use super::{customer, invoice_item, invoice_payment, render_automatic_tax};
+use super::{invoice_item, invoice_payment, render_automatic_tax};
 use crate::error::ApiError;
 use crate::parameters::Metadata;
 use crate::state::{Resource, State, list_of};
@@ -63,6 +64,7 @@ pub(crate) struct Invoice {
     pub(crate) metadata: Metadata,
     pub(crate) number: Option<String>,
     pub(crate) attempt_count: u32,
+    pub(crate) last_finalization_error: Option<Value>,
     pub(crate) transitions: Transitions,
 }
 
@@ -81,7 +83,12 @@ impl Amounts {
 impl Invoice {
     pub(crate) fn amounts(&self, state: &State) -> Amounts {
         let subtotal = invoice_item::of_invoice(state, &self.id).map(|item| item.amount).sum();
-        Amounts { subtotal, tax: if self.has_automatic_tax { state.tax_on(subtotal) } else { 0 } }
+        let is_taxed = self.has_automatic_tax && self.is_located(state);
+        Amounts { subtotal, tax: if is_taxed { state.tax_on(subtotal) } else { 0 } }
+    }
+
+    fn is_located(&self, state: &State) -> bool {
+        state.customers.find(&self.customer).is_some_and(Customer::is_located)
     }
 
     /// Empty while a draft; otherwise a link that opens for [`HOSTED_URL_LIFE`] from now.
@@ -117,7 +124,7 @@ impl Resource for Invoice {
             "attempt_count": self.attempt_count,
             "attempted": self.attempt_count > 0,
             "auto_advance": self.auto_advance,
-            "automatic_tax": render_automatic_tax(self.has_automatic_tax),
+            "automatic_tax": render_automatic_tax(self.has_automatic_tax, self.is_located(state)),
             "automatically_finalizes_at": (self.auto_advance && self.status == Status::Draft)
                 .then(|| self.created + AUTO_ADVANCE_AFTER.as_secs()),
             "billing_reason": "manual",
@@ -138,7 +145,7 @@ impl Resource for Invoice {
             "footer": self.footer,
             "hosted_invoice_url": self.hosted_url(state, ""),
             "invoice_pdf": self.hosted_url(state, "/pdf"),
-            "last_finalization_error": null,
+            "last_finalization_error": self.last_finalization_error,
             "lines": list_of(lines, false, &format!("/v1/invoices/{}/lines", self.id)),
             "livemode": false,
             "metadata": self.metadata,
@@ -180,12 +187,24 @@ impl Resource for Invoice {
 }
 
 /// Draft to open, with number and payment intent; to paid at once when nothing is owed.
+///
+/// # Errors
+/// With automatic tax and a customer of whom no address is known; the invoice stays a draft and an event says so:
+/// <https://docs.stripe.com/tax/customer-locations>.
 pub(crate) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
-    let customer = state.invoices.get(id)?.customer.clone();
+    let draft = state.invoices.get(id)?;
+    if draft.has_automatic_tax && !draft.is_located(state) {
+        let refusal = no_tax_location();
+        state.invoices.get_mut(id)?.last_finalization_error = Some(refusal.object());
+        state.emit("invoice.finalization_failed", id);
+        return Err(refusal);
+    }
+    let customer = draft.customer.clone();
     let number = customer::take_invoice_number(state, &customer)?;
     let now = state.now_seconds();
     let invoice = state.invoices.get_mut(id)?;
     invoice.status = Status::Open;
+    invoice.last_finalization_error = None;
     invoice.number = Some(number.clone());
     invoice.transitions.finalized_at = Some(now);
     let (currency, metadata) = (invoice.currency.clone(), Metadata::new());
@@ -318,6 +337,11 @@ pub(crate) fn default_payment_method(state: &State, invoice: &Invoice) -> Option
         .clone()
         .filter(|method| state.payment_methods.find(method).is_some_and(|method| !method.is_detached))
         .or_else(of_customer)
+}
+
+pub(crate) fn no_tax_location() -> ApiError {
+    let message = "Automatic tax needs to know where the customer is: the customer has no address with a country.";
+    ApiError::invalid_state(Some("customer_tax_location_invalid"), message)
 }
 
 pub(crate) fn no_payment_method() -> ApiError {

@@ -100,6 +100,7 @@ pub(crate) fn insert(
         metadata,
         number: None,
         attempt_count: 0,
+        last_finalization_error: None,
         transitions: Transitions::default(),
     };
     state.invoices.insert(&id, invoice);

@@ -25,7 +25,8 @@ use serde_json::{Value, json};
 #[serde(default)]
 pub(crate) struct Address {
     city: Option<String>,
-    country: Option<String>,
+    /// Two letters.
+    pub(crate) country: Option<String>,
     line1: Option<String>,
     line2: Option<String>,
     postal_code: Option<String>,
@@ -52,11 +53,13 @@ pub(crate) struct AutomaticTax {
     pub(crate) enabled: bool,
 }
 
-pub(crate) fn render_automatic_tax(is_enabled: bool) -> Value {
+/// Tax can be told only where its payer is: <https://docs.stripe.com/tax/customer-locations>.
+pub(crate) fn render_automatic_tax(is_enabled: bool, is_located: bool) -> Value {
+    let status = if is_located { "complete" } else { "requires_location_inputs" };
     json!({
         "enabled": is_enabled,
         "liability": is_enabled.then(|| json!({ "type": "self" })),
         "provider": is_enabled.then_some("stripe"),
-        "status": is_enabled.then_some("complete"),
+        "status": is_enabled.then_some(status),
     })
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::{CardForm, Line, Page, html, message, money, read, redirect};
-use crate::objects::checkout_session::{self, CheckoutSession, LineItem, Status, Submission};
+use crate::objects::checkout_session::{self, CheckoutSession, LineItem, Status, Submission, Typed};
 use crate::objects::{payment_intent, setup_intent};
 use crate::state::State;
 
@@ -16,6 +16,7 @@ struct Checkout {
     total: String,
     email: String,
     asks_email: bool,
+    asks_country: bool,
     is_saved: bool,
     error: Option<String>,
     cancel_url: Option<String>,
@@ -38,7 +39,9 @@ pub(crate) fn submit(state: &mut State, id: &str, form: &[u8]) -> Page {
         return show(state, id);
     }
     let form: CardForm = read(form)?;
-    match checkout_session::submit(state, id, &form.card_number, form.email)? {
+    let country = form.country.filter(|country| country.len() == 2).unwrap_or_else(|| "US".to_owned());
+    let typed = Typed { card_number: form.card_number, email: form.email, country };
+    match checkout_session::submit(state, id, typed)? {
         Submission::Completed => Ok(redirect(&state.checkout_sessions.get(id)?.return_url())),
         Submission::NeedsAuthentication(intent) => Ok(redirect(&state.url(&format!("/authenticate/{intent}")))),
         Submission::Refused(reason) => {
@@ -75,6 +78,7 @@ fn page(state: &State, session: &CheckoutSession, status: StatusCode, error: Opt
         total: money(session.total(state), currency),
         asks_email: email.is_none() && owner.is_none(),
         email: email.unwrap_or_default(),
+        asks_country: session.has_automatic_tax,
         is_saved: session.intent_data.setup_future_usage.is_some(),
         error,
         cancel_url: session.cancel_url.clone(),

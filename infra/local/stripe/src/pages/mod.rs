@@ -50,6 +50,7 @@ pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Response<By
 struct CardForm {
     card_number: String,
     email: Option<String>,
+    country: Option<String>,
 }
 
 fn read<T: DeserializeOwned>(form: &[u8]) -> Result<T, ApiError> {

@@ -247,3 +247,27 @@ async fn automatic_tax_is_on_the_page_the_intent_and_the_invoice() {
     assert_eq!((done["amount_subtotal"].as_i64(), done["amount_total"].as_i64()), (Some(500), Some(550)));
     assert_eq!(done["invoice"]["total"], 550);
 }
+
+#[tokio::test]
+async fn automatic_tax_for_a_customer_without_an_address_needs_the_page_to_save_one() {
+    let bench = Bench::with_tax(1000);
+    let customer = bench.customer().await;
+    let mut form = vec![
+        ("mode", "payment"),
+        ("customer", customer.as_str()),
+        ("success_url", SUCCESS),
+        ("line_items[0][price_data][currency]", "usd"),
+        ("line_items[0][price_data][unit_amount]", "500"),
+        ("line_items[0][price_data][product_data][name]", "Bundle"),
+        ("line_items[0][quantity]", "1"),
+        ("automatic_tax[enabled]", "true"),
+    ];
+    let refusal = bench.post("/v1/checkout/sessions", &form).await.refused(400);
+    assert_eq!(refusal["code"], "customer_tax_location_invalid");
+    form.push(("customer_update[address]", "auto"));
+    let created = bench.post("/v1/checkout/sessions", &form).await.ok();
+    assert!(bench.open(url(&created)).await.text.contains("Country"));
+    bench.submit(url(&created), &[("card_number", "4242424242424242"), ("country", "DE")]).await.redirect();
+    let owner = bench.get(&format!("/v1/customers/{customer}"), &[]).await.ok();
+    assert_eq!(owner["address"]["country"], "DE");
+}

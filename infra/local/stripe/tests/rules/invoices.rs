@@ -208,6 +208,7 @@ async fn a_card_that_is_detached_foreign_or_unknown_is_a_missing_resource() {
 async fn automatic_tax_is_added_rounded_half_up_and_shown() {
     let bench = Bench::with_tax(825);
     let (customer, card) = bench.customer_with_card("pm_card_visa").await;
+    bench.post(&format!("/v1/customers/{customer}"), &[("address[country]", "US")]).await.ok();
     let form = [("customer", customer.as_str()), ("automatic_tax[enabled]", "true")];
     let invoice = id(&bench.post("/v1/invoices", &form).await.ok());
     let item = [("customer", customer.as_str()), ("invoice", &invoice), ("amount", "1010"), ("currency", "usd")];
@@ -217,6 +218,28 @@ async fn automatic_tax_is_added_rounded_half_up_and_shown() {
     assert_eq!((paid["subtotal"].as_i64(), paid["total"].as_i64()), (Some(1010), Some(1093)));
     assert_eq!(paid["total_taxes"][0]["amount"], 83);
     assert_eq!(bench.intent_of(&invoice).await["amount"], 1093);
+}
+
+#[tokio::test]
+async fn automatic_tax_without_an_address_keeps_the_invoice_a_draft() {
+    let bench = Bench::with_tax(825);
+    let (customer, card) = bench.customer_with_card("pm_card_visa").await;
+    let form = [("customer", customer.as_str()), ("automatic_tax[enabled]", "true")];
+    let invoice = bench.post("/v1/invoices", &form).await.ok();
+    assert_eq!(invoice["automatic_tax"]["status"], "requires_location_inputs");
+    let invoice = id(&invoice);
+    for path in ["finalize", "pay"] {
+        let form: &[(&str, &str)] = if path == "pay" { &[("payment_method", &card)] } else { &[] };
+        let error = bench.post(&format!("/v1/invoices/{invoice}/{path}"), form).await.refused(400);
+        assert_eq!(error["code"], "customer_tax_location_invalid");
+    }
+    let draft = bench.invoice(&invoice).await;
+    assert_eq!(draft["status"], "draft");
+    assert_eq!(draft["last_finalization_error"]["code"], "customer_tax_location_invalid");
+    assert!(bench.events().await.contains(&"invoice.finalization_failed".to_owned()));
+    bench.post(&format!("/v1/customers/{customer}"), &[("address[country]", "DE")]).await.ok();
+    let open = bench.post(&format!("/v1/invoices/{invoice}/finalize"), &[]).await.ok();
+    assert_eq!(open["last_finalization_error"], Value::Null);
 }
 
 #[tokio::test]

@@ -205,3 +205,23 @@ async fn an_endpoint_registered_by_request_is_posted_to_over_http() {
         bench.get("/v1/events", &[("delivery_success", "false")]).await.ok()["data"].as_array().unwrap().is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_background_task_delivers_by_itself() {
+    let bench = Bench::new();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let target = WebhookTarget::Callback(Arc::new(move |_, body| {
+        let sender = sender.clone();
+        Box::pin(async move {
+            let event: Value = serde_json::from_slice(&body).unwrap();
+            sender.send(event["type"].as_str().unwrap().to_owned()).unwrap();
+            200
+        })
+    }));
+    bench.stripe.add_webhook_endpoint(target, SECRET, &["*"]);
+    let stripe = bench.stripe.clone();
+    let task = tokio::spawn(async move { stripe.deliver_forever().await });
+    bench.customer().await;
+    assert_eq!(receiver.recv().await.unwrap(), "customer.created");
+    task.abort();
+}
