@@ -111,6 +111,7 @@ static CARDS: &[TestCard] = &[
     card("amex", "378282246310005", "amex"),
     TestCard { on_payment: Verdict::Decline(&GENERIC), ..card("chargeCustomerFail", "4000000000000341", "visa") },
     TestCard { is_disputed: true, ..card("createDispute", "4000000000000259", "visa") },
+    TestCard { is_disputed: true, ..card("createDisputeProductNotReceived", "4000000000002685", "visa") },
     declining("chargeDeclined", "4000000000000002", &GENERIC),
     declining("chargeDeclinedInsufficientFunds", "4000000000009995", &FUNDS),
     declining("chargeDeclinedLostCard", "4000000000009987", &LOST),

@@ -91,6 +91,8 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["payment_methods", id, "attach"] => payment_method::attach(state, id, encoded),
         ["payment_methods", id, "detach"] => payment_method::detach(state, id, encoded),
         ["refunds"] => refund::create(state, encoded),
+        ["setup_intents"] => setup_intent::create(state, encoded),
+        ["setup_intents", id, "confirm"] => setup_intent::confirm(state, id, encoded),
         ["webhook_endpoints"] => webhook_endpoint::create(state, encoded),
         ["webhook_endpoints", id] => webhook_endpoint::update(state, id, encoded),
         _ => return None,

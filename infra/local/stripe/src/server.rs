@@ -37,7 +37,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Settings {
     /// Secret keys that are accepted; any other gets 401.
     pub api_keys: Vec<String>,
-    /// What links to pages begin with, without a slash at the end.
+    /// What links to pages begin with, without a slash at the end: for [`LocalStripe::serve`] the address of the
+    /// listener, which is therefore bound first.
     pub base_url: String,
     /// Hundredths of a percent that automatic tax adds; 0 for none.
     pub tax_basis_points: u32,

@@ -162,7 +162,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     state.checkout_sessions.insert(&id, session);
     if mode == Mode::Setup {
         let (customer, data) = intent;
-        let intent = setup_intent::insert(state, customer, data.description, data.metadata, &id);
+        let intent = setup_intent::insert(state, customer, data.description, data.metadata, Some(&id));
         state.checkout_sessions.get_mut(&id)?.setup_intent = Some(intent);
     }
     Ok(state.render(&id))

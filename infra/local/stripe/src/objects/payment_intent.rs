@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{charge, checkout_session, customer, invoice, payment_method};
-use crate::cards::{TestCard, Verdict};
+use super::{Address, charge, checkout_session, customer, invoice, payment_method};
+use crate::cards::Verdict;
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
@@ -265,6 +265,16 @@ fn unexpected_state(status: Status) -> ApiError {
     ApiError::invalid_state(Some("payment_intent_unexpected_state"), message)
 }
 
+/// Taken and forgotten: nothing is shipped.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shipping {
+    #[serde(rename = "name")]
+    _name: Option<String>,
+    #[serde(rename = "address")]
+    _address: Address,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Creation {
@@ -277,6 +287,8 @@ struct Creation {
     payment_method: Option<String>,
     #[serde(rename = "payment_method_types")]
     _payment_method_types: Vec<String>,
+    #[serde(rename = "shipping")]
+    _shipping: Shipping,
     confirm: bool,
     off_session: bool,
 }
@@ -294,7 +306,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
     let payment_method = creation
         .payment_method
-        .map(|given| usable(state, &given, creation.customer.as_deref(), creation.off_session))
+        .map(|given| payment_method::usable(state, &given, creation.customer.as_deref()))
         .transpose()?;
     let draft = Draft {
         amount,
@@ -327,7 +339,7 @@ pub(crate) fn confirm(state: &mut State, id: &str, encoded: &[u8]) -> Result<Val
     let confirmation: Confirmation = parse(encoded)?;
     let customer = state.payment_intents.get(id)?.customer.clone();
     if let Some(given) = confirmation.payment_method {
-        let payment_method = usable(state, &given, customer.as_deref(), confirmation.off_session)?;
+        let payment_method = payment_method::usable(state, &given, customer.as_deref())?;
         state.payment_intents.get_mut(id)?.payment_method = Some(payment_method);
     }
     confirm_now(state, id, confirmation.off_session)
@@ -350,21 +362,6 @@ fn confirm_now(state: &mut State, id: &str, is_off_session: bool) -> Result<Valu
             }
         }
         Outcome::ActionRequired | Outcome::Succeeded => Ok(state.render(id)),
-    }
-}
-
-/// The customer's own payment method, one that is with nobody, or a test alias.
-fn usable(state: &mut State, given: &str, customer: Option<&str>, is_off_session: bool) -> Result<String, ApiError> {
-    if let Some(card) = TestCard::by_alias(given) {
-        return Ok(payment_method::insert(state, card));
-    }
-    let payment_method = state.payment_methods.get_for(given, "payment_method")?;
-    let is_own = payment_method.customer.as_deref() == customer;
-    let is_free = payment_method.customer.is_none() && !payment_method.is_detached && !is_off_session;
-    if is_own && !payment_method.is_detached || is_free {
-        Ok(given.to_owned())
-    } else {
-        Err(ApiError::no_such("PaymentMethod", given, Some("payment_method")))
     }
 }
 

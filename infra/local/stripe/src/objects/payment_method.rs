@@ -285,6 +285,24 @@ pub(crate) fn require_attached(state: &State, id: &str, customer: &str, param: &
     }
 }
 
+/// The customer's own payment method, one that was never with anybody, or a new one for a test alias.
+///
+/// # Errors
+/// `resource_missing` for any other.
+pub(crate) fn usable(state: &mut State, given: &str, customer: Option<&str>) -> Result<String, ApiError> {
+    if let Some(card) = TestCard::by_alias(given) {
+        return Ok(insert(state, card));
+    }
+    let payment_method = state.payment_methods.get_for(given, "payment_method")?;
+    let is_free = payment_method.customer.is_none() && !payment_method.is_detached;
+    let is_own = payment_method.customer.is_some() && payment_method.customer.as_deref() == customer;
+    if is_own || is_free {
+        Ok(given.to_owned())
+    } else {
+        Err(ApiError::no_such("PaymentMethod", given, Some("payment_method")))
+    }
+}
+
 pub(crate) fn of_customer<'state>(
     state: &'state State,
     customer: &'state str,

@@ -1,12 +1,14 @@
-//! Setup intents, made by Checkout in setup mode: <https://docs.stripe.com/api/setup_intents>.
+//! Setup intents, made by Checkout in setup mode or by request: <https://docs.stripe.com/api/setup_intents>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{checkout_session, payment_method};
+use super::{checkout_session, customer, payment_method};
 use crate::cards::Verdict;
 use crate::error::ApiError;
-use crate::parameters::{CreatedRange, Metadata, NoParameters, Page, parse, parse_filters};
+use crate::parameters::{
+    CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters,
+};
 use crate::state::{Resource, State};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,8 @@ pub(crate) struct SetupIntent {
     metadata: Metadata,
     payment_method: Option<String>,
     pub(crate) status: Status,
-    pub(crate) checkout_session: String,
+    /// Told of a success.
+    pub(crate) checkout_session: Option<String>,
     client_secret: String,
     last_setup_error: Option<Value>,
 }
@@ -85,7 +88,7 @@ pub(crate) fn insert(
     customer: Option<String>,
     description: Option<String>,
     metadata: Metadata,
-    checkout_session: &str,
+    checkout_session: Option<&str>,
 ) -> String {
     let id = state.ids.next("seti_");
     let client_secret = format!("{id}_secret_{}", state.ids.token(24));
@@ -97,7 +100,7 @@ pub(crate) fn insert(
         metadata,
         payment_method: None,
         status: Status::RequiresPaymentMethod,
-        checkout_session: checkout_session.to_owned(),
+        checkout_session: checkout_session.map(str::to_owned),
         client_secret,
         last_setup_error: None,
     };
@@ -106,8 +109,8 @@ pub(crate) fn insert(
     id
 }
 
-/// Saves a card for payments without its customer being present.
-pub(crate) fn attempt(state: &mut State, id: &str, payment_method: &str) -> Result<(), ApiError> {
+/// Saves a card for payments without its customer being present; a refusal by the bank is handed back.
+pub(crate) fn attempt(state: &mut State, id: &str, payment_method: &str) -> Result<Option<ApiError>, ApiError> {
     let needs_authentication = state.payment_methods.get(payment_method)?.needs_authentication(false);
     let intent = state.setup_intents.get_mut(id)?;
     intent.payment_method = Some(payment_method.to_owned());
@@ -115,7 +118,7 @@ pub(crate) fn attempt(state: &mut State, id: &str, payment_method: &str) -> Resu
     if needs_authentication {
         intent.status = Status::RequiresAction;
         state.emit("setup_intent.requires_action", id);
-        return Ok(());
+        return Ok(None);
     }
     verify(state, id, payment_method)
 }
@@ -128,16 +131,16 @@ pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticate
         return Err(ApiError::invalid_state(Some("setup_intent_unexpected_state"), message));
     };
     if is_authenticated {
-        return verify(state, id, &payment_method);
+        return verify(state, id, &payment_method).map(drop);
     }
     let message = "The bank could not authenticate the card's holder; try again or use another card.";
-    fail(state, id, &ApiError::card("setup_intent_authentication_failure", None, message))
+    fail(state, id, ApiError::card("setup_intent_authentication_failure", None, message)).map(drop)
 }
 
-fn verify(state: &mut State, id: &str, payment_method: &str) -> Result<(), ApiError> {
+fn verify(state: &mut State, id: &str, payment_method: &str) -> Result<Option<ApiError>, ApiError> {
     let card = state.payment_methods.get(payment_method)?.card;
     if let Verdict::Decline(reason) = card.on_attach {
-        return fail(state, id, &reason.error());
+        return fail(state, id, reason.error()).map(Some);
     }
     state.payment_methods.get_mut(payment_method)?.is_set_up = true;
     let intent = state.setup_intents.get_mut(id)?;
@@ -147,16 +150,85 @@ fn verify(state: &mut State, id: &str, payment_method: &str) -> Result<(), ApiEr
         payment_method::attach_to(state, payment_method, &customer)?;
     }
     state.emit("setup_intent.succeeded", id);
-    checkout_session::complete_setup(state, &session)
+    match session {
+        Some(session) => checkout_session::complete_setup(state, &session).map(|()| None),
+        None => Ok(None),
+    }
 }
 
-fn fail(state: &mut State, id: &str, refusal: &ApiError) -> Result<(), ApiError> {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Creation {
+    customer: Option<String>,
+    description: Option<String>,
+    metadata: Option<MetadataChange>,
+    payment_method: Option<String>,
+    confirm: bool,
+    usage: Option<String>,
+    #[serde(rename = "payment_method_types")]
+    _payment_method_types: Vec<String>,
+}
+
+pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
+    let creation: Creation = parse(encoded)?;
+    if creation.usage.as_deref().is_some_and(|usage| usage != "off_session") {
+        return Err(ApiError::invalid_parameter("parameter_invalid", "usage", "Only off_session is simulated."));
+    }
+    let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
+    if let Some(customer) = &creation.customer {
+        customer::existing(state, customer, Some("customer"))?;
+    }
+    let given = creation.payment_method;
+    let payment_method =
+        given.map(|given| payment_method::usable(state, &given, creation.customer.as_deref())).transpose()?;
+    if creation.confirm && payment_method.is_none() {
+        return Err(ApiError::missing_parameter("payment_method"));
+    }
+    let id = insert(state, creation.customer, creation.description, metadata, None);
+    if let Some(payment_method) = payment_method {
+        state.setup_intents.get_mut(&id)?.payment_method = Some(payment_method);
+    }
+    if creation.confirm { confirm_now(state, &id) } else { Ok(state.render(&id)) }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Confirmation {
+    payment_method: Option<String>,
+    #[serde(rename = "return_url")]
+    _return_url: Option<String>,
+}
+
+pub(crate) fn confirm(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let confirmation: Confirmation = parse(encoded)?;
+    let customer = state.setup_intents.get(id)?.customer.clone();
+    if let Some(given) = confirmation.payment_method {
+        let payment_method = payment_method::usable(state, &given, customer.as_deref())?;
+        state.setup_intents.get_mut(id)?.payment_method = Some(payment_method);
+    }
+    confirm_now(state, id)
+}
+
+fn confirm_now(state: &mut State, id: &str) -> Result<Value, ApiError> {
+    let intent = state.setup_intents.get(id)?;
+    if intent.status != Status::RequiresPaymentMethod {
+        let message = format!("This SetupIntent has the status {}.", intent.status.as_str());
+        return Err(ApiError::invalid_state(Some("setup_intent_unexpected_state"), message));
+    }
+    let payment_method = intent.payment_method.clone().ok_or_else(|| ApiError::missing_parameter("payment_method"))?;
+    match attempt(state, id, &payment_method)? {
+        Some(refusal) => Err(refusal.with("setup_intent", state.render(id))),
+        None => Ok(state.render(id)),
+    }
+}
+
+fn fail(state: &mut State, id: &str, refusal: ApiError) -> Result<ApiError, ApiError> {
     let intent = state.setup_intents.get_mut(id)?;
     intent.status = Status::RequiresPaymentMethod;
     intent.payment_method = None;
     intent.last_setup_error = Some(refusal.object());
     state.emit("setup_intent.setup_failed", id);
-    Ok(())
+    Ok(refusal)
 }
 
 /// With the session that was to save a card.

@@ -59,7 +59,7 @@ pub(crate) fn finish(state: &mut State, id: &str, form: &[u8]) -> Page {
 /// Where the customer came from: the session's page or its success page, or the invoice's page.
 fn back_url(state: &State, id: &str) -> Result<Option<String>, ApiError> {
     let session = match state.setup_intents.find(id) {
-        Some(intent) => Some(intent.checkout_session.clone()),
+        Some(intent) => intent.checkout_session.clone(),
         None => match &state.payment_intents.get(id)?.purpose {
             Purpose::CheckoutSession(session) => Some(session.clone()),
             Purpose::Invoice(_) | Purpose::Itself => None,

@@ -164,3 +164,40 @@ async fn a_dispute_is_opened_by_its_card_and_decided_by_the_bank() {
         assert!(events.contains(&format!("charge.dispute.{kind}")), "{kind}");
     }
 }
+
+#[tokio::test]
+async fn a_setup_intent_saves_a_card_or_says_why_not() {
+    let bench = Bench::new();
+    let customer = bench.customer().await;
+    let setup = |alias: &'static str| {
+        let (bench, customer) = (&bench, &customer);
+        async move {
+            let form = [("customer", customer.as_str()), ("payment_method", alias), ("confirm", "true")];
+            bench.post("/v1/setup_intents", &form).await
+        }
+    };
+    let saved = setup("pm_card_visa").await.ok();
+    assert_eq!(saved["status"], "succeeded");
+    let card = saved["payment_method"].as_str().unwrap();
+    assert_eq!(bench.get(&format!("/v1/payment_methods/{card}"), &[]).await.ok()["customer"], customer.as_str());
+    assert_eq!(setup("pm_card_visa_chargeDeclined").await.refused(402)["code"], "card_declined");
+    assert_eq!(setup("pm_card_threeDSecure2Required").await.ok()["status"], "requires_action");
+    bench.post(&format!("/v1/setup_intents/{}/confirm", id(&saved)), &[]).await.refused(400);
+}
+
+#[tokio::test]
+async fn a_bare_payment_intent_pays_declines_and_needs_its_customer() {
+    let bench = Bench::new();
+    let (customer, saved) = bench.customer_with_card("pm_card_authenticationRequired").await;
+    let base = [("amount", "700"), ("currency", "usd"), ("customer", customer.as_str()), ("confirm", "true")];
+    let with = |method: &'static str| base.iter().copied().chain([("payment_method", method)]).collect::<Vec<_>>();
+    assert_eq!(bench.post("/v1/payment_intents", &with("pm_card_visa")).await.ok()["status"], "succeeded");
+    let declined = bench.post("/v1/payment_intents", &with("pm_card_visa_chargeDeclined")).await.refused(402);
+    assert_eq!(declined["payment_intent"]["status"], "requires_payment_method");
+    let mut off_session = base.to_vec();
+    off_session.extend([("payment_method", saved.as_str()), ("off_session", "true")]);
+    let error = bench.post("/v1/payment_intents", &off_session).await.refused(402);
+    assert_eq!(error["code"], "authentication_required");
+    let intent = id(&error["payment_intent"]);
+    assert_eq!(bench.post(&format!("/v1/payment_intents/{intent}/cancel"), &[]).await.ok()["status"], "canceled");
+}
