@@ -7,6 +7,17 @@
 //! One value, [`LocalStripe`], answers requests in this process ([`LocalStripe::handle`]) or over HTTP
 //! ([`LocalStripe::serve`]): the API under `/v1`, the hosted pages a customer's browser sees, and `/_control`, by
 //! which a test in another process asks for faults.
+//!
+//! What the documentation leaves open, and how it is read here:
+//! - A refusal by an object's state ("already paid", a detached card) reached an endpoint, so its idempotency key
+//!   remembers it, as it remembers a 402 and a 500; a 429 and a 503 come from in front of the endpoints and are
+//!   forgotten, as are parameters that fail validation.
+//! - A payment that needs authentication brings `invoice.payment_failed` beside `invoice.payment_action_required`.
+//! - Paying without a usable card is refused before a draft is finalized.
+//! - What a request began is finished even when its caller has gone.
+//!
+//! Deliberately absent: products and prices, subscriptions, coupons, credit notes, balances, partial payments, a
+//! minimum amount, other payment methods than cards, `lock_timeout`, TLS.
 
 // An invoice has more fields than the `json!` macro unfolds by default.
 #![recursion_limit = "256"]

@@ -32,7 +32,6 @@ pub(crate) const API_VERSION: &str = "2026-09-30.endive";
 pub(crate) trait Resource {
     /// As it stands in messages and in `object`.
     const NAME: &'static str;
-    fn created(&self) -> i64;
     fn render(&self, state: &State) -> Value;
 }
 

@@ -20,10 +20,6 @@ pub(crate) struct PortalSession {
 impl Resource for PortalSession {
     const NAME: &'static str = "billing_portal.session";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, state: &State) -> Value {
         json!({
             "id": self.id,

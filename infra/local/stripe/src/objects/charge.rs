@@ -12,7 +12,7 @@ use crate::state::{Resource, State};
 #[derive(Debug)]
 pub(crate) struct Charge {
     pub(crate) id: String,
-    created: i64,
+    pub(crate) created: i64,
     pub(crate) amount: i64,
     pub(crate) currency: String,
     pub(crate) customer: Option<String>,
@@ -31,10 +31,6 @@ impl Charge {
 
 impl Resource for Charge {
     const NAME: &'static str = "charge";
-
-    fn created(&self) -> i64 {
-        self.created
-    }
 
     fn render(&self, state: &State) -> Value {
         let intent = state.payment_intents.find(&self.payment_intent);
@@ -127,6 +123,6 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
     state.list(&state.charges, &Page::parse(encoded)?, "/v1/charges", |charge| {
         filters.customer.as_ref().is_none_or(|customer| charge.customer.as_ref() == Some(customer))
             && filters.payment_intent.as_ref().is_none_or(|intent| charge.payment_intent == *intent)
-            && filters.created.is_none_or(|range| range.contains(charge.created()))
+            && filters.created.is_none_or(|range| range.contains(charge.created))
     })
 }

@@ -133,10 +133,6 @@ impl CheckoutSession {
 impl Resource for CheckoutSession {
     const NAME: &'static str = "checkout.session";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, state: &State) -> Value {
         let is_payment = self.mode == Mode::Payment;
         let owner = self.customer.as_deref().and_then(|customer| state.customers.find(customer));

@@ -38,10 +38,6 @@ impl Customer {
 impl Resource for Customer {
     const NAME: &'static str = "customer";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         if self.is_deleted {
             return json!({ "id": self.id, "object": "customer", "deleted": true });

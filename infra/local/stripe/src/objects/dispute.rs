@@ -38,10 +38,6 @@ pub(crate) struct Dispute {
 impl Resource for Dispute {
     const NAME: &'static str = "dispute";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         json!({
             "id": self.id,

@@ -22,10 +22,6 @@ pub(crate) struct Event {
 impl Resource for Event {
     const NAME: &'static str = "event";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, state: &State) -> Value {
         json!({
             "id": self.id,

@@ -101,10 +101,6 @@ impl Invoice {
 impl Resource for Invoice {
     const NAME: &'static str = "invoice";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, state: &State) -> Value {
         let amounts = self.amounts(state);
         let total = amounts.total();

@@ -57,10 +57,6 @@ impl InvoiceItem {
 impl Resource for InvoiceItem {
     const NAME: &'static str = "invoiceitem";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         json!({
             "id": self.id,

@@ -40,10 +40,6 @@ pub(crate) struct InvoicePayment {
 impl Resource for InvoicePayment {
     const NAME: &'static str = "invoice_payment";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         json!({
             "id": self.id,

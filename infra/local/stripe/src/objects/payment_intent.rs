@@ -81,10 +81,6 @@ impl PaymentIntent {
 impl Resource for PaymentIntent {
     const NAME: &'static str = "payment_intent";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, state: &State) -> Value {
         let next_action = (self.status == Status::RequiresAction).then(|| {
             let url = state.url(&format!("/authenticate/{}", self.id));

@@ -73,10 +73,6 @@ impl PaymentMethod {
 impl Resource for PaymentMethod {
     const NAME: &'static str = "PaymentMethod";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         json!({
             "id": self.id,

@@ -24,10 +24,6 @@ pub(crate) struct Refund {
 impl Resource for Refund {
     const NAME: &'static str = "refund";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         json!({
             "id": self.id,

@@ -54,10 +54,6 @@ impl SetupIntent {
 impl Resource for SetupIntent {
     const NAME: &'static str = "setupintent";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, state: &State) -> Value {
         let next_action = (self.status == Status::RequiresAction).then(|| {
             let url = state.url(&format!("/authenticate/{}", self.id));

@@ -29,10 +29,6 @@ impl WebhookEndpoint {
 impl Resource for WebhookEndpoint {
     const NAME: &'static str = "webhook_endpoint";
 
-    fn created(&self) -> i64 {
-        self.created
-    }
-
     fn render(&self, _: &State) -> Value {
         json!({
             "id": self.id,

@@ -26,7 +26,7 @@ pub(crate) fn show(state: &State, id: &str) -> Page {
     let rendered: Value = charge.render(state);
     let method = rendered["payment_method"].as_str().and_then(|method| state.payment_methods.find(method));
     let invoice = invoice_payment::invoice_of_intent(state, &charge.payment_intent);
-    let date = jiff::Timestamp::from_second(charge.created()).map(|paid_at| paid_at.strftime("%-d %B %Y").to_string());
+    let date = jiff::Timestamp::from_second(charge.created).map(|paid_at| paid_at.strftime("%-d %B %Y").to_string());
     let template = Receipt {
         amount: money(charge.amount, &charge.currency),
         card: method.map(PaymentMethod::label).unwrap_or_default(),
