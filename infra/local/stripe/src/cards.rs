@@ -20,6 +20,15 @@ pub(crate) enum Authentication {
     OnSessionOnly,
 }
 
+/// <https://docs.stripe.com/disputes/how-disputes-work>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DisputeKind {
+    /// The money leaves until the bank has decided.
+    Chargeback,
+    /// The bank only asks; the money stays.
+    Inquiry,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decline {
     pub(crate) code: &'static str,
@@ -43,8 +52,8 @@ pub(crate) struct TestCard {
     /// Whether it can be saved with a customer.
     pub(crate) on_attach: Verdict,
     pub(crate) on_payment: Verdict,
-    /// Its payments are disputed as soon as they succeed.
-    pub(crate) is_disputed: bool,
+    /// How its payments are disputed as soon as they succeed.
+    pub(crate) dispute: Option<DisputeKind>,
 }
 
 impl TestCard {
@@ -74,7 +83,7 @@ const fn card(name: &'static str, number: &'static str, brand: &'static str) -> 
         authentication: Authentication::Never,
         on_attach: Verdict::Approve,
         on_payment: Verdict::Approve,
-        is_disputed: false,
+        dispute: None,
     }
 }
 
@@ -110,8 +119,8 @@ static CARDS: &[TestCard] = &[
     card("mastercard", "5555555555554444", "mastercard"),
     card("amex", "378282246310005", "amex"),
     TestCard { on_payment: Verdict::Decline(&GENERIC), ..card("chargeCustomerFail", "4000000000000341", "visa") },
-    TestCard { is_disputed: true, ..card("createDispute", "4000000000000259", "visa") },
-    TestCard { is_disputed: true, ..card("createDisputeProductNotReceived", "4000000000002685", "visa") },
+    TestCard { dispute: Some(DisputeKind::Chargeback), ..card("createDispute", "4000000000000259", "visa") },
+    TestCard { dispute: Some(DisputeKind::Inquiry), ..card("createDisputeInquiry", "4000000000001976", "visa") },
     declining("chargeDeclined", "4000000000000002", &GENERIC),
     declining("chargeDeclinedInsufficientFunds", "4000000000009995", &FUNDS),
     declining("chargeDeclinedLostCard", "4000000000009987", &LOST),

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+use crate::cards::DisputeKind;
 use crate::error::Refusal;
 use crate::faults::{Fault, Faults};
 use crate::idempotency::Keys;
@@ -213,7 +214,7 @@ impl LocalStripe {
     /// # Errors
     /// When the charge is unknown, unpaid or already disputed.
     pub fn open_dispute(&self, charge: &str) -> Result<String, Refusal> {
-        Ok(dispute::open(&mut self.core().state, charge)?)
+        Ok(dispute::open(&mut self.core().state, charge, DisputeKind::Chargeback)?)
     }
 
     /// Closes a dispute by the bank's verdict.

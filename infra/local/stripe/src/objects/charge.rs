@@ -102,7 +102,10 @@ pub(crate) fn insert(
 pub(crate) fn dispute_if_card_says_so(state: &mut State, id: &str) -> Result<(), ApiError> {
     let charge = state.charges.get(id)?;
     let card = state.payment_methods.get(&charge.payment_method)?.card;
-    if card.is_disputed { dispute::open(state, id).map(drop) } else { Ok(()) }
+    match card.dispute {
+        Some(kind) => dispute::open(state, id, kind).map(drop),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {

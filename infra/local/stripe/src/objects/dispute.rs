@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::cards::DisputeKind;
 use crate::error::ApiError;
 use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
 use crate::state::{Resource, State};
@@ -12,6 +13,8 @@ enum Status {
     NeedsResponse,
     Won,
     Lost,
+    WarningNeedsResponse,
+    WarningClosed,
 }
 
 impl Status {
@@ -20,6 +23,8 @@ impl Status {
             Self::NeedsResponse => "needs_response",
             Self::Won => "won",
             Self::Lost => "lost",
+            Self::WarningNeedsResponse => "warning_needs_response",
+            Self::WarningClosed => "warning_closed",
         }
     }
 }
@@ -57,8 +62,8 @@ impl Resource for Dispute {
     }
 }
 
-/// The card's holder contests a payment; the money leaves at once.
-pub(crate) fn open(state: &mut State, charge: &str) -> Result<String, ApiError> {
+/// The card's holder contests a payment.
+pub(crate) fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<String, ApiError> {
     let disputed = state.charges.get(charge)?;
     if !disputed.is_paid() || disputed.is_disputed {
         return Err(ApiError::invalid_state(None, "Only a paid charge without a dispute can be disputed."));
@@ -70,25 +75,35 @@ pub(crate) fn open(state: &mut State, charge: &str) -> Result<String, ApiError> 
         currency: disputed.currency.clone(),
         charge: charge.to_owned(),
         payment_intent: disputed.payment_intent.clone(),
-        status: Status::NeedsResponse,
+        status: match kind {
+            DisputeKind::Chargeback => Status::NeedsResponse,
+            DisputeKind::Inquiry => Status::WarningNeedsResponse,
+        },
     };
     let id = dispute.id.clone();
     state.disputes.insert(&id, dispute);
     state.charges.get_mut(charge)?.is_disputed = true;
     state.emit("charge.dispute.created", &id);
-    state.emit("charge.dispute.funds_withdrawn", &id);
+    if kind == DisputeKind::Chargeback {
+        state.emit("charge.dispute.funds_withdrawn", &id);
+    }
     Ok(id)
 }
 
 /// The bank's verdict; a dispute that is won brings the money back.
 pub(crate) fn decide(state: &mut State, id: &str, is_won: bool) -> Result<(), ApiError> {
     let dispute = state.disputes.get_mut(id)?;
-    if dispute.status != Status::NeedsResponse {
-        return Err(ApiError::invalid_state(None, "This dispute is already closed."));
-    }
-    dispute.status = if is_won { Status::Won } else { Status::Lost };
+    dispute.status = match dispute.status {
+        Status::NeedsResponse if is_won => Status::Won,
+        Status::NeedsResponse => Status::Lost,
+        Status::WarningNeedsResponse => Status::WarningClosed,
+        Status::Won | Status::Lost | Status::WarningClosed => {
+            return Err(ApiError::invalid_state(None, "This dispute is already closed."));
+        }
+    };
+    let brings_money_back = dispute.status == Status::Won;
     state.emit("charge.dispute.closed", id);
-    if is_won {
+    if brings_money_back {
         state.emit("charge.dispute.funds_reinstated", id);
     }
     Ok(())

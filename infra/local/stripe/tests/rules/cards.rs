@@ -201,3 +201,17 @@ async fn a_bare_payment_intent_pays_declines_and_needs_its_customer() {
     let intent = id(&error["payment_intent"]);
     assert_eq!(bench.post(&format!("/v1/payment_intents/{intent}/cancel"), &[]).await.ok()["status"], "canceled");
 }
+
+#[tokio::test]
+async fn an_inquiry_leaves_the_money_where_it_is() {
+    let bench = Bench::new();
+    let (customer, card) = bench.customer_with_card("pm_card_createDisputeInquiry").await;
+    let invoice = bench.open_invoice(&customer).await;
+    bench.pay(&invoice, &card).await.ok();
+    let dispute = bench.get("/v1/disputes", &[]).await.ok()["data"][0].clone();
+    assert_eq!(dispute["status"], "warning_needs_response");
+    bench.stripe.decide_dispute(&id(&dispute), true).unwrap();
+    let disputes: Vec<String> =
+        bench.events().await.into_iter().filter(|kind| kind.starts_with("charge.dispute")).collect();
+    assert_eq!(disputes, ["charge.dispute.created", "charge.dispute.closed"]);
+}
