@@ -53,7 +53,7 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
     Ok(outcome)
 }
 
-/// The invoices made for an attempt, found by their metadata among the customer's own.
+/// The invoices made for an attempt, newest first, found by their metadata among the customer's own.
 ///
 /// A list is consistent with every invoice created before, which Stripe's search is not:
 /// <https://docs.stripe.com/search#data-freshness>.

@@ -103,10 +103,10 @@ pub(super) fn judge_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -
     match invoice.status() {
         InvoiceStatus::Paid => payment_of(invoice, intent).map_or(TopUpOutcome::Unknown, TopUpOutcome::Paid),
         InvoiceStatus::Void => TopUpOutcome::Abandoned,
-        InvoiceStatus::Open => match intent.map(judge_intent) {
-            Some(Some(CardAnswer::ActionRequired)) => TopUpOutcome::ActionRequired { invoice: invoice.id() },
-            Some(Some(CardAnswer::Declined(reason))) => TopUpOutcome::Declined { reason, invoice: invoice.id() },
-            Some(None) | None => TopUpOutcome::Unknown,
+        InvoiceStatus::Open => match intent.and_then(judge_intent) {
+            Some(CardAnswer::ActionRequired) => TopUpOutcome::ActionRequired { invoice: invoice.id() },
+            Some(CardAnswer::Declined(reason)) => TopUpOutcome::Declined { reason, invoice: invoice.id() },
+            None => TopUpOutcome::Unknown,
         },
         InvoiceStatus::Draft | InvoiceStatus::Uncollectible | InvoiceStatus::Other => TopUpOutcome::Unknown,
     }

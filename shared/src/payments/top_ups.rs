@@ -96,7 +96,7 @@ async fn create(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<
         .metadata(metadata::of_top_up(top_up));
     let effect = || async {
         let found = invoices::of_top_up(client, top_up).await?;
-        Ok(found.first().map(|invoice| Created { id: invoice.to_string() }))
+        Ok(found.last().map(|invoice| Created { id: invoice.to_string() }))
     };
     let created: Created = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
     InvoiceId::parse(created.id).map_err(|error| StripeError::Unreadable(error.to_string()))

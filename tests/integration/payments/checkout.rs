@@ -1,0 +1,140 @@
+//! The page on which a purchase is paid.
+
+use super::bench::{Bench, account};
+use http::StatusCode;
+use local_stripe::{Fault, FaultAction};
+use shared::domain::purchase::{Checkout, CheckoutOutcome, Payment};
+use shared::domain::{CheckoutSessionId, CustomerId, PaymentMethodId};
+use shared::payments::StripePayments;
+use shared::use_cases::ports::{Payments, PaymentsError};
+
+const SESSIONS: &str = "/v1/checkout/sessions";
+
+#[tokio::test]
+async fn a_purchase_is_paid_on_the_page_and_its_card_may_be_used_again() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_eq!(report(&payments, &checkout).await, CheckoutOutcome::Open);
+
+    assert_eq!(bench.submit(&checkout.url, "card_number=4242424242424242").await, StatusCode::SEE_OTHER);
+    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it is paid") };
+    let Payment { amount, currency, invoice, payment_intent, payment_method, .. } = &payment;
+    assert_eq!((amount.get(), currency.as_str(), &payment.customer), (5_000, "usd", &customer));
+
+    let card = payment_method.as_ref().unwrap();
+    assert_eq!(bench.get(&format!("/v1/payment_methods/{card}")).await["customer"], customer.as_str());
+    for path in [
+        format!("/v1/checkout/sessions/{}", checkout.session),
+        format!("/v1/invoices/{}", invoice.as_ref().unwrap()),
+        format!("/v1/payment_intents/{}", payment_intent.as_ref().unwrap()),
+    ] {
+        let metadata = &bench.get(&path).await["metadata"];
+        assert_eq!(metadata["account"], account().as_str(), "{path}");
+        assert_eq!(metadata["purchase"], bench.purchase().id.as_str(), "{path}");
+    }
+    assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), None, "that is for us to set");
+}
+
+#[tokio::test]
+async fn the_page_names_what_is_bought_and_leads_back_to_the_purchase() {
+    let bench = Bench::start().await;
+    let customer = bench.customer().await;
+    let checkout = bench.payments().checkout_open(&customer, &bench.purchase()).await.unwrap();
+    let path = format!("/v1/checkout/sessions/{}?expand[]=line_items", checkout.session);
+    let session = bench.get(&path).await;
+    let back = format!("https://app.example.com/billing?purchase={}", bench.purchase().id);
+    assert_eq!(session["success_url"], back);
+    assert_eq!(session["cancel_url"], format!("{back}&canceled=true"));
+    assert_eq!(session["mode"], "payment");
+    assert_eq!(session["line_items"]["data"][0]["description"], "5,000 credits");
+    assert_eq!(session["line_items"]["data"][0]["amount_total"], 5_000);
+}
+
+#[tokio::test]
+async fn opened_again_or_after_a_lost_answer_it_is_the_same_page() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    bench.stripe.add_fault(Fault::once("POST", SESSIONS, FaultAction::LoseAnswer));
+    let lost = payments.checkout_open(&customer, &bench.purchase()).await;
+    assert!(matches!(lost, Err(PaymentsError::Unavailable { .. })), "{lost:?}");
+    let first = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_eq!(payments.checkout_open(&customer, &bench.purchase()).await.unwrap(), first);
+    let key = format!("purchase:{}:checkout", bench.purchase().id);
+    assert_eq!(bench.keys(SESSIONS), [(key.clone(), false), (key.clone(), true), (key, true)]);
+}
+
+#[tokio::test]
+async fn a_failure_that_stripe_remembers_does_not_keep_a_purchase_from_its_page() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    bench.stripe.add_fault(Fault::once("POST", SESSIONS, FaultAction::InternalError));
+    assert!(payments.checkout_open(&customer, &bench.purchase()).await.is_err());
+    let first = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_eq!(payments.checkout_open(&customer, &bench.purchase()).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn a_page_that_expired_or_whose_card_was_declined_is_not_paid() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_eq!(bench.submit(&checkout.url, "card_number=4000000000000002").await, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(report(&payments, &checkout).await, CheckoutOutcome::Open);
+    bench.post(&format!("/v1/checkout/sessions/{}/expire", checkout.session), "").await;
+    assert_eq!(report(&payments, &checkout).await, CheckoutOutcome::Expired);
+    bench.assert_nothing_paid(&customer).await;
+}
+
+#[tokio::test]
+async fn tax_is_paid_on_top_and_not_part_of_the_amount() {
+    let bench = Bench::with_tax(1_000).await;
+    let payments = bench.payments_with(|settings| settings.automatic_tax = true);
+    let customer = bench.customer().await;
+    let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    bench.submit(&checkout.url, "card_number=4242424242424242").await;
+    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it is paid") };
+    assert_eq!(payment.amount.get(), 5_000);
+    assert_eq!(bench.charges_paid(&customer).await[0]["amount"], 5_500);
+}
+
+#[tokio::test]
+async fn a_card_removed_since_is_not_offered_again() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    bench.submit(&checkout.url, "card_number=4242424242424242").await;
+    let CheckoutOutcome::Paid(Payment { payment_method: Some(card), .. }) = report(&payments, &checkout).await else {
+        panic!("it is paid with a card that is kept")
+    };
+    bench.post(&format!("/v1/payment_methods/{card}/detach"), "").await;
+    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it stays paid") };
+    assert_eq!(payment.payment_method, None::<PaymentMethodId>);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_or_found_has_its_own_error() {
+    let bench = Bench::start().await;
+    let customer = bench.customer().await;
+    let nobody = CustomerId::parse("cus_of_nobody").unwrap();
+    let no_customer = bench.payments().checkout_open(&nobody, &bench.purchase()).await;
+    assert!(matches!(no_customer, Err(PaymentsError::NotFound { .. })), "{no_customer:?}");
+    let no_session = bench.payments().checkout_get(&CheckoutSessionId::parse("cs_of_nobody").unwrap()).await;
+    assert!(matches!(no_session, Err(PaymentsError::NotFound { .. })), "{no_session:?}");
+    let no_page = bench.payments_with(|settings| settings.return_url = None);
+    let no_page = no_page.checkout_open(&customer, &bench.purchase()).await;
+    assert!(matches!(no_page, Err(PaymentsError::Rejected { .. })), "{no_page:?}");
+}
+
+/// What the adapter says of a page of ours.
+async fn report(payments: &StripePayments, checkout: &Checkout) -> CheckoutOutcome {
+    let report = payments.checkout_get(&checkout.session).await.unwrap();
+    let (owner, _) = report.purchase.expect("it is one of ours");
+    assert_eq!(owner, account());
+    report.outcome
+}

@@ -1,0 +1,165 @@
+//! Closing an attempt: nothing may come of it afterwards, and a payment that was faster is not lost.
+
+use super::bench::{Bench, PRICE, paid};
+use local_stripe::{Fault, FaultAction};
+use shared::domain::top_up::TopUpOutcome;
+use shared::domain::{InvoiceId, TopUp, TopUpId};
+use shared::use_cases::ports::Payments;
+
+const FINALIZE: &str = "/v1/invoices/*/finalize";
+const PAY: &str = "/v1/invoices/*/pay";
+const VOID: &str = "/v1/invoices/*/void";
+
+#[tokio::test]
+async fn an_attempt_that_never_reached_stripe_is_abandoned() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert!(bench.invoices(&top_up.customer).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_draft_is_deleted() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, FINALIZE).await;
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert!(bench.invoices(&top_up.customer).await.is_empty());
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "again");
+}
+
+#[tokio::test]
+async fn an_open_invoice_is_voided_and_a_late_payment_finds_it_so() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, PAY).await;
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "again");
+
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "a sweep that came late");
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
+#[tokio::test]
+async fn a_declined_attempts_invoice_is_found_by_its_id() {
+    let bench = Bench::start().await;
+    let mut top_up = bench.top_up_on("pm_card_chargeCustomerFail").await;
+    let TopUpOutcome::Declined { invoice, .. } = bench.payments().top_up_pay(&top_up).await else {
+        panic!("it is declined")
+    };
+    top_up.invoice = invoice;
+    bench.stripe.clear_requests();
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
+    assert_eq!(bench.keys(VOID), [(format!("top_up:{}:void", top_up.id), false)]);
+}
+
+#[tokio::test]
+async fn what_was_paid_is_paid() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let first = paid(bench.payments().top_up_pay(&top_up).await);
+    assert_eq!(paid(bench.payments().top_up_close(&top_up).await), first);
+    bench.assert_paid_once(&top_up, "closed after").await;
+}
+
+#[tokio::test]
+async fn a_written_off_invoice_is_voided_because_it_could_still_be_paid() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, PAY).await;
+    let invoice = bench.invoices(&top_up.customer).await[0]["id"].as_str().unwrap().to_owned();
+    bench.post(&format!("/v1/invoices/{invoice}/mark_uncollectible"), "").await;
+    let report = bench.payments().invoice_get(&InvoiceId::parse(&*invoice).unwrap()).await.unwrap();
+    assert_eq!((report.outcome, report.hosted_url), (TopUpOutcome::Unknown, None));
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
+}
+
+#[tokio::test]
+async fn a_void_that_loses_the_race_against_a_payment_is_a_payment() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, PAY).await;
+    let page = bench.invoices(&top_up.customer).await[0]["hosted_invoice_url"].as_str().unwrap().to_owned();
+    bench.stripe.clear_requests();
+    // The void is on its way so long that the customer, who pays after the invoice was seen open, is first.
+    bench.stripe.add_fault(Fault::once("POST", VOID, FaultAction::Latency { milliseconds: 1_500 }));
+    let payments = bench.payments();
+    let customer_pays = async {
+        while bench.stripe.request_count("GET", "/v1/invoices/*") == 0 {
+            tokio::task::yield_now().await;
+        }
+        bench.submit(&page, "card_number=4242424242424242").await;
+    };
+    let (outcome, ()) = tokio::join!(payments.top_up_close(&top_up), customer_pays);
+    assert_eq!(paid(outcome).amount.get(), PRICE);
+    bench.assert_paid_once(&top_up, "the race").await;
+}
+
+#[tokio::test]
+async fn any_doubt_is_unknown_and_gone_when_asked_again() {
+    for (method, path, action) in [
+        ("GET", "/v1/invoices", FaultAction::Unavailable),
+        ("GET", "/v1/invoices", FaultAction::LoseAnswer),
+        ("GET", "/v1/invoices/*", FaultAction::RateLimit),
+        ("POST", VOID, FaultAction::Unavailable),
+        ("POST", VOID, FaultAction::LoseRequest),
+        ("POST", VOID, FaultAction::LoseAnswer),
+        ("POST", VOID, FaultAction::InternalError),
+        ("POST", VOID, FaultAction::InternalErrorAfterEffect),
+    ] {
+        let bench = Bench::start().await;
+        let top_up = stuck_at(&bench, PAY).await;
+        bench.stripe.add_fault(Fault::once(method, path, action));
+        let why = format!("{action:?} at {method} {path}");
+        assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Unknown, "{why}");
+        assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "{why}");
+        assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void", "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answer_was_lost_is_a_deletion() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, FINALIZE).await;
+    bench.stripe.add_fault(Fault::once("DELETE", "/v1/invoices/*", FaultAction::LoseAnswer));
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Unknown);
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+}
+
+#[tokio::test]
+async fn only_the_attempts_own_invoice_is_touched() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, PAY).await;
+    let other = TopUp { id: TopUpId::mint(2), ..top_up.clone() };
+    bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseRequest));
+    assert_eq!(bench.payments().top_up_pay(&other).await, TopUpOutcome::Unknown);
+
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    let left = |id: &TopUpId| {
+        let id = id.to_string();
+        move |invoice: &&serde_json::Value| invoice["metadata"]["top_up"] == id
+    };
+    let invoices = bench.invoices(&top_up.customer).await;
+    assert_eq!(invoices.iter().find(left(&top_up.id)).unwrap()["status"], "void");
+    assert_eq!(invoices.iter().find(left(&other.id)).unwrap()["status"], "open");
+}
+
+#[tokio::test]
+async fn an_invoice_is_found_however_many_came_after_it() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, PAY).await;
+    for _ in 0..120 {
+        bench.post("/v1/invoices", &format!("customer={}", top_up.customer)).await;
+    }
+    bench.stripe.clear_requests();
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert_eq!(bench.stripe.request_count("GET", "/v1/invoices"), 2, "pages");
+    assert_eq!(bench.keys(VOID).len(), 1);
+}
+
+/// An attempt whose request to `step` never arrived.
+async fn stuck_at(bench: &Bench, step: &str) -> TopUp {
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    bench.stripe.add_fault(Fault::once("POST", step, FaultAction::LoseRequest));
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+    top_up
+}

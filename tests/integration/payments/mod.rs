@@ -1,0 +1,12 @@
+//! Stripe's adapter against the stand-in for Stripe, over HTTP on loopback.
+//!
+//! What must not happen is asserted too: a second invoice, a second charge, a conclusion drawn from an outage.
+
+mod bench;
+mod checkout;
+mod closing;
+mod customers;
+mod faults;
+mod invoices;
+mod top_ups;
+mod transport;

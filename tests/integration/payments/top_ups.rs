@@ -1,0 +1,158 @@
+//! One attempt on a healthy Stripe: what each card leads to, and what is asked of Stripe for it.
+
+use super::bench::{Bench, PRICE, account, paid};
+use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::{CustomerId, InvoiceId, PaymentMethodId};
+use shared::use_cases::ports::Payments;
+use std::num::NonZeroU32;
+
+#[tokio::test]
+async fn a_good_card_pays_one_invoice_over_the_frozen_price() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let payment = paid(bench.payments().top_up_pay(&top_up).await);
+
+    assert_eq!((payment.amount.get(), payment.currency.as_str()), (PRICE, "usd"));
+    assert_eq!((&payment.customer, &payment.payment_method), (&top_up.customer, &top_up.payment_method));
+    bench.assert_paid_once(&top_up, "a good card").await;
+    let invoice = &bench.invoices(&top_up.customer).await[0];
+    assert_eq!(invoice["id"], payment.invoice.unwrap().as_str());
+    assert_eq!(invoice["metadata"]["account"], account().as_str());
+    assert_eq!(invoice["metadata"]["top_up"], top_up.id.as_str());
+    assert_eq!(invoice["auto_advance"], false);
+    assert_eq!(invoice["lines"]["data"][0]["description"], "4,501 credits");
+    let intent = bench.get(&format!("/v1/payment_intents/{}", payment.payment_intent.unwrap())).await;
+    assert_eq!((&intent["amount"], &intent["status"]), (&PRICE.into(), &"succeeded".into()));
+}
+
+#[tokio::test]
+async fn every_call_that_moves_something_carries_a_key_made_of_the_attempts_id() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    bench.stripe.clear_requests();
+    paid(bench.payments().top_up_pay(&top_up).await);
+
+    let posts: Vec<_> = bench.stripe.requests().into_iter().filter(|record| record.method == "POST").collect();
+    let keys: Vec<_> = posts.into_iter().map(|record| record.idempotency_key.unwrap()).collect();
+    let expected = ["invoice", "item", "finalize", "pay:0"].map(|step| format!("top_up:{}:{step}", top_up.id));
+    assert_eq!(keys, expected);
+}
+
+#[tokio::test]
+async fn asked_again_a_paid_attempt_is_the_same_payment() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let first = paid(bench.payments().top_up_pay(&top_up).await);
+    let again = paid(bench.payments().top_up_pay(&top_up).await);
+    assert_eq!(first, again);
+    bench.assert_paid_once(&top_up, "asked again").await;
+}
+
+#[tokio::test]
+async fn two_sweeps_at_once_make_one_payment() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let payments = bench.payments_with(|settings| settings.attempts_max = NonZeroU32::new(5).unwrap());
+    let (left, right) = tokio::join!(payments.top_up_pay(&top_up), payments.top_up_pay(&top_up));
+    assert_eq!(paid(left), paid(right));
+    bench.assert_paid_once(&top_up, "two at once").await;
+}
+
+#[tokio::test]
+async fn a_declined_card_is_not_asked_twice() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_chargeCustomerFail").await;
+    for _ in 0..3 {
+        let outcome = bench.payments().top_up_pay(&top_up).await;
+        let TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: Some(invoice) } = outcome else {
+            panic!("it is declined, not {outcome:?}")
+        };
+        assert_eq!(bench.invoices(&top_up.customer).await[0]["id"], invoice.as_str());
+    }
+    let key = format!("top_up:{}:pay:0", top_up.id);
+    let expected = [(key.clone(), false), (key.clone(), true), (key, true)];
+    assert_eq!(bench.keys("/v1/invoices/*/pay"), expected, "the bank is asked once");
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
+#[tokio::test]
+async fn a_card_that_wants_3d_secure_needs_its_holder() {
+    for alias in ["pm_card_authenticationRequired", "pm_card_threeDSecure2Required"] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on(alias).await;
+        let outcome = bench.payments().top_up_pay(&top_up).await;
+        let invoice = bench.invoices(&top_up.customer).await[0]["id"].as_str().map(str::to_owned);
+        let invoice = invoice.and_then(|invoice| InvoiceId::parse(invoice).ok());
+        assert_eq!(outcome, TopUpOutcome::ActionRequired { invoice }, "{alias}");
+        bench.assert_nothing_paid(&top_up.customer).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_card_the_invoice_waits_to_be_paid_and_no_card_is_asked() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up(&bench.customer().await, None);
+    let outcome = bench.payments().top_up_pay(&top_up).await;
+    let invoices = bench.invoices(&top_up.customer).await;
+    let invoice = InvoiceId::parse(invoices[0]["id"].as_str().unwrap()).ok();
+    assert_eq!(outcome, TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice });
+    assert_eq!((invoices.len(), &invoices[0]["status"]), (1, &"open".into()));
+    assert_eq!(bench.stripe.request_count("POST", "/v1/invoices/*/pay"), 0);
+}
+
+#[tokio::test]
+async fn a_card_that_was_removed_or_never_was_is_no_card() {
+    for is_known in [true, false] {
+        let bench = Bench::start().await;
+        let mut top_up = bench.top_up_on("pm_card_visa").await;
+        let card = top_up.payment_method.clone().unwrap();
+        bench.post(&format!("/v1/payment_methods/{card}/detach"), "").await;
+        if !is_known {
+            top_up.payment_method = PaymentMethodId::parse("pm_of_nobody").ok();
+        }
+        let outcome = bench.payments().top_up_pay(&top_up).await;
+        let is_no_card = matches!(outcome, TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(_) });
+        assert!(is_no_card, "{outcome:?}");
+        bench.assert_nothing_paid(&top_up.customer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_customer_without_a_trace_at_stripe_pauses_nobody() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up(&CustomerId::parse("cus_of_nobody").unwrap(), None);
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+}
+
+#[tokio::test]
+async fn tax_is_added_to_the_frozen_price_and_never_counted_as_credits() {
+    let bench = Bench::with_tax(800).await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let payments = bench.payments_with(|settings| settings.automatic_tax = true);
+    let address = "address[country]=US&address[postal_code]=94111";
+    bench.post(&format!("/v1/customers/{}", top_up.customer), address).await;
+    let payment = paid(payments.top_up_pay(&top_up).await);
+    assert_eq!(payment.amount.get(), PRICE, "before tax");
+    assert_eq!(bench.charges_paid(&top_up.customer).await[0]["amount"], PRICE + 360);
+}
+
+#[tokio::test]
+async fn pending_items_of_the_customer_stay_out_of_the_invoice() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    bench.post("/v1/invoiceitems", &format!("customer={}&amount=999&currency=usd", top_up.customer)).await;
+    assert_eq!(paid(bench.payments().top_up_pay(&top_up).await).amount.get(), PRICE);
+    bench.assert_paid_once(&top_up, "beside a pending item").await;
+}
+
+/// Without an address Stripe cannot tell the tax and does not finalize:
+/// <https://docs.stripe.com/tax/customer-locations>. That is ours to mend, not the customer's card to blame.
+#[tokio::test]
+async fn a_tax_that_cannot_be_told_pauses_nobody() {
+    let bench = Bench::with_tax(800).await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let payments = bench.payments_with(|settings| settings.automatic_tax = true);
+    assert_eq!(payments.top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+    bench.assert_nothing_paid(&top_up.customer).await;
+    assert_eq!(payments.top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+}
