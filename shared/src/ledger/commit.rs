@@ -55,16 +55,17 @@ impl DynamoLedger {
         transaction: TransactWriteItemsFluentBuilder,
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
         let retry = &self.settings.retry;
-        for attempts in 1.. {
+        let mut attempts = 1;
+        loop {
             match transaction.clone().send().await {
                 Err(error) if is_contended(&error) && attempts < retry.attempts_max => {
                     tracing::debug!(ledger.attempts = attempts, "transaction refused for the moment");
                     tokio::time::sleep(retry.delay(attempts)).await;
+                    attempts += 1;
                 }
-                answered => return answered.map(|_| ()),
+                answered => return answered.map(drop),
             }
         }
-        unreachable!("the last attempt returns its answer")
     }
 }
 

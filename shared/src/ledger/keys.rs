@@ -78,9 +78,8 @@ pub(super) fn due_shard(shard: Shard) -> String {
 
 /// The notice under a key of the table's stream, or `None` if that is another kind of item.
 pub fn notice_of(partition: &str, sort: &str) -> Option<(AccountId, NoticeId)> {
-    let account = AccountId::parse(partition.strip_prefix(ACCOUNT)?).ok()?;
-    let notice = NoticeId::parse(sort.strip_prefix(NOTICE)?).ok()?;
-    Some((account, notice))
+    let key = Key { partition: partition.to_owned(), sort: sort.to_owned() };
+    Some((key.account_id()?, key.notice_id()?))
 }
 
 /// The ids that items do not repeat among their attributes. `None` where the key is not of that kind.

@@ -19,10 +19,11 @@ pub struct RetrySettings {
 }
 
 impl Default for RetrySettings {
-    /// Five seconds: a charge has ten before its function is stopped, and a decision made again commits again.
+    /// Five seconds, which the attempts about fill: a charge has ten before its function is stopped, and a decision
+    /// made again commits again.
     fn default() -> Self {
         Self {
-            attempts_max: 16,
+            attempts_max: 32,
             elapsed_max: Duration::from_secs(5),
             delay_base: Duration::from_millis(10),
             delay_max: Duration::from_millis(400),
