@@ -2,7 +2,7 @@
 //!
 //! No `aws-config`: a function needs neither profiles nor instance metadata, and looking for them costs every cold start.
 
-use crate::config::{self, ConfigError};
+use crate::config::{ConfigError, Environment};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -23,29 +23,30 @@ pub struct AwsEnvironment {
     region: String,
     credentials: Credentials,
     http: SharedHttpClient,
+    environment: Environment,
 }
 
 impl AwsEnvironment {
     /// # Errors
     /// [`ConfigError::Missing`] outside Lambda, unless the variables are set by hand.
-    pub fn from_environment() -> Result<Self, ConfigError> {
+    pub fn of(environment: &Environment) -> Result<Self, ConfigError> {
         let credentials = Credentials::new(
-            config::required("AWS_ACCESS_KEY_ID")?,
-            config::required("AWS_SECRET_ACCESS_KEY")?,
-            config::optional("AWS_SESSION_TOKEN"),
+            environment.required("AWS_ACCESS_KEY_ID")?,
+            environment.required("AWS_SECRET_ACCESS_KEY")?,
+            environment.optional("AWS_SESSION_TOKEN"),
             None,
             "Lambda",
         );
         // ring, not aws-lc-rs: AWS-LC gathers entropy for 25 ms of CPU at its first use.
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        Ok(Self { region: config::required("AWS_REGION")?, credentials, http })
+        Ok(Self { region: environment.required("AWS_REGION")?, credentials, http, environment: environment.clone() })
     }
-}
 
-/// The endpoint that the environment names for a service, or for all.
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
-fn endpoint(service_variable: &'static str) -> Option<String> {
-    config::optional(service_variable).or_else(|| config::optional("AWS_ENDPOINT_URL"))
+    /// The endpoint that the environment names for a service, or for all.
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+    fn endpoint(&self, service_variable: &str) -> Option<String> {
+        self.environment.optional(service_variable).or_else(|| self.environment.optional("AWS_ENDPOINT_URL"))
+    }
 }
 
 macro_rules! client {
@@ -63,7 +64,7 @@ macro_rules! client {
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
                 .timeout_config(timeouts.build())
                 .http_client(environment.http.clone());
-            builder.set_endpoint_url(endpoint($endpoint_variable));
+            builder.set_endpoint_url(environment.endpoint($endpoint_variable));
             $sdk::Client::from_conf(builder.build())
         }
     };

@@ -3,7 +3,7 @@
 use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook, Rate};
 use crate::domain::{Cents, Credits, InvalidId, Package, PackageId, PriceBook};
 use serde::Deserialize;
-use std::num::NonZeroU32;
+use std::collections::BTreeMap;
 
 /// A setting that is missing or makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -20,54 +20,60 @@ pub enum ConfigError {
     PackageInvalid(#[from] InvalidId),
 }
 
-/// The value of a variable that must be there.
-///
-/// # Errors
-/// [`ConfigError::Missing`] where it is not set or empty.
-pub fn required(name: &'static str) -> Result<String, ConfigError> {
-    optional(name).ok_or(ConfigError::Missing(name))
-}
+/// The settings a function was deployed with: its environment variables, from wherever they come.
+#[derive(Clone, Debug)]
+pub struct Environment(BTreeMap<String, String>);
 
-/// The value of a variable, `None` where it is not set or empty.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub fn optional(name: &'static str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The value of a variable as a whole number of at least 1.
-///
-/// # Errors
-/// [`ConfigError`] where it is missing or something else.
-pub fn positive(name: &'static str) -> Result<NonZeroU32, ConfigError> {
-    let expected = "a whole number of at least 1";
-    required(name)?.parse().map_err(|_| ConfigError::Invalid { name, expected })
-}
-
-/// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_CALLS_PER_SECOND` and `RETURN_URL`, each optional.
-///
-/// # Errors
-/// [`ConfigError`] where the number of calls is none.
-#[cfg(feature = "payments")]
-pub fn stripe(api_key: String) -> Result<crate::payments::Settings, ConfigError> {
-    let mut settings = crate::payments::Settings::new(crate::payments::Secret::new(api_key));
-    if let Some(api_base) = optional("STRIPE_API_BASE") {
-        settings.api_base = api_base;
+impl Environment {
+    /// The variables of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        Self(std::env::vars().collect())
     }
-    if optional("STRIPE_CALLS_PER_SECOND").is_some() {
-        settings.calls_per_second = positive("STRIPE_CALLS_PER_SECOND")?;
-    }
-    settings.return_url = optional("RETURN_URL");
-    Ok(settings)
-}
 
-/// The price book of this deployment: the reference one, or what `PRICE_BOOK` overrides of it.
-///
-/// # Errors
-/// [`ConfigError`] where the override cannot be read or sold from.
-pub fn price_book() -> Result<PriceBook, ConfigError> {
-    match optional("PRICE_BOOK") {
-        Some(text) => parse_price_book(&text),
-        None => Ok(PriceBook::reference()),
+    /// Variables handed in, for a function that shares its process with others.
+    pub fn of(variables: BTreeMap<String, String>) -> Self {
+        Self(variables)
+    }
+
+    /// The value of a variable that must be there.
+    ///
+    /// # Errors
+    /// [`ConfigError::Missing`] where it is not set or empty.
+    pub fn required(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.optional(name).ok_or(ConfigError::Missing(name))
+    }
+
+    /// The value of a variable, `None` where it is not set or empty.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// The price book of this deployment: the reference one, or what `PRICE_BOOK` overrides of it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the override cannot be read or sold from.
+    pub fn price_book(&self) -> Result<PriceBook, ConfigError> {
+        self.optional("PRICE_BOOK").map_or_else(|| Ok(PriceBook::reference()), |text| parse_price_book(&text))
+    }
+
+    /// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_CALLS_PER_SECOND` and `RETURN_URL`, each optional.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the number of calls is none.
+    #[cfg(feature = "payments")]
+    pub fn stripe(&self, api_key: String) -> Result<crate::payments::Settings, ConfigError> {
+        let mut settings = crate::payments::Settings::new(crate::payments::Secret::new(api_key));
+        if let Some(api_base) = self.optional("STRIPE_API_BASE") {
+            settings.api_base = api_base;
+        }
+        if let Some(calls_per_second) = self.optional("STRIPE_CALLS_PER_SECOND") {
+            let (name, expected) = ("STRIPE_CALLS_PER_SECOND", "a whole number of at least 1");
+            let calls_per_second = calls_per_second.parse();
+            settings.calls_per_second = calls_per_second.map_err(|_| ConfigError::Invalid { name, expected })?;
+        }
+        settings.return_url = self.optional("RETURN_URL");
+        Ok(settings)
     }
 }
 

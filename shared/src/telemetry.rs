@@ -1,12 +1,13 @@
 //! What a function tells about itself: JSON log lines, and metrics inside them.
 
+use crate::config::Environment;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
 /// Starts logging as JSON lines on standard output, as much as `RUST_LOG` asks for (default `info`).
-pub fn start() {
-    let filter = crate::config::optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+pub fn start(environment: &Environment) {
+    let filter = environment.optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

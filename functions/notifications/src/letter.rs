@@ -4,7 +4,7 @@
 //! A price is before tax, which the invoice adds.
 
 use jiff::Timestamp;
-use shared::domain::top_up::DeclineReason;
+use shared::domain::payment_issue::{DeclineReason, PlainWords};
 use shared::domain::{Cents, Credits, Notice, NoticeKind, TopUpId};
 
 /// An e-mail's content, from top to bottom.
@@ -98,7 +98,7 @@ fn declined(facts: Vec<Fact>, link: &PayLink, credits: Credits, price: Cents, re
         | DeclineReason::ProcessingError
         | DeclineReason::Generic => ("the card was declined for", "Your card was declined"),
     };
-    let (why, remedy) = in_plain_words(reason);
+    let PlainWords { reason: why, remedy } = reason.in_plain_words();
     Letter {
         subject: format!("Action needed: {subject} your automatic top-up of {price}"),
         heading: heading.into(),
@@ -135,44 +135,6 @@ fn action_required(facts: Vec<Fact>, link: &PayLink, credits: Credits, price: Ce
 }
 
 const NOTHING_CHARGED: &str = "Nothing was charged, and no credits were added.";
-
-/// Why a card was declined, and what helps.
-///
-/// A lost or stolen card is among the generic ones, so nothing may be said of it:
-/// <https://docs.stripe.com/declines/codes>.
-fn in_plain_words(reason: DeclineReason) -> (&'static str, &'static str) {
-    match reason {
-        DeclineReason::InsufficientFunds => (
-            "Your bank says that there is not enough money available for it.",
-            "Make sure that the card has enough money behind it, or pay with another card.",
-        ),
-        DeclineReason::ExpiredCard => ("The saved card has expired.", "Pay with a card that is still valid."),
-        DeclineReason::IncorrectCardData => (
-            "Your bank says that the details of the saved card are not right: \
-             its number, its expiry date or its security code.",
-            "Enter the details again, or pay with another card.",
-        ),
-        DeclineReason::CardNotSupported => (
-            "The saved card cannot be used for this kind of payment.",
-            "Pay with another card, or ask your bank to allow such payments.",
-        ),
-        DeclineReason::LimitExceeded => (
-            "It is more than the limit of the saved card allows.",
-            "Ask your bank to raise the limit, or pay with another card.",
-        ),
-        DeclineReason::ProcessingError => (
-            "An error occurred while your bank was asked. It may be over by now.",
-            "Try again, or pay with another card.",
-        ),
-        DeclineReason::NoCard => {
-            ("No card is saved for your account, or the saved one was removed.", "Pay with a card of your choice.")
-        }
-        DeclineReason::Generic => (
-            "Your bank refused it. The reason is known to your bank alone.",
-            "Ask your bank about it, or pay with another card.",
-        ),
-    }
-}
 
 fn link_note(link: &PayLink) -> String {
     format!("The link leads to our payment provider's secure page and works until {}.", dated(link.expires_at))

@@ -14,9 +14,9 @@ use shared::clock::Clock;
 use shared::domain::{AccountId, NoticeId};
 use shared::ledger::notice_of;
 use shared::links::LinkKey;
+use shared::telemetry::chain;
 use shared::use_cases::notify::{NotifyError, Sent, send_notice};
 use shared::use_cases::ports::{Ledger, Mailer};
-use std::iter::successors;
 
 /// What the function needs of the outside.
 pub struct App<L, M, C> {
@@ -78,10 +78,4 @@ fn failure(record: &EventRecord) -> Result<DynamoDbBatchItemFailure, Error> {
     let mut failure = DynamoDbBatchItemFailure::default();
     failure.item_identifier = Some(sequence_number);
     Ok(failure)
-}
-
-fn chain(error: &NotifyError) -> String {
-    let first: &(dyn std::error::Error + 'static) = error;
-    let causes: Vec<String> = successors(Some(first), |error| (*error).source()).map(ToString::to_string).collect();
-    causes.join(": ")
 }

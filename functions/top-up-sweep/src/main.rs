@@ -3,24 +3,27 @@
 use lambda_runtime::{Error, run, service_fn};
 use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
+use shared::config::Environment;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::payments::StripePayments;
 use shared::secrets::stripe_secret_get;
+use shared::telemetry;
 use shared::use_cases::ports::RandomUnique;
-use shared::{config, telemetry};
 use top_up_sweep::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
-    let aws = AwsEnvironment::from_environment()?;
-    let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &config::required("STRIPE_SECRET_ID")?).await?;
+    let environment = Environment::of_process();
+    telemetry::start(&environment);
+    let aws = AwsEnvironment::of(&environment)?;
+    let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &environment.required("STRIPE_SECRET_ID")?).await?;
     let app = &App {
-        ledger: DynamoLedger::new(aws::dynamodb(&aws), config::required("TABLE_NAME")?, LedgerSettings::default()),
-        payments: StripePayments::new(config::stripe(stripe.api_key)?)?,
+        ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
+        payments: StripePayments::new(environment.stripe(stripe.api_key)?)?,
         clock: SystemClock,
         unique: RandomUnique,
-        price_book: config::price_book()?,
+        price_book: environment.price_book()?,
+        emit: telemetry::emit,
     };
     run(service_fn(|event| handle(app, event))).await
 }

@@ -3,5 +3,10 @@
 //! It is never part of a deployed function.
 
 pub mod audio;
+pub mod clock;
+pub mod cloud;
+pub mod demo;
+mod functions;
+mod local_routes;
 pub mod operations;
 pub mod quote;

@@ -1,0 +1,360 @@
+//! The local cloud: stand-ins, gateway, schedules and stream, put together as `template.yaml` says.
+
+use crate::clock::{MovableClock, NotForward};
+use crate::functions::{Secrets, in_process_functions};
+use crate::local_routes;
+use jiff::SignedDuration;
+use lambda_http::Error;
+use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
+use local_aws::secrets::LocalSecrets;
+use local_aws::server::LocalAws;
+use local_aws::ses::LocalSes;
+use local_gateway::schedules::Run;
+use local_gateway::streams::{Delivered, FailedBatch, OnFailure, StreamError, StreamPage, StreamSource};
+use local_gateway::{Deployment, Functions, Gateway, Issuer, Schedules, StreamConsumer, Template, runtime_api};
+use local_stripe::{LocalStripe, Settings, WebhookTarget};
+use serde_json::{Value, json};
+
+use std::collections::BTreeMap;
+use std::future::{Future, pending};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The events that Stripe is asked to send, as the deployment guide says.
+const WEBHOOK_EVENTS: &[&str] = &[
+    "checkout.session.async_payment_failed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "customer.updated",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.voided",
+];
+/// Who signs the e-mails; a domain reserved for examples.
+const SENDER: &str = "billing@prepaid.example";
+const AUDIENCE: &str = "prepaid-local";
+/// How long background tasks rest when there was nothing to do.
+const IDLE: Duration = Duration::from_millis(150);
+
+/// How a local cloud is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub clock: MovableClock,
+    /// The API's port; Stripe and AWS take the two after it. 0 takes any that are free.
+    pub port: u16,
+    /// Where the table is kept; in memory without.
+    pub data: Option<PathBuf>,
+    /// Where the compiled functions are; in this process without.
+    pub functions: Option<PathBuf>,
+    pub template: PathBuf,
+}
+
+impl Options {
+    /// In memory, in process, on free ports, from the repository's template.
+    pub fn new(clock: MovableClock) -> Self {
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        Self { clock, port: 0, data: None, functions: None, template }
+    }
+}
+
+/// Everything that runs. Servers and background tasks end when it is dropped.
+pub struct LocalCloud {
+    pub clock: MovableClock,
+    pub stripe: LocalStripe,
+    pub aws: LocalAws,
+    pub issuer: Issuer,
+    pub template: Template,
+    pub urls: Urls,
+    /// The key the Stripe stand-in takes, new at every start.
+    pub stripe_api_key: String,
+    schedules: Schedules,
+    streams: Vec<StreamConsumer>,
+    /// Whether the functions are processes of their own, with the machine's clock.
+    pub has_own_processes: bool,
+    tasks: std::sync::Mutex<JoinSet<()>>,
+}
+
+/// Where to find what, without a slash at the end.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    pub api: String,
+    pub stripe: String,
+    pub aws: String,
+}
+
+impl LocalCloud {
+    /// Starts the servers. Nothing moves by itself until [`LocalCloud::run`].
+    ///
+    /// # Errors
+    /// When a port is taken, the template cannot be run locally or the data directory cannot be opened.
+    pub async fn start(options: Options) -> Result<Arc<Self>, Error> {
+        let [api, stripe_listener, aws_listener] = bind(options.port).await?;
+        let urls = Urls { api: url(&api)?, stripe: url(&stripe_listener)?, aws: url(&aws_listener)? };
+        let clock = options.clock;
+        let secrets = make_secrets(options.data.as_deref())?;
+        let yaml = std::fs::read_to_string(&options.template)
+            .map_err(|error| format!("{} cannot be read: {error}", options.template.display()))?;
+        let template = Template::parse(&yaml, &deployment(&urls))?;
+        let aws = start_aws(&template, options.data.as_deref(), &secrets, &clock).await?;
+        let stripe = start_stripe(&urls, &secrets, &clock);
+        let issuer = Issuer::new(&format!("{}/_local/issuer", urls.api), AUDIENCE, clock.shared())?;
+        let by_binary = match &options.functions {
+            None => in_process_functions(&template, &aws, &secrets, &clock)?,
+            Some(directory) => runtime_api::functions(&template, &programs(directory, &urls))?,
+        };
+        let functions = Functions::new(&template, by_binary, clock.shared())?;
+        let source: Arc<dyn StreamSource> = Arc::new(TableStream(aws.dynamodb.clone()));
+        let cloud = Arc::new(Self {
+            schedules: Schedules::new(&template, functions.clone(), clock.shared())?,
+            streams: StreamConsumer::all(&template, &source, &functions, &on_failure()),
+            has_own_processes: options.functions.is_some(),
+            tasks: std::sync::Mutex::default(),
+            clock,
+            stripe,
+            aws,
+            issuer,
+            template,
+            urls,
+            stripe_api_key: secrets.stripe_api_key,
+        });
+        cloud.serve(functions, api, stripe_listener, aws_listener);
+        Ok(cloud)
+    }
+
+    /// From now on schedules fire, e-mails go out and webhooks arrive by themselves.
+    pub fn run(self: &Arc<Self>) {
+        let (webhooks, schedules) = (Arc::clone(self), Arc::clone(self));
+        self.spawn(async move { webhooks.stripe.deliver_forever().await });
+        self.spawn(async move { schedules.schedules.run(IDLE).await });
+        for position in 0..self.streams.len() {
+            let cloud = Arc::clone(self);
+            self.spawn(async move { cloud.streams[position].run(IDLE).await });
+        }
+    }
+
+    /// Moves the clock and runs the schedules that became due, then delivers what they left.
+    ///
+    /// # Errors
+    /// [`NotForward`], or when the stream cannot be read.
+    pub async fn advance(&self, by: SignedDuration) -> Result<Vec<Run>, AdvanceError> {
+        let now = self.clock.advance(by)?;
+        let runs = self.schedules.advance_to(now).await;
+        self.settle().await?;
+        Ok(runs)
+    }
+
+    /// Runs the sweep now, whatever the schedule says.
+    ///
+    /// # Errors
+    /// When the function fails.
+    pub async fn sweep(&self) -> Result<Value, Error> {
+        Ok(self.schedules.run_now("top-up-sweep").await?)
+    }
+
+    /// Delivers webhooks and stream records until none is due.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn settle(&self) -> Result<Delivered, StreamError> {
+        let mut delivered = Delivered::default();
+        loop {
+            let webhooks = self.stripe.deliver_due().await;
+            let mut handled = 0;
+            for stream in &self.streams {
+                let drained = stream.drain().await?;
+                handled += drained.records_handled;
+                delivered.records_handled += drained.records_handled;
+                delivered.records_failed += drained.records_failed;
+                delivered.is_blocked |= drained.is_blocked;
+            }
+            if webhooks == 0 && handled == 0 {
+                return Ok(delivered);
+            }
+        }
+    }
+
+    /// A token of the company's own services: every account, for thirty days of this clock.
+    pub fn service_token(&self) -> String {
+        self.token("service", &["credits/service"])
+    }
+
+    /// A token of one customer: its own account.
+    pub fn customer_token(&self, account: &str) -> String {
+        self.token(account, &["credits/customer"])
+    }
+
+    pub fn token(&self, subject: &str, scopes: &[&str]) -> String {
+        const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+        self.issuer.token(subject, scopes, LIFETIME)
+    }
+
+    fn serve(self: &Arc<Self>, functions: Functions, api: TcpListener, stripe: TcpListener, aws: TcpListener) {
+        let gateway = Gateway::new(&self.template, functions, Arc::new(self.issuer.clone()), self.clock.shared());
+        let router = local_routes::router(self).fallback_service(gateway.router());
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        self.spawn(async move { report("API", axum::serve(api, service).await) });
+        let stand_in = self.stripe.clone();
+        self.spawn(async move { report("Stripe", stand_in.serve(stripe).await.map(|_| ())) });
+        let stand_ins = self.aws.clone();
+        self.spawn(async move { report("AWS", stand_ins.serve(aws, pending()).await) });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).spawn(task);
+    }
+}
+
+/// The clock was not moved, or what followed could not be delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum AdvanceError {
+    #[error(transparent)]
+    NotForward(#[from] NotForward),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+async fn bind(port: u16) -> Result<[TcpListener; 3], Error> {
+    let listener = async |offset: u16| {
+        let port = if port == 0 { 0 } else { port.checked_add(offset).ok_or("the port is too high")? };
+        let bound = local_aws::server::bind(port).await;
+        bound.map_err(|error| Error::from(format!("port {port} of 127.0.0.1 cannot be used: {error}")))
+    };
+    Ok([listener(0).await?, listener(1).await?, listener(2).await?])
+}
+
+fn url(listener: &TcpListener) -> std::io::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+/// What `sam deploy` would be told, and what CloudFormation would answer.
+fn deployment(urls: &Urls) -> Deployment {
+    let parameters = [
+        ("JwtIssuer", format!("{}/_local/issuer", urls.api)),
+        ("JwtAudience", AUDIENCE.to_owned()),
+        ("StripeSecretArn", LocalSecrets::arn("stripe")),
+        ("StripeApiBase", urls.stripe.clone()),
+        ("PublicUrl", urls.api.clone()),
+        ("ReturnUrl", format!("{}/_local/returned", urls.api)),
+        ("Sender", SENDER.to_owned()),
+        ("SenderIdentity", SENDER.to_owned()),
+    ];
+    Deployment {
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into(),
+        references: BTreeMap::from([("LinkSecret".to_owned(), LocalSecrets::arn("links"))]),
+        region: local_aws::REGION.to_owned(),
+        account_id: local_aws::ACCOUNT.to_owned(),
+        stack_name: "prepaid".to_owned(),
+        ..Deployment::default()
+    }
+}
+
+/// New ones at every start, but for the links of e-mails where data is kept: those may be opened later.
+fn make_secrets(data: Option<&Path>) -> Result<Secrets, Error> {
+    let random = || uuid::Uuid::new_v4().simple().to_string();
+    let link_secret = match data {
+        None => format!("{}{}", random(), random()),
+        Some(directory) => {
+            std::fs::create_dir_all(directory)?;
+            let file = directory.join("link-secret");
+            if !file.exists() {
+                std::fs::write(&file, format!("{}{}", random(), random()))?;
+            }
+            std::fs::read_to_string(file)?
+        }
+    };
+    Ok(Secrets {
+        stripe_api_key: format!("sk_test_local{}", random()),
+        stripe_webhook_secret: format!("whsec_local{}", random()),
+        link_secret,
+    })
+}
+
+async fn start_aws(
+    template: &Template,
+    data: Option<&Path>,
+    secrets: &Secrets,
+    clock: &MovableClock,
+) -> Result<LocalAws, Error> {
+    let dynamodb = match data {
+        None => LocalDynamoDb::in_memory(),
+        Some(directory) => LocalDynamoDb::at(directory)?,
+    };
+    for table in template.tables.values() {
+        dynamodb.create_table(&table.name, &table.properties).await?;
+    }
+    let stripe = json!({"api_key": secrets.stripe_api_key, "webhook_secrets": [secrets.stripe_webhook_secret]});
+    let stored = [("stripe".to_owned(), stripe.to_string()), ("links".to_owned(), secrets.link_secret.clone())];
+    Ok(LocalAws {
+        dynamodb,
+        ses: LocalSes::new([SENDER], clock.shared()),
+        secrets: LocalSecrets::new(BTreeMap::from(stored)),
+    })
+}
+
+fn start_stripe(urls: &Urls, secrets: &Secrets, clock: &MovableClock) -> LocalStripe {
+    let stripe = LocalStripe::new(Settings {
+        api_keys: vec![secrets.stripe_api_key.clone()],
+        base_url: urls.stripe.clone(),
+        tax_basis_points: 0,
+        seed: 1,
+        clock: clock.shared(),
+    });
+    let endpoint = WebhookTarget::Url(format!("{}/v1/webhooks/stripe", urls.api));
+    stripe.add_webhook_endpoint(endpoint, &secrets.stripe_webhook_secret, WEBHOOK_EVENTS);
+    stripe
+}
+
+fn programs(directory: &Path, urls: &Urls) -> runtime_api::Programs {
+    let environment =
+        [("AWS_ENDPOINT_URL", urls.aws.as_str()), ("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")];
+    runtime_api::Programs {
+        directory: directory.to_owned(),
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        processes_max: 8,
+    }
+}
+
+/// What the failure queue of a deployment would hold is in the log here.
+fn on_failure() -> OnFailure {
+    Arc::new(|FailedBatch { function, records, reason }| {
+        tracing::error!(function, records = records.len(), reason, "records went to the failure queue");
+    })
+}
+
+fn report(what: &str, ended: std::io::Result<()>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "{what} stopped serving");
+    }
+}
+
+/// The embedded table's stream, as the gateway reads streams.
+struct TableStream(LocalDynamoDb);
+
+impl StreamSource for TableStream {
+    fn read<'a>(
+        &'a self,
+        table: &'a str,
+        cursor: &'a str,
+        limit: usize,
+    ) -> futures::future::BoxFuture<'a, Result<StreamPage, StreamError>> {
+        Box::pin(async move {
+            let batch = self.0.stream_batch(table, &StreamCursor::from_text(cursor), limit);
+            let batch = batch.map_err(|error| StreamError(error.to_string()))?;
+            let records = batch.event.and_then(|mut event| match event["Records"].take() {
+                Value::Array(records) => Some(records),
+                _ => None,
+            });
+            Ok(StreamPage {
+                records: records.unwrap_or_default(),
+                cursor: batch.next.to_string(),
+                is_at_end: batch.is_at_end,
+            })
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! What the tests of the whole product start from: a local cloud of their own, and hands to use it with.
+
+use jiff::{SignedDuration, Timestamp};
+use prepaid_local::clock::MovableClock;
+use prepaid_local::cloud::{LocalCloud, Options};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A product of the test's own: an empty table, an empty Stripe, an empty inbox, a clock that stands still.
+///
+/// Nothing moves by itself: webhooks, streams and schedules go on in [`TestCloud::settle`] and [`TestCloud::advance`].
+pub struct TestCloud {
+    pub cloud: Arc<LocalCloud>,
+    client: Client,
+}
+
+/// An answer of the API, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub is_replay: bool,
+    pub location: Option<String>,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Self {
+        let header = |name: &str| {
+            response.headers().get(name).map(|value| value.to_str().expect("headers are ASCII").to_owned())
+        };
+        let (content_type, location) = (header("content-type").unwrap_or_default(), header("location"));
+        let is_replay = header("idempotent-replayed").is_some_and(|value| value == "true");
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("the body is text");
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Self { status, content_type, is_replay, location, body, text }
+    }
+
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Checks that this is a problem document of this status and code.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, &self.body["code"]), (status, &json!(code)), "{}", self.text);
+        assert_eq!(self.content_type, "application/problem+json");
+        assert_eq!(self.body["status"], json!(status));
+        for name in ["type", "title", "detail", "request_id"] {
+            assert!(self.body[name].as_str().is_some_and(|text| !text.is_empty()), "{name} is missing: {}", self.text);
+        }
+        self
+    }
+
+    /// The message about a field of a 422.
+    #[track_caller]
+    pub fn field_error(&self, field: &str) -> String {
+        let errors = self.body["errors"].as_array().expect("a 422 lists errors");
+        let error = errors.iter().find(|error| error["field"] == field);
+        error.unwrap_or_else(|| panic!("no error about {field}: {}", self.text))["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+impl TestCloud {
+    pub async fn start() -> Self {
+        let midnight: Timestamp = "2026-01-05T00:00:00Z".parse().expect("an instant");
+        let options = Options::new(MovableClock::standing(midnight));
+        let cloud = LocalCloud::start(options).await.expect("the local cloud starts");
+        // A rate schedule fires for the first time when it is made.
+        cloud.advance(SignedDuration::ZERO).await.expect("the first sweep runs");
+        let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
+        Self { cloud, client }
+    }
+
+    /// A request to the API; tokens, headers and body are the caller's to add.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.cloud.urls.api))
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::read(request.send().await.expect("the API answers")).await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        self.send(self.request(Method::GET, path).bearer_auth(token)).await
+    }
+
+    pub async fn put(&self, path: &str, token: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PUT, path).bearer_auth(token).json(body)).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, key: Option<&str>, body: &Value) -> Answer {
+        let mut request = self.request(Method::POST, path).bearer_auth(token).json(body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        self.send(request).await
+    }
+
+    pub async fn open_account(&self, account: &str) {
+        let body = json!({"account": account, "email": format!("owner@{account}.example")});
+        self.post("/v1/accounts", &self.cloud.service_token(), None, &body).await.expect(201);
+    }
+
+    /// Buys a package and pays it with a card on the hosted page; webhooks are delivered and e-mails sent.
+    pub async fn buy(&self, account: &str, package: &str, card: &str) {
+        let path = format!("/v1/accounts/{account}/purchases");
+        let key = format!("buy-{}", uuid::Uuid::new_v4());
+        let token = self.cloud.customer_token(account);
+        let purchase = self.post(&path, &token, Some(&key), &json!({ "package": package })).await.expect(201);
+        self.pay_page(purchase.body["checkout_url"].as_str().expect("a page"), card).await;
+        self.settle().await;
+    }
+
+    /// Pays a hosted page of Stripe's as a browser does, confirming with the bank where it asks.
+    pub async fn pay_page(&self, url: &str, card: &str) {
+        let form = [("card_number", card), ("email", "payer@customer.example"), ("country", "US")];
+        let paid = Answer::read(self.client.post(url).form(&form).send().await.expect("the page answers")).await;
+        if let Some(page) = paid.location.as_ref().filter(|page| page.contains("/authenticate/")) {
+            let page = if page.starts_with('/') { format!("{}{page}", self.cloud.urls.stripe) } else { page.clone() };
+            let confirmed =
+                self.client.post(page).form(&[("outcome", "complete")]).send().await.expect("the bank answers");
+            assert!(confirmed.status().as_u16() < 400, "{}", confirmed.status());
+        } else {
+            assert!(paid.status < 400, "{}", paid.text);
+        }
+    }
+
+    pub async fn turn_on_auto_top_up(&self, account: &str, threshold: i64, target: i64) {
+        let body = json!({
+            "enabled": true, "threshold": threshold, "target": target,
+            "consent": {"text_version": 1, "accepted_by": "owner"},
+        });
+        let path = format!("/v1/accounts/{account}/auto-top-up");
+        self.put(&path, &self.cloud.customer_token(account), &body).await.expect(200);
+    }
+
+    /// Charges a training of so many minutes, at 10 credits each.
+    pub async fn charge(&self, account: &str, key: &str, max_minutes: i64) -> Answer {
+        let body = json!({"operation": "training", "max_minutes": max_minutes});
+        self.post(&format!("/v1/accounts/{account}/charges"), &self.cloud.service_token(), Some(key), &body).await
+    }
+
+    pub async fn balance(&self, account: &str) -> i64 {
+        let path = format!("/v1/accounts/{account}/balance");
+        let answer = self.get(&path, &self.cloud.service_token()).await.expect(200);
+        answer.body["balance"].as_i64().expect("a balance")
+    }
+
+    pub async fn auto_top_up(&self, account: &str) -> Value {
+        self.get(&format!("/v1/accounts/{account}/auto-top-up"), &self.cloud.service_token()).await.expect(200).body
+    }
+
+    /// Every entry, newest first; checks that they add up to the balance.
+    pub async fn history(&self, account: &str) -> Vec<Value> {
+        let path = format!("/v1/accounts/{account}/history?limit=100");
+        let answer = self.get(&path, &self.cloud.service_token()).await.expect(200);
+        let entries = answer.body["data"].as_array().cloned().expect("entries");
+        let sum: i64 = entries.iter().filter_map(|entry| entry["credits"].as_i64()).sum();
+        assert_eq!(sum, self.balance(account).await, "the balance is the sum of the entries");
+        entries
+    }
+
+    pub async fn advance(&self, by: SignedDuration) -> Vec<Value> {
+        let runs = self.cloud.advance(by).await.expect("the clock moves");
+        runs.into_iter().map(|run| run.result.expect("the sweep succeeds")).collect()
+    }
+
+    pub async fn sweep(&self) -> Value {
+        self.cloud.sweep().await.expect("the sweep succeeds")
+    }
+
+    /// Delivers webhooks and stream records until none is due.
+    pub async fn settle(&self) {
+        let delivered = self.cloud.settle().await.expect("the stream can be read");
+        assert!(!delivered.is_blocked && delivered.records_failed == 0, "{delivered:?}");
+    }
+
+    /// The subjects of all mails to the account's owner, oldest first.
+    pub fn subjects(&self, account: &str) -> Vec<String> {
+        self.mails(account).into_iter().map(|mail| mail.subject).collect()
+    }
+
+    pub fn mails(&self, account: &str) -> Vec<local_aws::ses::Message> {
+        let to = format!("owner@{account}.example");
+        let mut mails = self.cloud.aws.ses.messages();
+        mails.retain(|mail| mail.to.contains(&to));
+        mails.reverse();
+        mails
+    }
+
+    /// The path of the link in the account's newest mail.
+    pub fn pay_link(&self, account: &str) -> String {
+        let mail = self.mails(account).pop().expect("a mail was sent");
+        let text = mail.text.expect("a mail has a text form");
+        let start = format!("{}/pay/", self.cloud.urls.api);
+        let link = text.split_whitespace().find(|word| word.starts_with(&start)).expect("the mail has a link");
+        link[self.cloud.urls.api.len()..].to_owned()
+    }
+}
