@@ -2,6 +2,8 @@
 //!
 //! What must not happen is asserted too: a second invoice, a second charge, a conclusion drawn from an outage.
 
+#![expect(clippy::unwrap_used, reason = "clippy allows it in tests but does not know their helpers for tests")]
+
 mod bench;
 mod checkout;
 mod closing;
