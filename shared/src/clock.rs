@@ -9,14 +9,16 @@ pub trait Clock: Clone + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock, used by deployed functions.
+/// The machine's clock, used by deployed functions: to the millisecond, which is what is stored, so that a replayed
+/// answer shows the same instant as the first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one clock that asks the machine")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
 

@@ -5,7 +5,7 @@
 use super::ports::{CommitError, Ledger, LedgerError, Payments, PaymentsError, Unique};
 use super::purchase::save_card;
 use super::settle::{SettleError, settle_purchase, settle_top_up};
-use super::{DECISIONS_MAX, OutsideError, StoreError};
+use super::{OutsideError, StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::account::decide_payment_method;
 use crate::domain::purchase::GrantRefusal;
@@ -104,7 +104,7 @@ async fn apply_customer<L: Ledger, P: Payments>(
 ) -> Result<Applied, ApplyEventError> {
     let Some(account) = ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
     let Some(card) = found(payments.default_payment_method_get(customer).await)? else { return Ok(Applied::Ignored) };
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let Some(current) = ledger.account_get(&account).await? else { return Ok(Applied::Ignored) };
         let Some(change) = decide_payment_method(&current, card.clone(), clock.now()) else { return Ok(Applied::Now) };
         match ledger.commit(&change).await {

@@ -1,7 +1,7 @@
 //! Storing a customer's choice of automatic top-ups.
 
 use super::ports::{CommitError, Ledger, LedgerError, Unique};
-use super::{DECISIONS_MAX, StoreError};
+use super::{StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 use crate::domain::{Account, AccountId, ConsentId, PriceBook};
@@ -30,7 +30,7 @@ pub async fn set_auto_top_up<L: Ledger>(
     command: &AutoTopUpCommand,
 ) -> Result<Account, SetAutoTopUpError> {
     let mut current = ledger.account_get(account).await?.ok_or(SetAutoTopUpError::AccountNotFound)?;
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let now = clock.now();
         let consent = ConsentId::mint(unique.unique(now));
         let Some(change) = decide_auto_top_up(&current, price_book, command, consent, now)? else { return Ok(current) };

@@ -1,7 +1,7 @@
 //! Charging an account for one operation.
 
 use super::ports::{CommitError, Ledger};
-use super::{DECISIONS_MAX, Posted, StoreError};
+use super::{Posted, StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::account::KeyReused;
 use crate::domain::charge::{ChargeCommand, ChargeRefusal, check_replay, decide_charge};
@@ -33,7 +33,7 @@ pub async fn charge<L: Ledger>(
     command: &ChargeCommand,
 ) -> Result<Posted, ChargeError> {
     let mut current = ledger.account_get(account).await?.ok_or(ChargeError::AccountNotFound)?;
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let change = match decide_charge(&current, price_book, command, clock.now()) {
             Ok(change) => change,
             // A key that took credits before is answered as it was then, whatever stands against a new charge.

@@ -6,7 +6,9 @@
 //! So whoever reads the account first and the record after may decide on both: had either changed in between,
 //! the commit would be stale, and the loop reads again.
 
+use crate::clock::Clock;
 use crate::domain::{Change, Entry};
+use jiff::SignedDuration;
 use ports::{LedgerError, PaymentsError};
 
 pub mod apply_event;
@@ -25,6 +27,15 @@ pub mod top_up;
 /// How often a decision is made again because somebody else changed the account first.
 /// One of the contenders succeeds in every round, so this many at once are served without an error.
 const DECISIONS_MAX: u32 = 100;
+
+/// How long deciding again goes on. With the last commit's own bound it stays within what a client waits for.
+const DECIDING_TIME_MAX: SignedDuration = SignedDuration::from_secs(4);
+
+/// The rounds in which a change may be decided: neither too many nor for too long.
+fn rounds(clock: &impl Clock) -> impl Iterator<Item = u32> {
+    let started_at = clock.now();
+    (0..DECISIONS_MAX).take_while(move |_| clock.now().duration_since(started_at) < DECIDING_TIME_MAX)
+}
 
 /// An entry that was posted, now or when the same request came before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::ports::{CommitError, Ledger, LedgerError, Payments, PaymentsError, Unique};
 use super::settle::{SettleError, settle_purchase};
-use super::{DECISIONS_MAX, OutsideError, StoreError};
+use super::{OutsideError, StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::account::KeyReused;
 use crate::domain::purchase::{CheckoutOutcome, check_replay, decide_checkout_opened, decide_open_purchase};
@@ -54,7 +54,7 @@ pub async fn open_purchase<L: Ledger, P: Payments>(
     let (owner, mut opened) = claim_key(ledger, price_book, unique, clock, account, command).await?;
     if opened.purchase.status == PurchaseStatus::Open && opened.purchase.checkout.is_none() {
         let checkout = payments.checkout_open(&owner.customer, &opened.purchase).await?;
-        for _ in 0..DECISIONS_MAX {
+        for _ in rounds(clock) {
             let current = ledger.account_get(account).await?.ok_or(OpenPurchaseError::AccountNotFound)?;
             let standing = purchase_standing(ledger, account, &opened.purchase.id).await?;
             let Some(change) = decide_checkout_opened(&current, &standing, checkout.clone(), clock.now()) else {
@@ -80,7 +80,7 @@ async fn claim_key<L: Ledger>(
     account: &AccountId,
     command: &PurchaseCommand,
 ) -> Result<(Account, OpenedPurchase), OpenPurchaseError> {
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let current = ledger.account_get(account).await?.ok_or(OpenPurchaseError::AccountNotFound)?;
         if let Some(id) = ledger.purchase_id_get(account, &command.key).await? {
             let purchase = purchase_standing(ledger, account, &id).await?;

@@ -1,7 +1,7 @@
 //! Giving a charge's credits back.
 
 use super::ports::{CommitError, Ledger, LedgerError};
-use super::{DECISIONS_MAX, Posted, StoreError};
+use super::{Posted, StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::restore::{RestoreRefusal, decide_restore};
 use crate::domain::{AccountId, IdempotencyKey, Origin};
@@ -32,7 +32,7 @@ pub async fn restore<L: Ledger>(
     let mut current = ledger.account_get(account).await?.ok_or(RestoreError::AccountNotFound)?;
     let charged =
         ledger.entry_get(account, &Origin::Charge(charge.clone())).await?.ok_or(RestoreError::ChargeNotFound)?;
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let change = decide_restore(&current, &charged, clock.now())?;
         match ledger.commit(&change).await {
             Ok(()) => return Posted::new(change).map_err(RestoreError::from),

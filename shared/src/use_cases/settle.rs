@@ -2,7 +2,7 @@
 //! "check again", in whichever order and however often.
 
 use super::ports::{CommitError, Ledger, LedgerError, Unique};
-use super::{DECISIONS_MAX, StoreError};
+use super::{StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::purchase::{CheckoutOutcome, GrantRefusal, decide_settle_purchase};
 use crate::domain::top_up::{TopUpOutcome, decide_settle_top_up};
@@ -33,7 +33,7 @@ pub async fn settle_purchase<L: Ledger>(
     purchase: &PurchaseId,
     outcome: &CheckoutOutcome,
 ) -> Result<Purchase, SettleError> {
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let current = ledger.account_get(account).await?.ok_or(SettleError::NotFound)?;
         let standing = ledger.purchase_get(account, purchase).await?.ok_or(SettleError::NotFound)?;
         let now = clock.now();
@@ -62,7 +62,7 @@ pub async fn settle_top_up<L: Ledger>(
     top_up: &TopUpId,
     outcome: &TopUpOutcome,
 ) -> Result<TopUp, SettleError> {
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let current = ledger.account_get(account).await?.ok_or(SettleError::NotFound)?;
         let standing = ledger.top_up_get(account, top_up).await?.ok_or(SettleError::NotFound)?;
         let now = clock.now();

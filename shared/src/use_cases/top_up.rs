@@ -2,7 +2,7 @@
 
 use super::ports::{CommitError, Ledger, Payments, Unique};
 use super::settle::{SettleError, settle_top_up};
-use super::{DECISIONS_MAX, StoreError};
+use super::{StoreError, rounds};
 use crate::clock::Clock;
 use crate::domain::top_up::{NextStep, NotDue, decide_open_top_up, next_step};
 use crate::domain::{Account, AccountId, PriceBook, TopUp, TopUpId, TopUpStatus};
@@ -50,7 +50,7 @@ async fn open_or_find<L: Ledger>(
     clock: &impl Clock,
     account: &AccountId,
 ) -> Result<Result<(Account, TopUp), NotDue>, SettleError> {
-    for _ in 0..DECISIONS_MAX {
+    for _ in rounds(clock) {
         let current = ledger.account_get(account).await?.ok_or(SettleError::NotFound)?;
         if let Some(open) = &current.open_top_up {
             let attempt = ledger.top_up_get(account, open).await?;

@@ -194,7 +194,6 @@ impl TestCloud {
         let to = format!("owner@{account}.example");
         let mut mails = self.cloud.aws.ses.messages();
         mails.retain(|mail| mail.to.contains(&to));
-        mails.reverse();
         mails
     }
 
