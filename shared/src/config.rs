@@ -57,10 +57,11 @@ impl Environment {
         self.optional("PRICE_BOOK").map_or_else(|| Ok(PriceBook::reference()), |text| parse_price_book(&text))
     }
 
-    /// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_CALLS_PER_SECOND` and `RETURN_URL`, each optional.
+    /// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_CALLS_PER_SECOND`, `STRIPE_AUTOMATIC_TAX` and
+    /// `RETURN_URL`, each optional.
     ///
     /// # Errors
-    /// [`ConfigError`] where the number of calls is none.
+    /// [`ConfigError`] where the number of calls is none, or the switch neither on nor off.
     #[cfg(feature = "payments")]
     pub fn stripe(&self, api_key: String) -> Result<crate::payments::Settings, ConfigError> {
         let mut settings = crate::payments::Settings::new(crate::payments::Secret::new(api_key));
@@ -72,6 +73,11 @@ impl Environment {
             let calls_per_second = calls_per_second.parse();
             settings.calls_per_second = calls_per_second.map_err(|_| ConfigError::Invalid { name, expected })?;
         }
+        settings.automatic_tax = match self.optional("STRIPE_AUTOMATIC_TAX").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(ConfigError::Invalid { name: "STRIPE_AUTOMATIC_TAX", expected: "true or false" }),
+        };
         settings.return_url = self.optional("RETURN_URL");
         Ok(settings)
     }

@@ -4,16 +4,18 @@ use crate::config::Environment;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging as JSON lines on standard output, as much as `RUST_LOG` asks for (default `info`).
+/// Starts logging as JSON lines on standard output, as much as `RUST_LOG` asks for (`info` without it):
+/// `warn`, or `info,hyper=warn`.
 pub fn start(environment: &Environment) {
     let filter = environment.optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .init();
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    // `Targets` rather than `EnvFilter`, which would bring a regular expression engine into every function.
+    let targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    tracing_subscriber::registry().with(lines).with(targets).init();
 }
 
 /// Counts as a log line from which CloudWatch makes metrics by itself.

@@ -123,7 +123,7 @@ async fn get_balance<L: Ledger, P: Payments, C: Clock, U: Unique>(
         account: account.id.as_str(),
         balance: account.balance.get(),
         restriction: restriction
-            .map(|restriction| RestrictionBody { reason: &restriction.reason, until: time(restriction.until) }),
+            .map(|restriction| RestrictionBody { reason: restriction.reason.as_str(), until: time(restriction.until) }),
         as_of: time(now),
     })
 }

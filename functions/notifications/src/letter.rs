@@ -150,7 +150,7 @@ fn receipt(
 ) -> Vec<Fact> {
     vec![
         account(notice),
-        fact("Credits added", grouped(credits)),
+        fact("Credits added", credits.grouped()),
         fact("Paid, before tax", price.to_string()),
         fact("New balance", counted(balance)),
         fact("Date", dated(notice.created_at)),
@@ -161,7 +161,7 @@ fn receipt(
 fn unpaid(notice: &Notice, credits: Credits, price: Cents, top_up: &TopUpId) -> Vec<Fact> {
     vec![
         account(notice),
-        fact("Credits", grouped(credits)),
+        fact("Credits", credits.grouped()),
         fact("To pay, before tax", price.to_string()),
         fact("Date", dated(notice.created_at)),
         fact("Top-up", top_up.to_string()),
@@ -181,20 +181,7 @@ fn dated(instant: Timestamp) -> String {
 }
 
 fn counted(credits: Credits) -> String {
-    format!("{} {}", grouped(credits), if credits.get().abs() == 1 { "credit" } else { "credits" })
-}
-
-/// `-1,234,567`.
-fn grouped(credits: Credits) -> String {
-    let digits = credits.get().unsigned_abs().to_string();
-    let mut text = String::from(if credits.is_negative() { "-" } else { "" });
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{} {}", credits.grouped(), if credits.get().abs() == 1 { "credit" } else { "credits" })
 }
 
 #[cfg(test)]

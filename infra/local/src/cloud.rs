@@ -74,7 +74,8 @@ pub struct LocalCloud {
     /// The key the Stripe stand-in takes, new at every start.
     pub stripe_api_key: String,
     schedules: Schedules,
-    streams: Vec<StreamConsumer>,
+    /// How far each function has come in the table's stream; a test turns one back to have records delivered again.
+    pub streams: Vec<StreamConsumer>,
     /// Whether the functions are processes of their own, with the machine's clock.
     pub has_own_processes: bool,
     tasks: std::sync::Mutex<JoinSet<()>>,

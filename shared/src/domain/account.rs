@@ -4,7 +4,8 @@ use super::auto_top_up::AutoTopUp;
 use super::top_up::PaymentIssue;
 use super::usage::UsageDay;
 use super::{
-    AccountId, Change, Credits, CustomerId, IdempotencyKey, InvalidId, PaymentMethodId, PriceBook, Record, TopUpId,
+    AccountId, Change, Credits, CustomerId, IdempotencyKey, InvalidId, PaymentMethodId, PriceBook, Record,
+    RestrictionReason, TopUpId,
 };
 use jiff::Timestamp;
 use std::fmt;
@@ -107,7 +108,7 @@ pub fn decide_payment_method(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restriction {
     /// Shown to the customer.
-    pub reason: String,
+    pub reason: RestrictionReason,
     /// The first instant at which charges work again.
     pub until: Timestamp,
 }

@@ -67,10 +67,11 @@ pub const CONSENT_TEXT_VERSION: u32 = 1;
 /// What a customer is shown, and accepts, before automatic top-ups go on: the worst case first.
 /// `None` for a target that no price book allows.
 pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
+    let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());
     let once = price_book.top_up_price(Credits::new(target)?)?;
     let a_day = price_book.worst_case_per_day(target)?;
     Some(format!(
-        "When the balance falls below {threshold} credits, my saved card is charged to fill it up to {target} credits: \
+        "When the balance falls below {below} credits, my saved card is charged to fill it up to {up_to} credits: \
          up to {once} at a time, at most {times} times a day, up to {a_day} a day. \
          I can turn this off at any time.",
         times = PriceBook::TOP_UPS_PER_DAY,
@@ -187,7 +188,7 @@ mod tests {
         let change = decide(&account(), &on(1_000, 10_000)).unwrap().unwrap();
         let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
         let text = &record.text;
-        assert!(text.contains("below 1000 credits"), "{text}");
+        assert!(text.contains("below 1,000 credits"), "{text}");
         assert!(text.contains("up to $100 at a time, at most 4 times a day, up to $400 a day"), "{text}");
         assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
 

@@ -2,7 +2,9 @@
 
 use super::account::KeyReused;
 use super::change::BalanceOutOfRange;
-use super::{Account, Cause, Change, Credits, Entry, IdempotencyKey, Operation, PriceBook, Reference};
+use super::{
+    Account, Cause, Change, Credits, Entry, IdempotencyKey, Operation, PriceBook, Reference, RestrictionReason,
+};
 use jiff::Timestamp;
 
 /// One operation of the company's service, to be paid by the account.
@@ -17,7 +19,7 @@ pub struct ChargeCommand {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChargeRefusal {
     #[error("charges are blocked until {until}: {reason}")]
-    Restricted { reason: String, until: Timestamp },
+    Restricted { reason: RestrictionReason, until: Timestamp },
     #[error("the operation costs {required} credits, the balance is {balance}")]
     InsufficientCredits { balance: Credits, required: Credits },
     #[error(transparent)]
@@ -72,8 +74,9 @@ mod tests {
     /// In order of precedence: a restriction outranks a balance that is too small.
     #[test]
     fn charges_are_refused_in_order_of_precedence_and_taken_otherwise() {
-        let restriction = Restriction { reason: "review".into(), until: at(100) };
-        let restricted = Err(ChargeRefusal::Restricted { reason: "review".into(), until: at(100) });
+        let reason = RestrictionReason::parse("review").unwrap();
+        let restriction = Restriction { reason: reason.clone(), until: at(100) };
+        let restricted = Err(ChargeRefusal::Restricted { reason, until: at(100) });
         let insufficient = |balance: i64| {
             Err(ChargeRefusal::InsufficientCredits {
                 balance: Credits::constant(balance),

@@ -46,6 +46,11 @@ impl Credits {
         self.plus(other.negated())
     }
 
+    /// As a person writes it: `1,250`.
+    pub fn grouped(self) -> String {
+        grouped(self.0)
+    }
+
     /// Taken instead of given, or the other way round. The range is symmetric, so this always exists.
     pub const fn negated(self) -> Self {
         Self(self.0.wrapping_neg())
@@ -84,16 +89,23 @@ impl Cents {
 impl fmt::Display for Cents {
     /// US dollars as a person writes them: `$1,250`, `$12.50`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (dollars, cents) = (self.0.div_euclid(100).to_string(), self.0.rem_euclid(100));
-        formatter.write_str("$")?;
-        for (position, digit) in dollars.chars().enumerate() {
-            if position > 0 && dollars.len().saturating_sub(position).is_multiple_of(3) {
-                formatter.write_str(",")?;
-            }
-            write!(formatter, "{digit}")?;
-        }
+        let (dollars, cents) = (self.0.div_euclid(100), self.0.rem_euclid(100));
+        write!(formatter, "${}", grouped(dollars))?;
         if cents == 0 { Ok(()) } else { write!(formatter, ".{cents:02}") }
     }
+}
+
+/// A number as a person writes it: `-1,234,567`.
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && digits.len().saturating_sub(position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -106,6 +118,15 @@ mod tests {
         assert_eq!(Credits::MAX.negated().minus(Credits::constant(1)), None);
         assert_eq!(Credits::MAX.minus(Credits::MAX), Some(Credits::ZERO));
         assert_eq!(Credits::new(i64::MIN), None);
+    }
+
+    #[test]
+    fn credits_are_grouped_by_thousands() {
+        for (credits, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (125_000, "125,000"), (-1_234_567, "-1,234,567")]
+        {
+            assert_eq!(Credits::constant(credits).grouped(), text);
+        }
     }
 
     #[test]

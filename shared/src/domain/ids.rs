@@ -70,8 +70,17 @@ id!(
 );
 id!(
     /// Who consented to automatic top-ups: a user's id or e-mail address in the company's own system.
-    Consenter, "consent.accepted_by", "1 to 100 characters, none of them a control character",
-    |text| (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    ///
+    /// Bounded in bytes, since it is part of the account's item, which is to stay below 1 KB.
+    Consenter, "consent.accepted_by", "a text of at most 100 bytes, none of them a control character",
+    |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
+);
+id!(
+    /// Why an account is restricted, in words for the customer.
+    ///
+    /// Bounded in bytes, since it is part of the account's item, which is to stay below 1 KB.
+    RestrictionReason, "reason", "a text of at most 100 bytes, none of them a control character",
+    |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
 );
 id!(
     /// A package of the price book.

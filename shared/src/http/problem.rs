@@ -122,7 +122,7 @@ impl From<ChargeError> for Problem {
             ChargeError::Refused(ChargeRefusal::Restricted { reason, until }) => {
                 let detail = format!("Charges are blocked until {}.", time(until));
                 Self::new(403, "account_restricted", "Account restricted", detail)
-                    .with("reason", reason)
+                    .with("reason", reason.as_str())
                     .with("until", time(until))
             }
             ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required }) => {

@@ -143,7 +143,10 @@ pub fn complete_account() -> Account {
         last_top_up_at: Some(at(3)),
         open_top_up: Some(TopUpId::mint(4)),
         payment_issue: Some(payment_issue(PaymentIssueKind::Declined(DeclineReason::ExpiredCard))),
-        restriction: Some(Restriction { reason: "An unusual day: 1 → 1,000".into(), until: at(86_400_000) }),
+        restriction: Some(Restriction {
+            reason: RestrictionReason::parse("An unusual day: 1 → 1,000").unwrap(),
+            until: at(86_400_000),
+        }),
         ..opening().account
     }
 }

@@ -4,7 +4,7 @@
 use super::{consent, usage_day, words};
 use crate::domain::auto_top_up::AutoTopUp;
 use crate::domain::top_up::{PaymentIssue, PaymentIssueKind};
-use crate::domain::{Account, CustomerId, EmailAddress, PaymentMethodId, Restriction, TopUpId};
+use crate::domain::{Account, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -94,10 +94,16 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
 }
 
 fn write_restriction(restriction: &Restriction) -> AttributeValue {
-    Writer::map().with("reason", text(&restriction.reason)).with("until", instant(restriction.until)).into_value()
+    Writer::map()
+        .with("reason", text(restriction.reason.as_str()))
+        .with("until", instant(restriction.until))
+        .into_value()
 }
 
 fn read_restriction(item: &Reader<'_>, name: &str) -> Result<Restriction, Unreadable> {
     let restriction = item.map(name)?;
-    Ok(Restriction { reason: restriction.text("reason")?.to_owned(), until: restriction.instant("until")? })
+    Ok(Restriction {
+        reason: restriction.id("reason", RestrictionReason::parse)?,
+        until: restriction.instant("until")?,
+    })
 }
