@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &environment.required("STRIPE_SECRET_ID")?).await?;
     let app = &App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
-        payments: StripePayments::new(environment.stripe(stripe.api_key)?)?,
+        payments: StripePayments::new(environment.stripe(stripe.api_key)?.waited_for())?,
         clock: SystemClock,
         unique: RandomUnique,
         price_book: environment.price_book()?,

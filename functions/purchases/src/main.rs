@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let link_secret = secret_get(&secrets, &environment.required("LINK_SECRET_ID")?).await?;
     let app = &App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
-        payments: StripePayments::new(environment.stripe(stripe.api_key)?)?,
+        payments: StripePayments::new(environment.stripe(stripe.api_key)?.waited_for())?,
         clock: SystemClock,
         unique: RandomUnique,
         price_book: environment.price_book()?,

@@ -25,8 +25,9 @@ pub struct App<L, P, C, U> {
 
 /// Attempts under way at once; Stripe's own limit is kept by the payments adapter.
 const CONCURRENCY: usize = 10;
-/// No attempt is begun later than this before Lambda ends the function: longer than one attempt takes.
-const MARGIN: SignedDuration = SignedDuration::from_secs(120);
+/// No attempt is begun later than this before Lambda ends the function: longer than one attempt takes, even if each
+/// of its four calls is tried three times and times out each time.
+const MARGIN: SignedDuration = SignedDuration::from_secs(240);
 
 /// What a sweep did, as the function returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

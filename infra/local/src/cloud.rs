@@ -103,7 +103,8 @@ impl LocalCloud {
             .map_err(|error| format!("{} cannot be read: {error}", options.template.display()))?;
         let template = Template::parse(&yaml, &deployment(&urls))?;
         let aws = start_aws(&template, options.data.as_deref(), &secrets, &clock).await?;
-        let stripe = start_stripe(&urls, &secrets, &clock);
+        let seed = if options.data.is_some() { uuid::Uuid::new_v4().as_u64_pair().0 } else { 1 };
+        let stripe = start_stripe(&urls, &secrets, seed, &clock);
         let issuer = Issuer::new(&format!("{}/_local/issuer", urls.api), AUDIENCE, clock.shared())?;
         let by_binary = match &options.functions {
             None => in_process_functions(&template, &aws, &secrets, &clock)?,
@@ -298,12 +299,13 @@ async fn start_aws(
     })
 }
 
-fn start_stripe(urls: &Urls, secrets: &Secrets, clock: &MovableClock) -> LocalStripe {
+/// Stripe's objects are gone after a restart, so where the table is kept their ids must not come again.
+fn start_stripe(urls: &Urls, secrets: &Secrets, seed: u64, clock: &MovableClock) -> LocalStripe {
     let stripe = LocalStripe::new(Settings {
         api_keys: vec![secrets.stripe_api_key.clone()],
         base_url: urls.stripe.clone(),
         tax_basis_points: 0,
-        seed: 1,
+        seed,
         clock: clock.shared(),
     });
     let endpoint = WebhookTarget::Url(format!("{}/v1/webhooks/stripe", urls.api));

@@ -13,7 +13,7 @@ use shared::config::Environment;
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::payments::{Secret, StripePayments};
+use shared::payments::{Secret, Settings, StripePayments};
 use shared::use_cases::ports::RandomUnique;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Wiring<'_> {
         let environment = self.environment("accounts")?;
         let app = accounts::App {
             ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment)?,
+            payments: self.payments(&environment, Settings::waited_for)?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: environment.price_book()?,
@@ -114,7 +114,7 @@ impl Wiring<'_> {
         let environment = self.environment("purchases")?;
         let app = purchases::App {
             ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment)?,
+            payments: self.payments(&environment, Settings::waited_for)?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: environment.price_book()?,
@@ -127,7 +127,7 @@ impl Wiring<'_> {
         let environment = self.environment("stripe-webhooks")?;
         let app = stripe_webhooks::App {
             ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment)?,
+            payments: self.payments(&environment, Settings::waited_for)?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             secrets: vec![Secret::new(self.secrets.stripe_webhook_secret.clone())],
@@ -139,7 +139,7 @@ impl Wiring<'_> {
         let environment = self.environment("top-up-sweep")?;
         let app = top_up_sweep::App {
             ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment)?,
+            payments: self.payments(&environment, |settings| settings)?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: environment.price_book()?,
@@ -161,9 +161,9 @@ impl Wiring<'_> {
     }
 
     /// The secret is handed in, but what the template names has to be there for the function that is deployed.
-    fn payments(&self, environment: &Environment) -> Result<StripePayments, Error> {
+    fn payments(&self, environment: &Environment, adjust: fn(Settings) -> Settings) -> Result<StripePayments, Error> {
         environment.required("STRIPE_SECRET_ID")?;
-        Ok(StripePayments::new(environment.stripe(self.secrets.stripe_api_key.clone())?)?)
+        Ok(StripePayments::new(adjust(environment.stripe(self.secrets.stripe_api_key.clone())?))?)
     }
 
     fn links(&self, environment: &Environment) -> Result<LinkKey, Error> {

@@ -1,7 +1,7 @@
 //! One customer of the company: the value every decision starts from and ends with.
 
 use super::auto_top_up::AutoTopUp;
-use super::top_up::PaymentIssue;
+use super::payment_issue::PaymentIssue;
 use super::usage::UsageDay;
 use super::{
     AccountId, Change, Credits, CustomerId, IdempotencyKey, InvalidId, PaymentMethodId, PriceBook, Record,

@@ -27,7 +27,7 @@ pub struct Problem {
 }
 
 /// How long a client is asked to wait, in seconds.
-const RETRY_AFTER_SECONDS: u32 = 2;
+pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
 
 impl Problem {
     pub fn status(&self) -> u16 {

@@ -1,6 +1,7 @@
 //! Answers.
 
 use super::Problem;
+use super::problem::RETRY_AFTER_SECONDS;
 use crate::telemetry::chain;
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -90,6 +91,9 @@ impl Reply {
         let mut response = response(self.status, content_type, body);
         if self.is_replay {
             response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        if self.status == 503 {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         if let Some(location) = location.and_then(|url| HeaderValue::from_str(&url).ok()) {
             response.headers_mut().insert(LOCATION, location);

@@ -75,6 +75,18 @@ impl Settings {
             automatic_tax: false,
         }
     }
+
+    /// For a function that somebody waits for: even two calls that both fail end before API Gateway stops waiting,
+    /// after 30 seconds, and before Stripe stops waiting for the answer to an event.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+    #[must_use]
+    pub fn waited_for(self) -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            attempts_max: const { NonZeroU32::new(2).expect("2 is not zero") },
+            ..self
+        }
+    }
 }
 
 /// Settings that Stripe cannot be reached with.
