@@ -7,7 +7,7 @@ use shared::clock::Clock;
 use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
 use shared::domain::payment_issue::PaymentIssue;
 use shared::domain::{Account, Consenter, PriceBook};
-use shared::http::{Body, Caller, FieldError, PathParameters, Problem, Reply, parse_body, query_integer, time};
+use shared::http::{Body, Caller, FieldError, Object, PathParameters, Problem, Reply, parse_body, query_integer, time};
 use shared::use_cases::auto_top_up::set_auto_top_up;
 use shared::use_cases::ports::{Ledger, Payments, Unique};
 
@@ -42,7 +42,7 @@ struct AutoTopUpRequest {
     enabled: bool,
     threshold: Option<i64>,
     target: Option<i64>,
-    consent: Option<ConsentRequest>,
+    consent: Option<Object<ConsentRequest>>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ impl AutoTopUpRequest {
             return Ok(AutoTopUpCommand::Off);
         }
         let missing = |field| FieldError::new(field, "is required to switch automatic top-ups on");
-        let consent = self.consent.map(|consent| {
+        let consent = self.consent.map(|Object(consent)| {
             let accepted_by = Consenter::parse(consent.accepted_by);
             accepted_by.map(|accepted_by| (consent.text_version, accepted_by))
         });

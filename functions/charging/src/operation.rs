@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shared::domain::price_book::OutOfRange;
 use shared::domain::{Credits, Operation, PriceBook, Reference};
-use shared::http::{Body, FieldError, Problem};
+use shared::http::{Body, FieldError, Object, Problem};
 
 const OPERATION_FIELDS: &[(&str, &str)] = &[
     ("operation", "one of dubbing, training"),
@@ -50,7 +50,7 @@ impl ChargeRequest {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuoteRequest {
-    operations: Vec<QuotedRequest>,
+    operations: Vec<Object<QuotedRequest>>,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +91,7 @@ impl QuoteRequest {
             return Err(Problem::invalid(vec![FieldError::new("operations", message)]));
         }
         let (mut operations, mut errors, mut sum) = (vec![], vec![], Credits::ZERO);
-        for (position, asked) in self.operations.into_iter().enumerate() {
+        for (position, Object(asked)) in self.operations.into_iter().enumerate() {
             let prefix = format!("operations[{position}].");
             match parse_operation(&prefix, &asked.operation, asked.duration_ms, asked.max_minutes) {
                 Ok(operation) => {

@@ -2,12 +2,42 @@
 
 use super::Problem;
 use lambda_http::{Request, RequestExt};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// A JSON body. `FIELDS` says what each field must be, for whoever sends something else.
 pub trait Body: DeserializeOwned {
     const FIELDS: &'static [(&'static str, &'static str)];
+}
+
+/// A JSON object and nothing else, also inside of another one.
+///
+/// Left to itself, serde reads a list as well, its values in the order of the fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 /// One field of a request that is not as it must be.
@@ -28,7 +58,7 @@ impl FieldError {
 pub fn parse_body<T: Body>(request: &Request) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(request.body().as_ref());
     let parsed = serde_path_to_error::deserialize(&mut deserializer);
-    let body = parsed.map_err(|error| {
+    let Object(body) = parsed.map_err(|error| {
         let path = error.path().to_string();
         match error.inner().classify() {
             Category::Data => Problem::invalid(vec![field_error::<T>(&path, error.inner())]),
@@ -41,10 +71,12 @@ pub fn parse_body<T: Body>(request: &Request) -> Result<T, Problem> {
 
 fn field_error<T: Body>(path: &str, error: &serde_json::Error) -> FieldError {
     let name = path.rsplit('.').next().unwrap_or(path);
-    let known = T::FIELDS.iter().find(|(field, _)| *field == name);
+    let text = error.to_string();
+    // A name that is known elsewhere in the body may be unknown here.
+    let known = T::FIELDS.iter().find(|(field, _)| *field == name && !text.starts_with("unknown field"));
     let message = match known {
         Some((_, expected)) => format!("must be {expected}"),
-        None => error.to_string().split(" at line").next().unwrap_or_default().to_owned(),
+        None => text.split(" at line").next().unwrap_or_default().to_owned(),
     };
     FieldError::new(if path == "." { "body" } else { path }, message)
 }
@@ -103,7 +135,8 @@ mod tests {
             (r#"{"amount":99999999999999999999}"#, "amount", "must be an integer from 1 to 9"),
             (r#"{}"#, "body", "missing field `amount`"),
             (r#"{"amount":1,"extra":2}"#, "extra", "unknown field `extra`"),
-            (r#"[]"#, "body", "invalid length 0"),
+            (r#"[1]"#, "body", "invalid type: sequence, expected a JSON object"),
+            (r#"null"#, "body", "invalid type: null, expected a JSON object"),
         ] {
             let (status, text) = parse(body);
             assert_eq!(status, 422, "{body}");
