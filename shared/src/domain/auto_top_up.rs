@@ -1,7 +1,7 @@
 //! The customer's choice: whether, when and how far an account is topped up by itself.
 
 use super::price_book::{OutOfRange, within};
-use super::{Account, Change, ConsentId, Consenter, Credits, PriceBook, Record};
+use super::{Account, Cents, Change, ConsentId, Consenter, Credits, PriceBook, Record};
 use jiff::Timestamp;
 
 /// The settings as chosen last.
@@ -23,6 +23,8 @@ pub struct Consent {
     pub text_version: u32,
     pub accepted_by: Consenter,
     pub accepted_at: Timestamp,
+    /// The most that the text said one top-up costs, before tax. Whatever the price book says later, no more is taken.
+    pub price_max: Cents,
 }
 
 /// A consent word for word, kept for ever.
@@ -93,12 +95,18 @@ pub fn decide_auto_top_up(
     match command {
         AutoTopUpCommand::Off => Ok(switch_off(account, now)),
         AutoTopUpCommand::On { threshold, target, consent } => {
-            let (threshold, target, text) = check_settings(price_book, *threshold, *target)?;
+            let (threshold, target, price_max, text) = check_settings(price_book, *threshold, *target)?;
             let (accepted, accepted_by) = consent.clone().ok_or(AutoTopUpRefusal::ConsentRequired)?;
             if accepted != i64::from(CONSENT_TEXT_VERSION) {
                 return Err(AutoTopUpRefusal::ConsentOutdated { current: CONSENT_TEXT_VERSION, accepted });
             }
-            let consent = Consent { id: consent_id, text_version: CONSENT_TEXT_VERSION, accepted_by, accepted_at: now };
+            let consent = Consent {
+                id: consent_id,
+                text_version: CONSENT_TEXT_VERSION,
+                accepted_by,
+                accepted_at: now,
+                price_max,
+            };
             let mut change = Change::on(account, now);
             change.account.auto_top_up =
                 Some(AutoTopUp { is_enabled: true, threshold, target, consent: consent.clone() });
@@ -119,7 +127,7 @@ fn check_settings(
     price_book: &PriceBook,
     threshold: i64,
     target: i64,
-) -> Result<(Credits, Credits, String), AutoTopUpRefusal> {
+) -> Result<(Credits, Credits, Cents, String), AutoTopUpRefusal> {
     let limits = price_book.auto_top_up;
     within("threshold", threshold, limits.threshold_min, limits.threshold_max)?;
     within("target", target, limits.target_min, limits.target_max)?;
@@ -131,7 +139,8 @@ fn check_settings(
     let text = consent_text(price_book, threshold, target).ok_or(beyond("target", target))?;
     let threshold = Credits::new(threshold).ok_or(beyond("threshold", threshold))?;
     let target = Credits::new(target).ok_or(beyond("target", target))?;
-    Ok((threshold, target, text))
+    let price_max = price_book.top_up_price(target).ok_or(beyond("target", target.get()))?;
+    Ok((threshold, target, price_max, text))
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
             text_version: 1,
             accepted_by: Consenter::parse("owner").unwrap(),
             accepted_at: at(0),
+            price_max: Cents::new(target).unwrap(),
         },
     }
 }

@@ -71,6 +71,8 @@ pub enum NotDue {
     TooSoon { until: Timestamp },
     #[error("{credits} credits cannot be bought in one payment")]
     PriceOutOfRange { credits: Credits },
+    #[error("the top-up costs {price} now, the customer agreed to {price_max}")]
+    BeyondConsent { price: Cents, price_max: Cents },
 }
 
 /// Opens an attempt if one is due. Committing the change is the claim: of two sweeps at most one succeeds.
@@ -101,13 +103,18 @@ pub fn decide_open_top_up(
     }
     let missing = settings.target.minus(account.balance).unwrap_or(settings.target);
     let credits = missing.min(settings.target);
+    let price = price_book.top_up_price(credits).ok_or(NotDue::PriceOutOfRange { credits })?;
+    let price_max = settings.consent.price_max;
+    if price > price_max {
+        return Err(NotDue::BeyondConsent { price, price_max });
+    }
     let top_up = TopUp {
         id,
         account: account.id.clone(),
         customer: account.customer.clone(),
         payment_method: account.payment_method.clone(),
         credits,
-        price: price_book.top_up_price(credits).ok_or(NotDue::PriceOutOfRange { credits })?,
+        price,
         status: TopUpStatus::Open,
         invoice: None,
         payment_intent: None,
@@ -297,6 +304,14 @@ mod tests {
             let decided = decide_open_top_up(&account, &PriceBook::reference(), TopUpId::mint(1), now);
             assert_eq!(decided.map(|(_, top_up)| top_up.credits.get()), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_dearer_price_book_never_takes_more_than_the_customer_agreed_to() {
+        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        let (price, price_max) = (Cents::new(9_002).unwrap(), Cents::new(5_000).unwrap());
+        let decided = decide_open_top_up(&due(), &dearer, TopUpId::mint(1), at(9));
+        assert_eq!(decided.map(|(_, top_up)| top_up.price), Err(NotDue::BeyondConsent { price, price_max }));
     }
 
     #[test]

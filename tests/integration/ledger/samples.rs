@@ -111,6 +111,7 @@ pub fn consent() -> Consent {
         text_version: 1,
         accepted_by: Consenter::parse("owner@example.com").unwrap(),
         accepted_at: at(2),
+        price_max: Cents::new(123_456).unwrap(),
     }
 }
 

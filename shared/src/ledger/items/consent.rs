@@ -2,7 +2,7 @@
 
 use crate::domain::auto_top_up::{Consent, ConsentRecord};
 use crate::domain::{AccountId, ConsentId, Consenter};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
 
 pub(in crate::ledger) fn consent_to_item(account: &AccountId, record: &ConsentRecord) -> Attributes {
@@ -36,6 +36,7 @@ fn acceptance(writer: Writer, consent: &Consent) -> Writer {
         .with("text_version", number(consent.text_version))
         .with("accepted_by", text(&consent.accepted_by))
         .with("accepted_at", instant(consent.accepted_at))
+        .with("price_max_cents", cents(consent.price_max))
 }
 
 fn read(id: ConsentId, attributes: &Reader<'_>) -> Result<Consent, Unreadable> {
@@ -44,5 +45,6 @@ fn read(id: ConsentId, attributes: &Reader<'_>) -> Result<Consent, Unreadable> {
         text_version: attributes.number("text_version")?,
         accepted_by: attributes.id("accepted_by", Consenter::parse)?,
         accepted_at: attributes.instant("accepted_at")?,
+        price_max: attributes.cents("price_max_cents")?,
     })
 }
