@@ -137,6 +137,10 @@ impl StripeClient for Client {
                     tokio::time::sleep(self.pause(attempts)).await;
                     attempts += 1;
                 }
+                Err(StripeError::Refused(mut refusal)) => {
+                    refusal.attempts = attempts;
+                    return Err(StripeError::Refused(refusal));
+                }
                 answer => return answer,
             }
         }
@@ -210,7 +214,7 @@ fn header<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'header
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What is kept of a refusal. A body that is no envelope of Stripe's (a proxy's page) leaves the status alone.
+/// What is kept of a refusal, the number of attempts apart. A body that is no envelope of Stripe's (a proxy's page) leaves the status alone.
 fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
     let envelope: Option<ErrorEnvelope> =
         std::str::from_utf8(body).ok().and_then(|text| miniserde::json::from_str(text).ok());
@@ -224,6 +228,7 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
         param: error.param,
         should_retry: header(headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
         is_replayed: header(headers, "idempotent-replayed") == Some("true"),
+        attempts: 0,
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Refusal {
     pub should_retry: Option<bool>,
     /// Whether it is the stored answer of an earlier request under the same key.
     pub is_replayed: bool,
+    /// How often the call was sent, this answer's request included.
+    pub attempts: u32,
 }
 
 impl Refusal {
@@ -89,6 +91,11 @@ impl StripeError {
     /// Whether Stripe keeps a failure of its own under the key: the request is over, and the key of no more use.
     pub(super) fn is_remembered_failure(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.is_replayed && refusal.status >= 500)
+    }
+
+    /// Whether an earlier call met that failure, and this one has only heard of it.
+    pub(super) fn is_failure_of_old(&self) -> bool {
+        self.is_remembered_failure() && matches!(self, Self::Refused(refusal) if refusal.attempts == 1)
     }
 
     pub(super) fn is_not_found(&self) -> bool {

@@ -11,8 +11,11 @@ use std::future::Future;
 use std::time::Duration;
 use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
 
-/// So many keys in turn, and then it is left to a later day.
-const KEYS_MAX: u32 = 3;
+/// So many keys may fail in one call. While Stripe goes on failing, each call uses up a few more, and one that comes
+/// after the outage still finds a key that is good.
+const FAILURES_MAX: u32 = 2;
+/// So many keys in turn, which is more than all the sweeps of the time in which an attempt is sent use up.
+const KEYS_MAX: u32 = 100;
 
 /// Sends the request under `key`; `effect` answers what a failed one has done all the same, if it did anything.
 ///
@@ -29,7 +32,7 @@ where
     Answer: miniserde::Deserialize,
     Effect: Future<Output = Result<Option<Answer>, StripeError>>,
 {
-    let mut used = 0;
+    let (mut used, mut failures) = (0, 0);
     loop {
         let key = if used == 0 { key.to_owned() } else { format!("{key}:{used}") };
         let mut sent = request.build().customize().request_strategy(idempotent(key));
@@ -42,6 +45,10 @@ where
                 tracing::warn!(%error, "Stripe remembers a failure of its own; its objects are asked");
                 if let Some(answer) = effect().await? {
                     return Ok(answer);
+                }
+                failures += u32::from(!error.is_failure_of_old());
+                if failures == FAILURES_MAX {
+                    return Err(error);
                 }
             }
             answer => return answer,
