@@ -1,0 +1,185 @@
+//! The link in e-mails: it leads to one attempt's payment page and to nothing else, and says plainly why when not.
+
+use crate::support::{Answer, TestCloud};
+use jiff::SignedDuration;
+use local_stripe::{Fault, FaultAction, WebhookConduct};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use shared::domain::{AccountId, TopUpId};
+use shared::links::LINK_LIFETIME;
+
+const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
+const VISA: &str = "4242424242424242";
+
+/// A cloud in which acme's top-up was declined, and the path of the link it was sent.
+async fn declined() -> (TestCloud, String) {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let link = cloud.pay_link("acme");
+    (cloud, link)
+}
+
+/// Checks that this is a page for a person, and nothing that leads on.
+#[track_caller]
+fn assert_page(answer: &Answer, status: u16, heading: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert!(answer.content_type.starts_with("text/html"), "{}", answer.content_type);
+    assert!(answer.text.contains(&format!("<h1>{heading}</h1>")), "{}", answer.text);
+    assert_eq!(answer.location, None);
+}
+
+#[tokio::test]
+async fn the_link_leads_to_a_fresh_payment_page_every_time() {
+    let (cloud, link) = declined().await;
+    let first = cloud.visit(&link).await.expect(302).location.unwrap();
+    assert!(first.starts_with(&cloud.cloud.urls.stripe), "{first}");
+    cloud.visit(&first).await.expect(200);
+    // Stripe's own pages expire; the link outlives them and leads to another.
+    cloud.cloud.clock.advance(SignedDuration::from_hours(13 * 24)).unwrap();
+    let later = cloud.visit(&link).await.expect(302).location.unwrap();
+    cloud.visit(&later).await.expect(200);
+    let requests = cloud.cloud.stripe.request_count("GET", "/v1/invoices/*");
+    cloud.visit(&link).await.expect(302);
+    assert!(cloud.cloud.stripe.request_count("GET", "/v1/invoices/*") > requests, "Stripe is asked anew");
+}
+
+#[tokio::test]
+async fn a_paid_top_up_says_so() {
+    let (cloud, link) = declined().await;
+    cloud.pay_page(&cloud.hosted_page("acme").await, VISA).await;
+    cloud.settle().await;
+    assert_page(&cloud.visit(&link).await, 200, "This top-up is paid");
+}
+
+#[tokio::test]
+async fn a_payment_whose_event_was_lost_is_granted_when_the_link_is_opened() {
+    let (cloud, link) = declined().await;
+    cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 100, ..WebhookConduct::default() });
+    cloud.pay_page(&cloud.hosted_page("acme").await, VISA).await;
+    cloud.settle().await;
+    assert_eq!(cloud.balance("acme").await, 0);
+    for _ in 0..3 {
+        assert_page(&cloud.visit(&link).await, 200, "This top-up is paid");
+    }
+    cloud.settle().await;
+    assert_eq!(cloud.entries("acme", "top_up").await, [5_000]);
+    assert_eq!(cloud.auto_top_up("acme").await["payment_issue"], Value::Null);
+    assert_eq!(cloud.mails("acme").len(), 2);
+}
+
+#[tokio::test]
+async fn a_voided_top_up_says_that_there_is_nothing_to_pay() {
+    for is_heard in [true, false] {
+        let (cloud, link) = declined().await;
+        let drop_next = if is_heard { 0 } else { 100 };
+        cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next, ..WebhookConduct::default() });
+        let invoice = cloud.top_up_invoices("acme").await.remove(0);
+        cloud.stripe_post(&format!("/v1/invoices/{}/void", invoice["id"].as_str().unwrap()), &[]).await;
+        cloud.settle().await;
+        assert_page(&cloud.visit(&link).await, 200, "There is nothing to pay");
+        assert_eq!(cloud.auto_top_up("acme").await["payment_issue"], Value::Null, "visiting healed it");
+        assert_page(&cloud.visit(&link).await, 200, "There is nothing to pay");
+    }
+}
+
+#[tokio::test]
+async fn a_link_works_for_fourteen_days_and_not_a_millisecond_longer() {
+    let (cloud, link) = declined().await;
+    cloud.cloud.clock.advance(LINK_LIFETIME - SignedDuration::from_millis(1)).unwrap();
+    cloud.visit(&link).await.expect(302);
+    cloud.cloud.clock.advance(SignedDuration::from_millis(1)).unwrap();
+    cloud.cloud.stripe.clear_requests();
+    let recording = cloud.cloud.aws.dynamodb.record();
+    assert_page(&cloud.visit(&link).await, 410, "This link has expired");
+    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_link_of_which_any_character_is_another_leads_nowhere() {
+    let (cloud, link) = declined().await;
+    cloud.cloud.stripe.clear_requests();
+    let recording = cloud.cloud.aws.dynamodb.record();
+    let start = "/pay/".len();
+    for position in start..link.len() {
+        for other in [b'A', b'B', b'-', b'.'] {
+            let mut flipped = link.clone().into_bytes();
+            if flipped[position] == other {
+                continue;
+            }
+            flipped[position] = other;
+            let flipped = String::from_utf8(flipped).unwrap();
+            assert_page(&cloud.visit(&flipped).await, 404, "This link does not work");
+        }
+    }
+    for cut in [start, start + 1, link.len() - 1] {
+        assert_ne!(cloud.visit(&link[..cut]).await.status, 302, "the first {cut} characters");
+    }
+    for longer in [format!("{link}A"), format!("{link}="), format!("{link}.A")] {
+        assert_eq!(cloud.visit(&longer).await.status, 404, "{longer}");
+    }
+    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "nobody was even asked");
+}
+
+#[tokio::test]
+async fn a_token_reaches_its_own_attempt_and_no_other() {
+    let (cloud, link) = declined().await;
+    cloud.open_due_account("other", "pm_card_chargeCustomerFail").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let attempt = |invoice: &Value| TopUpId::parse(invoice["metadata"]["top_up"].as_str().unwrap()).unwrap();
+    let (acme, other) = (AccountId::parse("acme").unwrap(), AccountId::parse("other").unwrap());
+    let of_acme = attempt(&cloud.top_up_invoices("acme").await[0]);
+    let of_other = attempt(&cloud.top_up_invoices("other").await[0]);
+
+    let own = cloud.visit(&link).await.expect(302).location.unwrap();
+    let others = cloud.visit(&cloud.pay_link("other")).await.expect(302).location.unwrap();
+    let page_of = |account: &str| {
+        let account = account.to_owned();
+        async { cloud.top_up_invoices(&{ account }).await[0]["id"].as_str().unwrap().to_owned() }
+    };
+    assert!(own.contains(&page_of("acme").await) && others.contains(&page_of("other").await), "{own} {others}");
+
+    // Even with our own signature, an account's link reaches no attempt of another's.
+    let key = cloud.link_key().await;
+    let until = cloud.cloud.clock.now() + HALF_AN_HOUR;
+    for (account, top_up) in [
+        (&acme, &of_other),
+        (&other, &of_acme),
+        (&AccountId::parse("stranger").unwrap(), &of_acme),
+        (&acme, &TopUpId::mint(1)),
+    ] {
+        let page = cloud.visit(&format!("/pay/{}", key.sign(account, top_up, until))).await;
+        assert_page(&page, 404, "This link does not work");
+    }
+    cloud.visit(&format!("/pay/{}", key.sign(&acme, &of_acme, until))).await.expect(302);
+}
+
+#[tokio::test]
+async fn while_stripe_is_down_the_link_asks_to_try_again_and_stays_good() {
+    let (cloud, link) = declined().await;
+    for action in [FaultAction::Unavailable, FaultAction::LoseAnswer, FaultAction::RateLimit] {
+        let path = "/v1/invoices/*".to_owned();
+        cloud.cloud.stripe.add_fault(Fault { method: None, path, action, count: u32::MAX });
+        assert_page(&cloud.visit(&link).await, 503, "Please try again in a moment");
+        cloud.cloud.stripe.clear_faults();
+        cloud.visit(&link).await.expect(302);
+    }
+    assert_eq!(cloud.auto_top_up("acme").await["payment_issue"]["kind"], json!("declined"), "nothing is concluded");
+}
+
+#[tokio::test]
+async fn no_page_of_a_link_names_account_amount_or_token() {
+    let (cloud, link) = declined().await;
+    let token = &link["/pay/".len()..];
+    let key = cloud.link_key().await;
+    let until = cloud.cloud.clock.now() + HALF_AN_HOUR;
+    let acme = AccountId::parse("acme").unwrap();
+    let unknown = format!("/pay/{}", key.sign(&acme, &TopUpId::mint(1), until));
+    cloud.cloud.clock.advance(LINK_LIFETIME).unwrap();
+    for path in [link.clone(), unknown] {
+        let page = cloud.visit(&path).await.text;
+        for secret in ["acme", "50.00", "5,000", "top_", "in_", token] {
+            assert!(!page.contains(secret), "{secret} is in {page}");
+        }
+    }
+}

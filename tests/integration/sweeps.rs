@@ -1,0 +1,452 @@
+//! The run over all accounts: it reads what is due and no more, and nothing that befalls one account, another sweep
+//! or the clock makes it charge twice or stop early without saying so.
+
+use crate::support::TestCloud;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::future::join_all;
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Context, Error, LambdaEvent};
+use local_aws::dynamodb::{Fault as TableFault, LocalDynamoDb, Refusal};
+use local_stripe::{Fault, FaultAction, LocalStripe};
+use prepaid_local::clock::MovableClock;
+use serde_json::{Value, json};
+use shared::clock::{Clock, SystemClock};
+use shared::config::Environment;
+use shared::domain::auto_top_up::{AutoTopUp, Consent};
+use shared::domain::payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};
+use shared::domain::top_up::decide_open_top_up;
+use shared::domain::{
+    Account, AccountId, Cents, Change, ConsentId, Consenter, Credits, CustomerId, EmailAddress, PaymentMethodId,
+    PriceBook, TopUpId,
+};
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::payments::StripePayments;
+use shared::telemetry::embedded_metrics;
+use shared::use_cases::ports::{Ledger, Payments, RandomUnique};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::net::TcpListener;
+use top_up_sweep::{App, Summary, handle};
+
+const TABLE: &str = "credits";
+/// Nothing is begun later than this before Lambda ends the function: longer than one attempt can take.
+const MARGIN: SignedDuration = SignedDuration::from_secs(240);
+const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+thread_local! {
+    /// What the function handed to CloudWatch, by test, as each of them has a thread of its own.
+    static EMITTED: RefCell<Vec<Value>> = const { RefCell::new(vec![]) };
+}
+
+/// The function, its table without a stream, and Stripe.
+struct Bench<C = MovableClock> {
+    database: LocalDynamoDb,
+    stripe: LocalStripe,
+    clock: MovableClock,
+    app: App<DynamoLedger, StripePayments, C, RandomUnique>,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let clock = MovableClock::standing("2026-01-05T00:00:00Z".parse().unwrap());
+        Self::with(clock.clone(), clock, 1_000).await
+    }
+}
+
+impl<C: Clock> Bench<C> {
+    /// `clock` is the stand-ins' and `own` the function's, which makes at most so many calls to Stripe per second.
+    async fn with(clock: MovableClock, own: C, calls_per_second: u32) -> Self {
+        let database = LocalDynamoDb::in_memory();
+        database.create_table(TABLE, &table_properties()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let stripe = LocalStripe::new(local_stripe::Settings {
+            api_keys: vec!["sk_test_local".to_owned()],
+            base_url: base_url.clone(),
+            tax_basis_points: 0,
+            seed: 3,
+            clock: clock.shared(),
+        });
+        let server = stripe.clone();
+        tokio::spawn(async move { server.serve(listener).await });
+        let environment = [("STRIPE_API_BASE", base_url), ("STRIPE_CALLS_PER_SECOND", calls_per_second.to_string())];
+        let environment = Environment::of(environment.map(|(name, value)| (name.to_owned(), value)).into());
+        let app = App {
+            ledger: DynamoLedger::new(database.client(), TABLE, LedgerSettings::default()),
+            payments: StripePayments::new(environment.stripe("sk_test_local".to_owned()).unwrap()).unwrap(),
+            clock: own,
+            unique: RandomUnique,
+            price_book: PriceBook::reference(),
+            emit: |metrics| EMITTED.with_borrow_mut(|emitted| emitted.push(metrics.clone())),
+        };
+        Self { database, stripe, clock, app }
+    }
+
+    /// Runs the function as if Lambda ended it after this long.
+    async fn sweep_within(&self, time_left: SignedDuration) -> Result<Summary, Error> {
+        let mut context = Context::default();
+        context.deadline = (self.clock.now() + time_left).as_millisecond().try_into().unwrap();
+        handle(&self.app, LambdaEvent::new(json!({}), context)).await
+    }
+
+    async fn sweep(&self) -> Summary {
+        self.sweep_within(SignedDuration::from_mins(15)).await.unwrap()
+    }
+
+    /// A customer at Stripe with a test card, and its account as it is before it is stored.
+    async fn account(&self, name: &str, card: &str) -> Account {
+        let (id, email) = (AccountId::parse(name).unwrap(), email());
+        let customer = self.app.payments.customer_create(&id, &email).await.unwrap();
+        let path = format!("/v1/payment_methods/{card}/attach");
+        let attached = self.stripe_post(&path, &format!("customer={customer}")).await;
+        let payment_method = PaymentMethodId::parse(attached["id"].as_str().unwrap()).ok();
+        Account { payment_method, ..due_account(name, customer, self.clock.now()) }
+    }
+
+    /// Stores an account that is due and can pay.
+    async fn store_due(&self, name: &str, card: &str) {
+        self.store(self.account(name, card).await).await;
+    }
+
+    async fn store(&self, account: Account) {
+        self.app.ledger.commit(&Change { account, entry: None, records: vec![], notices: vec![] }).await.unwrap();
+    }
+
+    /// Overwrites one attribute of a stored account, past everything that keeps accounts sound.
+    async fn damage(&self, name: &str, attribute: &str, value: AttributeValue) {
+        let update = self
+            .database
+            .client()
+            .update_item()
+            .table_name(TABLE)
+            .key("PK", AttributeValue::S(format!("ACCOUNT#{name}")))
+            .key("SK", AttributeValue::S("STATE".to_owned()))
+            .update_expression("SET #attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value);
+        update.send().await.unwrap();
+    }
+
+    async fn balance(&self, name: &str) -> i64 {
+        let account = self.app.ledger.account_get(&AccountId::parse(name).unwrap()).await.unwrap();
+        account.unwrap().balance.get()
+    }
+
+    async fn stripe_post(&self, path: &str, form: &str) -> Value {
+        self.stripe_send("POST", path, form).await
+    }
+
+    async fn stripe_send(&self, method: &str, path: &str, form: &str) -> Value {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", "Bearer sk_test_local")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(bytes::Bytes::from(form.to_owned()))
+            .unwrap();
+        let response = self.stripe.handle(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}: {response:?}");
+        serde_json::from_slice(response.body()).unwrap()
+    }
+
+    /// How often each customer's cards were charged.
+    async fn payments(&self) -> BTreeMap<String, usize> {
+        let charges = self.stripe_send("GET", "/v1/charges?limit=100", "").await;
+        assert_eq!(charges["has_more"], json!(false));
+        let mut payments = BTreeMap::new();
+        for charge in charges["data"].as_array().unwrap().iter().filter(|charge| charge["paid"] == true) {
+            *payments.entry(charge["customer"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        payments
+    }
+}
+
+/// As deployed, but without the stream, which slows a table down that nobody listens to.
+fn table_properties() -> Value {
+    let yaml = include_str!("../../template.yaml");
+    let required = ["JwtIssuer", "JwtAudience", "StripeSecretArn", "ReturnUrl", "Sender", "SenderIdentity"];
+    let parameters = required.map(|name| (name.to_owned(), "unused".to_owned())).into();
+    let deployment = local_gateway::Deployment { parameters, ..local_gateway::Deployment::default() };
+    let template = local_gateway::Template::parse(yaml, &deployment).unwrap();
+    let mut properties = template.tables["Table"].properties.clone();
+    properties.as_object_mut().unwrap().remove("StreamSpecification").unwrap();
+    properties
+}
+
+fn email() -> EmailAddress {
+    EmailAddress::parse("owner@acme.example").unwrap()
+}
+
+/// Empty, on, and due since its creation.
+fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
+    let consent = Consent {
+        id: ConsentId::mint(1),
+        text_version: 1,
+        accepted_by: Consenter::parse("owner").unwrap(),
+        accepted_at: now,
+        price_max: Cents::MAX,
+    };
+    let auto_top_up =
+        AutoTopUp { is_enabled: true, threshold: Credits::constant(1_000), target: Credits::constant(5_000), consent };
+    let opened = Account::open(AccountId::parse(name).unwrap(), email(), customer, now).account;
+    Account { auto_top_up: Some(auto_top_up), ..opened }
+}
+
+/// The accounts that are not due: never chosen, off, rich, at the threshold, paused, or topped up lately.
+fn resting_account(number: usize, now: Timestamp) -> Account {
+    let name = format!("resting_{number}");
+    let due = due_account(&name, CustomerId::parse(format!("cus_{number}")).unwrap(), now);
+    let top_up = TopUpId::mint(number as u128);
+    let kind = PaymentIssueKind::Declined(DeclineReason::Generic);
+    match number % 6 {
+        0 => Account { auto_top_up: None, ..due },
+        1 => Account { auto_top_up: due.auto_top_up.clone().map(|on| AutoTopUp { is_enabled: false, ..on }), ..due },
+        2 => Account { balance: Credits::constant(4_000), ..due },
+        3 => Account { balance: Credits::constant(1_000), ..due },
+        4 => Account { payment_issue: Some(PaymentIssue { kind, top_up, since: now }), ..due },
+        _ => Account { last_top_up_at: Some(now - AN_HOUR), ..due },
+    }
+}
+
+/// The bar: of 10,000 accounts 100 are due. The index gives those 100 and no others, in one query for each of its 16
+/// shards; each attempt reads its account three times and its record twice, and nobody else's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_over_ten_thousand_accounts_reads_the_hundred_that_are_due() {
+    const ACCOUNTS: usize = 10_000;
+    const DUE: usize = 100;
+    let bench = Bench::start().await;
+    let now = bench.clock.now();
+    let resting = stream::iter(0..ACCOUNTS - DUE).map(|number| bench.store(resting_account(number, now)));
+    resting.buffer_unordered(8).collect::<Vec<()>>().await;
+    for number in 0..DUE {
+        bench.store_due(&format!("due_{number}"), "pm_card_visa").await;
+    }
+    let recording = bench.database.record();
+
+    let summary = bench.sweep().await;
+
+    assert_eq!((summary.due, summary.paid, summary.is_complete), (100, 100, true), "{summary:?}");
+    let operations = recording.operations();
+    let named = |name: &str| operations.iter().filter(|recorded| recorded.operation.name == name).collect::<Vec<_>>();
+    let (queries, gets, commits) = (named("Query"), named("GetItem"), named("TransactWriteItems"));
+    assert_eq!(queries.len() + gets.len() + commits.len(), operations.len(), "{:?}", recording.names());
+    assert!(queries.iter().all(|query| query.operation.index() == Some("due")));
+    let listed: usize = queries.iter().map(|query| query.item_count).sum();
+    assert_eq!((queries.len(), listed), (16, DUE), "the index");
+    assert_eq!((gets.len(), commits.len()), (5 * DUE, 2 * DUE), "what the attempts read and write");
+    let read: BTreeSet<&str> =
+        gets.iter().map(|get| get.operation.request["Key"]["PK"]["S"].as_str().unwrap()).collect();
+    assert!(read.len() == DUE && read.iter().all(|key| key.starts_with("ACCOUNT#due_")), "{read:?}");
+    let payments = bench.payments().await;
+    assert!(payments.len() == DUE && payments.values().all(|count| *count == 1), "{payments:?}");
+
+    recording.clear();
+    assert_eq!(bench.sweep().await.due, 0);
+    assert_eq!(recording.names(), vec!["Query"; 16], "nothing is due any more");
+}
+
+#[tokio::test]
+async fn one_accounts_failure_stops_no_other_and_is_counted() {
+    let bench = Bench::start().await;
+    for number in 0..20 {
+        bench.store_due(&format!("sound_{number}"), "pm_card_visa").await;
+    }
+    bench.store_due("unreadable", "pm_card_visa").await;
+    bench.damage("unreadable", "balance", AttributeValue::S("a lot".to_owned())).await;
+    let now = bench.clock.now();
+    bench.store(due_account("refused", CustomerId::parse("cus_nobody").unwrap(), now)).await;
+
+    let summary = bench.sweep().await;
+
+    assert_eq!((summary.due, summary.paid), (22, 20), "{summary:?}");
+    assert_eq!((summary.failed, summary.unknown, summary.is_complete), (1, 1, true), "{summary:?}");
+    for number in 0..20 {
+        assert_eq!(bench.balance(&format!("sound_{number}")).await, 5_000);
+    }
+    let refused = bench.app.ledger.account_get(&AccountId::parse("refused").unwrap()).await.unwrap().unwrap();
+    assert_eq!(refused.payment_issue, None, "what Stripe does not understand is no decline");
+}
+
+#[tokio::test]
+async fn two_sweeps_at_once_charge_each_account_once() {
+    let bench = Bench::start().await;
+    for number in 0..20 {
+        bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
+    }
+    // Slow enough that both are under way in the same accounts.
+    let slow = Fault {
+        method: None,
+        path: "/v1/invoices".to_owned(),
+        action: FaultAction::Latency { milliseconds: 20 },
+        count: u32::MAX,
+    };
+    bench.stripe.add_fault(slow);
+
+    let summaries = join_all([bench.sweep(), bench.sweep(), bench.sweep()]).await;
+
+    assert!(summaries.iter().map(|summary| summary.paid).sum::<u64>() >= 20, "{summaries:?}");
+    assert!(summaries.iter().all(|summary| summary.failed == 0 && summary.declined == 0), "{summaries:?}");
+    bench.sweep().await;
+    let payments = bench.payments().await;
+    assert!(payments.len() == 20 && payments.values().all(|count| *count == 1), "{payments:?}");
+    for number in 0..20 {
+        assert_eq!(bench.balance(&format!("account_{number}")).await, 5_000);
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_that_fires_twice_tops_up_once() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let sweeps = join_all([cloud.sweep(), cloud.sweep()]).await;
+    assert!(sweeps.iter().all(|sweep| sweep["failed"] == 0), "{sweeps:?}");
+    cloud.settle().await;
+    assert_eq!(cloud.cents_taken("acme").await, [5_000]);
+    assert_eq!(cloud.entries("acme", "top_up").await, [5_000]);
+    assert_eq!(cloud.mails("acme").len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_without_time_left_begins_nothing_and_says_that_it_is_not_complete() {
+    let bench = Bench::start().await;
+    for number in 0..3 {
+        bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
+    }
+    bench.stripe.clear_requests();
+    let recording = bench.database.record();
+    for time_left in [SignedDuration::ZERO, SignedDuration::from_secs(-1), MARGIN - SignedDuration::from_millis(1)] {
+        let summary = bench.sweep_within(time_left).await.unwrap();
+        assert!(!summary.is_complete, "{time_left}: {summary:?}");
+        assert_eq!(summary.due, 0, "{time_left}: {summary:?}");
+    }
+    assert_eq!(bench.stripe.requests(), vec![]);
+    assert!(recording.names().iter().all(|name| name == "Query"), "{:?}", recording.names());
+
+    let summary = bench.sweep_within(MARGIN).await.unwrap();
+    assert_eq!((summary.paid, summary.is_complete), (3, true), "{summary:?}");
+}
+
+/// Goes on by half a second each time it is asked.
+#[derive(Clone)]
+struct Ticking(MovableClock);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        self.0.advance(SignedDuration::from_millis(500)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_a_sweep_had_no_time_for_is_done_by_the_next_one() {
+    let clock = MovableClock::standing("2026-01-05T00:00:00Z".parse().unwrap());
+    let bench = Bench::with(clock.clone(), Ticking(clock), 1_000).await;
+    for number in 0..40 {
+        bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
+    }
+    let first = bench.sweep_within(MARGIN + SignedDuration::from_secs(30)).await.unwrap();
+    assert!(!first.is_complete && (1..40).contains(&first.paid) && first.paid == first.due, "{first:?}");
+    let second = bench.sweep().await;
+    assert_eq!((first.paid + second.paid, second.is_complete), (40, true), "{first:?} {second:?}");
+    let payments = bench.payments().await;
+    assert!(payments.len() == 40 && payments.values().all(|count| *count == 1), "{payments:?}");
+}
+
+#[tokio::test]
+async fn an_event_without_a_deadline_is_an_error_and_not_a_sweep_without_end() {
+    let bench = Bench::start().await;
+    let mut context = Context::default();
+    context.deadline = u64::MAX;
+    assert!(handle(&bench.app, LambdaEvent::new(json!({}), context)).await.is_err());
+}
+
+#[tokio::test]
+async fn due_accounts_that_cannot_be_listed_fail_the_run_so_that_somebody_hears_of_it() {
+    let bench = Bench::start().await;
+    bench.store_due("acme", "pm_card_visa").await;
+    bench.database.faults().next("Query", 1, TableFault::Refuse(Refusal::InternalServerError));
+    assert!(bench.sweep_within(AN_HOUR).await.is_err());
+    assert_eq!(bench.sweep().await.paid, 1, "nothing is lost by it");
+}
+
+#[tokio::test]
+async fn the_summary_counts_every_outcome_and_is_emitted_as_metrics() {
+    let bench = Bench::start().await;
+    for name in ["paid_1", "paid_2", "paid_3", "unreadable", "skipped"] {
+        bench.store_due(name, "pm_card_visa").await;
+    }
+    bench.damage("unreadable", "balance", AttributeValue::S("a lot".to_owned())).await;
+    bench.damage("skipped", "balance", AttributeValue::N("9000".to_owned())).await;
+    bench.store_due("declined_1", "pm_card_chargeCustomerFail").await;
+    bench.store_due("declined_2", "pm_card_chargeCustomerFail").await;
+    bench.store_due("action_required", "pm_card_authenticationRequired").await;
+    let now = bench.clock.now();
+    bench.store(due_account("unknown", CustomerId::parse("cus_nobody").unwrap(), now)).await;
+    let abandoned = bench.account("abandoned", "pm_card_visa").await;
+    bench.store(abandoned.clone()).await;
+    let (mut opened, _) = decide_open_top_up(&abandoned, &PriceBook::reference(), TopUpId::mint(1), now).unwrap();
+    opened.account.auto_top_up = opened.account.auto_top_up.map(|on| AutoTopUp { is_enabled: false, ..on });
+    bench.app.ledger.commit(&opened).await.unwrap();
+
+    let summary = bench.sweep().await;
+
+    let expected = Summary {
+        due: 10,
+        paid: 3,
+        declined: 2,
+        action_required: 1,
+        abandoned: 1,
+        unknown: 1,
+        skipped: 1,
+        failed: 1,
+        is_complete: true,
+    };
+    assert_eq!(summary, expected);
+    let counts = [
+        ("due", 10),
+        ("paid", 3),
+        ("declined", 2),
+        ("action_required", 1),
+        ("abandoned", 1),
+        ("unknown", 1),
+        ("skipped", 1),
+        ("failed", 1),
+    ];
+    assert_eq!(EMITTED.take(), [embedded_metrics("top-up-sweep", &counts, now)]);
+}
+
+/// Stripe takes 25 calls of one kind a second; the setting keeps below. Only a bound from below can be certain: with
+/// `r` calls a second, of which `r` may go at once, `n` calls take at least `(n − r) / r` seconds.
+#[tokio::test]
+async fn no_more_calls_a_second_reach_stripe_than_the_setting_allows() {
+    const CALLS_PER_SECOND: usize = 20;
+    let clock = MovableClock::running();
+    let bench = Bench::with(clock.clone(), clock, 20).await;
+    let names: Vec<String> = (0..10).map(|number| format!("account_{number}")).collect();
+    for name in &names {
+        bench.store_due(name, "pm_card_visa").await;
+    }
+    bench.stripe.clear_requests();
+    // The clock that the request log is written by.
+    let started_at = SystemClock.now();
+
+    assert_eq!(bench.sweep().await.paid, 10);
+
+    let requests = bench.stripe.requests();
+    let took = requests.last().unwrap().at.duration_since(started_at).as_secs_f64();
+    // What was left of the burst when the accounts were made may have been refilled meanwhile, but not more.
+    let least = (requests.len() - CALLS_PER_SECOND) as f64 / CALLS_PER_SECOND as f64;
+    assert!(requests.len() >= 40, "four calls for each account at least: {}", requests.len());
+    assert!(took >= least, "{} calls in {took} s, which takes {least} s at least", requests.len());
+}
+
+/// The setting as the template hands it to the function.
+#[tokio::test]
+async fn the_template_hands_the_rate_of_calls_to_the_sweep() {
+    let cloud = TestCloud::start().await;
+    let function = cloud.cloud.template.function_of_binary("top-up-sweep").unwrap();
+    let rate: u32 = function.environment["STRIPE_CALLS_PER_SECOND"].parse().unwrap();
+    assert!((1..=25).contains(&rate), "{rate}");
+    let settings = Environment::of(function.environment.clone()).stripe("sk_test_local".to_owned()).unwrap();
+    assert_eq!(settings.calls_per_second.get(), rate);
+}

@@ -1,0 +1,480 @@
+//! Automatic top-ups from the sweep to the hosted page: when they fire, how they fail, and that no outage, lost
+//! answer or retry ever takes money twice or pauses anybody.
+
+use crate::support::TestCloud;
+use futures::future::join_all;
+use jiff::SignedDuration;
+use local_aws::dynamodb::{Fault as TableFault, Refusal};
+use local_aws::wire::Loss;
+use local_stripe::{Fault, FaultAction, WebhookConduct};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::{AccountId, InvoiceId, TopUpId};
+use shared::use_cases::ports::{Ledger, RandomUnique};
+use shared::use_cases::settle::settle_top_up;
+
+const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
+const PAY: &str = "/v1/invoices/*/pay";
+const STEPS: [&str; 4] = ["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/finalize", PAY];
+
+/// Takes so many credits in one charge for dubbing, at ten credits a minute.
+async fn spend(cloud: &TestCloud, account: &str, key: &str, credits: i64) {
+    let body = json!({"operation": "dubbing", "duration_ms": credits * 6_000});
+    let path = format!("/v1/accounts/{account}/charges");
+    cloud.post(&path, &cloud.cloud.service_token(), Some(key), &body).await.expect(201);
+}
+
+/// The summaries of the sweeps say that nothing was due.
+#[track_caller]
+fn assert_nothing_due(sweeps: &[Value]) {
+    assert!(!sweeps.is_empty() && sweeps.iter().all(|sweep| sweep["due"] == 0), "{sweeps:?}");
+}
+
+/// One invoice, one payment, one entry of `credits` (a credit is a cent), and nothing under way any more.
+async fn assert_topped_up_once(cloud: &TestCloud, account: &str, credits: i64, why: &str) {
+    let invoices = cloud.top_up_invoices(account).await;
+    assert_eq!((invoices.len(), &invoices[0]["status"]), (1, &json!("paid")), "one invoice: {why}");
+    assert_eq!(cloud.cents_taken(account).await, [credits], "one payment: {why}");
+    assert_eq!(cloud.entries(account, "top_up").await, [credits], "one grant: {why}");
+    let account_id = AccountId::parse(account).unwrap();
+    let stored = cloud.ledger().account_get(&account_id).await.unwrap().unwrap();
+    assert_eq!((stored.open_top_up, stored.payment_issue), (None, None), "{why}");
+}
+
+/// The kind of the payment issue, or null.
+async fn payment_issue(cloud: &TestCloud, account: &str) -> Value {
+    cloud.auto_top_up(account).await["payment_issue"]["kind"].clone()
+}
+
+async fn assert_unpaused_without_mail(cloud: &TestCloud, account: &str, why: &str) {
+    assert_eq!(payment_issue(cloud, account).await, Value::Null, "{why}");
+    assert_eq!(cloud.subjects(account), Vec::<String>::new(), "{why}");
+}
+
+fn outage(path: &str, action: FaultAction) -> Fault {
+    Fault { method: None, path: path.to_owned(), action, count: u32::MAX }
+}
+
+#[tokio::test]
+async fn a_balance_at_the_threshold_is_left_alone_and_one_credit_less_is_topped_up() {
+    let cloud = TestCloud::start().await;
+    for (account, spent) in [("at", 4_000), ("below", 4_001)] {
+        cloud.open_account(account).await;
+        cloud.buy(account, "credits_5000", "4242424242424242").await;
+        cloud.turn_on_auto_top_up(account, 1_000, 5_000).await;
+        spend(&cloud, account, "job", spent).await;
+    }
+    let sweeps = cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!((&sweeps[0]["due"], &sweeps[0]["paid"]), (&json!(1), &json!(1)));
+    assert_eq!((cloud.balance("at").await, cloud.balance("below").await), (1_000, 5_000));
+    assert_eq!(cloud.cents_taken("at").await, [5_000], "its purchase alone");
+    assert_eq!(cloud.cents_taken("below").await, [4_001, 5_000]);
+}
+
+#[tokio::test]
+async fn the_amount_is_frozen_when_the_attempt_opens_whatever_happens_to_the_balance_after() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::Unavailable));
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["unknown"], json!(1));
+    cloud.buy("acme", "credits_5000", "4242424242424242").await;
+    spend(&cloud, "acme", "job", 700).await;
+    cloud.cloud.stripe.clear_faults();
+
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["paid"], json!(1));
+
+    assert_eq!(cloud.entries("acme", "top_up").await, [5_000]);
+    assert_eq!(cloud.balance("acme").await, 9_300);
+    assert_eq!(cloud.cents_taken("acme").await, [5_000, 5_000]);
+}
+
+#[tokio::test]
+async fn six_hours_pass_between_two_top_ups_counted_from_the_opening_of_the_first() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!(cloud.balance("acme").await, 5_000);
+
+    cloud.advance(SignedDuration::from_hours(1)).await;
+    spend(&cloud, "acme", "job-1", 4_500).await;
+    assert_nothing_due(&cloud.advance(HALF_AN_HOUR).await);
+    assert_nothing_due(&cloud.advance(SignedDuration::from_mins(4 * 60 + 29)).await);
+    assert_eq!(cloud.sweep().await["due"], json!(0), "5 hours and 59 minutes after the opening");
+    assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await.len()), (500, 1));
+
+    let sweeps = cloud.advance(SignedDuration::from_mins(1)).await;
+    assert_eq!(sweeps[0]["paid"], json!(1), "6 hours after the opening");
+    assert_eq!(cloud.cents_taken("acme").await, [4_500, 5_000]);
+    assert_eq!(cloud.balance("acme").await, 5_000);
+}
+
+#[tokio::test]
+async fn a_late_answer_does_not_put_off_the_next_top_up() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::RateLimit));
+    cloud.advance(HALF_AN_HOUR).await;
+    cloud.cloud.clock.advance(SignedDuration::from_hours(5)).unwrap();
+    cloud.cloud.stripe.clear_faults();
+    assert_eq!(cloud.sweep().await["paid"], json!(1));
+    spend(&cloud, "acme", "job", 4_500).await;
+    cloud.cloud.clock.advance(SignedDuration::from_mins(59)).unwrap();
+    assert_eq!(cloud.sweep().await["due"], json!(0));
+    cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
+    assert_eq!(cloud.sweep().await["paid"], json!(1), "six hours after the opening, one hour after the payment");
+}
+
+#[tokio::test]
+async fn nothing_is_topped_up_while_the_setting_is_off() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("never").await;
+    cloud.save_card("never", "pm_card_visa").await;
+    cloud.open_due_account("off", "pm_card_visa").await;
+    turn_off(&cloud, "off").await;
+    assert_nothing_due(&cloud.advance(SignedDuration::from_hours(24)).await);
+    assert_eq!(cloud.cloud.stripe.request_count("POST", "/v1/invoices"), 0);
+}
+
+async fn turn_off(cloud: &TestCloud, account: &str) {
+    let path = format!("/v1/accounts/{account}/auto-top-up");
+    cloud.put(&path, &cloud.cloud.customer_token(account), &json!({"enabled": false})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_declined_card_pauses_until_the_customer_pays_with_another_one() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    let sweeps = cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!(sweeps[0]["declined"], json!(1));
+
+    let issue = cloud.auto_top_up("acme").await["payment_issue"].clone();
+    let words = DeclineReason::Generic.in_plain_words();
+    assert_eq!(
+        (&issue["kind"], &issue["reason"], &issue["remedy"]),
+        (&json!("declined"), &json!(words.reason), &json!(words.remedy))
+    );
+    let mails = cloud.mails("acme");
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].subject.contains("declined") && mails[0].subject.contains("$50"), "{}", mails[0].subject);
+    let text = mails[0].text.clone().unwrap();
+    assert!(text.contains(words.reason) && text.contains(words.remedy), "{text}");
+
+    assert_nothing_due(&cloud.advance(SignedDuration::from_hours(72)).await);
+    assert_eq!((cloud.pay_calls(), cloud.mails("acme").len()), (1, 1), "neither a charge nor a mail by any timer");
+
+    let page = cloud.hosted_page("acme").await;
+    for refused in ["4000000000000069", "4000000000009995", "4000000000000002"] {
+        assert_eq!(cloud.submit_card(&page, refused).await.status, 402);
+        cloud.settle().await;
+        assert_eq!(payment_issue(&cloud, "acme").await, json!("declined"), "{refused}");
+        assert_eq!(cloud.mails("acme").len(), 1, "whoever tries cards is not written to about each");
+    }
+    cloud.pay_page(&page, "5555555555554444").await;
+    cloud.settle().await;
+    assert_topped_up_once(&cloud, "acme", 5_000, "paid on the hosted page").await;
+    let subjects = cloud.subjects("acme");
+    assert!(subjects.len() == 2 && subjects[1].starts_with("Receipt"), "{subjects:?}");
+    assert_nothing_due(&cloud.advance(SignedDuration::from_hours(24)).await);
+    assert_topped_up_once(&cloud, "acme", 5_000, "and never again").await;
+}
+
+/// Stripe saves none of the cards that fail for a particular reason, so the bank's word is put in Stripe's mouth here.
+#[tokio::test]
+async fn every_reason_of_a_decline_is_told_in_its_own_plain_words_with_a_working_link() {
+    let cloud = TestCloud::start().await;
+    let reasons = [
+        DeclineReason::InsufficientFunds,
+        DeclineReason::ExpiredCard,
+        DeclineReason::IncorrectCardData,
+        DeclineReason::CardNotSupported,
+        DeclineReason::LimitExceeded,
+        DeclineReason::ProcessingError,
+        DeclineReason::NoCard,
+        DeclineReason::Generic,
+    ];
+    let account_of = |reason| format!("{reason:?}");
+    for reason in reasons {
+        cloud.open_due_account(&account_of(reason), "pm_card_visa").await;
+    }
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::Unavailable));
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["unknown"], json!(reasons.len()));
+    cloud.cloud.stripe.clear_faults();
+    for reason in reasons {
+        let account = account_of(reason);
+        let invoice = cloud.top_up_invoices(&account).await.remove(0);
+        let top_up = TopUpId::parse(invoice["metadata"]["top_up"].as_str().unwrap()).unwrap();
+        let outcome =
+            TopUpOutcome::Declined { reason, invoice: InvoiceId::parse(invoice["id"].as_str().unwrap()).ok() };
+        let id = AccountId::parse(account.as_str()).unwrap();
+        settle_top_up(&cloud.ledger(), &RandomUnique, &cloud.cloud.clock, &id, &top_up, &outcome).await.unwrap();
+        cloud.settle().await;
+
+        let words = reason.in_plain_words();
+        assert_eq!(cloud.auto_top_up(&account).await["payment_issue"]["reason"], json!(words.reason));
+        let mails = cloud.mails(&account);
+        assert_eq!(mails.len(), 1, "{reason:?}");
+        let text = mails[0].text.clone().unwrap();
+        assert!(text.contains(words.reason) && text.contains(words.remedy), "{text}");
+        cloud.pay_page(&cloud.hosted_page(&account).await, "4242424242424242").await;
+        cloud.settle().await;
+        assert_topped_up_once(&cloud, &account, 5_000, "paid after all").await;
+    }
+}
+
+#[tokio::test]
+async fn a_bank_that_wants_a_confirmation_pauses_until_it_is_given() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_authenticationRequired").await;
+    let sweeps = cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!(sweeps[0]["action_required"], json!(1));
+    assert_eq!(payment_issue(&cloud, "acme").await, json!("action_required"));
+    let subjects = cloud.subjects("acme");
+    assert!(subjects.len() == 1 && subjects[0].contains("confirm"), "{subjects:?}");
+    assert_nothing_due(&cloud.advance(SignedDuration::from_hours(24)).await);
+    assert_eq!(cloud.pay_calls(), 1);
+
+    cloud.answer_bank(&cloud.hosted_page("acme").await, "complete").await;
+    cloud.settle().await;
+    assert_topped_up_once(&cloud, "acme", 5_000, "confirmed").await;
+    assert_eq!(cloud.mails("acme").len(), 2);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_fails_leaves_the_pause_and_sends_no_second_mail() {
+    let cloud = TestCloud::start().await;
+    // The second card is declined even after its confirmation.
+    for (account, card, outcome) in [
+        ("fails", "pm_card_authenticationRequired", "fail"),
+        ("declined", "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds", "complete"),
+    ] {
+        cloud.open_due_account(account, card).await;
+        cloud.advance(HALF_AN_HOUR).await;
+        cloud.answer_bank(&cloud.hosted_page(account).await, outcome).await;
+        cloud.settle().await;
+        assert_eq!(payment_issue(&cloud, account).await, json!("action_required"), "{account}");
+        assert_eq!(cloud.mails(account).len(), 1, "{account}");
+        assert_nothing_due(&cloud.advance(SignedDuration::from_hours(24)).await);
+        assert_eq!(cloud.balance(account).await, 0);
+
+        cloud.pay_page(&cloud.hosted_page(account).await, "4242424242424242").await;
+        cloud.settle().await;
+        assert_topped_up_once(&cloud, account, 5_000, "another card").await;
+    }
+}
+
+#[tokio::test]
+async fn without_any_card_the_customer_is_asked_to_pay_with_one() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("never").await;
+    cloud.turn_on_auto_top_up("never", 1_000, 5_000).await;
+    cloud.open_due_account("removed", "pm_card_visa").await;
+    let saved = cloud.save_card("removed", "pm_card_visa").await;
+    cloud.stripe_post(&format!("/v1/payment_methods/{saved}/detach"), &[]).await;
+    // The webhook of the removal is not delivered before the sweep, so Stripe alone knows that the card is gone.
+    assert_eq!(cloud.cloud.clock.advance(HALF_AN_HOUR).map(|_| ()), Ok(()));
+    assert_eq!(cloud.sweep().await["declined"], json!(2));
+    cloud.settle().await;
+    for account in ["never", "removed"] {
+        assert_eq!(
+            cloud.auto_top_up(account).await["payment_issue"]["reason"],
+            json!(DeclineReason::NoCard.in_plain_words().reason)
+        );
+        let subjects = cloud.subjects(account);
+        assert!(subjects.len() == 1 && subjects[0].contains("there was no card"), "{subjects:?}");
+        cloud.pay_page(&cloud.hosted_page(account).await, "4242424242424242").await;
+        cloud.settle().await;
+        assert_topped_up_once(&cloud, account, 5_000, "a card of the customer's choice").await;
+    }
+}
+
+#[tokio::test]
+async fn an_invoice_voided_at_stripe_ends_attempt_and_pause_without_a_payment() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    let id = invoice["id"].as_str().unwrap();
+    cloud.stripe_post(&format!("/v1/invoices/{id}/void"), &[]).await;
+    cloud.settle().await;
+    assert_eq!(payment_issue(&cloud, "acme").await, Value::Null);
+    assert_eq!(cloud.mails("acme").len(), 1, "nothing to say about it");
+
+    cloud.save_card("acme", "pm_card_visa").await;
+    assert_nothing_due(&cloud.advance(SignedDuration::from_mins(5 * 60 + 59)).await);
+    assert_eq!(cloud.advance(SignedDuration::from_mins(1)).await[0]["paid"], json!(1));
+    assert_eq!((cloud.balance("acme").await, cloud.top_up_invoices("acme").await.len()), (5_000, 2));
+}
+
+/// All faults of an outage at all steps: nobody is paused or written to, and when it is over the same attempt ends in
+/// one invoice, one payment and one grant.
+#[tokio::test]
+async fn an_outage_concludes_nothing_and_the_next_sweep_carries_the_same_attempt_on() {
+    let actions = [
+        FaultAction::Unavailable,
+        FaultAction::RateLimit,
+        FaultAction::LoseRequest,
+        FaultAction::LoseAnswer,
+        FaultAction::InternalError,
+        FaultAction::InternalErrorAfterEffect,
+    ];
+    let cases = STEPS.into_iter().flat_map(|step| actions.map(|action| (step, action)));
+    join_all(cases.map(|(step, action)| live_through_outage(step, action))).await;
+}
+
+async fn live_through_outage(step: &'static str, action: FaultAction) {
+    let why = format!("{action:?} at {step}");
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(step, action));
+    // What happened all the same can be looked up nowhere either, and Stripe sends no events.
+    cloud.cloud.stripe.add_fault(outage("/v1/invoices/*", FaultAction::Unavailable));
+    cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 100, ..WebhookConduct::default() });
+
+    let sweeps = cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!((&sweeps[0]["due"], &sweeps[0]["unknown"]), (&json!(1), &json!(1)), "{why}");
+    assert_unpaused_without_mail(&cloud, "acme", &why).await;
+    let opened_at = cloud.auto_top_up("acme").await["last_top_up_at"].clone();
+    assert_eq!(cloud.balance("acme").await, 0, "{why}");
+    cloud.cloud.stripe.clear_faults();
+
+    let sweeps = cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!((&sweeps[0]["due"], &sweeps[0]["paid"]), (&json!(1), &json!(1)), "{why}");
+    assert_eq!(cloud.auto_top_up("acme").await["last_top_up_at"], opened_at, "the same attempt: {why}");
+    assert_topped_up_once(&cloud, "acme", 5_000, &why).await;
+    assert_eq!(cloud.mails("acme").len(), 1, "{why}");
+    assert_nothing_due(&cloud.advance(HALF_AN_HOUR).await);
+}
+
+#[tokio::test]
+async fn a_long_outage_pauses_nobody_and_costs_nobody_a_second_payment() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::InternalError));
+    for hours in 0..3 {
+        cloud.cloud.clock.advance(SignedDuration::from_mins(30)).unwrap();
+        assert_eq!(cloud.sweep().await["unknown"], json!(1), "{hours}");
+    }
+    assert_unpaused_without_mail(&cloud, "acme", "an hour and a half").await;
+    cloud.cloud.stripe.clear_faults();
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["paid"], json!(1));
+    assert_topped_up_once(&cloud, "acme", 5_000, "after the outage").await;
+}
+
+/// Stripe forgets its keys after a day, so what is not known after 20 hours is looked up and never sent again.
+#[tokio::test]
+async fn an_attempt_unknown_for_twenty_hours_is_looked_up_and_not_sent_again() {
+    for (is_paid, lost) in [(false, FaultAction::Unavailable), (true, FaultAction::LoseAnswer)] {
+        let cloud = TestCloud::start().await;
+        cloud.open_due_account("acme", "pm_card_visa").await;
+        cloud.cloud.stripe.add_fault(outage(PAY, lost));
+        cloud.cloud.stripe.add_fault(outage("/v1/invoices/*", FaultAction::Unavailable));
+        cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 100, ..WebhookConduct::default() });
+        assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["unknown"], json!(1));
+        cloud.cloud.stripe.clear_faults();
+        cloud.cloud.clock.advance(SignedDuration::from_hours(20)).unwrap();
+        let pay_calls = cloud.pay_calls();
+
+        let sweep = cloud.sweep().await;
+
+        assert_eq!(cloud.pay_calls(), pay_calls, "nothing is sent again");
+        cloud.settle().await;
+        if is_paid {
+            assert_eq!(sweep["paid"], json!(1));
+            assert_topped_up_once(&cloud, "acme", 5_000, "found paid").await;
+        } else {
+            assert_eq!(sweep["abandoned"], json!(1));
+            assert_unpaused_without_mail(&cloud, "acme", "closed").await;
+            assert_eq!(cloud.cents_taken("acme").await, Vec::<i64>::new());
+            assert_eq!(cloud.top_up_invoices("acme").await[0]["status"], json!("void"));
+            assert_eq!(cloud.sweep().await["paid"], json!(1), "the next attempt is another one");
+            assert_eq!(cloud.balance("acme").await, 5_000);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_unknown_for_a_millisecond_less_than_twenty_hours_is_sent_again() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::Unavailable));
+    cloud.advance(HALF_AN_HOUR).await;
+    cloud.cloud.stripe.clear_faults();
+    cloud.cloud.clock.advance(SignedDuration::from_hours(20) - SignedDuration::from_millis(1)).unwrap();
+    assert_eq!(cloud.sweep().await["paid"], json!(1));
+    assert_topped_up_once(&cloud, "acme", 5_000, "sent again").await;
+}
+
+#[tokio::test]
+async fn switching_off_while_an_attempt_is_open_closes_it_without_a_payment() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::Unavailable));
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["unknown"], json!(1));
+    turn_off(&cloud, "acme").await;
+    cloud.cloud.stripe.clear_faults();
+    let pay_calls = cloud.pay_calls();
+
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["abandoned"], json!(1));
+
+    assert_eq!(cloud.pay_calls(), pay_calls);
+    assert_eq!(cloud.top_up_invoices("acme").await[0]["status"], json!("void"));
+    assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await.len()), (0, 0));
+    assert_unpaused_without_mail(&cloud, "acme", "off").await;
+    assert_nothing_due(&cloud.advance(SignedDuration::from_hours(12)).await);
+}
+
+/// The worst moment for the table to fail: the money is taken and nothing says so.
+#[tokio::test]
+async fn money_taken_while_the_ledger_fails_is_granted_once_by_whoever_comes_next() {
+    let faults = [
+        TableFault::LoseAnswer(Loss::ConnectionReset),
+        TableFault::LoseRequest(Loss::Timeout),
+        TableFault::Refuse(Refusal::Throttling),
+        TableFault::Refuse(Refusal::InternalServerError),
+    ];
+    let cases = faults.into_iter().flat_map(|fault| [true, false].map(|by_webhook| (fault.clone(), by_webhook)));
+    join_all(cases.map(|(fault, by_webhook)| lose_the_grant(fault, by_webhook))).await;
+}
+
+async fn lose_the_grant(fault: TableFault, by_webhook: bool) {
+    let why = format!("{fault:?}, healed by {}", if by_webhook { "the webhook" } else { "the next sweep" });
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let drop_next = if by_webhook { 0 } else { 100 };
+    cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next, ..WebhookConduct::default() });
+    let (stripe, injected) = (cloud.cloud.stripe.clone(), fault.clone());
+    cloud.cloud.aws.dynamodb.faults().decide_with(move |operation| {
+        let is_grant = operation.name == "TransactWriteItems" && stripe.request_count("POST", PAY) > 0;
+        is_grant.then(|| injected.clone())
+    });
+    cloud.cloud.clock.advance(HALF_AN_HOUR).unwrap();
+
+    let sweep = cloud.sweep().await;
+
+    assert_eq!(cloud.cents_taken("acme").await, [5_000], "{why}");
+    assert_eq!((&sweep["due"], &sweep["failed"]), (&json!(1), &json!(1)), "{why}");
+    cloud.cloud.aws.dynamodb.faults().clear();
+    if by_webhook {
+        cloud.settle().await;
+        assert_eq!(cloud.balance("acme").await, 5_000, "{why}");
+    }
+    cloud.advance(HALF_AN_HOUR).await;
+    assert_topped_up_once(&cloud, "acme", 5_000, &why).await;
+    assert_eq!(cloud.mails("acme").len(), 1, "{why}");
+}
+
+#[tokio::test]
+async fn an_invoice_paid_by_hand_at_stripe_while_its_attempt_is_open_is_granted_once() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::Unavailable));
+    cloud.advance(HALF_AN_HOUR).await;
+    cloud.cloud.stripe.clear_faults();
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    let path = format!("/v1/invoices/{}/pay", invoice["id"].as_str().unwrap());
+    cloud.stripe(Method::POST, &path, &[]).await.expect(200);
+    cloud.advance(HALF_AN_HOUR).await;
+    assert_topped_up_once(&cloud, "acme", 5_000, "by hand").await;
+    assert_eq!(cloud.mails("acme").len(), 1);
+}

@@ -1,0 +1,390 @@
+//! Stripe's events: believed only when signed, applied once however they arrive, and never taken at their word.
+
+use crate::support::{Answer, TestCloud};
+use futures::future::join_all;
+use jiff::SignedDuration;
+use local_aws::dynamodb::{Fault as TableFault, Recording, Refusal};
+use local_stripe::{Fault, FaultAction, WebhookConduct, webhook_signature};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::clock::Clock;
+
+const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
+const VISA: &str = "4242424242424242";
+
+/// Posts a body as Stripe does, with this signature.
+async fn post_signed(cloud: &TestCloud, body: &[u8], signature: Option<&str>) -> Answer {
+    let mut request = cloud.request(Method::POST, "/v1/webhooks/stripe").body(body.to_vec());
+    if let Some(signature) = signature {
+        request = request.header("stripe-signature", signature);
+    }
+    cloud.send(request).await
+}
+
+/// Posts an event signed with the endpoint's secret, now.
+async fn post_event(cloud: &TestCloud, event: &Value) -> Answer {
+    let body = event.to_string().into_bytes();
+    let secret = webhook_secret(cloud).await;
+    let signature = webhook_signature(&secret, cloud.cloud.clock.now().as_second(), &body);
+    post_signed(cloud, &body, Some(&signature)).await
+}
+
+async fn webhook_secret(cloud: &TestCloud) -> String {
+    let stripe: Value = serde_json::from_str(&cloud.secret("stripe").await).unwrap();
+    stripe["webhook_secrets"][0].as_str().unwrap().to_owned()
+}
+
+/// The newest event of a type that Stripe has.
+async fn event_of(cloud: &TestCloud, kind: &str) -> Value {
+    let events = cloud.stripe_get(&format!("/v1/events?limit=1&type={kind}")).await;
+    assert_eq!(events["data"][0]["type"], json!(kind));
+    events["data"][0].clone()
+}
+
+fn conduct(cloud: &TestCloud, conduct: WebhookConduct) {
+    cloud.cloud.stripe.set_webhook_conduct(conduct);
+}
+
+fn drop_all(cloud: &TestCloud) {
+    conduct(cloud, WebhookConduct { drop_next: 1_000, ..WebhookConduct::default() });
+}
+
+/// How many requests wrote to the table.
+fn writes(recording: &Recording) -> usize {
+    ["TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"]
+        .map(|operation| recording.count(operation))
+        .iter()
+        .sum()
+}
+
+/// An account whose purchase is paid at Stripe while no event of it was delivered; gives the purchase's id.
+async fn paid_unheard(cloud: &TestCloud, account: &str) -> String {
+    cloud.open_account(account).await;
+    cloud.settle().await;
+    drop_all(cloud);
+    let path = format!("/v1/accounts/{account}/purchases");
+    let body = json!({"package": "credits_5000"});
+    let answer = cloud.post(&path, &cloud.cloud.customer_token(account), Some("buy-1"), &body).await.expect(201);
+    cloud.pay_page(answer.body["checkout_url"].as_str().unwrap(), VISA).await;
+    cloud.settle().await;
+    assert_eq!(cloud.balance(account).await, 0);
+    conduct(cloud, WebhookConduct::default());
+    answer.body["purchase"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn however_events_arrive_a_purchase_and_a_top_up_are_granted_once() {
+    for (name, conducted) in [
+        ("as they come", WebhookConduct::default()),
+        ("twice", WebhookConduct { duplicate: true, ..WebhookConduct::default() }),
+        ("newest first", WebhookConduct { reorder: true, ..WebhookConduct::default() }),
+        ("twice and newest first", WebhookConduct { duplicate: true, reorder: true, ..WebhookConduct::default() }),
+        ("late", WebhookConduct { delay_seconds: 3_600, ..WebhookConduct::default() }),
+    ] {
+        let cloud = TestCloud::start().await;
+        conduct(&cloud, conducted.clone());
+        cloud.open_account("acme").await;
+        cloud.buy("acme", "credits_500", VISA).await;
+        if conducted.delay_seconds > 0 {
+            assert_eq!(cloud.balance("acme").await, 0, "{name}: on its way");
+            cloud.advance(SignedDuration::from_secs(3_599)).await;
+            assert_eq!(cloud.balance("acme").await, 0, "{name}: still on its way");
+            cloud.advance(SignedDuration::from_secs(1)).await;
+        }
+        assert_eq!(cloud.balance("acme").await, 500, "{name}");
+        cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+        cloud.advance(SignedDuration::from_hours(4)).await;
+        assert_eq!(cloud.entries("acme", "purchase").await, [500], "{name}");
+        assert_eq!(cloud.entries("acme", "top_up").await, [4_500], "{name}");
+        assert_eq!(cloud.cents_taken("acme").await, [4_500, 500], "{name}");
+        assert_eq!(cloud.mails("acme").len(), 2, "{name}: a receipt for each");
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_declined_top_up_in_any_order_pause_once() {
+    for reorder in [false, true] {
+        let cloud = TestCloud::start().await;
+        cloud.open_due_account("acme", "pm_card_authenticationRequired").await;
+        conduct(&cloud, WebhookConduct { duplicate: true, reorder, ..WebhookConduct::default() });
+        cloud.advance(HALF_AN_HOUR).await;
+        let issue = cloud.auto_top_up("acme").await["payment_issue"]["kind"].clone();
+        assert_eq!((issue, cloud.mails("acme").len()), (json!("action_required"), 1));
+        cloud.answer_bank(&cloud.hosted_page("acme").await, "complete").await;
+        cloud.settle().await;
+        assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (5_000, 2));
+        assert_eq!(cloud.auto_top_up("acme").await["payment_issue"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a_purchase_whose_events_are_lost_is_granted_when_the_customer_looks() {
+    let cloud = TestCloud::start().await;
+    let purchase = paid_unheard(&cloud, "acme").await;
+    let path = format!("/v1/accounts/acme/purchases/{purchase}");
+    let looked = cloud.get(&path, &cloud.cloud.customer_token("acme")).await.expect(200);
+    assert_eq!(looked.body["status"], json!("paid"));
+    assert_eq!(cloud.balance("acme").await, 5_000);
+    // The event comes after all.
+    post_event(&cloud, &event_of(&cloud, "checkout.session.completed").await).await.expect(200);
+    cloud.settle().await;
+    assert_eq!(cloud.entries("acme", "purchase").await, [5_000]);
+    assert_eq!(cloud.mails("acme").len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_event_eight_times_at_once_is_applied_once() {
+    let cloud = TestCloud::start().await;
+    paid_unheard(&cloud, "acme").await;
+    let event = event_of(&cloud, "checkout.session.completed").await;
+    let answers = join_all((0..8).map(|_| post_event(&cloud, &event))).await;
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200; 8]);
+    cloud.settle().await;
+    assert_eq!(cloud.entries("acme", "purchase").await, [5_000]);
+    assert_eq!(cloud.mails("acme").len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_was_applied_asks_neither_stripe_nor_the_table_for_more() {
+    let cloud = TestCloud::start().await;
+    paid_unheard(&cloud, "acme").await;
+    let event = event_of(&cloud, "checkout.session.completed").await;
+    post_event(&cloud, &event).await.expect(200);
+    cloud.cloud.stripe.clear_requests();
+    let recording = cloud.cloud.aws.dynamodb.record();
+    post_event(&cloud, &event).await.expect(200);
+    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec!["GetItem".to_owned()], vec![]));
+}
+
+#[tokio::test]
+async fn events_of_types_that_are_not_ours_are_accepted_and_change_nothing() {
+    let cloud = TestCloud::start().await;
+    paid_unheard(&cloud, "acme").await;
+    let completed = event_of(&cloud, "checkout.session.completed").await;
+    let recording = cloud.cloud.aws.dynamodb.record();
+    for kind in ["payment_intent.succeeded", "charge.succeeded", "invoice.upcoming", "a.type.of.tomorrow", ""] {
+        let mut event = completed.clone();
+        event["type"] = json!(kind);
+        post_event(&cloud, &event).await.expect(200);
+    }
+    let without_id = json!({
+        "id": "evt_1", "object": "event", "type": "balance.available", "created": 1, "livemode": false,
+        "data": {"object": {"object": "balance"}},
+    });
+    post_event(&cloud, &without_id).await.expect(200);
+    assert_eq!(recording.names(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn objects_of_other_deployments_are_accepted_and_move_nothing() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let unknown_attempt = "top_0123456789abcdef0123456789abcdef";
+    let foreign: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("metadata[account]", "stranger"), ("metadata[top_up]", unknown_attempt)],
+        &[("metadata[account]", "acme"), ("metadata[top_up]", unknown_attempt)],
+        &[("metadata[account]", "acme"), ("metadata[top_up]", "1")],
+        &[("metadata[account]", "no account of ours!"), ("metadata[top_up]", unknown_attempt)],
+    ];
+    drop_all(&cloud);
+    let recording = cloud.cloud.aws.dynamodb.record();
+    for metadata in foreign {
+        craft_paid_invoice(&cloud, "acme", 5_000, metadata).await;
+        post_event(&cloud, &event_of(&cloud, "invoice.paid").await).await.expect(200);
+    }
+    let other_customer = cloud.stripe_post("/v1/customers", &[("metadata[account]", "acme")]).await;
+    let name = [("name", "Other")];
+    cloud.stripe_post(&format!("/v1/customers/{}", other_customer["id"].as_str().unwrap()), &name).await;
+    post_event(&cloud, &event_of(&cloud, "customer.updated").await).await.expect(200);
+    assert_eq!(recording.count("TransactWriteItems"), 0);
+    assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
+}
+
+/// An invoice made past the product for an account's customer, paid with a card that works.
+async fn craft_paid_invoice(cloud: &TestCloud, account: &str, cents: i64, metadata: &[(&str, &str)]) {
+    let customer = cloud.customer(account).await;
+    let card = cloud.stripe_post("/v1/payment_methods/pm_card_visa/attach", &[("customer", customer.as_str())]).await;
+    let mut form = vec![("customer", customer.as_str()), ("pending_invoice_items_behavior", "exclude")];
+    form.extend_from_slice(metadata);
+    let invoice = cloud.stripe_post("/v1/invoices", &form).await;
+    let (id, amount) = (invoice["id"].as_str().unwrap(), cents.to_string());
+    let item = [("customer", customer.as_str()), ("invoice", id), ("amount", amount.as_str()), ("currency", "usd")];
+    cloud.stripe_post("/v1/invoiceitems", &item).await;
+    let paid = [("payment_method", card["id"].as_str().unwrap())];
+    let paid = cloud.stripe_post(&format!("/v1/invoices/{id}/pay"), &paid).await;
+    assert_eq!(paid["status"], json!("paid"));
+}
+
+#[tokio::test]
+async fn a_payment_that_is_not_the_one_asked_for_is_not_granted() {
+    for (name, payer, cents) in [
+        ("a cent too little", "acme", 4_999),
+        ("a cent too much", "acme", 5_001),
+        ("another customer's", "other", 5_000),
+    ] {
+        let cloud = TestCloud::start().await;
+        cloud.open_account("other").await;
+        cloud.open_due_account("acme", "pm_card_visa").await;
+        let outage = Fault {
+            method: None,
+            path: "/v1/invoices/*/pay".to_owned(),
+            action: FaultAction::Unavailable,
+            count: u32::MAX,
+        };
+        cloud.cloud.stripe.add_fault(outage);
+        cloud.advance(HALF_AN_HOUR).await;
+        cloud.cloud.stripe.clear_faults();
+        let open = cloud.top_up_invoices("acme").await.remove(0);
+        let top_up = open["metadata"]["top_up"].as_str().unwrap();
+        drop_all(&cloud);
+        craft_paid_invoice(&cloud, payer, cents, &[("metadata[account]", "acme"), ("metadata[top_up]", top_up)]).await;
+        let event = event_of(&cloud, "invoice.paid").await;
+        let recording = cloud.cloud.aws.dynamodb.record();
+
+        let refused = post_event(&cloud, &event).await.expect_problem(500, "internal_error");
+
+        assert!(!refused.text.contains("payment") && !refused.text.contains(top_up), "{name}: {}", refused.text);
+        assert_eq!(writes(&recording), 0, "{name}: not even that it was applied");
+        post_event(&cloud, &event).await.expect_problem(500, "internal_error");
+        assert_eq!((cloud.balance("acme").await, cloud.balance("other").await), (0, 0), "{name}");
+        assert_eq!(cloud.mails("acme").len(), 0, "{name}");
+    }
+}
+
+/// In one table: what is wrong with the request, given the right body, the secret and the second it was signed in.
+#[tokio::test]
+async fn what_stripe_did_not_sign_just_now_is_refused_and_changes_nothing() {
+    let cloud = TestCloud::start().await;
+    paid_unheard(&cloud, "acme").await;
+    let body = event_of(&cloud, "checkout.session.completed").await.to_string().into_bytes();
+    let (secret, now) = (webhook_secret(&cloud).await, cloud.cloud.clock.now().as_second());
+    let good = webhook_signature(&secret, now, &body);
+    let (time, digest) = good.split_once(",v1=").unwrap();
+    let last = body.len() - 1;
+    let tampered = [
+        [&body[..last], b" }"].concat(),
+        [b" ", &body[..]].concat(),
+        body[..last].to_vec(),
+        String::from_utf8(body.clone()).unwrap().replacen("acme", "evil", 1).into_bytes(),
+    ];
+    let mut cases: Vec<(String, Vec<u8>, Option<String>)> = vec![
+        ("no header".into(), body.clone(), None),
+        ("an empty header".into(), body.clone(), Some(String::new())),
+        ("no time".into(), body.clone(), Some(format!("v1={digest}"))),
+        ("two times".into(), body.clone(), Some(format!("{time},{good}"))),
+        ("another time".into(), body.clone(), Some(format!("t={},v1={digest}", now - 1))),
+        ("no signature".into(), body.clone(), Some(time.into())),
+        ("the test scheme".into(), body.clone(), Some(format!("{time},v0={digest}"))),
+        ("half a signature".into(), body.clone(), Some(format!("{time},v1={}", &digest[..32]))),
+        ("shouted".into(), body.clone(), Some(format!("{time},v1={}", digest.to_uppercase()))),
+        ("no text".into(), body.clone(), Some("💳".into())),
+        ("another secret".into(), body.clone(), Some(webhook_signature("whsec_other", now, &body))),
+        ("no secret".into(), body.clone(), Some(webhook_signature("", now, &body))),
+        ("too old".into(), body.clone(), Some(webhook_signature(&secret, now - 301, &body))),
+        ("from the future".into(), body.clone(), Some(webhook_signature(&secret, now + 301, &body))),
+        ("no event".into(), b"{}".to_vec(), Some(webhook_signature(&secret, now, b"{}"))),
+        ("no JSON".into(), b"event".to_vec(), Some(webhook_signature(&secret, now, b"event"))),
+        ("nothing".into(), vec![], Some(webhook_signature(&secret, now, b""))),
+    ];
+    cases.extend(tampered.map(|body| ("another body".into(), body, Some(good.clone()))));
+    for position in (0..digest.len()).step_by(7) {
+        let mut flipped = digest.to_owned().into_bytes();
+        flipped[position] = if flipped[position] == b'0' { b'1' } else { b'0' };
+        let flipped = format!("{time},v1={}", String::from_utf8(flipped).unwrap());
+        cases.push((format!("digit {position} of the signature"), body.clone(), Some(flipped)));
+    }
+    let recording = cloud.cloud.aws.dynamodb.record();
+    cloud.cloud.stripe.clear_requests();
+    for (name, body, signature) in cases {
+        let refused = post_signed(&cloud, &body, signature.as_deref()).await;
+        assert_eq!(
+            (refused.status, &refused.body["code"]),
+            (400, &json!("invalid_signature")),
+            "{name}: {}",
+            refused.text
+        );
+        refused.expect_problem(400, "invalid_signature");
+    }
+    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "nobody was even asked");
+
+    for signed_at in [now - 300, now + 300] {
+        let signature = webhook_signature(&secret, signed_at, &body);
+        let rolled = format!("t={signed_at},v1={},{}", "0".repeat(64), signature.split_once(',').unwrap().1);
+        post_signed(&cloud, &body, Some(&rolled)).await.expect(200);
+    }
+    assert_eq!(cloud.entries("acme", "purchase").await, [5_000], "within the tolerance, and once");
+}
+
+#[tokio::test]
+async fn stale_deliveries_of_stripes_own_are_refused_until_they_are_signed_anew() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    conduct(&cloud, WebhookConduct { stale: true, ..WebhookConduct::default() });
+    cloud.buy("acme", "credits_500", VISA).await;
+    assert_eq!(cloud.balance("acme").await, 0);
+    conduct(&cloud, WebhookConduct::default());
+    cloud.advance(SignedDuration::from_mins(1)).await;
+    assert_eq!(cloud.entries("acme", "purchase").await, [500]);
+}
+
+#[tokio::test]
+async fn while_the_ledger_is_down_events_are_answered_5xx_and_applied_once_when_stripe_sends_them_again() {
+    for (name, operation, fault) in [
+        ("reads", "GetItem", TableFault::Refuse(Refusal::InternalServerError)),
+        ("writes", "TransactWriteItems", TableFault::Refuse(Refusal::ProvisionedThroughputExceeded)),
+        ("marks", "PutItem", TableFault::Refuse(Refusal::Throttling)),
+    ] {
+        let cloud = TestCloud::start().await;
+        paid_unheard(&cloud, "acme").await;
+        let event = event_of(&cloud, "checkout.session.completed").await;
+        let faults = cloud.cloud.aws.dynamodb.faults();
+        faults.decide_with(move |asked| (asked.name == operation).then(|| fault.clone()));
+        post_event(&cloud, &event).await.expect_problem(503, "unavailable");
+        faults.clear();
+        post_event(&cloud, &event).await.expect(200);
+        cloud.settle().await;
+        assert_eq!(cloud.entries("acme", "purchase").await, [5_000], "{name}");
+        assert_eq!(cloud.mails("acme").len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn while_stripe_cannot_be_asked_an_event_is_answered_503_and_changes_nothing() {
+    let cloud = TestCloud::start().await;
+    paid_unheard(&cloud, "acme").await;
+    let event = event_of(&cloud, "checkout.session.completed").await;
+    let path = "/v1/checkout/sessions/*".to_owned();
+    cloud.cloud.stripe.add_fault(Fault { method: None, path, action: FaultAction::LoseAnswer, count: u32::MAX });
+    let recording = cloud.cloud.aws.dynamodb.record();
+    post_event(&cloud, &event).await.expect_problem(503, "unavailable");
+    assert_eq!(writes(&recording), 0);
+    cloud.cloud.stripe.clear_faults();
+    post_event(&cloud, &event).await.expect(200);
+    assert_eq!(cloud.balance("acme").await, 5_000);
+}
+
+#[tokio::test]
+async fn the_card_a_customer_makes_the_default_at_stripe_is_the_one_charged_next() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_500", VISA).await;
+    cloud.save_card("acme", "pm_card_mastercard").await;
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let customer = cloud.customer("acme").await;
+    let charges = cloud.stripe_list(&format!("/v1/charges?customer={customer}")).await;
+    let brand = |charge: &Value| charge["payment_method_details"]["card"]["brand"].clone();
+    assert_eq!(charges.iter().map(brand).collect::<Vec<_>>(), [json!("mastercard"), json!("visa")]);
+}
+
+#[tokio::test]
+async fn a_card_removed_at_stripe_is_not_charged_any_more() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let saved = cloud.save_card("acme", "pm_card_visa").await;
+    cloud.stripe_post(&format!("/v1/payment_methods/{saved}/detach"), &[]).await;
+    cloud.settle().await;
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["declined"], json!(1));
+    assert_eq!((cloud.pay_calls(), cloud.cents_taken("acme").await.len()), (0, 0), "Stripe is not asked for money");
+}
