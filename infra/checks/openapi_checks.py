@@ -9,9 +9,9 @@ from template_checks import routes
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 DOCUMENT = "urn:prepaid:openapi"
+# A restore moves money too, but the charge in its path already says which one it is.
 MOVES_MONEY = {
     ("POST", "/v1/accounts/{account}/charges"),
-    ("POST", "/v1/accounts/{account}/charges/{charge}/restore"),
     ("POST", "/v1/accounts/{account}/purchases"),
 }
 

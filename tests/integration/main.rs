@@ -2,7 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
+mod agreement;
+mod architecture;
+mod charging;
 mod ledger;
+mod mails;
 mod main_job;
+mod pay_links;
 mod payments;
+mod purchases;
 mod support;
+mod sweeps;
+mod tokens;
+mod top_ups;
+mod webhooks;

@@ -1,18 +1,31 @@
 //! What the tests of the whole product start from: a local cloud of their own, and hands to use it with.
 
+pub mod description;
+mod stripe;
+
+use description::DESCRIPTION;
 use jiff::{SignedDuration, Timestamp};
+use local_aws::dynamodb::StreamCursor;
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::{LocalCloud, Options};
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use shared::clock::Clock;
+use shared::domain::account::decide_restrict;
+use shared::domain::{AccountId, Restriction, RestrictionReason};
+use shared::use_cases::ports::Ledger;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 /// A product of the test's own: an empty table, an empty Stripe, an empty inbox, a clock that stands still.
 ///
 /// Nothing moves by itself: webhooks, streams and schedules go on in [`TestCloud::settle`] and [`TestCloud::advance`].
+///
+/// Every answer of the API has to be one that its description foresees.
 pub struct TestCloud {
     pub cloud: Arc<LocalCloud>,
     client: Client,
+    answers: Mutex<BTreeSet<String>>,
 }
 
 /// An answer of the API, read whole.
@@ -22,6 +35,8 @@ pub struct Answer {
     pub content_type: String,
     pub is_replay: bool,
     pub location: Option<String>,
+    pub retry_after: Option<String>,
+    pub www_authenticate: Option<String>,
     pub body: Value,
     pub text: String,
 }
@@ -32,11 +47,12 @@ impl Answer {
             response.headers().get(name).map(|value| value.to_str().expect("headers are ASCII").to_owned())
         };
         let (content_type, location) = (header("content-type").unwrap_or_default(), header("location"));
+        let (retry_after, www_authenticate) = (header("retry-after"), header("www-authenticate"));
         let is_replay = header("idempotent-replayed").is_some_and(|value| value == "true");
         let status = response.status().as_u16();
         let text = response.text().await.expect("the body is text");
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Self { status, content_type, is_replay, location, body, text }
+        Self { status, content_type, is_replay, location, retry_after, www_authenticate, body, text }
     }
 
     /// The answer, if it has this status.
@@ -68,6 +84,11 @@ impl Answer {
             .unwrap_or_default()
             .to_owned()
     }
+
+    /// The body but for the request's id, in which two equal answers differ.
+    pub fn text_without_request_id(&self) -> String {
+        self.text.replace(self.body["request_id"].as_str().unwrap_or_default(), "")
+    }
 }
 
 impl TestCloud {
@@ -78,7 +99,7 @@ impl TestCloud {
         // A rate schedule fires for the first time when it is made.
         cloud.advance(SignedDuration::ZERO).await.expect("the first sweep runs");
         let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
-        Self { cloud, client }
+        Self { cloud, client, answers: Mutex::default() }
     }
 
     /// A request to the API; tokens, headers and body are the caller's to add.
@@ -87,7 +108,21 @@ impl TestCloud {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        Answer::read(request.send().await.expect("the API answers")).await
+        let request = request.build().expect("a request");
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let sent = request.body().and_then(|body| body.as_bytes()).map(<[u8]>::to_vec);
+        let answer = Answer::read(self.client.execute(request).await.expect("the API answers")).await;
+        if url.as_str().starts_with(&self.cloud.urls.api) {
+            let path = DESCRIPTION.check(method.as_str(), url.path(), sent.as_deref(), &answer);
+            let answered = path.map(|path| format!("{method} {path} {}", answer.status));
+            self.answers.lock().expect("nobody panics here").extend(answered);
+        }
+        answer
+    }
+
+    /// Every answer of the API so far, as `GET /v1/packages 200`, its path as it is described.
+    pub fn answers(&self) -> BTreeSet<String> {
+        self.answers.lock().expect("nobody panics here").clone()
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -204,5 +239,30 @@ impl TestCloud {
         let start = format!("{}/pay/", self.cloud.urls.api);
         let link = text.split_whitespace().find(|word| word.starts_with(&start)).expect("the mail has a link");
         link[self.cloud.urls.api.len()..].to_owned()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.cloud.clock.now()
+    }
+
+    /// The name of the product's one table.
+    pub fn table(&self) -> String {
+        self.cloud.template.tables["Table"].name.clone()
+    }
+
+    /// What the table holds and how far its stream has come: equal before and after, nothing was written in between.
+    pub fn footprint(&self) -> (Vec<(String, i64)>, StreamCursor) {
+        let end = self.cloud.aws.dynamodb.stream_end(&self.table()).expect("the table has a stream");
+        (self.cloud.aws.dynamodb.tables(), end)
+    }
+
+    /// Blocks an account's charges, as support would: there is no route for it.
+    pub async fn restrict(&self, account: &str, reason: &str, until: Timestamp) {
+        let ledger = self.ledger();
+        let account = AccountId::parse(account).expect("an account id");
+        let account = ledger.account_get(&account).await.expect("the ledger answers").expect("the account is open");
+        let reason = RestrictionReason::parse(reason).expect("a reason");
+        let change = decide_restrict(&account, Some(Restriction { reason, until }), self.now());
+        ledger.commit(&change).await.expect("the restriction is stored");
     }
 }

@@ -1,0 +1,216 @@
+//! The settings of automatic top-ups: what is shown before they go on, what is refused, what is kept.
+
+use crate::support::{Answer, TestCloud};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const AUTO_TOP_UP: &str = "/v1/accounts/acme/auto-top-up";
+
+async fn opened() -> TestCloud {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud
+}
+
+async fn set(cloud: &TestCloud, body: &Value) -> Answer {
+    cloud.put(AUTO_TOP_UP, &cloud.cloud.customer_token("acme"), body).await
+}
+
+async fn read(cloud: &TestCloud, query: &str) -> Answer {
+    cloud.get(&format!("{AUTO_TOP_UP}{query}"), &cloud.cloud.customer_token("acme")).await
+}
+
+fn on(threshold: i64, target: i64) -> Value {
+    let consent = json!({"text_version": 1, "accepted_by": "ada@acme.example"});
+    json!({"enabled": true, "threshold": threshold, "target": target, "consent": consent})
+}
+
+fn never_chosen() -> Value {
+    json!({
+        "enabled": false, "threshold": null, "target": null, "consent": null, "text_version": 1,
+        "worst_case_text": null, "payment_issue": null, "last_top_up_at": null,
+        "limits": {
+            "threshold_min": 100, "threshold_max": 99_000, "target_min": 1_100, "target_max": 100_000, "gap_min": 1_000,
+        },
+    })
+}
+
+#[tokio::test]
+async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand() {
+    let cloud = opened().await;
+    let footprint = cloud.footprint();
+    assert_eq!(read(&cloud, "").await.expect(200).body, never_chosen());
+    for (query, once, a_day) in [
+        ("?threshold=1000&target=10000", "up to $100 at a time", "up to $400 a day"),
+        ("?threshold=100&target=1100", "up to $11 at a time", "up to $44 a day"),
+        ("?threshold=99000&target=100000", "up to $1,000 at a time", "up to $4,000 a day"),
+    ] {
+        let mut body = read(&cloud, query).await.expect(200).body;
+        let text = body["worst_case_text"].take();
+        let text = text.as_str().unwrap();
+        assert!(text.contains(once) && text.contains(a_day) && text.contains("at most 4 times a day"), "{text}");
+        assert_eq!(body, never_chosen(), "looking chooses nothing");
+    }
+    for query in ["?threshold=1000", "?target=10000"] {
+        assert_eq!(read(&cloud, query).await.expect(200).body, never_chosen(), "half a choice has no worst case");
+    }
+    let threshold = "must be an integer from 100 to 99000";
+    let target = "must be an integer from 1100 to 100000";
+    for (query, field, message) in [
+        ("?threshold=99&target=10000", "threshold", threshold),
+        ("?threshold=99001&target=100000", "threshold", threshold),
+        ("?threshold=ten&target=10000", "threshold", threshold),
+        ("?threshold=&target=10000", "threshold", threshold),
+        ("?threshold=1000&target=1099", "target", target),
+        ("?threshold=1000&target=100001", "target", target),
+        ("?threshold=1000&target=1e4", "target", target),
+    ] {
+        let answer = read(&cloud, query).await;
+        assert_eq!(answer.status, 422, "{query}: {}", answer.text);
+        assert_eq!(answer.expect_problem(422, "invalid_request").field_error(field), message, "{query}");
+    }
+    assert_eq!(cloud.footprint(), footprint);
+}
+
+#[tokio::test]
+async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
+    let cloud = opened().await;
+    let shown = read(&cloud, "?threshold=1000&target=10000").await.expect(200).body["worst_case_text"].clone();
+    let chosen = set(&cloud, &on(1_000, 10_000)).await.expect(200).body;
+    let consent = json!({
+        "text_version": 1, "text": shown, "accepted_by": "ada@acme.example", "accepted_at": "2026-01-05T00:00:00.000Z",
+    });
+    let mut expected = never_chosen();
+    for (name, value) in [
+        ("enabled", json!(true)),
+        ("threshold", json!(1_000)),
+        ("target", json!(10_000)),
+        ("consent", consent.clone()),
+        ("worst_case_text", shown.clone()),
+    ] {
+        expected[name] = value;
+    }
+    assert_eq!(chosen, expected);
+    assert_eq!(read(&cloud, "").await.expect(200).body, expected);
+
+    cloud.cloud.clock.advance(SignedDuration::from_hours(1)).unwrap();
+    let off = set(&cloud, &json!({"enabled": false})).await.expect(200).body;
+    expected["enabled"] = json!(false);
+    assert_eq!(off, expected, "what was chosen and agreed is kept for the next time");
+
+    let preview = read(&cloud, "?threshold=2000&target=20000").await.expect(200).body;
+    assert_eq!(preview["consent"], consent);
+    assert_ne!(preview["worst_case_text"], shown);
+    let items = cloud.footprint().0;
+    let again = set(&cloud, &on(2_000, 20_000)).await.expect(200).body;
+    assert_eq!(again["consent"]["text"], preview["worst_case_text"]);
+    assert_eq!(again["consent"]["accepted_at"], "2026-01-05T01:00:00.000Z");
+    assert_eq!(cloud.footprint().0[0].1, items[0].1 + 1, "the earlier consent stays beside the new one");
+}
+
+#[tokio::test]
+async fn the_bounds_themselves_may_be_chosen() {
+    let cloud = opened().await;
+    for (threshold, target) in [(100, 1_100), (99_000, 100_000), (100, 100_000), (101, 1_101)] {
+        let chosen = set(&cloud, &on(threshold, target)).await.expect(200).body;
+        assert_eq!((&chosen["threshold"], &chosen["target"]), (&json!(threshold), &json!(target)));
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_not_as_it_must_be_is_refused_and_changes_nothing() {
+    let cloud = opened().await;
+    set(&cloud, &on(1_000, 10_000)).await.expect(200);
+    let (before, footprint) = (read(&cloud, "").await.text, cloud.footprint());
+    let with = |name: &str, value: Value| {
+        let mut body = on(1_000, 10_000);
+        body[name] = value;
+        body
+    };
+    let consent = |value: Value| with("consent", value);
+    let by = |accepted_by: Value| consent(json!({"text_version": 1, "accepted_by": accepted_by}));
+    let version = |text_version: Value| consent(json!({"text_version": text_version, "accepted_by": "ada"}));
+    let threshold = "must be an integer from 100 to 99000";
+    let target = "must be an integer from 1100 to 100000";
+    let mut cases = vec![
+        (on(99, 10_000), "threshold", threshold),
+        (on(99_001, 100_000), "threshold", threshold),
+        (on(-1, 10_000), "threshold", threshold),
+        (on(i64::MIN, 10_000), "threshold", threshold),
+        (on(99, 0), "threshold", threshold),
+        (on(100, 1_099), "target", target),
+        (on(100, 100_001), "target", target),
+        (on(100, i64::MAX), "target", target),
+        (on(101, 1_100), "target", "must be at least 1000 above threshold, that is from 1101"),
+        (on(10_000, 10_000), "target", "must be at least 1000 above threshold, that is from 11000"),
+        (on(99_000, 1_100), "target", "must be at least 1000 above threshold, that is from 100000"),
+        (json!({"enabled": true, "threshold": 1_000, "target": 10_000}), "consent", "to switch automatic top-ups on"),
+        (consent(Value::Null), "consent", "to switch automatic top-ups on"),
+        (version(json!(0)), "consent.text_version", "must be 1, the version shown now"),
+        (version(json!(2)), "consent.text_version", "must be 1, the version shown now"),
+        (version(json!(-1)), "consent.text_version", "must be 1, the version shown now"),
+        (json!({"enabled": true, "target": 10_000}), "threshold", "is required to switch automatic top-ups on"),
+        (json!({"enabled": true, "threshold": 1_000}), "target", "is required to switch automatic top-ups on"),
+        (json!({}), "body", "missing field `enabled`"),
+        (json!([false]), "body", "expected a JSON object"),
+        (json!([false, null, null, null]), "body", "expected a JSON object"),
+        (consent(json!([1, "ada"])), "consent", "must be an object of text_version and accepted_by"),
+        (consent(json!({"text_version": 1})), "consent", "must be an object of text_version and accepted_by"),
+        (consent(json!({"accepted_by": "ada"})), "consent", "must be an object of text_version and accepted_by"),
+        (with("currency", json!("eur")), "currency", "unknown field"),
+    ];
+    for value in [json!("true"), json!(1), json!(null), json!({})] {
+        cases.push((with("enabled", value), "enabled", "must be true or false"));
+    }
+    for value in [json!("1000"), json!(1_000.5), json!(1_000.0), json!(true), json!([1_000]), json!(u64::MAX)] {
+        cases.push((with("threshold", value.clone()), "threshold", "must be an integer, in credits"));
+        cases.push((with("target", value), "target", "must be an integer, in credits"));
+    }
+    for value in [json!("yes"), json!(true), json!(1)] {
+        cases.push((consent(value), "consent", "must be an object of text_version and accepted_by"));
+    }
+    for value in [json!("1"), json!(1.0), json!(null)] {
+        cases.push((version(value), "consent.text_version", "must be an integer"));
+    }
+    for value in [json!(""), json!("x".repeat(101)), json!("a\nb"), json!(7), json!(null), json!(["ada"])] {
+        cases.push((by(value), "consent.accepted_by", "must be"));
+    }
+    for (body, field, message) in cases {
+        let answer = set(&cloud, &body).await;
+        assert_eq!(answer.status, 422, "{body}: {}", answer.text);
+        let told = answer.expect_problem(422, "invalid_request").field_error(field);
+        assert!(told.contains(message), "{body}: {told}");
+    }
+    let request = cloud.request(reqwest::Method::PUT, AUTO_TOP_UP).bearer_auth(cloud.cloud.customer_token("acme"));
+    cloud.send(request.body("{")).await.expect_problem(400, "malformed_body");
+    assert_eq!(cloud.footprint(), footprint);
+    assert_eq!(read(&cloud, "").await.text, before);
+}
+
+#[tokio::test]
+async fn switching_off_never_validates_what_else_is_sent() {
+    let cloud = opened().await;
+    let footprint = cloud.footprint();
+    assert_eq!(set(&cloud, &json!({"enabled": false})).await.expect(200).body, never_chosen());
+    assert_eq!(cloud.footprint(), footprint, "what is off stays as it is");
+
+    set(&cloud, &on(1_000, 10_000)).await.expect(200);
+    let anything = json!({
+        "enabled": false, "threshold": -5, "target": 0, "consent": {"text_version": 99, "accepted_by": ""},
+    });
+    let off = set(&cloud, &anything).await.expect(200).body;
+    assert_eq!((&off["enabled"], &off["threshold"], &off["target"]), (&json!(false), &json!(1_000), &json!(10_000)));
+    let footprint = cloud.footprint();
+    set(&cloud, &json!({"enabled": false})).await.expect(200);
+    assert_eq!(cloud.footprint(), footprint);
+}
+
+#[tokio::test]
+async fn neither_choosing_nor_looking_asks_stripe() {
+    let cloud = opened().await;
+    let asked = cloud.cloud.stripe.requests().len();
+    set(&cloud, &on(1_000, 10_000)).await.expect(200);
+    read(&cloud, "").await.expect(200);
+    set(&cloud, &json!({"enabled": false})).await.expect(200);
+    assert_eq!(cloud.cloud.stripe.requests().len(), asked);
+}

@@ -1,0 +1,233 @@
+//! `template.yaml`, `infra/openapi.yaml`, the functions' own routes and their real answers say the same.
+//!
+//! Every answer that any test gets is held against the description, see [`TestCloud::send`].
+
+use crate::support::description::DESCRIPTION;
+use crate::support::{Answer, TestCloud};
+use jiff::SignedDuration;
+use local_aws::dynamodb::Fault;
+use local_aws::wire::Loss;
+use local_stripe::webhook_signature;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::http::Route;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Method and path → the function's binary.
+fn routes_of<T>(binary: &'static str, routes: &[Route<T>]) -> Vec<((String, String), String)> {
+    routes.iter().map(|route| ((route.method.to_string(), route.path.to_owned()), binary.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
+    let cloud = TestCloud::start().await;
+    let template = &cloud.cloud.template;
+    let binary = |function: &str| template.functions[function].binary.clone();
+    let key = |route: &local_gateway::template::Route| (route.method.clone(), route.path.to_string());
+
+    let deployed: BTreeMap<_, _> = template.routes.iter().map(|route| (key(route), binary(&route.function))).collect();
+    assert_eq!(deployed.len(), template.routes.len(), "no route is there twice");
+    let answered = [
+        routes_of("accounts", accounts::ROUTES),
+        routes_of("charging", charging::ROUTES),
+        routes_of("purchases", purchases::ROUTES),
+        routes_of("stripe-webhooks", stripe_webhooks::ROUTES),
+    ]
+    .concat();
+    assert_eq!(answered.len(), template.routes.len());
+    assert_eq!(answered.into_iter().collect::<BTreeMap<_, _>>(), deployed);
+
+    let scopes = |route: &local_gateway::template::Route| {
+        route.authorizer.is_some().then(|| route.scopes.iter().cloned().collect::<BTreeSet<_>>())
+    };
+    let guarded: BTreeMap<_, _> = template.routes.iter().map(|route| (key(route), scopes(route))).collect();
+    assert_eq!(DESCRIPTION.operations(), guarded);
+}
+
+/// Neither API Gateway's throttling nor a defect of ours nor a lost integration can be brought about here.
+const OUT_OF_REACH: [u16; 2] = [429, 500];
+
+#[tokio::test]
+async fn every_answer_that_is_described_is_given_as_it_is_described() {
+    let cloud = TestCloud::start().await;
+    refusals_of_the_gateway(&cloud).await;
+    accounts_and_purchases(&cloud).await;
+    charges(&cloud).await;
+    auto_top_ups(&cloud).await;
+    links(&cloud).await;
+    webhook(&cloud, "another secret", "invoice.paid").await.expect(400);
+    webhook(&cloud, &webhook_secret(&cloud).await, "a.type.of.tomorrow").await.expect(200);
+    outages(&cloud).await;
+
+    let mut never_given = BTreeSet::new();
+    for (method, path) in DESCRIPTION.operations().into_keys() {
+        let statuses = DESCRIPTION.statuses(&method, &path);
+        let within_reach = statuses.into_iter().filter(|status| !OUT_OF_REACH.contains(status));
+        never_given.extend(within_reach.map(|status| format!("{method} {path} {status}")));
+    }
+    for given in cloud.answers() {
+        never_given.remove(&given);
+    }
+    assert!(never_given.is_empty(), "{never_given:#?}");
+}
+
+async fn post(cloud: &TestCloud, path: &str, key: &str, body: &Value) {
+    cloud.post(path, &cloud.cloud.service_token(), Some(key), body).await;
+}
+
+/// 401, 403 and 413 on every route that has them.
+async fn refusals_of_the_gateway(cloud: &TestCloud) {
+    let too_large = " ".repeat(10 * 1024 * 1024 + 1);
+    for (method, path) in DESCRIPTION.operations().into_keys() {
+        let path = path.replace(['{', '}'], "");
+        let request = || cloud.request(method.parse::<Method>().unwrap(), &path);
+        cloud.send(request()).await;
+        cloud.send(request().bearer_auth(cloud.cloud.token("acme", &["openid"]))).await;
+        if method != "GET" {
+            let request = request().bearer_auth(cloud.cloud.service_token());
+            cloud.send(request.body(too_large.clone())).await.expect(413);
+        }
+    }
+}
+
+async fn accounts_and_purchases(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    for email in ["owner@acme.example", "owner@acme.example", "other@acme.example", "none"] {
+        post(cloud, "/v1/accounts", "unused", &json!({"account": "acme", "email": email})).await;
+    }
+    let purchases = "/v1/accounts/acme/purchases";
+    for (key, package) in
+        [("buy-1", "credits_500"), ("buy-1", "credits_500"), ("buy-1", "credits_5000"), ("buy-2", "no_such_package")]
+    {
+        post(cloud, purchases, key, &json!({ "package": package })).await;
+    }
+    post(cloud, "/v1/accounts/nobody/purchases", "buy-1", &json!({"package": "credits_500"})).await;
+    let opened = cloud.post(purchases, &token, Some("buy-1"), &json!({"package": "credits_500"})).await;
+    let purchase = format!("{purchases}/{}", opened.body["purchase"].as_str().unwrap());
+    cloud.get(&purchase, &token).await.expect(200);
+    cloud.pay_page(opened.body["checkout_url"].as_str().unwrap(), "4242424242424242").await;
+    cloud.settle().await;
+    assert_eq!(cloud.get(&purchase, &token).await.expect(200).body["status"], "paid");
+    cloud.get(&format!("{purchases}/other"), &token).await;
+    cloud.get("/v1/packages", &token).await;
+    for path in ["/v1/accounts", purchases] {
+        malformed(cloud, Method::POST, path).await;
+    }
+}
+
+async fn charges(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    let charges = "/v1/accounts/acme/charges";
+    let dubbing = json!({"operation": "dubbing", "duration_ms": 60_001, "reference": "episode-12"});
+    let training = json!({"operation": "training", "max_minutes": 30});
+    for (key, body) in
+        [("1", &dubbing), ("1", &dubbing), ("1", &training), ("2", &training), ("3", &training), ("", &dubbing)]
+    {
+        post(cloud, charges, key, body).await;
+    }
+    for path in [format!("{charges}/1/restore"), format!("{charges}/1/restore"), format!("{charges}/none/restore")] {
+        post(cloud, &path, "unused", &json!({})).await;
+    }
+    let quote = json!({"operations": [{"operation": "dubbing", "duration_ms": 60_001}, training]});
+    cloud.post("/v1/quotes", &token, None, &quote).await.expect(200);
+    cloud.post("/v1/quotes", &token, None, &json!({"operations": []})).await.expect(422);
+    for path in [charges, "/v1/quotes"] {
+        malformed(cloud, Method::POST, path).await;
+    }
+    post(cloud, "/v1/accounts/nobody/charges", "1", &dubbing).await;
+    cloud.restrict("acme", "Unusual consumption.", cloud.now() + SignedDuration::from_secs(1)).await;
+    post(cloud, charges, "4", &dubbing).await;
+    cloud.get("/v1/accounts/acme/balance", &token).await.expect(200);
+    cloud.get("/v1/accounts/nobody/balance", &token).await.expect(404);
+    cloud.get("/v1/accounts/acme/history?limit=2", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/history?limit=101", &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/history", &token).await.expect(404);
+}
+
+/// Never chosen, shown, chosen, paused by a declined card.
+async fn auto_top_ups(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    let settings = "/v1/accounts/acme/auto-top-up";
+    cloud.get(settings, &token).await.expect(200);
+    cloud.get(&format!("{settings}?threshold=1000&target=10000"), &token).await.expect(200);
+    cloud.get(&format!("{settings}?threshold=1"), &token).await.expect(422);
+    cloud.put(settings, &token, &json!({"enabled": true})).await.expect(422);
+    cloud.put("/v1/accounts/nobody/auto-top-up", &token, &json!({"enabled": false})).await.expect(404);
+    cloud.get("/v1/accounts/nobody/auto-top-up", &token).await.expect(404);
+    malformed(cloud, Method::PUT, settings).await;
+    cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    cloud.sweep().await;
+    cloud.settle().await;
+    assert!(cloud.auto_top_up("acme").await["payment_issue"].is_object());
+    cloud.put(settings, &token, &json!({"enabled": false})).await.expect(200);
+}
+
+/// The link in the e-mail about the declined card: while it is open, while Stripe is down, after it was paid, after
+/// it has expired, and a false one.
+async fn links(cloud: &TestCloud) {
+    let link = cloud.pay_link("acme");
+    let follow = async |link: &str| cloud.send(cloud.request(Method::GET, link)).await;
+    let page = follow(&link).await.expect(302).location.unwrap();
+    let fault = local_stripe::Fault {
+        method: None,
+        path: "/v1/invoices/*".to_owned(),
+        action: local_stripe::FaultAction::Unavailable,
+        count: u32::MAX,
+    };
+    cloud.cloud.stripe.add_fault(fault);
+    follow(&link).await.expect(503);
+    cloud.cloud.stripe.clear_faults();
+    cloud.pay_page(&page, "4242424242424242").await;
+    cloud.settle().await;
+    follow(&link).await.expect(200);
+    follow("/pay/false").await.expect(404);
+    cloud.cloud.clock.advance(SignedDuration::from_hours(24 * 29)).unwrap();
+    follow(&link).await.expect(410);
+}
+
+/// An event signed with the endpoint's secret, or with another.
+async fn webhook(cloud: &TestCloud, secret: &str, kind: &str) -> Answer {
+    let event = json!({
+        "id": "evt_1", "object": "event", "type": kind, "created": cloud.now().as_second(), "livemode": false,
+        "data": {"object": {"id": "in_1", "object": "invoice"}},
+    });
+    let signature = webhook_signature(secret, cloud.now().as_second(), event.to_string().as_bytes());
+    cloud
+        .send(cloud.request(Method::POST, "/v1/webhooks/stripe").header("stripe-signature", signature).json(&event))
+        .await
+}
+
+async fn webhook_secret(cloud: &TestCloud) -> String {
+    let secret: Value = serde_json::from_str(&cloud.secret("stripe").await).unwrap();
+    secret["webhook_secrets"][0].as_str().unwrap().to_owned()
+}
+
+/// 503 wherever DynamoDB is asked.
+async fn outages(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    cloud.cloud.aws.dynamodb.faults().decide_with(|_| Some(Fault::LoseRequest(Loss::ConnectionReset)));
+    let account = "/v1/accounts/acme";
+    let purchase = format!("{account}/purchases/pur_00000000000000000000000000000000");
+    for path in [format!("{account}/balance"), format!("{account}/history"), format!("{account}/auto-top-up"), purchase]
+    {
+        cloud.get(&path, &token).await.expect(503);
+    }
+    let training = json!({"operation": "training", "max_minutes": 1});
+    for (path, body) in [
+        (format!("{account}/charges"), training),
+        (format!("{account}/charges/1/restore"), json!({})),
+        (format!("{account}/purchases"), json!({"package": "credits_500"})),
+        ("/v1/accounts".to_owned(), json!({"account": "globex", "email": "owner@globex.example"})),
+    ] {
+        cloud.post(&path, &token, Some("outage"), &body).await.expect(503);
+    }
+    cloud.put(&format!("{account}/auto-top-up"), &token, &json!({"enabled": false})).await.expect(503);
+    webhook(cloud, &webhook_secret(cloud).await, "invoice.paid").await.expect(503);
+    cloud.cloud.aws.dynamodb.faults().clear();
+}
+
+async fn malformed(cloud: &TestCloud, method: Method, path: &str) {
+    let request = cloud.request(method, path).bearer_auth(cloud.cloud.service_token());
+    cloud.send(request.header("Idempotency-Key", "malformed").body("{")).await.expect(400);
+}

@@ -1,0 +1,305 @@
+//! Purchases over HTTP: packages, the payment page, and what `GET` finds out when no webhook told it.
+
+use crate::support::{Answer, TestCloud};
+use jiff::SignedDuration;
+use local_aws::dynamodb::Fault as DynamoFault;
+use local_aws::wire::Loss;
+use local_stripe::{Fault, FaultAction, WebhookConduct};
+use reqwest::Method;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+const PURCHASES: &str = "/v1/accounts/acme/purchases";
+const CARD: &str = "4242424242424242";
+
+async fn opened() -> TestCloud {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud
+}
+
+async fn open(cloud: &TestCloud, key: &str, package: &str) -> Answer {
+    cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), Some(key), &json!({ "package": package })).await
+}
+
+async fn read(cloud: &TestCloud, purchase: &Answer) -> Answer {
+    let path = format!("{PURCHASES}/{}", purchase.body["purchase"].as_str().unwrap());
+    cloud.get(&path, &cloud.cloud.customer_token("acme")).await
+}
+
+fn page(purchase: &Answer) -> &str {
+    purchase.body["checkout_url"].as_str().unwrap()
+}
+
+/// How many payment pages Stripe has made.
+async fn sessions(cloud: &TestCloud) -> usize {
+    cloud.stripe_list("/v1/checkout/sessions?limit=100").await.len()
+}
+
+/// No webhook arrives from now on.
+fn lose_webhooks(cloud: &TestCloud) {
+    cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() });
+}
+
+#[tokio::test]
+async fn the_packages_are_those_of_the_price_list() {
+    let cloud = TestCloud::start().await;
+    let package = |credits: i64| json!({"package": format!("credits_{credits}"), "credits": credits, "price_cents": credits, "currency": "usd"});
+    let packages = [500, 5_000, 50_000, 125_000].map(package);
+    let expected = json!({ "data": packages });
+    for token in [cloud.cloud.service_token(), cloud.cloud.customer_token("nobody")] {
+        assert_eq!(cloud.get("/v1/packages", &token).await.expect(200).body, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_purchase_opens_a_page_and_a_replay_leads_to_the_same_one() {
+    let cloud = opened().await;
+    let mut first = open(&cloud, "buy-1", "credits_5000").await.expect(201);
+    let url = first.body["checkout_url"].take();
+    assert!(url.as_str().unwrap().starts_with(&cloud.cloud.urls.stripe), "{url}");
+    let purchase = first.body["purchase"].clone();
+    assert!(purchase.as_str().is_some_and(|id| id.len() == 36 && id.starts_with("pur_")), "{purchase}");
+    assert_eq!(
+        first.body,
+        json!({
+            "purchase": purchase, "package": "credits_5000", "credits": 5_000, "price_cents": 5_000,
+            "currency": "usd", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
+            "settled_at": null,
+        })
+    );
+    let footprint = cloud.footprint();
+    let replay = open(&cloud, "buy-1", "credits_5000").await.expect(200);
+    assert_eq!((replay.is_replay, &replay.text), (true, &first.text));
+    let by_service = cloud
+        .post(PURCHASES, &cloud.cloud.service_token(), Some("buy-1"), &json!({"package": "credits_5000"}))
+        .await
+        .expect(200);
+    assert_eq!(by_service.text, first.text);
+    assert_eq!(cloud.footprint(), footprint);
+    assert_eq!(sessions(&cloud).await, 1);
+
+    let other = open(&cloud, "buy-2", "credits_5000").await.expect(201);
+    assert_ne!(other.body["purchase"], purchase, "another key is another purchase");
+    assert_eq!(cloud.balance("acme").await, 0, "a page gives no credits");
+}
+
+#[tokio::test]
+async fn a_key_opens_one_package_alone() {
+    let cloud = opened().await;
+    open(&cloud, "buy-1", "credits_5000").await.expect(201);
+    let footprint = cloud.footprint();
+    for package in ["credits_500", "no_such_package"] {
+        open(&cloud, "buy-1", package).await.expect_problem(409, "idempotency_key_reused");
+    }
+    assert_eq!(cloud.footprint(), footprint);
+    cloud.open_account("globex").await;
+    let path = "/v1/accounts/globex/purchases";
+    let body = json!({"package": "credits_500"});
+    cloud.post(path, &cloud.cloud.service_token(), Some("buy-1"), &body).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_as_it_must_be_opens_nothing() {
+    let cloud = opened().await;
+    let footprint = cloud.footprint();
+    let listed = "must be one of those that GET /v1/packages lists";
+    let spelled = "must be 1 to 40 characters of a-z 0-9 _";
+    for (body, field, message) in [
+        (json!({"package": "credits_501"}), "package", listed),
+        (json!({"package": 500}), "package", listed),
+        (json!({"package": null}), "package", listed),
+        (json!({"package": ""}), "package", spelled),
+        (json!({"package": "Credits_500"}), "package", spelled),
+        (json!({"package": "c".repeat(41)}), "package", spelled),
+        (json!({}), "body", "missing field `package`"),
+        (json!(["credits_500"]), "body", "expected a JSON object"),
+        (json!({"package": "credits_500", "price_cents": 1}), "price_cents", "unknown field"),
+    ] {
+        let answer = cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), Some("buy-1"), &body).await;
+        assert_eq!(answer.status, 422, "{body}: {}", answer.text);
+        let message_told = answer.expect_problem(422, "invalid_request").field_error(field);
+        assert!(message_told.contains(message), "{body}: {message_told}");
+    }
+    let body = json!({"package": "credits_500"});
+    let unkeyed = cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), None, &body).await;
+    unkeyed.expect_problem(422, "invalid_request").field_error("Idempotency-Key");
+    let path = "/v1/accounts/nobody/purchases";
+    let unknown = cloud.post(path, &cloud.cloud.service_token(), Some("buy-1"), &body).await;
+    assert_eq!(unknown.expect_problem(404, "not_found").body["detail"], "There is no such account.");
+    assert_eq!(cloud.footprint(), footprint);
+    assert_eq!(cloud.cloud.stripe.request_count("POST", "/v1/checkout/sessions"), 0);
+}
+
+#[tokio::test]
+async fn a_paid_page_is_found_by_whoever_looks_though_no_webhook_came() {
+    let cloud = opened().await;
+    let purchase = open(&cloud, "buy-1", "credits_5000").await.expect(201);
+    assert_eq!(read(&cloud, &purchase).await.expect(200).text, purchase.text, "open, and nothing to report");
+    lose_webhooks(&cloud);
+    cloud.pay_page(page(&purchase), CARD).await;
+    cloud.settle().await;
+    assert_eq!(cloud.balance("acme").await, 0);
+    cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
+
+    let paid = read(&cloud, &purchase).await.expect(200);
+    assert_eq!((&paid.body["status"], &paid.body["settled_at"]), (&json!("paid"), &json!("2026-01-05T00:01:00.000Z")));
+    assert!(paid.body.get("checkout_url").is_none(), "there is nothing to pay any more: {}", paid.text);
+    assert_eq!(cloud.balance("acme").await, 5_000);
+    let asked = cloud.cloud.stripe.requests().len();
+    assert_eq!(read(&cloud, &purchase).await.expect(200).text, paid.text);
+    assert_eq!(cloud.cloud.stripe.requests().len(), asked, "a purchase at its end is not asked about");
+    cloud.settle().await;
+    assert_eq!((cloud.history("acme").await.len(), cloud.subjects("acme").len()), (1, 1), "one entry, one receipt");
+
+    let replay = open(&cloud, "buy-1", "credits_5000").await.expect(200);
+    assert_eq!(
+        (replay.is_replay, &replay.body["status"]),
+        (true, &json!("paid")),
+        "a paid purchase is not opened again"
+    );
+}
+
+#[tokio::test]
+async fn many_who_look_at_once_and_a_webhook_that_comes_after_all_give_the_credits_once() {
+    let cloud = opened().await;
+    let purchase = open(&cloud, "buy-1", "credits_500").await.expect(201);
+    cloud.pay_page(page(&purchase), CARD).await;
+    let looked = futures::future::join_all((0..8).map(|_| read(&cloud, &purchase))).await;
+    assert!(looked.iter().all(|answer| answer.body["status"] == "paid"), "{looked:?}");
+    cloud.settle().await;
+    assert_eq!((cloud.balance("acme").await, cloud.history("acme").await.len()), (500, 1));
+    assert_eq!(cloud.subjects("acme").len(), 1);
+}
+
+#[tokio::test]
+async fn an_expired_page_is_found_too_and_the_next_purchase_needs_another_key() {
+    let cloud = opened().await;
+    let purchase = open(&cloud, "buy-1", "credits_500").await.expect(201);
+    lose_webhooks(&cloud);
+    cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
+    let expired = read(&cloud, &purchase).await.expect(200);
+    assert_eq!(
+        (&expired.body["status"], &expired.body["settled_at"]),
+        (&json!("expired"), &json!("2026-01-06T01:00:00.000Z"))
+    );
+    assert!(expired.body.get("checkout_url").is_none(), "{}", expired.text);
+    assert_eq!((cloud.balance("acme").await, cloud.history("acme").await.len()), (0, 0));
+    assert_eq!(open(&cloud, "buy-1", "credits_500").await.expect(200).body["status"], "expired");
+    assert_eq!(open(&cloud, "buy-2", "credits_500").await.expect(201).body["status"], "open");
+}
+
+#[tokio::test]
+async fn while_stripe_is_down_the_stored_purchase_is_the_answer() {
+    let cloud = opened().await;
+    let purchase = open(&cloud, "buy-1", "credits_500").await.expect(201);
+    lose_webhooks(&cloud);
+    cloud.pay_page(page(&purchase), CARD).await;
+    for action in
+        [FaultAction::Unavailable, FaultAction::RateLimit, FaultAction::InternalError, FaultAction::LoseRequest]
+    {
+        let fault = Fault { method: None, path: "/v1/checkout/sessions/*".to_owned(), action, count: u32::MAX };
+        cloud.cloud.stripe.add_fault(fault);
+        assert_eq!(read(&cloud, &purchase).await.expect(200).text, purchase.text, "{action:?}");
+        cloud.cloud.stripe.clear_faults();
+    }
+    assert_eq!(read(&cloud, &purchase).await.expect(200).body["status"], "paid", "once Stripe is back");
+    assert_eq!(cloud.balance("acme").await, 500);
+}
+
+#[tokio::test]
+async fn anothers_purchase_answers_as_one_that_does_not_exist() {
+    let cloud = opened().await;
+    cloud.open_account("globex").await;
+    let purchase = open(&cloud, "buy-1", "credits_500").await.expect(201).body["purchase"].as_str().unwrap().to_owned();
+    let globex = cloud.cloud.customer_token("globex");
+    let mut texts = vec![];
+    for id in [purchase.as_str(), "pur_00000000000000000000000000000000", "nonsense", "buy-1"] {
+        let answer = cloud.get(&format!("/v1/accounts/globex/purchases/{id}"), &globex).await;
+        texts.push(answer.expect_problem(404, "not_found").text_without_request_id());
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    let service = cloud.cloud.service_token();
+    let answer = cloud.get(&format!("/v1/accounts/nobody/purchases/{purchase}"), &service).await;
+    answer.expect_problem(404, "not_found");
+}
+
+/// Whatever happens between us and Stripe, a key leads to one purchase and one page that its customer is sent to.
+#[tokio::test]
+async fn a_purchase_that_failed_halfway_goes_on_under_its_key() {
+    for action in [
+        FaultAction::Unavailable,
+        FaultAction::RateLimit,
+        FaultAction::LoseRequest,
+        FaultAction::LoseAnswer,
+        FaultAction::InternalError,
+    ] {
+        let cloud = opened().await;
+        let fault = Fault {
+            method: Some("POST".to_owned()),
+            path: "/v1/checkout/sessions".to_owned(),
+            action,
+            count: u32::MAX,
+        };
+        cloud.cloud.stripe.add_fault(fault);
+        let failed = open(&cloud, "buy-1", "credits_500").await;
+        assert_eq!((failed.status, failed.retry_after.as_deref()), (503, Some("2")), "{action:?}: {}", failed.text);
+        failed.expect_problem(503, "unavailable");
+        cloud.cloud.stripe.clear_faults();
+        open(&cloud, "buy-1", "credits_5000").await.expect_problem(409, "idempotency_key_reused");
+
+        if action == FaultAction::InternalError {
+            // Stripe remembers its 500s under their keys for a day.
+            cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
+        }
+        let opened = open(&cloud, "buy-1", "credits_500").await.expect(200);
+        assert_eq!(open(&cloud, "buy-1", "credits_500").await.expect(200).text, opened.text, "{action:?}");
+        assert_eq!(sessions(&cloud).await, 1, "{action:?}");
+        cloud.pay_page(page(&opened), CARD).await;
+        cloud.settle().await;
+        assert_eq!((cloud.balance("acme").await, cloud.history("acme").await.len()), (500, 1), "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_purchase_whose_page_could_not_be_stored_leads_to_that_page_when_asked_again() {
+    let cloud = opened().await;
+    let mut commits = 0;
+    cloud.cloud.aws.dynamodb.faults().decide_with(move |operation| {
+        commits += usize::from(operation.name == "TransactWriteItems");
+        let is_storing_the_page = operation.name == "TransactWriteItems" && commits > 1;
+        is_storing_the_page.then_some(DynamoFault::LoseRequest(Loss::ConnectionReset))
+    });
+    open(&cloud, "buy-1", "credits_500").await.expect_problem(503, "unavailable");
+    cloud.cloud.aws.dynamodb.faults().clear();
+    let opened = open(&cloud, "buy-1", "credits_500").await.expect(200);
+    assert!(opened.body["checkout_url"].is_string(), "{}", opened.text);
+    assert_eq!(sessions(&cloud).await, 1);
+}
+
+#[tokio::test]
+async fn concurrent_requests_with_one_key_open_one_page() {
+    let cloud = opened().await;
+    let answers = futures::future::join_all((0..8).map(|_| open(&cloud, "buy-1", "credits_500"))).await;
+    let pages: BTreeSet<&str> = answers.iter().filter_map(|answer| answer.body["checkout_url"].as_str()).collect();
+    assert_eq!(pages.len(), 1, "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)), "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");
+    assert_eq!(sessions(&cloud).await, 1);
+}
+
+/// A declined card leaves the purchase open on the same page.
+#[tokio::test]
+async fn a_declined_card_moves_nothing_and_another_card_pays_the_same_page() {
+    let cloud = opened().await;
+    let purchase = open(&cloud, "buy-1", "credits_500").await.expect(201);
+    let form = [("card_number", "4000000000000002"), ("email", "payer@customer.example"), ("country", "US")];
+    let declined = reqwest::Client::new().request(Method::POST, page(&purchase)).form(&form).send().await.unwrap();
+    assert_eq!(declined.status().as_u16(), 402);
+    cloud.settle().await;
+    assert_eq!(read(&cloud, &purchase).await.expect(200).body["status"], "open");
+    cloud.pay_page(page(&purchase), CARD).await;
+    cloud.settle().await;
+    assert_eq!((cloud.balance("acme").await, cloud.history("acme").await.len()), (500, 1));
+}

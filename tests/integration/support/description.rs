@@ -1,0 +1,199 @@
+//! The API's description, `infra/openapi.yaml`, and whether an answer is one that it foresees.
+
+use super::Answer;
+use jsonschema::Validator;
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, Mutex};
+
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
+
+/// The one description; reading it takes a while.
+pub static DESCRIPTION: LazyLock<Description> =
+    LazyLock::new(|| Description::read(include_str!("../../../infra/openapi.yaml")));
+
+pub struct Description {
+    document: Value,
+    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
+}
+
+/// The scopes of which a token needs one, by method and path; `None` where no token is needed.
+pub type Operations = BTreeMap<(String, String), Option<BTreeSet<String>>>;
+
+impl Description {
+    fn read(yaml: &str) -> Self {
+        let documents = Yaml::load_from_str(yaml).expect("the description is YAML");
+        let [document] = &documents[..] else { panic!("the description is one document") };
+        Self { document: json_of(document), validators: Mutex::default() }
+    }
+
+    pub fn operations(&self) -> Operations {
+        let paths = self.document["paths"].as_object().expect("paths");
+        let operation = |(path, item): (&String, &Value)| {
+            let described = METHODS.into_iter().filter_map(|method| Some((method, item.get(method)?)));
+            let keyed = described.map(|(method, operation)| ((method.to_uppercase(), path.clone()), scopes(operation)));
+            keyed.collect::<Vec<_>>()
+        };
+        paths.iter().flat_map(operation).collect()
+    }
+
+    /// The statuses that an operation may answer with.
+    pub fn statuses(&self, method: &str, path: &str) -> BTreeSet<u16> {
+        let responses = self.document["paths"][path][method.to_lowercase()]["responses"].as_object();
+        responses.expect("an operation has responses").keys().map(|status| status.parse().expect("a status")).collect()
+    }
+
+    /// Checks that the answer is foreseen: its status, its kind, every property of its body, what its headers say.
+    /// Answers with the path as it is described, or `None` for a path that is not.
+    ///
+    /// An answer may carry more than is described, so that it can grow; what it carries today is described wholly.
+    #[track_caller]
+    pub fn check(&self, method: &str, path: &str, sent: Option<&[u8]>, answer: &Answer) -> Option<String> {
+        let path = self.described_path(method, path)?;
+        let what = format!("{method} {path} {}", answer.status);
+        let operation = &self.document["paths"][&path][method.to_lowercase()];
+        let response = operation["responses"].get(answer.status.to_string());
+        let response = self.resolved(response.unwrap_or_else(|| panic!("{what} is not described: {}", answer.text)));
+        let is_described = |header: &str| response["headers"].get(header).is_some();
+        assert_eq!(is_described("Idempotent-Replayed"), answer.is_replay, "{what}: Idempotent-Replayed");
+        assert!(answer.location.is_none() || is_described("Location"), "{what}: Location");
+        assert!(answer.retry_after.is_none() || is_described("Retry-After"), "{what}: Retry-After");
+        self.check_body(&what, response, answer);
+        if (200..300).contains(&answer.status) {
+            self.check_request(&what, &operation["requestBody"], sent);
+        }
+        Some(path)
+    }
+
+    #[track_caller]
+    fn check_body(&self, what: &str, response: &Value, answer: &Answer) {
+        if answer.text.is_empty() {
+            assert!(response.get("content").is_none() || answer.status == 302, "{what} is described with a body");
+            return;
+        }
+        let kind = answer.content_type.split(';').next().unwrap_or_default();
+        let content = response["content"].get(kind);
+        let content = content.unwrap_or_else(|| panic!("{what} is not described as {kind}: {}", answer.text));
+        if kind.ends_with("json") {
+            let body: Value = serde_json::from_str(&answer.text).expect("JSON");
+            self.check_value(&format!("{what} {kind}"), || self.closed(&content["schema"]), &body);
+        }
+    }
+
+    /// What was taken is described as something that is taken.
+    #[track_caller]
+    fn check_request(&self, what: &str, described: &Value, sent: Option<&[u8]>) {
+        let Some(Ok(body)) = sent.map(serde_json::from_slice::<Value>) else { return };
+        let schema = &described["content"]["application/json"]["schema"];
+        assert!(schema.is_object(), "{what} is described without a request body: {body}");
+        self.check_value(&format!("{what}: the request"), || self.open(schema), &body);
+    }
+
+    #[track_caller]
+    fn check_value(&self, what: &str, schema: impl FnOnce() -> Value, value: &Value) {
+        let validator = {
+            let mut validators = self.validators.lock().expect("nobody panics here");
+            let validator = validators.entry(what.to_owned()).or_insert_with(|| Arc::new(validator(&schema())));
+            Arc::clone(validator)
+        };
+        let errors: Vec<String> =
+            validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{what} is not as described: {errors:?} in {value}");
+    }
+
+    /// The most literal of the described paths that a request's path fits.
+    fn described_path(&self, method: &str, path: &str) -> Option<String> {
+        let fits = |described: &&(String, String)| {
+            let (wanted, given) = (described.1.split('/'), path.split('/'));
+            described.0 == method
+                && wanted.clone().count() == given.clone().count()
+                && wanted
+                    .zip(given)
+                    .all(|(wanted, given)| wanted == given || (wanted.starts_with('{') && !given.is_empty()))
+        };
+        let operations = self.operations();
+        operations.keys().filter(fits).min_by_key(|(_, path)| path.matches('{').count()).map(|(_, path)| path.clone())
+    }
+
+    fn resolved<'a>(&'a self, mut node: &'a Value) -> &'a Value {
+        while let Some(reference) = node["$ref"].as_str() {
+            let pointer = reference.strip_prefix('#').expect("references stay in the document");
+            node = self.document.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"));
+        }
+        node
+    }
+
+    /// The schema with its references followed and no property beside those that it names.
+    fn closed(&self, schema: &Value) -> Value {
+        let mut schema = self.followed(schema, Self::closed);
+        if let Some(schema) = schema.as_object_mut() {
+            schema.insert("unevaluatedProperties".to_owned(), json!(false));
+        }
+        schema
+    }
+
+    /// The schema with its references followed.
+    fn open(&self, schema: &Value) -> Value {
+        self.followed(schema, Self::open)
+    }
+
+    /// Alternatives and parts of one schema stay open, since each sees the properties of the others.
+    fn followed(&self, schema: &Value, nested: fn(&Self, &Value) -> Value) -> Value {
+        let Some(own) = schema.as_object() else { return schema.clone() };
+        let mut merged = Map::new();
+        if own.contains_key("$ref") {
+            merged.extend(self.resolved(schema).as_object().expect("a schema").clone());
+        }
+        merged
+            .extend(own.iter().filter(|(name, _)| *name != "$ref").map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in &mut merged {
+            match (name.as_str(), &mut *value) {
+                ("properties", Value::Object(properties)) => {
+                    properties.values_mut().for_each(|property| *property = nested(self, property));
+                }
+                ("items", items) => *items = nested(self, items),
+                ("allOf" | "oneOf" | "anyOf", Value::Array(parts)) => {
+                    parts.iter_mut().for_each(|part| *part = self.followed(part, nested));
+                }
+                ("if" | "then" | "else" | "not", part) => *part = self.followed(part, Self::open),
+                _ => {}
+            }
+        }
+        Value::Object(merged)
+    }
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::draft202012::options().should_validate_formats(true).build(schema).expect("a schema")
+}
+
+/// Alternatives are requirements of one scope each.
+fn scopes(operation: &Value) -> Option<BTreeSet<String>> {
+    let requirements = operation["security"].as_array().expect("every operation says who may ask");
+    let named = requirements.iter().map(|requirement| {
+        let [Value::String(scope)] = &requirement["token"].as_array().expect("scopes")[..] else {
+            panic!("one scope per alternative: {requirement}")
+        };
+        scope.clone()
+    });
+    (!requirements.is_empty()).then(|| named.collect())
+}
+
+fn json_of(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
+        Yaml::Mapping(entries) => {
+            let entry = |(name, value): (&Yaml<'_>, &Yaml<'_>)| {
+                (name.as_str().expect("names are texts").to_owned(), json_of(value))
+            };
+            Value::Object(entries.iter().map(entry).collect())
+        }
+        other => panic!("the description has something else than plain values: {other:?}"),
+    }
+}
