@@ -6,6 +6,8 @@ mod accounts;
 mod agreement;
 mod architecture;
 mod charging;
+mod command_line;
+mod events;
 mod ledger;
 mod mails;
 mod main_job;

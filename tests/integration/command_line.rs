@@ -1,0 +1,39 @@
+//! What `prepaid` prints and how it exits: the demo's books, and quotes.
+
+use prepaid_local::demo;
+use prepaid_local::operations::read_operations;
+use std::path::Path;
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+#[tokio::test]
+async fn the_demo_plays_to_its_end_and_its_books_balance() {
+    let operations = read_operations(&fixture("operations.csv")).unwrap();
+    let mut story = vec![];
+
+    let is_balanced = demo::play(&operations, &mut story).await.unwrap();
+
+    let story = String::from_utf8(story).unwrap();
+    assert!(is_balanced, "{story}");
+    for line in [
+        "sweep: due 1, paid 1",
+        "sweep: declined 1, due 1",
+        "sweep: action_required 1, due 1",
+        "Automatic top-ups are paused (declined)",
+        "Automatic top-ups are paused (action_required)",
+        "melodia: sum of",
+    ] {
+        assert!(story.contains(line), "{line} is missing:\n{story}");
+    }
+    assert_eq!(story.matches("Receipt for your automatic top-up").count(), 3, "{story}");
+    assert_eq!(story.matches("Action needed").count(), 2, "{story}");
+}
+
+#[tokio::test]
+async fn a_demo_that_cannot_run_low_says_so() {
+    let operations = read_operations(&fixture("operations.csv")).unwrap();
+    let error = demo::play(&operations[..3], &mut vec![]).await.unwrap_err();
+    assert!(error.to_string().contains("too few of them"), "{error}");
+}

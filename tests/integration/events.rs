@@ -1,0 +1,66 @@
+//! The events of `tests/events`, in the services' own shape, in front of the functions that are deployed.
+
+use crate::support::TestCloud;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use shared::domain::PriceBook;
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::payments::{Secret, Settings, StripePayments};
+use shared::use_cases::ports::RandomUnique;
+
+const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
+const SWEEP: &str = include_str!("../events/scheduler-sweep.json");
+
+fn ledger(cloud: &TestCloud) -> DynamoLedger {
+    let table = cloud.cloud.template.tables.values().next().expect("the template has a table").name.clone();
+    DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), table, LedgerSettings::default())
+}
+
+#[tokio::test]
+async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    let app =
+        charging::App { ledger: ledger(&cloud), clock: cloud.cloud.clock.clone(), price_book: PriceBook::reference() };
+
+    let mut answers = vec![];
+    for _ in 0..2 {
+        let request = lambda_http::request::from_str(CHARGE).unwrap();
+        let answer = charging::handle(&app, request).await;
+        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        answers.push((answer.status().as_u16(), answer.headers().contains_key("idempotent-replayed"), body));
+    }
+
+    assert_eq!((answers[0].0, answers[0].1), (201, false), "{}", answers[0].2);
+    assert_eq!((answers[1].0, answers[1].1), (200, true), "{}", answers[1].2);
+    assert_eq!(answers[0].2, answers[1].2);
+    assert_eq!(answers[0].2["credits"], json!(15));
+    assert_eq!(cloud.balance("acme").await, 485);
+}
+
+#[tokio::test]
+async fn the_schedulers_event_tops_up_the_accounts_that_are_due() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    let mut settings = Settings::new(Secret::new(cloud.cloud.stripe_api_key.clone()));
+    settings.api_base = cloud.cloud.urls.stripe.clone();
+    let app = top_up_sweep::App {
+        ledger: ledger(&cloud),
+        payments: StripePayments::new(settings).unwrap(),
+        clock: cloud.cloud.clock.clone(),
+        unique: RandomUnique,
+        price_book: PriceBook::reference(),
+        emit: |_| {},
+    };
+
+    let mut context = Context::default();
+    context.deadline = "2026-01-05T00:15:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond().try_into().unwrap();
+    let event = LambdaEvent::new(serde_json::from_str(SWEEP).unwrap(), context);
+    let summary = top_up_sweep::handle(&app, event).await.unwrap();
+
+    assert_eq!((summary.due, summary.paid, summary.is_complete), (1, 1, true));
+    assert_eq!(cloud.balance("acme").await, 5_000);
+}
