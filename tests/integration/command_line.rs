@@ -1,7 +1,7 @@
 //! What `prepaid` prints and how it exits: the demo's books, and quotes.
 
 use prepaid_local::demo;
-use prepaid_local::operations::read_operations;
+use prepaid_local::operations::{operation_of_audio, read_operations};
 use std::path::Path;
 
 fn fixture(name: &str) -> std::path::PathBuf {
@@ -32,8 +32,14 @@ async fn the_demo_plays_to_its_end_and_its_books_balance() {
 }
 
 #[tokio::test]
-async fn a_demo_that_cannot_run_low_says_so() {
-    let operations = read_operations(&fixture("operations.csv")).unwrap();
-    let error = demo::play(&operations[..3], &mut vec![]).await.unwrap_err();
-    assert!(error.to_string().contains("too few of them"), "{error}");
+async fn a_single_audio_file_is_enough_for_the_demo() {
+    let file = operation_of_audio(&fixture("audio/pcm.wav")).unwrap();
+    let mut story = vec![];
+    assert!(demo::play(&[file], &mut story).await.unwrap(), "{}", String::from_utf8_lossy(&story));
+}
+
+#[tokio::test]
+async fn a_demo_without_operations_says_that_it_cannot_run_low() {
+    let error = demo::play(&[], &mut vec![]).await.unwrap_err();
+    assert!(error.to_string().contains("the operations leave 5000 credits"), "{error}");
 }

@@ -192,7 +192,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
         (1, Account { open_top_up: Some(TopUpId::mint(u128::MAX)), ..bare.clone() }),
         (2, Account { payment_issue: Some(issue), ..bare }),
     ] {
-        let restriction = Restriction { reason: RestrictionReason::parse(longest(40)).unwrap(), until: end };
+        let restriction = Restriction { reason: RestrictionReason::parse(longest(26)).unwrap(), until: end };
         let account = Account { version, restriction: Some(restriction), ..account };
         let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
         store.ledger.commit(&change).await.unwrap();

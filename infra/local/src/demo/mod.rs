@@ -104,27 +104,28 @@ impl<W: Write> Story<'_, W> {
         self.tell_balance(account).await
     }
 
+    /// Charges the operations one after the other, from the first again after the last, until the balance is low.
     async fn run_low(&mut self, account: &str) -> Result<(), Error> {
-        let (mut charged, mut credits) = (0, 0);
-        for (position, planned) in self.operations.iter().enumerate() {
+        let (mut credits, mut last) = (0, None);
+        for (position, planned) in self.operations.iter().cycle().enumerate() {
             let key = format!("{account}-job-{position}");
             let Some(charge) = self.api.charge(account, &key, planned).await? else { break };
-            (charged, credits) = (charged + 1, credits + charge["credits"].as_i64().unwrap_or_default());
+            credits += charge["credits"].as_i64().unwrap_or_default();
+            last = Some((position, key, planned));
             if charge["balance"].as_i64().is_some_and(|balance| balance < THRESHOLD) {
                 break;
             }
         }
-        self.say(&format!("{charged} operations are charged, {credits} credits together; the last one twice under its key, which changes nothing."))?;
-        let last = format!("{account}-job-{}", charged - 1);
-        self.api.charge_again(account, &last, &self.operations[charged - 1]).await?;
-        self.tell_balance(account).await?;
         let balance = self.api.balance(account).await?;
-        if balance >= THRESHOLD {
+        let Some((position, key, planned)) = last.filter(|_| balance < THRESHOLD) else {
             return Err(
-                format!("the operations leave {balance} credits: too few of them to run below {THRESHOLD}").into()
+                format!("the operations leave {balance} credits, too many for a top-up below {THRESHOLD}").into()
             );
-        }
-        Ok(())
+        };
+        self.say(&format!("{} operations are charged, {credits} credits together.", position + 1))?;
+        self.api.charge_again(account, &key, planned).await?;
+        self.say("The last one is sent again under its key, as after a lost answer, and nothing moves.")?;
+        self.tell_balance(account).await
     }
 
     /// The schedule fires half an hour later.
