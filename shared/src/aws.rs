@@ -11,10 +11,18 @@ use std::time::Duration;
 
 /// How long one connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long one try of one call may take; well under the 30 seconds API Gateway waits.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often a call is tried; each try carries the same token, so a transaction takes effect once.
-const ATTEMPTS_MAX: u32 = 3;
+
+/// How often and for how long a service is asked by one call.
+struct Patience {
+    attempt_timeout: Duration,
+    attempts_max: u32,
+}
+
+/// Well under the 30 seconds API Gateway waits. Each try carries the same token, so a transaction takes effect once.
+const REPEATABLE: Patience = Patience { attempt_timeout: Duration::from_secs(3), attempts_max: 3 };
+/// SES takes no token, so a try repeated after a lost answer is a second mail: the stream repeats it, if need be.
+#[cfg(feature = "email")]
+const ONCE: Patience = Patience { attempt_timeout: Duration::from_secs(10), attempts_max: 1 };
 
 /// The environment of a Lambda function, as far as AWS clients need it.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
@@ -50,18 +58,18 @@ impl AwsEnvironment {
 }
 
 macro_rules! client {
-    ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal) => {
+    ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal, $patience:ident) => {
         $(#[$doc])*
         #[cfg(feature = $feature)]
         pub fn $function(environment: &AwsEnvironment) -> $sdk::Client {
             use $sdk::config::{BehaviorVersion, Builder, Region, retry::RetryConfig, timeout::TimeoutConfig};
             let timeouts =
-                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout($patience.attempt_timeout);
             let mut builder = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(environment.region.clone()))
                 .credentials_provider(environment.credentials.clone())
-                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+                .retry_config(RetryConfig::standard().with_max_attempts($patience.attempts_max))
                 .timeout_config(timeouts.build())
                 .http_client(environment.http.clone());
             builder.set_endpoint_url(environment.endpoint($endpoint_variable));
@@ -72,13 +80,13 @@ macro_rules! client {
 
 client!(
     /// DynamoDB; `AWS_ENDPOINT_URL_DYNAMODB` points it elsewhere.
-    "ledger", dynamodb, aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"
+    "ledger", dynamodb, aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB", REPEATABLE
 );
 client!(
     /// SES; `AWS_ENDPOINT_URL_SESV2` points it elsewhere.
-    "email", ses, aws_sdk_sesv2, "AWS_ENDPOINT_URL_SESV2"
+    "email", ses, aws_sdk_sesv2, "AWS_ENDPOINT_URL_SESV2", ONCE
 );
 client!(
     /// Secrets Manager; `AWS_ENDPOINT_URL_SECRETS_MANAGER` points it elsewhere.
-    "secrets", secrets_manager, aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER"
+    "secrets", secrets_manager, aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER", REPEATABLE
 );
