@@ -11,7 +11,7 @@ CARGO_LAMBDA := target/venv/.cargo-lambda
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust check-template run demo build deploy
+.PHONY: help test test-rust simulate check-template run demo build deploy
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ test-rust: ## Check the Rust alone
 	@set -o pipefail; cargo test --workspace | awk '{ print } \
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
+
+simulate: ## Play many more schedules of faults than the tests do; SEED=n plays and tells that one
+	cargo run -q -p simulation --bin simulate -- $(if $(SEED),--seed $(SEED) --story,--from $${FROM:-3000} --count $${COUNT:-100000})
 
 # Nothing is asked of AWS: SAM wants to know a region, any will do, and no credentials are needed.
 check-template: $(TOOLS) ## Check the template and the API description

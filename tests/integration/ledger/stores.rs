@@ -1,5 +1,6 @@
 //! Ledgers to test, each on a table of its own made from `template.yaml`.
 
+use super::contract::DUE_PAGE_SIZE;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
@@ -33,9 +34,16 @@ pub async fn embedded_with(settings: LedgerSettings) -> Embedded {
     Embedded { database, ledger }
 }
 
+/// One of each kind, with nothing in it and pages of [`DUE_PAGE_SIZE`].
+pub async fn empty() -> Vec<DynamoLedger> {
+    let settings = LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() };
+    let embedded = embedded_with(settings).await.ledger;
+    [embedded].into_iter().chain(external().await).collect()
+}
+
 /// A ledger at the endpoint that the environment names, if it names one: an emulator, for the keys are made up.
 #[expect(clippy::disallowed_methods, reason = "the developer chooses a second engine by the SDK's own variable")]
-pub async fn external() -> Option<DynamoLedger> {
+async fn external() -> Option<DynamoLedger> {
     let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok()?;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -47,7 +55,7 @@ pub async fn external() -> Option<DynamoLedger> {
     let client = Client::from_conf(config);
     let table = format!("ledger-{}", uuid::Uuid::now_v7());
     create_table(&client, &table, &table_properties()).await;
-    let settings = LedgerSettings { due_page_size: super::contract::DUE_PAGE_SIZE, ..LedgerSettings::default() };
+    let settings = LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() };
     Some(DynamoLedger::new(client, table, settings))
 }
 

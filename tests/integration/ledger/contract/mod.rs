@@ -1,6 +1,7 @@
 //! What every [`Ledger`](shared::use_cases::ports::Ledger) owes, whatever it stores things in.
 //!
 //! Each function takes a ledger with nothing in it whose pages of due accounts hold [`DUE_PAGE_SIZE`].
+//! Which ledgers there are is for the module `stores` beside this one to say: the fault simulation has one of its own.
 
 mod commit;
 mod due;
@@ -8,8 +9,7 @@ mod history;
 mod marks;
 mod round_trip;
 
-use super::stores::{embedded_with, external};
-use shared::ledger::LedgerSettings;
+use super::stores;
 
 pub const DUE_PAGE_SIZE: u16 = 3;
 
@@ -17,9 +17,7 @@ macro_rules! on_every_ledger {
     ($($contract:path => $name:ident,)*) => {$(
         #[tokio::test]
         async fn $name() {
-            let settings = LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() };
-            $contract(&embedded_with(settings).await.ledger).await;
-            if let Some(ledger) = external().await {
+            for ledger in stores::empty().await {
                 $contract(&ledger).await;
             }
         }

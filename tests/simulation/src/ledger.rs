@@ -1,0 +1,280 @@
+//! A ledger in memory that obeys DynamoDB's rules as the port states them: conditions, all or nothing, indexes that lag.
+//!
+//! It answers at once and never fails; faults are put between it and its callers by [`crate::outside`].
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use shared::domain::auto_top_up::ConsentRecord;
+use shared::domain::{
+    Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
+    Purchase, PurchaseId, Record, TopUp, TopUpId, UsageDay,
+};
+use shared::use_cases::ports::{CommitError, DueCursor, DuePage, Ledger, LedgerError, Shard};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How the indexes behave.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryLedgerSettings {
+    pub due_page_size: usize,
+    /// Whether the indexes wait for [`Tables::catch_up`].
+    pub is_lagging: bool,
+}
+
+/// All items of the table.
+#[derive(Debug)]
+pub struct MemoryLedger {
+    settings: MemoryLedgerSettings,
+    tables: Mutex<Tables>,
+}
+
+/// What is stored.
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub partitions: BTreeMap<AccountId, Partition>,
+    customers: BTreeMap<CustomerId, AccountId>,
+    events: BTreeSet<EventId>,
+    /// The index `due` as it is read, which may be behind.
+    pub due: BTreeMap<AccountId, Timestamp>,
+    /// The index `history` as it is read, which may be behind.
+    pub history: BTreeMap<AccountId, BTreeMap<u64, Entry>>,
+    behind: VecDeque<IndexUpdate>,
+    /// What was written since it was last taken, with the account as it stood before.
+    journal: Vec<Committed>,
+}
+
+/// A change that was written.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub before: Option<Account>,
+    pub change: Change,
+}
+
+/// All items of one account.
+#[derive(Debug, Default)]
+pub struct Partition {
+    pub account: Option<Account>,
+    pub entries: BTreeMap<Origin, Entry>,
+    pub purchases: BTreeMap<PurchaseId, Purchase>,
+    pub purchase_keys: BTreeMap<IdempotencyKey, PurchaseId>,
+    pub top_ups: BTreeMap<TopUpId, TopUp>,
+    pub notices: BTreeMap<NoticeId, Notice>,
+    consents: BTreeMap<ConsentId, ConsentRecord>,
+    usage_days: BTreeMap<Date, UsageDay>,
+}
+
+#[derive(Debug)]
+struct IndexUpdate {
+    account: AccountId,
+    due_at: Option<Timestamp>,
+    entry: Option<Entry>,
+}
+
+impl MemoryLedger {
+    pub fn new(settings: MemoryLedgerSettings) -> Self {
+        Self { settings, tables: Mutex::default() }
+    }
+
+    /// Everything stored, for whoever checks it.
+    pub fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of<T>(&self, account: &AccountId, read: impl FnOnce(&Partition) -> Option<T>) -> Option<T> {
+        self.tables().partitions.get(account).and_then(read)
+    }
+
+    /// [`Ledger::commit`], at once.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::commit`].
+    pub fn write(&self, change: &Change) -> Result<(), CommitError> {
+        let mut tables = self.tables();
+        tables.check(change)?;
+        tables.put(change);
+        if !self.settings.is_lagging {
+            tables.catch_up(usize::MAX);
+        }
+        Ok(())
+    }
+
+    /// [`Ledger::due_accounts`], at once.
+    pub fn due_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCursor>) -> DuePage {
+        let tables = self.tables();
+        let after = after.map(|cursor| (cursor.due_at, &cursor.account));
+        let mut due: Vec<_> = tables
+            .due
+            .iter()
+            .filter(|(account, due_at)| **due_at <= now && shard_of(account) == shard)
+            .map(|(account, due_at)| (*due_at, account))
+            .filter(|position| after.as_ref().is_none_or(|after| position > after))
+            .collect();
+        due.sort();
+        due.truncate(self.settings.due_page_size);
+        // DynamoDB says where a full page ended, whether or not anything follows.
+        let last = due.last().filter(|_| due.len() == self.settings.due_page_size);
+        let next = last.map(|(due_at, account)| DueCursor { account: (*account).clone(), due_at: *due_at });
+        DuePage { accounts: due.into_iter().map(|(_, account)| account.clone()).collect(), next }
+    }
+}
+
+/// The adapter spreads accounts by another sum; which one is its own affair.
+fn shard_of(account: &AccountId) -> Shard {
+    let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
+    Shard::of(account.as_str().bytes().fold(2_166_136_261, mix) >> 8)
+}
+
+impl Tables {
+    /// The conditions in order of precedence: a replay, a race, anything else.
+    fn check(&self, change: &Change) -> Result<(), CommitError> {
+        let partition = self.partitions.get(&change.account.id);
+        let stored = partition.and_then(|partition| partition.account.as_ref());
+        if let Some(entry) = &change.entry
+            && let Some(existing) = partition.and_then(|partition| partition.entries.get(&entry.origin()))
+        {
+            return Err(CommitError::Duplicate { entry: Box::new(existing.clone()) });
+        }
+        let expected = (change.account.version > 1).then(|| change.account.version - 1);
+        if stored.map(|account| account.version) != expected {
+            return Err(CommitError::Stale { current: stored.cloned().map(Box::new) });
+        }
+        for record in &change.records {
+            if let Record::Customer { customer, .. } = record
+                && self.customers.contains_key(customer)
+            {
+                let source = "the customer pays for another account".into();
+                return Err(LedgerError::Broken { operation: "commit", source }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, change: &Change) {
+        let account = &change.account;
+        let partition = self.partitions.entry(account.id.clone()).or_default();
+        let before = partition.account.replace(account.clone());
+        if let Some(entry) = &change.entry {
+            partition.entries.insert(entry.origin(), entry.clone());
+        }
+        for record in &change.records {
+            match record.clone() {
+                Record::UsageDay(day) => drop(partition.usage_days.insert(day.date, day)),
+                Record::Purchase(purchase) => drop(partition.purchases.insert(purchase.id.clone(), purchase)),
+                Record::PurchaseKey { key, purchase } => drop(partition.purchase_keys.insert(key, purchase)),
+                Record::TopUp(top_up) => drop(partition.top_ups.insert(top_up.id.clone(), top_up)),
+                Record::Consent(consent) => drop(partition.consents.insert(consent.consent.id.clone(), consent)),
+                Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
+            }
+        }
+        for notice in &change.notices {
+            partition.notices.insert(notice.id.clone(), notice.clone());
+        }
+        let (due_at, entry) = (account.top_up_due_at(), change.entry.clone());
+        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, entry });
+        self.journal.push(Committed { before, change: change.clone() });
+    }
+
+    /// Carries at most this many of the oldest changes over to the indexes.
+    pub fn catch_up(&mut self, count: usize) {
+        for update in self.behind.drain(..count.min(self.behind.len())) {
+            match update.due_at {
+                Some(due_at) => drop(self.due.insert(update.account.clone(), due_at)),
+                None => drop(self.due.remove(&update.account)),
+            }
+            if let Some(entry) = update.entry {
+                self.history.entry(update.account).or_default().insert(entry.seq, entry);
+            }
+        }
+    }
+
+    /// What was written since the last call, oldest first.
+    pub fn take_journal(&mut self) -> Vec<Committed> {
+        std::mem::take(&mut self.journal)
+    }
+}
+
+impl Ledger for MemoryLedger {
+    async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
+        Ok(self.of(account, |partition| partition.account.clone()))
+    }
+
+    async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
+        Ok(self.of(account, |partition| partition.entries.get(origin).cloned()))
+    }
+
+    async fn purchase_get(&self, account: &AccountId, id: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
+        Ok(self.of(account, |partition| partition.purchases.get(id).cloned()))
+    }
+
+    async fn purchase_id_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<PurchaseId>, LedgerError> {
+        Ok(self.of(account, |partition| partition.purchase_keys.get(key).cloned()))
+    }
+
+    async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
+        Ok(self.of(account, |partition| partition.top_ups.get(id).cloned()))
+    }
+
+    async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
+        Ok(self.of(account, |partition| partition.consents.get(id).cloned()))
+    }
+
+    async fn notice_get(&self, account: &AccountId, id: &NoticeId) -> Result<Option<Notice>, LedgerError> {
+        Ok(self.of(account, |partition| partition.notices.get(id).cloned()))
+    }
+
+    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
+        Ok(self.tables().customers.get(customer).cloned())
+    }
+
+    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
+        Ok(self.tables().events.contains(event))
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.write(change)
+    }
+
+    async fn event_mark_applied(&self, event: &EventId, _now: Timestamp) -> Result<(), LedgerError> {
+        self.tables().events.insert(event.clone());
+        Ok(())
+    }
+
+    async fn notice_mark_sent(
+        &self,
+        account: &AccountId,
+        notice: &NoticeId,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let mut tables = self.tables();
+        let partition = tables.partitions.get_mut(account);
+        if let Some(notice) = partition.and_then(|partition| partition.notices.get_mut(notice)) {
+            notice.sent_at.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    async fn history_page(
+        &self,
+        account: &AccountId,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let tables = self.tables();
+        let Some(entries) = tables.history.get(account) else { return Ok(vec![]) };
+        let limit = usize::try_from(limit.clamp(1, 100)).unwrap_or(100);
+        Ok(entries.range(..before_seq.unwrap_or(u64::MAX)).rev().take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn due_accounts(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCursor>,
+    ) -> Result<DuePage, LedgerError> {
+        Ok(self.due_page(shard, now, after.as_ref()))
+    }
+}

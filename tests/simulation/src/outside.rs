@@ -1,0 +1,388 @@
+//! The ports as the use cases see them: every call waits until the schedule has decided its fate.
+
+use crate::ledger::MemoryLedger;
+use crate::stripe::{Asked, conclusion, refusal};
+use crate::told::PurchaseConclusion;
+use crate::world::{Fate, Gate, LateEffect, World};
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::pending;
+use jiff::Timestamp;
+use shared::clock::Clock;
+use shared::domain::auto_top_up::ConsentRecord;
+use shared::domain::purchase::{Checkout, CheckoutOutcome};
+use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::{
+    Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
+    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Purchase, PurchaseId, Record, TopUp, TopUpId,
+};
+use shared::use_cases::ports::{
+    CheckoutReport, CommitError, DueCursor, DuePage, InvoiceReport, Ledger, LedgerError, Mail, Mailer, MailerError,
+    Payments, PaymentsError, Shard, Unique,
+};
+use std::future::Future;
+use std::sync::Arc;
+
+/// The outside behind its faults. Cloned for every caller.
+#[derive(Clone)]
+pub struct Outside(pub Arc<World>);
+
+/// No answer came.
+#[derive(Debug)]
+struct Lost;
+
+impl Outside {
+    /// Waits for the schedule's decision, and carries it out.
+    async fn call<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> String + Send,
+        effect: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> Result<T, Lost> {
+        let (decided, what) = {
+            let (fate, decided) = oneshot::channel();
+            let mut desk = self.0.desk();
+            let what = if desk.story.is_some() { what() } else { String::new() };
+            let task = desk.current;
+            desk.gates.push(Gate { task, what: what.clone(), fate });
+            (decided, what)
+        };
+        match decided.await {
+            Ok(Fate::Works) => Ok(effect(&self.0)),
+            Ok(Fate::RequestLost) => Err(Lost),
+            Ok(Fate::AnswerLost) => {
+                effect(&self.0);
+                Err(Lost)
+            }
+            Ok(Fate::Late) => {
+                let effect = Box::new(|world: &World| drop(effect(world)));
+                self.0.desk().late.push(LateEffect { what, effect });
+                Err(Lost)
+            }
+            Ok(Fate::DiesAfter) => {
+                effect(&self.0);
+                self.0.desk().is_dead = true;
+                pending().await
+            }
+            Ok(Fate::DiesBefore) | Err(_) => {
+                self.0.desk().is_dead = true;
+                pending().await
+            }
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        effect: impl FnOnce(&MemoryLedger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let answer = self.call(|| operation.to_owned(), |world| effect(&world.ledger)).await;
+        answer.unwrap_or_else(|Lost| Err(ledger_lost(operation)))
+    }
+
+    /// One request to Stripe.
+    async fn stripe<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> String + Send,
+        effect: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> Result<T, Lost> {
+        let answer = self.call(what, |world| (!world.desk().is_stripe_down).then(|| effect(world))).await;
+        answer.and_then(|answer| answer.ok_or(Lost))
+    }
+
+    async fn stripe_or_unavailable<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        effect: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> Result<T, PaymentsError> {
+        let answer = self.stripe(|| format!("Stripe: {operation}"), effect).await;
+        answer.map_err(|Lost| PaymentsError::Unavailable { operation, source: "no answer".into() })
+    }
+
+    /// What the answer concludes may be concluded from now on.
+    fn told(&self, top_up: &TopUpId, outcome: TopUpOutcome) -> TopUpOutcome {
+        if let Some(conclusion) = conclusion(&outcome) {
+            self.0.stripe().told.top_ups.insert((top_up.clone(), conclusion));
+        }
+        outcome
+    }
+
+    async fn take(&self, top_up: &TopUp, invoice: InvoiceId, card: PaymentMethodId) -> TopUpOutcome {
+        let id = invoice.clone();
+        let account = top_up.account.clone();
+        let what = format!("Stripe: pay {invoice} of {} with {card}", top_up.id);
+        let ask = move |world: &World| {
+            let asked = world.stripe().invoice_pay(&id, &card, world.time());
+            if asked.is_fresh && is_paused(world, &account) {
+                world.violate(format!("a timer charges {account}, which is paused"));
+            }
+            asked.answer
+        };
+        match self.stripe(|| what, ask).await {
+            Ok(Asked::Refused(answer)) => refusal(answer, invoice),
+            Ok(Asked::Paid | Asked::NotTaken) | Err(Lost) => {
+                let answer = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await;
+                match answer {
+                    Ok(Some(InvoiceReport { outcome: outcome @ TopUpOutcome::Paid(_), .. })) => outcome,
+                    _ => TopUpOutcome::Unknown,
+                }
+            }
+        }
+    }
+
+    async fn pay(&self, top_up: &TopUp) -> Result<TopUpOutcome, Lost> {
+        let attempt = top_up.clone();
+        let create = move |world: &World| world.stripe().invoice_create(&attempt, world.time());
+        let invoice = self.stripe(|| format!("Stripe: create the invoice of {}", top_up.id), create).await?;
+        let id = invoice.clone();
+        let finalize = move |world: &World| world.stripe().invoice_finalize(&id);
+        let Some(()) = self.stripe(|| format!("Stripe: finalize {invoice}"), finalize).await? else {
+            return Ok(TopUpOutcome::Unknown);
+        };
+        Ok(match top_up.payment_method.clone() {
+            Some(card) => self.take(top_up, invoice, card).await,
+            None => TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) },
+        })
+    }
+
+    async fn close(&self, top_up: &TopUp) -> Result<TopUpOutcome, Lost> {
+        let (id, known) = (top_up.id.clone(), top_up.invoice.clone());
+        let find = move |world: &World| known.map_or_else(|| world.stripe().invoices_of(&id), |known| vec![known]);
+        let found = self.stripe(|| format!("Stripe: list the invoices of {}", top_up.id), find).await?;
+        let mut outcome = TopUpOutcome::Abandoned;
+        for invoice in found {
+            let id = invoice.clone();
+            let void = move |world: &World| {
+                world.stripe().invoice_void(&id);
+                world.stripe().invoice_get(&id)
+            };
+            let answer = self.stripe(|| format!("Stripe: void {invoice} of {}", top_up.id), void).await?;
+            match answer.map(|report| report.outcome) {
+                None | Some(TopUpOutcome::Abandoned) => {}
+                Some(paid @ TopUpOutcome::Paid(_)) => return Ok(paid),
+                Some(_) => outcome = TopUpOutcome::Unknown,
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+fn report(invoice: InvoiceId) -> impl FnOnce(&World) -> Option<InvoiceReport> + Send + 'static {
+    move |world| world.stripe().invoice_get(&invoice)
+}
+
+fn is_paused(world: &World, account: &AccountId) -> bool {
+    let tables = world.ledger.tables();
+    let account = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+    account.is_some_and(|account| account.payment_issue.is_some())
+}
+
+fn ledger_lost(operation: &'static str) -> LedgerError {
+    LedgerError::Unavailable { operation, source: "no answer".into() }
+}
+
+/// The ledger in memory never waits.
+fn at_once<T>(answer: impl Future<Output = T>) -> T {
+    answer.now_or_never().expect("the ledger in memory answers at once")
+}
+
+impl Clock for Outside {
+    fn now(&self) -> Timestamp {
+        self.0.time()
+    }
+}
+
+impl Unique for Outside {
+    fn unique(&self, now: Timestamp) -> u128 {
+        self.0.mint(now)
+    }
+}
+
+impl Ledger for Outside {
+    async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
+        let account = account.clone();
+        self.read("account_get", move |ledger| at_once(ledger.account_get(&account))).await
+    }
+
+    async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
+        let (account, origin) = (account.clone(), origin.clone());
+        self.read("entry_get", move |ledger| at_once(ledger.entry_get(&account, &origin))).await
+    }
+
+    async fn purchase_get(&self, account: &AccountId, id: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
+        let (account, id) = (account.clone(), id.clone());
+        self.read("purchase_get", move |ledger| at_once(ledger.purchase_get(&account, &id))).await
+    }
+
+    async fn purchase_id_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<PurchaseId>, LedgerError> {
+        let (account, key) = (account.clone(), key.clone());
+        self.read("purchase_id_get", move |ledger| at_once(ledger.purchase_id_get(&account, &key))).await
+    }
+
+    async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
+        let (account, id) = (account.clone(), id.clone());
+        self.read("top_up_get", move |ledger| at_once(ledger.top_up_get(&account, &id))).await
+    }
+
+    async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
+        let (account, id) = (account.clone(), id.clone());
+        self.read("consent_get", move |ledger| at_once(ledger.consent_get(&account, &id))).await
+    }
+
+    async fn notice_get(&self, account: &AccountId, id: &NoticeId) -> Result<Option<Notice>, LedgerError> {
+        let (account, id) = (account.clone(), id.clone());
+        self.read("notice_get", move |ledger| at_once(ledger.notice_get(&account, &id))).await
+    }
+
+    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
+        let customer = customer.clone();
+        self.read("customer_account_get", move |ledger| at_once(ledger.customer_account_get(&customer))).await
+    }
+
+    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
+        let event = event.clone();
+        self.read("event_is_applied", move |ledger| at_once(ledger.event_is_applied(&event))).await
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        let written = change.clone();
+        let what = || format!("commit {}", describe(change));
+        let answer = self.call(what, move |world| world.ledger.write(&written)).await;
+        answer.unwrap_or_else(|Lost| Err(ledger_lost("commit").into()))
+    }
+
+    async fn event_mark_applied(&self, event: &EventId, now: Timestamp) -> Result<(), LedgerError> {
+        let event = event.clone();
+        self.read("event_mark_applied", move |ledger| at_once(ledger.event_mark_applied(&event, now))).await
+    }
+
+    async fn notice_mark_sent(&self, account: &AccountId, id: &NoticeId, now: Timestamp) -> Result<(), LedgerError> {
+        let (account, id) = (account.clone(), id.clone());
+        self.read("notice_mark_sent", move |ledger| at_once(ledger.notice_mark_sent(&account, &id, now))).await
+    }
+
+    async fn history_page(
+        &self,
+        account: &AccountId,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let account = account.clone();
+        self.read("history_page", move |ledger| at_once(ledger.history_page(&account, before_seq, limit))).await
+    }
+
+    async fn due_accounts(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCursor>,
+    ) -> Result<DuePage, LedgerError> {
+        self.read("due_accounts", move |ledger| Ok(ledger.due_page(shard, now, after.as_ref()))).await
+    }
+}
+
+/// A change as the story tells it.
+fn describe(change: &Change) -> String {
+    let Change { account, entry, records, notices } = change;
+    let mut text = format!("{} version {} balance {}", account.id, account.version, account.balance);
+    if let Some(entry) = entry {
+        text += &format!(" · entry {} {} {}", entry.seq, entry.origin(), entry.credits);
+    }
+    for record in records {
+        text += &match record {
+            Record::TopUp(top_up) => format!(" · {} {:?}", top_up.id, top_up.status),
+            Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
+            Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => continue,
+        };
+    }
+    for notice in notices {
+        text += &format!(" · {}", notice.id);
+    }
+    text
+}
+
+impl Payments for Outside {
+    async fn customer_create(&self, account: &AccountId, _email: &EmailAddress) -> Result<CustomerId, PaymentsError> {
+        let account = account.clone();
+        let create = move |world: &World| world.stripe().customer_create(&account, world.time());
+        self.stripe_or_unavailable("customer_create", create).await
+    }
+
+    async fn default_payment_method_get(
+        &self,
+        customer: &CustomerId,
+    ) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        let customer = customer.clone();
+        let get = move |world: &World| world.stripe().default_cards.get(&customer).cloned();
+        self.stripe_or_unavailable("default_payment_method_get", get).await
+    }
+
+    async fn default_payment_method_set(
+        &self,
+        customer: &CustomerId,
+        card: &PaymentMethodId,
+    ) -> Result<(), PaymentsError> {
+        let (customer, card) = (customer.clone(), card.clone());
+        let set = move |world: &World| world.stripe().set_default_card(&customer, &card);
+        self.stripe_or_unavailable("default_payment_method_set", set).await
+    }
+
+    async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
+        let (customer, purchase) = (customer.clone(), purchase.clone());
+        let open = move |world: &World| world.stripe().checkout_open(&customer, &purchase, world.time());
+        self.stripe_or_unavailable("checkout_open", open).await
+    }
+
+    async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
+        let id = session.clone();
+        let get = move |world: &World| world.stripe().checkout_get(&id);
+        let found = self.stripe_or_unavailable("checkout_get", get).await?;
+        let report = found.ok_or(PaymentsError::NotFound { operation: "checkout_get" })?;
+        let conclusion = match &report.outcome {
+            CheckoutOutcome::Paid(_) => Some(PurchaseConclusion::Paid),
+            CheckoutOutcome::Expired => Some(PurchaseConclusion::Expired),
+            CheckoutOutcome::Open => None,
+        };
+        if let (Some((_, purchase)), Some(conclusion)) = (&report.purchase, conclusion) {
+            self.0.stripe().told.purchases.insert((purchase.clone(), conclusion));
+        }
+        Ok(report)
+    }
+
+    async fn top_up_pay(&self, top_up: &TopUp) -> TopUpOutcome {
+        let outcome = self.pay(top_up).await.unwrap_or(TopUpOutcome::Unknown);
+        self.told(&top_up.id, outcome)
+    }
+
+    async fn top_up_close(&self, top_up: &TopUp) -> TopUpOutcome {
+        let outcome = self.close(top_up).await.unwrap_or(TopUpOutcome::Unknown);
+        self.told(&top_up.id, outcome)
+    }
+
+    async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
+        let found = self.stripe_or_unavailable("invoice_get", report(invoice.clone())).await?;
+        let report = found.ok_or(PaymentsError::NotFound { operation: "invoice_get" })?;
+        if let Some((_, top_up)) = &report.top_up {
+            self.told(top_up, report.outcome.clone());
+        }
+        Ok(report)
+    }
+}
+
+impl Mailer for Outside {
+    /// The subject holds the notice's id.
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let notice = NoticeId::parse(&*mail.subject).expect("the simulation writes the notice's id as the subject");
+        let what = || format!("SES: send {}", mail.subject);
+        let send = move |world: &World| {
+            let is_late = world.desk().is_late;
+            if !world.outbox().send(&notice, is_late) {
+                world.violate(format!("{notice} is sent again although nothing was lost"));
+            }
+        };
+        self.call(what, send).await.map_err(|Lost| MailerError::Unavailable("no answer".into()))
+    }
+}

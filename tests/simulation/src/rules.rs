@@ -1,0 +1,308 @@
+//! The rules that hold after every change and, once nothing is lost any more, at rest.
+//!
+//! They are written anew from the documented rules and use none of the domain's decisions.
+
+use crate::ledger::{Committed, Partition};
+use crate::stripe::{InvoiceStatus, SessionStatus, Stripe};
+use crate::told::{Conclusion, PurchaseConclusion};
+use crate::world::World;
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::{
+    Account, Cause, Entry, NoticeKind, Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
+    TopUpStatus,
+};
+use std::collections::BTreeMap;
+
+const INTERVAL: SignedDuration = SignedDuration::from_hours(6);
+
+/// A rule that was broken, in words.
+pub type Broken = String;
+
+macro_rules! rule {
+    ($holds:expr, $($words:tt)*) => {
+        if !$holds {
+            return Err(format!($($words)*));
+        }
+    };
+}
+
+/// What was seen of records so far.
+#[derive(Default)]
+pub struct Rules {
+    top_ups: BTreeMap<TopUpId, TopUp>,
+    purchases: BTreeMap<PurchaseId, Purchase>,
+}
+
+impl Rules {
+    /// Checks everything written since the last call.
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub fn check(&mut self, world: &World) -> Result<(), Broken> {
+        let journal = world.ledger.tables().take_journal();
+        for committed in &journal {
+            self.check_commit(committed, &world.stripe())?;
+        }
+        for committed in &journal {
+            let tables = world.ledger.tables();
+            let id = &committed.change.account.id;
+            let partition = tables.partitions.get(id).ok_or_else(|| format!("{id} is gone"))?;
+            check_partition(partition)?;
+        }
+        Ok(())
+    }
+
+    fn check_commit(&mut self, committed: &Committed, stripe: &Stripe) -> Result<(), Broken> {
+        let Committed { before, change } = committed;
+        let (account, id) = (&change.account, &change.account.id);
+        let (version, seq, balance) =
+            before.as_ref().map_or((0, 0, 0), |before| (before.version, before.seq, before.balance.get()));
+        rule!(account.version == version + 1, "{id} goes from version {version} to {}", account.version);
+        let moved = change.entry.as_ref().map_or(0, |entry| entry.credits.get());
+        let entries = u64::from(change.entry.is_some());
+        rule!(account.balance.get() == balance + moved, "the balance of {id} moves by other than its entry");
+        rule!(account.seq == seq + entries, "{id} counts its entries wrongly");
+        for record in &change.records {
+            match record {
+                Record::TopUp(top_up) => self.check_top_up(before.as_ref(), top_up, stripe)?,
+                Record::Purchase(purchase) => self.check_purchase(purchase, stripe)?,
+                Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
+            }
+        }
+        change.entry.as_ref().map_or(Ok(()), |entry| self.check_entry(entry))
+    }
+
+    fn check_entry(&self, entry: &Entry) -> Result<(), Broken> {
+        let (credits, after) = (entry.credits.get(), entry.balance_after.get());
+        match &entry.cause {
+            Cause::Charge { key, .. } => {
+                rule!(credits < 0, "charge {key} gives credits");
+                rule!(after >= 0, "charge {key} overdraws the balance to {after}");
+            }
+            Cause::Restore { charge } => rule!(credits > 0, "the restore of {charge} takes credits"),
+            Cause::Purchase { purchase, .. } => {
+                let frozen = self.purchases.get(purchase).map(|known| known.credits);
+                rule!(frozen == Some(entry.credits), "{purchase} grants {credits}, not {frozen:?}");
+            }
+            Cause::TopUp { top_up } => {
+                let frozen = self.top_ups.get(top_up).map(|known| known.credits);
+                rule!(frozen == Some(entry.credits), "{top_up} grants {credits}, not {frozen:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_top_up(&mut self, before: Option<&Account>, top_up: &TopUp, stripe: &Stripe) -> Result<(), Broken> {
+        let id = &top_up.id;
+        match self.top_ups.get(id) {
+            None => check_opening(before, top_up)?,
+            Some(known) => {
+                let frozen = |top_up: &TopUp| {
+                    let card = top_up.payment_method.clone();
+                    (top_up.credits, top_up.price, top_up.opened_at, top_up.customer.clone(), card)
+                };
+                rule!(frozen(known) == frozen(top_up), "what {id} froze when it was opened has changed");
+                rule!(known.status != TopUpStatus::Paid, "{id} is changed after it was paid");
+                rule!(top_up.status != TopUpStatus::Open, "{id} is opened again");
+            }
+        }
+        let conclusion = match top_up.status {
+            TopUpStatus::Open => None,
+            TopUpStatus::Paid => Some(Conclusion::Paid),
+            TopUpStatus::Declined(_) => Some(Conclusion::Declined),
+            TopUpStatus::ActionRequired => Some(Conclusion::ActionRequired),
+            TopUpStatus::Abandoned => Some(Conclusion::Abandoned),
+        };
+        if let Some(conclusion) = conclusion {
+            let is_told = stripe.told.top_ups.contains(&(id.clone(), conclusion));
+            rule!(is_told, "{id} is concluded to be {conclusion:?}, which Stripe never said");
+        }
+        self.top_ups.insert(id.clone(), top_up.clone());
+        Ok(())
+    }
+
+    fn check_purchase(&mut self, purchase: &Purchase, stripe: &Stripe) -> Result<(), Broken> {
+        let id = &purchase.id;
+        if let Some(known) = self.purchases.get(id) {
+            let frozen = |purchase: &Purchase| (purchase.credits, purchase.price, purchase.opened_at);
+            rule!(frozen(known) == frozen(purchase), "what {id} froze when it was opened has changed");
+            rule!(known.status != PurchaseStatus::Paid, "{id} is changed after it was paid");
+        }
+        let conclusion = match purchase.status {
+            PurchaseStatus::Open => None,
+            PurchaseStatus::Paid => Some(PurchaseConclusion::Paid),
+            PurchaseStatus::Expired => Some(PurchaseConclusion::Expired),
+        };
+        if let Some(conclusion) = conclusion {
+            let is_told = stripe.told.purchases.contains(&(id.clone(), conclusion));
+            rule!(is_told, "{id} is concluded to be {conclusion:?}, which Stripe never said");
+        }
+        self.purchases.insert(id.clone(), purchase.clone());
+        Ok(())
+    }
+}
+
+/// An attempt opens when every gate is open, over what is missing.
+fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken> {
+    let id = &top_up.id;
+    let Some(account) = before else { return Err(format!("{id} opens on no account")) };
+    let settings = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled);
+    let Some(settings) = settings else { return Err(format!("{id} opens although top-ups are off")) };
+    rule!(top_up.status == TopUpStatus::Open, "{id} is new and not open");
+    rule!(account.open_top_up.is_none(), "{id} opens beside an open attempt");
+    rule!(account.payment_issue.is_none(), "{id} opens while top-ups are paused");
+    let (balance, threshold, target) = (account.balance.get(), settings.threshold.get(), settings.target.get());
+    rule!(balance < threshold, "{id} opens at a balance of {balance}, which is not below {threshold}");
+    let since = account.last_top_up_at.map(|last| top_up.opened_at.duration_since(last));
+    rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last attempt");
+    let missing = (target - balance).min(target);
+    rule!(top_up.credits.get() == missing, "{id} is over {} where {missing} are missing", top_up.credits);
+    rule!(top_up.price.get() == missing, "{id} costs {} for {missing} credits", top_up.price);
+    Ok(())
+}
+
+/// What one account's items say of each other.
+fn check_partition(partition: &Partition) -> Result<(), Broken> {
+    let Some(account) = &partition.account else { return Err("items without an account".into()) };
+    let id = &account.id;
+    let mut entries: Vec<_> = partition.entries.values().collect();
+    entries.sort_by_key(|entry| entry.seq);
+    let mut balance = 0;
+    for (expected, entry) in (1..).zip(&entries) {
+        rule!(entry.seq == expected, "{id} has no entry {expected}, but one {}", entry.seq);
+        balance += entry.credits.get();
+        rule!(entry.balance_after.get() == balance, "entry {expected} of {id} states another balance than the sum");
+        if let Cause::Restore { charge } = &entry.cause {
+            let charged = partition.entries.get(&Origin::Charge(charge.clone()));
+            let is_exact = charged.is_some_and(|charged| charged.credits == entry.credits.negated());
+            rule!(is_exact, "the restore of {charge} gives back other than the charge took");
+        }
+    }
+    rule!(entries.len() as u64 == account.seq, "{id} counts {} entries and has {}", account.seq, entries.len());
+    rule!(balance == account.balance.get(), "the entries of {id} sum up to {balance}, not {}", account.balance);
+
+    let with = |is_such: fn(TopUpStatus) -> bool| {
+        let such = partition.top_ups.values().filter(move |top_up| is_such(top_up.status));
+        such.map(|top_up| &top_up.id).collect::<Vec<_>>()
+    };
+    let open = with(|status| status == TopUpStatus::Open);
+    rule!(open == Vec::from_iter(&account.open_top_up), "the open attempts of {id} are {open:?}");
+    let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
+    let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
+    rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid attempts are {pausing:?}");
+    check_notices(partition)
+}
+
+/// One notice for each transition, and each for something that happened.
+fn check_notices(partition: &Partition) -> Result<(), Broken> {
+    let mut counts = BTreeMap::new();
+    for notice in partition.notices.values() {
+        let about = match &notice.kind {
+            NoticeKind::PurchasePaid { purchase, .. } => format!("{purchase} paid"),
+            NoticeKind::TopUpPaid { top_up, .. } => format!("{top_up} paid"),
+            NoticeKind::TopUpDeclined { top_up, .. } | NoticeKind::TopUpActionRequired { top_up, .. } => {
+                format!("{top_up} failed")
+            }
+        };
+        *counts.entry(about).or_insert(0) += 1;
+    }
+    for (about, count) in &counts {
+        rule!(*count == 1, "{count} notices that {about}");
+    }
+    let has = |about: String| counts.contains_key(&about);
+    for top_up in partition.top_ups.values() {
+        let (id, status) = (&top_up.id, top_up.status);
+        rule!(has(format!("{id} paid")) == (status == TopUpStatus::Paid), "{id} is {status:?}, the notice differs");
+        let is_failed = matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
+        rule!(!is_failed || has(format!("{id} failed")), "nobody is told that {id} failed");
+    }
+    for purchase in partition.purchases.values() {
+        let (id, is_paid) = (&purchase.id, purchase.status == PurchaseStatus::Paid);
+        rule!(has(format!("{id} paid")) == is_paid, "{id} is {:?}, the notice differs", purchase.status);
+    }
+    Ok(())
+}
+
+/// What holds once nothing is lost any more, everything was repeated, and the windows are over.
+///
+/// # Errors
+/// The first broken rule.
+pub fn check_at_rest(world: &World) -> Result<(), Broken> {
+    let tables = world.ledger.tables();
+    let stripe = world.stripe();
+    let now = world.time();
+    for (id, partition) in &tables.partitions {
+        check_partition(partition)?;
+        for top_up in partition.top_ups.values() {
+            check_settled(partition, top_up, &stripe)?;
+        }
+        for purchase in partition.purchases.values() {
+            check_purchase_settled(partition, purchase, &stripe)?;
+        }
+        for notice in partition.notices.keys() {
+            rule!(world.outbox().is_sent(notice), "{notice} was never sent");
+        }
+        let history: Vec<_> = tables.history.get(id).into_iter().flat_map(BTreeMap::values).collect();
+        let mut entries: Vec<_> = partition.entries.values().collect();
+        entries.sort_by_key(|entry| entry.seq);
+        rule!(history == entries, "the history of {id} is not its entries");
+        let due_at = partition.account.as_ref().and_then(due_at);
+        rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
+        rule!(due_at.is_none_or(|due_at| due_at > now), "{id} was due at {due_at:?}, and no sweep came to it");
+    }
+    for invoice in &stripe.invoices {
+        let partition = tables.partitions.get(&invoice.account);
+        let top_up = partition.and_then(|partition| partition.top_ups.get(&invoice.top_up));
+        rule!(top_up.is_some_and(|top_up| top_up.price == invoice.amount), "{} is of no attempt", invoice.id);
+        rule!(
+            invoice.off_session_asks <= 1,
+            "the bank was asked for {} {} times",
+            invoice.id,
+            invoice.off_session_asks
+        );
+    }
+    Ok(())
+}
+
+fn due_at(account: &Account) -> Option<Timestamp> {
+    if account.open_top_up.is_some() {
+        return account.last_top_up_at;
+    }
+    let settings = account.auto_top_up.as_ref()?;
+    let is_due = settings.is_enabled && account.balance < settings.threshold && account.payment_issue.is_none();
+    is_due.then(|| account.last_top_up_at.map_or(account.created_at, |last| last + INTERVAL))
+}
+
+fn granted(partition: &Partition, is_cause: impl Fn(&Cause) -> bool) -> usize {
+    partition.entries.values().filter(|entry| is_cause(&entry.cause)).count()
+}
+
+fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Result<(), Broken> {
+    let id = &top_up.id;
+    let invoices: Vec<_> = stripe.invoices.iter().filter(|invoice| invoice.top_up == *id).collect();
+    rule!(invoices.len() <= 1, "{id} has {} invoices", invoices.len());
+    let grants = granted(partition, |cause| matches!(cause, Cause::TopUp { top_up } if top_up == id));
+    let status = invoices.first().map(|invoice| invoice.status);
+    let is_paid = status == Some(InvoiceStatus::Paid);
+    rule!(grants == usize::from(is_paid), "{id} was granted {grants} times, its invoice is {status:?}");
+    let is_consistent = match top_up.status {
+        TopUpStatus::Open => false,
+        TopUpStatus::Paid => is_paid,
+        TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
+        TopUpStatus::Abandoned => !is_paid,
+    };
+    rule!(is_consistent, "{id} stays {:?} although its invoice is {status:?}", top_up.status);
+    Ok(())
+}
+
+fn check_purchase_settled(partition: &Partition, purchase: &Purchase, stripe: &Stripe) -> Result<(), Broken> {
+    let id = &purchase.id;
+    let sessions: Vec<_> = stripe.sessions.iter().filter(|session| session.purchase == *id).collect();
+    let paid = sessions.iter().filter(|session| session.status == SessionStatus::Paid).count();
+    rule!(sessions.iter().all(|session| session.amount == purchase.price), "a page of {id} asks for another price");
+    let grants = granted(partition, |cause| matches!(cause, Cause::Purchase { purchase, .. } if purchase == id));
+    rule!(grants == paid, "{id} was paid {paid} times and granted {grants} times");
+    let expected = if paid > 0 { PurchaseStatus::Paid } else { PurchaseStatus::Expired };
+    rule!(purchase.status == expected, "{id} stays {:?} although it is {expected:?}", purchase.status);
+    Ok(())
+}

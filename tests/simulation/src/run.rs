@@ -1,0 +1,266 @@
+//! One run: the tasks under way, and what happens next to them and around them.
+
+use crate::outside::Outside;
+use crate::request::{Ended, Request};
+use crate::rules::{Rules, check_at_rest};
+use crate::world::{Fate, World};
+use jiff::SignedDuration;
+use shared::clock::Clock;
+use shared::domain::{AccountId, NoticeId};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// A caller's request under way.
+struct Task {
+    id: u32,
+    request: Request,
+    future: Pin<Box<dyn Future<Output = Ended> + Send>>,
+}
+
+/// A run between two steps.
+pub struct Run {
+    pub outside: Outside,
+    tasks: Vec<Task>,
+    next_task: u32,
+    /// Asked and not answered, by callers who will ask again.
+    pub unanswered: Vec<Request>,
+    /// Everything ever asked, to be asked once more.
+    pub asked: Vec<Request>,
+    rules: Rules,
+    /// Numbers the keys of requests.
+    pub keys: u32,
+}
+
+/// How often everything left over is taken up again at the end before that counts as stuck.
+const ROUNDS_MAX: u32 = 200;
+/// Days pass at the end, in steps longer than the interval between attempts, until every window is over.
+const FINAL_SWEEPS: u32 = 8;
+const BETWEEN_FINAL_SWEEPS: SignedDuration = SignedDuration::from_hours(7);
+
+impl Run {
+    pub fn new(is_told: bool) -> Self {
+        Self {
+            outside: Outside(World::new(is_told)),
+            tasks: vec![],
+            next_task: 1,
+            unanswered: vec![],
+            asked: vec![],
+            rules: Rules::default(),
+            keys: 0,
+        }
+    }
+
+    pub fn world(&self) -> &World {
+        &self.outside.0
+    }
+
+    /// Begins a request; it runs up to its first call.
+    pub fn start(&mut self, request: Request) -> u32 {
+        let id = self.next_task;
+        self.next_task += 1;
+        self.world().tell(|| format!("#{id} begins: {request:?}"));
+        if self.asked.len() < 64 && !self.asked.contains(&request) {
+            self.asked.push(request.clone());
+        }
+        let future = Box::pin(request.clone().run(self.outside.clone()));
+        self.tasks.push(Task { id, request, future });
+        self.poll(id);
+        id
+    }
+
+    /// Whether a sender of this notice is under way: the stream hands a record to one at a time.
+    pub fn is_being_sent(&self, notice: &NoticeId) -> bool {
+        self.tasks.iter().any(|task| matches!(&task.request, Request::Notice(_, id) if id == notice))
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.world().desk().gates.len()
+    }
+
+    /// Decides the fate of a waiting call, and lets its caller go on.
+    pub fn resume(&mut self, position: usize, fate: Fate) {
+        let gate = self.world().desk().gates.remove(position);
+        self.world().tell(|| format!("#{} {}: {fate:?}", gate.task, gate.what));
+        if gate.fate.send(fate).is_ok() {
+            self.poll(gate.task);
+        }
+    }
+
+    fn poll(&mut self, id: u32) {
+        let Some(position) = self.tasks.iter().position(|task| task.id == id) else { return };
+        {
+            let mut desk = self.world().desk();
+            desk.current = id;
+            desk.is_dead = false;
+        }
+        let flag = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&flag));
+        let ended = loop {
+            flag.0.store(false, Ordering::Relaxed);
+            match self.tasks[position].future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(ended) => break Some(ended),
+                Poll::Pending if flag.0.load(Ordering::Relaxed) && !self.world().desk().is_dead => {}
+                Poll::Pending => break None,
+            }
+        };
+        let is_dead = self.world().desk().is_dead;
+        match ended {
+            Some(ended) => self.end(position, ended),
+            None if is_dead => self.end(position, Ended::NotNow("died".into())),
+            None => {}
+        }
+    }
+
+    fn end(&mut self, position: usize, ended: Ended) {
+        let Task { id, request, future } = self.tasks.remove(position);
+        drop(future);
+        self.world().desk().gates.retain(|gate| gate.task != id);
+        self.world().tell(|| format!("#{id} ends: {ended:?}"));
+        match ended {
+            Ended::Answered(_) => {
+                if let Request::Event(event, _) = &request {
+                    let mut stripe = self.world().stripe();
+                    stripe.events.iter_mut().filter(|known| known.id == *event).for_each(|known| {
+                        known.is_delivered = true;
+                    });
+                }
+            }
+            Ended::NotNow(_) => {
+                if let Request::Notice(_, notice) = &request {
+                    let mut outbox = self.world().outbox();
+                    if outbox.is_sent(notice) {
+                        outbox.excuse(notice);
+                    }
+                }
+                if request.is_repeated() {
+                    self.unanswered.push(request);
+                }
+            }
+            Ended::Wrong(words) => self.world().violate(words),
+        }
+    }
+
+    /// All processes end: none outlives a quarter of an hour.
+    pub fn end_all(&mut self) {
+        while !self.tasks.is_empty() {
+            self.end(0, Ended::NotNow("its time was over".into()));
+        }
+    }
+
+    /// What was sent and not awaited arrives.
+    pub fn arrive(&mut self, position: usize) {
+        let late = self.world().desk().late.remove(position);
+        self.world().tell(|| format!("late: {}", late.what));
+        self.world().desk().is_late = true;
+        (late.effect)(self.world());
+        self.world().desk().is_late = false;
+    }
+
+    pub fn arrive_all(&mut self) {
+        while !self.world().desk().late.is_empty() {
+            self.arrive(0);
+        }
+    }
+
+    /// Hours pass.
+    pub fn pass(&mut self, time: SignedDuration) {
+        self.arrive_all();
+        self.end_all();
+        self.world().advance(time);
+        self.world().tell(|| format!("{time:#} pass, it is {}", self.outside.now()));
+        self.world().stripe().expire_sessions(self.outside.now());
+    }
+
+    /// Checks what changed since the last time.
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub fn check(&mut self) -> Result<(), String> {
+        if let Some(violation) = self.world().desk().violation.take() {
+            return Err(violation);
+        }
+        self.rules.check(&self.outside.0)
+    }
+
+    /// Runs a request from beginning to end, with nothing going wrong.
+    pub fn run_now(&mut self, request: Request) {
+        let id = self.start(request);
+        loop {
+            let position = self.world().desk().gates.iter().position(|gate| gate.task == id);
+            let Some(position) = position else { break };
+            self.resume(position, Fate::Works);
+        }
+    }
+
+    /// The events that Stripe has to send, again or for the first time.
+    pub fn undelivered(&self) -> Vec<Request> {
+        let stripe = self.world().stripe();
+        let undelivered = stripe.events.iter().filter(|event| !event.is_delivered);
+        undelivered.map(|event| Request::Event(event.id.clone(), event.subject.clone())).collect()
+    }
+
+    /// The notices that the stream has to deliver.
+    pub fn owed(&self) -> Vec<(AccountId, NoticeId)> {
+        let tables = self.world().ledger.tables();
+        let notices = tables.partitions.values().flat_map(|partition| partition.notices.values());
+        let owed = notices.filter(|notice| notice.sent_at.is_none());
+        owed.map(|notice| (notice.account.clone(), notice.id.clone())).collect()
+    }
+
+    /// Carries on all that is left over, until nothing is.
+    fn settle(&mut self) -> Result<(), String> {
+        for _ in 0..ROUNDS_MAX {
+            let mut left = std::mem::take(&mut self.unanswered);
+            left.extend(self.undelivered());
+            left.extend(self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice)));
+            if left.is_empty() {
+                return Ok(());
+            }
+            for request in left {
+                self.run_now(request);
+                self.check()?;
+            }
+            self.world().ledger.tables().catch_up(usize::MAX);
+        }
+        Err("something is repeated for ever although nothing fails".into())
+    }
+
+    /// The faults are over, everything is repeated, and days pass.
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub fn finish(&mut self) -> Result<(), String> {
+        self.world().tell(|| "── nothing fails from here on ──".into());
+        self.world().desk().is_stripe_down = false;
+        self.arrive_all();
+        while self.waiting() > 0 {
+            self.resume(0, Fate::Works);
+            self.check()?;
+        }
+        self.settle()?;
+        for _ in 0..FINAL_SWEEPS {
+            self.pass(BETWEEN_FINAL_SWEEPS);
+            self.settle()?;
+            self.world().ledger.tables().catch_up(usize::MAX);
+            self.run_now(Request::Sweep);
+            self.check()?;
+            self.settle()?;
+        }
+        self.world().ledger.tables().catch_up(usize::MAX);
+        self.check()?;
+        check_at_rest(&self.outside.0)
+    }
+}
+
+/// Whether a part of a task asked to be polled again.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,288 @@
+//! What happens in a run, grown from numbers: one for each step, so that a step can be left out and the others stay.
+
+use crate::request::Request;
+use crate::run::Run;
+use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
+use crate::world::Fate;
+use fastrand::Rng;
+use jiff::SignedDuration;
+use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
+use shared::domain::charge::ChargeCommand;
+use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
+use shared::use_cases::purchase::PurchaseCommand;
+
+const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
+/// The first accounts are open and topped up by themselves when the run begins.
+const ACCOUNTS_PREPARED: usize = 2;
+const STEPS_MIN: usize = 40;
+const STEPS_MAX: usize = 260;
+
+/// A run's choices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Of a hundred calls, how many go wrong.
+    pub faults_percent: u32,
+    /// Each of these decides one step.
+    pub steps: Vec<u64>,
+}
+
+impl Schedule {
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let faults_percent = [0, 2, 5, 10, 20, 40][rng.usize(0..6)];
+        let steps = (0..rng.usize(STEPS_MIN..STEPS_MAX)).map(|_| rng.u64(..)).collect();
+        Self { faults_percent, steps }
+    }
+
+    /// Plays it.
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub fn play(&self, run: &mut Run) -> Result<(), String> {
+        prepare(run)?;
+        for (number, step) in (1..).zip(&self.steps) {
+            run.world().tell(|| format!("step {number}"));
+            take_step(run, &mut Rng::with_seed(*step), self.faults_percent);
+            run.check()?;
+        }
+        run.finish()
+    }
+}
+
+fn account(name: &str) -> AccountId {
+    AccountId::parse(name).expect("the names are good ids")
+}
+
+fn card(rng: &mut Rng) -> PaymentMethodId {
+    PaymentMethodId::parse(format!("pm_{}", rng.u32(1..4))).expect("pm_ and digits make a card's id")
+}
+
+fn settings(rng: &mut Rng) -> AutoTopUpCommand {
+    let threshold = i64::from(rng.u32(1..12)) * 50 + 50;
+    let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
+    AutoTopUpCommand::On { threshold, target: threshold + 1_000 + i64::from(rng.u32(0..3)) * 100, consent }
+}
+
+fn buy(key: u32) -> PurchaseCommand {
+    let key = IdempotencyKey::parse(format!("buy-{key}")).expect("a good key");
+    PurchaseCommand { key, package: PackageId::parse("credits_500").expect("a good id") }
+}
+
+/// Two customers with a card, some credits, and top-ups switched on.
+fn prepare(run: &mut Run) -> Result<(), String> {
+    for name in &ACCOUNTS[..ACCOUNTS_PREPARED] {
+        run.run_now(Request::OpenAccount(account(name)));
+        run.keys += 1;
+        run.run_now(Request::OpenPurchase(account(name), buy(run.keys)));
+        let mut rng = Rng::with_seed(run.keys.into());
+        let last = run.world().stripe().sessions.len() - 1;
+        run.world().stripe().session_pay(last, &card(&mut rng));
+        for event in run.undelivered() {
+            run.run_now(event);
+        }
+        run.run_now(Request::SetAutoTopUp(account(name), settings(&mut rng)));
+        run.check()?;
+    }
+    Ok(())
+}
+
+fn take_step(run: &mut Run, rng: &mut Rng, faults_percent: u32) {
+    let milliseconds = if rng.u32(0..60) == 0 { rng.u32(500..5_000) } else { rng.u32(0..30) };
+    run.world().advance(SignedDuration::from_millis(milliseconds.into()));
+    let is_done = match rng.u32(0..100) {
+        0..60 => go_on(run, rng, faults_percent),
+        60..62 => arrive(run, rng),
+        62..73 => ask(run, rng),
+        73..77 => repeat(run, rng),
+        77..83 => deliver_event(run, rng),
+        83..87 => deliver_notice(run, rng),
+        87..94 => customer(run, rng),
+        94..96 => pass(run, rng),
+        96..99 => {
+            run.world().ledger.tables().catch_up(rng.usize(1..6));
+            true
+        }
+        _ => switch_stripe(run),
+    };
+    if !is_done && !go_on(run, rng, faults_percent) {
+        ask(run, rng);
+    }
+}
+
+fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
+    let waiting = run.waiting();
+    if waiting == 0 {
+        return false;
+    }
+    let fate = if rng.u32(0..100) < faults_percent {
+        [Fate::RequestLost, Fate::AnswerLost, Fate::Late, Fate::DiesBefore, Fate::DiesAfter][rng.usize(0..5)]
+    } else {
+        Fate::Works
+    };
+    run.resume(rng.usize(0..waiting), fate);
+    true
+}
+
+fn arrive(run: &mut Run, rng: &mut Rng) -> bool {
+    let late = run.world().desk().late.len();
+    if late > 0 {
+        run.arrive(rng.usize(0..late));
+    }
+    late > 0
+}
+
+fn ask(run: &mut Run, rng: &mut Rng) -> bool {
+    let account = account(ACCOUNTS[rng.usize(0..ACCOUNTS.len())]);
+    let request = match rng.u32(0..100) {
+        0..8 => Request::OpenAccount(account),
+        8..40 => {
+            run.keys += 1;
+            Request::Charge(account, charge(run.keys, rng))
+        }
+        40..46 => Request::Charge(account, charge(rng.u32(1..run.keys + 1), rng)),
+        46..54 => {
+            let key = format!("job-{}", rng.u32(1..run.keys + 1));
+            Request::Restore(account, IdempotencyKey::parse(key).expect("a good key"))
+        }
+        54..62 => {
+            run.keys += 1;
+            Request::OpenPurchase(account, buy(run.keys))
+        }
+        62..67 => match choose_purchase(run, rng, &account) {
+            Some(request) => request,
+            None => return false,
+        },
+        67..73 => Request::SetAutoTopUp(account, settings(rng)),
+        73..77 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
+        77..83 => match choose_top_up(run, rng, &account) {
+            Some(request) => request,
+            None => return false,
+        },
+        _ => Request::Sweep,
+    };
+    run.start(request);
+    true
+}
+
+fn charge(key: u32, rng: &mut Rng) -> ChargeCommand {
+    let key = IdempotencyKey::parse(format!("job-{key}")).expect("a good key");
+    ChargeCommand { key, operation: Operation::Training { max_minutes: rng.i64(1..30) }, reference: None }
+}
+
+fn choose_purchase(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {
+    let tables = run.world().ledger.tables();
+    let purchases: Vec<_> = tables.partitions.get(account)?.purchases.keys().collect();
+    let id = (*rng.choice(&purchases)?).clone();
+    Some(Request::CheckPurchase(account.clone(), id))
+}
+
+fn choose_top_up(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {
+    let tables = run.world().ledger.tables();
+    let top_ups: Vec<_> = tables.partitions.get(account)?.top_ups.keys().collect();
+    let id = (*rng.choice(&top_ups)?).clone();
+    Some(Request::PayPage(account.clone(), id))
+}
+
+/// Somebody who has no answer asks again, or somebody who had one asks once more.
+fn repeat(run: &mut Run, rng: &mut Rng) -> bool {
+    if !run.unanswered.is_empty() && rng.bool() {
+        let request = run.unanswered.remove(rng.usize(0..run.unanswered.len()));
+        run.start(request);
+        return true;
+    }
+    let Some(request) = rng.choice(&run.asked).cloned() else { return false };
+    if matches!(&request, Request::Notice(_, notice) if run.is_being_sent(notice)) {
+        return false;
+    }
+    run.start(request);
+    true
+}
+
+fn deliver_event(run: &mut Run, rng: &mut Rng) -> bool {
+    let Some(event) = rng.choice(run.undelivered()) else { return false };
+    run.start(event);
+    true
+}
+
+fn deliver_notice(run: &mut Run, rng: &mut Rng) -> bool {
+    let Some((account, notice)) = rng.choice(run.owed()) else { return false };
+    if run.is_being_sent(&notice) {
+        return false;
+    }
+    run.start(Request::Notice(account, notice));
+    true
+}
+
+/// Something that a customer or the company does at Stripe.
+fn customer(run: &mut Run, rng: &mut Rng) -> bool {
+    let card = card(rng);
+    let line = match rng.u32(0..10) {
+        0..3 => {
+            let open = known_pages(run);
+            let Some(position) = rng.choice(&open).copied() else { return false };
+            let is_paid = run.world().stripe().session_pay(position, &card);
+            format!("a customer pays page {position} with {card}: {is_paid}")
+        }
+        3..6 => {
+            let mut stripe = run.world().stripe();
+            let open = (0..stripe.invoices.len()).filter(|at| stripe.invoices[*at].status == InvoiceStatus::Open);
+            let Some(position) = rng.choice(open.collect::<Vec<_>>()) else { return false };
+            let is_paid = stripe.invoice_pay_by_customer(position, &card);
+            format!("a customer pays {} with {card}: {is_paid:?}", stripe.invoices[position].id)
+        }
+        6 => {
+            let mut stripe = run.world().stripe();
+            let open = stripe.invoices.iter().filter(|invoice| invoice.status == InvoiceStatus::Open);
+            let open: Vec<_> = open.map(|invoice| invoice.id.clone()).collect();
+            let Some(invoice) = rng.choice(open) else { return false };
+            stripe.invoice_void(&invoice);
+            format!("support voids {invoice}")
+        }
+        7 => {
+            let customers: Vec<_> = {
+                let tables = run.world().ledger.tables();
+                let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
+                accounts.map(|account| account.customer.clone()).collect()
+            };
+            let Some(customer) = rng.choice(customers) else { return false };
+            run.world().stripe().set_default_card(&customer, &card);
+            format!("{customer} chooses {card}")
+        }
+        _ => {
+            let mood = [Mood::Pays, Mood::Pays, Mood::Declines, Mood::AsksForConfirmation][rng.usize(0..4)];
+            run.world().stripe().set_mood(&card, mood);
+            format!("{card} from now on: {mood:?}")
+        }
+    };
+    run.world().tell(|| line);
+    true
+}
+
+/// The payment pages that are open and whose addresses customers can know.
+fn known_pages(run: &Run) -> Vec<usize> {
+    let tables = run.world().ledger.tables();
+    let purchases = tables.partitions.values().flat_map(|partition| partition.purchases.values());
+    let known: Vec<_> = purchases.filter_map(|purchase| purchase.checkout.as_ref()).collect();
+    let stripe = run.world().stripe();
+    let is_open = |at: &usize| {
+        let session = &stripe.sessions[*at];
+        session.status == SessionStatus::Open && known.iter().any(|checkout| checkout.session == session.id)
+    };
+    (0..stripe.sessions.len()).filter(is_open).collect()
+}
+
+fn pass(run: &mut Run, rng: &mut Rng) -> bool {
+    let minutes = [20, 60, 180, 359, 360, 361, 420, 720, 1_199, 1_200, 1_440, 2_000];
+    run.pass(SignedDuration::from_mins(minutes[rng.usize(0..minutes.len())]));
+    true
+}
+
+fn switch_stripe(run: &mut Run) -> bool {
+    let is_down = {
+        let mut desk = run.world().desk();
+        desk.is_stripe_down = !desk.is_stripe_down;
+        desk.is_stripe_down
+    };
+    run.world().tell(|| format!("Stripe is {}", if is_down { "down" } else { "up" }));
+    true
+}

@@ -1,0 +1,25 @@
+//! Finding the shortest run that still breaks a rule.
+
+use crate::schedule::Schedule;
+use crate::{Failure, play};
+
+/// Leaves out as many steps as can be left out, in ever smaller pieces, with a rule still broken.
+/// `None` if none is broken to begin with.
+pub fn shrink(schedule: &Schedule) -> Option<(Schedule, Failure)> {
+    let mut failure = play(schedule, false).err()?;
+    let mut shortest = schedule.clone();
+    let mut piece = shortest.steps.len().div_ceil(2);
+    while piece > 0 {
+        let mut start = 0;
+        while start < shortest.steps.len() {
+            let mut shorter = shortest.clone();
+            shorter.steps.drain(start..(start + piece).min(shortest.steps.len()));
+            match play(&shorter, false) {
+                Err(still) => (shortest, failure) = (shorter, still),
+                Ok(_) => start += piece,
+            }
+        }
+        piece /= 2;
+    }
+    Some((shortest, failure))
+}

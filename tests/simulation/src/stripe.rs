@@ -1,0 +1,368 @@
+//! What Stripe keeps and does, as far as the port shows it: customers, cards, payment pages, invoices, events.
+//!
+//! Each function is one request that Stripe carries out at once and whole; which of them get lost on the way is
+//! decided in [`crate::outside`].
+
+use crate::told::{Conclusion, Told};
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::purchase::{Checkout, CheckoutOutcome, Payment};
+use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::{
+    AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
+    PurchaseId, TopUp, TopUpId,
+};
+use shared::use_cases::apply_event::Subject;
+use shared::use_cases::ports::{CheckoutReport, InvoiceReport};
+use std::collections::BTreeMap;
+
+/// After this time Stripe may have forgotten a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
+const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// A payment page closes by itself: <https://docs.stripe.com/api/checkout/sessions/object>.
+const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
+
+/// How a card answers at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    #[default]
+    Pays,
+    Declines,
+    AsksForConfirmation,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvoiceStatus {
+    Draft,
+    Open,
+    Paid,
+    Void,
+}
+
+/// The bank's last word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BankAnswer {
+    Declined,
+    ActionRequired,
+}
+
+#[derive(Clone, Debug)]
+pub struct Invoice {
+    pub id: InvoiceId,
+    pub account: AccountId,
+    pub top_up: TopUpId,
+    pub customer: CustomerId,
+    pub amount: Cents,
+    pub status: InvoiceStatus,
+    pub last_answer: Option<BankAnswer>,
+    paid_with: Option<PaymentMethodId>,
+    /// How often the bank was asked without the customer being there.
+    pub off_session_asks: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionStatus {
+    Open,
+    Paid,
+    Expired,
+}
+
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub id: CheckoutSessionId,
+    pub account: AccountId,
+    pub purchase: PurchaseId,
+    customer: CustomerId,
+    pub amount: Cents,
+    pub status: SessionStatus,
+    opened_at: Timestamp,
+    paid_with: Option<PaymentMethodId>,
+}
+
+/// Something that Stripe tells by a webhook.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: EventId,
+    pub subject: Subject,
+    /// Whether it was answered with success once.
+    pub is_delivered: bool,
+}
+
+/// A request whose answer is kept under its key.
+struct Kept<T> {
+    at: Timestamp,
+    answer: T,
+}
+
+/// Everything at Stripe.
+#[derive(Default)]
+pub struct Stripe {
+    counter: u64,
+    customers: BTreeMap<AccountId, Kept<CustomerId>>,
+    pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
+    moods: BTreeMap<PaymentMethodId, Mood>,
+    pub invoices: Vec<Invoice>,
+    invoice_keys: BTreeMap<TopUpId, Kept<InvoiceId>>,
+    pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
+    pub sessions: Vec<Session>,
+    session_keys: BTreeMap<PurchaseId, Kept<Checkout>>,
+    pub events: Vec<Event>,
+    pub told: Told,
+}
+
+/// What asking the card came to, and whether the bank was asked just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedNow {
+    pub answer: Asked,
+    pub is_fresh: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Paid,
+    Refused(BankAnswer),
+    /// The invoice takes no payment: it is paid, void or gone.
+    NotTaken,
+}
+
+impl Stripe {
+    fn number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn tell(&mut self, subject: Subject) {
+        let id = EventId::parse(format!("evt_{}", self.number())).expect("evt_ and digits make an event's id");
+        self.events.push(Event { id, subject, is_delivered: false });
+    }
+
+    pub fn mood(&self, card: &PaymentMethodId) -> Mood {
+        self.moods.get(card).copied().unwrap_or_default()
+    }
+
+    pub fn set_mood(&mut self, card: &PaymentMethodId, mood: Mood) {
+        self.moods.insert(card.clone(), mood);
+    }
+
+    /// An account has one address here, so its id alone is the key.
+    pub fn customer_create(&mut self, account: &AccountId, now: Timestamp) -> CustomerId {
+        if let Some(kept) = self.customers.get(account).filter(|kept| is_kept(kept.at, now)) {
+            return kept.answer.clone();
+        }
+        let id = CustomerId::parse(format!("cus_{}", self.number())).expect("cus_ and digits make a customer's id");
+        self.customers.insert(account.clone(), Kept { at: now, answer: id.clone() });
+        id
+    }
+
+    pub fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
+        if self.default_cards.insert(customer.clone(), card.clone()).as_ref() != Some(card) {
+            self.tell(Subject::Customer(customer.clone()));
+        }
+    }
+
+    // ── Payment pages ────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub fn checkout_open(&mut self, customer: &CustomerId, purchase: &Purchase, now: Timestamp) -> Checkout {
+        if let Some(kept) = self.session_keys.get(&purchase.id).filter(|kept| is_kept(kept.at, now)) {
+            return kept.answer.clone();
+        }
+        let number = self.number();
+        let id = CheckoutSessionId::parse(format!("cs_{number}")).expect("cs_ and digits make a session's id");
+        let checkout = Checkout { session: id.clone(), url: format!("https://checkout.example.com/{number}") };
+        self.session_keys.insert(purchase.id.clone(), Kept { at: now, answer: checkout.clone() });
+        self.sessions.push(Session {
+            id,
+            account: purchase.account.clone(),
+            purchase: purchase.id.clone(),
+            customer: customer.clone(),
+            amount: purchase.price,
+            status: SessionStatus::Open,
+            opened_at: now,
+            paid_with: None,
+        });
+        checkout
+    }
+
+    pub fn checkout_get(&self, id: &CheckoutSessionId) -> Option<CheckoutReport> {
+        let session = self.sessions.iter().find(|session| session.id == *id)?;
+        let outcome = match session.status {
+            SessionStatus::Open => CheckoutOutcome::Open,
+            SessionStatus::Expired => CheckoutOutcome::Expired,
+            SessionStatus::Paid => CheckoutOutcome::Paid(Payment {
+                customer: session.customer.clone(),
+                amount: session.amount,
+                currency: "usd".into(),
+                invoice: None,
+                payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
+                payment_method: session.paid_with.clone(),
+            }),
+        };
+        Some(CheckoutReport { purchase: Some((session.account.clone(), session.purchase.clone())), outcome })
+    }
+
+    /// The customer pays on the page, if it is still open.
+    pub fn session_pay(&mut self, position: usize, card: &PaymentMethodId) -> bool {
+        let is_good = self.mood(card) != Mood::Declines;
+        let Some(session) = self.sessions.get_mut(position).filter(|session| session.status == SessionStatus::Open)
+        else {
+            return false;
+        };
+        if is_good {
+            session.status = SessionStatus::Paid;
+            session.paid_with = Some(card.clone());
+            let subject = Subject::Checkout(session.id.clone());
+            self.tell(subject);
+        }
+        is_good
+    }
+
+    /// Closes the pages whose time is over.
+    pub fn expire_sessions(&mut self, now: Timestamp) {
+        let mut expired = vec![];
+        for session in &mut self.sessions {
+            if session.status == SessionStatus::Open && now.duration_since(session.opened_at) >= SESSION_OPEN {
+                session.status = SessionStatus::Expired;
+                expired.push(Subject::Checkout(session.id.clone()));
+            }
+        }
+        for subject in expired {
+            self.tell(subject);
+        }
+    }
+
+    // ── Invoices of attempts ─────────────────────────────────────────────────────────────────────────────────────
+
+    /// A draft, the same one again under the attempt's key.
+    pub fn invoice_create(&mut self, top_up: &TopUp, now: Timestamp) -> InvoiceId {
+        if let Some(kept) = self.invoice_keys.get(&top_up.id).filter(|kept| is_kept(kept.at, now)) {
+            return kept.answer.clone();
+        }
+        let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits make an invoice's id");
+        self.invoice_keys.insert(top_up.id.clone(), Kept { at: now, answer: id.clone() });
+        self.invoices.push(Invoice {
+            id: id.clone(),
+            account: top_up.account.clone(),
+            top_up: top_up.id.clone(),
+            customer: top_up.customer.clone(),
+            amount: top_up.price,
+            status: InvoiceStatus::Draft,
+            last_answer: None,
+            paid_with: None,
+            off_session_asks: 0,
+        });
+        id
+    }
+
+    /// `None` for an invoice that is gone.
+    pub fn invoice_finalize(&mut self, id: &InvoiceId) -> Option<()> {
+        let invoice = self.invoices.iter_mut().find(|invoice| invoice.id == *id)?;
+        if invoice.status == InvoiceStatus::Draft {
+            invoice.status = InvoiceStatus::Open;
+        }
+        Some(())
+    }
+
+    /// Asks the bank, once for each key; a refusal is kept as well.
+    pub fn invoice_pay(&mut self, id: &InvoiceId, card: &PaymentMethodId, now: Timestamp) -> AskedNow {
+        let known = |answer| AskedNow { answer, is_fresh: false };
+        let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else {
+            return known(Asked::NotTaken);
+        };
+        let top_up = self.invoices[position].top_up.clone();
+        if let Some(kept) = self.pay_keys.get(&top_up).filter(|kept| is_kept(kept.at, now)) {
+            return known(kept.answer.map_or(Asked::Paid, Asked::Refused));
+        }
+        if self.invoices[position].status != InvoiceStatus::Open {
+            return known(Asked::NotTaken);
+        }
+        self.invoices[position].off_session_asks += 1;
+        let answer = match self.mood(card) {
+            Mood::Pays => None,
+            Mood::Declines => Some(BankAnswer::Declined),
+            Mood::AsksForConfirmation => Some(BankAnswer::ActionRequired),
+        };
+        self.pay_keys.insert(top_up, Kept { at: now, answer });
+        self.answered(position, card, answer);
+        AskedNow { answer: answer.map_or(Asked::Paid, Asked::Refused), is_fresh: true }
+    }
+
+    fn answered(&mut self, position: usize, card: &PaymentMethodId, answer: Option<BankAnswer>) {
+        let invoice = &mut self.invoices[position];
+        invoice.last_answer = answer;
+        if answer.is_none() {
+            invoice.status = InvoiceStatus::Paid;
+            invoice.paid_with = Some(card.clone());
+        }
+        let subject = Subject::Invoice(invoice.id.clone());
+        self.tell(subject);
+    }
+
+    /// The customer pays on the hosted page: with the card saved or another, confirming what the bank asks for.
+    pub fn invoice_pay_by_customer(&mut self, position: usize, card: &PaymentMethodId) -> Option<bool> {
+        self.invoices.get(position).filter(|invoice| invoice.status == InvoiceStatus::Open)?;
+        let answer = (self.mood(card) == Mood::Declines).then_some(BankAnswer::Declined);
+        self.answered(position, card, answer);
+        Some(answer.is_none())
+    }
+
+    /// Voids an open invoice and deletes a draft; what is paid or void stays as it is.
+    pub fn invoice_void(&mut self, id: &InvoiceId) {
+        let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else { return };
+        match self.invoices[position].status {
+            InvoiceStatus::Draft => drop(self.invoices.remove(position)),
+            InvoiceStatus::Open => {
+                self.invoices[position].status = InvoiceStatus::Void;
+                self.tell(Subject::Invoice(id.clone()));
+            }
+            InvoiceStatus::Paid | InvoiceStatus::Void => {}
+        }
+    }
+
+    pub fn invoices_of(&self, top_up: &TopUpId) -> Vec<InvoiceId> {
+        self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
+    }
+
+    /// `None` for an invoice that is gone.
+    pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
+        let invoice = self.invoices.iter().find(|invoice| invoice.id == *id)?;
+        let outcome = match (invoice.status, invoice.last_answer) {
+            (InvoiceStatus::Paid, _) => TopUpOutcome::Paid(Payment {
+                customer: invoice.customer.clone(),
+                amount: invoice.amount,
+                currency: "usd".into(),
+                invoice: Some(id.clone()),
+                payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
+                payment_method: invoice.paid_with.clone(),
+            }),
+            (InvoiceStatus::Void, _) => TopUpOutcome::Abandoned,
+            (InvoiceStatus::Open, Some(answer)) => refusal(answer, id.clone()),
+            (InvoiceStatus::Draft | InvoiceStatus::Open, _) => TopUpOutcome::Unknown,
+        };
+        let is_open = invoice.status == InvoiceStatus::Open;
+        let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
+        Some(InvoiceReport { top_up: Some((invoice.account.clone(), invoice.top_up.clone())), outcome, hosted_url })
+    }
+}
+
+fn is_kept(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < KEY_KEPT
+}
+
+/// The bank's word as the port says it.
+pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
+    match answer {
+        BankAnswer::Declined => {
+            TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: Some(invoice) }
+        }
+        BankAnswer::ActionRequired => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
+    }
+}
+
+/// What an answer about an attempt concludes, if anything.
+pub fn conclusion(outcome: &TopUpOutcome) -> Option<Conclusion> {
+    match outcome {
+        TopUpOutcome::Paid(_) => Some(Conclusion::Paid),
+        TopUpOutcome::Declined { .. } => Some(Conclusion::Declined),
+        TopUpOutcome::ActionRequired { .. } => Some(Conclusion::ActionRequired),
+        TopUpOutcome::Abandoned => Some(Conclusion::Abandoned),
+        TopUpOutcome::Unknown => None,
+    }
+}

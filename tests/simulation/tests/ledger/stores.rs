@@ -1,0 +1,10 @@
+//! Ledgers to hold to the contract.
+
+use super::contract::DUE_PAGE_SIZE;
+use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
+
+/// One of each kind, with nothing in it and pages of [`DUE_PAGE_SIZE`].
+pub async fn empty() -> [MemoryLedger; 1] {
+    let settings = MemoryLedgerSettings { due_page_size: DUE_PAGE_SIZE.into(), is_lagging: false };
+    [MemoryLedger::new(settings)]
+}

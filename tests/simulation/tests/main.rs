@@ -1,0 +1,27 @@
+//! The ledger in memory is one, and no schedule breaks a rule.
+
+mod ledger;
+
+use simulation::{Schedule, play, shrink};
+
+const SEEDS: u64 = 3_000;
+
+#[test]
+fn no_schedule_of_faults_breaks_a_rule() {
+    for seed in 0..SEEDS {
+        let schedule = Schedule::new(seed);
+        if play(&schedule, false).is_err() {
+            let (shortest, _) = shrink(&schedule).expect("it broke a rule just now");
+            let failure = play(&shortest, true).expect_err("a run is the same again");
+            panic!("seed {seed}: {}\n{}", failure.rule, failure.story.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_run_again_to_the_letter() {
+    for seed in 0..20 {
+        let schedule = Schedule::new(seed);
+        assert_eq!(play(&schedule, true), play(&Schedule::new(seed), true));
+    }
+}
