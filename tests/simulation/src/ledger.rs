@@ -59,8 +59,8 @@ pub struct Partition {
     pub purchase_keys: BTreeMap<IdempotencyKey, PurchaseId>,
     pub top_ups: BTreeMap<TopUpId, TopUp>,
     pub notices: BTreeMap<NoticeId, Notice>,
-    consents: BTreeMap<ConsentId, ConsentRecord>,
-    usage_days: BTreeMap<Date, UsageDay>,
+    pub consents: BTreeMap<ConsentId, ConsentRecord>,
+    pub usage_days: BTreeMap<Date, UsageDay>,
 }
 
 #[derive(Debug)]

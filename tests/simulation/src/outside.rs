@@ -38,12 +38,21 @@ impl Outside {
         what: impl FnOnce() -> String + Send,
         effect: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T, Lost> {
+        self.call_of(what, false, effect).await
+    }
+
+    async fn call_of<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> String + Send,
+        is_uneventful: bool,
+        effect: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> Result<T, Lost> {
         let (decided, what) = {
             let (fate, decided) = oneshot::channel();
             let mut desk = self.0.desk();
             let what = if desk.story.is_some() { what() } else { String::new() };
             let task = desk.current;
-            desk.gates.push(Gate { task, what: what.clone(), fate });
+            desk.gates.push(Gate { task, what: what.clone(), is_uneventful, fate });
             (decided, what)
         };
         match decided.await {
@@ -85,7 +94,11 @@ impl Outside {
         what: impl FnOnce() -> String + Send,
         effect: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T, Lost> {
-        let answer = self.call(what, |world| (!world.desk().is_stripe_down).then(|| effect(world))).await;
+        let reach = |world: &World| {
+            let is_down = world.desk().is_stripe_down;
+            (!is_down).then(|| effect(world))
+        };
+        let answer = self.call(what, reach).await;
         answer.and_then(|answer| answer.ok_or(Lost))
     }
 
@@ -112,8 +125,10 @@ impl Outside {
         let what = format!("Stripe: pay {invoice} of {} with {card}", top_up.id);
         let ask = move |world: &World| {
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
-            if asked.is_fresh && is_paused(world, &account) {
-                world.violate(format!("a timer charges {account}, which is paused"));
+            if asked.is_fresh
+                && let Some(reason) = why_not_charged(world, &account)
+            {
+                world.violate(format!("a timer charges {account}, {reason}"));
             }
             asked.answer
         };
@@ -170,10 +185,19 @@ fn report(invoice: InvoiceId) -> impl FnOnce(&World) -> Option<InvoiceReport> + 
     move |world| world.stripe().invoice_get(&invoice)
 }
 
-fn is_paused(world: &World, account: &AccountId) -> bool {
+/// Why a timer may not ask the bank for this account's money now, if it may not.
+fn why_not_charged(world: &World, account: &AccountId) -> Option<&'static str> {
     let tables = world.ledger.tables();
-    let account = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
-    account.is_some_and(|account| account.payment_issue.is_some())
+    let account = tables.partitions.get(account)?.account.as_ref()?;
+    let off = account.auto_top_up.as_ref().filter(|settings| !settings.is_enabled);
+    if account.payment_issue.is_some() {
+        Some("which is paused")
+    } else if off.is_some_and(|off| world.desk().off_for_long.contains(&off.consent.id)) {
+        // A process that looked before it was switched off is long over.
+        Some("which switched top-ups off long ago")
+    } else {
+        None
+    }
 }
 
 fn ledger_lost(operation: &'static str) -> LedgerError {
@@ -280,7 +304,9 @@ impl Ledger for Outside {
         now: Timestamp,
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
-        self.read("due_accounts", move |ledger| Ok(ledger.due_page(shard, now, after.as_ref()))).await
+        let list = move |world: &World| world.ledger.due_page(shard, now, after.as_ref());
+        let answer = self.call_of(|| format!("due_accounts of shard {}", shard.get()), true, list).await;
+        answer.map_err(|Lost| ledger_lost("due_accounts"))
     }
 }
 

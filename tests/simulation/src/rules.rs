@@ -190,7 +190,30 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
     let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
     rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid attempts are {pausing:?}");
+    if let Some(settings) = &account.auto_top_up {
+        let consent = partition.consents.get(&settings.consent.id);
+        let is_kept = consent.is_some_and(|kept| kept.target == settings.target && kept.consent == settings.consent);
+        rule!(is_kept, "{id} is topped up under a consent that nobody kept");
+    }
+    check_usage(partition, account)?;
     check_notices(partition)
+}
+
+/// The days together count what the entries say; on which day a charge around midnight counts is left open.
+fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
+    let days = || partition.usage_days.values().chain([&account.usage]);
+    let is_charge = |entry: &&Entry| matches!(entry.cause, Cause::Charge { .. });
+    let is_restore = |entry: &&Entry| matches!(entry.cause, Cause::Restore { .. });
+    let sum = |is_such: &dyn Fn(&&Entry) -> bool| -> i64 {
+        partition.entries.values().filter(is_such).map(|entry| entry.credits.get()).sum()
+    };
+    let charges = partition.entries.values().filter(is_charge).count() as u64;
+    rule!(days().map(|day| day.charges).sum::<u64>() == charges, "{} counts its charges wrongly", account.id);
+    let charged: i64 = days().map(|day| day.credits_charged.get()).sum();
+    rule!(charged == -sum(&is_charge), "{} counts {charged} credits as charged", account.id);
+    let restored: i64 = days().map(|day| day.credits_restored.get()).sum();
+    rule!(restored == sum(&is_restore), "{} counts {restored} credits as restored", account.id);
+    Ok(())
 }
 
 /// One notice for each transition, and each for something that happened.
@@ -247,6 +270,12 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         entries.sort_by_key(|entry| entry.seq);
         rule!(history == entries, "the history of {id} is not its entries");
         let due_at = partition.account.as_ref().and_then(due_at);
+        if let Some(account) = &partition.account {
+            let card = account.payment_method.as_ref();
+            let is_chosen = card == stripe.default_cards.get(&account.customer);
+            let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid(&account.customer, card));
+            rule!(is_known, "{id} keeps {card:?}, which is neither its choice nor the card of a payment");
+        }
         rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
         rule!(due_at.is_none_or(|due_at| due_at > now), "{id} was due at {due_at:?}, and no sweep came to it");
     }
@@ -289,8 +318,13 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         TopUpStatus::Open => false,
         TopUpStatus::Paid => is_paid,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
+        // Its invoice may be open: one sweep finds none and gives the attempt up while another is about to make it.
+        // Whoever pays it gets the credits.
         TopUpStatus::Abandoned => !is_paid,
     };
+    let can_be_paid = matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
+    let known = invoices.first().map(|invoice| &invoice.id);
+    rule!(!can_be_paid || top_up.invoice.as_ref() == known, "the customer is not led to the invoice of {id}");
     rule!(is_consistent, "{id} stays {:?} although its invoice is {status:?}", top_up.status);
     Ok(())
 }

@@ -14,12 +14,21 @@ use shared::use_cases::purchase::PurchaseCommand;
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
 /// The first accounts are open and topped up by themselves when the run begins.
 const ACCOUNTS_PREPARED: usize = 2;
-const STEPS_MIN: usize = 40;
-const STEPS_MAX: usize = 260;
+const STEPS_MIN: usize = 60;
+const STEPS_MAX: usize = 360;
+
+/// What most of a run is about: the rarer a course of events, the more a run has to keep to its subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    Everything,
+    TopUps,
+    Charges,
+}
 
 /// A run's choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
+    pub focus: Focus,
     /// Of a hundred calls, how many go wrong.
     pub faults_percent: u32,
     /// Each of these decides one step.
@@ -30,8 +39,9 @@ impl Schedule {
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let faults_percent = [0, 2, 5, 10, 20, 40][rng.usize(0..6)];
+        let focus = [Focus::Everything, Focus::TopUps, Focus::TopUps, Focus::Charges][rng.usize(0..4)];
         let steps = (0..rng.usize(STEPS_MIN..STEPS_MAX)).map(|_| rng.u64(..)).collect();
-        Self { faults_percent, steps }
+        Self { focus, faults_percent, steps }
     }
 
     /// Plays it.
@@ -42,11 +52,89 @@ impl Schedule {
         prepare(run)?;
         for (number, step) in (1..).zip(&self.steps) {
             run.world().tell(|| format!("step {number}"));
-            take_step(run, &mut Rng::with_seed(*step), self.faults_percent);
+            self.take_step(run, &mut Rng::with_seed(*step));
             run.check()?;
         }
         run.finish()
     }
+
+    fn take_step(&self, run: &mut Run, rng: &mut Rng) {
+        let milliseconds = if rng.u32(0..60) == 0 { rng.u32(500..5_000) } else { rng.u32(0..30) };
+        run.world().advance(SignedDuration::from_millis(milliseconds.into()));
+        run.world().ledger.tables().catch_up(rng.usize(0..3));
+        // An outage is shorter than the time between two.
+        if run.world().desk().is_stripe_down && rng.u32(0..15) == 0 {
+            switch_stripe(run);
+        }
+        let is_done = match rng.u32(0..100) {
+            0..60 => go_on(run, rng, self.faults_percent),
+            60..62 => arrive(run, rng),
+            62..72 => self.ask(run, rng),
+            72..75 => repeat(run, rng),
+            75..80 => deliver_event(run, rng),
+            80..84 => deliver_notice(run, rng),
+            84..92 => customer(run, rng),
+            92..95 => pass(run, rng),
+            95..99 => overtake(run, rng),
+            _ => switch_stripe(run),
+        };
+        if !is_done && !go_on(run, rng, self.faults_percent) {
+            self.ask(run, rng);
+        }
+    }
+
+    /// Somebody asks for something.
+    fn ask(&self, run: &mut Run, rng: &mut Rng) -> bool {
+        let name = match (self.focus, rng.u32(0..100)) {
+            (Focus::Everything, 0..45) | (Focus::TopUps | Focus::Charges, 0..80) => ACCOUNTS[0],
+            (_, 0..85) => ACCOUNTS[1],
+            _ => ACCOUNTS[2],
+        };
+        let weights = match self.focus {
+            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20],
+            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40],
+            Focus::Charges => [4, 40, 20, 20, 6, 2, 3, 1, 0, 4],
+        };
+        let Some(request) = choose_request(run, rng, account(name), weights) else { return false };
+        // Somebody who is quick overtakes everybody who is under way.
+        if rng.u32(0..3) == 0 {
+            run.run_now(request);
+        } else {
+            run.start(request);
+        }
+        true
+    }
+}
+
+/// One of the kinds of requests, each as often as its weight.
+fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u32; 10]) -> Option<Request> {
+    let mut left = rng.u32(0..weights.iter().sum());
+    let kind = weights.iter().position(|weight| {
+        let is_chosen = left < *weight;
+        left = left.saturating_sub(*weight);
+        is_chosen
+    })?;
+    Some(match kind {
+        0 => Request::OpenAccount(account),
+        1 => {
+            run.keys += 1;
+            Request::Charge(account, charge(run.keys, rng))
+        }
+        2 => Request::Charge(account, charge(rng.u32(1..run.keys + 1), rng)),
+        3 => {
+            let key = format!("job-{}", rng.u32(1..run.keys + 1));
+            Request::Restore(account, IdempotencyKey::parse(key).expect("a good key"))
+        }
+        4 => {
+            run.keys += 1;
+            Request::OpenPurchase(account, buy(run.keys))
+        }
+        5 => choose_purchase(run, rng, &account)?,
+        6 => Request::SetAutoTopUp(account, settings(rng)),
+        7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
+        8 => choose_top_up(run, rng, &account)?,
+        _ => Request::Sweep,
+    })
 }
 
 fn account(name: &str) -> AccountId {
@@ -54,7 +142,7 @@ fn account(name: &str) -> AccountId {
 }
 
 fn card(rng: &mut Rng) -> PaymentMethodId {
-    PaymentMethodId::parse(format!("pm_{}", rng.u32(1..4))).expect("pm_ and digits make a card's id")
+    PaymentMethodId::parse(format!("pm_{}", rng.u32(1..6))).expect("pm_ and digits make a card's id")
 }
 
 fn settings(rng: &mut Rng) -> AutoTopUpCommand {
@@ -86,29 +174,6 @@ fn prepare(run: &mut Run) -> Result<(), String> {
     Ok(())
 }
 
-fn take_step(run: &mut Run, rng: &mut Rng, faults_percent: u32) {
-    let milliseconds = if rng.u32(0..60) == 0 { rng.u32(500..5_000) } else { rng.u32(0..30) };
-    run.world().advance(SignedDuration::from_millis(milliseconds.into()));
-    let is_done = match rng.u32(0..100) {
-        0..60 => go_on(run, rng, faults_percent),
-        60..62 => arrive(run, rng),
-        62..73 => ask(run, rng),
-        73..77 => repeat(run, rng),
-        77..83 => deliver_event(run, rng),
-        83..87 => deliver_notice(run, rng),
-        87..94 => customer(run, rng),
-        94..96 => pass(run, rng),
-        96..99 => {
-            run.world().ledger.tables().catch_up(rng.usize(1..6));
-            true
-        }
-        _ => switch_stripe(run),
-    };
-    if !is_done && !go_on(run, rng, faults_percent) {
-        ask(run, rng);
-    }
-}
-
 fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
     let waiting = run.waiting();
     if waiting == 0 {
@@ -119,7 +184,12 @@ fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
     } else {
         Fate::Works
     };
-    run.resume(rng.usize(0..waiting), fate);
+    // Most often somebody goes on who was about to: otherwise nobody would get anywhere.
+    let position = if rng.u32(0..3) == 0 { rng.usize(0..waiting) } else { waiting - 1 };
+    let task = run.resume(position, fate);
+    if fate == Fate::Works && rng.u32(0..8) > 0 {
+        run.skip_uneventful(task);
+    }
     true
 }
 
@@ -129,39 +199,6 @@ fn arrive(run: &mut Run, rng: &mut Rng) -> bool {
         run.arrive(rng.usize(0..late));
     }
     late > 0
-}
-
-fn ask(run: &mut Run, rng: &mut Rng) -> bool {
-    let account = account(ACCOUNTS[rng.usize(0..ACCOUNTS.len())]);
-    let request = match rng.u32(0..100) {
-        0..8 => Request::OpenAccount(account),
-        8..40 => {
-            run.keys += 1;
-            Request::Charge(account, charge(run.keys, rng))
-        }
-        40..46 => Request::Charge(account, charge(rng.u32(1..run.keys + 1), rng)),
-        46..54 => {
-            let key = format!("job-{}", rng.u32(1..run.keys + 1));
-            Request::Restore(account, IdempotencyKey::parse(key).expect("a good key"))
-        }
-        54..62 => {
-            run.keys += 1;
-            Request::OpenPurchase(account, buy(run.keys))
-        }
-        62..67 => match choose_purchase(run, rng, &account) {
-            Some(request) => request,
-            None => return false,
-        },
-        67..73 => Request::SetAutoTopUp(account, settings(rng)),
-        73..77 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
-        77..83 => match choose_top_up(run, rng, &account) {
-            Some(request) => request,
-            None => return false,
-        },
-        _ => Request::Sweep,
-    };
-    run.start(request);
-    true
 }
 
 fn charge(key: u32, rng: &mut Rng) -> ChargeCommand {
@@ -213,10 +250,27 @@ fn deliver_notice(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
+/// While a sweep is in the middle of an attempt, its customer switches top-ups off and another sweep comes by.
+fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
+    let open: Vec<_> = {
+        let tables = run.world().ledger.tables();
+        let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
+        accounts.filter(|account| account.open_top_up.is_some()).map(|account| account.id.clone()).collect()
+    };
+    let Some(account) = rng.choice(open) else { return false };
+    run.world().ledger.tables().catch_up(usize::MAX);
+    if rng.bool() {
+        run.run_now(Request::SetAutoTopUp(account, AutoTopUpCommand::Off));
+    }
+    run.run_now(Request::Sweep);
+    true
+}
+
 /// Something that a customer or the company does at Stripe.
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     let card = card(rng);
-    let line = match rng.u32(0..10) {
+    let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
+    let line = match rng.u32(if has_invoice { 2..9 } else { 0..10 }) {
         0..3 => {
             let open = known_pages(run);
             let Some(position) = rng.choice(&open).copied() else { return false };
@@ -249,7 +303,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
             format!("{customer} chooses {card}")
         }
         _ => {
-            let mood = [Mood::Pays, Mood::Pays, Mood::Declines, Mood::AsksForConfirmation][rng.usize(0..4)];
+            let mood = [Mood::Pays, Mood::Declines, Mood::AsksForConfirmation][rng.usize(0..3)];
             run.world().stripe().set_mood(&card, mood);
             format!("{card} from now on: {mood:?}")
         }

@@ -158,6 +158,13 @@ impl Stripe {
         }
     }
 
+    /// Whether the customer paid anything with this card.
+    pub fn has_paid(&self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
+        let invoices = self.invoices.iter().map(|invoice| (&invoice.customer, &invoice.paid_with));
+        let sessions = self.sessions.iter().map(|session| (&session.customer, &session.paid_with));
+        invoices.chain(sessions).any(|(payer, paid_with)| payer == customer && paid_with.as_ref() == Some(card))
+    }
+
     // ── Payment pages ────────────────────────────────────────────────────────────────────────────────────────────
 
     pub fn checkout_open(&mut self, customer: &CustomerId, purchase: &Purchase, now: Timestamp) -> Checkout {

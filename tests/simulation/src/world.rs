@@ -4,8 +4,8 @@ use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use futures::channel::oneshot;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::NoticeId;
-use std::collections::BTreeMap;
+use shared::domain::{ConsentId, NoticeId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What becomes of one call to the outside.
@@ -28,6 +28,8 @@ pub enum Fate {
 pub struct Gate {
     pub task: u32,
     pub what: String,
+    /// Whether it rarely matters.
+    pub is_uneventful: bool,
     pub fate: oneshot::Sender<Fate>,
 }
 
@@ -48,6 +50,8 @@ pub struct Desk {
     pub is_dead: bool,
     /// Whether what takes effect now was sent some time ago.
     pub is_late: bool,
+    /// The last consents of those who had top-ups switched off when hours passed.
+    pub off_for_long: BTreeSet<ConsentId>,
     /// While it is down, no request reaches Stripe.
     pub is_stripe_down: bool,
     /// What happened so far, where somebody wants to read it.
