@@ -103,13 +103,15 @@ async fn apply_customer<L: Ledger, P: Payments>(
     customer: &CustomerId,
 ) -> Result<Applied, ApplyEventError> {
     let Some(account) = ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
-    let Some(card) = found(payments.default_payment_method_get(customer).await)? else { return Ok(Applied::Ignored) };
     for _ in rounds(clock) {
         let Some(current) = ledger.account_get(&account).await? else { return Ok(Applied::Ignored) };
-        let Some(change) = decide_payment_method(&current, card.clone(), clock.now()) else { return Ok(Applied::Now) };
+        let card = found(payments.default_payment_method_get(customer).await)?;
+        let Some(card) = card else { return Ok(Applied::Ignored) };
+        let Some(change) = decide_payment_method(&current, card, clock.now()) else { return Ok(Applied::Now) };
         match ledger.commit(&change).await {
-            Ok(()) => return Ok(Applied::Now),
-            Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
+            // Asked again: the customer may have chosen anew since Stripe was asked, and the event of that choice,
+            // applied meanwhile, may have found nothing to change. It is over when both say the same.
+            Ok(()) | Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
             Err(CommitError::Failed(error)) => return Err(error.into()),
         }
     }
