@@ -7,11 +7,11 @@ use crate::world::{Fate, Gate, LateEffect, World};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::pending;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::auto_top_up::ConsentRecord;
 use shared::domain::purchase::{Checkout, CheckoutOutcome};
-use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::top_up::{DeclineReason, PaymentIssue, TopUpOutcome};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
     InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Purchase, PurchaseId, Record, TopUp, TopUpId,
@@ -26,6 +26,9 @@ use std::sync::Arc;
 /// The outside behind its faults. Cloned for every caller.
 #[derive(Clone)]
 pub struct Outside(pub Arc<World>);
+
+/// The longest that a function runs: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const PROCESS_LIFE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// No answer came.
 #[derive(Debug)]
@@ -121,12 +124,12 @@ impl Outside {
 
     async fn take(&self, top_up: &TopUp, invoice: InvoiceId, card: PaymentMethodId) -> TopUpOutcome {
         let id = invoice.clone();
-        let account = top_up.account.clone();
+        let (account, attempt) = (top_up.account.clone(), top_up.id.clone());
         let what = format!("Stripe: pay {invoice} of {} with {card}", top_up.id);
         let ask = move |world: &World| {
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
             if asked.is_fresh
-                && let Some(reason) = why_not_charged(world, &account)
+                && let Some(reason) = why_not_charged(world, &account, &attempt)
             {
                 world.violate(format!("a timer charges {account}, {reason}"));
             }
@@ -185,15 +188,18 @@ fn report(invoice: InvoiceId) -> impl FnOnce(&World) -> Option<InvoiceReport> + 
     move |world| world.stripe().invoice_get(&invoice)
 }
 
-/// Why a timer may not ask the bank for this account's money now, if it may not.
-fn why_not_charged(world: &World, account: &AccountId) -> Option<&'static str> {
+/// Why a timer may not ask the bank for this attempt's money now, if it may not.
+///
+/// What came up less than a process's life ago may have come up after it looked: the customer declined on the page
+/// of this very invoice, say, or switched top-ups off.
+fn why_not_charged(world: &World, account: &AccountId, attempt: &TopUpId) -> Option<&'static str> {
     let tables = world.ledger.tables();
     let account = tables.partitions.get(account)?.account.as_ref()?;
     let off = account.auto_top_up.as_ref().filter(|settings| !settings.is_enabled);
-    if account.payment_issue.is_some() {
+    let is_old = |issue: &PaymentIssue| world.time().duration_since(issue.since) >= PROCESS_LIFE_MAX;
+    if account.payment_issue.as_ref().is_some_and(|issue| issue.top_up != *attempt || is_old(issue)) {
         Some("which is paused")
     } else if off.is_some_and(|off| world.desk().off_for_long.contains(&off.consent.id)) {
-        // A process that looked before it was switched off is long over.
         Some("which switched top-ups off long ago")
     } else {
         None

@@ -250,8 +250,15 @@ fn deliver_notice(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// While a sweep is in the middle of an attempt, its customer switches top-ups off and another sweep comes by.
+/// While somebody waits, somebody else gets done at once with what concerns the same thing.
 fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
+    if rng.bool() {
+        customer(run, rng);
+        for event in run.undelivered() {
+            run.run_now(event);
+        }
+        return true;
+    }
     let open: Vec<_> = {
         let tables = run.world().ledger.tables();
         let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
