@@ -28,7 +28,7 @@ test-rust: ## Check the Rust alone
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
 simulate: ## Play many more schedules of faults than the tests do; SEED=n plays and tells that one
-	cargo run -q -p simulation --bin simulate -- $(if $(SEED),--seed $(SEED) --story,--from $${FROM:-3000} --count $${COUNT:-100000})
+	cargo run -q -p simulation --bin simulate -- $(if $(SEED),--seed $(SEED) --story,--from $${FROM:-10000} --count $${COUNT:-100000})
 
 # Nothing is asked of AWS: SAM wants to know a region, any will do, and no credentials are needed.
 check-template: $(TOOLS) ## Check the template and the API description
