@@ -35,11 +35,18 @@ pub async fn top_up<L: Ledger, P: Payments>(
         Ok(found) => found,
         Err(not_due) => return Ok(ToppedUp::Skipped(not_due)),
     };
-    let outcome = match next_step(&owner, &attempt, clock.now()) {
+    let step = next_step(&owner, &attempt, clock.now());
+    let outcome = match step {
         NextStep::Pay => payments.top_up_pay(&attempt).await,
         NextStep::LookUpAndClose => payments.top_up_close(&attempt).await,
     };
-    let settled = settle_top_up(ledger, unique, clock, account, &attempt.id, &outcome).await?;
+    let mut settled = settle_top_up(ledger, unique, clock, account, &attempt.id, &outcome).await?;
+    // Another sweep closed the attempt meanwhile, since the customer switched off, and found nothing at Stripe yet:
+    // what this one has made there since is closed as well.
+    if step == NextStep::Pay && settled.status == TopUpStatus::Abandoned {
+        let outcome = payments.top_up_close(&attempt).await;
+        settled = settle_top_up(ledger, unique, clock, account, &attempt.id, &outcome).await?;
+    }
     Ok(ToppedUp::Attempted(settled.status))
 }
 
