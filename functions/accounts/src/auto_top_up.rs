@@ -78,8 +78,7 @@ impl AutoTopUpRequest {
             (threshold, target, consent) => {
                 let absent =
                     [("threshold", threshold), ("target", target)].into_iter().filter(|(_, value)| value.is_none());
-                let unreadable =
-                    consent.err().map(|error| FieldError::new(error.what, format!("must be {}", error.expected)));
+                let unreadable = consent.err().map(FieldError::from);
                 Err(Problem::invalid(absent.map(|(field, _)| missing(field)).chain(unreadable).collect()))
             }
         }

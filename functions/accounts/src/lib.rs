@@ -7,7 +7,7 @@ use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
-use shared::domain::{Account, AccountId, EmailAddress, InvalidId, PriceBook};
+use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
 use shared::http::{Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, parse_body, respond, time};
 use shared::use_cases::open_account::open_account;
 use shared::use_cases::ports::{Ledger, Payments, Unique};
@@ -83,8 +83,7 @@ async fn post_account<L: Ledger, P: Payments, C: Clock, U: Unique>(
     let (account, email) = match (AccountId::parse(body.account), EmailAddress::parse(body.email)) {
         (Ok(account), Ok(email)) => (account, email),
         (account, email) => {
-            let wrong = |InvalidId { what, expected }| FieldError::new(what, format!("must be {expected}"));
-            let errors = account.err().into_iter().chain(email.err()).map(wrong);
+            let errors = account.err().into_iter().chain(email.err()).map(FieldError::from);
             return Err(Problem::invalid(errors.collect()));
         }
     };

@@ -35,8 +35,7 @@ impl ChargeRequest {
     pub fn parse(self) -> Result<(Operation, Option<Reference>), Problem> {
         let operation = parse_operation("", &self.operation, self.duration_ms, self.max_minutes);
         let reference = self.reference.map(Reference::parse).transpose();
-        let reference =
-            reference.map_err(|error| vec![FieldError::new(error.what, format!("must be {}", error.expected))]);
+        let reference = reference.map_err(|error| vec![FieldError::from(error)]);
         match (operation, reference) {
             (Ok(operation), Ok(reference)) => Ok((operation, reference)),
             (operation, reference) => {
@@ -119,8 +118,9 @@ fn parse_operation(
 ) -> Result<Operation, Vec<FieldError>> {
     let wrong = |field: &str, message: &str| Err(vec![FieldError::new(format!("{prefix}{field}"), message)]);
     let bounded = |parsed: Result<Operation, OutOfRange>| {
-        parsed.map_err(|OutOfRange { field, min, max, .. }| {
-            vec![FieldError::new(format!("{prefix}{field}"), format!("must be an integer from {min} to {max}"))]
+        parsed.map_err(|range| {
+            let FieldError { field, message } = range.into();
+            vec![FieldError::new(format!("{prefix}{field}"), message)]
         })
     };
     match (operation, duration_ms, max_minutes) {

@@ -9,7 +9,7 @@ use shared::clock::Clock;
 use shared::domain::purchase::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
-    Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+    Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::links::LinkKey;
 use shared::use_cases::ports::{Ledger, Payments, Unique};
@@ -110,7 +110,7 @@ async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
     let account = Caller::of(request)?.account(path.get("account"))?;
     let key = idempotency_key(request)?;
     let package = PackageId::parse(parse_body::<PurchaseRequest>(request)?.package)
-        .map_err(|error| Problem::invalid(vec![FieldError::new(error.what, format!("must be {}", error.expected))]))?;
+        .map_err(|error| Problem::invalid(vec![error.into()]))?;
     let command = PurchaseCommand { key, package };
     let opened =
         open_purchase(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, &account, &command).await?;

@@ -1,6 +1,8 @@
 //! Request bodies: parsed once, with an error that names the field and its range.
 
 use super::Problem;
+use crate::domain::InvalidId;
+use crate::domain::price_book::{OutOfRange, within};
 use lambda_http::{Request, RequestExt};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -53,6 +55,18 @@ impl FieldError {
     }
 }
 
+impl From<OutOfRange> for FieldError {
+    fn from(OutOfRange { field, min, max, .. }: OutOfRange) -> Self {
+        Self::new(field, format!("must be an integer from {min} to {max}"))
+    }
+}
+
+impl From<InvalidId> for FieldError {
+    fn from(InvalidId { what, expected }: InvalidId) -> Self {
+        Self::new(what, format!("must be {expected}"))
+    }
+}
+
 /// # Errors
 /// A 400 for what is not JSON, a 422 naming the field for JSON of another shape.
 pub fn parse_body<T: Body>(request: &Request) -> Result<T, Problem> {
@@ -81,25 +95,15 @@ fn field_error<T: Body>(path: &str, error: &serde_json::Error) -> FieldError {
     FieldError::new(if path == "." { "body" } else { path }, message)
 }
 
-/// # Errors
-/// A [`FieldError`] with the field's range.
-pub fn integer(field: &str, value: i64, min: i64, max: i64) -> Result<i64, FieldError> {
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(FieldError::new(field, format!("must be an integer from {min} to {max}")))
-    }
-}
-
 /// A number in the query, or `None` where it is not given.
 ///
 /// # Errors
 /// A 422 that names the parameter and its range.
-pub fn query_integer(request: &Request, name: &str, min: i64, max: i64) -> Result<Option<i64>, Problem> {
+pub fn query_integer(request: &Request, name: &'static str, min: i64, max: i64) -> Result<Option<i64>, Problem> {
     let parameters = request.query_string_parameters_ref();
     let Some(text) = parameters.and_then(|parameters| parameters.first(name)) else { return Ok(None) };
     let value = text.parse().unwrap_or(min.saturating_sub(1));
-    integer(name, value, min, max).map(Some).map_err(|error| Problem::invalid(vec![error]))
+    within(name, value, min, max).map(Some).map_err(|error| Problem::invalid(vec![error.into()]))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod problem;
 mod reply;
 mod route;
 
-pub use body::{Body, FieldError, Object, integer, parse_body, query_integer};
+pub use body::{Body, FieldError, Object, parse_body, query_integer};
 pub use caller::{Caller, SERVICE_SCOPE};
 pub use problem::Problem;
 pub use reply::{Reply, respond};

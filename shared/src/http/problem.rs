@@ -169,9 +169,7 @@ impl From<SetAutoTopUpError> for Problem {
         let field = |name: &str, message: String| Self::invalid(vec![FieldError::new(name, message)]);
         match error {
             SetAutoTopUpError::AccountNotFound => Self::not_found("account"),
-            SetAutoTopUpError::Refused(AutoTopUpRefusal::OutOfRange(range)) => {
-                field(range.field, format!("must be an integer from {} to {}", range.min, range.max))
-            }
+            SetAutoTopUpError::Refused(AutoTopUpRefusal::OutOfRange(range)) => Self::invalid(vec![range.into()]),
             SetAutoTopUpError::Refused(AutoTopUpRefusal::GapTooSmall { gap_min, target_min, .. }) => {
                 field("target", format!("must be at least {gap_min} above threshold, that is from {target_min}"))
             }

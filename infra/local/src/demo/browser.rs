@@ -19,19 +19,8 @@ impl Browser {
         Ok(Self { cloud: Arc::clone(cloud), client })
     }
 
-    /// Pays a Checkout page, confirming with the bank where it asks.
-    pub async fn check_out(&self, url: &str, card: &str) -> Result<(), Error> {
-        self.pay_page(url, card).await
-    }
-
-    /// Follows the newest link sent to the account and pays there with another card.
+    /// Follows the newest link sent to the account and pays there, confirming with the bank where it asks.
     pub async fn pay_by_link(&self, account: &str, card: &str) -> Result<(), Error> {
-        let url = self.hosted_page(account).await?;
-        self.pay_page(&url, card).await
-    }
-
-    /// Follows the newest link sent to the account and confirms with the bank.
-    pub async fn confirm_by_link(&self, account: &str, card: &str) -> Result<(), Error> {
         let url = self.hosted_page(account).await?;
         self.pay_page(&url, card).await
     }
@@ -63,7 +52,8 @@ impl Browser {
         location(&answer).ok_or_else(|| format!("the link answered {}", answer.status()).into())
     }
 
-    async fn pay_page(&self, url: &str, card: &str) -> Result<(), Error> {
+    /// Pays a hosted page, confirming with the bank where it asks.
+    pub async fn pay_page(&self, url: &str, card: &str) -> Result<(), Error> {
         let shown = self.client.get(url).send().await?;
         if !shown.status().is_success() {
             return Err(format!("the payment page answered {}", shown.status()).into());

@@ -86,7 +86,7 @@ impl<W: Write> Story<'_, W> {
         self.next_sweep().await?;
         self.tell_issue("aria").await?;
         self.say("The customer follows the e-mail's link and confirms the payment with the bank.")?;
-        self.browser.confirm_by_link("aria", "4000 0027 6000 3184").await?;
+        self.browser.pay_by_link("aria", "4000 0027 6000 3184").await?;
         self.deliver().await?;
         self.tell_issue("aria").await?;
         self.tell_balance("aria").await
@@ -99,7 +99,7 @@ impl<W: Write> Story<'_, W> {
         self.say(&format!("  The customer agreed to: “{}”", text(&settings["consent"]["text"])))?;
         let purchase = self.api.buy(account, "credits_5000").await?;
         self.say("It buys 5,000 credits on Stripe's Checkout page.")?;
-        self.browser.check_out(text(&purchase["checkout_url"]), card).await?;
+        self.browser.pay_page(text(&purchase["checkout_url"]), card).await?;
         self.deliver().await?;
         self.tell_balance(account).await
     }
