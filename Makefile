@@ -7,11 +7,15 @@ SHELL := bash
 BIN := $(CURDIR)/target/venv/bin
 TOOLS := target/venv/.tools
 CARGO_LAMBDA := target/venv/.cargo-lambda
+MINISTACK := target/ministack/.installed
+# Where cargo puts what it builds for this machine, and that machine as AWS calls it.
+BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
+ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate check-template run demo build deploy
+.PHONY: help test test-rust simulate check-template run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,10 +53,30 @@ build: $(TOOLS) $(CARGO_LAMBDA) ## Build the functions for Lambda
 deploy: build ## Deploy into your AWS account; asks, or takes PARAMETERS="JwtIssuer=… JwtAudience=… …"
 	$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS),--guided)
 
+# The template and the code are those of `make deploy`. The optimizer alone is held back, since it takes most of the
+# minutes and changes no behaviour, and what comes of it lies apart, so that it is never deployed by mistake.
+deploy-local: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
+deploy-local: export CARGO_PROFILE_RELEASE_LTO := off
+deploy-local: export CARGO_PROFILE_RELEASE_OPT_LEVEL := 1
+deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy into a stand-in for AWS on this machine and play the main job there
+	cargo build --bin prepaid
+	PATH="$(BIN):$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target/deploy-local/cargo AWS_DEFAULT_REGION=us-east-1 sam build \
+		--parameter-overrides Architecture=$(ARCHITECTURE) --build-dir target/deploy-local/build
+	target/ministack/bin/python infra/rehearsals/deploy.py --prepaid $(BUILT)/prepaid \
+		--build target/deploy-local/build --architecture $(ARCHITECTURE) --sam $(BIN)/sam
+
+invoke-local: $(CARGO_LAMBDA) $(MINISTACK) ## Invoke functions through cargo-lambda with the services' own events
+	cargo build --bin prepaid
+	PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
+
 $(TOOLS): infra/checks/requirements.txt
 	@infra/checks/install-tools $<
 	@touch $@
 
 $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 	@infra/checks/install-tools $<
+	@touch $@
+
+$(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
+	@infra/checks/install-tools $< target/ministack
 	@touch $@
