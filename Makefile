@@ -47,8 +47,8 @@ run: ## Start the whole system on this machine
 demo: ## Walk through the product on this machine
 	cargo run -- demo
 
-build: $(TOOLS) $(CARGO_LAMBDA) ## Build the functions for Lambda
-	PATH="$(BIN):$$PATH" sam build
+build: $(TOOLS) $(CARGO_LAMBDA) ## Build the functions for Lambda; takes PARAMETERS as deploy does
+	PATH="$(BIN):$$PATH" sam build $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
 deploy: build ## Deploy into your AWS account; asks, or takes PARAMETERS="JwtIssuer=… JwtAudience=… …"
 	$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS),--guided)

@@ -16,7 +16,7 @@ from local_cloud import local_cloud
 from ministack import ministack
 from processes import Failure, check, stop_on_termination, wait_for
 from schedule import fire
-from stack import complete_api, deploy
+from stack import complete_api, correct_policies, deploy
 
 THRESHOLD, TARGET = 1_000, 5_000
 GOOD_CARD, OTHER_GOOD_CARD = "4242424242424242", "5555555555554444"
@@ -152,6 +152,7 @@ def main(options):
         aws = opened.enter_context(ministack(logs))
         say(f"MiniStack listens at {aws.url}, the stand-in for Stripe at {cloud.stripe}.")
         stack = deploy(aws, cloud, build, options.architecture, sam)
+        correct_policies(stack)
         count = complete_api(stack, cloud.issuer)
         cloud.send_webhooks_to(f"{stack.api_url}/v1/webhooks/stripe")
         say(f"sam deploy made {len(stack.resources)} resources; {count} routes are at {stack.api_url}")

@@ -22,6 +22,8 @@ def ministack(directory):
     variables = environment(
         # It listens on every interface otherwise.
         BIND_HOST="127.0.0.1",
+        # Each function is held to the policies of its role as deployed, and the keys `test` are the account's own.
+        AUTH="true",
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         GATEWAY_PORT=str(port),

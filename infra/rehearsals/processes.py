@@ -46,7 +46,7 @@ def stop_on_termination():
 
 @contextmanager
 def running(command, log, variables):
-    """Runs a command with its output in the file `log`; shows the end of it if the rehearsal fails meanwhile."""
+    """Runs a command with its output in the file `log`, whose end is shown if the rehearsal fails meanwhile."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "wb") as output:
         # A session of its own, so that the processes it starts in turn can be stopped with it.
@@ -56,7 +56,7 @@ def running(command, log, variables):
     try:
         yield process
     except Failure:
-        print(f"\n── The end of {log.relative_to(ROOT)} ──\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
+        print(f"\n── The end of {log.relative_to(ROOT)} ──\n{log.read_text(errors='replace')[-2000:]}", file=sys.stderr)
         raise
     finally:
         stop(process)

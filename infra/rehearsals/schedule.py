@@ -15,8 +15,8 @@ def fire(stack):
     are due every ten seconds.
     """
     scheduler = stack.ministack.client("scheduler")
-    [name] = [r["PhysicalResourceId"] for r in stack.resources.values() if r["ResourceType"] == "AWS::Scheduler::Schedule"]
-    deployed = scheduler.get_schedule(Name=name)
+    [schedule] = stack.of_type("AWS::Scheduler::Schedule")
+    deployed = scheduler.get_schedule(Name=stack.id(schedule))
     check(deployed["State"] == "ENABLED", "the deployed schedule is not enabled")
     check(deployed["ScheduleExpression"] == "rate(30 minutes)", f"the schedule is {deployed['ScheduleExpression']}")
     now = f"sweep-now-{next(NUMBERS)}"

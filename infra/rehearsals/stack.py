@@ -30,10 +30,14 @@ class Stack:
     def id(self, logical_id):
         return self.resources[logical_id]["PhysicalResourceId"]
 
+    def of_type(self, resource_type):
+        """The names in the template of the resources of a type."""
+        return [name for name, resource in self.resources.items() if resource["ResourceType"] == resource_type]
+
     def functions(self):
         """The configuration of each deployed function, by its name in the template."""
         client = self.ministack.client("lambda")
-        names = [name for name, resource in self.resources.items() if resource["ResourceType"] == "AWS::Lambda::Function"]
+        names = self.of_type("AWS::Lambda::Function")
         return {name: client.get_function_configuration(FunctionName=self.id(name)) for name in names}
 
 
@@ -66,6 +70,27 @@ def deploy(ministack, local_cloud, build, architecture, sam):
     for name, function in stack.functions().items():
         check(function["Architectures"] == [architecture], f"{name} was deployed for {function['Architectures']}")
     return stack
+
+
+def correct_policies(stack):
+    """Rewrites, in the roles' policies, the two resources that MiniStack 1.5 takes for others than AWS does.
+
+    `!Ref` of a secret is its ARN in CloudFormation
+    (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-secretsmanager-secret.html), but its
+    name in MiniStack; and MiniStack knows no resource of `ses:SendEmail`, which is the sender's identity at AWS
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html). Both would allow nothing.
+    """
+    iam, secrets = stack.ministack.client("iam"), stack.ministack.client("secretsmanager")
+    names = [stack.id(name) for name in stack.of_type("AWS::SecretsManager::Secret")]
+    arns = {name: secrets.describe_secret(SecretId=name)["ARN"] for name in names}
+    for role in (stack.id(name) for name in stack.of_type("AWS::IAM::Role")):
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"]:
+                given = statement["Resource"]
+                resources = [arns.get(resource, resource) for resource in ([given] if isinstance(given, str) else given)]
+                statement["Resource"] = "*" if statement["Action"] == "ses:SendEmail" else resources
+            iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
 
 def complete_api(stack, issuer):
