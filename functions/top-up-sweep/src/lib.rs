@@ -51,10 +51,9 @@ pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     event: LambdaEvent<serde_json::Value>,
 ) -> Result<Summary, Error> {
-    let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let limits = SweepLimits {
         concurrency: CONCURRENCY,
-        deadline: deadline.ok_or("the invocation has no deadline")?,
+        deadline: deadline(event.context.deadline, app.clock.now())?,
         margin: MARGIN,
     };
     let summary = sweep(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, limits).await?;
@@ -64,6 +63,16 @@ pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
         tracing::warn!(due = summary.due, "the sweep ran out of time; the next one goes on");
     }
     Ok(summary)
+}
+
+/// When Lambda ends the function.
+///
+/// cargo-lambda says 600,000 where it means ten minutes from now, which would be over since 1970. No function runs
+/// longer than 15 minutes, so what is no more than that can only be a time that is left.
+fn deadline(milliseconds: u64, now: Timestamp) -> Result<Timestamp, Error> {
+    const LONGEST_MS: u64 = 900_000;
+    let start = if milliseconds <= LONGEST_MS { now } else { Timestamp::UNIX_EPOCH };
+    Ok(start.checked_add(SignedDuration::from_millis(milliseconds.try_into()?))?)
 }
 
 impl Summary {
