@@ -66,7 +66,7 @@ deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy into a stand-in fo
 		--build target/deploy-local/build --architecture $(ARCHITECTURE) --sam $(BIN)/sam
 
 invoke-local: $(CARGO_LAMBDA) $(MINISTACK) ## Invoke functions through cargo-lambda with the services' own events
-	cargo build --bin prepaid
+	cargo build --bin prepaid --bin charging --bin notifications --bin top-up-sweep
 	PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
 
 $(TOOLS): infra/checks/requirements.txt
