@@ -58,7 +58,7 @@ deploy: build ## Deploy into your AWS account; asks, or takes PARAMETERS="JwtIss
 deploy-local: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
 deploy-local: export CARGO_PROFILE_RELEASE_LTO := off
 deploy-local: export CARGO_PROFILE_RELEASE_OPT_LEVEL := 1
-deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy into a stand-in for AWS on this machine and play the main job there
+deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy into a stand-in for AWS and play the main job there
 	cargo build --bin prepaid
 	PATH="$(BIN):$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target/deploy-local/cargo AWS_DEFAULT_REGION=us-east-1 sam build \
 		--parameter-overrides Architecture=$(ARCHITECTURE) --build-dir target/deploy-local/build

@@ -55,7 +55,7 @@ class Rehearsal:
         self.refuse(account, minutes=100)
         fire(self.stack)
         wait_for("paid top-up", lambda: self.company.balance(account) == TARGET, seconds=30)
-        say(f"The schedule fired; the sweep charged the saved card, and {account} has {TARGET} credits again.")
+        say(f"The schedule fired; the sweep charged the saved card, and {account} has {TARGET:,} credits again.")
         self.tell_mail(account, "4,010 credits for $40.10")
 
     def a_card_that_is_declined(self, account):

@@ -19,11 +19,14 @@ def local_cloud(program, log):
         def addresses():
             check(process.poll() is None, "the local cloud did not start")
             text = log.read_text()
-            found = {name: re.search(rf"^ *{title} +(http://\S+)", text, re.MULTILINE) for name, title in ADDRESSES.items()}
             # The tokens come last, so the addresses are whole by then.
-            return "CUSTOMER_TOKEN=" in text and {name: match[1] for name, match in found.items()}
+            return "CUSTOMER_TOKEN=" in text and {name: address(title, text) for name, title in ADDRESSES.items()}
 
         yield LocalCloud(**wait_for("local cloud", addresses, seconds=60))
+
+
+def address(title, text):
+    return re.search(rf"^ *{title} +(http://\S+)", text, re.MULTILINE)[1]
 
 
 class LocalCloud:

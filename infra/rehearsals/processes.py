@@ -56,7 +56,8 @@ def running(command, log, variables):
     try:
         yield process
     except Failure:
-        print(f"\n── The end of {log.relative_to(ROOT)} ──\n{log.read_text(errors='replace')[-2000:]}", file=sys.stderr)
+        end = log.read_text(errors="replace")[-2000:]
+        print(f"\n── The end of {log.relative_to(ROOT)} ──\n{end}", file=sys.stderr)
         raise
     finally:
         stop(process)

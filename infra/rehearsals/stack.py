@@ -81,15 +81,18 @@ def correct_policies(stack):
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html). Both would allow nothing.
     """
     iam, secrets = stack.ministack.client("iam"), stack.ministack.client("secretsmanager")
-    names = [stack.id(name) for name in stack.of_type("AWS::SecretsManager::Secret")]
-    arns = {name: secrets.describe_secret(SecretId=name)["ARN"] for name in names}
+    secret_names = [stack.id(name) for name in stack.of_type("AWS::SecretsManager::Secret")]
+    arns = {name: secrets.describe_secret(SecretId=name)["ARN"] for name in secret_names}
     for role in (stack.id(name) for name in stack.of_type("AWS::IAM::Role")):
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
             for statement in document["Statement"]:
                 given = statement["Resource"]
-                resources = [arns.get(resource, resource) for resource in ([given] if isinstance(given, str) else given)]
-                statement["Resource"] = "*" if statement["Action"] == "ses:SendEmail" else resources
+                resources = [given] if isinstance(given, str) else given
+                statement["Resource"] = [arns.get(resource, resource) for resource in resources]
+                if statement["Action"] == "ses:SendEmail":
+                    check(given.endswith(f":identity/{SENDER_IDENTITY}"), f"mails may be sent as {given}")
+                    statement["Resource"] = "*"
             iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
 
@@ -141,7 +144,8 @@ def create_route(stack, api, key, operation, authorizer_id):
     authorization = {"AuthorizationType": "JWT", "AuthorizerId": authorizer_id, "AuthorizationScopes": scopes}
     if scheme == "NONE":
         authorization = {"AuthorizationType": "NONE"}
-    api.create_route(ApiId=stack.id("Api"), RouteKey=key, Target=f"integrations/{created['IntegrationId']}", **authorization)
+    target = f"integrations/{created['IntegrationId']}"
+    api.create_route(ApiId=stack.id("Api"), RouteKey=key, Target=target, **authorization)
 
 
 def template_parameter(stack, values):
