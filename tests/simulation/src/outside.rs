@@ -5,8 +5,6 @@ use crate::stripe::{Asked, conclusion, refusal};
 use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, World};
 use futures::FutureExt;
-use futures::channel::oneshot;
-use futures::future::pending;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::auto_top_up::ConsentRecord;
@@ -20,8 +18,9 @@ use shared::use_cases::ports::{
     CheckoutReport, CommitError, DueCursor, DuePage, InvoiceReport, Ledger, LedgerError, Mail, Mailer, MailerError,
     Payments, PaymentsError, Shard, Unique,
 };
-use std::future::Future;
+use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 /// The outside behind its faults. Cloned for every caller.
 #[derive(Clone)]
@@ -50,36 +49,60 @@ impl Outside {
         is_uneventful: bool,
         effect: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T, Lost> {
-        let (decided, what) = {
-            let (fate, decided) = oneshot::channel();
-            let mut desk = self.0.desk();
-            let what = if desk.story.is_some() { what() } else { String::new() };
-            let task = desk.current;
-            desk.gates.push(Gate { task, what: what.clone(), is_uneventful, fate });
-            (decided, what)
-        };
-        match decided.await {
-            Ok(Fate::Works) => Ok(effect(&self.0)),
-            Ok(Fate::RequestLost) => Err(Lost),
-            Ok(Fate::AnswerLost) => {
+        let is_told = self.0.desk().story.is_some();
+        let what = if is_told { what() } else { String::new() };
+        match self.decision(&what, is_uneventful).await {
+            Fate::Works => Ok(effect(&self.0)),
+            Fate::RequestLost => Err(Lost),
+            Fate::AnswerLost => {
                 effect(&self.0);
                 Err(Lost)
             }
-            Ok(Fate::Late) => {
+            Fate::Late => {
                 let effect = Box::new(|world: &World| drop(effect(world)));
                 self.0.desk().late.push(LateEffect { what, effect });
                 Err(Lost)
             }
-            Ok(Fate::DiesAfter) => {
+            Fate::DiesAfter => {
                 effect(&self.0);
                 self.0.desk().is_dead = true;
                 pending().await
             }
-            Ok(Fate::DiesBefore) | Err(_) => {
+            Fate::DiesBefore => {
                 self.0.desk().is_dead = true;
                 pending().await
             }
         }
+    }
+
+    /// Waits until the schedule has decided what becomes of a call.
+    fn decision(&self, what: &str, is_uneventful: bool) -> impl Future<Output = Fate> + Send {
+        let mut waiting = None;
+        poll_fn(move |context| {
+            let mut desk = self.0.desk();
+            let Some(call) = waiting else {
+                if desk.is_calm {
+                    let task = desk.current;
+                    if let Some(story) = &mut desk.story {
+                        story.push(format!("#{task} {what}"));
+                    }
+                    return Poll::Ready(Fate::Works);
+                }
+                desk.calls += 1;
+                let (call, task) = (desk.calls, desk.current);
+                let waker = context.waker().clone();
+                desk.gates.push(Gate { call, task, what: what.to_owned(), is_uneventful, waker });
+                waiting = Some(call);
+                return Poll::Pending;
+            };
+            match desk.decided {
+                Some((decided, fate)) if decided == call => {
+                    desk.decided = None;
+                    Poll::Ready(fate)
+                }
+                _ => Poll::Pending,
+            }
+        })
     }
 
     async fn read<T: Send + 'static>(

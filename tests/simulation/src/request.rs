@@ -67,17 +67,17 @@ impl Request {
     }
 
     pub async fn run(self, outside: Outside) -> Ended {
-        let book = PriceBook::reference();
+        let book = &outside.0.price_book;
         match self {
             Self::OpenAccount(id) => run_open_account(&outside, &id).await,
-            Self::Charge(account, command) => run_charge(&outside, &book, &account, &command).await,
+            Self::Charge(account, command) => run_charge(&outside, book, &account, &command).await,
             Self::Restore(account, key) => run_restore(&outside, &account, &key).await,
-            Self::OpenPurchase(account, command) => run_open_purchase(&outside, &book, &account, &command).await,
+            Self::OpenPurchase(account, command) => run_open_purchase(&outside, book, &account, &command).await,
             Self::CheckPurchase(account, id) => {
                 settled(check_purchase(&outside, &outside, &outside, &outside, &account, &id).await)
             }
             Self::SetAutoTopUp(account, command) => {
-                match set_auto_top_up(&outside, &book, &outside, &outside, &account, &command).await {
+                match set_auto_top_up(&outside, book, &outside, &outside, &account, &command).await {
                     Ok(changed) => Answered(format!("version {}", changed.version)),
                     Err(SetAutoTopUpError::Store(error)) => store(&error),
                     Err(error) => Answered(error.to_string()),
@@ -102,7 +102,7 @@ impl Request {
                     deadline: outside.now() + SignedDuration::from_mins(15),
                     margin: SignedDuration::from_mins(1),
                 };
-                match sweep(&outside, &outside, &book, &outside, &outside, limits).await {
+                match sweep(&outside, &outside, book, &outside, &outside, limits).await {
                     Ok(summary) => Answered(format!("{summary:?}")),
                     Err(error) => store(&error),
                 }
