@@ -49,8 +49,7 @@ impl Outside {
         is_uneventful: bool,
         effect: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T, Lost> {
-        let is_told = self.0.desk().story.is_some();
-        let what = if is_told { what() } else { String::new() };
+        let what = if self.0.is_told() { what() } else { String::new() };
         match self.decision(&what, is_uneventful).await {
             Fate::Works => Ok(effect(&self.0)),
             Fate::RequestLost => Err(Lost),
@@ -148,7 +147,10 @@ impl Outside {
     async fn take(&self, top_up: &TopUp, invoice: InvoiceId, card: PaymentMethodId) -> TopUpOutcome {
         let id = invoice.clone();
         let (account, attempt) = (top_up.account.clone(), top_up.id.clone());
-        let what = format!("Stripe: pay {invoice} of {} with {card}", top_up.id);
+        let what = {
+            let (invoice, card) = (invoice.clone(), card.clone());
+            move || format!("Stripe: pay {invoice} of {} with {card}", top_up.id)
+        };
         let ask = move |world: &World| {
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
             if asked.is_fresh
@@ -158,7 +160,7 @@ impl Outside {
             }
             asked.answer
         };
-        match self.stripe(|| what, ask).await {
+        match self.stripe(what, ask).await {
             Ok(Asked::Refused(answer)) => refusal(answer, invoice),
             Ok(Asked::Paid | Asked::NotTaken) | Err(Lost) => {
                 let answer = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await;

@@ -70,7 +70,7 @@ impl Run {
         if self.asked.len() < 64 && !self.asked.contains(&request) {
             self.asked.push(request.clone());
         }
-        let future = Box::pin(request.clone().run(self.outside.clone()));
+        let future = request.clone().run(self.outside.clone());
         self.tasks.push(Task { id, request, future });
         self.poll(id);
         id

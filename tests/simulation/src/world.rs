@@ -157,6 +157,11 @@ impl World {
         (millis << 64) | u128::from(*minted)
     }
 
+    /// Whether somebody wants to read what happens.
+    pub fn is_told(&self) -> bool {
+        self.desk().story.is_some()
+    }
+
     /// Writes a line of the story, if it is told.
     pub fn tell(&self, line: impl FnOnce() -> String) {
         if let Some(story) = &mut self.desk().story {
