@@ -7,6 +7,11 @@
 //!
 //! Nothing here asks the machine for the time, for randomness, or for a thread.
 
+/// With the feature `mutants`, the use cases are those with bugs to switch on.
+#[cfg(feature = "mutants")]
+extern crate mutants as shared;
+
+mod bugs;
 pub mod ledger;
 mod outside;
 mod request;

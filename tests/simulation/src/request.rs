@@ -6,7 +6,8 @@ use shared::clock::Clock;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::charge::{ChargeCommand, ChargeRefusal};
 use shared::domain::{
-    AccountId, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId, TopUpId,
+    AccountId, Cause, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
+    PurchaseStatus, TopUpId,
 };
 use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::auto_top_up::{SetAutoTopUpError, set_auto_top_up};
@@ -146,11 +147,13 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
         Ok(posted) if stored.as_ref() != Some(&posted.entry) => {
             Wrong("the charge answered is not the one stored".into())
         }
+        Ok(posted) if !is_charge_of(&posted.entry, command) => {
+            Wrong("a charge is answered that is not the one asked for".into())
+        }
         Ok(posted) if before.is_some() && !posted.is_replay => Wrong("a replay is answered as a new charge".into()),
         Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
         Err(ChargeError::KeyReused(_)) => {
-            let is_other = |entry: &Entry| shared::domain::charge::check_replay(entry, command).is_err();
-            if stored.as_ref().is_some_and(is_other) {
+            if stored.as_ref().is_some_and(|stored| !is_charge_of(stored, command)) {
                 outside.answered("key reused")
             } else {
                 Wrong("a key is called reused that is not".into())
@@ -165,6 +168,11 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
         Err(ChargeError::AccountNotFound) => outside.answered("no such account"),
         Err(ChargeError::Store(error)) => store(outside, &error),
     }
+}
+
+fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
+    let Cause::Charge { key, operation, reference } = &entry.cause else { return false };
+    *key == command.key && *operation == command.operation && *reference == command.reference
 }
 
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
@@ -194,6 +202,9 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
             if stored.is_none_or(|stored| stored.id != opened.purchase.id || stored.package != command.package) {
                 return Wrong("the purchase answered is not the one of its key".into());
             }
+            if opened.purchase.status == PurchaseStatus::Open && opened.purchase.checkout.is_none() {
+                return Wrong("an open purchase is answered without its page".into());
+            }
             outside.answered(opened.purchase.id)
         }
         Err(OpenPurchaseError::AccountNotFound) if was_open => Wrong("an open account is not found".into()),
@@ -205,7 +216,19 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
 
 async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &AutoTopUpCommand) -> Ended {
     match set_auto_top_up(outside, &outside.0.price_book, outside, outside, account, command).await {
-        Ok(changed) => outside.answered(format_args!("version {}", changed.version)),
+        Ok(changed) => {
+            let settings = changed.auto_top_up.as_ref();
+            let chosen =
+                settings.map(|settings| (settings.is_enabled, settings.threshold.get(), settings.target.get()));
+            let is_asked = match command {
+                AutoTopUpCommand::Off => chosen.is_none_or(|(is_enabled, ..)| !is_enabled),
+                AutoTopUpCommand::On { threshold, target, .. } => chosen == Some((true, *threshold, *target)),
+            };
+            if !is_asked {
+                return Wrong("settings are answered that are not those asked for".into());
+            }
+            outside.answered(format_args!("version {}", changed.version))
+        }
         Err(SetAutoTopUpError::Store(error)) => store(outside, &error),
         Err(error) => outside.answered(error),
     }

@@ -8,7 +8,7 @@ use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{
-    Account, Cause, Entry, NoticeKind, Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
+    Account, Cause, Entry, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
     TopUpStatus,
 };
 use std::collections::BTreeMap;
@@ -75,8 +75,11 @@ impl Rules {
     fn check_entry(&self, entry: &Entry) -> Result<(), Broken> {
         let (credits, after) = (entry.credits.get(), entry.balance_after.get());
         match &entry.cause {
-            Cause::Charge { key, .. } => {
-                rule!(credits < 0, "charge {key} gives credits");
+            Cause::Charge { key, operation, .. } => {
+                let Operation::Training { max_minutes } = operation else {
+                    return Err(format!("{key} is no training"));
+                };
+                rule!(credits == -10 * max_minutes, "charge {key} moves {credits} credits for {max_minutes} minutes");
                 rule!(after >= 0, "charge {key} overdraws the balance to {after}");
             }
             Cause::Restore { charge } => rule!(credits > 0, "the restore of {charge} takes credits"),
@@ -178,6 +181,11 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
             rule!(is_exact, "the restore of {charge} gives back other than the charge took");
         }
     }
+    let mut causes: Vec<_> = entries.iter().map(|entry| cause(entry)).collect();
+    causes.sort_unstable();
+    for pair in causes.windows(2) {
+        rule!(pair[0] != pair[1], "{id} has two entries for the {} {}", pair[0].0, pair[0].1);
+    }
     rule!(entries.len() as u64 == account.seq, "{id} counts {} entries and has {}", account.seq, entries.len());
     rule!(balance == account.balance.get(), "the entries of {id} sum up to {balance}, not {}", account.balance);
 
@@ -197,6 +205,16 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     }
     check_usage(partition, account)?;
     check_notices(partition)
+}
+
+/// What an entry may be there for once.
+fn cause(entry: &Entry) -> (&'static str, &str) {
+    match &entry.cause {
+        Cause::Charge { key, .. } => ("charge", key.as_str()),
+        Cause::Restore { charge } => ("restore of", charge.as_str()),
+        Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
+        Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
+    }
 }
 
 /// The days together count what the entries say; on which day a charge around midnight counts is left open.
