@@ -389,7 +389,13 @@ impl Payments for Outside {
 
     async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
         let (customer, purchase) = (customer.clone(), purchase.clone());
-        let open = move |world: &World| world.stripe().checkout_open(&customer, &purchase, world.time());
+        let open = move |world: &World| {
+            let checkout = world.stripe().checkout_open(&customer, &purchase, world.time());
+            if world.stripe().open_sessions_of(&purchase.id) > 1 {
+                world.violate(format!("{} has two pages to be paid on", purchase.id));
+            }
+            checkout
+        };
         self.stripe_or_unavailable("checkout_open", open).await
     }
 

@@ -8,8 +8,8 @@ use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{
-    Account, Cause, Entry, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
-    TopUpStatus,
+    Account, AccountId, Cause, Entry, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus, Record,
+    TopUp, TopUpId, TopUpStatus,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ macro_rules! rule {
 pub struct Rules {
     top_ups: BTreeMap<TopUpId, TopUp>,
     purchases: BTreeMap<PurchaseId, Purchase>,
+    /// When each account's last attempt was opened.
+    last_openings: BTreeMap<AccountId, Timestamp>,
 }
 
 impl Rules {
@@ -64,7 +66,7 @@ impl Rules {
         rule!(account.seq == seq + entries, "{id} counts its entries wrongly");
         for record in &change.records {
             match record {
-                Record::TopUp(top_up) => self.check_top_up(before.as_ref(), top_up, stripe)?,
+                Record::TopUp(top_up) => self.check_top_up(before.as_ref(), account, top_up, stripe)?,
                 Record::Purchase(purchase) => self.check_purchase(purchase, stripe)?,
                 Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
             }
@@ -95,10 +97,24 @@ impl Rules {
         Ok(())
     }
 
-    fn check_top_up(&mut self, before: Option<&Account>, top_up: &TopUp, stripe: &Stripe) -> Result<(), Broken> {
+    fn check_top_up(
+        &mut self,
+        before: Option<&Account>,
+        account: &Account,
+        top_up: &TopUp,
+        stripe: &Stripe,
+    ) -> Result<(), Broken> {
         let id = &top_up.id;
         match self.top_ups.get(id) {
-            None => check_opening(before, top_up)?,
+            None => {
+                check_opening(before, top_up)?;
+                let (opened_at, last) =
+                    (top_up.opened_at, self.last_openings.insert(account.id.clone(), top_up.opened_at));
+                let since = last.map(|last| opened_at.duration_since(last));
+                rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last attempt");
+                rule!(account.open_top_up.as_ref() == Some(id), "{} does not say that {id} is open", account.id);
+                rule!(account.last_top_up_at == Some(opened_at), "{} does not say when {id} was opened", account.id);
+            }
             Some(known) => {
                 let frozen = |top_up: &TopUp| {
                     let card = top_up.payment_method.clone();
@@ -156,8 +172,7 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken>
     rule!(account.payment_issue.is_none(), "{id} opens while top-ups are paused");
     let (balance, threshold, target) = (account.balance.get(), settings.threshold.get(), settings.target.get());
     rule!(balance < threshold, "{id} opens at a balance of {balance}, which is not below {threshold}");
-    let since = account.last_top_up_at.map(|last| top_up.opened_at.duration_since(last));
-    rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last attempt");
+    rule!(top_up.payment_method == account.payment_method, "{id} is to be paid with another card than the account's");
     let missing = (target - balance).min(target);
     rule!(top_up.credits.get() == missing, "{id} is over {} where {missing} are missing", top_up.credits);
     rule!(top_up.price.get() == missing, "{id} costs {} for {missing} credits", top_up.price);
@@ -180,6 +195,9 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
             let is_exact = charged.is_some_and(|charged| charged.credits == entry.credits.negated());
             rule!(is_exact, "the restore of {charge} gives back other than the charge took");
         }
+    }
+    for (origin, entry) in &partition.entries {
+        rule!(is_origin_of(origin, &entry.cause), "{id} keeps an entry for {:?} under {origin}", entry.cause);
     }
     let mut causes: Vec<_> = entries.iter().map(|entry| cause(entry)).collect();
     causes.sort_unstable();
@@ -205,6 +223,16 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     }
     check_usage(partition, account)?;
     check_notices(partition)
+}
+
+fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
+    match (origin, cause) {
+        (Origin::Charge(named), Cause::Charge { key, .. }) => named == key,
+        (Origin::Restore(named), Cause::Restore { charge }) => named == charge,
+        (Origin::Purchase(named), Cause::Purchase { purchase, .. }) => named == purchase,
+        (Origin::TopUp(named), Cause::TopUp { top_up }) => named == top_up,
+        _ => false,
+    }
 }
 
 /// What an entry may be there for once.

@@ -10,10 +10,14 @@ use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
 use shared::domain::charge::ChargeCommand;
 use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
 use shared::use_cases::purchase::PurchaseCommand;
+use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
 /// The first accounts are open and topped up by themselves when the run begins.
 const ACCOUNTS_PREPARED: usize = 2;
+const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
+/// Those chosen here; more are possible.
+const THRESHOLDS: Range<i64> = 100..650;
 const STEPS_MIN: usize = 60;
 const STEPS_MAX: usize = 360;
 
@@ -66,7 +70,9 @@ impl Schedule {
         if run.world().desk().is_stripe_down && rng.u32(0..15) == 0 {
             switch_stripe(run);
         }
-        let is_done = match rng.u32(0..100) {
+        // In a run about top-ups more often than in others somebody is overtaken at the worst moment.
+        let kinds = if self.focus == Focus::TopUps { 115 } else { 100 };
+        let is_done = match rng.u32(0..kinds) {
             0..60 => go_on(run, rng, self.faults_percent),
             60..62 => arrive(run, rng),
             62..72 => self.ask(run, rng),
@@ -75,8 +81,8 @@ impl Schedule {
             80..84 => deliver_notice(run, rng),
             84..92 => customer(run, rng),
             92..95 => pass(run, rng),
-            95..99 => overtake(run, rng),
-            _ => switch_stripe(run),
+            95 => switch_stripe(run),
+            _ => overtake(run, rng),
         };
         if !is_done && !go_on(run, rng, self.faults_percent) {
             self.ask(run, rng);
@@ -126,11 +132,16 @@ fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u3
             Request::Restore(account, IdempotencyKey::parse(key).expect("a good key"))
         }
         4 => {
-            run.keys += 1;
-            Request::OpenPurchase(account, buy(run.keys))
+            let is_new = rng.u32(0..6) > 0;
+            run.keys += u32::from(is_new);
+            let key = if is_new { run.keys } else { rng.u32(1..run.keys + 1) };
+            Request::OpenPurchase(account, buy(key, PACKAGES[rng.usize(0..PACKAGES.len())]))
         }
         5 => choose_purchase(run, rng, &account)?,
-        6 => Request::SetAutoTopUp(account, settings(rng)),
+        6 => {
+            let settings = settings(run, rng, &account);
+            Request::SetAutoTopUp(account, settings)
+        }
         7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
         8 => choose_top_up(run, rng, &account)?,
         _ => Request::Sweep,
@@ -145,15 +156,22 @@ fn card(rng: &mut Rng) -> PaymentMethodId {
     PaymentMethodId::parse(format!("pm_{}", rng.u32(1..6))).expect("pm_ and digits make a card's id")
 }
 
-fn settings(rng: &mut Rng) -> AutoTopUpCommand {
-    let threshold = i64::from(rng.u32(1..12)) * 50 + 50;
+/// Some settings, quite often with the threshold exactly at the balance.
+fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
+    let balance = {
+        let tables = run.world().ledger.tables();
+        let stored = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+        stored.map_or(0, |account| account.balance.get())
+    };
+    let is_exact = rng.u32(0..3) == 0 && THRESHOLDS.contains(&balance);
+    let threshold = if is_exact { balance } else { rng.i64(THRESHOLDS) / 50 * 50 };
     let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
     AutoTopUpCommand::On { threshold, target: threshold + 1_000 + i64::from(rng.u32(0..3)) * 100, consent }
 }
 
-fn buy(key: u32) -> PurchaseCommand {
+fn buy(key: u32, package: &str) -> PurchaseCommand {
     let key = IdempotencyKey::parse(format!("buy-{key}")).expect("a good key");
-    PurchaseCommand { key, package: PackageId::parse("credits_500").expect("a good id") }
+    PurchaseCommand { key, package: PackageId::parse(package).expect("a good id") }
 }
 
 /// Two customers with a card, some credits, and top-ups switched on.
@@ -161,14 +179,15 @@ fn prepare(run: &mut Run) -> Result<(), String> {
     for name in &ACCOUNTS[..ACCOUNTS_PREPARED] {
         run.run_now(Request::OpenAccount(account(name)));
         run.keys += 1;
-        run.run_now(Request::OpenPurchase(account(name), buy(run.keys)));
+        run.run_now(Request::OpenPurchase(account(name), buy(run.keys, PACKAGES[0])));
         let mut rng = Rng::with_seed(run.keys.into());
         let last = run.world().stripe().sessions.len() - 1;
         run.world().stripe().session_pay(last, &card(&mut rng));
         for event in run.undelivered() {
             run.run_now(event);
         }
-        run.run_now(Request::SetAutoTopUp(account(name), settings(&mut rng)));
+        let settings = settings(run, &mut rng, &account(name));
+        run.run_now(Request::SetAutoTopUp(account(name), settings));
         run.check()?;
     }
     Ok(())
@@ -267,9 +286,14 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(account) = rng.choice(open) else { return false };
     run.world().ledger.tables().catch_up(usize::MAX);
     if rng.bool() {
-        run.run_now(Request::SetAutoTopUp(account, AutoTopUpCommand::Off));
+        run.run_now(Request::Sweep);
+    } else {
+        // Off for a moment, in which the attempt is closed.
+        run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
+        run.run_now(Request::Sweep);
+        let settings = settings(run, rng, &account);
+        run.run_now(Request::SetAutoTopUp(account, settings));
     }
-    run.run_now(Request::Sweep);
     true
 }
 
