@@ -3,6 +3,7 @@
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
+use crate::stripe::SessionStatus;
 use crate::world::{Fate, World};
 use jiff::SignedDuration;
 use shared::clock::Clock;
@@ -85,25 +86,13 @@ impl Run {
         self.world().desk().gates.len()
     }
 
-    /// Decides the fate of a waiting call, and lets its caller go on. Says whose it was.
-    pub fn resume(&mut self, position: usize, fate: Fate) -> u32 {
+    /// Decides the fate of a waiting call, and lets its caller go on.
+    pub fn resume(&mut self, position: usize, fate: Fate) {
         let gate = self.world().desk().gates.remove(position);
         self.world().tell(|| format!("#{} {}: {fate:?}", gate.task, gate.what));
         self.world().desk().decided = Some((gate.call, fate));
         gate.waker.wake();
         self.poll(gate.task);
-        gate.task
-    }
-
-    /// Lets a sweep pass over the shards in which nothing is due: sixteen calls of which hardly one matters.
-    pub fn skip_uneventful(&mut self, task: u32) {
-        loop {
-            let gates = self.world().desk();
-            let position = gates.gates.iter().position(|gate| gate.task == task && gate.is_uneventful);
-            drop(gates);
-            let Some(position) = position else { return };
-            self.resume(position, Fate::Works);
-        }
     }
 
     fn poll(&mut self, id: u32) {
@@ -247,6 +236,12 @@ impl Run {
         Err("something is repeated for ever although nothing fails".into())
     }
 
+    /// Whether time alone brings nothing more about.
+    fn is_over(&self) -> bool {
+        let has_open_page = self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
+        !has_open_page && self.world().ledger.tables().due.is_empty()
+    }
+
     /// The faults are over, everything is repeated, and days pass.
     ///
     /// # Errors
@@ -267,8 +262,11 @@ impl Run {
             self.run_now(Request::Sweep);
             self.check()?;
             self.settle()?;
+            self.world().ledger.tables().catch_up(usize::MAX);
+            if self.is_over() {
+                break;
+            }
         }
-        self.world().ledger.tables().catch_up(usize::MAX);
         self.check()?;
         check_at_rest(&self.outside.0)
     }

@@ -18,8 +18,8 @@ const ACCOUNTS_PREPARED: usize = 2;
 const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
 /// Those chosen here; more are possible.
 const THRESHOLDS: Range<i64> = 100..650;
-const STEPS_MIN: usize = 60;
-const STEPS_MAX: usize = 360;
+const STEPS_MIN: usize = 40;
+const STEPS_MAX: usize = 320;
 
 /// What most of a run is about: the rarer a course of events, the more a run has to keep to its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,10 +205,7 @@ fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
     };
     // Most often somebody goes on who was about to: otherwise nobody would get anywhere.
     let position = if rng.u32(0..3) == 0 { rng.usize(0..waiting) } else { waiting - 1 };
-    let task = run.resume(position, fate);
-    if fate == Fate::Works && rng.u32(0..8) > 0 {
-        run.skip_uneventful(task);
-    }
+    run.resume(position, fate);
     true
 }
 

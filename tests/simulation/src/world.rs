@@ -30,8 +30,6 @@ pub struct Gate {
     pub call: u64,
     pub task: u32,
     pub what: String,
-    /// Whether it rarely matters.
-    pub is_uneventful: bool,
     pub waker: Waker,
 }
 
