@@ -13,6 +13,7 @@ extern crate mutants as shared;
 
 mod bugs;
 pub mod ledger;
+mod names;
 mod outside;
 mod request;
 mod rules;
@@ -21,10 +22,13 @@ mod schedule;
 mod shrink;
 mod stripe;
 mod told;
+mod workflows;
 mod world;
 
 pub use schedule::Schedule;
 pub use shrink::shrink;
+pub use workflows::{Enumerated, Fault, WORKFLOWS, Workflow};
+pub use world::Fate;
 
 use run::Run;
 

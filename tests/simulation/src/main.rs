@@ -1,6 +1,7 @@
-//! Plays schedules on all cores until one breaks a rule, and tells its story; `--seed N` plays that one alone.
+//! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and tells
+//! the story; `--seed N` plays that schedule alone.
 
-use simulation::{Schedule, play, shrink};
+use simulation::{Schedule, WORKFLOWS, play, shrink};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::process::ExitCode;
@@ -14,6 +15,8 @@ const COUNT: u64 = 100_000;
 /// What is asked for.
 struct Wanted {
     seeds: Range<u64>,
+    /// Whether one schedule alone is to be played.
+    is_single: bool,
     /// Whether a run that breaks no rule is told as well.
     is_told: bool,
 }
@@ -30,6 +33,9 @@ fn main() -> io::Result<ExitCode> {
             story.iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
+    if !wanted.is_single && !enumerate_workflows(&mut out)? {
+        return Ok(ExitCode::FAILURE);
+    }
     let started = Instant::now();
     let (steps, broken) = play_all(&wanted.seeds);
     if let Some(seed) = broken {
@@ -40,6 +46,26 @@ fn main() -> io::Result<ExitCode> {
     let rate = count as f64 / seconds;
     writeln!(out, "{count} schedules, {steps} steps in {seconds:.1} s: no rule broken, {rate:.0} schedules a second")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether no set of at most two faults breaks a workflow.
+fn enumerate_workflows(out: &mut impl Write) -> io::Result<bool> {
+    for workflow in &WORKFLOWS {
+        match workflow.enumerate(2) {
+            Ok(enumerated) => {
+                writeln!(out, "{:3} calls, {:6} sets of faults: {}", enumerated.calls, enumerated.runs, workflow.name)?;
+            }
+            Err((faults, failure)) => {
+                for line in &failure.story {
+                    writeln!(out, "{line}")?;
+                }
+                writeln!(out, "{} with {faults:?}", workflow.name)?;
+                writeln!(out, "broken: {}", failure.rule)?;
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// How many steps were played, and the lowest seed seen that breaks a rule.
@@ -81,16 +107,16 @@ fn tell(out: &mut impl Write, seed: u64) -> io::Result<()> {
 }
 
 fn wanted(mut arguments: impl Iterator<Item = String>) -> Option<Wanted> {
-    let (mut from, mut count, mut is_told) = (0_u64, COUNT, false);
+    let (mut from, mut count, mut is_told, mut is_single) = (0_u64, COUNT, false, false);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next()?.parse().ok();
         match argument.as_str() {
-            "--seed" => (from, count) = (number()?, 1),
+            "--seed" => (from, count, is_single) = (number()?, 1, true),
             "--from" => from = number()?,
             "--count" => count = number()?,
             "--story" => is_told = true,
             _ => return None,
         }
     }
-    Some(Wanted { seeds: from..from.checked_add(count)?, is_told })
+    Some(Wanted { seeds: from..from.checked_add(count)?, is_single, is_told })
 }

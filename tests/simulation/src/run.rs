@@ -1,5 +1,6 @@
 //! One run: the tasks under way, and what happens next to them and around them.
 
+use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
@@ -7,6 +8,7 @@ use crate::stripe::SessionStatus;
 use crate::world::{Fate, World};
 use jiff::SignedDuration;
 use shared::clock::Clock;
+use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::{AccountId, NoticeId};
 use std::future::Future;
 use std::pin::Pin;
@@ -61,6 +63,22 @@ impl Run {
 
     pub fn world(&self) -> &World {
         &self.outside.0
+    }
+
+    /// An account with 500 credits, a saved card of its own and automatic top-ups.
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub fn prepare(&mut self, account: &AccountId, number: u32, settings: AutoTopUpCommand) -> Result<(), String> {
+        self.run_now(Request::OpenAccount(account.clone()));
+        self.run_now(Request::OpenPurchase(account.clone(), names::buy(number, "credits_500")));
+        let last = self.world().stripe().sessions.len() - 1;
+        self.world().stripe().session_pay(last, &names::card(number));
+        for event in self.undelivered() {
+            self.run_now(event);
+        }
+        self.run_now(Request::SetAutoTopUp(account.clone(), settings));
+        self.check()
     }
 
     /// Begins a request; it runs up to its first call.
@@ -218,12 +236,17 @@ impl Run {
         owed.map(|notice| (notice.account.clone(), notice.id.clone())).collect()
     }
 
+    /// What Stripe and the stream have to deliver.
+    pub fn to_be_delivered(&self) -> Vec<Request> {
+        let notices = self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice));
+        self.undelivered().into_iter().chain(notices).collect()
+    }
+
     /// Carries on all that is left over, until nothing is.
     fn settle(&mut self) -> Result<(), String> {
         for _ in 0..ROUNDS_MAX {
             let mut left = std::mem::take(&mut self.unanswered);
-            left.extend(self.undelivered());
-            left.extend(self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice)));
+            left.extend(self.to_be_delivered());
             if left.is_empty() {
                 return Ok(());
             }

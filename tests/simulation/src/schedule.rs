@@ -1,15 +1,14 @@
 //! What happens in a run, grown from numbers: one for each step, so that a step can be left out and the others stay.
 
+use crate::names;
 use crate::request::Request;
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::Fate;
 use fastrand::Rng;
 use jiff::SignedDuration;
-use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
-use shared::domain::charge::ChargeCommand;
-use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
-use shared::use_cases::purchase::PurchaseCommand;
+use shared::domain::AccountId;
+use shared::domain::auto_top_up::AutoTopUpCommand;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
@@ -19,7 +18,7 @@ const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
 /// Those chosen here; more are possible.
 const THRESHOLDS: Range<i64> = 100..650;
 const STEPS_MIN: usize = 40;
-const STEPS_MAX: usize = 320;
+const STEPS_MAX: usize = 260;
 
 /// What most of a run is about: the rarer a course of events, the more a run has to keep to its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +100,7 @@ impl Schedule {
             Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40],
             Focus::Charges => [4, 40, 20, 20, 6, 2, 3, 1, 0, 4],
         };
-        let Some(request) = choose_request(run, rng, account(name), weights) else { return false };
+        let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // Somebody who is quick overtakes everybody who is under way.
         if rng.u32(0..3) == 0 {
             run.run_now(request);
@@ -113,7 +112,8 @@ impl Schedule {
 }
 
 /// One of the kinds of requests, each as often as its weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u32; 10]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) -> Option<Request> {
+    let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
         let is_chosen = left < *weight;
@@ -124,18 +124,15 @@ fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u3
         0 => Request::OpenAccount(account),
         1 => {
             run.keys += 1;
-            Request::Charge(account, charge(run.keys, rng))
+            names::charge(name, run.keys, rng.i64(1..30))
         }
-        2 => Request::Charge(account, charge(rng.u32(1..run.keys + 1), rng)),
-        3 => {
-            let key = format!("job-{}", rng.u32(1..run.keys + 1));
-            Request::Restore(account, IdempotencyKey::parse(key).expect("a good key"))
-        }
+        2 => names::charge(name, rng.u32(1..run.keys + 1), rng.i64(1..30)),
+        3 => names::restore(name, rng.u32(1..run.keys + 1)),
         4 => {
             let is_new = rng.u32(0..6) > 0;
             run.keys += u32::from(is_new);
             let key = if is_new { run.keys } else { rng.u32(1..run.keys + 1) };
-            Request::OpenPurchase(account, buy(key, PACKAGES[rng.usize(0..PACKAGES.len())]))
+            Request::OpenPurchase(account, names::buy(key, PACKAGES[rng.usize(0..PACKAGES.len())]))
         }
         5 => choose_purchase(run, rng, &account)?,
         6 => {
@@ -148,14 +145,6 @@ fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u3
     })
 }
 
-fn account(name: &str) -> AccountId {
-    AccountId::parse(name).expect("the names are good ids")
-}
-
-fn card(rng: &mut Rng) -> PaymentMethodId {
-    PaymentMethodId::parse(format!("pm_{}", rng.u32(1..6))).expect("pm_ and digits make a card's id")
-}
-
 /// Some settings, quite often with the threshold exactly at the balance.
 fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
     let balance = {
@@ -165,30 +154,16 @@ fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
     };
     let is_exact = rng.u32(0..3) == 0 && THRESHOLDS.contains(&balance);
     let threshold = if is_exact { balance } else { rng.i64(THRESHOLDS) / 50 * 50 };
-    let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
-    AutoTopUpCommand::On { threshold, target: threshold + 1_000 + i64::from(rng.u32(0..3)) * 100, consent }
-}
-
-fn buy(key: u32, package: &str) -> PurchaseCommand {
-    let key = IdempotencyKey::parse(format!("buy-{key}")).expect("a good key");
-    PurchaseCommand { key, package: PackageId::parse(package).expect("a good id") }
+    names::settings(threshold, threshold + 1_000 + i64::from(rng.u32(0..3)) * 100)
 }
 
 /// Two customers with a card, some credits, and top-ups switched on.
 fn prepare(run: &mut Run) -> Result<(), String> {
-    for name in &ACCOUNTS[..ACCOUNTS_PREPARED] {
-        run.run_now(Request::OpenAccount(account(name)));
+    for (number, name) in (1..).zip(&ACCOUNTS[..ACCOUNTS_PREPARED]) {
+        let account = names::account(name);
+        let settings = settings(run, &mut Rng::with_seed(number.into()), &account);
         run.keys += 1;
-        run.run_now(Request::OpenPurchase(account(name), buy(run.keys, PACKAGES[0])));
-        let mut rng = Rng::with_seed(run.keys.into());
-        let last = run.world().stripe().sessions.len() - 1;
-        run.world().stripe().session_pay(last, &card(&mut rng));
-        for event in run.undelivered() {
-            run.run_now(event);
-        }
-        let settings = settings(run, &mut rng, &account(name));
-        run.run_now(Request::SetAutoTopUp(account(name), settings));
-        run.check()?;
+        run.prepare(&account, number, settings)?;
     }
     Ok(())
 }
@@ -215,11 +190,6 @@ fn arrive(run: &mut Run, rng: &mut Rng) -> bool {
         run.arrive(rng.usize(0..late));
     }
     late > 0
-}
-
-fn charge(key: u32, rng: &mut Rng) -> ChargeCommand {
-    let key = IdempotencyKey::parse(format!("job-{key}")).expect("a good key");
-    ChargeCommand { key, operation: Operation::Training { max_minutes: rng.i64(1..30) }, reference: None }
 }
 
 fn choose_purchase(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {
@@ -296,7 +266,7 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
 
 /// Something that a customer or the company does at Stripe.
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
-    let card = card(rng);
+    let card = names::card(rng.u32(1..6));
     let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
     let line = match rng.u32(if has_invoice { 2..9 } else { 0..10 }) {
         0..3 => {
