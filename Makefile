@@ -15,7 +15,7 @@ ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate check-template run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust simulate mutants check-template run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,8 +31,12 @@ test-rust: ## Check the Rust alone
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
-simulate: ## Play many more schedules of faults than the tests do; SEED=n plays and tells that one
-	cargo run -q -p simulation --bin simulate -- $(if $(SEED),--seed $(SEED) --story,--from $${FROM:-10000} --count $${COUNT:-100000})
+simulate: ## Play every set of two faults in each workflow, then a million schedules of faults; SEED=n tells that one
+	cargo run -q --profile simulation -p simulation --bin simulate -- \
+		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-1000000})
+
+mutants: ## Switch deliberate bugs on, one after the other, and have the simulation find each
+	cargo test --profile simulation -p simulation --features mutants --test mutants -- --nocapture
 
 # Nothing is asked of AWS: SAM wants to know a region, any will do, and no credentials are needed.
 check-template: $(TOOLS) ## Check the template and the API description
