@@ -4,7 +4,7 @@ mod ledger;
 
 use simulation::{Schedule, WORKFLOWS, play, shrink};
 
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 5_000;
 
 #[test]
 fn no_schedule_of_faults_breaks_a_rule() {
