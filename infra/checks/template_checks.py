@@ -37,11 +37,17 @@ def load(path):
     return json.loads(json.dumps(template))
 
 
+# The name of a timer is made at run time, so its schedule is allowed by the group, which is the stack's own.
+TIMERS = re.compile(r"arn:[^*]*:scheduler:[^*]*:schedule/\$\{(\w+)\}/\*")
+
+
 def problems(template, functions_directory):
     return [
         *open_routes(template),
         *secrets_with_a_default(template),
         *broad_permissions(template),
+        *roles_passed_to_anybody(template),
+        *roles_assumed_for_anybody(template),
         *logs_kept_forever(template),
         *keys_in_the_environment(template),
         *binaries_without_a_crate(template, functions_directory),
@@ -102,11 +108,35 @@ def broad_permissions(template):
                 yield f"{path} allows everything but its {inverse}"
         for element in ("Action", "Resource", "Principal"):
             for text in strings(node.get(element)):
-                if "*" in text:
+                if "*" in text and not is_group_of_timers(template, node, text):
                     yield f"{path}: {element} has a wildcard: {text}"
     for name, function in resources(template, "AWS::Serverless::Function"):
         if "Role" not in function:
             yield f"{name} has no role of its own; the one SAM generates carries managed policies"
+
+
+def is_group_of_timers(template, statement, resource):
+    group = TIMERS.fullmatch(resource)
+    kind = template["Resources"].get(group[1], {}).get("Type") if group else None
+    return kind == "AWS::Scheduler::ScheduleGroup" and all(
+        action.startswith("scheduler:") for action in strings(statement.get("Action"))
+    )
+
+
+def roles_passed_to_anybody(template):
+    for path, node in nodes(template["Resources"]):
+        if node.get("Effect") == "Allow" and "iam:PassRole" in strings(node.get("Action")):
+            if not node.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService"):
+                yield f"{path} passes a role to any service"
+
+
+def roles_assumed_for_anybody(template):
+    """The scheduler acts for every AWS account, so a role has to say for whose schedules it is."""
+    for path, node in nodes(template["Resources"]):
+        if "scheduler.amazonaws.com" in strings(node.get("Principal")):
+            condition = node.get("Condition", {}).get("StringEquals", {})
+            if not {"aws:SourceAccount", "aws:SourceArn"} <= set(condition):
+                yield f"{path} lets the scheduler in for schedules of others"
 
 
 def logs_kept_forever(template):

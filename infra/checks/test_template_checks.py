@@ -32,6 +32,15 @@ def statement(template, position):
     return properties(template, "ChargingRole")["Policies"][0]["PolicyDocument"]["Statement"][position]
 
 
+def sweep_statement(template, action):
+    statements = properties(template, "TopUpSweepRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    return next(statement for statement in statements if statement["Action"] == action)
+
+
+def timer_statement(template):
+    return sweep_statement(template, "scheduler:CreateSchedule")
+
+
 def variables(template):
     return properties(template, "ChargingFunction")["Environment"]["Variables"]
 
@@ -97,6 +106,26 @@ BREAKAGES = {
     "a resource hides a wildcard in a substitution": (
         lambda t: statement(t, 1).update(Resource={"Fn::Sub": "${Table.Arn}/index/*"}),
         "Resource has a wildcard: ${Table.Arn}/index/*",
+    ),
+    "a function may create schedules in every group": (
+        lambda t: timer_statement(t).update(Resource={"Fn::Sub": "arn:aws:scheduler:us-east-1:000000000000:schedule/*/*"}),
+        "Resource has a wildcard",
+    ),
+    "the group of the timers is another's": (
+        lambda t: t["Resources"].pop("Timers"),
+        "Resource has a wildcard",
+    ),
+    "the wildcard of the timers is used for more": (
+        lambda t: timer_statement(t).update(Action=["scheduler:CreateSchedule", "iam:PassRole"]),
+        "Resource has a wildcard",
+    ),
+    "a role may be passed to any service": (
+        lambda t: sweep_statement(t, "iam:PassRole").pop("Condition"),
+        "passes a role to any service",
+    ),
+    "the scheduler may wake functions for others": (
+        lambda t: properties(t, "TopUpSweepTimerRole")["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition"),
+        "lets the scheduler in for schedules of others",
     ),
     "a statement allows all but one action": (
         lambda t: statement(t, 1).update(NotAction="dynamodb:Scan"),

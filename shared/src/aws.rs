@@ -90,3 +90,7 @@ client!(
     /// Secrets Manager; `AWS_ENDPOINT_URL_SECRETS_MANAGER` points it elsewhere.
     "secrets", secrets_manager, aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER", REPEATABLE
 );
+client!(
+    /// EventBridge Scheduler; `AWS_ENDPOINT_URL_SCHEDULER` points it elsewhere.
+    "timers", scheduler, aws_sdk_scheduler, "AWS_ENDPOINT_URL_SCHEDULER", REPEATABLE
+);

@@ -57,8 +57,8 @@ impl Environment {
         self.optional("PRICE_BOOK").map_or_else(|| Ok(PriceBook::reference()), |text| parse_price_book(&text))
     }
 
-    /// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_CALLS_PER_SECOND`, `STRIPE_AUTOMATIC_TAX` and
-    /// `RETURN_URL`, each optional.
+    /// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_ENDPOINT_CALLS_PER_SECOND`,
+    /// `STRIPE_AUTOMATIC_TAX` and `RETURN_URL`, each optional.
     ///
     /// # Errors
     /// [`ConfigError`] where the number of calls is none, or the switch neither on nor off.
@@ -68,10 +68,10 @@ impl Environment {
         if let Some(api_base) = self.optional("STRIPE_API_BASE") {
             settings.api_base = api_base;
         }
-        if let Some(calls_per_second) = self.optional("STRIPE_CALLS_PER_SECOND") {
-            let (name, expected) = ("STRIPE_CALLS_PER_SECOND", "a whole number of at least 1");
-            let calls_per_second = calls_per_second.parse();
-            settings.calls_per_second = calls_per_second.map_err(|_| ConfigError::Invalid { name, expected })?;
+        if let Some(rate) = self.optional("STRIPE_ENDPOINT_CALLS_PER_SECOND") {
+            let (name, expected) = ("STRIPE_ENDPOINT_CALLS_PER_SECOND", "a whole number of at least 1");
+            let rate = rate.parse().map_err(|_| ConfigError::Invalid { name, expected })?;
+            settings.endpoint_calls_per_second = Some(rate);
         }
         settings.automatic_tax = match self.optional("STRIPE_AUTOMATIC_TAX").as_deref() {
             None | Some("false") => false,

@@ -21,4 +21,6 @@ pub mod payments;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 pub mod telemetry;
+#[cfg(feature = "timers")]
+pub mod timers;
 pub mod use_cases;

@@ -103,9 +103,10 @@ const NOTHING: [String; 0] = [];
 
 // ── Who may name what ────────────────────────────────────────────────────────────────────────────────────────────
 
-const OUTSIDE_CRATES: [(&str, &[&str]); 13] = [
+const OUTSIDE_CRATES: [(&str, &[&str]); 14] = [
     ("aws_sdk_dynamodb", &["shared/src/ledger/", "shared/src/aws.rs"]),
     ("aws_sdk_sesv2", &["shared/src/email/", "shared/src/aws.rs"]),
+    ("aws_sdk_scheduler", &["shared/src/timers/", "shared/src/aws.rs"]),
     ("aws_sdk_secretsmanager", &["shared/src/secrets.rs", "shared/src/aws.rs"]),
     ("stripe_billing", &["shared/src/payments/"]),
     ("stripe_checkout", &["shared/src/payments/"]),
@@ -200,7 +201,7 @@ fn the_domain_names_nothing_of_the_world() {
     assert_eq!(impurities(&sample("shared/src/domain/x.rs", "//! Knows no tokio and no serde.\n")), NOTHING);
 }
 
-const ADAPTERS: [&str; 5] = ["ledger", "payments", "email", "secrets", "links"];
+const ADAPTERS: [&str; 6] = ["ledger", "payments", "email", "secrets", "links", "timers"];
 
 /// Adapters that reach into each other, or into what answers requests.
 fn acquaintances(sources: &[Source]) -> Vec<String> {
@@ -236,7 +237,7 @@ fn adapters_do_not_know_each_other() {
 #[test]
 fn use_cases_reach_the_outside_through_ports_alone() {
     let use_cases = within(deployed(), "shared/src/use_cases/");
-    for name in ["ledger", "payments", "email", "http", "secrets", "links", "aws", "config"] {
+    for name in ["ledger", "payments", "email", "http", "secrets", "links", "timers", "aws", "config"] {
         let name = format!("crate::{name}");
         assert_eq!(named_outside(&use_cases, &name, &[]), NOTHING);
         let broken = sample("shared/src/use_cases/x.rs", &format!("use {name}::X;"));
@@ -502,6 +503,7 @@ fn burdens(tree: &str) -> Vec<String> {
         name.starts_with("aws-lc")
             || name.starts_with("async-stripe")
             || name == "aws-sdk-sesv2"
+            || name == "aws-sdk-scheduler"
             || name == "aws-sdk-secretsmanager"
             || name == "dynoxide-rs"
             || name == "native-tls"
@@ -523,6 +525,7 @@ fn the_function_that_serves_charges_carries_nothing_it_does_not_need() {
         "aws-lc-sys v0.32.0",
         "hyper v0.14.32",
         "async-stripe-core v1.0.0-rc.10",
+        "aws-sdk-scheduler v1.119.0",
         "aws-sdk-sesv2 v1.145.0",
         "openssl-sys v0.9.110",
         "dynoxide-rs v3.2.0",
@@ -547,6 +550,17 @@ fn no_function_carries_a_stand_in() {
         assert_eq!(carried(&tree), NOTHING, "{package}");
     }
     assert_eq!(carried("accounts v0.1.0\nlocal-aws v0.1.0 (infra/local/aws)\n"), ["local-aws"]);
+}
+
+/// Functions that carry the scheduler's SDK although they set no timer.
+#[test]
+fn only_functions_that_set_timers_carry_the_scheduler() {
+    for member in members().iter().filter(|member| member.directory.starts_with("functions/")) {
+        let package = member.manifest["package"]["name"].as_str().unwrap();
+        let tree = cargo(&["tree", "-p", package, "-e", "normal", "--offline", "--prefix", "none"]);
+        let is_carried = tree.lines().any(|line| line.starts_with("aws-sdk-scheduler v"));
+        assert_eq!(is_carried, ["top-up-sweep"].contains(&package), "{package}");
+    }
 }
 
 /// What Cargo itself makes of the manifests agrees with what was read of them here.

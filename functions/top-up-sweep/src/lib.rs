@@ -1,35 +1,37 @@
-//! Tops up every account that is due, each time the schedule fires.
-//!
-//! EventBridge Scheduler delivers at least once and Lambda repeats a failed run, so two sweeps may overlap:
-//! which of them tops an account up is decided account by account, by the ledger.
+//! The run over all accounts that are due for a top-up, started every 30 minutes by a schedule, and continued by a
+//! timer when Lambda's time ends first.
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
+use serde_json::Value;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
 use shared::telemetry;
-use shared::use_cases::ports::{Ledger, Payments, Unique};
-use shared::use_cases::sweep::{SweepLimits, SweepSummary, sweep};
+use shared::timers::wake_of_event;
+use shared::use_cases::ports::{Ledger, Payments, Timers, Unique, Wake};
+use shared::use_cases::sweep::{PERIOD, SweepLimits, SweepPart, SweepSummary, sweep, sweep_continue};
 
 /// What the function needs of the outside.
-pub struct App<L, P, C, U> {
+pub struct App<L, P, T, C, U> {
     pub ledger: L,
     pub payments: P,
+    pub timers: T,
     pub clock: C,
     pub unique: U,
     pub price_book: PriceBook,
     /// Where the counts go, as one line of embedded metrics.
-    pub emit: fn(&serde_json::Value),
+    pub emit: fn(&Value),
 }
 
-/// Attempts under way at once; Stripe's own limit is kept by the payments adapter.
-const CONCURRENCY: usize = 10;
+/// Attempts under way at once: as many as are begun in four seconds, which is about what one takes. Stripe's own limits
+/// are kept by the payments adapter.
+const CONCURRENCY: usize = 80;
 /// No attempt is begun later than this before Lambda ends the function: longer than one attempt takes, even if each
 /// of its four calls is tried three times and times out each time.
 const MARGIN: SignedDuration = SignedDuration::from_secs(240);
 
-/// What a sweep did, as the function returns it.
+/// What a part of a sweep did, as the function returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     pub due: u64,
@@ -41,41 +43,55 @@ pub struct Summary {
     pub skipped: u64,
     pub failed: u64,
     pub is_complete: bool,
+    /// Whether a timer is set that goes on with what is left. Without one the next sweep does.
+    pub is_continued: bool,
 }
 
-/// Sweeps once. What the schedule sends along is not needed: what is due is read from the ledger.
+/// Does a sweep, or goes on with one.
 ///
 /// # Errors
-/// When the accounts that are due cannot be listed, so that the schedule's retry policy applies.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
-    app: &App<L, P, C, U>,
-    event: LambdaEvent<serde_json::Value>,
+/// When the accounts that are due cannot be listed, or a timer's event cannot be understood: Lambda reports it.
+pub async fn handle<L: Ledger, P: Payments, T: Timers, C: Clock, U: Unique>(
+    app: &App<L, P, T, C, U>,
+    event: LambdaEvent<Value>,
 ) -> Result<Summary, Error> {
-    let limits = SweepLimits {
-        concurrency: CONCURRENCY,
-        deadline: deadline(event.context.deadline, app.clock.now())?,
-        margin: MARGIN,
+    let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let deadline = deadline.ok_or("the invocation has no deadline")?;
+    let part = match wake_of_event(&event.payload)? {
+        Some(Wake::ContinueSweep(part)) => part,
+        None => {
+            let now = app.clock.now();
+            SweepPart::first(due_at(&event.payload, now), now)
+        }
     };
-    let summary = sweep(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, limits).await?;
-    let summary = Summary::from(summary);
+    let begin_before = deadline.checked_sub(MARGIN)?.min(part.ends_at());
+    let limits = SweepLimits { concurrency: CONCURRENCY, begin_before };
+    let swept = sweep(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, &part, limits).await?;
+    let function = &event.context.invoked_function_arn;
+    let is_continued = sweep_continue(&app.timers, &part, &swept, function, app.clock.now()).await;
+    let summary = Summary::new(swept.summary, is_continued);
     (app.emit)(&telemetry::embedded_metrics("top-up-sweep", &summary.counts(), app.clock.now()));
     if !summary.is_complete {
-        tracing::warn!(due = summary.due, "the sweep ran out of time; the next one goes on");
+        tracing::warn!(part = part.number, due = summary.due, is_continued, "the sweep ran out of time");
     }
     Ok(summary)
 }
 
-/// When Lambda ends the function.
-///
-/// cargo-lambda says 600,000 where it means ten minutes from now, which would be over since 1970. No function runs
-/// longer than 15 minutes, so what is no more than that can only be a time that is left.
-fn deadline(milliseconds: u64, now: Timestamp) -> Result<Timestamp, Error> {
-    const LONGEST_MS: u64 = 900_000;
-    let start = if milliseconds <= LONGEST_MS { now } else { Timestamp::UNIX_EPOCH };
-    Ok(start.checked_add(SignedDuration::from_millis(milliseconds.try_into()?))?)
+/// When a sweep was due: as the schedule says, so that an event that comes twice or late is the same sweep. An event
+/// made by hand, or kept from another day, is a sweep of now.
+fn due_at(payload: &Value, now: Timestamp) -> Timestamp {
+    let time = payload["time"].as_str().and_then(|time| time.parse().ok());
+    let is_of_now = |time: &Timestamp| (SignedDuration::ZERO..PERIOD).contains(&now.duration_since(*time));
+    time.filter(is_of_now).unwrap_or(now)
 }
 
 impl Summary {
+    fn new(summary: SweepSummary, is_continued: bool) -> Self {
+        let SweepSummary { due, paid, declined, action_required, abandoned, unknown, skipped, failed, is_complete } =
+            summary;
+        Self { due, paid, declined, action_required, abandoned, unknown, skipped, failed, is_complete, is_continued }
+    }
+
     fn counts(&self) -> [(&'static str, u64); 8] {
         [
             ("due", self.due),
@@ -87,13 +103,5 @@ impl Summary {
             ("skipped", self.skipped),
             ("failed", self.failed),
         ]
-    }
-}
-
-impl From<SweepSummary> for Summary {
-    fn from(summary: SweepSummary) -> Self {
-        let SweepSummary { due, paid, declined, action_required, abandoned, unknown, skipped, failed, is_complete } =
-            summary;
-        Self { due, paid, declined, action_required, abandoned, unknown, skipped, failed, is_complete }
     }
 }

@@ -8,6 +8,7 @@ use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::payments::StripePayments;
 use shared::secrets::stripe_secret_get;
 use shared::telemetry;
+use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::use_cases::ports::RandomUnique;
 use top_up_sweep::{App, handle};
 
@@ -20,6 +21,7 @@ async fn main() -> Result<(), Error> {
     let app = &App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(environment.stripe(stripe.api_key)?)?,
+        timers: EventBridgeTimers::new(aws::scheduler(&aws), TimerSettings::of(&environment)?),
         clock: SystemClock,
         unique: RandomUnique,
         price_book: environment.price_book()?,

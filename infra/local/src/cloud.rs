@@ -3,13 +3,14 @@
 use crate::clock::{MovableClock, NotForward};
 use crate::functions::{Secrets, in_process_functions};
 use crate::local_routes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::Error;
 use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
+use local_aws::scheduler::{LocalScheduler, OneTimeSchedule};
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::LocalAws;
 use local_aws::ses::LocalSes;
-use local_gateway::schedules::Run;
+use local_gateway::schedules::{OneTime, OneTimeSource, Run};
 use local_gateway::streams::{Delivered, FailedBatch, OnFailure, StreamError, StreamPage, StreamSource};
 use local_gateway::{Deployment, Functions, Gateway, Issuer, Schedules, StreamConsumer, Template, runtime_api};
 use local_stripe::{LocalStripe, Settings, WebhookTarget};
@@ -113,7 +114,8 @@ impl LocalCloud {
         let functions = Functions::new(&template, by_binary, clock.shared())?;
         let source: Arc<dyn StreamSource> = Arc::new(TableStream(aws.dynamodb.clone()));
         let cloud = Arc::new(Self {
-            schedules: Schedules::new(&template, functions.clone(), clock.shared())?,
+            schedules: Schedules::new(&template, functions.clone(), clock.shared())?
+                .with_one_time(Arc::new(OneTimeSchedules(aws.scheduler.clone()))),
             streams: StreamConsumer::all(&template, &source, &functions, &on_failure()),
             has_own_processes: options.functions.is_some(),
             tasks: std::sync::Mutex::default(),
@@ -296,6 +298,7 @@ async fn start_aws(
         dynamodb,
         ses: LocalSes::new([SENDER], clock.shared()),
         secrets: LocalSecrets::new(BTreeMap::from(stored)),
+        scheduler: LocalScheduler::new(&template.schedule_groups, clock.shared()),
     })
 }
 
@@ -359,5 +362,21 @@ impl StreamSource for TableStream {
                 is_at_end: batch.is_at_end,
             })
         })
+    }
+}
+
+/// The embedded scheduler's one-time schedules, as the gateway fires them.
+struct OneTimeSchedules(LocalScheduler);
+
+impl OneTimeSource for OneTimeSchedules {
+    fn next_due(&self) -> Option<Timestamp> {
+        self.0.next_due()
+    }
+
+    fn take_due(&self, now: Timestamp) -> Option<OneTime> {
+        let schedule = self.0.take_due(now)?;
+        let OneTimeSchedule { name, arn, at, target_arn, input, retries, event_age_max_seconds, .. } = schedule;
+        let event_age_max = Duration::from_secs(event_age_max_seconds.into());
+        Some(OneTime { name, arn, due: at, target_arn, input, retries, event_age_max })
     }
 }

@@ -14,6 +14,7 @@ use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
 use shared::payments::{Secret, Settings, StripePayments};
+use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::use_cases::ports::RandomUnique;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,6 +141,7 @@ impl Wiring<'_> {
         let app = top_up_sweep::App {
             ledger: self.ledger(&environment)?,
             payments: self.payments(&environment, |settings| settings)?,
+            timers: EventBridgeTimers::new(self.scheduler(), TimerSettings::of(&environment)?),
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: environment.price_book()?,
@@ -169,6 +171,15 @@ impl Wiring<'_> {
     fn links(&self, environment: &Environment) -> Result<LinkKey, Error> {
         environment.required("LINK_SECRET_ID")?;
         Ok(LinkKey::new(&self.secrets.link_secret)?)
+    }
+
+    fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        let config = aws_sdk_scheduler::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .allow_no_auth()
+            .http_client(self.aws.scheduler.sdk_config_http_client());
+        aws_sdk_scheduler::Client::from_conf(config.build())
     }
 
     fn ses(&self) -> aws_sdk_sesv2::Client {

@@ -5,8 +5,8 @@
 
 use super::Secret;
 use super::error::{Refusal, StripeError};
+use super::pace::Pace;
 use super::responses::ErrorEnvelope;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -32,7 +32,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Transport {
     pub(super) api_base: Uri,
     pub(super) api_key: Secret,
-    pub(super) calls_per_second: NonZeroU32,
+    pub(super) endpoint_calls_per_second: Option<NonZeroU32>,
     /// Of one attempt, unless the request names another.
     pub(super) timeout: Duration,
     pub(super) attempts_max: NonZeroU32,
@@ -44,7 +44,7 @@ pub(super) struct Client {
     http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
     authorization: HeaderValue,
-    limiter: DefaultDirectRateLimiter,
+    pace: Option<Pace>,
     timeout: Duration,
     attempts_max: NonZeroU32,
     backoff: Duration,
@@ -64,7 +64,7 @@ impl Client {
             http,
             base: transport.api_base.to_string().trim_end_matches('/').to_owned(),
             authorization,
-            limiter: RateLimiter::direct(Quota::per_second(transport.calls_per_second)),
+            pace: transport.endpoint_calls_per_second.map(Pace::new),
             timeout: transport.timeout,
             attempts_max: transport.attempts_max,
             backoff: transport.backoff,
@@ -72,7 +72,9 @@ impl Client {
     }
 
     async fn attempt(&self, call: &Call) -> Result<Bytes, StripeError> {
-        self.limiter.until_ready().await;
+        if let Some(pace) = &self.pace {
+            pace.turn(&call.path).await;
+        }
         let exchange = async {
             let response = self.http.request(self.request(call)?).await.map_err(|error| no_answer(error.into()))?;
             let (head, body) = response.into_parts();

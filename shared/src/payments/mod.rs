@@ -14,6 +14,7 @@ mod invoices;
 mod keyed;
 mod metadata;
 mod outcome;
+mod pace;
 mod responses;
 mod secret;
 mod top_ups;
@@ -40,9 +41,9 @@ pub struct Settings {
     /// Where the API is, without `/v1`: [`Settings::API_BASE`], or the local stand-in.
     pub api_base: String,
     pub api_key: Secret,
-    /// Calls beyond this wait. Stripe takes 25 a second of one kind in live mode:
-    /// <https://docs.stripe.com/rate-limits>.
-    pub calls_per_second: NonZeroU32,
+    /// Calls to one endpoint beyond this wait, and to all together beyond four times as many. Stripe takes 25 and 100
+    /// a second in live mode: <https://docs.stripe.com/rate-limits>. `None` where no call waits for its turn.
+    pub endpoint_calls_per_second: Option<NonZeroU32>,
     /// How long one attempt at a call may take.
     pub timeout: Duration,
     /// How long one attempt at charging a card may take; banks are slow.
@@ -66,7 +67,7 @@ impl Settings {
         Self {
             api_base: Self::API_BASE.to_owned(),
             api_key,
-            calls_per_second: const { NonZeroU32::new(20).expect("20 is not zero") },
+            endpoint_calls_per_second: Some(const { NonZeroU32::new(15).expect("15 is not zero") }),
             timeout: Duration::from_secs(10),
             pay_timeout: Duration::from_secs(30),
             attempts_max: const { NonZeroU32::new(3).expect("3 is not zero") },
@@ -77,11 +78,13 @@ impl Settings {
     }
 
     /// For a function that somebody waits for: even two calls that both fail end before API Gateway stops waiting,
-    /// after 30 seconds, and before Stripe stops waiting for the answer to an event.
+    /// after 30 seconds, and before Stripe stops waiting for the answer to an event. Its few calls come one after the
+    /// other and wait for no turn: they are what a sweep leaves room for.
     /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
     #[must_use]
     pub fn waited_for(self) -> Self {
         Self {
+            endpoint_calls_per_second: None,
             timeout: Duration::from_secs(5),
             attempts_max: const { NonZeroU32::new(2).expect("2 is not zero") },
             ..self
@@ -125,7 +128,7 @@ impl StripePayments {
         let transport = Transport {
             api_base,
             api_key: settings.api_key,
-            calls_per_second: settings.calls_per_second,
+            endpoint_calls_per_second: settings.endpoint_calls_per_second,
             timeout: settings.timeout,
             attempts_max: settings.attempts_max,
             backoff: settings.backoff,

@@ -5,11 +5,12 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::outcome::{CardAnswer, Verdict, judge_pay};
+use super::outcome::{CardAnswer, Verdict, judge_invoice, judge_pay};
 use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
 use super::{Charging, credits_in_words, invoices, keyed, metadata};
 use crate::domain::top_up::{DeclineReason, TopUpOutcome};
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
+use std::sync::atomic::{AtomicBool, Ordering};
 use stripe_billing::invoice::{
     CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, DeleteInvoice,
     FinalizeInvoiceInvoice, PayInvoice, VoidInvoiceInvoice,
@@ -141,7 +142,9 @@ async fn take(
         .off_session(true)
         .expand([invoices::PAYMENTS.to_owned()]);
     // What a failed call left behind: a payment, the bank's refusal, or nothing.
+    let is_looked_up = AtomicBool::new(false);
     let effect = || async {
+        is_looked_up.store(true, Ordering::Relaxed);
         let invoice = invoices::retrieve(client, &invoice).await?;
         let is_untouched = invoice.status() == InvoiceStatus::Open
             && invoices::outcome(client, &invoice).await? == TopUpOutcome::Unknown;
@@ -149,6 +152,10 @@ async fn take(
     };
     let answer = keyed::send(client, &key(top_up, "pay:0"), Some(charging.pay_timeout), &request, effect).await;
     let answered = match answer {
+        // Paid by this very call, and so with the card that it named: the intent would tell nothing new.
+        Ok(invoice) if invoice.status() == InvoiceStatus::Paid && !is_looked_up.load(Ordering::Relaxed) => {
+            Ok(judge_invoice(&invoice, None))
+        }
         Ok(invoice) => invoices::outcome(client, &invoice).await,
         Err(error) => Err(error),
     };

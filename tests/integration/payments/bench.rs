@@ -63,7 +63,7 @@ impl Bench {
     pub fn payments_with(&self, change: impl FnOnce(&mut Settings)) -> StripePayments {
         let mut settings = Settings {
             api_base: self.base_url.clone(),
-            calls_per_second: NonZeroU32::new(1_000).unwrap(),
+            endpoint_calls_per_second: None,
             attempts_max: NonZeroU32::MIN,
             backoff: Duration::from_millis(1),
             return_url: Some("https://app.example.com/billing".to_owned()),

@@ -20,6 +20,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::dynamodb::LocalDynamoDb;
+use crate::scheduler::{self, LocalScheduler};
 use crate::secrets::{self, LocalSecrets};
 use crate::ses::{LocalSes, SEND_EMAIL_PATH};
 use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
@@ -39,6 +40,8 @@ pub struct LocalAws {
     pub ses: LocalSes,
     /// Secrets Manager.
     pub secrets: LocalSecrets,
+    /// EventBridge Scheduler.
+    pub scheduler: LocalScheduler,
 }
 
 impl LocalAws {
@@ -86,6 +89,8 @@ impl Door for LocalAws {
             Door::exchange(&self.dynamodb, request).await
         } else if target.starts_with(secrets::TARGET_PREFIX) {
             self.secrets.exchange(request).await
+        } else if request.path.starts_with(scheduler::PATH_PREFIX) {
+            self.scheduler.exchange(request).await
         } else {
             self.ses.exchange(request).await
         }
@@ -97,10 +102,15 @@ impl Door for LocalAws {
 struct StartPage {
     tables: Vec<(String, i64)>,
     message_count: usize,
+    timer_count: usize,
 }
 
 async fn start_page(State(aws): State<LocalAws>) -> Response {
-    page(&StartPage { tables: aws.dynamodb.tables(), message_count: aws.ses.messages().len() })
+    page(&StartPage {
+        tables: aws.dynamodb.tables(),
+        message_count: aws.ses.messages().len(),
+        timer_count: aws.scheduler.schedules().len(),
+    })
 }
 
 async fn answer(State(aws): State<LocalAws>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {

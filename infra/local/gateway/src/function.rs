@@ -155,6 +155,11 @@ impl Functions {
         self.deployed.get(logical_id).map(|deployed| &deployed.configuration)
     }
 
+    pub(crate) fn logical_id_of_arn(&self, arn: &str) -> Option<&str> {
+        let deployed = self.deployed.values().find(|deployed| deployed.configuration.arn == arn)?;
+        Some(&deployed.configuration.logical_id)
+    }
+
     pub(crate) fn logical_id_of_binary(&self, binary: &str) -> Option<&str> {
         let deployed = self.deployed.values().find(|deployed| deployed.configuration.binary == binary)?;
         Some(&deployed.configuration.logical_id)

@@ -28,7 +28,7 @@ pub use authorizer::{Discovery, KeySource};
 pub use function::{Function, FunctionError, Functions, Invocation};
 pub use gateway::Gateway;
 pub use issuer::Issuer;
-pub use schedules::Schedules;
+pub use schedules::{OneTimeSource, Schedules};
 pub use streams::StreamConsumer;
 pub use template::{Deployment, Template, TemplateError};
 

@@ -1,4 +1,5 @@
-//! EventBridge Scheduler's part of the template: functions that run at a rate or by a calendar.
+//! EventBridge Scheduler: functions that run at a rate or by a calendar, as the template says, and once, as functions
+//! themselves ask for at run time ([`OneTimeSource`]).
 //!
 //! Nothing runs by itself: [`Schedules::advance_to`] runs what is due by the movable clock, in order, and a test that
 //! calls it knows what ran. [`Schedules::run`] does the same for real time.
@@ -10,6 +11,7 @@
 mod expression;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -27,9 +29,33 @@ use crate::template::{Schedule, Template};
 /// Lambda waits one minute before it tries an asynchronous invocation again, and two before the last try.
 const ASYNCHRONOUS_RETRY_DELAYS: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
-/// The template's schedules and what is still due of them.
+/// Where schedules wait that fire once and were made at run time.
+pub trait OneTimeSource: Send + Sync {
+    /// When the next of them is due.
+    fn next_due(&self) -> Option<Timestamp>;
+
+    /// The earliest that is due by `now`. It does not come again.
+    fn take_due(&self, now: Timestamp) -> Option<OneTime>;
+}
+
+/// A schedule that fires once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTime {
+    pub name: String,
+    pub arn: String,
+    pub due: Timestamp,
+    pub target_arn: String,
+    /// What the function is sent; the scheduler's own event without.
+    pub input: Option<String>,
+    /// How often an invocation is tried again that did not reach the function.
+    pub retries: u32,
+    pub event_age_max: Duration,
+}
+
+/// The template's schedules, and what is still due of them and of those made at run time.
 pub struct Schedules {
-    schedules: Vec<(Schedule, Expression)>,
+    schedules: Vec<Arc<Planned>>,
+    one_time: Option<Arc<dyn OneTimeSource>>,
     functions: Functions,
     clock: Clock,
     account_id: String,
@@ -61,9 +87,15 @@ struct Agenda {
     entered: u64,
 }
 
+/// A schedule and when it comes again, if it does.
+struct Planned {
+    schedule: Schedule,
+    expression: Option<Expression>,
+}
+
 #[derive(Clone)]
 struct Try {
-    schedule: usize,
+    planned: Arc<Planned>,
     scheduled: Timestamp,
     execution_id: String,
     /// Tries before this one that did not reach the function.
@@ -76,6 +108,10 @@ impl Agenda {
     fn enter(&mut self, due: Timestamp, attempt: Try) {
         self.entered += 1;
         self.tries.insert((due, self.entered), attempt);
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.tries.first_key_value().map(|((due, _), _)| *due)
     }
 
     fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, Try)> {
@@ -95,13 +131,16 @@ impl Schedules {
         let mut schedules = Vec::new();
         for schedule in &template.schedules {
             let expression = Expression::parse(&schedule.expression)?;
-            if let Some(first) = expression.first(clock()) {
-                agenda.enter(first, Try::new(schedules.len(), first));
+            let first = expression.first(clock());
+            let planned = Arc::new(Planned { schedule: schedule.clone(), expression: Some(expression) });
+            if let Some(first) = first {
+                agenda.enter(first, Try::new(&planned, first));
             }
-            schedules.push((schedule.clone(), expression));
+            schedules.push(planned);
         }
         Ok(Self {
             schedules,
+            one_time: None,
             functions,
             clock,
             account_id: template.account_id.clone(),
@@ -111,6 +150,12 @@ impl Schedules {
         })
     }
 
+    /// Fires what waits there, too.
+    #[must_use]
+    pub fn with_one_time(self, source: Arc<dyn OneTimeSource>) -> Self {
+        Self { one_time: Some(source), ..self }
+    }
+
     /// From now on delivers each invocation twice, as both services are allowed to.
     pub fn deliver_twice(&self, twice: bool) {
         self.is_delivering_twice.store(twice, Ordering::Relaxed);
@@ -118,20 +163,23 @@ impl Schedules {
 
     /// When something is due next, so that a test can move the clock there and no further.
     pub async fn next_due(&self) -> Option<Timestamp> {
-        self.agenda.lock().await.tries.first_key_value().map(|((due, _), _)| *due)
+        let of_template = self.agenda.lock().await.next_due();
+        let of_functions = self.one_time.as_ref().and_then(|source| source.next_due());
+        of_template.into_iter().chain(of_functions).min()
     }
 
     /// Runs everything due until `now`, one after the other in order of time, and says what ran.
     ///
-    /// A schedule that was due several times runs as often.
+    /// A schedule that was due several times runs as often. What a run makes that is due by `now` runs as well.
     pub async fn advance_to(&self, now: Timestamp) -> Vec<Run> {
         let mut agenda = self.agenda.lock().await;
         let mut runs = Vec::new();
-        while let Some((due, attempt)) = agenda.take_due(now) {
-            if attempt.is_first()
-                && let Some(next) = self.schedules[attempt.schedule].1.after(due)
-            {
-                agenda.enter(next, Try::new(attempt.schedule, next));
+        loop {
+            self.enter_one_time(&mut agenda, now);
+            let Some((due, attempt)) = agenda.take_due(now) else { break };
+            let expression = attempt.planned.expression.as_ref().filter(|_| attempt.is_first());
+            if let Some(next) = expression.and_then(|expression| expression.after(due)) {
+                agenda.enter(next, Try::new(&attempt.planned, next));
             }
             let copies = if self.is_delivering_twice.load(Ordering::Relaxed) { 2 } else { 1 };
             for _ in 0..copies {
@@ -145,6 +193,19 @@ impl Schedules {
         runs
     }
 
+    /// Takes over what functions have made and is due.
+    fn enter_one_time(&self, agenda: &mut Agenda, now: Timestamp) {
+        let Some(source) = &self.one_time else { return };
+        while let Some(one_time) = source.take_due(now) {
+            let OneTime { name, arn, due, target_arn, input, retries, event_age_max } = one_time;
+            // A function that is not there is refused when it is invoked, as by Lambda.
+            let function = self.functions.logical_id_of_arn(&target_arn).map_or(target_arn.clone(), str::to_owned);
+            let expression = format!("at({due})");
+            let schedule = Schedule { name, arn, expression, function, input, retries, event_age_max };
+            agenda.enter(due, Try::new(&Arc::new(Planned { schedule, expression: None }), due));
+        }
+    }
+
     /// Runs the function built from `binary` as its first schedule would, now and once.
     ///
     /// # Errors
@@ -152,8 +213,8 @@ impl Schedules {
     pub async fn run_now(&self, binary: &str) -> Result<Value, FunctionError> {
         let unknown = || FunctionError::Unknown { name: binary.to_owned() };
         let function = self.functions.logical_id_of_binary(binary).ok_or_else(unknown)?;
-        let schedule = self.schedules.iter().position(|(schedule, _)| schedule.function == function);
-        let attempt = Try::new(schedule.ok_or_else(unknown)?, (self.clock)());
+        let planned = self.schedules.iter().find(|planned| planned.schedule.function == function);
+        let attempt = Try::new(planned.ok_or_else(unknown)?, (self.clock)());
         self.functions.invoke(function, self.payload(&attempt)).await
     }
 
@@ -172,7 +233,7 @@ impl Schedules {
     }
 
     async fn attempt(&self, due: Timestamp, attempt: &Try) -> Run {
-        let (schedule, _) = &self.schedules[attempt.schedule];
+        let schedule = &attempt.planned.schedule;
         let payload = self.payload(attempt);
         let result = self.functions.invoke_as(&schedule.function, payload, attempt.execution_id.clone()).await;
         let retry_at = result.as_ref().err().and_then(|error| self.retry_at(due, attempt, error));
@@ -187,7 +248,7 @@ impl Schedules {
     }
 
     fn retry_at(&self, due: Timestamp, attempt: &Try, error: &FunctionError) -> Option<Timestamp> {
-        let (schedule, _) = &self.schedules[attempt.schedule];
+        let schedule = &attempt.planned.schedule;
         let (delay, age_max) = if error.is_refusal() {
             if attempt.refusals >= schedule.retries {
                 return None;
@@ -211,7 +272,7 @@ impl Schedules {
     ///
     /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>
     fn payload(&self, attempt: &Try) -> Value {
-        let (schedule, _) = &self.schedules[attempt.schedule];
+        let schedule = &attempt.planned.schedule;
         let time = attempt.scheduled.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let Some(input) = &schedule.input else {
             return json!({
@@ -236,8 +297,9 @@ impl Schedules {
 }
 
 impl Try {
-    fn new(schedule: usize, scheduled: Timestamp) -> Self {
-        Self { schedule, scheduled, execution_id: Uuid::now_v7().to_string(), refusals: 0, failures: 0 }
+    fn new(planned: &Arc<Planned>, scheduled: Timestamp) -> Self {
+        let planned = Arc::clone(planned);
+        Self { planned, scheduled, execution_id: Uuid::now_v7().to_string(), refusals: 0, failures: 0 }
     }
 
     fn is_first(&self) -> bool {

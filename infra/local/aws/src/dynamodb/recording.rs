@@ -46,6 +46,11 @@ impl Recording {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Everything recorded so far, oldest first, and forgotten from here on.
+    pub fn take(&self) -> Vec<RecordedOperation> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// How many operations of this name (such as `"Query"`) were recorded.
     pub fn count(&self, operation: &str) -> usize {
         self.operations().iter().filter(|recorded| recorded.operation.name == operation).count()

@@ -5,6 +5,7 @@
 mod dynamodb;
 mod dynamodb_faults;
 mod dynamodb_streams;
+mod scheduler;
 mod server;
 mod ses;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -10,7 +11,9 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCrede
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use jiff::Timestamp;
 use local_aws::dynamodb::{Fault, LocalDynamoDb};
+use local_aws::scheduler::LocalScheduler;
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::{LocalAws, bind};
 use local_aws::ses::SesFault;
@@ -29,7 +32,12 @@ struct Running {
 impl Running {
     async fn start() -> Self {
         let secrets = BTreeMap::from([("stripe".to_owned(), "sk_test_local".to_owned())]);
-        let aws = LocalAws { dynamodb: LocalDynamoDb::in_memory(), ses: ses(), secrets: LocalSecrets::new(secrets) };
+        let aws = LocalAws {
+            dynamodb: LocalDynamoDb::in_memory(),
+            ses: ses(),
+            secrets: LocalSecrets::new(secrets),
+            scheduler: LocalScheduler::new(["timers"], Arc::new(|| Timestamp::UNIX_EPOCH)),
+        };
         aws.dynamodb.create_table(TABLE, &table_properties()).await.unwrap();
         let listener = bind(0).await.unwrap();
         let address = listener.local_addr().unwrap();

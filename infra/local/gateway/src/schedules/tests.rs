@@ -181,3 +181,91 @@ async fn in_the_background_the_clock_is_asked_at_every_tick() {
     assert!(ticking.is_err());
     assert_eq!(request_ids.lock().unwrap().len(), 1);
 }
+
+/// Schedules made at run time, as a stand-in keeps them.
+#[derive(Clone, Default)]
+struct Made(Arc<StdMutex<Vec<OneTime>>>);
+
+impl Made {
+    fn make(&self, name: &str, due: &str, target_arn: &str) {
+        self.0.lock().unwrap().push(OneTime {
+            name: name.to_owned(),
+            arn: format!("arn:{name}"),
+            due: at(due),
+            target_arn: target_arn.to_owned(),
+            input: Some(r#"{"name":"<aws.scheduler.schedule-arn>"}"#.to_owned()),
+            retries: 1,
+            event_age_max: Duration::from_secs(60),
+        });
+    }
+}
+
+impl OneTimeSource for Made {
+    fn next_due(&self) -> Option<Timestamp> {
+        self.0.lock().unwrap().iter().map(|one_time| one_time.due).min()
+    }
+
+    fn take_due(&self, now: Timestamp) -> Option<OneTime> {
+        let mut waiting = self.0.lock().unwrap();
+        let position = waiting.iter().position(|one_time| one_time.due <= now)?;
+        Some(waiting.remove(position))
+    }
+}
+
+const SWEEP_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:local-Sweep";
+
+#[tokio::test]
+async fn what_functions_asked_for_fires_once_in_order_with_the_rest() {
+    let made = Made::default();
+    let schedules = schedules(Script::function(vec![]).0).with_one_time(Arc::new(made.clone()));
+    schedules.advance_to(at(START)).await;
+    made.make("second", "2026-11-22T08:00:01Z", SWEEP_ARN);
+    made.make("first", "2026-11-22T07:59:59Z", SWEEP_ARN);
+    assert_eq!(schedules.next_due().await, Some(at("2026-11-22T07:59:59Z")));
+    let runs = schedules.advance_to(at("2026-11-22T08:10:00Z")).await;
+    assert_eq!(
+        summary(&runs),
+        [
+            ran("first", "2026-11-22T07:59:59Z", 1, true),
+            ran("daily", "2026-11-22T08:00:00Z", 1, true),
+            ran("second", "2026-11-22T08:00:01Z", 1, true),
+        ]
+    );
+    assert_eq!(runs[0].result, Ok(json!({ "name": "arn:first" })));
+    assert_eq!(schedules.advance_to(at("2026-11-22T08:14:59Z")).await, []);
+}
+
+#[tokio::test]
+async fn what_a_run_asks_for_on_the_way_runs_on_the_way() {
+    /// Asks for another run a minute later, three times.
+    struct Chain(Made, StdMutex<u32>);
+
+    impl Function for Chain {
+        fn invoke(&self, _: Invocation) -> futures::future::BoxFuture<'_, Result<Value, FunctionError>> {
+            let mut count = self.1.lock().unwrap();
+            *count += 1;
+            if *count <= 3 {
+                self.0.make(&format!("part {count}"), &format!("2026-11-22T07:4{}:00Z", 5 + *count), SWEEP_ARN);
+            }
+            Box::pin(async { Ok(Value::Null) })
+        }
+    }
+
+    let made = Made::default();
+    let sweep = Arc::new(Chain(made.clone(), StdMutex::default()));
+    let schedules = schedules(sweep).with_one_time(Arc::new(made));
+    let runs = schedules.advance_to(at("2026-11-22T07:50:00Z")).await;
+    let names: Vec<_> = runs.iter().map(|run| run.schedule.as_str()).collect();
+    assert_eq!(names, ["SweepHalfHourly", "part 1", "part 2", "part 3"]);
+}
+
+#[tokio::test]
+async fn a_one_time_schedule_for_nobody_is_refused_as_often_as_its_own_policy_allows() {
+    let made = Made::default();
+    made.make("lost", START, "arn:aws:lambda:us-east-1:000000000000:function:nobody");
+    let schedules = schedules(Script::function(vec![]).0).with_one_time(Arc::new(made));
+    let runs = schedules.advance_to(at("2026-11-22T07:59:00Z")).await;
+    let lost: Vec<_> = runs.iter().filter(|run| run.schedule == "lost").collect();
+    assert_eq!(lost.len(), 2);
+    assert!(lost.iter().all(|run| matches!(run.result, Err(FunctionError::Unknown { .. }))), "{lost:?}");
+}

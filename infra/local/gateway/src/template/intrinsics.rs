@@ -109,7 +109,7 @@ impl<'a> Resolver<'a> {
         let resource = self.resource(logical_id, place)?;
         let kind = resource.require("Type")?.as_text()?;
         let named = resource.get("Properties").and_then(|properties| {
-            ["FunctionName", "TableName", "QueueName", "TopicName"].iter().find_map(|name| properties.get(name))
+            ["FunctionName", "TableName", "QueueName", "TopicName", "Name"].iter().find_map(|name| properties.get(name))
         });
         match (kind, named) {
             ("AWS::Serverless::HttpApi", _) => Ok("local".to_owned()),

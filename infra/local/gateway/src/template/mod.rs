@@ -58,6 +58,8 @@ pub struct Template {
     /// JWT authorizers by name.
     pub authorizers: BTreeMap<String, Authorizer>,
     pub schedules: Vec<Schedule>,
+    /// Names of the groups for schedules that functions make at run time.
+    pub schedule_groups: Vec<String>,
     pub streams: Vec<Stream>,
     /// `AWS::DynamoDB::Table` by logical id.
     pub tables: BTreeMap<String, Table>,
@@ -149,6 +151,9 @@ const UNREAD_SOURCES: [&str; 7] = [
     "AWS::Serverless::Api",
 ];
 
+/// Holds schedules and makes none.
+const SCHEDULE_GROUP: &str = "AWS::Scheduler::ScheduleGroup";
+
 struct Reader<'a> {
     root: &'a Node,
     resolver: Resolver<'a>,
@@ -163,6 +168,7 @@ impl<'a> Reader<'a> {
             routes: Vec::new(),
             authorizers: BTreeMap::new(),
             schedules: Vec::new(),
+            schedule_groups: Vec::new(),
             streams: Vec::new(),
             tables: BTreeMap::new(),
             api_id: "local".to_owned(),
@@ -171,6 +177,9 @@ impl<'a> Reader<'a> {
         };
         for (logical_id, resource) in self.resources("AWS::DynamoDB::Table")? {
             template.tables.insert(logical_id.to_owned(), self.table(logical_id, resource)?);
+        }
+        for (logical_id, resource) in self.resources(SCHEDULE_GROUP)? {
+            template.schedule_groups.push(self.reference(logical_id, &resource.place)?);
         }
         let api = self.http_api(&mut template)?;
         for (logical_id, resource) in self.resources("AWS::Serverless::Function")? {
@@ -185,7 +194,7 @@ impl<'a> Reader<'a> {
         for (_, resource) in self.root.require("Resources")?.entries()? {
             let kind = resource.require("Type")?;
             let name = kind.as_text()?;
-            let is_unread = UNREAD_SOURCES.iter().any(|unread| name.starts_with(unread));
+            let is_unread = name != SCHEDULE_GROUP && UNREAD_SOURCES.iter().any(|unread| name.starts_with(unread));
             let url = resource.at(&["Properties", "FunctionUrlConfig"]);
             if is_unread || url.is_some() {
                 let what = if is_unread { name } else { "FunctionUrlConfig" };

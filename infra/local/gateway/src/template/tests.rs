@@ -114,6 +114,13 @@ fn a_table_keeps_its_properties_as_json() {
 }
 
 #[test]
+fn a_group_of_schedules_is_known_by_its_name() {
+    let group = "  Group:\n    Type: AWS::Scheduler::ScheduleGroup\n    Properties: { Name: !Sub '${AWS::StackName}-later' }\n  HttpApi:\n";
+    let template = Template::parse(&changed("  HttpApi:\n", group), &deployment()).unwrap();
+    assert_eq!(template.schedule_groups, ["local-later"]);
+}
+
+#[test]
 fn given_names_win_over_made_up_ones() {
     let mut deployment = deployment();
     deployment.references.insert("PetsTable".to_owned(), "given".to_owned());

@@ -1,0 +1,218 @@
+//! Stripe as far as a sweep asks it, holding it to Stripe's limits: <https://docs.stripe.com/rate-limits>.
+//!
+//! `infra/local/stripe` keeps every object, event and key and looks through all of them at each call, which is right
+//! for tests and too slow for tens of thousands of invoices. This one keeps an invoice's state and the answers of keys,
+//! refuses what is out of order (a second payment, an item on a finalized invoice, a key with another body), and
+//! answers 429 like Stripe does.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+pub const ENDPOINT_CALLS_MAX: usize = 25;
+pub const CALLS_MAX: usize = 100;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// A Stripe with invoices and limits. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Stripe(Arc<Mutex<Books>>);
+
+#[derive(Default)]
+struct Books {
+    latency_percent: u32,
+    invoices: HashMap<String, Invoice>,
+    /// Key → the request's body and the answer.
+    keys: HashMap<String, (Bytes, Value)>,
+    lanes: BTreeMap<String, Lane>,
+    refusals: usize,
+    latest: Option<Instant>,
+}
+
+struct Invoice {
+    customer: String,
+    account: String,
+    top_up: String,
+    amount: i64,
+    status: &'static str,
+}
+
+/// The calls of the last second, and the most there ever were in one.
+#[derive(Default)]
+struct Lane {
+    calls: VecDeque<Instant>,
+    most: usize,
+    total: usize,
+}
+
+impl Lane {
+    fn enter(&mut self, now: Instant, max: usize) -> bool {
+        while self.calls.front().is_some_and(|earliest| now.duration_since(*earliest) >= WINDOW) {
+            self.calls.pop_front();
+        }
+        self.total += 1;
+        self.calls.push_back(now);
+        self.most = self.most.max(self.calls.len());
+        self.calls.len() <= max
+    }
+}
+
+/// What came in, as it is reported.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// By endpoint: how many, and the most in any second.
+    pub endpoints: BTreeMap<String, (usize, usize)>,
+    /// The most of all endpoints together in any second.
+    pub most: usize,
+    /// Answers 429.
+    pub refusals: usize,
+    pub latest: Option<Instant>,
+}
+
+impl Stripe {
+    pub fn new(latency_percent: u32) -> Self {
+        Self(Arc::new(Mutex::new(Books { latency_percent, ..Books::default() })))
+    }
+
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        axum::serve(listener, Router::new().fallback(answer).with_state(self)).await
+    }
+
+    pub fn calls(&self) -> Calls {
+        let books = self.books();
+        let all = books.lanes.get(ALL).map_or(0, |lane| lane.most);
+        let endpoints = books.lanes.iter().filter(|(name, _)| *name != ALL);
+        Calls {
+            endpoints: endpoints.map(|(name, lane)| (name.clone(), (lane.total, lane.most))).collect(),
+            most: all,
+            refusals: books.refusals,
+            latest: books.latest,
+        }
+    }
+
+    /// Customers with exactly one paid invoice; none may have more.
+    pub fn customers_paid_once(&self) -> usize {
+        let mut paid: HashMap<String, usize> = HashMap::new();
+        for invoice in self.books().invoices.values().filter(|invoice| invoice.status == "paid") {
+            *paid.entry(invoice.customer.clone()).or_default() += 1;
+        }
+        paid.values().filter(|count| **count == 1).count()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const ALL: &str = "all";
+
+async fn answer(State(stripe): State<Stripe>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let path: Vec<&str> = uri.path().trim_start_matches("/v1/").split('/').collect();
+    let endpoint = match path.as_slice() {
+        [collection] => (*collection).to_owned(),
+        [collection, _, rest @ ..] => [&[*collection, "*"], rest].concat().join("/"),
+        [] => String::new(),
+    };
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+    let latency = {
+        let mut books = stripe.books();
+        let now = Instant::now();
+        books.latest = Some(now);
+        let is_within = books.lanes.entry(endpoint.clone()).or_default().enter(now, ENDPOINT_CALLS_MAX);
+        let is_within = books.lanes.entry(ALL.to_owned()).or_default().enter(now, CALLS_MAX) && is_within;
+        if !is_within {
+            books.refusals += 1;
+            return refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit", "Too many requests.");
+        }
+        latency(&endpoint) * books.latency_percent / 100
+    };
+    tokio::time::sleep(latency).await;
+    stripe.books().carry_out(&method, &path, key, &body)
+}
+
+/// What a call to Stripe is taken to take.
+fn latency(endpoint: &str) -> Duration {
+    Duration::from_millis(match endpoint {
+        "invoices" => 300,
+        "invoices/*/finalize" => 500,
+        "invoices/*/pay" => 1_200,
+        _ => 200,
+    })
+}
+
+impl Books {
+    fn carry_out(&mut self, method: &Method, path: &[&str], key: &str, body: &Bytes) -> Response {
+        if *method == Method::POST {
+            match self.keys.get(key) {
+                _ if key.is_empty() => return refusal(StatusCode::BAD_REQUEST, "key", "The sweep always sends a key."),
+                Some((first, _)) if first != body => {
+                    return refusal(StatusCode::BAD_REQUEST, "idempotency_error", "Another body under the same key.");
+                }
+                Some((_, answer)) => return (StatusCode::OK, answer.to_string()).into_response(),
+                None => {}
+            }
+        }
+        let form: HashMap<String, String> = serde_html_form::from_bytes(body).unwrap_or_default();
+        let field = |name: &str| form.get(name).cloned().unwrap_or_default();
+        let done = match (method.as_str(), path) {
+            ("POST", ["invoices"]) => {
+                Ok(self.create(field("customer"), field("metadata[account]"), field("metadata[top_up]")))
+            }
+            ("POST", ["invoiceitems"]) => self.add(&field("invoice"), field("amount").parse().unwrap_or_default()),
+            ("POST", ["invoices", id, "finalize"]) => self.step(id, "draft", "open"),
+            ("POST", ["invoices", id, "pay"]) => self.step(id, "open", "paid"),
+            ("GET", ["invoices", id]) => Ok((*id).to_owned()),
+            _ => Err("The sweep has no business here."),
+        };
+        let answer = done.and_then(|id| self.render(&id).ok_or("No such invoice."));
+        match answer {
+            Ok(answer) => {
+                if *method == Method::POST {
+                    self.keys.insert(key.to_owned(), (body.clone(), answer.clone()));
+                }
+                (StatusCode::OK, answer.to_string()).into_response()
+            }
+            Err(reason) => refusal(StatusCode::BAD_REQUEST, "invalid_request_error", reason),
+        }
+    }
+
+    fn create(&mut self, customer: String, account: String, top_up: String) -> String {
+        let id = format!("in_{}", self.invoices.len());
+        self.invoices.insert(id.clone(), Invoice { customer, account, top_up, amount: 0, status: "draft" });
+        id
+    }
+
+    fn add(&mut self, id: &str, amount: i64) -> Result<String, &'static str> {
+        let invoice = self.invoices.get_mut(id).filter(|invoice| invoice.status == "draft");
+        invoice.ok_or("Only a draft takes items.")?.amount += amount;
+        Ok(id.to_owned())
+    }
+
+    fn step(&mut self, id: &str, from: &str, to: &'static str) -> Result<String, &'static str> {
+        let invoice = self.invoices.get_mut(id).filter(|invoice| invoice.status == from);
+        invoice.ok_or("The invoice is in another state.")?.status = to;
+        Ok(id.to_owned())
+    }
+
+    fn render(&self, id: &str) -> Option<Value> {
+        let Invoice { customer, account, top_up, amount, status } = self.invoices.get(id)?;
+        let payment = json!({"status": status, "is_default": true, "payment": {"payment_intent": format!("pi_{id}")}});
+        Some(json!({
+            "id": id, "object": "invoice", "status": status, "customer": customer, "currency": "usd",
+            "subtotal": amount, "total_excluding_tax": amount, "hosted_invoice_url": null,
+            "metadata": {"account": account, "top_up": top_up},
+            "payments": {"data": [payment], "has_more": false},
+        }))
+    }
+}
+
+fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
+    (status, json!({"error": {"type": kind, "message": message}}).to_string()).into_response()
+}
