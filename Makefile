@@ -7,11 +7,15 @@ SHELL := bash
 BIN := $(CURDIR)/target/venv/bin
 TOOLS := target/venv/.tools
 CARGO_LAMBDA := target/venv/.cargo-lambda
+MINISTACK := target/ministack/.installed
+# Where cargo puts what it builds for this machine, and that machine as AWS calls it.
+BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
+ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate bench-sweep check-template run demo build deploy
+.PHONY: help test test-rust simulate mutants bench-sweep check-template run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,8 +31,12 @@ test-rust: ## Check the Rust alone
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
-simulate: ## Play many more schedules of faults than the tests do; SEED=n plays and tells that one
-	cargo run -q -p simulation --bin simulate -- $(if $(SEED),--seed $(SEED) --story,--from $${FROM:-10000} --count $${COUNT:-100000})
+simulate: ## Play every set of two faults in each workflow, then a million schedules of faults; SEED=n tells that one
+	cargo run -q --profile simulation -p simulation --bin simulate -- \
+		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-1000000})
+
+mutants: ## Switch deliberate bugs on, one after the other, and have the simulation find each
+	cargo test --profile simulation -p simulation --features mutants --test mutants -- --nocapture
 
 bench-sweep: ## Sweep a million accounts in real time, DUE of them due (1000), at RATE attempts a second, and measure it
 	cargo build -q --release -p top-up-sweep
@@ -47,11 +55,27 @@ run: ## Start the whole system on this machine
 demo: ## Walk through the product on this machine
 	cargo run -- demo
 
-build: $(TOOLS) $(CARGO_LAMBDA) ## Build the functions for Lambda
-	PATH="$(BIN):$$PATH" sam build
+build: $(TOOLS) $(CARGO_LAMBDA) ## Build the functions for Lambda; takes PARAMETERS as deploy does
+	PATH="$(BIN):$$PATH" sam build $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
 deploy: build ## Deploy into your AWS account; asks, or takes PARAMETERS="JwtIssuer=… JwtAudience=… …"
 	$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS),--guided)
+
+# The template and the code are those of `make deploy`. The optimizer alone is held back, since it takes most of the
+# minutes and changes no behaviour, and what comes of it lies apart, so that it is never deployed by mistake.
+deploy-local: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
+deploy-local: export CARGO_PROFILE_RELEASE_LTO := off
+deploy-local: export CARGO_PROFILE_RELEASE_OPT_LEVEL := 1
+deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy into a stand-in for AWS and play the main job there
+	cargo build --bin prepaid
+	PATH="$(BIN):$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target/deploy-local/cargo AWS_DEFAULT_REGION=us-east-1 sam build \
+		--parameter-overrides Architecture=$(ARCHITECTURE) --build-dir target/deploy-local/build
+	target/ministack/bin/python infra/rehearsals/deploy.py --prepaid $(BUILT)/prepaid \
+		--build target/deploy-local/build --architecture $(ARCHITECTURE) --sam $(BIN)/sam
+
+invoke-local: $(CARGO_LAMBDA) $(MINISTACK) ## Invoke functions through cargo-lambda with the services' own events
+	cargo build --bin prepaid --bin charging --bin notifications --bin top-up-sweep
+	PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
 
 $(TOOLS): infra/checks/requirements.txt
 	@infra/checks/install-tools $<
@@ -59,4 +83,8 @@ $(TOOLS): infra/checks/requirements.txt
 
 $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 	@infra/checks/install-tools $<
+	@touch $@
+
+$(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
+	@infra/checks/install-tools $< target/ministack
 	@touch $@

@@ -41,6 +41,16 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
 
 #[tokio::test]
 async fn the_schedulers_event_tops_up_the_accounts_that_are_due() {
+    let a_quarter_of_an_hour_later: jiff::Timestamp = "2026-01-05T00:15:00Z".parse().unwrap();
+    assert_tops_up(a_quarter_of_an_hour_later.as_millisecond().try_into().unwrap()).await;
+}
+
+#[tokio::test]
+async fn the_ten_minutes_that_cargo_lambda_grants_are_counted_from_now() {
+    assert_tops_up(600_000).await;
+}
+
+async fn assert_tops_up(deadline_ms: u64) {
     let cloud = TestCloud::start().await;
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
@@ -58,7 +68,7 @@ async fn the_schedulers_event_tops_up_the_accounts_that_are_due() {
     };
 
     let mut context = Context::default();
-    context.deadline = "2026-01-05T00:15:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond().try_into().unwrap();
+    context.deadline = deadline_ms;
     let event = LambdaEvent::new(serde_json::from_str(SWEEP).unwrap(), context);
     let summary = top_up_sweep::handle(&app, event).await.unwrap();
 

@@ -55,8 +55,7 @@ pub async fn handle<L: Ledger, P: Payments, T: Timers, C: Clock, U: Unique>(
     app: &App<L, P, T, C, U>,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Error> {
-    let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    let deadline = deadline.ok_or("the invocation has no deadline")?;
+    let deadline = deadline(event.context.deadline, app.clock.now())?;
     let part = match wake_of_event(&event.payload)? {
         Some(Wake::ContinueSweep(part)) => part,
         None => {
@@ -75,6 +74,16 @@ pub async fn handle<L: Ledger, P: Payments, T: Timers, C: Clock, U: Unique>(
         tracing::warn!(part = part.number, due = summary.due, is_continued, "the sweep ran out of time");
     }
     Ok(summary)
+}
+
+/// When Lambda ends the function.
+///
+/// cargo-lambda says 600,000 where it means ten minutes from now, which would be over since 1970. No function runs
+/// longer than 15 minutes, so what is no more than that can only be a time that is left.
+fn deadline(milliseconds: u64, now: Timestamp) -> Result<Timestamp, Error> {
+    const LONGEST_MS: u64 = 900_000;
+    let start = if milliseconds <= LONGEST_MS { now } else { Timestamp::UNIX_EPOCH };
+    Ok(start.checked_add(SignedDuration::from_millis(milliseconds.try_into()?))?)
 }
 
 /// When a sweep was due: as the schedule says, so that an event that comes twice or late is the same sweep. An event

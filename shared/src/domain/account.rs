@@ -90,18 +90,12 @@ impl Account {
     }
 }
 
-/// Remembers the saved card for top-ups, or that there is none any more.
-/// `None` where nothing would change.
-pub fn decide_payment_method(
-    account: &Account,
-    payment_method: Option<PaymentMethodId>,
-    now: Timestamp,
-) -> Option<Change> {
-    (account.payment_method != payment_method).then(|| {
-        let mut change = Change::on(account, now);
-        change.account.payment_method = payment_method;
-        change
-    })
+/// Remembers the saved card for top-ups, or that there is none any more. A change even where it is the same card:
+/// it tells whoever decided on the account before that something was looked at since.
+pub fn decide_payment_method(account: &Account, payment_method: Option<PaymentMethodId>, now: Timestamp) -> Change {
+    let mut change = Change::on(account, now);
+    change.account.payment_method = payment_method;
+    change
 }
 
 /// A temporary block of charges.

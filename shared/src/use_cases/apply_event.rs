@@ -107,11 +107,11 @@ async fn apply_customer<L: Ledger, P: Payments>(
         let Some(current) = ledger.account_get(&account).await? else { return Ok(Applied::Ignored) };
         let card = found(payments.default_payment_method_get(customer).await)?;
         let Some(card) = card else { return Ok(Applied::Ignored) };
-        let Some(change) = decide_payment_method(&current, card, clock.now()) else { return Ok(Applied::Now) };
-        match ledger.commit(&change).await {
-            // Asked again: the customer may have chosen anew since Stripe was asked, and the event of that choice,
-            // applied meanwhile, may have found nothing to change. It is over when both say the same.
-            Ok(()) | Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
+        // Written even where it is the same card: of two who asked Stripe one after the other the earlier may come to
+        // write the later, and then has to find the account changed, and ask again.
+        match ledger.commit(&decide_payment_method(&current, card, clock.now())).await {
+            Ok(()) => return Ok(Applied::Now),
+            Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
             Err(CommitError::Failed(error)) => return Err(error.into()),
         }
     }

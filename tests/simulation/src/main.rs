@@ -1,8 +1,12 @@
-//! Plays schedules until one breaks a rule, and tells its story; `--seed N` plays that one alone.
+//! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and tells
+//! the story; `--seed N` plays that schedule alone.
 
-use simulation::{Schedule, play, shrink};
+use simulation::{Schedule, WORKFLOWS, play, shrink};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Instant;
 
 const USAGE: &str = "simulate [--seed N] [--from N] [--count N] [--story]";
@@ -10,8 +14,9 @@ const COUNT: u64 = 100_000;
 
 /// What is asked for.
 struct Wanted {
-    from: u64,
-    count: u64,
+    seeds: Range<u64>,
+    /// Whether one schedule alone is to be played.
+    is_single: bool,
     /// Whether a run that breaks no rule is told as well.
     is_told: bool,
 }
@@ -22,28 +27,77 @@ fn main() -> io::Result<ExitCode> {
         writeln!(out, "{USAGE}")?;
         return Ok(ExitCode::from(2));
     };
-    let started = Instant::now();
-    let mut steps = 0;
-    for seed in wanted.from..wanted.from.saturating_add(wanted.count) {
-        let schedule = Schedule::new(seed);
-        steps += schedule.steps.len();
-        match play(&schedule, wanted.is_told) {
-            Ok(story) => story.iter().try_for_each(|line| writeln!(out, "{line}"))?,
-            Err(_) => {
-                tell(&mut out, seed, &schedule)?;
-                return Ok(ExitCode::FAILURE);
-            }
+    if wanted.is_told {
+        for seed in wanted.seeds.clone() {
+            let story = play(&Schedule::new(seed), true).unwrap_or_default();
+            story.iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
-    let seconds = started.elapsed().as_secs_f64();
-    let rate = wanted.count as f64 / seconds;
-    writeln!(out, "{} schedules, {steps} steps: no rule broken, {rate:.0} schedules a second", wanted.count)?;
+    if !wanted.is_single && !enumerate_workflows(&mut out)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let started = Instant::now();
+    let (steps, broken) = play_all(&wanted.seeds);
+    if let Some(seed) = broken {
+        tell(&mut out, seed)?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let (count, seconds) = (wanted.seeds.end - wanted.seeds.start, started.elapsed().as_secs_f64());
+    let rate = count as f64 / seconds;
+    writeln!(out, "{count} schedules, {steps} steps in {seconds:.1} s: no rule broken, {rate:.0} schedules a second")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The shortest run found that breaks a rule like this one.
-fn tell(out: &mut impl Write, seed: u64, schedule: &Schedule) -> io::Result<()> {
-    let Some((shortest, _)) = shrink(schedule) else { return Ok(()) };
+/// Whether no set of at most two faults breaks a workflow.
+fn enumerate_workflows(out: &mut impl Write) -> io::Result<bool> {
+    for workflow in &WORKFLOWS {
+        match workflow.enumerate(2) {
+            Ok(enumerated) => {
+                writeln!(out, "{:3} calls, {:6} sets of faults: {}", enumerated.calls, enumerated.runs, workflow.name)?;
+            }
+            Err((faults, failure)) => {
+                for line in &failure.story {
+                    writeln!(out, "{line}")?;
+                }
+                writeln!(out, "{} with {faults:?}", workflow.name)?;
+                writeln!(out, "broken: {}", failure.rule)?;
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// How many steps were played, and the lowest seed seen that breaks a rule.
+fn play_all(seeds: &Range<u64>) -> (usize, Option<u64>) {
+    let (next, end) = (AtomicU64::new(seeds.start), AtomicU64::new(seeds.end));
+    let work = || {
+        let mut steps = 0;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end.load(Ordering::Relaxed) {
+                return (steps, None);
+            }
+            let schedule = Schedule::new(seed);
+            steps += schedule.steps.len();
+            if play(&schedule, false).is_err() {
+                end.store(seed, Ordering::Relaxed);
+                return (steps, Some(seed));
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|worker| worker.join().expect("a run does not panic"));
+        ended.fold((0, None), |(sum, lowest), (steps, broken)| (sum + steps, lowest.into_iter().chain(broken).min()))
+    })
+}
+
+/// The shortest run found that breaks a rule as the seed's does.
+fn tell(out: &mut impl Write, seed: u64) -> io::Result<()> {
+    let schedule = Schedule::new(seed);
+    let Some((shortest, _)) = shrink(&schedule) else { return Ok(()) };
     let Err(failure) = play(&shortest, true) else { return Ok(()) };
     for line in &failure.story {
         writeln!(out, "{line}")?;
@@ -53,16 +107,16 @@ fn tell(out: &mut impl Write, seed: u64, schedule: &Schedule) -> io::Result<()> 
 }
 
 fn wanted(mut arguments: impl Iterator<Item = String>) -> Option<Wanted> {
-    let mut wanted = Wanted { from: 0, count: COUNT, is_told: false };
+    let (mut from, mut count, mut is_told, mut is_single) = (0_u64, COUNT, false, false);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next()?.parse().ok();
         match argument.as_str() {
-            "--seed" => (wanted.from, wanted.count) = (number()?, 1),
-            "--from" => wanted.from = number()?,
-            "--count" => wanted.count = number()?,
-            "--story" => wanted.is_told = true,
+            "--seed" => (from, count, is_single) = (number()?, 1, true),
+            "--from" => from = number()?,
+            "--count" => count = number()?,
+            "--story" => is_told = true,
             _ => return None,
         }
     }
-    Some(wanted)
+    Some(Wanted { seeds: from..from.checked_add(count)?, is_single, is_told })
 }

@@ -6,7 +6,8 @@ use shared::clock::Clock;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::charge::{ChargeCommand, ChargeRefusal};
 use shared::domain::{
-    AccountId, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PriceBook, PurchaseId, TopUpId,
+    AccountId, Cause, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
+    PurchaseStatus, TopUpId,
 };
 use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::auto_top_up::{SetAutoTopUpError, set_auto_top_up};
@@ -21,6 +22,9 @@ use shared::use_cases::settle::SettleError;
 use shared::use_cases::sweep::{SweepLimits, SweepPart, sweep};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 /// One request, to be repeated word for word until it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,21 @@ pub enum Ended {
 
 use Ended::{Answered, NotNow, Wrong};
 
+impl Outside {
+    /// The words are formed for a story alone.
+    fn answered(&self, words: impl fmt::Display) -> Ended {
+        Answered(self.words(words))
+    }
+
+    fn not_now(&self, words: impl fmt::Display) -> Ended {
+        NotNow(self.words(words))
+    }
+
+    fn words(&self, words: impl fmt::Display) -> String {
+        if self.0.is_told() { words.to_string() } else { String::new() }
+    }
+}
+
 /// Attempts that a sweep has under way at once.
 const CONCURRENCY: usize = 2;
 
@@ -66,47 +85,27 @@ impl Request {
         }
     }
 
-    pub async fn run(self, outside: Outside) -> Ended {
-        let book = PriceBook::reference();
+    /// Asks, with everything that the question needs inside the future.
+    ///
+    /// Each kind is boxed by itself: together they would all be as large as the largest, and moved about as such.
+    pub fn run(self, outside: Outside) -> Pin<Box<dyn Future<Output = Ended> + Send>> {
         match self {
-            Self::OpenAccount(id) => run_open_account(&outside, &id).await,
-            Self::Charge(account, command) => run_charge(&outside, &book, &account, &command).await,
-            Self::Restore(account, key) => run_restore(&outside, &account, &key).await,
-            Self::OpenPurchase(account, command) => run_open_purchase(&outside, &book, &account, &command).await,
-            Self::CheckPurchase(account, id) => {
-                settled(check_purchase(&outside, &outside, &outside, &outside, &account, &id).await)
+            Self::OpenAccount(id) => Box::pin(async move { run_open_account(&outside, &id).await }),
+            Self::Charge(account, command) => Box::pin(async move { run_charge(&outside, &account, &command).await }),
+            Self::Restore(account, key) => Box::pin(async move { run_restore(&outside, &account, &key).await }),
+            Self::OpenPurchase(account, command) => {
+                Box::pin(async move { run_open_purchase(&outside, &account, &command).await })
             }
+            Self::CheckPurchase(account, id) => Box::pin(async move {
+                settled(&outside, check_purchase(&outside, &outside, &outside, &outside, &account, &id).await)
+            }),
             Self::SetAutoTopUp(account, command) => {
-                match set_auto_top_up(&outside, &book, &outside, &outside, &account, &command).await {
-                    Ok(changed) => Answered(format!("version {}", changed.version)),
-                    Err(SetAutoTopUpError::Store(error)) => store(&error),
-                    Err(error) => Answered(error.to_string()),
-                }
+                Box::pin(async move { run_set_auto_top_up(&outside, &account, &command).await })
             }
-            Self::PayPage(account, id) => match pay_page(&outside, &outside, &outside, &outside, &account, &id).await {
-                Ok(page) => Answered(format!("{page:?}")),
-                Err(PayPageError::NotFound) => Wrong("an attempt that is stored is not found".into()),
-                Err(PayPageError::Outside(error)) => other(&error),
-            },
-            Self::Event(id, subject) => {
-                match apply_event(&outside, &outside, &outside, &outside, &id, &subject).await {
-                    Ok(applied) => Answered(format!("{applied:?}")),
-                    Err(ApplyEventError::Mismatch(refusal)) => Wrong(refusal.to_string()),
-                    Err(ApplyEventError::Outside(error)) => other(&error),
-                }
-            }
-            Self::Notice(account, id) => run_notice(&outside, &account, &id).await,
-            Self::Sweep => {
-                let limits = SweepLimits {
-                    concurrency: CONCURRENCY,
-                    begin_before: outside.now() + SignedDuration::from_mins(14),
-                };
-                let part = SweepPart::first(outside.now(), outside.now());
-                match sweep(&outside, &outside, &book, &outside, &outside, &part, limits).await {
-                    Ok(swept) => Answered(format!("{:?}", swept.summary)),
-                    Err(error) => store(&error),
-                }
-            }
+            Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
+            Self::Event(id, subject) => Box::pin(async move { run_event(&outside, &id, &subject).await }),
+            Self::Notice(account, id) => Box::pin(async move { run_notice(&outside, &account, &id).await }),
+            Self::Sweep => Box::pin(async move { run_sweep(&outside).await }),
         }
     }
 }
@@ -123,10 +122,10 @@ async fn run_open_account(outside: &Outside, id: &AccountId) -> Ended {
             if stored.is_none_or(|stored| stored.customer != opened.account.customer) {
                 return Wrong("the account answered is not the one stored".into());
             }
-            Answered(format!("version {}", opened.account.version))
+            outside.answered(format_args!("version {}", opened.account.version))
         }
         Err(OpenAccountError::EmailDiffers) => Wrong("the account has another address".into()),
-        Err(OpenAccountError::Outside(error)) => other(&error),
+        Err(OpenAccountError::Outside(error)) => other(outside, &error),
     }
 }
 
@@ -138,22 +137,24 @@ fn is_open(outside: &Outside, account: &AccountId) -> bool {
     outside.0.ledger.tables().partitions.get(account).is_some_and(|partition| partition.account.is_some())
 }
 
-async fn run_charge(outside: &Outside, book: &PriceBook, account: &AccountId, command: &ChargeCommand) -> Ended {
+async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeCommand) -> Ended {
     let origin = Origin::Charge(command.key.clone());
     let before = stored_entry(outside, account, &origin);
     let was_open = is_open(outside, account);
-    let answer = charge(outside, book, outside, account, command).await;
+    let answer = charge(outside, &outside.0.price_book, outside, account, command).await;
     let stored = stored_entry(outside, account, &origin);
     match answer {
         Ok(posted) if stored.as_ref() != Some(&posted.entry) => {
             Wrong("the charge answered is not the one stored".into())
         }
+        Ok(posted) if !is_charge_of(&posted.entry, command) => {
+            Wrong("a charge is answered that is not the one asked for".into())
+        }
         Ok(posted) if before.is_some() && !posted.is_replay => Wrong("a replay is answered as a new charge".into()),
-        Ok(posted) => Answered(format!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
+        Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
         Err(ChargeError::KeyReused(_)) => {
-            let is_other = |entry: &Entry| shared::domain::charge::check_replay(entry, command).is_err();
-            if stored.as_ref().is_some_and(is_other) {
-                Answered("key reused".into())
+            if stored.as_ref().is_some_and(|stored| !is_charge_of(stored, command)) {
+                outside.answered("key reused")
             } else {
                 Wrong("a key is called reused that is not".into())
             }
@@ -162,11 +163,16 @@ async fn run_charge(outside: &Outside, book: &PriceBook, account: &AccountId, co
         Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required })) if balance >= required => {
             Wrong("a charge is refused that the balance covers".into())
         }
-        Err(ChargeError::Refused(refusal)) => Answered(refusal.to_string()),
+        Err(ChargeError::Refused(refusal)) => outside.answered(refusal),
         Err(ChargeError::AccountNotFound) if was_open => Wrong("an open account is not found".into()),
-        Err(ChargeError::AccountNotFound) => Answered("no such account".into()),
-        Err(ChargeError::Store(error)) => store(&error),
+        Err(ChargeError::AccountNotFound) => outside.answered("no such account"),
+        Err(ChargeError::Store(error)) => store(outside, &error),
     }
+}
+
+fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
+    let Cause::Charge { key, operation, reference } = &entry.cause else { return false };
+    *key == command.key && *operation == command.operation && *reference == command.reference
 }
 
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
@@ -175,24 +181,19 @@ async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKe
         Ok(posted) if stored_entry(outside, account, &posted.entry.origin()).as_ref() != Some(&posted.entry) => {
             Wrong("the restore answered is not the one stored".into())
         }
-        Ok(posted) => Answered(format!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
+        Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
         Err(RestoreError::AccountNotFound | RestoreError::ChargeNotFound) if charged.is_some() => {
             Wrong("a charge that was posted is not found".into())
         }
-        Err(RestoreError::AccountNotFound | RestoreError::ChargeNotFound) => Answered("no such charge".into()),
+        Err(RestoreError::AccountNotFound | RestoreError::ChargeNotFound) => outside.answered("no such charge"),
         Err(RestoreError::Refused(refusal)) => Wrong(refusal.to_string()),
-        Err(RestoreError::Store(error)) => store(&error),
+        Err(RestoreError::Store(error)) => store(outside, &error),
     }
 }
 
-async fn run_open_purchase(
-    outside: &Outside,
-    book: &PriceBook,
-    account: &AccountId,
-    command: &PurchaseCommand,
-) -> Ended {
+async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &PurchaseCommand) -> Ended {
     let was_open = is_open(outside, account);
-    match open_purchase(outside, outside, book, outside, outside, account, command).await {
+    match open_purchase(outside, outside, &outside.0.price_book, outside, outside, account, command).await {
         Ok(opened) => {
             let tables = outside.0.ledger.tables();
             let partition = tables.partitions.get(account);
@@ -201,14 +202,63 @@ async fn run_open_purchase(
             if stored.is_none_or(|stored| stored.id != opened.purchase.id || stored.package != command.package) {
                 return Wrong("the purchase answered is not the one of its key".into());
             }
-            Answered(opened.purchase.id.to_string())
+            if opened.purchase.status == PurchaseStatus::Open && opened.purchase.checkout.is_none() {
+                return Wrong("an open purchase is answered without its page".into());
+            }
+            outside.answered(opened.purchase.id)
         }
         Err(OpenPurchaseError::AccountNotFound) if was_open => Wrong("an open account is not found".into()),
         Err(OpenPurchaseError::PackageNotFound) => Wrong("a package that is sold is not found".into()),
-        Err(OpenPurchaseError::Outside(error)) => other(&error),
-        Err(error @ (OpenPurchaseError::AccountNotFound | OpenPurchaseError::KeyReused(_))) => {
-            Answered(error.to_string())
+        Err(OpenPurchaseError::Outside(error)) => other(outside, &error),
+        Err(error @ (OpenPurchaseError::AccountNotFound | OpenPurchaseError::KeyReused(_))) => outside.answered(error),
+    }
+}
+
+async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &AutoTopUpCommand) -> Ended {
+    match set_auto_top_up(outside, &outside.0.price_book, outside, outside, account, command).await {
+        Ok(changed) => {
+            let settings = changed.auto_top_up.as_ref();
+            let chosen =
+                settings.map(|settings| (settings.is_enabled, settings.threshold.get(), settings.target.get()));
+            let is_asked = match command {
+                AutoTopUpCommand::Off => chosen.is_none_or(|(is_enabled, ..)| !is_enabled),
+                AutoTopUpCommand::On { threshold, target, .. } => chosen == Some((true, *threshold, *target)),
+            };
+            if !is_asked {
+                return Wrong("settings are answered that are not those asked for".into());
+            }
+            outside.answered(format_args!("version {}", changed.version))
         }
+        Err(SetAutoTopUpError::Store(error)) => store(outside, &error),
+        Err(error) => outside.answered(error),
+    }
+}
+
+async fn run_pay_page(outside: &Outside, account: &AccountId, id: &TopUpId) -> Ended {
+    match pay_page(outside, outside, outside, outside, account, id).await {
+        Ok(page) => outside.answered(format_args!("{page:?}")),
+        Err(PayPageError::NotFound) => Wrong("an attempt that is stored is not found".into()),
+        Err(PayPageError::Outside(error)) => other(outside, &error),
+    }
+}
+
+async fn run_event(outside: &Outside, id: &EventId, subject: &Subject) -> Ended {
+    match apply_event(outside, outside, outside, outside, id, subject).await {
+        Ok(applied) => outside.answered(format_args!("{applied:?}")),
+        Err(ApplyEventError::Mismatch(refusal)) => Wrong(refusal.to_string()),
+        Err(ApplyEventError::Outside(error)) => other(outside, &error),
+    }
+}
+
+async fn run_sweep(outside: &Outside) -> Ended {
+    let limits = SweepLimits {
+        concurrency: CONCURRENCY,
+        begin_before: outside.now() + SignedDuration::from_mins(14),
+    };
+    let part = SweepPart::first(outside.now(), outside.now());
+    match sweep(outside, outside, &outside.0.price_book, outside, outside, &part, limits).await {
+        Ok(swept) => outside.answered(format_args!("{:?}", swept.summary)),
+        Err(error) => store(outside, &error),
     }
 }
 
@@ -218,27 +268,27 @@ async fn run_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> En
         Ok::<_, Infallible>(Mail { to: notice.to.clone(), subject, text: String::new(), html: String::new() })
     };
     match send_notice(outside, outside, outside, account, id, render).await {
-        Ok(sent) => Answered(format!("{sent:?}")),
+        Ok(sent) => outside.answered(format_args!("{sent:?}")),
         Err(NotifyError::Unread(error) | NotifyError::Unmarked(error)) if !error.is_retryable() => {
             Wrong(error.to_string())
         }
-        Err(error) => NotNow(error.to_string()),
+        Err(error) => outside.not_now(error),
     }
 }
 
-fn settled<T>(answer: Result<T, SettleError>) -> Ended {
+fn settled<T>(outside: &Outside, answer: Result<T, SettleError>) -> Ended {
     match answer {
-        Ok(_) => Answered("settled".into()),
+        Ok(_) => outside.answered("settled"),
         Err(SettleError::NotFound) => Wrong("what is stored is not found".into()),
         Err(SettleError::Mismatch(refusal)) => Wrong(refusal.to_string()),
-        Err(SettleError::Store(error)) => store(&error),
+        Err(SettleError::Store(error)) => store(outside, &error),
     }
 }
 
-fn store(error: &StoreError) -> Ended {
-    if error.is_retryable() { NotNow(error.to_string()) } else { Wrong(error.to_string()) }
+fn store(outside: &Outside, error: &StoreError) -> Ended {
+    if error.is_retryable() { outside.not_now(error) } else { Wrong(error.to_string()) }
 }
 
-fn other(error: &OutsideError) -> Ended {
-    if error.is_retryable() { NotNow(error.to_string()) } else { Wrong(error.to_string()) }
+fn other(outside: &Outside, error: &OutsideError) -> Ended {
+    if error.is_retryable() { outside.not_now(error) } else { Wrong(error.to_string()) }
 }

@@ -8,8 +8,8 @@ use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{
-    Account, Cause, Entry, NoticeKind, Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
-    TopUpStatus,
+    Account, AccountId, Cause, Entry, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus, Record,
+    TopUp, TopUpId, TopUpStatus,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ macro_rules! rule {
 pub struct Rules {
     top_ups: BTreeMap<TopUpId, TopUp>,
     purchases: BTreeMap<PurchaseId, Purchase>,
+    /// When each account's last attempt was opened.
+    last_openings: BTreeMap<AccountId, Timestamp>,
 }
 
 impl Rules {
@@ -64,7 +66,7 @@ impl Rules {
         rule!(account.seq == seq + entries, "{id} counts its entries wrongly");
         for record in &change.records {
             match record {
-                Record::TopUp(top_up) => self.check_top_up(before.as_ref(), top_up, stripe)?,
+                Record::TopUp(top_up) => self.check_top_up(before.as_ref(), account, top_up, stripe)?,
                 Record::Purchase(purchase) => self.check_purchase(purchase, stripe)?,
                 Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
             }
@@ -75,8 +77,11 @@ impl Rules {
     fn check_entry(&self, entry: &Entry) -> Result<(), Broken> {
         let (credits, after) = (entry.credits.get(), entry.balance_after.get());
         match &entry.cause {
-            Cause::Charge { key, .. } => {
-                rule!(credits < 0, "charge {key} gives credits");
+            Cause::Charge { key, operation, .. } => {
+                let Operation::Training { max_minutes } = operation else {
+                    return Err(format!("{key} is no training"));
+                };
+                rule!(credits == -10 * max_minutes, "charge {key} moves {credits} credits for {max_minutes} minutes");
                 rule!(after >= 0, "charge {key} overdraws the balance to {after}");
             }
             Cause::Restore { charge } => rule!(credits > 0, "the restore of {charge} takes credits"),
@@ -92,10 +97,24 @@ impl Rules {
         Ok(())
     }
 
-    fn check_top_up(&mut self, before: Option<&Account>, top_up: &TopUp, stripe: &Stripe) -> Result<(), Broken> {
+    fn check_top_up(
+        &mut self,
+        before: Option<&Account>,
+        account: &Account,
+        top_up: &TopUp,
+        stripe: &Stripe,
+    ) -> Result<(), Broken> {
         let id = &top_up.id;
         match self.top_ups.get(id) {
-            None => check_opening(before, top_up)?,
+            None => {
+                check_opening(before, top_up)?;
+                let (opened_at, last) =
+                    (top_up.opened_at, self.last_openings.insert(account.id.clone(), top_up.opened_at));
+                let since = last.map(|last| opened_at.duration_since(last));
+                rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last attempt");
+                rule!(account.open_top_up.as_ref() == Some(id), "{} does not say that {id} is open", account.id);
+                rule!(account.last_top_up_at == Some(opened_at), "{} does not say when {id} was opened", account.id);
+            }
             Some(known) => {
                 let frozen = |top_up: &TopUp| {
                     let card = top_up.payment_method.clone();
@@ -153,8 +172,7 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken>
     rule!(account.payment_issue.is_none(), "{id} opens while top-ups are paused");
     let (balance, threshold, target) = (account.balance.get(), settings.threshold.get(), settings.target.get());
     rule!(balance < threshold, "{id} opens at a balance of {balance}, which is not below {threshold}");
-    let since = account.last_top_up_at.map(|last| top_up.opened_at.duration_since(last));
-    rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last attempt");
+    rule!(top_up.payment_method == account.payment_method, "{id} is to be paid with another card than the account's");
     let missing = (target - balance).min(target);
     rule!(top_up.credits.get() == missing, "{id} is over {} where {missing} are missing", top_up.credits);
     rule!(top_up.price.get() == missing, "{id} costs {} for {missing} credits", top_up.price);
@@ -178,6 +196,14 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
             rule!(is_exact, "the restore of {charge} gives back other than the charge took");
         }
     }
+    for (origin, entry) in &partition.entries {
+        rule!(is_origin_of(origin, &entry.cause), "{id} keeps an entry for {:?} under {origin}", entry.cause);
+    }
+    let mut causes: Vec<_> = entries.iter().map(|entry| cause(entry)).collect();
+    causes.sort_unstable();
+    for pair in causes.windows(2) {
+        rule!(pair[0] != pair[1], "{id} has two entries for the {} {}", pair[0].0, pair[0].1);
+    }
     rule!(entries.len() as u64 == account.seq, "{id} counts {} entries and has {}", account.seq, entries.len());
     rule!(balance == account.balance.get(), "the entries of {id} sum up to {balance}, not {}", account.balance);
 
@@ -199,6 +225,26 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     check_notices(partition)
 }
 
+fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
+    match (origin, cause) {
+        (Origin::Charge(named), Cause::Charge { key, .. }) => named == key,
+        (Origin::Restore(named), Cause::Restore { charge }) => named == charge,
+        (Origin::Purchase(named), Cause::Purchase { purchase, .. }) => named == purchase,
+        (Origin::TopUp(named), Cause::TopUp { top_up }) => named == top_up,
+        _ => false,
+    }
+}
+
+/// What an entry may be there for once.
+fn cause(entry: &Entry) -> (&'static str, &str) {
+    match &entry.cause {
+        Cause::Charge { key, .. } => ("charge", key.as_str()),
+        Cause::Restore { charge } => ("restore of", charge.as_str()),
+        Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
+        Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
+    }
+}
+
 /// The days together count what the entries say; on which day a charge around midnight counts is left open.
 fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
     let days = || partition.usage_days.values().chain([&account.usage]);
@@ -218,30 +264,31 @@ fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
 
 /// One notice for each transition, and each for something that happened.
 fn check_notices(partition: &Partition) -> Result<(), Broken> {
-    let mut counts = BTreeMap::new();
-    for notice in partition.notices.values() {
-        let about = match &notice.kind {
-            NoticeKind::PurchasePaid { purchase, .. } => format!("{purchase} paid"),
-            NoticeKind::TopUpPaid { top_up, .. } => format!("{top_up} paid"),
+    let mut told: Vec<_> = partition
+        .notices
+        .values()
+        .map(|notice| match &notice.kind {
+            NoticeKind::PurchasePaid { purchase, .. } => (purchase.as_str(), "paid"),
+            NoticeKind::TopUpPaid { top_up, .. } => (top_up.as_str(), "paid"),
             NoticeKind::TopUpDeclined { top_up, .. } | NoticeKind::TopUpActionRequired { top_up, .. } => {
-                format!("{top_up} failed")
+                (top_up.as_str(), "failed")
             }
-        };
-        *counts.entry(about).or_insert(0) += 1;
+        })
+        .collect();
+    told.sort_unstable();
+    for pair in told.windows(2) {
+        rule!(pair[0] != pair[1], "two notices that {} {}", pair[0].0, pair[0].1);
     }
-    for (about, count) in &counts {
-        rule!(*count == 1, "{count} notices that {about}");
-    }
-    let has = |about: String| counts.contains_key(&about);
+    let is_told = |id, what| told.binary_search(&(id, what)).is_ok();
     for top_up in partition.top_ups.values() {
-        let (id, status) = (&top_up.id, top_up.status);
-        rule!(has(format!("{id} paid")) == (status == TopUpStatus::Paid), "{id} is {status:?}, the notice differs");
+        let (id, status) = (top_up.id.as_str(), top_up.status);
+        rule!(is_told(id, "paid") == (status == TopUpStatus::Paid), "{id} is {status:?}, the notice differs");
         let is_failed = matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
-        rule!(!is_failed || has(format!("{id} failed")), "nobody is told that {id} failed");
+        rule!(!is_failed || is_told(id, "failed"), "nobody is told that {id} failed");
     }
     for purchase in partition.purchases.values() {
-        let (id, is_paid) = (&purchase.id, purchase.status == PurchaseStatus::Paid);
-        rule!(has(format!("{id} paid")) == is_paid, "{id} is {:?}, the notice differs", purchase.status);
+        let (id, is_paid) = (purchase.id.as_str(), purchase.status == PurchaseStatus::Paid);
+        rule!(is_told(id, "paid") == is_paid, "{id} is {:?}, the notice differs", purchase.status);
     }
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! One run: the tasks under way, and what happens next to them and around them.
 
+use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
+use crate::stripe::SessionStatus;
 use crate::world::{Fate, World};
 use jiff::SignedDuration;
 use shared::clock::Clock;
+use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::{AccountId, NoticeId};
 use std::future::Future;
 use std::pin::Pin;
@@ -32,6 +35,8 @@ pub struct Run {
     rules: Rules,
     /// Numbers the keys of requests.
     pub keys: u32,
+    woken: Arc<Woken>,
+    waker: Waker,
 }
 
 /// How often everything left over is taken up again at the end before that counts as stuck.
@@ -42,6 +47,7 @@ const BETWEEN_FINAL_SWEEPS: SignedDuration = SignedDuration::from_hours(7);
 
 impl Run {
     pub fn new(is_told: bool) -> Self {
+        let woken = Arc::<Woken>::default();
         Self {
             outside: Outside(World::new(is_told)),
             tasks: vec![],
@@ -50,11 +56,29 @@ impl Run {
             asked: vec![],
             rules: Rules::default(),
             keys: 0,
+            waker: Waker::from(Arc::clone(&woken)),
+            woken,
         }
     }
 
     pub fn world(&self) -> &World {
         &self.outside.0
+    }
+
+    /// An account with 500 credits, a saved card of its own and automatic top-ups.
+    ///
+    /// # Errors
+    /// The first broken rule.
+    pub fn prepare(&mut self, account: &AccountId, number: u32, settings: AutoTopUpCommand) -> Result<(), String> {
+        self.run_now(Request::OpenAccount(account.clone()));
+        self.run_now(Request::OpenPurchase(account.clone(), names::buy(number, "credits_500")));
+        let last = self.world().stripe().sessions.len() - 1;
+        self.world().stripe().session_pay(last, &names::card(number));
+        for event in self.undelivered() {
+            self.run_now(event);
+        }
+        self.run_now(Request::SetAutoTopUp(account.clone(), settings));
+        self.check()
     }
 
     /// Begins a request; it runs up to its first call.
@@ -65,7 +89,7 @@ impl Run {
         if self.asked.len() < 64 && !self.asked.contains(&request) {
             self.asked.push(request.clone());
         }
-        let future = Box::pin(request.clone().run(self.outside.clone()));
+        let future = request.clone().run(self.outside.clone());
         self.tasks.push(Task { id, request, future });
         self.poll(id);
         id
@@ -80,25 +104,13 @@ impl Run {
         self.world().desk().gates.len()
     }
 
-    /// Decides the fate of a waiting call, and lets its caller go on. Says whose it was.
-    pub fn resume(&mut self, position: usize, fate: Fate) -> u32 {
+    /// Decides the fate of a waiting call, and lets its caller go on.
+    pub fn resume(&mut self, position: usize, fate: Fate) {
         let gate = self.world().desk().gates.remove(position);
         self.world().tell(|| format!("#{} {}: {fate:?}", gate.task, gate.what));
-        if gate.fate.send(fate).is_ok() {
-            self.poll(gate.task);
-        }
-        gate.task
-    }
-
-    /// Lets a sweep pass over the shards in which nothing is due: sixteen calls of which hardly one matters.
-    pub fn skip_uneventful(&mut self, task: u32) {
-        loop {
-            let gates = self.world().desk();
-            let position = gates.gates.iter().position(|gate| gate.task == task && gate.is_uneventful);
-            drop(gates);
-            let Some(position) = position else { return };
-            self.resume(position, Fate::Works);
-        }
+        self.world().desk().decided = Some((gate.call, fate));
+        gate.waker.wake();
+        self.poll(gate.task);
     }
 
     fn poll(&mut self, id: u32) {
@@ -108,13 +120,11 @@ impl Run {
             desk.current = id;
             desk.is_dead = false;
         }
-        let flag = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&flag));
         let ended = loop {
-            flag.0.store(false, Ordering::Relaxed);
-            match self.tasks[position].future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            self.woken.0.store(false, Ordering::Relaxed);
+            match self.tasks[position].future.as_mut().poll(&mut Context::from_waker(&self.waker)) {
                 Poll::Ready(ended) => break Some(ended),
-                Poll::Pending if flag.0.load(Ordering::Relaxed) && !self.world().desk().is_dead => {}
+                Poll::Pending if self.woken.0.load(Ordering::Relaxed) && !self.world().desk().is_dead => {}
                 Poll::Pending => break None,
             }
         };
@@ -206,12 +216,9 @@ impl Run {
 
     /// Runs a request from beginning to end, with nothing going wrong.
     pub fn run_now(&mut self, request: Request) {
-        let id = self.start(request);
-        loop {
-            let position = self.world().desk().gates.iter().position(|gate| gate.task == id);
-            let Some(position) = position else { break };
-            self.resume(position, Fate::Works);
-        }
+        self.world().desk().is_calm = true;
+        self.start(request);
+        self.world().desk().is_calm = false;
     }
 
     /// The events that Stripe has to send, again or for the first time.
@@ -229,12 +236,17 @@ impl Run {
         owed.map(|notice| (notice.account.clone(), notice.id.clone())).collect()
     }
 
+    /// What Stripe and the stream have to deliver.
+    pub fn to_be_delivered(&self) -> Vec<Request> {
+        let notices = self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice));
+        self.undelivered().into_iter().chain(notices).collect()
+    }
+
     /// Carries on all that is left over, until nothing is.
     fn settle(&mut self) -> Result<(), String> {
         for _ in 0..ROUNDS_MAX {
             let mut left = std::mem::take(&mut self.unanswered);
-            left.extend(self.undelivered());
-            left.extend(self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice)));
+            left.extend(self.to_be_delivered());
             if left.is_empty() {
                 return Ok(());
             }
@@ -245,6 +257,12 @@ impl Run {
             self.world().ledger.tables().catch_up(usize::MAX);
         }
         Err("something is repeated for ever although nothing fails".into())
+    }
+
+    /// Whether time alone brings nothing more about.
+    fn is_over(&self) -> bool {
+        let has_open_page = self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
+        !has_open_page && self.world().ledger.tables().due.is_empty()
     }
 
     /// The faults are over, everything is repeated, and days pass.
@@ -267,8 +285,11 @@ impl Run {
             self.run_now(Request::Sweep);
             self.check()?;
             self.settle()?;
+            self.world().ledger.tables().catch_up(usize::MAX);
+            if self.is_over() {
+                break;
+            }
         }
-        self.world().ledger.tables().catch_up(usize::MAX);
         self.check()?;
         check_at_rest(&self.outside.0)
     }

@@ -1,21 +1,24 @@
 //! What happens in a run, grown from numbers: one for each step, so that a step can be left out and the others stay.
 
+use crate::names;
 use crate::request::Request;
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::Fate;
 use fastrand::Rng;
 use jiff::SignedDuration;
-use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
-use shared::domain::charge::ChargeCommand;
-use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
-use shared::use_cases::purchase::PurchaseCommand;
+use shared::domain::AccountId;
+use shared::domain::auto_top_up::AutoTopUpCommand;
+use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
 /// The first accounts are open and topped up by themselves when the run begins.
 const ACCOUNTS_PREPARED: usize = 2;
-const STEPS_MIN: usize = 60;
-const STEPS_MAX: usize = 360;
+const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
+/// Those chosen here; more are possible.
+const THRESHOLDS: Range<i64> = 100..650;
+const STEPS_MIN: usize = 40;
+const STEPS_MAX: usize = 260;
 
 /// What most of a run is about: the rarer a course of events, the more a run has to keep to its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +69,9 @@ impl Schedule {
         if run.world().desk().is_stripe_down && rng.u32(0..15) == 0 {
             switch_stripe(run);
         }
-        let is_done = match rng.u32(0..100) {
+        // In a run about top-ups more often than in others somebody is overtaken at the worst moment.
+        let kinds = if self.focus == Focus::TopUps { 115 } else { 100 };
+        let is_done = match rng.u32(0..kinds) {
             0..60 => go_on(run, rng, self.faults_percent),
             60..62 => arrive(run, rng),
             62..72 => self.ask(run, rng),
@@ -75,8 +80,8 @@ impl Schedule {
             80..84 => deliver_notice(run, rng),
             84..92 => customer(run, rng),
             92..95 => pass(run, rng),
-            95..99 => overtake(run, rng),
-            _ => switch_stripe(run),
+            95 => switch_stripe(run),
+            _ => overtake(run, rng),
         };
         if !is_done && !go_on(run, rng, self.faults_percent) {
             self.ask(run, rng);
@@ -95,7 +100,7 @@ impl Schedule {
             Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40],
             Focus::Charges => [4, 40, 20, 20, 6, 2, 3, 1, 0, 4],
         };
-        let Some(request) = choose_request(run, rng, account(name), weights) else { return false };
+        let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // Somebody who is quick overtakes everybody who is under way.
         if rng.u32(0..3) == 0 {
             run.run_now(request);
@@ -107,7 +112,8 @@ impl Schedule {
 }
 
 /// One of the kinds of requests, each as often as its weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u32; 10]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) -> Option<Request> {
+    let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
         let is_chosen = left < *weight;
@@ -118,58 +124,46 @@ fn choose_request(run: &mut Run, rng: &mut Rng, account: AccountId, weights: [u3
         0 => Request::OpenAccount(account),
         1 => {
             run.keys += 1;
-            Request::Charge(account, charge(run.keys, rng))
+            names::charge(name, run.keys, rng.i64(1..30))
         }
-        2 => Request::Charge(account, charge(rng.u32(1..run.keys + 1), rng)),
-        3 => {
-            let key = format!("job-{}", rng.u32(1..run.keys + 1));
-            Request::Restore(account, IdempotencyKey::parse(key).expect("a good key"))
-        }
+        2 => names::charge(name, rng.u32(1..run.keys + 1), rng.i64(1..30)),
+        3 => names::restore(name, rng.u32(1..run.keys + 1)),
         4 => {
-            run.keys += 1;
-            Request::OpenPurchase(account, buy(run.keys))
+            let is_new = rng.u32(0..6) > 0;
+            run.keys += u32::from(is_new);
+            let key = if is_new { run.keys } else { rng.u32(1..run.keys + 1) };
+            Request::OpenPurchase(account, names::buy(key, PACKAGES[rng.usize(0..PACKAGES.len())]))
         }
         5 => choose_purchase(run, rng, &account)?,
-        6 => Request::SetAutoTopUp(account, settings(rng)),
+        6 => {
+            let settings = settings(run, rng, &account);
+            Request::SetAutoTopUp(account, settings)
+        }
         7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
         8 => choose_top_up(run, rng, &account)?,
         _ => Request::Sweep,
     })
 }
 
-fn account(name: &str) -> AccountId {
-    AccountId::parse(name).expect("the names are good ids")
-}
-
-fn card(rng: &mut Rng) -> PaymentMethodId {
-    PaymentMethodId::parse(format!("pm_{}", rng.u32(1..6))).expect("pm_ and digits make a card's id")
-}
-
-fn settings(rng: &mut Rng) -> AutoTopUpCommand {
-    let threshold = i64::from(rng.u32(1..12)) * 50 + 50;
-    let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
-    AutoTopUpCommand::On { threshold, target: threshold + 1_000 + i64::from(rng.u32(0..3)) * 100, consent }
-}
-
-fn buy(key: u32) -> PurchaseCommand {
-    let key = IdempotencyKey::parse(format!("buy-{key}")).expect("a good key");
-    PurchaseCommand { key, package: PackageId::parse("credits_500").expect("a good id") }
+/// Some settings, quite often with the threshold exactly at the balance.
+fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
+    let balance = {
+        let tables = run.world().ledger.tables();
+        let stored = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+        stored.map_or(0, |account| account.balance.get())
+    };
+    let is_exact = rng.u32(0..3) == 0 && THRESHOLDS.contains(&balance);
+    let threshold = if is_exact { balance } else { rng.i64(THRESHOLDS) / 50 * 50 };
+    names::settings(threshold, threshold + 1_000 + i64::from(rng.u32(0..3)) * 100)
 }
 
 /// Two customers with a card, some credits, and top-ups switched on.
 fn prepare(run: &mut Run) -> Result<(), String> {
-    for name in &ACCOUNTS[..ACCOUNTS_PREPARED] {
-        run.run_now(Request::OpenAccount(account(name)));
+    for (number, name) in (1..).zip(&ACCOUNTS[..ACCOUNTS_PREPARED]) {
+        let account = names::account(name);
+        let settings = settings(run, &mut Rng::with_seed(number.into()), &account);
         run.keys += 1;
-        run.run_now(Request::OpenPurchase(account(name), buy(run.keys)));
-        let mut rng = Rng::with_seed(run.keys.into());
-        let last = run.world().stripe().sessions.len() - 1;
-        run.world().stripe().session_pay(last, &card(&mut rng));
-        for event in run.undelivered() {
-            run.run_now(event);
-        }
-        run.run_now(Request::SetAutoTopUp(account(name), settings(&mut rng)));
-        run.check()?;
+        run.prepare(&account, number, settings)?;
     }
     Ok(())
 }
@@ -186,10 +180,7 @@ fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
     };
     // Most often somebody goes on who was about to: otherwise nobody would get anywhere.
     let position = if rng.u32(0..3) == 0 { rng.usize(0..waiting) } else { waiting - 1 };
-    let task = run.resume(position, fate);
-    if fate == Fate::Works && rng.u32(0..8) > 0 {
-        run.skip_uneventful(task);
-    }
+    run.resume(position, fate);
     true
 }
 
@@ -199,11 +190,6 @@ fn arrive(run: &mut Run, rng: &mut Rng) -> bool {
         run.arrive(rng.usize(0..late));
     }
     late > 0
-}
-
-fn charge(key: u32, rng: &mut Rng) -> ChargeCommand {
-    let key = IdempotencyKey::parse(format!("job-{key}")).expect("a good key");
-    ChargeCommand { key, operation: Operation::Training { max_minutes: rng.i64(1..30) }, reference: None }
 }
 
 fn choose_purchase(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {
@@ -267,15 +253,20 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(account) = rng.choice(open) else { return false };
     run.world().ledger.tables().catch_up(usize::MAX);
     if rng.bool() {
-        run.run_now(Request::SetAutoTopUp(account, AutoTopUpCommand::Off));
+        run.run_now(Request::Sweep);
+    } else {
+        // Off for a moment, in which the attempt is closed.
+        run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
+        run.run_now(Request::Sweep);
+        let settings = settings(run, rng, &account);
+        run.run_now(Request::SetAutoTopUp(account, settings));
     }
-    run.run_now(Request::Sweep);
     true
 }
 
 /// Something that a customer or the company does at Stripe.
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
-    let card = card(rng);
+    let card = names::card(rng.u32(1..6));
     let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
     let line = match rng.u32(if has_invoice { 2..9 } else { 0..10 }) {
         0..3 => {

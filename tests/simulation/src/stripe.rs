@@ -3,6 +3,7 @@
 //! Each function is one request that Stripe carries out at once and whole; which of them get lost on the way is
 //! decided in [`crate::outside`].
 
+use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::purchase::{Checkout, CheckoutOutcome, Payment};
@@ -168,7 +169,11 @@ impl Stripe {
     // ── Payment pages ────────────────────────────────────────────────────────────────────────────────────────────
 
     pub fn checkout_open(&mut self, customer: &CustomerId, purchase: &Purchase, now: Timestamp) -> Checkout {
-        if let Some(kept) = self.session_keys.get(&purchase.id).filter(|kept| is_kept(kept.at, now)) {
+        if let Some(kept) = self
+            .session_keys
+            .get(&purchase.id)
+            .filter(|kept| is_kept(kept.at, now) && !has_bug("checkout_key_from_time"))
+        {
             return kept.answer.clone();
         }
         let number = self.number();
@@ -186,6 +191,11 @@ impl Stripe {
             paid_with: None,
         });
         checkout
+    }
+
+    pub fn open_sessions_of(&self, purchase: &PurchaseId) -> usize {
+        let open = self.sessions.iter().filter(|session| session.status == SessionStatus::Open);
+        open.filter(|session| session.purchase == *purchase).count()
     }
 
     pub fn checkout_get(&self, id: &CheckoutSessionId) -> Option<CheckoutReport> {
@@ -239,7 +249,9 @@ impl Stripe {
 
     /// A draft, the same one again under the attempt's key.
     pub fn invoice_create(&mut self, top_up: &TopUp, now: Timestamp) -> InvoiceId {
-        if let Some(kept) = self.invoice_keys.get(&top_up.id).filter(|kept| is_kept(kept.at, now)) {
+        if let Some(kept) =
+            self.invoice_keys.get(&top_up.id).filter(|kept| is_kept(kept.at, now) && !has_bug("invoice_key_from_time"))
+        {
             return kept.answer.clone();
         }
         let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits make an invoice's id");
@@ -274,7 +286,9 @@ impl Stripe {
             return known(Asked::NotTaken);
         };
         let top_up = self.invoices[position].top_up.clone();
-        if let Some(kept) = self.pay_keys.get(&top_up).filter(|kept| is_kept(kept.at, now)) {
+        if let Some(kept) =
+            self.pay_keys.get(&top_up).filter(|kept| is_kept(kept.at, now) && !has_bug("payment_key_from_time"))
+        {
             return known(kept.answer.map_or(Asked::Paid, Asked::Refused));
         }
         if self.invoices[position].status != InvoiceStatus::Open {

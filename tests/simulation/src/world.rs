@@ -2,11 +2,11 @@
 
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
-use futures::channel::oneshot;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::{ConsentId, NoticeId};
+use shared::domain::{ConsentId, NoticeId, PriceBook};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 /// What becomes of one call to the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +26,11 @@ pub enum Fate {
 
 /// A call that waits.
 pub struct Gate {
+    /// Its number among all calls of the run that ever waited.
+    pub call: u64,
     pub task: u32,
     pub what: String,
-    /// Whether it rarely matters.
-    pub is_uneventful: bool,
-    pub fate: oneshot::Sender<Fate>,
+    pub waker: Waker,
 }
 
 /// A request on its way, whose sender no longer listens.
@@ -43,6 +43,12 @@ pub struct LateEffect {
 #[derive(Default)]
 pub struct Desk {
     pub gates: Vec<Gate>,
+    /// Calls that ever waited.
+    pub calls: u64,
+    /// The call that goes on now, and how.
+    pub decided: Option<(u64, Fate)>,
+    /// Whether every call works at once and none waits.
+    pub is_calm: bool,
     pub late: Vec<LateEffect>,
     /// The task that is polled now.
     pub current: u32,
@@ -95,6 +101,7 @@ impl Outbox {
 /// Everything outside.
 pub struct World {
     pub ledger: MemoryLedger,
+    pub price_book: PriceBook,
     stripe: Mutex<Stripe>,
     outbox: Mutex<Outbox>,
     desk: Mutex<Desk>,
@@ -111,6 +118,7 @@ impl World {
         let start = Timestamp::constant(1_767_225_600, 0);
         Arc::new(Self {
             ledger: MemoryLedger::new(settings),
+            price_book: PriceBook::reference(),
             stripe: Mutex::default(),
             outbox: Mutex::default(),
             desk: Mutex::new(desk),
@@ -145,6 +153,11 @@ impl World {
         *minted += 1;
         let millis = u128::try_from(now.as_millisecond()).unwrap_or_default();
         (millis << 64) | u128::from(*minted)
+    }
+
+    /// Whether somebody wants to read what happens.
+    pub fn is_told(&self) -> bool {
+        self.desk().story.is_some()
     }
 
     /// Writes a line of the story, if it is told.

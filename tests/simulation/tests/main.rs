@@ -2,9 +2,9 @@
 
 mod ledger;
 
-use simulation::{Schedule, play, shrink};
+use simulation::{Schedule, WORKFLOWS, play, shrink};
 
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 5_000;
 
 #[test]
 fn no_schedule_of_faults_breaks_a_rule() {
@@ -23,5 +23,17 @@ fn a_seed_is_the_same_run_again_to_the_letter() {
     for seed in 0..20 {
         let schedule = Schedule::new(seed);
         assert_eq!(play(&schedule, true), play(&Schedule::new(seed), true));
+    }
+}
+
+#[test]
+fn no_two_faults_break_a_workflow() {
+    for workflow in &WORKFLOWS {
+        match workflow.enumerate(2) {
+            Ok(enumerated) => println!("{:4} calls, {:6} runs: {}", enumerated.calls, enumerated.runs, workflow.name),
+            Err((faults, failure)) => {
+                panic!("{} with {faults:?}: {}\n{}", workflow.name, failure.rule, failure.story.join("\n"));
+            }
+        }
     }
 }

@@ -1,0 +1,89 @@
+"""Serves the functions with `cargo lambda watch` and invokes them with the services' own events, as README.md tells it.
+
+The variables are those of README.md, read from there, so that what it says is what was tried.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from argparse import ArgumentParser
+from contextlib import ExitStack
+from pathlib import Path
+
+from company import Company
+from local_cloud import local_cloud
+from processes import ROOT, Failure, check, environment, free_port, running, stop_on_termination, wait_for
+
+EVENTS = ROOT / "tests" / "events"
+LOGS = ROOT / "target" / "invoke-local"
+
+
+class CargoLambda:
+    """`cargo lambda invoke` against a `cargo lambda watch` that runs."""
+
+    def __init__(self, port, variables):
+        self.address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
+        self.variables = variables
+
+    def watch(self):
+        return ["cargo", "lambda", "watch", *self.address, "--ignore-changes"]
+
+    def invoke(self, function, event):
+        """What a function answers to an event of `tests/events`; the first invocation compiles it."""
+        command = ["cargo", "lambda", "invoke", *self.address, function, "--data-file", str(EVENTS / event)]
+        done = subprocess.run(command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False)
+        check(done.returncode == 0, f"{function} could not be invoked with {event}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+
+def readme_variables(cloud):
+    """The `export` lines of README.md, with the addresses where the local cloud is this time."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for port, url in (("8700", cloud.api), ("8701", cloud.stripe), ("8702", cloud.aws)):
+        text = text.replace(f"http://127.0.0.1:{port}", url)
+    words = [word for line in re.findall(r"^export (.+)$", text, re.MULTILINE) for word in shlex.split(line)]
+    check(words, "README.md has no variables for cargo-lambda any more")
+    return dict(word.split("=", 1) for word in words)
+
+
+def play(cargo_lambda, cloud):
+    """A charge twice, the sweep that tops its account up, and a batch of the table's stream."""
+    company = Company(cloud.api, cloud)
+    company.open_account("acme")
+    purchase = company.buy("acme", "credits_500")
+    cloud.pay(purchase["checkout_url"], "4242424242424242")
+    wait_for("purchase by webhook", lambda: company.balance("acme") == 500, seconds=30)
+    for status in (201, 200):
+        answer = cargo_lambda.invoke("charging", "api-gateway-charge.json")
+        check(answer["statusCode"] == status, f"charging answered {answer}")
+        check(company.balance("acme") == 485, "the event takes 15 credits, once")
+    print("charging: API Gateway's event took 15 credits, and none when it was sent again.", flush=True)
+    company.turn_on_auto_top_up("acme", 1_000, 5_000)
+    summary = cargo_lambda.invoke("top-up-sweep", "scheduler-sweep.json")
+    check((summary["due"], summary["paid"]) == (1, 1), f"top-up-sweep answered {summary}")
+    check(company.balance("acme") == 5_000, "the sweep was to fill up to 5,000 credits")
+    print(f"top-up-sweep: the schedule's event topped the account up: {summary}", flush=True)
+    batch = cargo_lambda.invoke("notifications", "dynamodb-stream-notice.json")
+    check(batch == {"batchItemFailures": []}, f"notifications answered {batch}")
+    print("notifications: the stream's event was taken whole.", flush=True)
+
+
+def main():
+    stop_on_termination()
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--prepaid", type=Path, required=True, help="the program prepaid")
+    prepaid = parser.parse_args().prepaid.resolve()
+    with ExitStack() as opened:
+        cloud = opened.enter_context(local_cloud(prepaid, LOGS / "local-cloud.log"))
+        cargo_lambda = CargoLambda(free_port(), environment(**readme_variables(cloud)))
+        opened.enter_context(running(cargo_lambda.watch(), LOGS / "cargo-lambda.log", cargo_lambda.variables))
+        play(cargo_lambda, cloud)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"The rehearsal failed: {failure}.")

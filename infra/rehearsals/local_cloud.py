@@ -1,0 +1,83 @@
+"""The stand-ins of `cargo run`: Stripe with its hosted pages and webhooks, and the issuer of tokens."""
+
+import json
+import re
+from contextlib import contextmanager
+
+import requests
+
+from processes import check, environment, running, wait_for
+
+ADDRESSES = {"api": "API", "stripe": "Stripe stand-in", "aws": "AWS stand-ins"}
+
+
+@contextmanager
+def local_cloud(program, log):
+    """Starts `prepaid`, which is what `cargo run` runs, on free ports."""
+    with running([program, "--port", "0"], log, environment()) as process:
+
+        def addresses():
+            check(process.poll() is None, "the local cloud did not start")
+            text = log.read_text()
+            # The tokens come last, so the addresses are whole by then.
+            return "CUSTOMER_TOKEN=" in text and {name: address(title, text) for name, title in ADDRESSES.items()}
+
+        yield LocalCloud(**wait_for("local cloud", addresses, seconds=60))
+
+
+def address(title, text):
+    return re.search(rf"^ *{title} +(http://\S+)", text, re.MULTILINE)[1]
+
+
+class LocalCloud:
+    """What a rehearsal takes from it; its own functions and table are for rehearsals that deploy nothing."""
+
+    def __init__(self, api, stripe, aws):
+        self.api, self.stripe, self.aws = api, stripe, aws
+        self.issuer = f"{api}/_local/issuer"
+        self.audience = "prepaid-local"
+        target = {"X-Amz-Target": "secretsmanager.GetSecretValue", "Content-Type": "application/x-amz-json-1.1"}
+        secret = requests.post(aws, headers=target, json={"SecretId": "stripe"}, timeout=10).json()
+        # In exactly the shape that the deployment guide asks for.
+        self.stripe_secret = secret["SecretString"]
+        self.stripe_key = json.loads(self.stripe_secret)["api_key"]
+
+    def token(self, subject, scope):
+        """An access token, signed by the issuer."""
+        body = {"subject": subject, "scopes": [scope]}
+        return requests.post(f"{self.api}/_local/tokens", json=body, timeout=10).json()["token"]
+
+    def send_webhooks_to(self, url):
+        """Corrects the address of the webhook endpoint, as the deployment guide does it last."""
+        endpoints = self.stripe_get("/v1/webhook_endpoints")["data"]
+        check(len(endpoints) == 1, "the stand-in for Stripe has another number of webhook endpoints than one")
+        self.stripe_post(f"/v1/webhook_endpoints/{endpoints[0]['id']}", {"url": url})
+
+    def save_card(self, account, test_card):
+        """Makes a card the customer's default, as Stripe's billing portal does."""
+        customers = self.stripe_get("/v1/customers?limit=100")["data"]
+        [customer] = [customer["id"] for customer in customers if customer["metadata"].get("account") == account]
+        card = self.stripe_post(f"/v1/payment_methods/{test_card}/attach", {"customer": customer})["id"]
+        self.stripe_post(f"/v1/customers/{customer}", {"invoice_settings[default_payment_method]": card})
+        wait_for("arrival of Stripe's events", self.has_delivered, seconds=30)
+
+    def has_delivered(self):
+        """Whether every event so far has arrived at the webhook endpoint."""
+        return not any(event["pending_webhooks"] for event in self.stripe_get("/v1/events?limit=100")["data"])
+
+    def pay(self, page, card):
+        """Pays on one of Stripe's hosted pages, as a browser does it."""
+        form = {"card_number": card, "email": "owner@customer.example", "country": "US"}
+        check(requests.get(page, timeout=10).ok, f"the payment page {page} cannot be opened")
+        paid = requests.post(page, data=form, allow_redirects=False, timeout=10)
+        check(paid.is_redirect or paid.ok, f"the payment page answered {paid.status_code}: {paid.text}")
+
+    def stripe_get(self, path):
+        answer = requests.get(self.stripe + path, auth=(self.stripe_key, ""), timeout=10)
+        check(answer.ok, f"Stripe answered GET {path} with {answer.status_code}: {answer.text}")
+        return answer.json()
+
+    def stripe_post(self, path, form):
+        answer = requests.post(self.stripe + path, auth=(self.stripe_key, ""), data=form, timeout=10)
+        check(answer.ok, f"Stripe answered POST {path} with {answer.status_code}: {answer.text}")
+        return answer.json()

@@ -1,0 +1,64 @@
+"""MiniStack, a stand-in for AWS that understands CloudFormation: https://ministack.org.
+
+It runs the functions' bootstraps as processes of this machine, without a container, and its schedules and streams
+move by themselves.
+"""
+
+import sys
+from contextlib import contextmanager
+
+import boto3
+import requests
+
+from processes import REGION, check, environment, free_port, running, wait_for
+
+
+@contextmanager
+def ministack(directory):
+    """Starts it on a free port, with all of its files below `directory`."""
+    port = free_port()
+    temporary = directory / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    variables = environment(
+        # It listens on every interface otherwise.
+        BIND_HOST="127.0.0.1",
+        # Each function is held to the policies of its role as deployed, and the keys `test` are the account's own.
+        AUTH="true",
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        GATEWAY_PORT=str(port),
+        LAMBDA_EXECUTOR="local",
+        # Where the functions that it starts look for AWS: they inherit this, so the template need not know of it.
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+        S3_DATA_DIR=str(temporary / "s3"),
+        TMPDIR=str(temporary),
+    )
+    with running([sys.executable, "-m", "ministack"], directory / "ministack.log", variables) as process:
+        stack = MiniStack(variables["AWS_ENDPOINT_URL"])
+
+        def answers():
+            check(process.poll() is None, "MiniStack did not start")
+            try:
+                return requests.get(f"{stack.url}/_ministack/health", timeout=10).ok
+            except requests.ConnectionError:
+                return False
+
+        wait_for("MiniStack", answers, seconds=60)
+        yield stack
+
+
+class MiniStack:
+    """The services of the stand-in, as boto3 clients, and what the real ones do not show."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def client(self, service):
+        return boto3.client(
+            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )
+
+    def mails(self, address):
+        """The e-mails that SES took for an address, oldest first."""
+        accounts = requests.get(f"{self.url}/_ministack/ses/messages", timeout=10).json()["messages"]
+        return [mail for mails in accounts.values() for mail in mails if address in mail["To"]]

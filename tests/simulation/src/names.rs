@@ -1,0 +1,38 @@
+//! Short ways to the accounts, cards, keys and requests that a simulation speaks of.
+
+use crate::request::Request;
+use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
+use shared::domain::charge::ChargeCommand;
+use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
+use shared::use_cases::purchase::PurchaseCommand;
+
+pub fn account(name: &str) -> AccountId {
+    AccountId::parse(name).expect("the names are good ids")
+}
+
+pub fn card(number: u32) -> PaymentMethodId {
+    PaymentMethodId::parse(format!("pm_{number}")).expect("pm_ and digits make a card's id")
+}
+
+fn key(kind: &str, number: u32) -> IdempotencyKey {
+    IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number make a key")
+}
+
+/// Ten credits for each minute.
+pub fn charge(name: &str, number: u32, minutes: i64) -> Request {
+    let operation = Operation::Training { max_minutes: minutes };
+    Request::Charge(account(name), ChargeCommand { key: key("job", number), operation, reference: None })
+}
+
+pub fn restore(name: &str, number: u32) -> Request {
+    Request::Restore(account(name), key("job", number))
+}
+
+pub fn buy(number: u32, package: &str) -> PurchaseCommand {
+    PurchaseCommand { key: key("buy", number), package: PackageId::parse(package).expect("the packages are good ids") }
+}
+
+pub fn settings(threshold: i64, target: i64) -> AutoTopUpCommand {
+    let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
+    AutoTopUpCommand::On { threshold, target, consent }
+}

@@ -1,0 +1,351 @@
+//! Each thing the product does, from its first call to its last mail, with every set of at most two faults in it.
+//!
+//! Where the schedules look far, this looks everywhere: the calls of a workflow are numbered, and each of them, and
+//! each pair of them, meets each fault. What a fault makes necessary (a request repeated, an event sent again, another
+//! sweep) is part of the workflow, so that the second fault may strike there.
+
+use crate::request::Request;
+use crate::run::Run;
+use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
+use crate::world::Fate;
+use crate::{Failure, names};
+use Act::{Ask, Deliver, Outside};
+use jiff::SignedDuration;
+use shared::domain::auto_top_up::AutoTopUpCommand;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+/// A thing the product does.
+pub struct Workflow {
+    pub name: &'static str,
+    acts: &'static [Act],
+}
+
+/// What happens next in a workflow.
+enum Act {
+    /// Somebody asks, and asks again until there is an answer.
+    Ask(fn(&Run) -> Request),
+    /// Stripe's events and the stream's records are delivered, and again until they are taken.
+    Deliver,
+    /// Something outside: a customer at Stripe, an outage, time.
+    Outside(fn(&mut Run)),
+}
+
+/// Every thing the product does. Each begins with a customer who has 500 credits, a card, and top-ups below 200.
+pub const WORKFLOWS: [Workflow; 15] = [
+    Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
+    Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
+    Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
+    Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
+    Workflow { name: "buy", acts: &[Ask(buy), Outside(pay_page), Deliver] },
+    Workflow { name: "buy, and look before the event comes", acts: &[Ask(buy), Outside(pay_page), Ask(look), Deliver] },
+    Workflow { name: "leave a payment page", acts: &[Ask(buy), Outside(pass_a_day), Deliver] },
+    Workflow { name: "choose another card", acts: &[Outside(choose_card), Deliver] },
+    Workflow { name: "switch top-ups off and on", acts: &[Ask(off), Ask(on)] },
+    Workflow {
+        name: "top up",
+        acts: &[Ask(charge_400), Ask(sweep), Deliver, Outside(pass_half_an_hour), Ask(sweep), Deliver],
+    },
+    Workflow {
+        name: "top up with a card that is declined, and pay by the link",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Ask(link),
+            Outside(pay_invoice),
+            Deliver,
+            Ask(charge_290),
+        ],
+    },
+    Workflow {
+        name: "top up with a card that asks for confirmation, and look at the link before the event comes",
+        acts: &[
+            Outside(ask_for_confirmation),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(pay_invoice),
+            Ask(link),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, and have the invoice voided",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(void_invoice),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up, and switch off before it is known what became of it",
+        acts: &[
+            Ask(charge_400),
+            Outside(stripe_goes_down),
+            Ask(sweep),
+            Outside(stripe_comes_up),
+            Ask(off),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up through an outage longer than Stripe keeps a key",
+        acts: &[
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(stripe_goes_down),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(stripe_comes_up),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+];
+
+fn charge_10(_: &Run) -> Request {
+    names::charge("acme", 10, 1)
+}
+
+fn charge_290(_: &Run) -> Request {
+    names::charge("acme", 11, 29)
+}
+
+fn charge_400(_: &Run) -> Request {
+    names::charge("acme", 12, 40)
+}
+
+fn restore_10(_: &Run) -> Request {
+    names::restore("acme", 10)
+}
+
+fn buy(_: &Run) -> Request {
+    Request::OpenPurchase(names::account("acme"), names::buy(10, "credits_500"))
+}
+
+fn off(_: &Run) -> Request {
+    Request::SetAutoTopUp(names::account("acme"), AutoTopUpCommand::Off)
+}
+
+fn on(_: &Run) -> Request {
+    Request::SetAutoTopUp(names::account("acme"), names::settings(THRESHOLD, THRESHOLD + 1_000))
+}
+
+fn sweep(_: &Run) -> Request {
+    Request::Sweep
+}
+
+/// The customer looks what became of the last purchase.
+fn look(run: &Run) -> Request {
+    let tables = run.world().ledger.tables();
+    let purchases = tables.partitions.values().flat_map(|partition| partition.purchases.values());
+    let last = purchases.last().expect("the workflow opened a purchase before");
+    Request::CheckPurchase(last.account.clone(), last.id.clone())
+}
+
+/// The customer follows the link of the last e-mail; without an attempt there is none, and a sweep does no harm.
+fn link(run: &Run) -> Request {
+    let tables = run.world().ledger.tables();
+    let top_ups = tables.partitions.values().flat_map(|partition| partition.top_ups.values());
+    top_ups.last().map_or(Request::Sweep, |top_up| Request::PayPage(top_up.account.clone(), top_up.id.clone()))
+}
+
+fn pay_page(run: &mut Run) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.sessions.iter().position(|session| session.status == SessionStatus::Open);
+    if let Some(open) = open {
+        stripe.session_pay(open, &names::card(2));
+    }
+}
+
+fn pay_invoice(run: &mut Run) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.invoices.iter().position(|invoice| invoice.status == InvoiceStatus::Open);
+    if let Some(open) = open {
+        stripe.invoice_pay_by_customer(open, &names::card(2));
+    }
+}
+
+fn void_invoice(run: &mut Run) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.invoices.iter().find(|invoice| invoice.status == InvoiceStatus::Open);
+    if let Some(open) = open.map(|invoice| invoice.id.clone()) {
+        stripe.invoice_void(&open);
+    }
+}
+
+fn choose_card(run: &mut Run) {
+    let customer = {
+        let tables = run.world().ledger.tables();
+        let account = tables.partitions.values().find_map(|partition| partition.account.as_ref());
+        account.expect("there is an account to begin with").customer.clone()
+    };
+    run.world().stripe().set_default_card(&customer, &names::card(3));
+}
+
+fn decline(run: &mut Run) {
+    run.world().stripe().set_mood(&names::card(1), Mood::Declines);
+}
+
+fn ask_for_confirmation(run: &mut Run) {
+    run.world().stripe().set_mood(&names::card(1), Mood::AsksForConfirmation);
+}
+
+fn stripe_goes_down(run: &mut Run) {
+    run.world().desk().is_stripe_down = true;
+}
+
+fn stripe_comes_up(run: &mut Run) {
+    run.world().desk().is_stripe_down = false;
+}
+
+fn pass_half_an_hour(run: &mut Run) {
+    run.pass(SignedDuration::from_mins(30));
+}
+
+fn pass_a_day(run: &mut Run) {
+    run.pass(SignedDuration::from_hours(25));
+}
+
+const THRESHOLD: i64 = 200;
+
+// ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A fault at one call of a workflow, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub call: usize,
+    pub fate: Fate,
+}
+
+const FAULTS: [Fate; 5] = [Fate::RequestLost, Fate::AnswerLost, Fate::Late, Fate::DiesBefore, Fate::DiesAfter];
+
+/// With two faults or fewer, everything has its answer after this many tries.
+const TRIES_MAX: u32 = 6;
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enumerated {
+    /// Calls of the workflow in which nothing fails.
+    pub calls: usize,
+    pub runs: u64,
+}
+
+impl Workflow {
+    /// Plays the workflow with every set of at most `faults_max` (0, 1 or 2) faults, on all cores.
+    ///
+    /// # Errors
+    /// The first set seen that breaks a rule, with its story.
+    pub fn enumerate(&self, faults_max: usize) -> Result<Enumerated, (Vec<Fault>, Failure)> {
+        let broken = |faults: &[Fault]| {
+            let failure = self.play(faults, true).expect_err("a run is the same again");
+            (faults.to_vec(), failure)
+        };
+        let calls = self.play(&[], false).map_err(|_| broken(&[]))?;
+        let (runs, next, is_over) = (AtomicU64::new(1), AtomicUsize::new(0), AtomicBool::new(false));
+        let search = || {
+            while faults_max > 0 && !is_over.load(Ordering::Relaxed) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let first = Fault { call: number / FAULTS.len(), fate: FAULTS[number % FAULTS.len()] };
+                if first.call >= calls {
+                    break;
+                }
+                let played = self.play_with(first, faults_max - 1);
+                match played {
+                    Ok(count) => drop(runs.fetch_add(count, Ordering::Relaxed)),
+                    Err(faults) => {
+                        is_over.store(true, Ordering::Relaxed);
+                        return Some(faults);
+                    }
+                }
+            }
+            None
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let found = thread::scope(|scope| {
+            let searches: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
+            searches.into_iter().find_map(|search| search.join().expect("a run does not panic"))
+        });
+        match found {
+            Some(faults) => Err(broken(&faults)),
+            None => Ok(Enumerated { calls, runs: runs.into_inner() }),
+        }
+    }
+
+    /// One fault, and each second one after it. Answers with the number of runs.
+    fn play_with(&self, first: Fault, more: usize) -> Result<u64, Vec<Fault>> {
+        let calls = self.play(&[first], false).map_err(|_| vec![first])?;
+        let mut runs = 1;
+        if more > 0 {
+            for call in first.call + 1..calls {
+                for fate in FAULTS {
+                    let faults = [first, Fault { call, fate }];
+                    self.play(&faults, false).map_err(|_| faults.to_vec())?;
+                    runs += 1;
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Plays it once. Answers with the number of calls.
+    fn play(&self, faults: &[Fault], is_told: bool) -> Result<usize, Failure> {
+        let mut run = Run::new(is_told);
+        let mut calls = 0;
+        let played = self.play_acts(&mut run, faults, &mut calls);
+        let story = run.world().desk().story.take().unwrap_or_default();
+        played.map(|()| calls).map_err(|rule| Failure { rule, story })
+    }
+
+    fn play_acts(&self, run: &mut Run, faults: &[Fault], calls: &mut usize) -> Result<(), String> {
+        run.prepare(&names::account("acme"), 1, names::settings(THRESHOLD, THRESHOLD + 1_000))?;
+        for act in self.acts {
+            run.world().ledger.tables().catch_up(usize::MAX);
+            match act {
+                Ask(request) => {
+                    let request = request(run);
+                    ask(run, request, faults, calls)?;
+                }
+                Outside(happens) => happens(run),
+                Deliver => {
+                    for _ in 0..TRIES_MAX {
+                        for request in run.to_be_delivered() {
+                            ask(run, request, faults, calls)?;
+                        }
+                    }
+                }
+            }
+        }
+        run.finish()
+    }
+}
+
+/// Asks until there is an answer, or until whoever asks gives up.
+fn ask(run: &mut Run, request: Request, faults: &[Fault], calls: &mut usize) -> Result<(), String> {
+    run.unanswered.push(request);
+    for _ in 0..TRIES_MAX {
+        let Some(request) = run.unanswered.pop() else { break };
+        run.start(request);
+        while run.waiting() > 0 {
+            let fault = faults.iter().find(|fault| fault.call == *calls);
+            run.resume(0, fault.map_or(Fate::Works, |fault| fault.fate));
+            *calls += 1;
+            run.check()?;
+        }
+    }
+    Ok(())
+}
