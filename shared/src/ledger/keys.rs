@@ -67,6 +67,11 @@ pub(super) fn event(event: &EventId) -> Key {
     Key { partition: format!("EVENT#{event}"), sort: "EVENT".into() }
 }
 
+/// Where no item ever is.
+pub(super) fn nothing() -> Key {
+    Key { partition: "NOTHING".into(), sort: "NOTHING".into() }
+}
+
 /// The partition of [`DUE_INDEX`] that an account lies in while it is due.
 pub(super) fn due_shard_of(account: &AccountId) -> String {
     due_shard(Shard::of(crc32fast::hash(account.as_str().as_bytes())))

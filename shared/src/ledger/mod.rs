@@ -23,9 +23,14 @@ use crate::use_cases::ports::{CommitError, DueCursor, DuePage, Ledger, LedgerErr
 use attributes::{Attributes, Unreadable, instant, number, text};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use errors::{ledger_error, unreadable};
+use errors::{ledger_error, unavailable, unreadable};
 use jiff::Timestamp;
 use keys::Key;
+use std::time::Duration;
+
+/// Well under the 10 seconds after which Lambda stops a start.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The store of accounts, their entries and records.
 #[derive(Clone, Debug)]
@@ -61,6 +66,17 @@ impl DynamoLedger {
     /// A ledger in the table, which has to be there, with the keys and indexes of `template.yaml`.
     pub fn new(client: Client, table: impl Into<String>, settings: LedgerSettings) -> Self {
         Self { client, table: table.into(), settings }
+    }
+
+    /// Opens the connection to DynamoDB before the first request needs it, by reading an item that is never there.
+    ///
+    /// # Errors
+    /// When nothing answered within [`CONNECT_TIME_MAX`]. The ledger is as usable as before: it connects when asked.
+    pub async fn connect(&self) -> Result<(), LedgerError> {
+        match tokio::time::timeout(CONNECT_TIME_MAX, self.item("connect", keys::nothing())).await {
+            Ok(answered) => answered.map(drop),
+            Err(elapsed) => Err(unavailable("connect", elapsed)),
+        }
     }
 
     /// Strongly consistent:

@@ -34,6 +34,19 @@ async fn assert_unavailable(outcome: Result<(), CommitError>) {
     }
 }
 
+/// A function begins with it, and has to begin whatever DynamoDB does.
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_could_not_connect_works_when_dynamodb_is_back() {
+    let Embedded { database, ledger } = embedded().await;
+    let account = opened_with(&ledger, 100).await;
+    for fault in [Fault::LoseRequest(Loss::Timeout), Fault::Refuse(Refusal::InternalServerError)] {
+        database.faults().next("GetItem", 1, fault);
+        assert!(ledger.connect().await.is_err_and(|error| error.is_retryable()));
+        assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
+    }
+    ledger.connect().await.unwrap();
+}
+
 /// Each of these says nothing of the conditions, whatever else it says: the charge goes through on the next try.
 #[tokio::test(start_paused = true)]
 async fn contention_is_tried_again_even_where_a_condition_is_said_to_have_failed() {

@@ -1,0 +1,257 @@
+//! The benchmark of one charge: our function beside what one would write instead, and beside nothing at all.
+//!
+//! All of them run as Lambda runs them, behind a Runtime API, and speak TLS to one DynamoDB of the local cloud.
+//! Only CPU time is compared, which hardly depends on what else the machine does; every round starts every variant
+//! afresh, so what disturbs a round disturbs all of them. The program fails where a bar is missed.
+
+mod certificates;
+mod contract;
+mod cost;
+mod dynamodb;
+mod process;
+mod report;
+mod runtime_api;
+mod statistics;
+mod variants;
+
+use certificates::Certificates;
+use clap::Parser;
+use contract::{charge_event, check_charge, check_start_without_dynamodb, check_variant};
+use cost::{Cost, Usage, template_log_bytes};
+use dynamodb::{DynamoDb, Units};
+use local_gateway::{Deployment, Template};
+use process::Process;
+use report::Measured;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use variants::{Variant, Variants, told};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// So much that no charge brings the account near its threshold.
+const BALANCE: i64 = 1_000_000;
+/// Charges that are not counted: after them Node's compiler has done the most of its work.
+const WARMING: usize = 100;
+
+#[derive(Parser)]
+#[command(about = "Measures one charge beside Python, Node.js and a hello world")]
+struct Options {
+    /// How often every variant is started
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Charges of every start that are counted as warm
+    #[arg(long, default_value_t = 300)]
+    charges: usize,
+    /// Where the release builds of charging and bench-hello are
+    #[arg(long, default_value = "target/release")]
+    release: PathBuf,
+    /// Where infra/bench/install has put Python, Node.js and their packages
+    #[arg(long, default_value = "target/bench")]
+    tools: PathBuf,
+}
+
+/// What all rounds brought.
+struct Rounds {
+    charging: Measured,
+    python: Measured,
+    node: Measured,
+    hello: Measured,
+    usage: Usage,
+}
+
+impl Rounds {
+    fn all(&self) -> [&Measured; 4] {
+        [&self.charging, &self.python, &self.node, &self.hello]
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Error> {
+    let options = Options::parse();
+    let mut out = std::io::stdout();
+    let yaml = std::fs::read_to_string("template.yaml")?;
+    let template = Template::parse(&yaml, &deployment())?;
+    let charging = template.function_of_binary("charging").ok_or("the template has no function charging")?;
+    let variants = Variants::find(
+        &std::path::absolute(&options.release)?,
+        &std::path::absolute(&options.tools)?,
+        &charging.environment,
+    )?;
+    let certificates = Certificates::generate()?;
+    let dynamodb = DynamoDb::start(&template, &certificates).await?;
+    let directory = tempfile::tempdir()?;
+    let environment = environment(&dynamodb, &certificates, &variants, directory.path())?;
+
+    for variant in [&variants.charging, &variants.python, &variants.node] {
+        check_variant(variant, &environment, &dynamodb).await.map_err(|error| format!("{}: {error}", variant.name))?;
+    }
+    check_start_without_dynamodb(&variants.charging, &environment).await?;
+    let mut measured: [Measured; 4] = Default::default();
+    let mut counted = Counted::default();
+    for round in 0..options.rounds {
+        // Each round begins with another variant, so that none always has the same one before it.
+        for turn in 0..measured.len() {
+            let position = (round + turn) % measured.len();
+            let variant = variants.all()[position];
+            let is_charge = !std::ptr::eq(variant, &variants.hello);
+            let run = run(variant, is_charge, &environment, &dynamodb, options.charges);
+            let of_run = run.await.map_err(|error| format!("{}: {error}", variant.name))?;
+            of_run.add_to(&mut measured[position]);
+            if position == 0 {
+                counted = of_run.counted;
+            }
+        }
+        writeln!(out, "round {} of {}", round + 1, options.rounds)?;
+    }
+    for (variant, measured) in variants.all().into_iter().zip(&mut measured) {
+        measured.zip_mb = variant.zip_bytes()? as f64 / 1e6;
+    }
+    let charges = options.charges as f64;
+    let usage = Usage {
+        units: Units { read: counted.units.read / charges, written: counted.units.written / charges },
+        memory_mb: charging.memory_mb,
+        log_bytes: template_log_bytes(&yaml)? + counted.output_bytes.div_ceil(options.charges),
+    };
+    let [charging, python, node, hello] = measured;
+    tell(&mut out, &Rounds { charging, python, node, hello, usage }, &variants, &options)
+}
+
+/// One start of one variant.
+struct Run {
+    init: Duration,
+    first: Duration,
+    warm: Duration,
+    memory_bytes: u64,
+    counted: Counted,
+}
+
+/// What the warm charges of one start used.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    units: Units,
+    output_bytes: usize,
+}
+
+async fn run(
+    variant: &Variant,
+    is_charge: bool,
+    environment: &BTreeMap<String, String>,
+    dynamodb: &DynamoDb,
+    charges: usize,
+) -> Result<Run, Error> {
+    dynamodb.reset(BALANCE).await?;
+    let mut process = Process::start(variant, environment).await?;
+    let init = process.cpu().await?;
+    let mut number = 0;
+    let mut charge = async |process: &mut Process, times: usize| -> Result<Duration, Error> {
+        let before = process.cpu().await?;
+        for _ in 0..times {
+            number += 1;
+            let key = format!("job-{number}");
+            let answer = process.invoke(&charge_event(&key)).await?;
+            if is_charge {
+                check_charge(&answer, &key, number, BALANCE)?;
+            }
+        }
+        Ok(process.cpu().await?.saturating_sub(before))
+    };
+    let first = charge(&mut process, 1).await?;
+    charge(&mut process, WARMING).await?;
+    let (units, output_bytes) = (dynamodb.units(), process.output_bytes());
+    let warm = charge(&mut process, charges).await? / u32::try_from(charges)?;
+    let (all_units, all_bytes) = (dynamodb.units(), process.output_bytes());
+    let units = Units { read: all_units.read - units.read, written: all_units.written - units.written };
+    let counted = Counted { units, output_bytes: all_bytes - output_bytes };
+    Ok(Run { init, first, warm, memory_bytes: process.peak_memory_bytes()?, counted })
+}
+
+impl Run {
+    fn add_to(&self, measured: &mut Measured) {
+        measured.init_ms.push(self.init.as_secs_f64() * 1e3);
+        measured.first_ms.push(self.first.as_secs_f64() * 1e3);
+        measured.warm_us.push(self.warm.as_secs_f64() * 1e6);
+        measured.memory_mb.push(self.memory_bytes as f64 / 1e6);
+    }
+}
+
+fn tell(out: &mut impl Write, rounds: &Rounds, variants: &Variants, options: &Options) -> Result<ExitCode, Error> {
+    let cost = Cost::of(&rounds.usage);
+    let rustc = told(Path::new("rustc"), &["--version"])?;
+    writeln!(out, "\n{}; {rustc}; {}", report::machine()?, variants.versions)?;
+    writeln!(out, "Medians of {} rounds, warm over {} charges.\n", options.rounds, options.charges)?;
+    writeln!(out, "{}\n", report::table(rounds, variants))?;
+    writeln!(out, "{}\n", report::cost_line(&rounds.usage, &cost))?;
+    let bars = report::bars(rounds, &cost);
+    for bar in &bars {
+        writeln!(out, "- {}: {}", if bar.is_met { "met" } else { "MISSED" }, bar.text)?;
+    }
+    Ok(if bars.iter().all(|bar| bar.is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the template has to be told before it can be read; of no interest here.
+fn deployment() -> Deployment {
+    let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench";
+    let parameters = [
+        ("JwtIssuer", "https://issuer.example.com"),
+        ("JwtAudience", "bench"),
+        ("StripeSecretArn", secret),
+        ("ReturnUrl", "https://example.com/returned"),
+        ("Sender", "billing@example.com"),
+        ("SenderIdentity", "example.com"),
+    ];
+    Deployment {
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        references: BTreeMap::from([("LinkSecret".to_owned(), secret.to_owned())]),
+        region: local_aws::REGION.to_owned(),
+        account_id: local_aws::ACCOUNT.to_owned(),
+        stack_name: "prepaid".to_owned(),
+        ..Deployment::default()
+    }
+}
+
+/// What Lambda gives every function, and where DynamoDB is.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+fn environment(
+    dynamodb: &DynamoDb,
+    certificates: &Certificates,
+    variants: &Variants,
+    directory: &Path,
+) -> Result<BTreeMap<String, String>, Error> {
+    let bundle = |name: &str, roots: &str| -> Result<String, Error> {
+        let path = directory.join(name);
+        std::fs::write(&path, format!("{roots}\n{}", certificates.authority))?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+    let amazon = bundle("amazon.pem", include_str!("../../../../shared/src/amazon-authorities.pem"))?;
+    let all = bundle("all.pem", &std::fs::read_to_string(&variants.roots)?)?;
+    let ours = bundle("ours.pem", "")?;
+    // A session token of a Lambda role is about this long, and signed with every request.
+    let session_token = "x".repeat(800);
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_SESSION_TOKEN", &session_token),
+        ("AWS_REGION", local_aws::REGION),
+        ("AWS_DEFAULT_REGION", local_aws::REGION),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.endpoint),
+        ("AWS_LAMBDA_FUNCTION_NAME", "charging"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/prepaid/charging"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("_HANDLER", "handler.handler"),
+        ("LANG", "en_US.UTF-8"),
+        ("TZ", ":UTC"),
+        ("TABLE_NAME", &dynamodb.table),
+        // Each believes what it believes in Lambda, and our authority: charging those of Amazon, boto3 all that come
+        // with it; Node.js has its own compiled in.
+        ("SSL_CERT_FILE", &amazon),
+        ("AWS_CA_BUNDLE", &all),
+        ("NODE_EXTRA_CA_CERTS", &ours),
+    ];
+    Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+}

@@ -1,0 +1,145 @@
+//! One started function, and what the kernel has counted of it.
+
+use crate::Error;
+use crate::runtime_api::RuntimeApi;
+use crate::variants::Variant;
+use nix::time::ClockId;
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+/// How long two readings of a process's CPU time are apart that have to agree.
+const SETTLING: Duration = Duration::from_millis(3);
+/// After so many readings the last one counts: a runtime may be busy with itself for ever.
+const READINGS_MAX: usize = 100;
+/// Nothing here takes longer, unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running function; dropping it ends it.
+pub struct Process {
+    child: Child,
+    clock: ClockId,
+    api: RuntimeApi,
+    polls: u64,
+    output: Output,
+}
+
+/// What a process has written, to standard output and standard error together.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Process {
+    /// Starts the variant with this environment and nothing else, and waits until it asks for its first event.
+    ///
+    /// # Errors
+    /// When it cannot be started, or ends or hangs before.
+    pub async fn start(variant: &Variant, environment: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let api = RuntimeApi::start().await?;
+        let mut child = Command::new(&variant.program)
+            .args(&variant.arguments)
+            .current_dir(&variant.directory)
+            .env_clear()
+            .envs(environment)
+            .envs(&variant.environment)
+            .env("LAMBDA_TASK_ROOT", &variant.directory)
+            .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", variant.program.display()))?;
+        let id = child.id().ok_or("the process ended at once")?;
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(id)?))?;
+        let output = Output::default();
+        output.collect(child.stdout.take());
+        output.collect(child.stderr.take());
+        let mut process = Self { child, clock, api, polls: 0, output };
+        process.idle().await?;
+        Ok(process)
+    }
+
+    /// Hands one event over, takes the answer, and waits until the process asks for the next one.
+    ///
+    /// # Errors
+    /// When it reports an error, ends or hangs.
+    pub async fn invoke(&mut self, event: &Value) -> Result<Value, Error> {
+        let answer = tokio::select! {
+            answer = self.api.invoke(event) => answer,
+            ended = self.child.wait() => Err(format!("it ended: {ended:?}").into()),
+            () = tokio::time::sleep(PATIENCE) => Err("no answer came".into()),
+        };
+        let answer = answer.map_err(|error: Error| self.complaint(&error.to_string()))?;
+        self.idle().await?;
+        Ok(answer)
+    }
+
+    async fn idle(&mut self) -> Result<(), Error> {
+        self.polls += 1;
+        let polled = tokio::select! {
+            polled = self.api.polled(self.polls) => polled,
+            ended = self.child.wait() => Err(format!("it ended: {ended:?}").into()),
+            () = tokio::time::sleep(PATIENCE) => Err("it asked for no event".into()),
+        };
+        polled.map_err(|error: Error| self.complaint(&error.to_string()))
+    }
+
+    /// What went wrong, with what the process had to say.
+    pub fn complaint(&self, what: &str) -> Error {
+        let text = self.output.0.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{what}; the function wrote: {}", String::from_utf8_lossy(&text)).into()
+    }
+
+    /// The CPU time of all threads since the start, those that have ended included, once it stands still.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub async fn cpu(&self) -> Result<Duration, Error> {
+        let mut before = self.clock.now()?;
+        for _ in 0..READINGS_MAX {
+            tokio::time::sleep(SETTLING).await;
+            let now = self.clock.now()?;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        Ok(before.into())
+    }
+
+    /// The most memory it has had in use, in bytes.
+    /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn peak_memory_bytes(&self) -> Result<u64, Error> {
+        let id = self.child.id().ok_or("the process has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+        let kibibytes: u64 = line.trim().trim_end_matches("kB").trim_end().parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// How much it has written so far.
+    pub fn output_bytes(&self) -> usize {
+        self.output.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Output {
+    fn collect(&self, stream: Option<impl AsyncRead + Unpin + Send + 'static>) {
+        let output = self.clone();
+        tokio::spawn(async move {
+            let Some(mut stream) = stream else { return };
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                output.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..read]);
+            }
+        });
+    }
+}

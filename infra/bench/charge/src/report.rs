@@ -1,0 +1,152 @@
+//! The table, and the bars that the product is held to.
+
+use crate::cost::{BILLED_MS, Cost, Usage};
+use crate::statistics::{Interval, median, ratio_of_medians};
+use crate::variants::Variants;
+use crate::{Error, Rounds};
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+
+/// What was measured of one variant: one value per round.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// From the start of the process to its first question for an event.
+    pub init_ms: Vec<f64>,
+    /// From there to the next question.
+    pub first_ms: Vec<f64>,
+    /// Per charge, once it runs warm.
+    pub warm_us: Vec<f64>,
+    pub memory_mb: Vec<f64>,
+    pub zip_mb: f64,
+}
+
+/// One promise: what it is about, how it came out, and whether it is held.
+pub struct Bar {
+    pub text: String,
+    pub is_met: bool,
+}
+
+/// Below the lower end of an interval nobody can call it luck.
+fn at_least(name: &str, ratio: Interval, bar: f64) -> Bar {
+    let Interval { low, estimate, high } = ratio;
+    let text = format!("{name} at least {bar} times: {estimate:.1} ({low:.1} to {high:.1})");
+    Bar { text, is_met: low >= bar }
+}
+
+fn at_most(name: &str, value: f64, bar: f64, unit: &str) -> Bar {
+    Bar { text: format!("{name} at most {bar} {unit}: {value:.2}"), is_met: value <= bar }
+}
+
+/// Everything the product is held to, in the order of the table.
+pub fn bars(rounds: &Rounds, cost: &Cost) -> Vec<Bar> {
+    let Rounds { charging, python, node, hello, .. } = rounds;
+    let floor = ratio_of_medians(&charging.init_ms, &hello.init_ms);
+    let Interval { low, estimate, high } = floor;
+    let floor_text = format!("init CPU at most 2.5 times the hello world's: {estimate:.2} ({low:.2} to {high:.2})");
+    vec![
+        at_least("init CPU below Python's", ratio_of_medians(&python.init_ms, &charging.init_ms), 60.0),
+        at_least("init CPU below Node's", ratio_of_medians(&node.init_ms, &charging.init_ms), 45.0),
+        Bar { text: floor_text, is_met: high <= 2.5 },
+        at_least("first charge below Python's", ratio_of_medians(&python.first_ms, &charging.first_ms), 20.0),
+        at_least("first charge below Node's", ratio_of_medians(&node.first_ms, &charging.first_ms), 12.0),
+        at_least("warm charge below Python's", ratio_of_medians(&python.warm_us, &charging.warm_us), 6.0),
+        at_least("warm charge below Node's", ratio_of_medians(&node.warm_us, &charging.warm_us), 10.0),
+        at_most("peak memory", charging.memory_mb.iter().copied().fold(0.0, f64::max), 12.0, "MB"),
+        at_most("zip", charging.zip_mb, 3.0, "MB"),
+        at_most("a million charges", cost.total(), 4.80, "dollars"),
+    ]
+}
+
+/// The medians as a Markdown table.
+pub fn table(rounds: &Rounds, variants: &Variants) -> Table {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header(["function", "init CPU", "first-charge CPU", "warm CPU", "peak memory", "zip"]);
+    for (variant, measured) in variants.all().into_iter().zip(rounds.all()) {
+        table.add_row([
+            variant.name.to_owned(),
+            format!("{:.2} ms", median(&measured.init_ms)),
+            format!("{:.2} ms", median(&measured.first_ms)),
+            format!("{:.0} µs", median(&measured.warm_us)),
+            format!("{:.1} MB", median(&measured.memory_mb)),
+            format!("{:.2} MB", measured.zip_mb),
+        ]);
+    }
+    table
+}
+
+/// What a million charges cost, part by part.
+pub fn cost_line(usage: &Usage, cost: &Cost) -> String {
+    format!(
+        "A million charges: ${:.2} = HTTP API {:.2} + Lambda {:.2} ({BILLED_MS:.0} ms at {} MB) + {} read units {:.3} \
+         + {} write units {:.3} + logs {:.2} ({} bytes)",
+        cost.total(),
+        cost.gateway,
+        cost.lambda,
+        usage.memory_mb,
+        usage.units.read,
+        cost.reads,
+        usage.units.written,
+        cost.writes,
+        cost.logs,
+        usage.log_bytes,
+    )
+}
+
+/// What was measured on: the processor and the kernel.
+///
+/// # Errors
+/// When this is no Linux.
+pub fn machine() -> Result<String, Error> {
+    let information = std::fs::read_to_string("/proc/cpuinfo")?;
+    let model = information.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!("{}, {cores} cores, Linux {}", model.trim_start_matches([' ', '\t', ':']), kernel.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamodb::Units;
+
+    fn rounds() -> Rounds {
+        let measured = |init_ms: f64, first_ms: f64, warm_us: f64| Measured {
+            init_ms: vec![init_ms; 5],
+            first_ms: vec![first_ms; 5],
+            warm_us: vec![warm_us; 5],
+            memory_mb: vec![12.0; 5],
+            zip_mb: 3.0,
+        };
+        Rounds {
+            charging: measured(2.5, 1.0, 100.0),
+            python: measured(150.0, 20.0, 600.0),
+            node: measured(112.5, 12.0, 1_000.0),
+            hello: measured(1.0, 1.0, 1.0),
+            usage: Usage { units: Units::default(), memory_mb: 256, log_bytes: 0 },
+        }
+    }
+
+    fn missed(rounds: &Rounds, total: f64) -> usize {
+        let cost = Cost { gateway: total, lambda: 0.0, reads: 0.0, writes: 0.0, logs: 0.0 };
+        bars(rounds, &cost).iter().filter(|bar| !bar.is_met).count()
+    }
+
+    #[test]
+    fn every_bar_is_met_where_it_is_reached_and_missed_just_beyond() {
+        assert_eq!(missed(&rounds(), 4.80), 0);
+        assert_eq!(missed(&rounds(), 4.81), 1);
+        let with = |change: fn(&mut Rounds)| {
+            let mut rounds = rounds();
+            change(&mut rounds);
+            missed(&rounds, 4.80)
+        };
+        assert_eq!(with(|rounds| rounds.charging.init_ms = vec![2.51; 5]), 3, "Python, Node and the floor");
+        assert_eq!(with(|rounds| rounds.charging.first_ms = vec![1.01; 5]), 2);
+        assert_eq!(with(|rounds| rounds.charging.warm_us = vec![101.0; 5]), 2);
+        assert_eq!(with(|rounds| rounds.charging.memory_mb[3] = 12.1), 1, "the worst round counts");
+        assert_eq!(with(|rounds| rounds.charging.zip_mb = 3.01), 1);
+        assert_eq!(with(|rounds| rounds.python.init_ms = vec![149.0; 5]), 1);
+        assert_eq!(with(|rounds| rounds.node.warm_us = vec![999.0; 5]), 1);
+    }
+}

@@ -1,0 +1,140 @@
+//! What is compared: how each function is started, and what of it would be uploaded.
+
+use crate::Error;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// One function.
+pub struct Variant {
+    pub name: &'static str,
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// Where it runs, as Lambda runs a function in its task root.
+    pub directory: PathBuf,
+    pub environment: BTreeMap<String, String>,
+    /// The files that are zipped, or a directory of them.
+    upload: PathBuf,
+}
+
+/// All of them, and the versions of what they are made of.
+pub struct Variants {
+    pub charging: Variant,
+    pub python: Variant,
+    pub node: Variant,
+    pub hello: Variant,
+    pub versions: String,
+    /// The certificate authorities that boto3 brings.
+    pub roots: PathBuf,
+}
+
+impl Variants {
+    /// `release` holds the programs in Rust, `tools` what `infra/bench/install` puts there.
+    ///
+    /// # Errors
+    /// When Python or Node cannot be asked what they are.
+    pub fn find(release: &Path, tools: &Path, charging: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let (python, node) = (tools.join("python"), tools.join("node"));
+        let python_program = python.join("bin/python");
+        let python_versions = told(&python_program, &["-c", PYTHON_VERSIONS])?;
+        let roots =
+            told(&python_program, &["-c", "import botocore.httpsession as s; print(s.DEFAULT_CA_BUNDLE)"])?.into();
+        let node_program: PathBuf = told(Path::new("node"), &["-p", "process.execPath"])?.into();
+        let versions = format!("{python_versions}; Node.js {}", node_versions(&node_program, &node)?);
+        let rust = |name, program: &str, environment| {
+            let program = release.join(program);
+            Variant {
+                name,
+                upload: program.clone(),
+                program,
+                arguments: vec![],
+                directory: release.to_owned(),
+                environment,
+            }
+        };
+        Ok(Self {
+            charging: rust("charging (Rust)", "charging", charging.clone()),
+            python: Variant {
+                name: "Python, boto3",
+                program: python_program,
+                arguments: ["-m", "awslambdaric", "handler.handler"].map(str::to_owned).into(),
+                directory: python.join("function"),
+                environment: BTreeMap::new(),
+                upload: python.join("function"),
+            },
+            node: Variant {
+                name: "Node.js, SDK v3",
+                program: node_program,
+                arguments: [&node.join("node_modules/aws-lambda-ric/index.mjs").to_string_lossy(), "handler.handler"]
+                    .map(str::to_owned)
+                    .into(),
+                directory: node.join("function"),
+                environment: BTreeMap::new(),
+                upload: node.join("function"),
+            },
+            hello: rust("hello world (Rust)", "bench-hello", BTreeMap::new()),
+            versions,
+            roots,
+        })
+    }
+
+    pub fn all(&self) -> [&Variant; 4] {
+        [&self.charging, &self.python, &self.node, &self.hello]
+    }
+}
+
+const PYTHON_VERSIONS: &str = "import platform, boto3; from importlib.metadata import version; \
+    print('Python', platform.python_version() + ', boto3', boto3.__version__ + ', awslambdaric', version('awslambdaric'))";
+
+fn node_versions(program: &Path, tools: &Path) -> Result<String, Error> {
+    let version = |package: &str| -> Result<String, Error> {
+        let manifest = std::fs::read(tools.join("node_modules").join(package).join("package.json"))?;
+        let manifest: Value = serde_json::from_slice(&manifest)?;
+        Ok(format!("{package} {}", manifest["version"].as_str().unwrap_or_default()))
+    };
+    let node = told(program, &["-p", "process.versions.node"])?;
+    Ok([node, version("@aws-sdk/client-dynamodb")?, version("aws-lambda-ric")?].join(", "))
+}
+
+/// What a program prints.
+pub fn told(program: &Path, arguments: &[&str]) -> Result<String, Error> {
+    let output =
+        Command::new(program).args(arguments).output().map_err(|error| format!("{}: {error}", program.display()))?;
+    if !output.status.success() {
+        return Err(format!("{}: {}", program.display(), String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+impl Variant {
+    /// The size of what is uploaded, zipped as small as deflate makes it, in bytes.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn zip_bytes(&self) -> Result<u64, Error> {
+        let mut zip = ZipWriter::new(tempfile::tempfile()?);
+        for file in files(&self.upload)? {
+            let name = if self.upload.is_file() { Path::new("bootstrap") } else { file.strip_prefix(&self.upload)? };
+            let options =
+                SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(9));
+            zip.start_file(name.to_string_lossy(), options)?;
+            zip.write_all(&std::fs::read(&file)?)?;
+        }
+        Ok(zip.finish()?.metadata()?.len())
+    }
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = vec![];
+    for entry in std::fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))? {
+        found.extend(files(&entry?.path())?);
+    }
+    Ok(found)
+}
