@@ -11,11 +11,12 @@ MINISTACK := target/ministack/.installed
 # Where cargo puts what it builds for this machine, and that machine as AWS calls it.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
+BENCH := target/bench/.installed
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants bench-sweep check-template run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust simulate mutants bench bench-sweep check-template run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +42,12 @@ mutants: ## Switch deliberate bugs on, one after the other, and have the simulat
 bench-sweep: ## Sweep a million accounts in real time, DUE of them due (1000), at RATE attempts a second, and measure it
 	cargo build -q --release -p top-up-sweep
 	cargo run -q --release -p sweep-bench -- --functions target/release --due $${DUE:-1000} $(if $(RATE),--rate $(RATE))
+
+# The two functions are built one after the other: built together, each would get the other's features.
+bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a promise of docs/performance.md is broken
+	cargo build --release -p charging
+	cargo build --release -p bench-hello
+	cargo run -q -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
 
 # Nothing is asked of AWS: SAM wants to know a region, any will do, and no credentials are needed.
 check-template: $(TOOLS) ## Check the template and the API description
@@ -87,4 +94,8 @@ $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 
 $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 	@infra/checks/install-tools $< target/ministack
+	@touch $@
+
+$(BENCH): infra/bench/install $(wildcard infra/bench/python/*.* infra/bench/node/*.*)
+	@infra/bench/install
 	@touch $@

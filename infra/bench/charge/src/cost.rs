@@ -83,13 +83,12 @@ impl Cost {
 /// # Errors
 /// When the template is not as this program knows it.
 pub fn template_log_bytes(template: &str) -> Result<usize, Error> {
-    let document = Yaml::load_from_str(template)?;
-    let resources = &document.first().ok_or("the template is empty")?["Resources"];
-    let format =
-        resources["Api"]["Properties"]["AccessLogSettings"]["Format"].as_str().ok_or("no access log format")?;
-    let logging = &resources["ChargingFunction"]["Properties"]["LoggingConfig"];
-    let is_quiet = logging.as_mapping_get("SystemLogLevel").and_then(Yaml::as_str) == Some("WARN");
-    let platform: &[&str] = if is_quiet { &[] } else { &PLATFORM_LINES };
+    let documents = Yaml::load_from_str(template)?;
+    let text =
+        |path: &[&str]| path.iter().try_fold(documents.first()?, |node, name| node.as_mapping_get(name))?.as_str();
+    let format = text(&["Resources", "Api", "Properties", "AccessLogSettings", "Format"]).ok_or("no access log")?;
+    let level = text(&["Resources", "ChargingFunction", "Properties", "LoggingConfig", "SystemLogLevel"]);
+    let platform: &[&str] = if level == Some("WARN") { &[] } else { &PLATFORM_LINES };
     let access = access_line(format)?;
     let lines = platform.iter().copied().chain([access.as_str()]);
     Ok(lines.map(|line| line.len() + LOG_LINE_OVERHEAD_BYTES).sum())

@@ -94,11 +94,11 @@ mod tests {
     #[test]
     fn the_interval_holds_the_truth_about_as_often_as_it_says() {
         let mut random = Rng::with_seed(1);
-        let held = (0..100).filter(|_| {
+        let held = (0..40).filter(|_| {
             let dividends: Vec<f64> = (0..15).map(|_| 10.0 + random.f64()).collect();
             let interval = ratio_of_medians(&dividends, &[1.0; 15]);
             interval.low <= 10.5 && 10.5 <= interval.high
         });
-        assert!((88..=100).contains(&held.count()));
+        assert!((35..=40).contains(&held.count()));
     }
 }
