@@ -1,10 +1,11 @@
 //! The local cloud: stand-ins, gateway, schedules and stream, put together as `template.yaml` says.
 
 use crate::clock::{MovableClock, NotForward};
-use crate::functions::{Secrets, in_process_functions};
+use crate::functions::{SigningSecrets, in_process_functions};
 use crate::local_routes;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::Error;
+use local_aws::access::{Access, Effect, Statement};
 use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
 use local_aws::scheduler::{LocalScheduler, OneTimeSchedule};
 use local_aws::secrets::LocalSecrets;
@@ -74,6 +75,8 @@ pub struct LocalCloud {
     pub urls: Urls,
     /// The key the Stripe stand-in takes, new at every start.
     pub stripe_api_key: String,
+    /// What the functions sign their requests to AWS with, new at every start.
+    pub signing: SigningSecrets,
     schedules: Schedules,
     /// How far each function has come in the table's stream; a test turns one back to have records delivered again.
     pub streams: Vec<StreamConsumer>,
@@ -108,8 +111,8 @@ impl LocalCloud {
         let stripe = start_stripe(&urls, &secrets, seed, &clock);
         let issuer = Issuer::new(&format!("{}/_local/issuer", urls.api), AUDIENCE, clock.shared())?;
         let by_binary = match &options.functions {
-            None => in_process_functions(&template, &aws, &secrets, &clock)?,
-            Some(directory) => runtime_api::functions(&template, &programs(directory, &urls))?,
+            None => in_process_functions(&template, &aws, &secrets.signing, &clock).await?,
+            Some(directory) => runtime_api::functions(&template, &programs(directory, &urls, &secrets.signing))?,
         };
         let functions = Functions::new(&template, by_binary, clock.shared())?;
         let source: Arc<dyn StreamSource> = Arc::new(TableStream(aws.dynamodb.clone()));
@@ -126,6 +129,7 @@ impl LocalCloud {
             template,
             urls,
             stripe_api_key: secrets.stripe_api_key,
+            signing: secrets.signing,
         });
         cloud.serve(functions, api, stripe_listener, aws_listener);
         Ok(cloud)
@@ -258,6 +262,14 @@ fn deployment(urls: &Urls) -> Deployment {
     }
 }
 
+/// What nobody but its holder may know.
+struct Secrets {
+    stripe_api_key: String,
+    stripe_webhook_secret: String,
+    link_secret: String,
+    signing: SigningSecrets,
+}
+
 /// New ones at every start, but for the links of e-mails where data is kept: those may be opened later.
 fn make_secrets(data: Option<&Path>) -> Result<Secrets, Error> {
     let random = || uuid::Uuid::new_v4().simple().to_string();
@@ -276,6 +288,7 @@ fn make_secrets(data: Option<&Path>) -> Result<Secrets, Error> {
         stripe_api_key: format!("sk_test_local{}", random()),
         stripe_webhook_secret: format!("whsec_local{}", random()),
         link_secret,
+        signing: SigningSecrets { secret_access_key: random(), session_token: random() },
     })
 }
 
@@ -299,7 +312,21 @@ async fn start_aws(
         ses: LocalSes::new([SENDER], clock.shared()),
         secrets: LocalSecrets::new(BTreeMap::from(stored)),
         scheduler: LocalScheduler::new(&template.schedule_groups, clock.shared()),
+        access: Access::new(roles(template)),
     })
+}
+
+/// What each function may do, by the access key id it signs with. One without a role in the template may do nothing.
+fn roles(template: &Template) -> BTreeMap<String, Vec<Statement>> {
+    let statement = |read: &local_gateway::template::Statement| Statement {
+        effect: if read.allows { Effect::Allow } else { Effect::Deny },
+        actions: read.actions.clone(),
+        resources: read.resources.clone(),
+        conditions: read.conditions.clone(),
+    };
+    let role = |read: &Vec<_>| read.iter().map(statement).collect();
+    let functions = template.functions.iter();
+    functions.map(|(id, function)| (id.clone(), function.role.as_ref().map_or_else(Vec::new, role))).collect()
 }
 
 /// Stripe's objects are gone after a restart, so where the table is kept their ids must not come again.
@@ -316,12 +343,12 @@ fn start_stripe(urls: &Urls, secrets: &Secrets, seed: u64, clock: &MovableClock)
     stripe
 }
 
-fn programs(directory: &Path, urls: &Urls) -> runtime_api::Programs {
-    let environment =
-        [("AWS_ENDPOINT_URL", urls.aws.as_str()), ("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")];
+fn programs(directory: &Path, urls: &Urls, signing: &SigningSecrets) -> runtime_api::Programs {
     runtime_api::Programs {
         directory: directory.to_owned(),
-        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        environment: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), urls.aws.clone())]),
+        secret_access_key: signing.secret_access_key.clone(),
+        session_token: signing.session_token.clone(),
         processes_max: 8,
     }
 }

@@ -1,8 +1,11 @@
 //! The product's functions in this process: the very handlers that are deployed, with the settings the template gives
 //! them, the stand-ins behind them and the movable clock.
+//!
+//! Each calls AWS under credentials of its own, which the stand-ins hold to its role in the template.
 
 use crate::clock::MovableClock;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::Credentials;
 use aws_sdk_sesv2::config::{BehaviorVersion, Region};
 use lambda_http::Error;
 use lambda_runtime::service_fn;
@@ -13,38 +16,38 @@ use shared::config::Environment;
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::payments::{Secret, Settings, StripePayments};
+use shared::payments::{Secret, StripePayments};
+use shared::secrets::{StripeSecret, secret_get, stripe_secret_get};
 use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::use_cases::ports::RandomUnique;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The secrets that lie in Secrets Manager where the product is deployed.
+/// What signs the requests of every function, as Lambda hands it to them; the access key id is the logical id.
 #[derive(Clone)]
-pub struct Secrets {
-    pub stripe_api_key: String,
-    pub stripe_webhook_secret: String,
-    pub link_secret: String,
+pub struct SigningSecrets {
+    pub secret_access_key: String,
+    pub session_token: String,
 }
 
 /// Every function by binary name.
 ///
 /// # Errors
-/// When the template lacks a function, or a setting that the function needs.
-pub fn in_process_functions(
+/// When the template lacks a function, or a setting that the function needs, or its role a permission to start.
+pub async fn in_process_functions(
     template: &Template,
     aws: &LocalAws,
-    secrets: &Secrets,
+    signing: &SigningSecrets,
     clock: &MovableClock,
 ) -> Result<BTreeMap<String, Arc<dyn Function>>, Error> {
-    let wiring = Wiring { template, aws, secrets, clock };
+    let wiring = Wiring { template, aws, signing, clock };
     Ok(BTreeMap::from([
-        ("accounts".to_owned(), wiring.accounts()?),
+        ("accounts".to_owned(), wiring.accounts().await?),
         ("charging".to_owned(), wiring.charging()?),
-        ("notifications".to_owned(), wiring.notifications()?),
-        ("purchases".to_owned(), wiring.purchases()?),
-        ("stripe-webhooks".to_owned(), wiring.stripe_webhooks()?),
-        ("top-up-sweep".to_owned(), wiring.top_up_sweep()?),
+        ("notifications".to_owned(), wiring.notifications().await?),
+        ("purchases".to_owned(), wiring.purchases().await?),
+        ("stripe-webhooks".to_owned(), wiring.stripe_webhooks().await?),
+        ("top-up-sweep".to_owned(), wiring.top_up_sweep().await?),
     ]))
 }
 
@@ -52,8 +55,15 @@ pub fn in_process_functions(
 struct Wiring<'a> {
     template: &'a Template,
     aws: &'a LocalAws,
-    secrets: &'a Secrets,
+    signing: &'a SigningSecrets,
     clock: &'a MovableClock,
+}
+
+/// What one function finds around it when it starts.
+struct Surroundings<'a> {
+    environment: Environment,
+    credentials: Credentials,
+    aws: &'a LocalAws,
 }
 
 macro_rules! http_function {
@@ -77,108 +87,127 @@ macro_rules! event_function {
 }
 
 impl Wiring<'_> {
-    fn accounts(&self) -> Result<Arc<dyn Function>, Error> {
-        let environment = self.environment("accounts")?;
+    async fn accounts(&self) -> Result<Arc<dyn Function>, Error> {
+        let function = self.function("accounts")?;
+        let stripe = function.stripe_secret().await?;
         let app = accounts::App {
-            ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment, Settings::waited_for)?,
+            ledger: function.ledger()?,
+            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
             unique: RandomUnique,
-            price_book: environment.price_book()?,
+            price_book: function.environment.price_book()?,
         };
         Ok(http_function!(accounts::handle, app))
     }
 
     fn charging(&self) -> Result<Arc<dyn Function>, Error> {
-        let environment = self.environment("charging")?;
+        let function = self.function("charging")?;
         let app = charging::App {
-            ledger: self.ledger(&environment)?,
+            ledger: function.ledger()?,
             clock: self.clock.clone(),
-            price_book: environment.price_book()?,
+            price_book: function.environment.price_book()?,
         };
         Ok(http_function!(charging::handle, app))
     }
 
-    fn notifications(&self) -> Result<Arc<dyn Function>, Error> {
-        let environment = self.environment("notifications")?;
+    async fn notifications(&self) -> Result<Arc<dyn Function>, Error> {
+        let function = self.function("notifications")?;
         let app = notifications::App {
-            ledger: self.ledger(&environment)?,
-            mailer: SesMailer::new(self.ses(), environment.required("SENDER")?),
+            ledger: function.ledger()?,
+            mailer: SesMailer::new(function.ses(), function.environment.required("SENDER")?),
             clock: self.clock.clone(),
-            links: self.links(&environment)?,
-            public_url: environment.required("PUBLIC_URL")?,
+            links: function.links().await?,
+            public_url: function.environment.required("PUBLIC_URL")?,
         };
         Ok(event_function!(notifications::handle, app))
     }
 
-    fn purchases(&self) -> Result<Arc<dyn Function>, Error> {
-        let environment = self.environment("purchases")?;
+    async fn purchases(&self) -> Result<Arc<dyn Function>, Error> {
+        let function = self.function("purchases")?;
+        let stripe = function.stripe_secret().await?;
         let app = purchases::App {
-            ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment, Settings::waited_for)?,
+            ledger: function.ledger()?,
+            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
             unique: RandomUnique,
-            price_book: environment.price_book()?,
-            links: self.links(&environment)?,
+            price_book: function.environment.price_book()?,
+            links: function.links().await?,
         };
         Ok(http_function!(purchases::handle, app))
     }
 
-    fn stripe_webhooks(&self) -> Result<Arc<dyn Function>, Error> {
-        let environment = self.environment("stripe-webhooks")?;
+    async fn stripe_webhooks(&self) -> Result<Arc<dyn Function>, Error> {
+        let function = self.function("stripe-webhooks")?;
+        let stripe = function.stripe_secret().await?;
         let app = stripe_webhooks::App {
-            ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment, Settings::waited_for)?,
+            ledger: function.ledger()?,
+            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
             unique: RandomUnique,
-            secrets: vec![Secret::new(self.secrets.stripe_webhook_secret.clone())],
+            secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(),
         };
         Ok(http_function!(stripe_webhooks::handle, app))
     }
 
-    fn top_up_sweep(&self) -> Result<Arc<dyn Function>, Error> {
-        let environment = self.environment("top-up-sweep")?;
+    async fn top_up_sweep(&self) -> Result<Arc<dyn Function>, Error> {
+        let function = self.function("top-up-sweep")?;
+        let stripe = function.stripe_secret().await?;
         let app = top_up_sweep::App {
-            ledger: self.ledger(&environment)?,
-            payments: self.payments(&environment, |settings| settings)?,
-            timers: EventBridgeTimers::new(self.scheduler(), TimerSettings::of(&environment)?),
+            ledger: function.ledger()?,
+            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?)?,
+            timers: EventBridgeTimers::new(function.scheduler(), TimerSettings::of(&function.environment)?),
             clock: self.clock.clone(),
             unique: RandomUnique,
-            price_book: environment.price_book()?,
+            price_book: function.environment.price_book()?,
             emit: |metrics| tracing::info!(%metrics, "counted"),
         };
         Ok(event_function!(top_up_sweep::handle, app))
     }
 
-    fn environment(&self, binary: &str) -> Result<Environment, Error> {
+    fn function(&self, binary: &str) -> Result<Surroundings<'_>, Error> {
         let function = self.template.function_of_binary(binary);
         let function = function.ok_or_else(|| format!("the template has no function {binary}"))?;
-        Ok(Environment::of(function.environment.clone()))
+        let SigningSecrets { secret_access_key, session_token } = self.signing.clone();
+        let session_token = Some(session_token);
+        let credentials =
+            Credentials::new(function.logical_id.clone(), secret_access_key, session_token, None, "Lambda");
+        Ok(Surroundings { environment: Environment::of(function.environment.clone()), credentials, aws: self.aws })
     }
+}
 
-    fn ledger(&self, environment: &Environment) -> Result<DynamoLedger, Error> {
+impl Surroundings<'_> {
+    fn ledger(&self) -> Result<DynamoLedger, Error> {
         let config = self.aws.dynamodb.client_config().retry_config(RetryConfig::standard());
+        let config = config.http_client(self.aws.sdk_config_http_client());
+        let config = config.credentials_provider(self.credentials.clone());
         let client = aws_sdk_dynamodb::Client::from_conf(config.build());
-        Ok(DynamoLedger::new(client, environment.required("TABLE_NAME")?, LedgerSettings::default()))
+        Ok(DynamoLedger::new(client, self.environment.required("TABLE_NAME")?, LedgerSettings::default()))
     }
 
-    /// The secret is handed in, but what the template names has to be there for the function that is deployed.
-    fn payments(&self, environment: &Environment, adjust: fn(Settings) -> Settings) -> Result<StripePayments, Error> {
-        environment.required("STRIPE_SECRET_ID")?;
-        Ok(StripePayments::new(adjust(environment.stripe(self.secrets.stripe_api_key.clone())?))?)
+    async fn stripe_secret(&self) -> Result<StripeSecret, Error> {
+        Ok(stripe_secret_get(&self.secrets(), &self.environment.required("STRIPE_SECRET_ID")?).await?)
     }
 
-    fn links(&self, environment: &Environment) -> Result<LinkKey, Error> {
-        environment.required("LINK_SECRET_ID")?;
-        Ok(LinkKey::new(&self.secrets.link_secret)?)
+    async fn links(&self) -> Result<LinkKey, Error> {
+        let secret = secret_get(&self.secrets(), &self.environment.required("LINK_SECRET_ID")?).await?;
+        Ok(LinkKey::new(secret)?)
+    }
+
+    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.aws.sdk_config_http_client());
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 
     fn scheduler(&self) -> aws_sdk_scheduler::Client {
         let config = aws_sdk_scheduler::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
-            .allow_no_auth()
-            .http_client(self.aws.scheduler.sdk_config_http_client());
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.aws.sdk_config_http_client());
         aws_sdk_scheduler::Client::from_conf(config.build())
     }
 
@@ -186,8 +215,8 @@ impl Wiring<'_> {
         let config = aws_sdk_sesv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
-            .allow_no_auth()
-            .http_client(self.aws.ses.sdk_config_http_client());
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.aws.sdk_config_http_client());
         aws_sdk_sesv2::Client::from_conf(config.build())
     }
 }

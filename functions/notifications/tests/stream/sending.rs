@@ -1,12 +1,15 @@
 //! What is sent, and what is not.
 
 use crate::world::{SENDER, account_id, address, notice_id, now, ses_mailer, world, world_with};
+use local_aws::access::Access;
 use local_aws::dynamodb::LocalDynamoDb;
+use local_aws::scheduler::LocalScheduler;
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::{LocalAws, bind};
 use serde_json::Value;
 use shared::domain::TopUpId;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// As Lambda delivers it: a changed account, two new notices, a changed and an expired one, and a new entry.
 const EVENT: &str = include_str!("../../../../tests/events/dynamodb-stream-notice.json");
@@ -77,6 +80,8 @@ async fn the_adapter_sends_over_a_socket_too() {
         dynamodb: LocalDynamoDb::in_memory(),
         ses: world.ses.clone(),
         secrets: LocalSecrets::new(BTreeMap::new()),
+        scheduler: LocalScheduler::new([""; 0], Arc::new(now)),
+        access: Access::default(),
     };
     let server = tokio::spawn(async move { aws.serve(listener, std::future::pending()).await });
     world.owe(1).await;

@@ -4,11 +4,12 @@
 //! [`SharedHttpClient`](aws_smithy_runtime_api::client::http::SharedHttpClient) or the endpoint differs. They can be
 //! reached in process (no port, one database per test) or through [`server`] on one port of the loopback interface.
 //!
-//! Nothing here may be linked into a deployed function, and nothing here checks a signature or a permission: whoever
-//! can reach the port can do everything.
+//! Nothing here may be linked into a deployed function, and nothing here checks a signature: whoever can reach the port
+//! can do everything, unless the request comes under the key of a role ([`access`]).
 
 use std::sync::Arc;
 
+pub mod access;
 pub mod dynamodb;
 pub mod scheduler;
 pub mod secrets;

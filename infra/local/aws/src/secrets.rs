@@ -28,6 +28,11 @@ impl LocalSecrets {
         format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
     }
 
+    /// Every secret's text, in order of the names.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     fn get_secret_value(&self, body: &[u8]) -> WireAnswer {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let Some(id) = request["SecretId"].as_str() else {

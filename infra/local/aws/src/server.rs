@@ -1,7 +1,7 @@
 //! All stand-ins on one port of the loopback interface, for SDK clients in other processes.
 //!
 //! `AWS_ENDPOINT_URL=http://127.0.0.1:PORT` with any credentials and any region leads an SDK or the AWS CLI here.
-//! Signatures are not verified. There is no TLS, and no other interface is ever bound.
+//! Signatures are not verified; credentials of a role are held to what the role allows ([`crate::access`]). There is no TLS, and no other interface is ever bound.
 
 use std::future::Future;
 use std::io;
@@ -19,7 +19,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-use crate::dynamodb::LocalDynamoDb;
+use crate::access::Access;
+use crate::dynamodb::{self, LocalDynamoDb};
 use crate::scheduler::{self, LocalScheduler};
 use crate::secrets::{self, LocalSecrets};
 use crate::ses::{LocalSes, SEND_EMAIL_PATH};
@@ -42,6 +43,8 @@ pub struct LocalAws {
     pub secrets: LocalSecrets,
     /// EventBridge Scheduler.
     pub scheduler: LocalScheduler,
+    /// Who may do what of it; by default everybody everything.
+    pub access: Access,
 }
 
 impl LocalAws {
@@ -84,8 +87,11 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
 
 impl Door for LocalAws {
     async fn exchange(&self, request: WireRequest) -> Result<WireAnswer, Loss> {
+        if let Some(refusal) = self.access.refusal(&request, &self.ses) {
+            return Ok(refusal);
+        }
         let target = request.target.as_deref().unwrap_or_default();
-        if target.starts_with("DynamoDB") {
+        if target.starts_with(dynamodb::TARGET_PREFIXES) {
             Door::exchange(&self.dynamodb, request).await
         } else if target.starts_with(secrets::TARGET_PREFIX) {
             self.secrets.exchange(request).await
@@ -119,6 +125,7 @@ async fn answer(State(aws): State<LocalAws>, method: Method, uri: Uri, headers: 
         method: method.to_string(),
         path: uri.path().to_owned(),
         target: header("x-amz-target"),
+        access_key: header("authorization").as_deref().and_then(wire::access_key),
         body: body.to_vec(),
     };
     match aws.exchange(request).await {

@@ -22,8 +22,18 @@ pub struct WireRequest {
     pub path: String,
     /// The `x-amz-target` header, which names the operation in the AWS JSON protocols.
     pub target: Option<String>,
+    /// The access key id of the credentials that the request was signed with; `None` for an unsigned one.
+    pub access_key: Option<String>,
     /// The whole body.
     pub body: Vec<u8>,
+}
+
+/// The access key id in an `Authorization` header: the first part of its `Credential`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>
+pub(crate) fn access_key(authorization: &str) -> Option<String> {
+    let credential = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
+    let credential = credential.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
+    credential.split('/').next().map(str::to_owned)
 }
 
 /// One answer. Every service here answers with JSON.
@@ -101,6 +111,7 @@ impl<D: Door> HttpConnector for InProcess<D> {
                 method: request.method().to_owned(),
                 path: path_of(request.uri()).to_owned(),
                 target: request.headers().get("x-amz-target").map(str::to_owned),
+                access_key: request.headers().get("authorization").and_then(access_key),
                 body: body.to_vec(),
             };
             let answer = door.exchange(request).await.map_err(connector_error)?;
@@ -125,7 +136,17 @@ fn path_of(uri: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::path_of;
+    use super::{access_key, path_of};
+
+    #[test]
+    fn a_signed_request_says_whose_credentials_signed_it() {
+        let signed = "AWS4-HMAC-SHA256 Credential=Accounts/20261122/us-east-1/dynamodb/aws4_request, \
+                      SignedHeaders=host;x-amz-date, Signature=00";
+        assert_eq!(access_key(signed).as_deref(), Some("Accounts"));
+        for unsigned in ["", "Bearer token", "AWS4-HMAC-SHA256 SignedHeaders=host"] {
+            assert_eq!(access_key(unsigned), None, "{unsigned}");
+        }
+    }
 
     #[test]
     fn the_path_is_found_with_and_without_an_authority_and_a_query() {

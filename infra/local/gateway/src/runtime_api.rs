@@ -26,6 +26,9 @@ pub struct Programs {
     pub directory: PathBuf,
     /// Variables that win over the template's, such as `AWS_ENDPOINT_URL_DYNAMODB`.
     pub environment: BTreeMap<String, String>,
+    /// What every function signs with; its access key id is its logical id, by which it is known to whom it calls.
+    pub secret_access_key: String,
+    pub session_token: String,
     /// Most processes of one function at a time, at least 1.
     pub processes_max: usize,
 }
@@ -86,6 +89,9 @@ fn environment(
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
+        ("AWS_ACCESS_KEY_ID", &configuration.logical_id),
+        ("AWS_SECRET_ACCESS_KEY", &programs.secret_access_key),
+        ("AWS_SESSION_TOKEN", &programs.session_token),
         ("AWS_REGION", &template.region),
         ("AWS_DEFAULT_REGION", &template.region),
         ("_HANDLER", "bootstrap"),

@@ -36,7 +36,8 @@ Resources:
 
 fn programs(processes_max: usize) -> Programs {
     let environment = BTreeMap::from([("REPLACED".to_owned(), "override".to_owned())]);
-    Programs { directory: examples(), environment, processes_max }
+    let secret = || "secret".to_owned();
+    Programs { directory: examples(), environment, secret_access_key: secret(), session_token: secret(), processes_max }
 }
 
 async fn process_of(functions: &Functions) -> u64 {

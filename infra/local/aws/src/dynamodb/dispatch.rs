@@ -13,6 +13,9 @@ const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 const UNKNOWN_OPERATION: &[u8] = br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 const STREAMS_TARGET_PREFIX: &str = "DynamoDBStreams_20120810.";
 
+/// How the `x-amz-target` of a request to DynamoDB or to its streams begins.
+pub(crate) const TARGET_PREFIXES: &str = "DynamoDB";
+
 impl LocalDynamoDb {
     /// Carries out one request without faults and without recording it: the HTTP status and the JSON body.
     ///

@@ -28,6 +28,7 @@ use dynoxide::storage::Storage;
 use dynoxide::{Database, DynoxideError, ImportOptions};
 use tokio::sync::watch;
 
+pub(crate) use self::dispatch::TARGET_PREFIXES;
 pub use self::faults::{CancellationCode, Fault, Faults, Refusal};
 pub use self::operation::Operation;
 pub use self::recording::{RecordedOperation, Recording};

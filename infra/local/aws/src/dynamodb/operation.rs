@@ -21,7 +21,7 @@ pub(super) struct ItemReference<'a> {
 }
 
 impl Operation {
-    pub(super) fn parse(target: &str, body: &[u8]) -> Self {
+    pub(crate) fn parse(target: &str, body: &[u8]) -> Self {
         Self { name: operation_name(target).to_owned(), request: serde_json::from_slice(body).unwrap_or(Value::Null) }
     }
 
@@ -74,7 +74,7 @@ impl Operation {
         }
     }
 
-    pub(super) fn batch_tables(&self) -> impl Iterator<Item = (&String, &Value)> {
+    pub(crate) fn batch_tables(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.request["RequestItems"].as_object().into_iter().flatten()
     }
 }

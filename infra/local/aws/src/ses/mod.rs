@@ -14,8 +14,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::Clock;
 use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
+use crate::{ACCOUNT, Clock, REGION};
 
 pub(crate) const SEND_EMAIL_PATH: &str = "/v2/email/outbound-emails";
 
@@ -104,6 +104,13 @@ impl LocalSes {
     /// The inbox as pages for a browser: `/inbox`, `/inbox/{id}`, `/inbox/{id}/html` and `/inbox.json`.
     pub fn pages(&self) -> axum::Router {
         inbox::pages(self.clone())
+    }
+
+    /// The identity that a request to send is about: the sender's, by its address or by its domain.
+    /// <https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>
+    pub(crate) fn identity_arn(&self, body: &[u8]) -> String {
+        let identity = send_email::identity(body, &self.state().verified_identities);
+        format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/{identity}")
     }
 
     fn message(&self, id: &str) -> Option<Message> {

@@ -157,10 +157,23 @@ fn check_tags(tags: &[Tag]) -> Result<(), Refused> {
     }
 }
 
+/// The verified identity that covers the sender; the sender's address where none does.
+pub(super) fn identity(body: &[u8], verified_identities: &BTreeSet<String>) -> String {
+    let request: Option<SendEmailRequest> = serde_json::from_slice(body).ok();
+    let from = request.and_then(|request| request.from_email_address).unwrap_or_default();
+    let address = address_of(&from).to_ascii_lowercase();
+    covering(&address, verified_identities).map_or_else(|| address.clone(), str::to_owned)
+}
+
+/// The identity of the address itself goes before that of its domain.
+fn covering<'a>(address: &'a str, verified_identities: &BTreeSet<String>) -> Option<&'a str> {
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    [address, domain].into_iter().find(|name| verified_identities.contains(*name))
+}
+
 fn check_sender(from: &str, verified_identities: &BTreeSet<String>) -> Result<(), Refused> {
     let address = address_of(from).to_ascii_lowercase();
-    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-    if is_address(&address) && [address.as_str(), domain].iter().any(|name| verified_identities.contains(*name)) {
+    if is_address(&address) && covering(&address, verified_identities).is_some() {
         return Ok(());
     }
     Err(Refused::MessageRejected(format!(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
 
+mod access;
 mod dynamodb;
 mod dynamodb_faults;
 mod dynamodb_streams;

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
+use local_aws::access::Access;
 use local_aws::dynamodb::{Fault, LocalDynamoDb};
 use local_aws::scheduler::LocalScheduler;
 use local_aws::secrets::LocalSecrets;
@@ -37,6 +38,7 @@ impl Running {
             ses: ses(),
             secrets: LocalSecrets::new(secrets),
             scheduler: LocalScheduler::new(["timers"], Arc::new(|| Timestamp::UNIX_EPOCH)),
+            access: Access::default(),
         };
         aws.dynamodb.create_table(TABLE, &table_properties()).await.unwrap();
         let listener = bind(0).await.unwrap();

@@ -80,6 +80,8 @@ pub struct Stream {
     pub retries: Option<u32>,
     /// The function may name the records that failed (`ReportBatchItemFailures`).
     pub reports_item_failures: bool,
+    /// The ARN of what is told of batches that failed for good.
+    pub failure_destination: Option<String>,
 }
 
 /// The API's part that routes inherit.
@@ -212,11 +214,11 @@ impl Reader<'_> {
     }
 }
 
-fn unsupported(place: &Place, what: &str) -> TemplateError {
+pub(super) fn unsupported(place: &Place, what: &str) -> TemplateError {
     TemplateError::Unsupported { place: place.clone(), what: what.to_owned() }
 }
 
-fn texts(node: &Node) -> Result<Vec<String>, TemplateError> {
+pub(super) fn texts(node: &Node) -> Result<Vec<String>, TemplateError> {
     node.items()?.iter().map(|item| Ok(item.as_text()?.to_owned())).collect()
 }
 
@@ -289,6 +291,7 @@ fn stream(function: &str, event: &Node, template: &Template) -> Result<Option<St
         bisect: event.get("BisectBatchOnFunctionError").map_or(Ok(false), Node::as_bool)?,
         retries: u32::try_from(retries).ok(),
         reports_item_failures: response_types.iter().any(|kind| kind == "ReportBatchItemFailures"),
+        failure_destination: super::on_failure(event)?,
     }))
 }
 

@@ -109,7 +109,9 @@ impl<'a> Resolver<'a> {
         let resource = self.resource(logical_id, place)?;
         let kind = resource.require("Type")?.as_text()?;
         let named = resource.get("Properties").and_then(|properties| {
-            ["FunctionName", "TableName", "QueueName", "TopicName", "Name"].iter().find_map(|name| properties.get(name))
+            ["FunctionName", "TableName", "QueueName", "TopicName", "LogGroupName", "RoleName", "Name"]
+                .iter()
+                .find_map(|name| properties.get(name))
         });
         match (kind, named) {
             ("AWS::Serverless::HttpApi", _) => Ok("local".to_owned()),
@@ -155,6 +157,8 @@ impl<'a> Resolver<'a> {
                 let queue = resource.at(&["Properties", "QueueName"]);
                 Ok(format!("arn:aws:sqs:{region}:{account_id}:{}", self.name_or_default(logical_id, queue)?))
             }
+            // As CloudFormation says it, with the group's streams.
+            ("AWS::Logs::LogGroup", "Arn") => Ok(format!("arn:aws:logs:{region}:{account_id}:log-group:{}:*", name()?)),
             ("AWS::IAM::Role", "Arn") => Ok(format!("arn:aws:iam::{account_id}:role/{}", name()?)),
             _ => Err(TemplateError::UnknownName { place: place.clone(), name: format!("{logical_id}.{attribute}") }),
         }

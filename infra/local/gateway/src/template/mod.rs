@@ -7,6 +7,7 @@
 mod document;
 mod events;
 mod intrinsics;
+mod role;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use document::Node;
 pub use document::Place;
 pub use events::{Authorizer, Route, Schedule, Stream};
 use intrinsics::Resolver;
+pub use role::Statement;
 use serde_json::Value;
 
 /// What CloudFormation would know about the stack: parameter values and the resources' physical names.
@@ -85,6 +87,12 @@ pub struct FunctionConfiguration {
     pub asynchronous_retries: u32,
     /// How old an asynchronous invocation may get before it is no longer tried, 60–21,600 seconds.
     pub asynchronous_age_max: Duration,
+    /// The ARN of what is told of asynchronous invocations that failed for good.
+    pub failure_destination: Option<String>,
+    /// The ARN of the log group that the template names.
+    pub log_group: Option<String>,
+    /// What its role allows; `None` where the template names no role.
+    pub role: Option<Vec<Statement>>,
 }
 
 /// One `AWS::DynamoDB::Table`.
@@ -255,6 +263,7 @@ impl<'a> Reader<'a> {
             self.property(resource, "Function", name)?.map_or(Ok(default), |node| node.as_number())
         };
         let asynchronous = self.property(resource, "Function", "EventInvokeConfig")?;
+        let failure_destination = asynchronous.as_ref().map_or(Ok(None), on_failure)?;
         let asynchronous = |name: &str, default: u32| -> Result<u32, TemplateError> {
             asynchronous.as_ref().and_then(|node| node.get(name)).map_or(Ok(default), Node::as_number)
         };
@@ -268,7 +277,18 @@ impl<'a> Reader<'a> {
             timeout: Duration::from_secs(number("Timeout", 3)?.into()),
             asynchronous_retries: asynchronous("MaximumRetryAttempts", 2)?,
             asynchronous_age_max: Duration::from_secs(asynchronous("MaximumEventAgeInSeconds", 21_600)?.into()),
+            failure_destination,
+            log_group: self.log_group(resource)?,
+            role: self.role(resource)?,
         })
+    }
+
+    /// What a function may be allowed to write to is the group's streams, so the ARN ends in `:*`.
+    fn log_group(&self, resource: &Node) -> Result<Option<String>, TemplateError> {
+        let Some(group) = resource.at(&["Properties", "LoggingConfig", "LogGroup"]) else { return Ok(None) };
+        let name = self.resolver.resolve(group)?;
+        let Deployment { region, account_id, .. } = self.deployment;
+        Ok(Some(format!("arn:aws:logs:{region}:{account_id}:log-group:{}:*", name.as_text()?)))
     }
 
     /// The variables of `Globals` and the function's own, which win.
@@ -283,6 +303,12 @@ impl<'a> Reader<'a> {
         }
         Ok(environment)
     }
+}
+
+/// `DestinationConfig.OnFailure.Destination` of an event source or of asynchronous invocations.
+fn on_failure(node: &Node) -> Result<Option<String>, TemplateError> {
+    let destination = node.at(&["DestinationConfig", "OnFailure", "Destination"]);
+    destination.map(|destination| destination.as_text().map(str::to_owned)).transpose()
 }
 
 #[cfg(test)]

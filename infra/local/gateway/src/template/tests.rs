@@ -203,3 +203,91 @@ fn long_and_short_spellings_of_an_intrinsic_are_one() {
     assert_eq!(template.functions["Pets"].environment["TABLE_NAME"], "local-pets");
     assert_eq!(template.streams[0].table, "PetsTable");
 }
+
+/// A template of one function under this role.
+fn with_role(role: &str) -> String {
+    let function = "Metadata: { BuildProperties: { Binary: only } }\n    Properties:
+      Role: !GetAtt OnlyRole.Arn
+      LoggingConfig: { LogGroup: !Ref Logs }
+      EventInvokeConfig: { DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Failures.Arn } } }";
+    format!(
+        "Resources:
+  Only:
+    Type: AWS::Serverless::Function
+    {function}
+  Logs: {{ Type: AWS::Logs::LogGroup, Properties: {{ LogGroupName: !Sub '/${{AWS::StackName}}/only' }} }}
+  Failures: {{ Type: AWS::SQS::Queue }}
+  OnlyRole:
+    Type: AWS::IAM::Role
+    Properties:
+{role}
+"
+    )
+}
+
+#[test]
+fn a_role_is_read_with_every_resource_resolved() {
+    let role = "      Policies:
+        - PolicyName: only
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: [logs:CreateLogStream, logs:PutLogEvents]
+                Resource: !GetAtt Logs.Arn
+              - { Effect: Deny, Action: 'sqs:*', Resource: [!GetAtt Failures.Arn] }
+        - PolicyName: pass
+          PolicyDocument:
+            Statement:
+              Effect: Allow
+              Action: iam:PassRole
+              Resource: !GetAtt OnlyRole.Arn
+              Condition: { StringEquals: { iam:PassedToService: scheduler.amazonaws.com } }";
+    let template = Template::parse(&with_role(role), &Deployment::default()).unwrap();
+    let only = &template.functions["Only"];
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let (logs, queue) = (
+        "arn:aws:logs:us-east-1:000000000000:log-group:/local/only:*",
+        "arn:aws:sqs:us-east-1:000000000000:local-Failures",
+    );
+    assert_eq!((only.log_group.as_deref(), only.failure_destination.as_deref()), (Some(logs), Some(queue)));
+    let statement = |allows, actions: &[&str], resource: &str| Statement {
+        allows,
+        actions: texts(actions),
+        resources: texts(&[resource]),
+        conditions: vec![],
+    };
+    let passed = vec![("iam:PassedToService".to_owned(), texts(&["scheduler.amazonaws.com"]))];
+    let role = "arn:aws:iam::000000000000:role/local-OnlyRole";
+    assert_eq!(
+        only.role.clone().unwrap(),
+        [
+            statement(true, &["logs:CreateLogStream", "logs:PutLogEvents"], logs),
+            statement(false, &["sqs:*"], queue),
+            Statement { conditions: passed, ..statement(true, &["iam:PassRole"], role) },
+        ]
+    );
+}
+
+#[test]
+fn what_of_a_role_cannot_be_obeyed_is_an_error() {
+    let policy = |rest: &str| {
+        format!(
+            "      Policies: [{{ PolicyName: only, PolicyDocument: {{ Statement: [{{ Effect: Allow, {rest} }}] }} }}]"
+        )
+    };
+    for (role, reason) in [
+        ("      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess']".to_owned(), "ManagedPolicyArns"),
+        (policy("NotAction: 's3:*', Resource: '*'"), "this element of a policy"),
+        (policy("Action: 's3:*', Resource: '*', Condition: { Bool: { 'aws:SecureTransport': 'true' } }"), "Bool"),
+        (policy("Action: 's3:*'"), "Resource is missing"),
+        (policy("Action: 's3:*', Resource: !GetAtt Unknown.Arn"), "nothing is known as Unknown"),
+    ] {
+        let refusal = refusal_of_role(&role);
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+    assert!(template().functions["Pets"].role.is_none(), "a role that SAM would make is not read");
+}
+
+fn refusal_of_role(role: &str) -> String {
+    Template::parse(&with_role(role), &Deployment::default()).unwrap_err().to_string()
+}

@@ -1,0 +1,94 @@
+//! What a function's role allows, as its policies say it.
+//!
+//! Only roles that the template writes out are read; what SAM would generate without one is not.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>
+
+use super::document::Node;
+use super::events::{texts, unsupported};
+use super::{Reader, TemplateError};
+
+/// One statement of a policy, every intrinsic function resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// `Allow`; otherwise it denies.
+    pub allows: bool,
+    /// Such as `dynamodb:GetItem`, wildcards as written.
+    pub actions: Vec<String>,
+    /// ARNs, wildcards as written.
+    pub resources: Vec<String>,
+    /// `StringEquals`: what has to be said about a request, each key with the values that will do.
+    pub conditions: Vec<(String, Vec<String>)>,
+}
+
+/// Elements that change what a statement says; what else there is only names it.
+const UNREAD: [&str; 4] = ["NotAction", "NotPrincipal", "NotResource", "Principal"];
+
+impl Reader<'_> {
+    /// The statements of the role that the function names; `None` where it names none.
+    pub(super) fn role(&self, function: &Node) -> Result<Option<Vec<Statement>>, TemplateError> {
+        let Some(role) = self.property(function, "Function", "Role")? else { return Ok(None) };
+        for (logical_id, resource) in self.resources("AWS::IAM::Role")? {
+            if self.resolver.attribute(logical_id, "Arn", &resource.place)? == role.as_text()? {
+                return self.statements(resource).map(Some);
+            }
+        }
+        Err(TemplateError::UnknownName { place: role.place.clone(), name: role.as_text()?.to_owned() })
+    }
+
+    fn statements(&self, role: &Node) -> Result<Vec<Statement>, TemplateError> {
+        let properties = role.require("Properties")?;
+        for name in ["ManagedPolicyArns", "PermissionsBoundary"] {
+            if let Some(property) = properties.get(name) {
+                return Err(unsupported(&property.place, name));
+            }
+        }
+        let Some(policies) = properties.get("Policies") else { return Ok(Vec::new()) };
+        let mut statements = Vec::new();
+        for policy in self.resolver.resolve(policies)?.items()? {
+            for node in one_or_more(policy.require("PolicyDocument")?.require("Statement")?) {
+                statements.push(statement(node)?);
+            }
+        }
+        Ok(statements)
+    }
+}
+
+fn statement(node: &Node) -> Result<Statement, TemplateError> {
+    if let Some(unread) = UNREAD.iter().find_map(|name| node.get(name)) {
+        return Err(unsupported(&unread.place, "this element of a policy"));
+    }
+    let effect = node.require("Effect")?;
+    let allows = match effect.as_text()? {
+        "Allow" => true,
+        "Deny" => false,
+        _ => return Err(TemplateError::invalid(&effect.place, "expected Allow or Deny")),
+    };
+    Ok(Statement {
+        allows,
+        actions: listed(node.require("Action")?)?,
+        resources: listed(node.require("Resource")?)?,
+        conditions: node.get("Condition").map_or(Ok(Vec::new()), conditions)?,
+    })
+}
+
+fn conditions(node: &Node) -> Result<Vec<(String, Vec<String>)>, TemplateError> {
+    let mut conditions = Vec::new();
+    for (operator, keys) in node.entries()? {
+        if operator != "StringEquals" {
+            return Err(unsupported(&keys.place, operator));
+        }
+        for (key, values) in keys.entries()? {
+            conditions.push((key.clone(), listed(values)?));
+        }
+    }
+    Ok(conditions)
+}
+
+fn listed(node: &Node) -> Result<Vec<String>, TemplateError> {
+    if node.items().is_ok() { texts(node) } else { Ok(vec![node.as_text()?.to_owned()]) }
+}
+
+/// IAM takes a single element for a list of one.
+fn one_or_more(node: &Node) -> &[Node] {
+    node.items().unwrap_or(std::slice::from_ref(node))
+}
