@@ -1,8 +1,8 @@
 //! Secrets, read once while a function starts. Never from the environment, never in a log.
 
+use crate::telemetry::chain;
 use aws_sdk_secretsmanager::Client;
 use serde::Deserialize;
-use std::error::Error;
 use std::fmt;
 
 /// What lies in the Stripe secret: `{"api_key": "…", "webhook_secrets": ["…"]}`.
@@ -28,11 +28,17 @@ pub enum SecretError {
     Unreadable {
         id: String,
         #[source]
-        source: Box<dyn Error + Send + Sync>,
+        source: NotAnswered,
     },
     #[error("the secret {id} is not what it should be")]
     Malformed { id: String },
 }
+
+/// What Secrets Manager or the way to it reported, in words. Takes the SDK error's place as the source, since that holds
+/// the whole answer, and a function that cannot start prints its error with all that it holds.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotAnswered(String);
 
 /// The text of a secret.
 ///
@@ -40,7 +46,8 @@ pub enum SecretError {
 /// [`SecretError`].
 pub async fn secret_get(client: &Client, id: &str) -> Result<String, SecretError> {
     let answer = client.get_secret_value().secret_id(id).send().await;
-    let secret = answer.map_err(|error| SecretError::Unreadable { id: id.to_owned(), source: error.into() })?;
+    let unreadable = |source| SecretError::Unreadable { id: id.to_owned(), source };
+    let secret = answer.map_err(|error| unreadable(NotAnswered(chain(&error))))?;
     secret.secret_string.filter(|text| !text.is_empty()).ok_or_else(|| SecretError::Malformed { id: id.to_owned() })
 }
 
