@@ -1,21 +1,51 @@
 //! What a function tells about itself: JSON log lines, and metrics inside them.
+//!
+//! No secret, no address of a person, nobody's own words and nothing that opens a page: what may be in a log, and what
+//! may not, is a list in `docs/decisions.md`.
 
 use crate::config::Environment;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use tracing::Subscriber;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// The crates of the functions, by the names that their log lines carry.
+pub const OWN_CRATES: [&str; 7] =
+    ["accounts", "charging", "notifications", "purchases", "shared", "stripe_webhooks", "top_up_sweep"];
+
 /// Starts logging as JSON lines on standard output, as much as `RUST_LOG` asks for (`info` without it):
-/// `warn`, or `info,hyper=warn`.
+/// `warn`, or `info,shared=debug`.
 pub fn start(environment: &Environment) {
-    let filter = environment.optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    subscriber(&environment.optional("RUST_LOG").unwrap_or_default(), std::io::stdout).init();
+}
+
+/// Writes to `writer` what the filter asks for; `info` where it cannot be read.
+///
+/// However much is asked for, of crates that are not ours nothing below `info` is written: what an HTTP client or an
+/// SDK says there quotes what passes through it, credentials and bodies included.
+pub fn subscriber<W>(filter: &str, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     // `Targets` rather than `EnvFilter`, which would bring a regular expression engine into every function.
-    let targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    tracing_subscriber::registry().with(lines).with(targets).init();
+    let wanted = Some(filter).filter(|filter| !filter.is_empty()).and_then(|filter| filter.parse().ok());
+    let wanted = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    tracing_subscriber::registry().with(lines.with_writer(writer)).with(limited(&wanted))
+}
+
+fn limited(wanted: &Targets) -> Targets {
+    let default = wanted.default_level().unwrap_or(LevelFilter::OFF);
+    let ours = OWN_CRATES.map(|own| (own, default));
+    let limited = Targets::new().with_default(default.min(LevelFilter::INFO)).with_targets(ours);
+    let is_ours = |target: &str| OWN_CRATES.contains(&target.split("::").next().unwrap_or_default());
+    wanted.iter().fold(limited, |limited, (target, level)| {
+        limited.with_target(target, if is_ours(target) { level } else { level.min(LevelFilter::INFO) })
+    })
 }
 
 /// Counts as a log line from which CloudWatch makes metrics by itself.
@@ -49,6 +79,27 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn however_much_is_asked_for_other_crates_say_nothing_below_info() {
+        for (filter, target, level, is_written) in [
+            ("trace", "shared::ledger", Level::TRACE, true),
+            ("trace", "charging", Level::TRACE, true),
+            ("trace", "aws_smithy_runtime::client", Level::DEBUG, false),
+            ("trace", "hyper", Level::INFO, true),
+            ("hyper=trace", "hyper::client", Level::DEBUG, false),
+            ("hyper=trace", "shared", Level::ERROR, false),
+            ("warn,shared::payments=debug", "shared::payments::client", Level::DEBUG, true),
+            ("warn,shared::payments=debug", "shared::ledger", Level::INFO, false),
+            ("warn,shared_secrets=debug", "shared_secrets", Level::DEBUG, false),
+            ("warn", "hyper", Level::INFO, false),
+            ("off", "shared", Level::ERROR, false),
+        ] {
+            let limited = limited(&filter.parse().unwrap());
+            assert_eq!(limited.would_enable(target, &level), is_written, "{filter}: {target} at {level}");
+        }
+    }
 
     #[test]
     fn metrics_name_each_count_and_carry_its_value() {
