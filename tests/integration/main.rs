@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod accounts;
 mod agreement;
 mod architecture;
@@ -9,13 +10,14 @@ mod charging;
 mod command_line;
 mod events;
 mod ledger;
+mod logs;
 mod mails;
 mod main_job;
 mod pay_links;
 mod payments;
+mod permissions;
 mod purchases;
 mod support;
 mod sweeps;
-mod tokens;
 mod top_ups;
 mod webhooks;

@@ -216,7 +216,7 @@ async fn anothers_purchase_answers_as_one_that_does_not_exist() {
     let mut texts = vec![];
     for id in [purchase.as_str(), "pur_00000000000000000000000000000000", "nonsense", "buy-1"] {
         let answer = cloud.get(&format!("/v1/accounts/globex/purchases/{id}"), &globex).await;
-        texts.push(answer.expect_problem(404, "not_found").text_without_request_id());
+        texts.push(answer.expect_problem(404, "not_found").without_request_id());
     }
     texts.dedup();
     assert_eq!(texts.len(), 1, "{texts:?}");

@@ -21,6 +21,13 @@ pub struct Description {
 /// The scopes of which a token needs one, by method and path; `None` where no token is needed.
 pub type Operations = BTreeMap<(String, String), Option<BTreeSet<String>>>;
 
+/// A request as the description shows it: what it gives an example of, and no more.
+pub struct Example {
+    pub path_parameters: BTreeMap<String, String>,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Value>,
+}
+
 impl Description {
     fn read(yaml: &str) -> Self {
         let documents = Yaml::load_from_str(yaml).expect("the description is YAML");
@@ -36,6 +43,42 @@ impl Description {
             keyed.collect::<Vec<_>>()
         };
         paths.iter().flat_map(operation).collect()
+    }
+
+    /// The example of an operation, with everything that it requires.
+    ///
+    /// # Panics
+    /// Where the description requires something of a caller with a token and shows no example of it.
+    pub fn example(&self, method: &str, path: &str) -> Example {
+        let item = &self.document["paths"][path];
+        let operation = &item[method.to_lowercase()];
+        let is_open = scopes(operation).is_none();
+        let example_of = |place: &Value, name: &str| {
+            let example = first_example(place).map(|example| self.resolved(example).clone());
+            let example = example.map(|example| example.get("value").cloned().unwrap_or(example));
+            assert!(is_open || example.is_some(), "infra/openapi.yaml shows no example of {name} of {method} {path}");
+            example
+        };
+        let mut found = Example { path_parameters: BTreeMap::new(), headers: vec![], body: None };
+        for parameters in [&item["parameters"], &operation["parameters"]] {
+            for parameter in parameters.as_array().into_iter().flatten().map(|parameter| self.resolved(parameter)) {
+                let name = parameter["name"].as_str().expect("a parameter has a name").to_owned();
+                if parameter["required"] == true
+                    && let Some(Value::String(text)) = example_of(parameter, &name)
+                {
+                    match parameter["in"].as_str() {
+                        Some("path") => _ = found.path_parameters.insert(name, text),
+                        Some("header") => found.headers.push((name, text)),
+                        other => panic!("{name} of {method} {path} is required in {other:?}"),
+                    }
+                }
+            }
+        }
+        let body = &operation["requestBody"];
+        if body.is_object() {
+            found.body = example_of(&body["content"]["application/json"], "the body");
+        }
+        found
     }
 
     /// The statuses that an operation may answer with.
@@ -166,6 +209,11 @@ impl Description {
 
 fn validator(schema: &Value) -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(schema).expect("a schema")
+}
+
+/// The one example of a parameter or a body, or the first of several.
+fn first_example(place: &Value) -> Option<&Value> {
+    place.get("example").or_else(|| place["examples"].as_object()?.values().next())
 }
 
 /// Alternatives are requirements of one scope each.

@@ -1,11 +1,16 @@
 //! What the tests of the whole product start from: a local cloud of their own, and hands to use it with.
 
 pub mod description;
+pub mod net;
 mod stripe;
 
 use description::DESCRIPTION;
+use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
+use lambda_http::Error;
+use local_aws::access::Call;
 use local_aws::dynamodb::StreamCursor;
+use net::{Canaries, NET};
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::{LocalCloud, Options};
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
@@ -14,7 +19,7 @@ use shared::clock::Clock;
 use shared::domain::account::decide_restrict;
 use shared::domain::{AccountId, Restriction, RestrictionReason};
 use shared::use_cases::ports::Ledger;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// A product of the test's own: an empty table, an empty Stripe, an empty inbox, a clock that stands still.
@@ -26,6 +31,42 @@ pub struct TestCloud {
     pub cloud: Arc<LocalCloud>,
     client: Client,
     answers: Mutex<BTreeSet<String>>,
+    refused_calls: Mutex<BTreeSet<(String, Call)>>,
+    /// What is secret or personal in this cloud, as far as it has come by here.
+    canaries: Mutex<Canaries>,
+    /// Where its lines begin in the log of the run.
+    log_start: usize,
+}
+
+impl Drop for TestCloud {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let refused = self.take_refused_calls();
+            assert!(refused.is_empty(), "the roles of the template do not allow what was done: {refused:#?}");
+            let leaks = self.leaks();
+            assert!(leaks.is_empty(), "the functions' logs hold what they may not: {leaks:#?}");
+        }
+    }
+}
+
+/// What nobody but its holder may know.
+fn secrets(cloud: &LocalCloud) -> Canaries {
+    let mut canaries = Canaries::default();
+    canaries.plant("the secret access key", &cloud.signing.secret_access_key);
+    canaries.plant("the session token", &cloud.signing.session_token);
+    canaries.plant("Stripe's API key", &cloud.stripe_api_key);
+    for secret in cloud.aws.secrets.values() {
+        let stripe: Value = serde_json::from_str(secret).unwrap_or_default();
+        let webhooks = stripe["webhook_secrets"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        webhooks.for_each(|secret| canaries.plant("a webhook's secret", secret));
+        canaries.plant("a secret", secret);
+    }
+    canaries
+}
+
+fn options() -> Options {
+    let midnight: Timestamp = "2026-01-05T00:00:00Z".parse().expect("an instant");
+    Options::new(MovableClock::standing(midnight))
 }
 
 /// An answer of the API, read whole.
@@ -39,6 +80,8 @@ pub struct Answer {
     pub www_authenticate: Option<String>,
     pub body: Value,
     pub text: String,
+    /// By name in lower case.
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Answer {
@@ -50,9 +93,11 @@ impl Answer {
         let (retry_after, www_authenticate) = (header("retry-after"), header("www-authenticate"));
         let is_replay = header("idempotent-replayed").is_some_and(|value| value == "true");
         let status = response.status().as_u16();
+        let headers = response.headers().keys().filter_map(|name| Some((name.to_string(), header(name.as_str())?)));
+        let headers = headers.collect();
         let text = response.text().await.expect("the body is text");
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Self { status, content_type, is_replay, location, retry_after, www_authenticate, body, text }
+        Self { status, content_type, is_replay, location, retry_after, www_authenticate, body, text, headers }
     }
 
     /// The answer, if it has this status.
@@ -85,21 +130,83 @@ impl Answer {
             .to_owned()
     }
 
-    /// The body but for the request's id, in which two equal answers differ.
-    pub fn text_without_request_id(&self) -> String {
-        self.text.replace(self.body["request_id"].as_str().unwrap_or_default(), "")
+    /// Status, headers and body but for the request's id and the moment, in which two equal answers differ.
+    pub fn without_request_id(&self) -> (u16, BTreeMap<String, String>, String) {
+        let mut headers = self.headers.clone();
+        headers.retain(|name, _| !["apigw-requestid", "date"].contains(&name.as_str()));
+        (self.status, headers, self.text.replace(self.body["request_id"].as_str().unwrap_or_default(), ""))
     }
 }
 
 impl TestCloud {
     pub async fn start() -> Self {
-        let midnight: Timestamp = "2026-01-05T00:00:00Z".parse().expect("an instant");
-        let options = Options::new(MovableClock::standing(midnight));
-        let cloud = LocalCloud::start(options).await.expect("the local cloud starts");
+        Self::start_with(options()).await.expect("the local cloud starts")
+    }
+
+    /// A product deployed from the repository's template with one text replaced, where it stands first.
+    pub async fn start_changed(from: &str, to: &str) -> Self {
+        Self::try_start_changed(from, to).await.expect("the local cloud starts")
+    }
+
+    /// # Errors
+    /// When the product does not start from the changed template.
+    pub async fn try_start_changed(from: &str, to: &str) -> Result<Self, Error> {
+        let options = options();
+        let template = std::fs::read_to_string(&options.template)?;
+        assert!(template.contains(from), "{from}");
+        let changed = tempfile::NamedTempFile::new()?;
+        std::fs::write(changed.path(), template.replacen(from, to, 1))?;
+        Self::start_with(Options { template: changed.path().to_owned(), ..options }).await
+    }
+
+    async fn start_with(options: Options) -> Result<Self, Error> {
+        let log_start = NET.length();
+        let cloud = LocalCloud::start(options).await?;
         // A rate schedule fires for the first time when it is made.
-        cloud.advance(SignedDuration::ZERO).await.expect("the first sweep runs");
-        let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
-        Self { cloud, client, answers: Mutex::default() }
+        cloud.advance(SignedDuration::ZERO).await?;
+        let client = Client::builder().redirect(redirect::Policy::none()).build()?;
+        let canaries = Mutex::new(secrets(&cloud));
+        Ok(Self { cloud, client, answers: Mutex::default(), refused_calls: Mutex::default(), canaries, log_start })
+    }
+
+    /// What the functions logged since this cloud was started; those of other tests in the same time are among it.
+    pub fn log(&self) -> Vec<String> {
+        NET.since(self.log_start)
+    }
+
+    /// What is in the log and may not be.
+    pub fn leaks(&self) -> Vec<String> {
+        self.canaries().found_in(&self.log())
+    }
+
+    /// Everything secret or personal that this cloud knows of.
+    pub fn canaries(&self) -> Canaries {
+        let mut canaries = self.canaries.lock().expect("nobody panics here").clone();
+        for mail in self.cloud.aws.ses.messages().iter().take(20) {
+            canaries.plant("a mail's subject", &mail.subject);
+            mail.to.iter().for_each(|to| canaries.plant("an e-mail address", to));
+            for line in mail.text.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| line.len() > 20) {
+                canaries.plant("a mail's words", line);
+                let token = line.split_once("/pay/").map(|(_, token)| token);
+                token.iter().for_each(|token| canaries.plant("a payment link's token", token));
+            }
+        }
+        canaries
+    }
+
+    /// Adds something that this test knows to be secret or personal.
+    pub fn plant(&self, what: &str, text: &str) {
+        self.canaries.lock().expect("nobody panics here").plant(what, text);
+    }
+
+    /// The calls that AWS refused to the functions for want of a permission, each with the function's logical id.
+    /// A test that does not ask for them fails where there are any.
+    pub fn take_refused_calls(&self) -> BTreeSet<(String, Call)> {
+        let mut taken = self.refused_calls.lock().expect("nobody panics here");
+        let refused = self.cloud.aws.access.refused();
+        let new = refused.difference(&taken).cloned().collect();
+        *taken = refused;
+        new
     }
 
     /// A request to the API; tokens, headers and body are the caller's to add.
@@ -111,13 +218,36 @@ impl TestCloud {
         let request = request.build().expect("a request");
         let (method, url) = (request.method().clone(), request.url().clone());
         let sent = request.body().and_then(|body| body.as_bytes()).map(<[u8]>::to_vec);
+        let headers = request.headers().clone();
         let answer = Answer::read(self.client.execute(request).await.expect("the API answers")).await;
+        self.plant_exchange(&headers, sent.as_deref(), &answer);
         if url.as_str().starts_with(&self.cloud.urls.api) {
             let path = DESCRIPTION.check(method.as_str(), url.path(), sent.as_deref(), &answer);
             let answered = path.map(|path| format!("{method} {path} {}", answer.status));
             self.answers.lock().expect("nobody panics here").extend(answered);
         }
         answer
+    }
+
+    /// What passed by that may be in no log.
+    fn plant_exchange(&self, headers: &HeaderMap, sent: Option<&[u8]>, answer: &Answer) {
+        let mut canaries = self.canaries.lock().expect("nobody panics here");
+        for (name, value) in headers.iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?))) {
+            match name.as_str() {
+                "authorization" => {
+                    let token = value.split_once(' ').map_or(value, |(_, token)| token);
+                    canaries.plant("a bearer token", token);
+                    canaries.plant("a token's signature", token.rsplit('.').next().unwrap_or_default());
+                }
+                "stripe-signature" => canaries.plant("a webhook's signature", value),
+                "cookie" => canaries.plant("a cookie", value),
+                _ => {}
+            }
+        }
+        let request: Value = sent.and_then(|sent| serde_json::from_slice(sent).ok()).unwrap_or_default();
+        canaries.plant_json(&request);
+        canaries.plant_json(&answer.body);
+        answer.location.iter().for_each(|page| canaries.plant("a page of Stripe's", page));
     }
 
     /// Every answer of the API so far, as `GET /v1/packages 200`, its path as it is described.

@@ -1,0 +1,311 @@
+//! Who gets in: every operation of `infra/openapi.yaml` asked by every kind of caller.
+//!
+//! The matrix is made of the description, so an operation that is added there is in it. Who is let in is computed from
+//! the scopes that the description names, while the gateway takes them from `template.yaml`: where the two differ, a
+//! cell is wrong.
+
+mod callers;
+mod open_routes;
+mod tokens;
+
+use crate::support::description::{DESCRIPTION, Example};
+use crate::support::{Answer, TestCloud};
+use callers::{CUSTOMER, Caller, Grant, callers};
+use jiff::SignedDuration;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a caller comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Unauthorized,
+    Forbidden,
+    /// Another's account, told as one that does not exist.
+    NotFound,
+    LetIn,
+}
+
+/// An operation that asks for a token.
+struct Guarded {
+    method: Method,
+    path: String,
+    scopes: BTreeSet<String>,
+    example: Example,
+}
+
+impl Guarded {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// Whether the operation is one of a single account, which the path names.
+    fn is_of_an_account(&self) -> bool {
+        self.path.contains("{account}")
+    }
+
+    /// Of several scopes any one is enough; with the customers' alone the account has to be the caller's.
+    fn verdict(&self, grant: Option<&Grant>, account: &str) -> Verdict {
+        let Some(grant) = grant else { return Verdict::Unauthorized };
+        let held: Vec<&String> = self.scopes.iter().filter(|scope| grant.scopes.contains(&scope.as_str())).collect();
+        if held.is_empty() {
+            Verdict::Forbidden
+        } else if !self.is_of_an_account() || held.iter().any(|scope| *scope != CUSTOMER) || grant.subject == account {
+            Verdict::LetIn
+        } else {
+            Verdict::NotFound
+        }
+    }
+}
+
+/// A cloud with something to lose: acme has credits, a charge and a purchase, and globex an account.
+struct World {
+    cloud: TestCloud,
+    /// What stands in the place of a path's names, where it exists.
+    existing: BTreeMap<&'static str, String>,
+    effects: Effects,
+}
+
+/// Equal before and after, nothing was written and nothing asked of Stripe.
+type Effects = ((Vec<(String, i64)>, local_aws::dynamodb::StreamCursor), usize);
+
+impl World {
+    async fn new() -> Self {
+        let cloud = TestCloud::start().await;
+        cloud.open_account("acme").await;
+        cloud.open_account("globex").await;
+        cloud.buy("acme", "credits_5000", "4242424242424242").await;
+        cloud.charge("acme", "job-0", 1).await.expect(201);
+        let history = cloud.history("acme").await;
+        let purchase = history.iter().find_map(|entry| entry["purchase"].as_str()).unwrap().to_owned();
+        let existing = BTreeMap::from([("charge", "job-0".to_owned()), ("purchase", purchase)]);
+        let effects = effects(&cloud);
+        Self { cloud, existing, effects }
+    }
+
+    fn guarded(&self) -> Vec<Guarded> {
+        let described = DESCRIPTION.operations();
+        let deployed: BTreeSet<(String, String)> = self
+            .cloud
+            .cloud
+            .template
+            .routes
+            .iter()
+            .map(|route| (route.method.clone(), route.path.to_string()))
+            .collect();
+        assert_eq!(described.keys().cloned().collect::<BTreeSet<_>>(), deployed, "described and deployed");
+        let guarded = described.into_iter().filter_map(|((method, path), scopes)| {
+            let example = DESCRIPTION.example(&method, &path);
+            Some(Guarded { method: method.parse().unwrap(), path, scopes: scopes?, example })
+        });
+        let guarded: Vec<Guarded> = guarded.collect();
+        assert!(guarded.len() >= 10, "the operations are found");
+        assert!(guarded.iter().all(|operation| !operation.scopes.is_empty()), "an identity token would pass");
+        guarded
+    }
+
+    /// A request of the description's own examples, about this account.
+    fn request(&self, operation: &Guarded, account: &str) -> RequestBuilder {
+        let mut path = operation.path.replace("{account}", account);
+        for (name, example) in &operation.example.path_parameters {
+            path = path.replace(&format!("{{{name}}}"), self.existing.get(name.as_str()).unwrap_or(example));
+        }
+        let mut request = self.cloud.request(operation.method.clone(), &path);
+        for (name, value) in &operation.example.headers {
+            request = request.header(name, value);
+        }
+        match operation.example.body.clone() {
+            None => request,
+            Some(mut body) => {
+                if body["account"].is_string() {
+                    body["account"] = json!(account);
+                }
+                request.json(&body)
+            }
+        }
+    }
+
+    async fn ask(&self, operation: &Guarded, account: &str, caller: &Caller) -> Answer {
+        let mut request = self.request(operation, account);
+        if let Some(authorization) = &caller.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        self.cloud.send(request).await
+    }
+
+    #[track_caller]
+    fn expect_no_effects(&self) {
+        assert_eq!(effects(&self.cloud), self.effects, "something came of what was refused");
+    }
+}
+
+fn effects(cloud: &TestCloud) -> Effects {
+    (cloud.footprint(), cloud.cloud.stripe.requests().len())
+}
+
+#[tokio::test]
+async fn whoever_is_not_meant_gets_nothing_on_any_route() {
+    let world = World::new().await;
+    let (callers, mut count) = (callers(&world.cloud), 0);
+    for operation in world.guarded() {
+        for caller in &callers {
+            let verdict = operation.verdict(caller.grant.as_ref(), "acme");
+            let what = format!("{} by {}", operation.name(), caller.name);
+            match verdict {
+                Verdict::LetIn => continue,
+                Verdict::Unauthorized => {
+                    expect_gateway(&world.ask(&operation, "acme", caller).await, 401, "Unauthorized", &what);
+                }
+                Verdict::Forbidden => {
+                    expect_gateway(&world.ask(&operation, "acme", caller).await, 403, "Forbidden", &what);
+                }
+                Verdict::NotFound => expect_as_if_not_there(&world, &operation, caller, &what).await,
+            }
+            count += 1;
+        }
+    }
+    world.expect_no_effects();
+    assert!(count > 400, "{count} cells");
+}
+
+#[tokio::test]
+async fn whoever_is_meant_gets_in_on_every_route() {
+    let world = World::new().await;
+    let (callers, mut count) = (callers(&world.cloud), 0);
+    for operation in world.guarded() {
+        let mut scopes_let_in: BTreeSet<&str> = BTreeSet::new();
+        for caller in &callers {
+            let Some(grant) = &caller.grant else { continue };
+            if operation.verdict(Some(grant), "acme") == Verdict::LetIn {
+                let answer = world.ask(&operation, "acme", caller).await;
+                let is_in = matches!(answer.status, 200 | 201 | 402 | 409);
+                assert!(is_in, "{} by {}: {} {}", operation.name(), caller.name, answer.status, answer.text);
+                scopes_let_in.extend(grant.scopes.iter().copied().filter(|_| grant.scopes.len() == 1));
+                count += 1;
+            }
+        }
+        assert!(operation.scopes.iter().all(|scope| scopes_let_in.contains(scope.as_str())), "{}", operation.name());
+    }
+    assert!(count > 40, "{count} cells");
+}
+
+/// The routes that are no customer's affair. A change here is one of who may move money.
+#[tokio::test]
+async fn only_services_charge_restore_and_open_accounts() {
+    let world = World::new().await;
+    let guarded = world.guarded();
+    let closed = guarded.iter().filter(|operation| !operation.scopes.contains(CUSTOMER)).map(Guarded::name);
+    let closed: Vec<String> = closed.collect();
+    for operation in [
+        "POST /v1/accounts",
+        "POST /v1/accounts/{account}/charges",
+        "POST /v1/accounts/{account}/charges/{charge}/restore",
+    ] {
+        assert!(closed.iter().any(|name| name == operation), "{operation}: {closed:?}");
+    }
+}
+
+/// API Gateway's own words, which cannot be changed for HTTP APIs.
+#[track_caller]
+fn expect_gateway(answer: &Answer, status: u16, message: &str, what: &str) {
+    assert_eq!((answer.status, &answer.body), (status, &json!({ "message": message })), "{what}");
+    assert_eq!(answer.content_type, "application/json", "{what}");
+    assert!(answer.www_authenticate.as_ref().is_some_and(|value| value.starts_with("Bearer")), "{what}");
+}
+
+/// The whole answer, headers and all, is the one about an account that nobody has opened; only the request's id differs.
+async fn expect_as_if_not_there(world: &World, operation: &Guarded, caller: &Caller, what: &str) {
+    let others = world.ask(operation, "acme", caller).await.expect_problem(404, "not_found");
+    let missing = world.ask(operation, "nobody", caller).await.expect_problem(404, "not_found");
+    assert_eq!(others.without_request_id(), missing.without_request_id(), "{what}");
+    assert_ne!(others.body["request_id"], missing.body["request_id"], "{what}");
+    assert_eq!(others.body["detail"], "There is no such account.", "{what}");
+}
+
+/// The account is the token's subject to the letter: neither a part of it nor another spelling will do.
+#[tokio::test]
+async fn a_subject_reaches_the_account_of_exactly_its_name() {
+    let world = World::new().await;
+    let cloud = &world.cloud;
+    for subject in ["ACME", "acm", "acme2", " acme", "acme ", "", "*", "acme,globex", "globex acme"] {
+        let token = cloud.cloud.customer_token(subject);
+        cloud.get("/v1/accounts/acme/balance", &token).await.expect_problem(404, "not_found");
+    }
+    let absent = cloud.cloud.issuer.sign(&tokens::claims(cloud, &json!({"sub": null, "scope": CUSTOMER})));
+    cloud.get("/v1/accounts/acme/balance", &absent).await.expect_problem(404, "not_found");
+    for path in ["/v1/accounts/acme/balance", "/v1/accounts/%61cme/balance"] {
+        assert_eq!(cloud.get(path, &cloud.cloud.customer_token("acme")).await.expect(200).body["balance"], 4_990);
+    }
+    for path in ["/v1/accounts/globex%2F..%2Facme/balance", "/v1/accounts//balance"] {
+        assert_eq!(cloud.get(path, &cloud.cloud.customer_token("globex")).await.status, 404, "{path}");
+    }
+    // A customer whose own account was never opened hears the same as about another's.
+    let ghost = cloud.get("/v1/accounts/ghost/balance", &cloud.cloud.customer_token("ghost")).await;
+    let others = cloud.get("/v1/accounts/acme/balance", &cloud.cloud.customer_token("ghost")).await;
+    assert_eq!(ghost.without_request_id(), others.without_request_id());
+    world.expect_no_effects();
+}
+
+#[tokio::test]
+async fn a_token_lives_by_the_clock() {
+    let world = World::new().await;
+    let cloud = &world.cloud;
+    let read = async |token: &str| cloud.get("/v1/accounts/acme/balance", token).await.status;
+    let now = cloud.now().as_second();
+    let short = cloud.cloud.issuer.sign(&tokens::claims(cloud, &json!({ "exp": now + 60 })));
+    let later = cloud.cloud.issuer.sign(&tokens::claims(cloud, &json!({ "nbf": now + 59 })));
+    assert_eq!((read(&short).await, read(&later).await), (200, 401));
+    cloud.cloud.clock.advance(SignedDuration::from_secs(59)).unwrap();
+    assert_eq!((read(&short).await, read(&later).await), (200, 200));
+    cloud.cloud.clock.advance(SignedDuration::from_secs(1)).unwrap();
+    assert_eq!((read(&short).await, read(&later).await), (401, 200));
+}
+
+#[tokio::test]
+async fn what_is_not_described_is_not_there() {
+    let world = World::new().await;
+    let described = DESCRIPTION.operations();
+    let paths: BTreeSet<&String> = described.keys().map(|(_, path)| path).collect();
+    let token = world.cloud.cloud.token("acme", &["credits/customer", "credits/service", "credits/support"]);
+    let elsewhere = ["/", "/v1", "/v1/accounts/acme", "/v1/accounts/acme/balance/", "/pay"].map(str::to_owned);
+    let paths: Vec<String> = paths.into_iter().cloned().chain(elsewhere).collect();
+    for path in &paths {
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
+            if !described.contains_key(&(method.to_owned(), path.clone())) {
+                let concrete = path.replace("{account}", "acme").replace(['{', '}'], "");
+                let request = world.cloud.request(method.parse().unwrap(), &concrete).bearer_auth(&token);
+                let answer = world.cloud.send(request).await;
+                assert_eq!((answer.status, &answer.body), (404, &json!({"message": "Not Found"})), "{method} {path}");
+            }
+        }
+    }
+    world.expect_no_effects();
+}
+
+/// The rule of the matrix itself, on which all its cells rest.
+#[test]
+fn any_scope_of_an_operation_is_enough_and_a_customers_is_for_its_own_account() {
+    let operation = |path: &str, scopes: &[&str]| Guarded {
+        method: Method::GET,
+        path: path.to_owned(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        example: Example { path_parameters: BTreeMap::new(), headers: vec![], body: Some(Value::Null) },
+    };
+    let both = operation("/v1/accounts/{account}/balance", &[CUSTOMER, "credits/service"]);
+    let services = operation("/v1/accounts/{account}/charges", &["credits/service"]);
+    let shared = operation("/v1/packages", &[CUSTOMER, "credits/service"]);
+    for (operation, subject, scopes, verdict) in [
+        (&both, "acme", vec![CUSTOMER], Verdict::LetIn),
+        (&both, "globex", vec![CUSTOMER], Verdict::NotFound),
+        (&both, "globex", vec![CUSTOMER, "credits/service"], Verdict::LetIn),
+        (&both, "acme", vec!["credits/support"], Verdict::Forbidden),
+        (&both, "acme", vec![], Verdict::Forbidden),
+        (&services, "acme", vec![CUSTOMER], Verdict::Forbidden),
+        (&services, "globex", vec!["credits/service"], Verdict::LetIn),
+        (&shared, "globex", vec![CUSTOMER], Verdict::LetIn),
+    ] {
+        let grant = Grant { subject, scopes };
+        assert_eq!(operation.verdict(Some(&grant), "acme"), verdict, "{} {grant:?}", operation.name());
+        assert_eq!(operation.verdict(None, "acme"), Verdict::Unauthorized);
+    }
+}

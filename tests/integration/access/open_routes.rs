@@ -1,0 +1,43 @@
+//! The routes that need no token: each is guarded by a signature of its own, and no token opens it any further.
+//!
+//! What those signatures are held to is in `webhooks.rs` and `pay_links.rs`; here it is that there is no third route,
+//! and that a token is neither needed nor looked at.
+
+use super::callers::callers;
+use super::effects;
+use crate::support::TestCloud;
+use crate::support::description::DESCRIPTION;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+/// Each with the answer to whoever has no signature.
+const OPEN: [(&str, &str, u16); 2] = [("GET", "/pay/{token}", 404), ("POST", "/v1/webhooks/stripe", 400)];
+
+fn unsigned(cloud: &TestCloud, method: &str, path: &str) -> RequestBuilder {
+    let request = cloud.request(method.parse::<Method>().unwrap(), &path.replace("{token}", "forged"));
+    if method == "GET" { request } else { request.json(&json!({ "id": "evt_1" })) }
+}
+
+#[tokio::test]
+async fn only_the_link_of_the_e_mails_and_stripes_webhook_need_no_token() {
+    let described = DESCRIPTION.operations();
+    let open: Vec<_> =
+        described.iter().filter(|(_, scopes)| scopes.is_none()).map(|(operation, _)| operation).collect();
+    let known: Vec<_> = OPEN.map(|(method, path, _)| (method.to_owned(), path.to_owned())).into();
+    assert_eq!(open, known.iter().collect::<Vec<_>>(), "say here what guards a route without a token");
+}
+
+#[tokio::test]
+async fn no_token_opens_a_route_that_a_signature_guards() {
+    let cloud = TestCloud::start().await;
+    let (callers, before) = (callers(&cloud), effects(&cloud));
+    for (method, path, status) in OPEN {
+        let nobody = cloud.send(unsigned(&cloud, method, path)).await.expect(status).without_request_id();
+        for caller in &callers {
+            let header = caller.authorization.as_deref().unwrap_or_default();
+            let answer = cloud.send(unsigned(&cloud, method, path).header("Authorization", header)).await;
+            assert_eq!(answer.without_request_id(), nobody, "{method} {path} by {}", caller.name);
+        }
+    }
+    assert_eq!(effects(&cloud), before);
+}

@@ -1,0 +1,353 @@
+//! What is in the functions' logs on their worst days, and that what may not be there would be caught.
+//!
+//! Every test of the whole product is held to the same: see [`crate::support::net`].
+
+use crate::support::description::DESCRIPTION;
+use crate::support::net::Canaries;
+use crate::support::{Answer, TestCloud};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use local_aws::dynamodb::{Fault, Refusal};
+use local_aws::secrets::LocalSecrets;
+use local_aws::ses::SesFault;
+use local_aws::wire::{Door, Loss, WireAnswer, WireRequest, http_client};
+use local_stripe::FaultAction;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::secrets::stripe_secret_get;
+use shared::telemetry::OWN_CRATES;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const VISA: &str = "4242424242424242";
+/// Found in whatever a caller can write, and in nothing that we write.
+const MARK: &str = "canary-of-the-caller";
+
+#[tokio::test]
+async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
+    let cloud = TestCloud::start().await;
+    cloud.plant("the caller's own words", MARK);
+    cloud.plant("a card's number", VISA);
+    cloud.plant("an e-mail address", "payer@customer.example");
+    cloud.plant("the bank's words", "The card was declined.");
+    cloud.plant("the bank's words", "The card has insufficient funds.");
+    cloud.plant("Stripe's words", "Invalid API key.");
+    nonsense(&cloud).await;
+    strangers(&cloud).await;
+    good_days(&cloud).await;
+    days_without_dynamodb(&cloud).await;
+    days_without_stripe(&cloud).await;
+    declined_cards(&cloud).await;
+    days_without_mail(&cloud).await;
+    an_item_that_nobody_can_read(&cloud).await;
+
+    let (log, canaries) = (cloud.log().concat(), cloud.canaries());
+    for said in ["try again", "failed", "swept", "notice handled", "notice failed", "the card was not charged", "event"]
+    {
+        assert!(log.contains(&format!("\"{said}\"")), "{said}: the log is caught");
+    }
+    assert!(log.contains("\"Stripe answered\"") && log.contains("\"DEBUG\""), "at its most verbose");
+    let (kinds, texts): (BTreeSet<&str>, BTreeSet<&str>) = canaries.texts().unzip();
+    assert!(kinds.len() >= 20 && texts.len() >= 60, "{} texts of these kinds: {kinds:#?}", texts.len());
+    assert_eq!(canaries.found_in(&cloud.log()), [""; 0]);
+}
+
+/// Everything a caller can get wrong, on every operation: each field, the whole body, keys, paths and queries.
+async fn nonsense(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    for ((method, path), scopes) in DESCRIPTION.operations() {
+        let example = DESCRIPTION.example(&method, &path);
+        let method: Method = method.parse().unwrap();
+        let path = path.replace(['{', '}'], "");
+        let request = |path: &str| {
+            let request = cloud.request(method.clone(), path).bearer_auth(&token);
+            request.header("User-Agent", MARK).header("Cookie", format!("session={MARK}")).header("X-Note", MARK)
+        };
+        let marked = format!("{path}?limit={MARK}&threshold={MARK}&cursor={MARK}");
+        cloud.send(request(&marked).header("Idempotency-Key", format!("{MARK} of a key"))).await;
+        if scopes.is_some() {
+            cloud.send(request(&path.replace("/account/", &format!("/{MARK}!/")))).await;
+        }
+        let Some(body) = example.body else { continue };
+        let wrong = |name: &String| {
+            let mut wrong = body.clone();
+            wrong[name] = json!(format!("{MARK} <in> {name}"));
+            wrong
+        };
+        let mut bodies: Vec<Value> = body.as_object().unwrap().keys().map(wrong).collect();
+        bodies.extend([json!(MARK), json!([MARK]), json!({ (MARK): MARK }), json!({"account": {"email": MARK}})]);
+        for body in bodies {
+            cloud.send(request(&path).header("Idempotency-Key", "nonsense").json(&body)).await;
+        }
+        let broken = request(&path).header("Idempotency-Key", "nonsense").body(format!("{{\"{MARK}"));
+        cloud.send(broken).await;
+    }
+}
+
+/// Tokens, signatures and links that are none of ours.
+async fn strangers(cloud: &TestCloud) {
+    let forged = format!("eyJhbGciOiJub25lIn0.{MARK}.{MARK}");
+    cloud.get("/v1/accounts/acme/balance", &forged).await.expect(401);
+    let webhook = cloud.request(Method::POST, "/v1/webhooks/stripe").json(&json!({ "id": MARK, "type": MARK }));
+    cloud.send(webhook.header("Stripe-Signature", format!("t=1,v1={MARK}"))).await.expect(400);
+    cloud.visit(&format!("/pay/{MARK}.{MARK}")).await.expect(404);
+}
+
+/// A customer who says as much as anybody can.
+async fn good_days(cloud: &TestCloud) {
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_5000", VISA).await;
+    charge(cloud, &format!("{MARK}-key")).await.expect(201);
+    charge(cloud, &format!("{MARK}-key")).await.expect(200);
+    let settings = json!({
+        "enabled": true, "threshold": 1_000, "target": 10_000,
+        "consent": {"text_version": 1, "accepted_by": format!("{MARK}, Ada Lovelace")},
+    });
+    cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.customer_token("acme"), &settings).await.expect(200);
+    let another = json!({"package": "credits_500"});
+    let key = format!("{MARK}-purchase");
+    let opened = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &another).await;
+    cloud.visit(opened.expect(201).body["checkout_url"].as_str().unwrap()).await.expect(200);
+    cloud.history("acme").await;
+}
+
+async fn charge(cloud: &TestCloud, key: &str) -> Answer {
+    let body = json!({"operation": "training", "max_minutes": 1, "reference": format!("{MARK}, interview with Grace")});
+    cloud.post("/v1/accounts/acme/charges", &cloud.cloud.service_token(), Some(key), &body).await
+}
+
+/// Each way in which DynamoDB refuses or is lost, on a read and on a write.
+async fn days_without_dynamodb(cloud: &TestCloud) {
+    for fault in [
+        Fault::Refuse(Refusal::InternalServerError),
+        Fault::Refuse(Refusal::Throttling),
+        Fault::LoseRequest(Loss::ConnectionReset),
+        Fault::LoseAnswer(Loss::Timeout),
+    ] {
+        let fault = move |operation: &local_aws::dynamodb::Operation| {
+            (operation.name == "TransactWriteItems" || operation.name == "GetItem").then(|| fault.clone())
+        };
+        cloud.cloud.aws.dynamodb.faults().decide_with(fault);
+        charge(cloud, &format!("{MARK}-outage")).await.expect(503);
+        cloud.cloud.aws.dynamodb.faults().clear();
+    }
+    let refused = AccessRefused::client(cloud);
+    let account = shared::domain::AccountId::parse("acme").unwrap();
+    let error = shared::use_cases::ports::Ledger::account_get(&refused, &account).await.unwrap_err();
+    tracing::error!(error = shared::telemetry::chain(&error), "as the border logs it");
+    cloud.take_refused_calls();
+}
+
+/// A ledger under the role of a function that may not read it.
+struct AccessRefused;
+
+impl AccessRefused {
+    fn client(cloud: &TestCloud) -> DynamoLedger {
+        let credentials =
+            aws_credential_types::Credentials::new("NotificationsFunction", MARK, Some(MARK.to_owned()), None, "test");
+        let config = cloud.cloud.aws.dynamodb.client_config().credentials_provider(credentials);
+        let config = config.http_client(cloud.cloud.aws.sdk_config_http_client());
+        DynamoLedger::new(aws_sdk_dynamodb::Client::from_conf(config.build()), "another", LedgerSettings::default())
+    }
+}
+
+/// Each way in which Stripe fails, on a payment page and on an event.
+async fn days_without_stripe(cloud: &TestCloud) {
+    for (number, action) in [
+        FaultAction::Unavailable,
+        FaultAction::RateLimit,
+        FaultAction::InternalError,
+        FaultAction::InternalErrorAfterEffect,
+        FaultAction::LoseRequest,
+        FaultAction::LoseAnswer,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = "/v1/checkout/sessions".to_owned();
+        cloud.cloud.stripe.add_fault(local_stripe::Fault { method: None, path, action, count: u32::MAX });
+        let (key, body) = (format!("{MARK}-{number}"), json!({"package": "credits_500"}));
+        cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &body).await.expect(503);
+        cloud.cloud.stripe.clear_faults();
+    }
+}
+
+/// A top-up that is declined, one that needs its customer, and the links of both.
+async fn declined_cards(cloud: &TestCloud) {
+    for (account, card) in [("broke", "pm_card_chargeCustomerFail"), ("careful", "pm_card_authenticationRequired")] {
+        cloud.open_due_account(account, card).await;
+        cloud.sweep().await;
+        cloud.settle().await;
+        let link = cloud.pay_link(account);
+        cloud.visit(&format!("{link}A")).await.expect(404);
+        let path = "/v1/invoices/*".to_owned();
+        let fault = local_stripe::Fault { method: None, path, action: FaultAction::Unavailable, count: u32::MAX };
+        cloud.cloud.stripe.add_fault(fault);
+        cloud.visit(&link).await.expect(503);
+        cloud.cloud.stripe.clear_faults();
+        let page = cloud.visit(&link).await.expect(302).location.unwrap();
+        cloud.submit_card(&page, "4000000000009995").await;
+        cloud.settle().await;
+        let invoices = cloud.top_up_invoices(account).await;
+        assert_eq!(invoices.len(), 1, "its pages and its card are known now");
+    }
+}
+
+async fn days_without_mail(cloud: &TestCloud) {
+    for fault in [SesFault::Throttle, SesFault::SendingPaused, SesFault::LoseAnswer(Loss::ConnectionReset)] {
+        cloud.cloud.aws.ses.fail_next(1, fault);
+        cloud.buy("acme", "credits_500", VISA).await;
+    }
+}
+
+/// The key of such an item is logged, so that it can be found; nothing else of it is.
+async fn an_item_that_nobody_can_read(cloud: &TestCloud) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = cloud.cloud.aws.dynamodb.client().put_item().table_name(cloud.table());
+    let put = put.item("PK", text("ACCOUNT#unreadable")).item("SK", text("STATE"));
+    put.item("balance", text(MARK)).item("email", text("nobody@unreadable.example")).send().await.unwrap();
+    let answer = cloud.get("/v1/accounts/unreadable/balance", &cloud.cloud.service_token()).await;
+    answer.expect_problem(500, "internal_error");
+    assert!(cloud.log().concat().contains("ACCOUNT#unreadable"));
+}
+
+#[tokio::test]
+async fn a_sender_that_ses_does_not_know_or_may_not_use_is_not_quoted() {
+    for (from, to) in [
+        ("SENDER: !Ref Sender", "SENDER: Ada <ada@unverified.example>"),
+        ("Action: ses:SendEmail", "Action: ses:SendRawEmail"),
+    ] {
+        let cloud = TestCloud::start_changed(from, to).await;
+        cloud.open_account("acme").await;
+        let body = json!({"package": "credits_500"});
+        let answer = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some("buy"), &body).await;
+        cloud.pay_page(answer.expect(201).body["checkout_url"].as_str().unwrap(), VISA).await;
+        while cloud.cloud.stripe.deliver_due().await > 0 {}
+        cloud.cloud.streams[0].drain().await.unwrap();
+        assert!(cloud.log().concat().contains("\"notice failed\""), "{to}");
+        assert_eq!(cloud.leaks(), [""; 0], "{to}");
+        cloud.take_refused_calls();
+    }
+}
+
+/// Secrets Manager, whose answer breaks off behind the secret.
+#[derive(Clone, Debug)]
+struct BreaksOff;
+
+impl Door for BreaksOff {
+    async fn exchange(&self, _: WireRequest) -> Result<WireAnswer, Loss> {
+        Ok(WireAnswer { status: 200, body: format!(r#"{{"Name":"stripe","SecretString":"{MARK}","#).into_bytes() })
+    }
+}
+
+/// A function that cannot start ends with its error, which is printed with all that it holds.
+#[tokio::test]
+async fn a_function_that_cannot_start_does_not_print_what_it_read() {
+    let config = |http_client| {
+        let config = aws_sdk_secretsmanager::Config::builder().http_client(http_client);
+        let config = config.behavior_version(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
+        aws_sdk_secretsmanager::Client::from_conf(config.allow_no_auth().build())
+    };
+    let malformed = json!({"api_key": MARK, "webhook_secrets": [MARK], "unknown": MARK}).to_string();
+    let stored = LocalSecrets::new(BTreeMap::from([("stripe".to_owned(), malformed)]));
+    for client in [config(http_client(BreaksOff)), config(http_client(stored))] {
+        let error = stripe_secret_get(&client, "stripe").await.unwrap_err();
+        let printed = format!("{error:?} {error:#?} {}", shared::telemetry::chain(&error));
+        assert!(printed.contains("stripe") && !printed.contains(MARK), "{printed}");
+        let bytes = format!("{:?}", MARK.as_bytes());
+        assert!(!printed.contains(&bytes), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_test_whose_functions_log_a_secret_fails() {
+    let cloud = TestCloud::start().await;
+    let secret = cloud.cloud.signing.session_token.clone();
+    let planted = |cloud: &TestCloud| cloud.leaks().iter().filter(|leak| leak.contains("the session token in")).count();
+    tracing::debug!(target: "aws_smithy_runtime::client", token = secret, "what other crates say is not written");
+    tracing::trace!(target: "hyper::proto", token = secret, "nor this");
+    assert_eq!(planted(&cloud), 0);
+    tracing::trace!(target: "shared::ledger", token = secret, "planted by a test");
+    assert_eq!(planted(&cloud), 1);
+    let span = tracing::info_span!(target: "charging", "handle", token = secret);
+    span.in_scope(|| tracing::info!(target: "charging", "planted in a span by a test"));
+    assert_eq!(planted(&cloud), 2);
+    let error = std::io::Error::other(format!("the key {secret} is refused"));
+    tracing::error!(target: "shared::http", error = shared::telemetry::chain(&error), "planted in an error by a test");
+    assert_eq!(planted(&cloud), 3);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(cloud))).is_err(), "the end of the test looks at the log");
+}
+
+#[test]
+fn each_canary_is_found_however_it_is_written() {
+    let mut canaries = Canaries::default();
+    canaries.plant("words", "Ada said \"yes\" & left");
+    for line in [
+        "Ada said \"yes\" & left",
+        r#"{"error":"Ada said \"yes\" & left"}"#,
+        r#"{"error":"body {\"reference\":\"Ada said \\\"yes\\\" & left\"}"}"#,
+        "reference=Ada+said+%22yes%22+%26+left&x=1",
+        "QWRhIHNhaWQgInllcyIgJiBsZWZ0",
+    ] {
+        let found = canaries.found_in(&[line.to_owned()]);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+    }
+    for (kind, line) in [
+        ("an e-mail address", "sent to ada@example.com"),
+        ("an e-mail address", "email=ada%40example.com"),
+        ("a JSON web token", "token eyJhbGciOiJSUzI1NiJ9.e30.c2ln"),
+        ("a key of Stripe's", "No such key: sk_live_51"),
+        ("a key of Stripe's", "signed with whsec_1"),
+        ("a bearer's right", "authorization: Bearer abc"),
+        ("a request's signature", "AWS4-HMAC-SHA256 Credential=A"),
+        ("a request's signature", "t=1,v1=00"),
+        ("a payment link", "GET /pay/MTow.c2ln"),
+        ("a saved card", "payment_method pm_1"),
+    ] {
+        let found = Canaries::default().found_in(&[line.to_owned()]);
+        assert_eq!(found, [format!("{kind} in {line}")]);
+    }
+    let harmless = [
+        r#"{"level":"INFO","account.id":"acme","outcome":"Paid","message":"swept"}"#,
+        "Stripe refused: status 402, type card_error, code card_declined, request req_1",
+        r#"{"stripe.path":"/invoices/in_1/pay","error":"[address] is not verified @ all"}"#,
+    ];
+    assert_eq!(canaries.found_in(&harmless.map(str::to_owned)), [""; 0]);
+}
+
+/// What API Gateway itself writes about each request: neither its path nor who sent it from where.
+#[test]
+fn the_access_log_names_the_route_and_the_account_and_nothing_else_of_a_request() {
+    const ALLOWED: [&str; 9] = [
+        "authorizer.claims.sub",
+        "authorizer.error",
+        "integrationErrorMessage",
+        "requestId",
+        "requestTimeEpoch",
+        "responseLatency",
+        "responseLength",
+        "routeKey",
+        "status",
+    ];
+    let variables = |template: &str| -> BTreeSet<String> {
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '.';
+        let names = template.split("$context.").skip(1);
+        names.map(|rest| rest.chars().take_while(|character| is_part(*character)).collect()).collect()
+    };
+    let template = include_str!("../../template.yaml");
+    assert_eq!(variables(template), ALLOWED.map(str::to_owned).into());
+    let with_path = template.replace("$context.routeKey", "$context.path");
+    assert_ne!(variables(&with_path), ALLOWED.map(str::to_owned).into());
+}
+
+/// What the template asks for is no more than what the net was cast for.
+#[tokio::test]
+async fn the_functions_log_at_info() {
+    let cloud = TestCloud::start().await;
+    for function in cloud.cloud.template.functions.values() {
+        assert_eq!(function.environment["RUST_LOG"], "info", "{}", function.logical_id);
+        let is_ours = OWN_CRATES.contains(&function.binary.replace('-', "_").as_str());
+        assert!(is_ours, "{} is a crate of ours, which may say more than others", function.binary);
+    }
+}

@@ -1,0 +1,163 @@
+//! What a function's role allows is what the function does: no more, and no less.
+//!
+//! No less: in every test the functions call AWS under credentials of their own, and the stand-ins refuse what the
+//! role in `template.yaml` does not allow ([`local_aws::access`]). No more: here everything is done that the product
+//! does, and every permission has to have been used.
+
+use crate::support::TestCloud;
+use local_aws::access::{Call, matches};
+use local_gateway::Template;
+use local_gateway::template::FunctionConfiguration;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// A function, by its logical id, and what it may do.
+type Permission = (String, Call);
+
+/// What Lambda itself does under a function's role to write its log.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html#permissions-executionrole-features>
+const TO_LOG: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+/// What it does to read a stream for the function.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>
+const TO_READ_A_STREAM: [&str; 4] =
+    ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
+/// What it does to tell a queue of what failed for good.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>
+const TO_REPORT_FAILURES: &str = "sqs:SendMessage";
+
+#[tokio::test]
+async fn every_function_does_all_that_its_role_allows() {
+    let cloud = TestCloud::start().await;
+    do_everything(&cloud).await;
+    let template = &cloud.cloud.template;
+    assert_eq!(unused(template, &cloud.cloud.aws.access.used()), [""; 0]);
+    assert_eq!(missing(template), [""; 0]);
+    let allowed = allowed(template);
+    assert!(allowed.iter().all(|(_, call)| is_exact(call)), "a wildcard allows what nobody looked at: {allowed:#?}");
+    assert!(cloud.cloud.aws.access.used().len() >= 20, "the functions sign what they send");
+}
+
+#[tokio::test]
+async fn what_a_function_does_not_do_but_may_is_found() {
+    for (added, to) in [
+        ("dynamodb:DeleteItem", "Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:DeleteItem]"),
+        ("dynamodb:Query", "Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:Query]"),
+    ] {
+        let cloud = TestCloud::start_changed("Action: [dynamodb:GetItem, dynamodb:PutItem]", to).await;
+        do_everything(&cloud).await;
+        let found = unused(&cloud.cloud.template, &cloud.cloud.aws.access.used());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(&format!("ChargingFunction may {added}")), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_function_does_but_may_not_is_refused_and_nothing_comes_of_it() {
+    let cloud =
+        TestCloud::start_changed("Action: [dynamodb:GetItem, dynamodb:PutItem]", "Action: dynamodb:GetItem").await;
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    cloud.charge("acme", "job-1", 1).await.expect_problem(500, "internal_error");
+    assert_eq!(cloud.balance("acme").await, 500);
+    let refused = cloud.take_refused_calls();
+    let table = format!("arn:aws:dynamodb:us-east-1:000000000000:table/{}", cloud.table());
+    let call = Call::new("dynamodb:PutItem", &table);
+    assert_eq!(refused, BTreeSet::from([("ChargingFunction".to_owned(), call)]));
+}
+
+#[tokio::test]
+async fn an_index_and_a_secret_are_permissions_of_their_own() {
+    let cloud = TestCloud::start_changed("${Table.Arn}/index/history", "${Table.Arn}/index/due").await;
+    cloud.open_account("acme").await;
+    cloud.get("/v1/accounts/acme/history", &cloud.cloud.service_token()).await.expect_problem(500, "internal_error");
+    let refused: Vec<String> = cloud.take_refused_calls().into_iter().map(|(_, call)| call.resource).collect();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].ends_with("/index/history"), "{refused:?}");
+
+    let without = "Resource: [!Ref StripeSecretArn, !Ref LinkSecret]";
+    let error = TestCloud::try_start_changed(without, "Resource: !Ref StripeSecretArn").await.err().unwrap();
+    assert!(
+        error.to_string().contains("the secret arn:aws:secretsmanager:us-east-1:000000000000:secret:links"),
+        "{error}"
+    );
+}
+
+/// Every call that the product makes to AWS, each on its ordinary way.
+async fn do_everything(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    cloud.charge("acme", "job-1", 1).await.expect(201);
+    cloud.post("/v1/accounts/acme/charges/job-1/restore", &token, None, &json!({})).await.expect(201);
+    cloud.history("acme").await;
+    cloud.get("/v1/packages", &token).await.expect(200);
+    cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    cloud.sweep().await;
+    cloud.settle().await;
+    let link = cloud.pay_link("acme");
+    let page = cloud.visit(&link).await.expect(302).location.unwrap();
+    cloud.pay_page(&page, "4242424242424242").await;
+    cloud.settle().await;
+    cloud.visit(&link).await.expect(200);
+    assert_eq!(cloud.balance("acme").await, 5_000);
+}
+
+/// The permissions of a function's own that it made no use of.
+fn unused(template: &Template, used: &BTreeSet<Permission>) -> Vec<String> {
+    let of_lambda: BTreeSet<Permission> =
+        template.functions.values().flat_map(|one| lambdas_own(template, one)).collect();
+    let allowed = allowed(template);
+    let is_used = |(function, allowed): &Permission| {
+        let calls = used.iter().filter(|(by, call)| by == function && call.action == allowed.action);
+        calls.into_iter().any(|(_, call)| matches(&allowed.resource, &call.resource))
+    };
+    let unused = allowed.iter().filter(|permission| !of_lambda.contains(permission) && !is_used(permission));
+    unused.map(|(function, call)| format!("{function} may {} on {}", call.action, call.resource)).collect()
+}
+
+/// The permissions that Lambda needs for a function, and the role does not give.
+fn missing(template: &Template) -> Vec<String> {
+    let allowed = allowed(template);
+    let needed = template.functions.values().flat_map(|function| lambdas_own(template, function));
+    let missing = needed.filter(|permission| !allowed.contains(permission));
+    missing.map(|(function, call)| format!("{function} may not {} on {}", call.action, call.resource)).collect()
+}
+
+/// Every action on every resource that the functions' roles allow.
+fn allowed(template: &Template) -> BTreeSet<Permission> {
+    let mut allowed = BTreeSet::new();
+    for (id, function) in &template.functions {
+        for statement in function.role.as_ref().unwrap_or_else(|| panic!("{id} has a role of its own")) {
+            assert!(statement.allows, "{id}: a statement that denies is not compared here");
+            for action in &statement.actions {
+                let calls = statement.resources.iter().map(|resource| Call::new(action, resource));
+                allowed.extend(calls.map(|call| (id.clone(), call)));
+            }
+        }
+    }
+    allowed
+}
+
+/// What Lambda does for this function, by what the template gives it.
+fn lambdas_own(template: &Template, function: &FunctionConfiguration) -> Vec<Permission> {
+    let log_group = function.log_group.as_ref().expect("a function has a log group of its own");
+    let mut calls: Vec<Call> = TO_LOG.iter().map(|action| Call::new(action, log_group)).collect();
+    for stream in template.streams.iter().filter(|stream| stream.function == function.logical_id) {
+        let arn = &template.tables[&stream.table].stream_arn;
+        calls.extend(TO_READ_A_STREAM.iter().map(|action| Call::new(action, arn)));
+        calls.extend(stream.failure_destination.iter().map(|queue| Call::new(TO_REPORT_FAILURES, queue)));
+    }
+    calls.extend(function.failure_destination.iter().map(|queue| Call::new(TO_REPORT_FAILURES, queue)));
+    calls.into_iter().map(|call| (function.logical_id.clone(), call)).collect()
+}
+
+/// Names what it means to the letter. A log group's ARN ends in all of its streams, as CloudFormation gives it.
+fn is_exact(call: &Call) -> bool {
+    let resource = match call.action.strip_prefix("logs:") {
+        Some(_) => call.resource.strip_suffix(":*").unwrap_or(&call.resource),
+        None => &call.resource,
+    };
+    !call.action.contains(['*', '?']) && !resource.contains(['*', '?'])
+}

@@ -1,0 +1,183 @@
+//! What the functions write into their logs in any test, and what may not be in there.
+//!
+//! One subscriber for the whole run writes lines as the deployed functions do, at the most verbose level they can be
+//! set to. Every [`super::TestCloud`] looks through the lines of its time for what it knows to be secret or personal.
+
+use aho_corasick::AhoCorasick;
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value;
+use shared::telemetry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::panic::PanicHookInfo;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// As much as `RUST_LOG` can ask for.
+pub const MOST_VERBOSE: &str = "trace";
+
+/// Lines of a log as it grows. Clones share them.
+#[derive(Clone, Default)]
+pub struct Net(Arc<Mutex<Vec<String>>>);
+
+/// The lines of the whole run, from the first use on.
+pub static NET: LazyLock<Net> = LazyLock::new(|| {
+    let net = Net::default();
+    telemetry::subscriber(MOST_VERBOSE, net.clone()).init();
+    net.catch_panics();
+    net
+});
+
+impl Net {
+    pub fn length(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub fn since(&self, start: usize) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[start..].to_vec()
+    }
+
+    fn push(&self, line: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// What a panic of the product's says ends up in the log, too; one of a test's is its verdict.
+    fn catch_panics(&self) {
+        let (net, before) = (self.clone(), std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |panic: &PanicHookInfo<'_>| {
+            let file = panic.location().map_or("", |location| location.file());
+            if file.starts_with("shared/src/") || file.starts_with("functions/") {
+                net.push(panic.to_string());
+            }
+            before(panic);
+        }));
+    }
+}
+
+/// The formatter hands over one whole line at a time.
+impl Write for Net {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.push(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Net {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Texts that may be in no line, each with what it is.
+#[derive(Clone, Default)]
+pub struct Canaries(BTreeMap<String, String>);
+
+impl Canaries {
+    /// Shorter texts are found in words that mean no harm.
+    const BYTES_MIN: usize = 8;
+
+    /// Adds a text, which keeps the first name it was given; one too short to be told from others is left out.
+    pub fn plant(&mut self, what: &str, text: &str) {
+        if text.len() >= Self::BYTES_MIN {
+            self.0.entry(text.to_owned()).or_insert_with(|| what.to_owned());
+        }
+    }
+
+    /// What is in the lines that may not be, with the line it is in.
+    pub fn found_in(&self, lines: &[String]) -> Vec<String> {
+        let forms =
+            self.0.iter().flat_map(|(text, what)| forms(text).into_iter().map(move |form| (form, what.as_str())));
+        let (forms, names): (Vec<String>, Vec<&str>) = forms.unzip();
+        let canaries = AhoCorasick::new(forms).expect("the texts of one test are not too many");
+        let mut found = BTreeSet::new();
+        for line in lines {
+            let exact = canaries.find_overlapping_iter(line).map(|hit| names[hit.pattern().as_usize()]);
+            let kinds = KINDS.iter().filter(|(_, is_in)| is_in(line)).map(|(what, _)| *what);
+            found.extend(exact.chain(kinds).map(|what| format!("{what} in {line}")));
+        }
+        found.into_iter().collect()
+    }
+
+    /// Everything planted, each with what it is.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(text, what)| (what.as_str(), text.as_str()))
+    }
+
+    /// Adds what an answer or a request says about a person or of a page that opens to whoever knows its address.
+    pub fn plant_json(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.plant_json(item)),
+            Value::Object(entries) => {
+                for (name, value) in entries {
+                    match (what_is(name), value) {
+                        (Some(what), Value::String(text)) => self.plant(what, text),
+                        _ => self.plant_json(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn what_is(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "accepted_by" => "who consented",
+        "checkout_url" | "hosted_invoice_url" | "invoice_pdf" | "receipt_url" => "a page of Stripe's",
+        "default_payment_method" | "payment_method" => "a saved card",
+        "email" | "customer_email" | "receipt_email" => "an e-mail address",
+        "reference" => "a charge's reference",
+        _ => return None,
+    })
+}
+
+/// How a text may be written: as it is, in JSON, in a form or an address, in base64.
+fn forms(text: &str) -> Vec<String> {
+    let json = Value::from(text).to_string();
+    let twice = Value::from(json.trim_matches('"')).to_string();
+    let url = reqwest::Url::parse_with_params("http://x", [("", text)]).expect("an address");
+    let mut forms = vec![
+        text.to_owned(),
+        json.trim_matches('"').to_owned(),
+        twice.trim_matches('"').to_owned(),
+        url.query().unwrap_or_default()[1..].to_owned(),
+        BASE64_STANDARD_NO_PAD.encode(text),
+        BASE64_URL_SAFE_NO_PAD.encode(text),
+    ];
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+type Kind = (&'static str, fn(&str) -> bool);
+
+/// What is secret or personal whatever it says.
+const KINDS: [Kind; 7] = [
+    ("an e-mail address", has_address),
+    ("a JSON web token", |line| line.contains("eyJ")),
+    ("a key of Stripe's", |line| ["sk_test_", "sk_live_", "rk_live_", "whsec_"].iter().any(|key| line.contains(key))),
+    ("a bearer's right", |line| line.to_ascii_lowercase().contains("bearer ")),
+    ("a request's signature", |line| line.contains("AWS4-HMAC") || line.contains("v1=")),
+    ("a payment link", |line| line.contains("/pay/")),
+    ("a saved card", |line| line.contains("pm_")),
+];
+
+/// A sign of an address with a word before it and a domain after it, percent-encoded as well.
+fn has_address(line: &str) -> bool {
+    let is_word = |character: char| character.is_ascii_alphanumeric();
+    ["@", "%40"].iter().any(|at| {
+        line.match_indices(at).any(|(start, _)| {
+            let domain =
+                line[start + at.len()..].split(|character: char| !is_word(character) && !".-".contains(character));
+            line[..start].ends_with(is_word) && domain.into_iter().next().is_some_and(|domain| domain.contains('.'))
+        })
+    })
+}
