@@ -1,5 +1,6 @@
 //! A stand-in on a port of its own, the adapter pointed at it, and the hands of a customer.
 
+use crate::support::net::{Canaries, NET};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use jiff::Timestamp;
@@ -26,6 +27,17 @@ pub struct Bench {
     pub stripe: LocalStripe,
     base_url: String,
     now: Arc<Mutex<Timestamp>>,
+    /// Where its lines begin in the log of the run.
+    log_start: usize,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let leaks = Canaries::default().found_in(&NET.since(self.log_start));
+            assert!(leaks.is_empty(), "the log holds what it may not: {leaks:#?}");
+        }
+    }
 }
 
 impl Bench {
@@ -48,7 +60,7 @@ impl Bench {
         });
         let server = stripe.clone();
         tokio::spawn(async move { server.serve(listener).await });
-        Self { stripe, base_url, now }
+        Self { stripe, base_url, now, log_start: NET.length() }
     }
 
     pub fn now(&self) -> Timestamp {
