@@ -29,10 +29,30 @@ impl Reader<'_> {
         let Some(role) = self.property(function, "Function", "Role")? else { return Ok(None) };
         for (logical_id, resource) in self.resources("AWS::IAM::Role")? {
             if self.resolver.attribute(logical_id, "Arn", &resource.place)? == role.as_text()? {
-                return self.statements(resource).map(Some);
+                let mut statements = self.statements(resource)?;
+                statements.extend(self.attached(&self.reference(logical_id, &resource.place)?)?);
+                return Ok(Some(statements));
             }
         }
         Err(TemplateError::UnknownName { place: role.place.clone(), name: role.as_text()?.to_owned() })
+    }
+
+    /// Policies may stand apart from the role that they belong to.
+    fn attached(&self, role: &str) -> Result<Vec<Statement>, TemplateError> {
+        for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"] {
+            if let Some((_, resource)) = self.resources(kind)?.first() {
+                return Err(unsupported(&resource.place, kind));
+            }
+        }
+        let mut statements = Vec::new();
+        for (_, resource) in self.resources("AWS::IAM::RolePolicy")? {
+            let properties = resource.require("Properties")?;
+            if self.resolver.resolve(properties.require("RoleName")?)?.as_text()? == role {
+                let document = self.resolver.resolve(properties.require("PolicyDocument")?)?;
+                statements.extend(read(&document)?);
+            }
+        }
+        Ok(statements)
     }
 
     fn statements(&self, role: &Node) -> Result<Vec<Statement>, TemplateError> {
@@ -45,12 +65,14 @@ impl Reader<'_> {
         let Some(policies) = properties.get("Policies") else { return Ok(Vec::new()) };
         let mut statements = Vec::new();
         for policy in self.resolver.resolve(policies)?.items()? {
-            for node in one_or_more(policy.require("PolicyDocument")?.require("Statement")?) {
-                statements.push(statement(node)?);
-            }
+            statements.extend(read(policy.require("PolicyDocument")?)?);
         }
         Ok(statements)
     }
+}
+
+fn read(document: &Node) -> Result<Vec<Statement>, TemplateError> {
+    one_or_more(document.require("Statement")?).iter().map(statement).collect()
 }
 
 fn statement(node: &Node) -> Result<Statement, TemplateError> {

@@ -241,7 +241,15 @@ fn a_role_is_read_with_every_resource_resolved() {
               Effect: Allow
               Action: iam:PassRole
               Resource: !GetAtt OnlyRole.Arn
-              Condition: { StringEquals: { iam:PassedToService: scheduler.amazonaws.com } }";
+              Condition: { StringEquals: { iam:PassedToService: scheduler.amazonaws.com } }
+  Apart:
+    Type: AWS::IAM::RolePolicy
+    Properties:
+      RoleName: !Ref OnlyRole
+      PolicyDocument: { Statement: { Effect: Allow, Action: lambda:InvokeFunction, Resource: !GetAtt Only.Arn } }
+  Others:
+    Type: AWS::IAM::RolePolicy
+    Properties: { RoleName: another, PolicyDocument: { Statement: { Effect: Allow, Action: '*', Resource: '*' } } }";
     let template = Template::parse(&with_role(role), &Deployment::default()).unwrap();
     let only = &template.functions["Only"];
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
@@ -264,6 +272,7 @@ fn a_role_is_read_with_every_resource_resolved() {
             statement(true, &["logs:CreateLogStream", "logs:PutLogEvents"], logs),
             statement(false, &["sqs:*"], queue),
             Statement { conditions: passed, ..statement(true, &["iam:PassRole"], role) },
+            statement(true, &["lambda:InvokeFunction"], "arn:aws:lambda:us-east-1:000000000000:function:local-Only"),
         ]
     );
 }
