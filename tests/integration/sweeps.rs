@@ -385,6 +385,20 @@ async fn what_a_sweep_had_no_time_for_is_done_by_the_next_one() {
     assert!(payments.len() == 40 && payments.values().all(|count| *count == 1), "{payments:?}");
 }
 
+/// Deciding again ends after four seconds; a commit that alone takes longer is done all the same.
+#[tokio::test]
+async fn a_ledger_that_is_slow_makes_no_failure_of_what_it_has_written() {
+    let clock = MovableClock::standing("2026-01-05T00:00:00Z".parse().unwrap());
+    let standing = clock.clone();
+    let slow = move || standing.advance(SignedDuration::from_millis(1_500)).unwrap();
+    let bench = Bench::with(clock, slow, 1_000).await;
+    for number in 0..3 {
+        bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
+    }
+    let summary = bench.sweep().await;
+    assert_eq!((summary.paid, summary.failed), (3, 0), "{summary:?}");
+}
+
 #[tokio::test]
 async fn an_event_without_a_deadline_is_an_error_and_not_a_sweep_without_end() {
     let bench = Bench::start().await;

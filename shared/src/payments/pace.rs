@@ -30,10 +30,16 @@ impl Pace {
     }
 
     /// Waits until a call to this path may go.
+    ///
+    /// Its endpoint's lane is held until it goes, so that one call of each endpoint at most waits for all. Were there
+    /// more, those of one endpoint would go faster than it may be asked as soon as the others have none left.
     pub(super) async fn turn(&self, path: &str) {
         let period = Duration::from_secs(1) / self.calls_per_second.get();
-        self.lane(endpoint(path), period).lock().await.tick().await;
-        self.lane(ALL.to_owned(), period / ENDPOINTS_OF_AN_ATTEMPT).lock().await.tick().await;
+        let (own, all) =
+            (self.lane(endpoint(path), period), self.lane(ALL.to_owned(), period / ENDPOINTS_OF_AN_ATTEMPT));
+        let mut own = own.lock().await;
+        own.tick().await;
+        all.lock().await.tick().await;
     }
 
     fn lane(&self, name: String, period: Duration) -> Lane {
@@ -59,6 +65,7 @@ fn endpoint(path: &str) -> String {
 mod tests {
     use super::*;
     use futures::future::join_all;
+    use futures::{StreamExt, stream};
     use tokio::time::Instant;
 
     #[test]
@@ -113,6 +120,31 @@ mod tests {
             pace.turn("/invoices").await;
         }
         assert!(rested.elapsed() >= Duration::from_millis(100), "{:?}", rested.elapsed());
+    }
+
+    /// While the first of its calls are still coming, more are asked for than all together may be; in the end only the
+    /// last ones are left.
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_keeps_its_rate_when_the_others_have_nothing_left_to_ask() {
+        let pace = &Pace::new(NonZeroU32::new(20).unwrap());
+        let attempts = (0..300).map(|_| async move {
+            let mut went = vec![];
+            for path in ["a", "b", "c", "d", "e"] {
+                pace.turn(path).await;
+                went.push(Instant::now());
+                tokio::time::sleep(Duration::from_millis(400)).await;
+            }
+            went
+        });
+        let attempts: Vec<Vec<Instant>> = stream::iter(attempts).buffer_unordered(80).collect().await;
+        for call in 0..5 {
+            let mut went: Vec<Instant> = attempts.iter().map(|attempt| attempt[call]).collect();
+            went.sort();
+            assert!(most_in_a_second(&went) <= 22, "call {call}: {}", most_in_a_second(&went));
+        }
+        let mut went = attempts.concat();
+        went.sort();
+        assert!(most_in_a_second(&went) <= 81, "{}", most_in_a_second(&went));
     }
 
     #[tokio::test(start_paused = true)]

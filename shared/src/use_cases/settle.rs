@@ -8,6 +8,9 @@ use crate::domain::purchase::{CheckoutOutcome, GrantRefusal, decide_settle_purch
 use crate::domain::top_up::{TopUpOutcome, decide_settle_top_up};
 use crate::domain::{AccountId, NoticeId, Purchase, PurchaseId, TopUp, TopUpId};
 
+/// A round beyond the time for deciding: it finds what a commit has written that took all of that time.
+const ONE_MORE: [u32; 1] = [u32::MAX];
+
 /// Why nothing was settled.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
@@ -33,7 +36,7 @@ pub async fn settle_purchase<L: Ledger>(
     purchase: &PurchaseId,
     outcome: &CheckoutOutcome,
 ) -> Result<Purchase, SettleError> {
-    for _ in rounds(clock) {
+    for _ in rounds(clock).chain(ONE_MORE) {
         let current = ledger.account_get(account).await?.ok_or(SettleError::NotFound)?;
         let standing = ledger.purchase_get(account, purchase).await?.ok_or(SettleError::NotFound)?;
         let now = clock.now();
@@ -62,7 +65,7 @@ pub async fn settle_top_up<L: Ledger>(
     top_up: &TopUpId,
     outcome: &TopUpOutcome,
 ) -> Result<TopUp, SettleError> {
-    for _ in rounds(clock) {
+    for _ in rounds(clock).chain(ONE_MORE) {
         let current = ledger.account_get(account).await?.ok_or(SettleError::NotFound)?;
         let standing = ledger.top_up_get(account, top_up).await?.ok_or(SettleError::NotFound)?;
         let now = clock.now();

@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
+use shared::domain::purchase::Payment;
 use shared::domain::top_up::TopUpOutcome;
 use shared::domain::{InvoiceId, TopUp, TopUpId};
 use shared::use_cases::ports::Payments;
@@ -58,7 +59,9 @@ async fn what_was_paid_is_paid() {
     let bench = Bench::start().await;
     let top_up = bench.top_up_on("pm_card_visa").await;
     let first = paid(bench.payments().top_up_pay(&top_up).await);
-    assert_eq!(paid(bench.payments().top_up_close(&top_up).await), first);
+    let looked_up = paid(bench.payments().top_up_close(&top_up).await);
+    assert_eq!(looked_up.payment_method, top_up.payment_method, "which whoever looks the payment up learns from it");
+    assert_eq!(Payment { payment_method: None, ..looked_up }, first);
     bench.assert_paid_once(&top_up, "closed after").await;
 }
 

@@ -13,7 +13,7 @@ use shared::domain::{
     TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::use_cases::ports::Ledger;
+use shared::use_cases::ports::{Ledger, Shard};
 
 /// Items imported in one go.
 const BATCH: usize = 10_000;
@@ -48,6 +48,23 @@ pub async fn topped_up(database: &LocalDynamoDb, table: &str, due: usize) -> Res
         filled += usize::from(*balance == json!(TARGET.to_string()) && *seq == json!("1"));
     }
     Ok(filled)
+}
+
+/// How many accounts are due now.
+pub async fn due(database: &LocalDynamoDb, table: &str) -> Result<u64, Error> {
+    let mut due = 0;
+    for shard in Shard::all() {
+        let request = json!({
+            "TableName": table, "IndexName": "due", "Select": "COUNT", "Limit": 1,
+            "KeyConditionExpression": "due_shard = :shard AND due_at <= :now",
+            "ExpressionAttributeValues": {
+                ":shard": {"S": format!("TOP_UP#{}", shard.get())},
+                ":now": {"N": SystemClock.now().as_millisecond().to_string()},
+            },
+        });
+        due += ask(database, "Query", &request).await?["Count"].as_u64().unwrap_or_default();
+    }
+    Ok(due)
 }
 
 fn due_name(number: usize) -> String {
