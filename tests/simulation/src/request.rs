@@ -251,10 +251,7 @@ async fn run_event(outside: &Outside, id: &EventId, subject: &Subject) -> Ended 
 }
 
 async fn run_sweep(outside: &Outside) -> Ended {
-    let limits = SweepLimits {
-        concurrency: CONCURRENCY,
-        begin_before: outside.now() + SignedDuration::from_mins(14),
-    };
+    let limits = SweepLimits { concurrency: CONCURRENCY, begin_before: outside.now() + SignedDuration::from_mins(14) };
     let part = SweepPart::first(outside.now(), outside.now());
     match sweep(outside, outside, &outside.0.price_book, outside, outside, &part, limits).await {
         Ok(swept) => outside.answered(format_args!("{:?}", swept.summary)),

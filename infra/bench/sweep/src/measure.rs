@@ -110,7 +110,12 @@ fn children_resident_kb() -> Vec<u64> {
         let line = status.lines().find(|line| line.starts_with(name))?;
         Some(line.split_whitespace().nth(1)?.to_owned())
     };
-    let children = processes.filter_map(status).filter(|status| field(status, "PPid:").as_ref() == Some(&own));
+    // Before it has become the function, a child is a copy of this process, with all of its memory.
+    let is_function = |status: &String| {
+        field(status, "PPid:").as_ref() == Some(&own)
+            && ["top-up-sweep", "bootstrap"].contains(&field(status, "Name:").unwrap_or_default().as_str())
+    };
+    let children = processes.filter_map(status).filter(is_function);
     children.filter_map(|status| field(&status, "VmRSS:")?.parse().ok()).collect()
 }
 
