@@ -4,6 +4,7 @@ use crate::measure::{Report, Sampler, Tally};
 use crate::stripe::Stripe;
 use crate::{Arguments, Error, accounts, say};
 use jiff::Timestamp;
+use local_aws::access::Access;
 use local_aws::dynamodb::LocalDynamoDb;
 use local_aws::scheduler::LocalScheduler;
 use local_aws::secrets::LocalSecrets;
@@ -47,6 +48,7 @@ impl Cloud {
             ses: LocalSes::new(["nobody@prepaid.example"], Arc::clone(&clock)),
             secrets: LocalSecrets::new(BTreeMap::from([("stripe".to_owned(), secret)])),
             scheduler: LocalScheduler::new(&template.schedule_groups, Arc::clone(&clock)),
+            access: Access::default(),
         };
         let mut properties = template.tables["Table"].properties.clone();
         // Nobody reads it here, and in memory each write would look through all of it.
@@ -129,8 +131,6 @@ fn template(stripe_url: &str) -> Result<Template, Error> {
 fn programs(arguments: &Arguments, aws_url: &str) -> Programs {
     let mut environment: BTreeMap<String, String> = [
         ("AWS_ENDPOINT_URL", aws_url),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
         // One line for each account would drown the figures.
         ("RUST_LOG", "warn"),
     ]
@@ -139,5 +139,11 @@ fn programs(arguments: &Arguments, aws_url: &str) -> Programs {
     if let Some(rate) = arguments.rate {
         environment.insert("STRIPE_ENDPOINT_CALLS_PER_SECOND".to_owned(), rate.to_string());
     }
-    Programs { directory: arguments.functions.clone(), environment, processes_max: 8 }
+    Programs {
+        directory: arguments.functions.clone(),
+        environment,
+        secret_access_key: "local".to_owned(),
+        session_token: "local".to_owned(),
+        processes_max: 8,
+    }
 }
