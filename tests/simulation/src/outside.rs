@@ -16,7 +16,7 @@ use shared::domain::{
 };
 use shared::use_cases::ports::{
     CheckoutReport, CommitError, DueCursor, DuePage, InvoiceReport, Ledger, LedgerError, Mail, Mailer, MailerError,
-    Payments, PaymentsError, Shard, Unique,
+    Payments, PaymentsError, Shard, Timer, Timers, TimersError, Unique, Wake,
 };
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Outside(pub Arc<World>);
 
 /// The longest that a function runs: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const PROCESS_LIFE_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_mins(30);
 
 /// No answer came.
 #[derive(Debug)]
@@ -450,5 +452,26 @@ impl Mailer for Outside {
             }
         };
         self.call(what, send).await.map_err(|Lost| MailerError::Unavailable("no answer".into()))
+    }
+}
+
+impl Timers for Outside {
+    async fn timer_set(&self, timer: &Timer) -> Result<(), TimersError> {
+        let wanted = timer.clone();
+        let set = move |world: &World| {
+            let Wake::ContinueSweep(part) = &wanted.wake;
+            if wanted.at >= part.started_at + BETWEEN_SWEEPS {
+                world.violate(format!("the timer {} goes off in the next sweep", wanted.name));
+            }
+            if world.alarms().has_other_for(&wanted) {
+                world.violate(format!("the timer {} is set under another name already", wanted.name));
+            }
+            world.alarms().set(&wanted, world.time())
+        };
+        match self.call(|| format!("Scheduler: set {} for {}", timer.name, timer.at), set).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TimersError::Rejected("the instant has passed".into())),
+            Err(Lost) => Err(TimersError::Unavailable("no answer".into())),
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! What callers ask of the system, and whether its answers are true.
 
 use crate::outside::Outside;
-use jiff::SignedDuration;
 use shared::clock::Clock;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::charge::{ChargeCommand, ChargeRefusal};
@@ -19,7 +18,7 @@ use shared::use_cases::ports::Mail;
 use shared::use_cases::purchase::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::restore::{RestoreError, restore};
 use shared::use_cases::settle::SettleError;
-use shared::use_cases::sweep::{SweepLimits, SweepPart, sweep};
+use shared::use_cases::sweep::{SweepLimits, SweepPart, sweep, sweep_continue};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;
 use std::fmt;
@@ -38,7 +37,8 @@ pub enum Request {
     PayPage(AccountId, TopUpId),
     Event(EventId, Subject),
     Notice(AccountId, NoticeId),
-    Sweep,
+    /// By the schedule, or the part that a timer goes on with.
+    Sweep(Option<SweepPart>),
 }
 
 /// How a request ended.
@@ -81,7 +81,7 @@ impl Request {
             | Self::OpenPurchase(..)
             | Self::SetAutoTopUp(..) => true,
             // Events and notices have lists of their own; the others come again by themselves.
-            Self::CheckPurchase(..) | Self::PayPage(..) | Self::Event(..) | Self::Notice(..) | Self::Sweep => false,
+            Self::CheckPurchase(..) | Self::PayPage(..) | Self::Event(..) | Self::Notice(..) | Self::Sweep(_) => false,
         }
     }
 
@@ -105,7 +105,7 @@ impl Request {
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
             Self::Event(id, subject) => Box::pin(async move { run_event(&outside, &id, &subject).await }),
             Self::Notice(account, id) => Box::pin(async move { run_notice(&outside, &account, &id).await }),
-            Self::Sweep => Box::pin(async move { run_sweep(&outside).await }),
+            Self::Sweep(part) => Box::pin(async move { run_sweep(&outside, part).await }),
         }
     }
 }
@@ -250,11 +250,16 @@ async fn run_event(outside: &Outside, id: &EventId, subject: &Subject) -> Ended 
     }
 }
 
-async fn run_sweep(outside: &Outside) -> Ended {
-    let limits = SweepLimits { concurrency: CONCURRENCY, begin_before: outside.now() + SignedDuration::from_mins(14) };
-    let part = SweepPart::first(outside.now(), outside.now());
+async fn run_sweep(outside: &Outside, part: Option<SweepPart>) -> Ended {
+    let now = outside.now();
+    let part = part.unwrap_or_else(|| SweepPart::first(now, now));
+    let begin_before = (now + outside.0.desk().sweep_time).min(part.ends_at());
+    let limits = SweepLimits { concurrency: CONCURRENCY, begin_before };
     match sweep(outside, outside, &outside.0.price_book, outside, outside, &part, limits).await {
-        Ok(swept) => outside.answered(format_args!("{:?}", swept.summary)),
+        Ok(swept) => {
+            let is_continued = sweep_continue(outside, &part, &swept, "top-up-sweep", outside.now()).await;
+            outside.answered(format_args!("{:?}, continued {is_continued}", swept.summary))
+        }
         Err(error) => store(outside, &error),
     }
 }

@@ -5,16 +5,17 @@ use crate::outside::Outside;
 use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
 use crate::stripe::SessionStatus;
-use crate::world::{Fate, World};
+use crate::world::{Fate, SWEEP_TIME, World};
 use jiff::SignedDuration;
 use shared::clock::Clock;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::{AccountId, NoticeId};
+use shared::use_cases::ports::Wake;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{self, Context, Poll, Waker};
 
 /// A caller's request under way.
 struct Task {
@@ -203,6 +204,24 @@ impl Run {
         self.world().stripe().expire_sessions(self.outside.now());
     }
 
+    /// Lets a timer go off, waiting for it if need be. `None` if there is none at this position.
+    pub fn wake(&mut self, position: usize) -> Option<Request> {
+        let timer = {
+            let mut alarms = self.world().alarms();
+            if position >= alarms.set.len() {
+                return None;
+            }
+            let timer = alarms.set.remove(position);
+            alarms.gone_off.push(timer.clone());
+            timer
+        };
+        let early = timer.at.duration_since(self.world().time());
+        self.world().advance(early.max(SignedDuration::ZERO));
+        self.world().tell(|| format!("{} goes off", timer.name));
+        let Wake::ContinueSweep(part) = timer.wake;
+        Some(Request::Sweep(Some(part)))
+    }
+
     /// Checks what changed since the last time.
     ///
     /// # Errors
@@ -272,6 +291,7 @@ impl Run {
     pub fn finish(&mut self) -> Result<(), String> {
         self.world().tell(|| "── nothing fails from here on ──".into());
         self.world().desk().is_stripe_down = false;
+        self.world().desk().sweep_time = SWEEP_TIME;
         self.arrive_all();
         while self.waiting() > 0 {
             self.resume(0, Fate::Works);
@@ -282,7 +302,10 @@ impl Run {
             self.pass(BETWEEN_FINAL_SWEEPS);
             self.settle()?;
             self.world().ledger.tables().catch_up(usize::MAX);
-            self.run_now(Request::Sweep);
+            self.run_now(Request::Sweep(None));
+            while let Some(part) = self.wake(0) {
+                self.run_now(part);
+            }
             self.check()?;
             self.settle()?;
             self.world().ledger.tables().catch_up(usize::MAX);
@@ -299,7 +322,7 @@ impl Run {
 #[derive(Default)]
 struct Woken(AtomicBool);
 
-impl Wake for Woken {
+impl task::Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }

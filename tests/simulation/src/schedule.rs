@@ -4,11 +4,12 @@ use crate::names;
 use crate::request::Request;
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
-use crate::world::Fate;
+use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::AccountId;
 use shared::domain::auto_top_up::AutoTopUpCommand;
+use shared::use_cases::ports::Wake;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
@@ -77,7 +78,8 @@ impl Schedule {
             62..72 => self.ask(run, rng),
             72..75 => repeat(run, rng),
             75..80 => deliver_event(run, rng),
-            80..84 => deliver_notice(run, rng),
+            80..83 => deliver_notice(run, rng),
+            83 => wake(run, rng),
             84..92 => customer(run, rng),
             92..95 => pass(run, rng),
             95 => switch_stripe(run),
@@ -141,7 +143,12 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) 
         }
         7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
         8 => choose_top_up(run, rng, &account)?,
-        _ => Request::Sweep,
+        _ => {
+            // One sweep in three runs out of its time.
+            let time = if rng.u32(0..3) == 0 { SignedDuration::from_millis(rng.i64(0..60)) } else { SWEEP_TIME };
+            run.world().desk().sweep_time = time;
+            Request::Sweep(None)
+        }
     })
 }
 
@@ -236,6 +243,23 @@ fn deliver_notice(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
+/// A timer goes off, now and then one that did before.
+fn wake(run: &mut Run, rng: &mut Rng) -> bool {
+    let (set, gone_off) = {
+        let alarms = run.world().alarms();
+        (alarms.set.len(), alarms.gone_off.clone())
+    };
+    if set > 0 && rng.u32(0..4) > 0 {
+        let Some(part) = run.wake(rng.usize(0..set)) else { return false };
+        run.start(part);
+        return true;
+    }
+    let Some(timer) = rng.choice(gone_off) else { return false };
+    let Wake::ContinueSweep(part) = timer.wake;
+    run.start(Request::Sweep(Some(part)));
+    true
+}
+
 /// While somebody waits, somebody else gets done at once with what concerns the same thing.
 fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     if rng.bool() {
@@ -253,11 +277,11 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(account) = rng.choice(open) else { return false };
     run.world().ledger.tables().catch_up(usize::MAX);
     if rng.bool() {
-        run.run_now(Request::Sweep);
+        run.run_now(Request::Sweep(None));
     } else {
         // Off for a moment, in which the attempt is closed.
         run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
-        run.run_now(Request::Sweep);
+        run.run_now(Request::Sweep(None));
         let settings = settings(run, rng, &account);
         run.run_now(Request::SetAutoTopUp(account, settings));
     }

@@ -7,9 +7,9 @@
 use crate::request::Request;
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
-use crate::world::Fate;
+use crate::world::{Fate, SWEEP_TIME};
 use crate::{Failure, names};
-use Act::{Ask, Deliver, Outside};
+use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -27,12 +27,14 @@ enum Act {
     Ask(fn(&Run) -> Request),
     /// Stripe's events and the stream's records are delivered, and again until they are taken.
     Deliver,
+    /// The timers go off.
+    Wake,
     /// Something outside: a customer at Stripe, an outage, time.
     Outside(fn(&mut Run)),
 }
 
 /// Every thing the product does. Each begins with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 15] = [
+pub const WORKFLOWS: [Workflow; 16] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -45,6 +47,21 @@ pub const WORKFLOWS: [Workflow; 15] = [
     Workflow {
         name: "top up",
         acts: &[Ask(charge_400), Ask(sweep), Deliver, Outside(pass_half_an_hour), Ask(sweep), Deliver],
+    },
+    Workflow {
+        name: "top up, though the sweep runs out of its time and is continued by a timer",
+        acts: &[
+            Outside(open_another),
+            Ask(charge_400),
+            Ask(charge_another),
+            Outside(give_little_time),
+            Ask(sweep),
+            Outside(give_time),
+            Wake,
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+        ],
     },
     Workflow {
         name: "top up with a card that is declined, and pay by the link",
@@ -146,7 +163,7 @@ fn on(_: &Run) -> Request {
 }
 
 fn sweep(_: &Run) -> Request {
-    Request::Sweep
+    Request::Sweep(None)
 }
 
 /// The customer looks what became of the last purchase.
@@ -161,7 +178,7 @@ fn look(run: &Run) -> Request {
 fn link(run: &Run) -> Request {
     let tables = run.world().ledger.tables();
     let top_ups = tables.partitions.values().flat_map(|partition| partition.top_ups.values());
-    top_ups.last().map_or(Request::Sweep, |top_up| Request::PayPage(top_up.account.clone(), top_up.id.clone()))
+    top_ups.last().map_or(Request::Sweep(None), |top_up| Request::PayPage(top_up.account.clone(), top_up.id.clone()))
 }
 
 fn pay_page(run: &mut Run) {
@@ -213,6 +230,26 @@ fn stripe_comes_up(run: &mut Run) {
     run.world().desk().is_stripe_down = false;
 }
 
+/// A second customer, in another shard.
+fn open_another(run: &mut Run) {
+    if let Err(rule) = run.prepare(&names::account("bolt"), 2, names::settings(THRESHOLD, THRESHOLD + 1_000)) {
+        run.world().violate(rule);
+    }
+}
+
+fn charge_another(_: &Run) -> Request {
+    names::charge("bolt", 12, 40)
+}
+
+/// So little that a sweep begins with the first account alone.
+fn give_little_time(run: &mut Run) {
+    run.world().desk().sweep_time = A_CALL * 3;
+}
+
+fn give_time(run: &mut Run) {
+    run.world().desk().sweep_time = SWEEP_TIME;
+}
+
 fn pass_half_an_hour(run: &mut Run) {
     run.pass(SignedDuration::from_mins(30));
 }
@@ -222,6 +259,8 @@ fn pass_a_day(run: &mut Run) {
 }
 
 const THRESHOLD: i64 = 200;
+/// How long a call takes.
+const A_CALL: SignedDuration = SignedDuration::from_millis(1);
 
 // ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -321,6 +360,11 @@ impl Workflow {
                     ask(run, request, faults, calls)?;
                 }
                 Outside(happens) => happens(run),
+                Wake => {
+                    while let Some(request) = run.wake(0) {
+                        ask(run, request, faults, calls)?;
+                    }
+                }
                 Deliver => {
                     for _ in 0..TRIES_MAX {
                         for request in run.to_be_delivered() {
@@ -342,6 +386,7 @@ fn ask(run: &mut Run, request: Request, faults: &[Fault], calls: &mut usize) -> 
         run.start(request);
         while run.waiting() > 0 {
             let fault = faults.iter().find(|fault| fault.call == *calls);
+            run.world().advance(A_CALL);
             run.resume(0, fault.map_or(Fate::Works, |fault| fault.fate));
             *calls += 1;
             run.check()?;

@@ -4,6 +4,7 @@ use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{ConsentId, NoticeId, PriceBook};
+use shared::use_cases::ports::Timer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -58,6 +59,8 @@ pub struct Desk {
     pub is_late: bool,
     /// The last consents of those who had top-ups switched off when hours passed.
     pub off_for_long: BTreeSet<ConsentId>,
+    /// How long a sweep may begin attempts before its process's time is over.
+    pub sweep_time: SignedDuration,
     /// While it is down, no request reaches Stripe.
     pub is_stripe_down: bool,
     /// What happened so far, where somebody wants to read it.
@@ -98,29 +101,59 @@ impl Outbox {
     }
 }
 
+/// The one-time timers.
+#[derive(Default)]
+pub struct Alarms {
+    /// Those that have not gone off yet.
+    pub set: Vec<Timer>,
+    /// Those that have, and may once more.
+    pub gone_off: Vec<Timer>,
+}
+
+impl Alarms {
+    /// Sets a timer unless one of that name is set; false for one whose instant has passed.
+    pub fn set(&mut self, timer: &Timer, now: Timestamp) -> bool {
+        let is_in_time = timer.at > now;
+        if is_in_time && self.set.iter().all(|set| set.name != timer.name) {
+            self.set.push(timer.clone());
+        }
+        is_in_time
+    }
+
+    /// Whether a timer for the same thing was set under another name.
+    pub fn has_other_for(&self, timer: &Timer) -> bool {
+        let mut known = self.set.iter().chain(&self.gone_off);
+        known.any(|known| known.wake == timer.wake && known.name != timer.name)
+    }
+}
+
 /// Everything outside.
 pub struct World {
     pub ledger: MemoryLedger,
     pub price_book: PriceBook,
     stripe: Mutex<Stripe>,
     outbox: Mutex<Outbox>,
+    alarms: Mutex<Alarms>,
     desk: Mutex<Desk>,
     now: Mutex<Timestamp>,
     minted: Mutex<u64>,
 }
 
 const DUE_PAGE_SIZE: usize = 2;
+/// Most sweeps are over long before.
+pub const SWEEP_TIME: SignedDuration = SignedDuration::from_mins(11);
 
 impl World {
     pub fn new(is_told: bool) -> Arc<Self> {
         let settings = MemoryLedgerSettings { due_page_size: DUE_PAGE_SIZE, is_lagging: true };
-        let desk = Desk { story: is_told.then(Vec::new), ..Desk::default() };
+        let desk = Desk { story: is_told.then(Vec::new), sweep_time: SWEEP_TIME, ..Desk::default() };
         let start = Timestamp::constant(1_767_225_600, 0);
         Arc::new(Self {
             ledger: MemoryLedger::new(settings),
             price_book: PriceBook::reference(),
             stripe: Mutex::default(),
             outbox: Mutex::default(),
+            alarms: Mutex::default(),
             desk: Mutex::new(desk),
             now: Mutex::new(start),
             minted: Mutex::new(0),
@@ -133,6 +166,10 @@ impl World {
 
     pub fn outbox(&self) -> MutexGuard<'_, Outbox> {
         lock(&self.outbox)
+    }
+
+    pub fn alarms(&self) -> MutexGuard<'_, Alarms> {
+        lock(&self.alarms)
     }
 
     pub fn desk(&self) -> MutexGuard<'_, Desk> {
