@@ -6,7 +6,7 @@ use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
 use crate::stripe::SessionStatus;
 use crate::world::{Fate, SWEEP_TIME, World};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use shared::domain::{AccountId, NoticeId};
@@ -36,6 +36,8 @@ pub struct Run {
     rules: Rules,
     /// Numbers the keys of requests.
     pub keys: u32,
+    /// When the last sweep was due.
+    pub last_sweep: Option<Timestamp>,
     woken: Arc<Woken>,
     waker: Waker,
 }
@@ -57,6 +59,7 @@ impl Run {
             asked: vec![],
             rules: Rules::default(),
             keys: 0,
+            last_sweep: None,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
         }

@@ -7,9 +7,10 @@ use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
-use shared::domain::AccountId;
 use shared::domain::auto_top_up::AutoTopUpCommand;
+use shared::domain::{AccountId, CustomerId, PaymentMethodId};
 use shared::use_cases::ports::Wake;
+use shared::use_cases::sweep::SweepPart;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
@@ -78,8 +79,8 @@ impl Schedule {
             62..72 => self.ask(run, rng),
             72..75 => repeat(run, rng),
             75..80 => deliver_event(run, rng),
-            80..83 => deliver_notice(run, rng),
-            83 => wake(run, rng),
+            80..82 => deliver_notice(run, rng),
+            82..84 => wake(run, rng),
             84..92 => customer(run, rng),
             92..95 => pass(run, rng),
             95 => switch_stripe(run),
@@ -144,12 +145,24 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) 
         7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
         8 => choose_top_up(run, rng, &account)?,
         _ => {
-            // One sweep in three runs out of its time.
-            let time = if rng.u32(0..3) == 0 { SignedDuration::from_millis(rng.i64(0..60)) } else { SWEEP_TIME };
+            // Every other sweep runs out of its time.
+            let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
             run.world().desk().sweep_time = time;
-            Request::Sweep(None)
+            Request::Sweep(Some(choose_sweep(run, rng)))
         }
     })
+}
+
+/// A sweep of now, or one whose event comes once more, or so late that its time is nearly over.
+fn choose_sweep(run: &mut Run, rng: &mut Rng) -> SweepPart {
+    let now = run.world().time();
+    let due = match (rng.u32(0..8), run.last_sweep) {
+        (0..3, Some(last)) if now < SweepPart::first(last, now).ends_at() => last,
+        (3, _) => now - SignedDuration::from_millis(rng.i64(1_710_000..1_740_000)),
+        _ => now,
+    };
+    run.last_sweep = Some(due);
+    SweepPart::first(due, now)
 }
 
 /// Some settings, quite often with the threshold exactly at the balance.
@@ -256,6 +269,13 @@ fn wake(run: &mut Run, rng: &mut Rng) -> bool {
     }
     let Some(timer) = rng.choice(gone_off) else { return false };
     let Wake::ContinueSweep(part) = timer.wake;
+    // Now and then so late that the sweep's own time is about to be over.
+    let nearly_over = part.ends_at() - SignedDuration::from_millis(rng.i64(0..20_000));
+    let wait = nearly_over.duration_since(run.world().time());
+    if rng.bool() && wait.is_positive() {
+        run.pass(wait);
+        run.world().desk().sweep_time = SignedDuration::from_millis(12);
+    }
     run.start(Request::Sweep(Some(part)));
     true
 }
@@ -263,7 +283,12 @@ fn wake(run: &mut Run, rng: &mut Rng) -> bool {
 /// While somebody waits, somebody else gets done at once with what concerns the same thing.
 fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     if rng.bool() {
-        customer(run, rng);
+        if rng.u32(0..4) == 0 {
+            let card = names::card(rng.u32(1..6));
+            choose_card(run, rng, &card);
+        } else {
+            customer(run, rng);
+        }
         for event in run.undelivered() {
             run.run_now(event);
         }
@@ -315,13 +340,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
             format!("support voids {invoice}")
         }
         7 => {
-            let customers: Vec<_> = {
-                let tables = run.world().ledger.tables();
-                let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
-                accounts.map(|account| account.customer.clone()).collect()
-            };
-            let Some(customer) = rng.choice(customers) else { return false };
-            run.world().stripe().set_default_card(&customer, &card);
+            let Some(customer) = choose_card(run, rng, &card) else { return false };
             format!("{customer} chooses {card}")
         }
         _ => {
@@ -332,6 +351,18 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     };
     run.world().tell(|| line);
     true
+}
+
+/// A customer makes a card the one to be paid with.
+fn choose_card(run: &Run, rng: &mut Rng, card: &PaymentMethodId) -> Option<CustomerId> {
+    let customers: Vec<_> = {
+        let tables = run.world().ledger.tables();
+        let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
+        accounts.map(|account| account.customer.clone()).collect()
+    };
+    let customer = rng.choice(customers)?;
+    run.world().stripe().set_default_card(&customer, card);
+    Some(customer)
 }
 
 /// The payment pages that are open and whose addresses customers can know.

@@ -243,7 +243,7 @@ fn charge_another(_: &Run) -> Request {
 
 /// So little that a sweep begins with the first account alone.
 fn give_little_time(run: &mut Run) {
-    run.world().desk().sweep_time = A_CALL * 3;
+    run.world().desk().sweep_time = A_CALL * 12;
 }
 
 fn give_time(run: &mut Run) {
@@ -291,10 +291,11 @@ impl Workflow {
     /// The first set seen that breaks a rule, with its story.
     pub fn enumerate(&self, faults_max: usize) -> Result<Enumerated, (Vec<Fault>, Failure)> {
         let broken = |faults: &[Fault]| {
-            let failure = self.play(faults, true).expect_err("a run is the same again");
+            let mut failure = self.play(faults).expect_err("a run is the same again");
+            failure.story = self.story(faults);
             (faults.to_vec(), failure)
         };
-        let calls = self.play(&[], false).map_err(|_| broken(&[]))?;
+        let calls = self.play(&[]).map_err(|_| broken(&[]))?;
         let (runs, next, is_over) = (AtomicU64::new(1), AtomicUsize::new(0), AtomicBool::new(false));
         let search = || {
             while faults_max > 0 && !is_over.load(Ordering::Relaxed) {
@@ -325,15 +326,24 @@ impl Workflow {
         }
     }
 
+    /// What happens with these faults, line by line.
+    pub fn story(&self, faults: &[Fault]) -> Vec<String> {
+        let mut run = Run::new(true);
+        let played = self.play_acts(&mut run, faults, &mut 0);
+        let mut story = run.world().desk().story.take().unwrap_or_default();
+        story.extend(played.err());
+        story
+    }
+
     /// One fault, and each second one after it. Answers with the number of runs.
     fn play_with(&self, first: Fault, more: usize) -> Result<u64, Vec<Fault>> {
-        let calls = self.play(&[first], false).map_err(|_| vec![first])?;
+        let calls = self.play(&[first]).map_err(|_| vec![first])?;
         let mut runs = 1;
         if more > 0 {
             for call in first.call + 1..calls {
                 for fate in FAULTS {
                     let faults = [first, Fault { call, fate }];
-                    self.play(&faults, false).map_err(|_| faults.to_vec())?;
+                    self.play(&faults).map_err(|_| faults.to_vec())?;
                     runs += 1;
                 }
             }
@@ -342,12 +352,10 @@ impl Workflow {
     }
 
     /// Plays it once. Answers with the number of calls.
-    fn play(&self, faults: &[Fault], is_told: bool) -> Result<usize, Failure> {
-        let mut run = Run::new(is_told);
+    fn play(&self, faults: &[Fault]) -> Result<usize, Failure> {
         let mut calls = 0;
-        let played = self.play_acts(&mut run, faults, &mut calls);
-        let story = run.world().desk().story.take().unwrap_or_default();
-        played.map(|()| calls).map_err(|rule| Failure { rule, story })
+        let played = self.play_acts(&mut Run::new(false), faults, &mut calls);
+        played.map(|()| calls).map_err(|rule| Failure { rule, story: vec![] })
     }
 
     fn play_acts(&self, run: &mut Run, faults: &[Fault], calls: &mut usize) -> Result<(), String> {

@@ -4,7 +4,7 @@ use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{ConsentId, NoticeId, PriceBook};
-use shared::use_cases::ports::Timer;
+use shared::use_cases::ports::{Timer, Wake};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -120,10 +120,14 @@ impl Alarms {
         is_in_time
     }
 
-    /// Whether a timer for the same thing was set under another name.
+    /// Whether a timer for the same part of the same sweep was set under another name.
     pub fn has_other_for(&self, timer: &Timer) -> bool {
+        let part = |timer: &Timer| {
+            let Wake::ContinueSweep(part) = &timer.wake;
+            (part.started_at, part.number)
+        };
         let mut known = self.set.iter().chain(&self.gone_off);
-        known.any(|known| known.wake == timer.wake && known.name != timer.name)
+        known.any(|known| part(known) == part(timer) && known.name != timer.name)
     }
 }
 

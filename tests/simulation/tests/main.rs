@@ -37,3 +37,11 @@ fn no_two_faults_break_a_workflow() {
         }
     }
 }
+
+#[test]
+fn the_sweep_that_runs_out_of_time_goes_on_by_a_timer() {
+    let workflow =
+        WORKFLOWS.iter().find(|workflow| workflow.name.contains("continued by a timer")).expect("it is there");
+    let story = workflow.story(&[]);
+    assert!(story.iter().any(|line| line.ends_with("goes off")), "{}", story.join("\n"));
+}
