@@ -9,11 +9,13 @@ use shared::use_cases::ports::Ledger;
 
 const LIMIT_DEFAULT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
+/// Eighteen digits, which any reader of JSON and any pattern can hold; no ledger grows as long.
+const CURSOR_MAX: i64 = 999_999_999_999_999_999;
 
 /// One page. The cursor is the `seq` of the last entry shown: entries never change, so neither do pages.
 pub async fn get<L: Ledger>(ledger: &L, request: &Request, path: &PathParameters) -> Result<Reply, Problem> {
     let limit = query_integer(request, "limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
-    let cursor = query_integer(request, "cursor", 1, i64::MAX)?;
+    let cursor = query_integer(request, "cursor", 1, CURSOR_MAX)?;
     let account = account_of(ledger, request, path).await?;
     let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
     let entries = ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;

@@ -95,20 +95,22 @@ fn field_error<T: Body>(path: &str, error: &serde_json::Error) -> FieldError {
     FieldError::new(if path == "." { "body" } else { path }, message)
 }
 
-/// A number in the query, or `None` where it is not given.
+/// A number in the query, or `None` where it is not given. It has one form: no sign, no zero before it.
 ///
 /// # Errors
 /// A 422 that names the parameter and its range.
 pub fn query_integer(request: &Request, name: &'static str, min: i64, max: i64) -> Result<Option<i64>, Problem> {
     let parameters = request.query_string_parameters_ref();
     let Some(text) = parameters.and_then(|parameters| parameters.first(name)) else { return Ok(None) };
-    let value = text.parse().unwrap_or(min.saturating_sub(1));
+    let value = text.parse().ok().filter(|value: &i64| value.to_string() == text);
+    let value = value.unwrap_or(min.saturating_sub(1));
     within(name, value, min, max).map(Some).map_err(|error| Problem::invalid(vec![error.into()]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_http::aws_lambda_events::query_map::QueryMap;
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
@@ -126,6 +128,30 @@ mod tests {
         let request = Request::new(lambda_http::Body::from(body));
         let problem = parse_body::<Sample>(&request).unwrap_err();
         (problem.status(), problem.to_json("r").to_string())
+    }
+
+    #[test]
+    fn a_number_in_the_query_has_one_form_and_a_range() {
+        let asked = |query: &str| {
+            let request = Request::default().with_query_string_parameters(query.parse::<QueryMap>().unwrap());
+            query_integer(&request, "limit", 1, 100).map_err(|problem| problem.status())
+        };
+        for (query, value) in [("", None), ("other=x", None), ("limit=1", Some(1)), ("limit=100", Some(100))] {
+            assert_eq!(asked(query), Ok(value), "{query}");
+        }
+        for query in [
+            "limit=",
+            "limit=0",
+            "limit=101",
+            "limit=%2B5",
+            "limit=05",
+            "limit=-5",
+            "limit=5.0",
+            "limit=5%20",
+            "limit=x",
+        ] {
+            assert_eq!(asked(query), Err(422), "{query}");
+        }
     }
 
     #[test]
