@@ -2,8 +2,9 @@
 
 use super::{FieldError, Problem};
 use crate::domain::{IdempotencyKey, InvalidId};
-use lambda_http::Request;
 use lambda_http::http::Method;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
 use percent_encoding::percent_decode_str;
 
 /// One row of a function's routes, as `template.yaml` and `openapi.yaml` write it: `/v1/accounts/{account}/balance`.
@@ -25,9 +26,53 @@ impl PathParameters {
     }
 }
 
+/// The route that API Gateway took, or, where it took none in particular, the one whose method and path fit.
+///
+/// API Gateway hands the path on decoded: a slash, a question mark or two dots that stood encoded within one segment
+/// would make another path of it. So the route it took decides, and the parameters are those it read.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+///
 /// # Errors
 /// A 404 where no route has this path, a 405 where one has it under another method.
 pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<(T, PathParameters), Problem> {
+    match taken(request) {
+        Some(key) => {
+            let route = routes.iter().find(|route| route.is(key)).ok_or_else(|| Problem::not_found("path"))?;
+            Ok((route.operation, route.parameters(request)))
+        }
+        None => find_by_path(routes, request),
+    }
+}
+
+/// The key of the route, as `GET /v1/packages`; `None` for the one that takes everything, and without a gateway.
+fn taken(request: &Request) -> Option<&str> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
+    context.route_key.as_deref().filter(|key| *key != "$default")
+}
+
+impl<T> Route<T> {
+    fn is(&self, key: &str) -> bool {
+        key.split_once(' ').is_some_and(|(method, path)| method == self.method.as_str() && path == self.path)
+    }
+
+    fn parameters(&self, request: &Request) -> PathParameters {
+        let read = request.path_parameters_ref();
+        let names = self.path.split('/').filter_map(parameter);
+        let value = |name| read.and_then(|read| read.first(name)).unwrap_or_default();
+        PathParameters(names.filter_map(|name| Some((name, decoded(value(name))?))).collect())
+    }
+}
+
+fn parameter(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'))
+}
+
+/// `None` for what is no text; a parameter without a value is empty, which no id is.
+fn decoded(segment: &str) -> Option<String> {
+    Some(percent_decode_str(segment).decode_utf8().ok()?.into_owned())
+}
+
+fn find_by_path<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<(T, PathParameters), Problem> {
     let mut is_path_known = false;
     for route in routes {
         if let Some(parameters) = matches(route.path, request.uri().path()) {
@@ -46,13 +91,11 @@ fn matches(template: &'static str, path: &str) -> Option<PathParameters> {
     loop {
         match (expected.next(), actual.next()) {
             (None, None) => return Some(PathParameters(parameters)),
-            (Some(expected), Some(actual)) => {
-                match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-                    Some(name) => parameters.push((name, percent_decode_str(actual).decode_utf8().ok()?.into_owned())),
-                    None if expected == actual => {}
-                    None => return None,
-                }
-            }
+            (Some(expected), Some(actual)) => match parameter(expected) {
+                Some(name) => parameters.push((name, decoded(actual)?)),
+                None if expected == actual => {}
+                None => return None,
+            },
             (Some(_), None) | (None, Some(_)) => return None,
         }
     }
@@ -101,6 +144,27 @@ mod tests {
         ] {
             assert_eq!(find("GET", path), Err(404), "{path}");
         }
+    }
+
+    /// A token of `../v1/accounts/a-1/balance`, encoded, is one segment to API Gateway, and a path when decoded.
+    #[test]
+    fn the_route_that_the_gateway_took_decides_whatever_the_path_looks_like() {
+        let taken = |key: &str, parameters: &str| {
+            let event = format!(
+                r#"{{"version":"2.0","routeKey":"{key}","rawPath":"/pay/../v1/accounts/a-1/balance","rawQueryString":"",
+                    "headers":{{}},"isBase64Encoded":false,"pathParameters":{parameters},"requestContext":{{
+                    "routeKey":"{key}","http":{{"method":"GET","path":"/pay/../v1/accounts/a-1/balance"}},"timeEpoch":0}}}}"#
+            );
+            let request = lambda_http::request::from_str(&event).unwrap();
+            find_route(&ROUTES, &request).map_err(|problem| problem.status())
+        };
+        let parameters = r#"{"account":"b?/..","charge":"job%3A7"}"#;
+        let (operation, read) = taken("POST /v1/accounts/{account}/charges/{charge}/restore", parameters).unwrap();
+        assert_eq!((operation, read.get("account"), read.get("charge")), (2, "b?/..", "job:7"));
+        assert_eq!(taken("GET /v1/accounts/{account}/balance", "{}").unwrap().1.get("account"), "");
+        assert_eq!(taken("GET /pay/{token}", parameters), Err(404), "a route of another function");
+        assert_eq!(taken("PUT /v1/accounts/{account}/balance", parameters), Err(404));
+        assert_eq!(taken("$default", "null").unwrap().1.get("account"), "a-1", "here the path is all there is");
     }
 
     #[test]
