@@ -59,7 +59,7 @@ async fn post_event<L: Ledger, P: Payments, C: Clock, U: Unique>(
 /// Every type about an object is treated alike, since only the fetched object is believed: which type came says
 /// nothing that the object does not say better.
 fn subject_of(event: &Event) -> Subject {
-    let id = event.object.id.clone().unwrap_or_default();
+    let id = event.object_id.clone().unwrap_or_default();
     let subject = match event.kind.as_str() {
         "invoice.paid" | "invoice.payment_failed" | "invoice.payment_action_required" | "invoice.voided" => {
             InvoiceId::parse(id).map(Subject::Invoice)
