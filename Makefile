@@ -12,11 +12,15 @@ MINISTACK := target/ministack/.installed
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 BENCH := target/bench/.installed
+CONTRACT_TOOLS := target/venv/.contract-tools
+CARGO_TOOLS := target/cargo-tools/bin
+CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
 
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants bench bench-sweep check-template run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust simulate mutants bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,12 +53,24 @@ bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a 
 	cargo build --release -p bench-hello
 	cargo run -q -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
 
+contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten thousand generated requests
+	cargo build -q -p prepaid-local --bin prepaid
+	$(BIN)/python infra/checks/contract/contract.py $(BUILT)/prepaid $(if $(SEED),--seed $(SEED))
+
+# libFuzzer needs two flags of the compiler that are not stable yet; the sanitizers would need a compiler of their own,
+# and there is no unsafe code of ours for them to watch.
+fuzz: $(CARGO_TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Look for inputs that break a rule; SECONDS=n for each, TARGET=name for one
+	@tests/fuzz/run $(CARGO_TOOLS)/cargo-fuzz $(or $(SECONDS),60) $(TARGET)
+
 # Nothing is asked of AWS: SAM wants to know a region, any will do, and no credentials are needed.
 check-template: $(TOOLS) ## Check the template and the API description
 	AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/openapi-spec-validator infra/openapi.yaml
 	$(BIN)/pytest -q -p no:cacheprovider infra/checks
+
+audit: $(CARGO_TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## Check licences, unwanted crates and known vulnerabilities
+	infra/checks/audit $(CARGO_TOOLS)/cargo-deny
 
 run: ## Start the whole system on this machine
 	cargo run
@@ -84,7 +100,19 @@ invoke-local: $(CARGO_LAMBDA) $(MINISTACK) ## Invoke functions through cargo-lam
 	cargo build --bin prepaid --bin charging --bin notifications --bin top-up-sweep
 	PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
 
+$(CARGO_TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION):
+	cargo install --locked --root target/cargo-tools cargo-deny@$(CARGO_DENY_VERSION)
+	@touch $@
+
+$(CARGO_TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION):
+	cargo install --locked --root target/cargo-tools cargo-fuzz@$(CARGO_FUZZ_VERSION)
+	@touch $@
+
 $(TOOLS): infra/checks/requirements.txt
+	@infra/checks/install-tools $<
+	@touch $@
+
+$(CONTRACT_TOOLS): infra/checks/requirements-contract.txt $(TOOLS)
 	@infra/checks/install-tools $<
 	@touch $@
 

@@ -1,0 +1,161 @@
+"""Holds the running API to infra/openapi.yaml with thousands of generated requests.
+
+Starts the local cloud on free ports, opens accounts and buys credits so that most requests find something,
+lets schemathesis ask, and fails for any answer that is not as described, or for too few questions.
+
+usage: contract.py PREPAID [ARGUMENT OF SCHEMATHESIS…]
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+HERE = Path(__file__).parent
+CASES_MIN = 10_000
+CARDS = {"pays": "4242424242424242", "declines": "pm_card_chargeCustomerFail"}
+
+
+class Cloud:
+    """The local cloud, with what its pages and its operator can do."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen([program, "--port", "0"], stdout=subprocess.PIPE, text=True)
+        printed = ""
+        while "/charges" not in printed:
+            line = self.process.stdout.readline()
+            if not line:
+                sys.exit("The local cloud did not start.")
+            printed += line
+        self.api, self.stripe, self.aws = (
+            re.search(rf"{name} +(http://[0-9.:]+)", printed)[1] for name in ("API", "Stripe stand-in", "AWS stand-ins")
+        )
+        secret = self.post(
+            self.aws, json={"SecretId": "stripe"}, headers={"X-Amz-Target": "secretsmanager.GetSecretValue"}
+        )
+        secret = json.loads(secret["SecretString"])
+        self.stripe_key, self.webhook_secret = secret["api_key"], secret["webhook_secrets"][0]
+        self.service = self.token("service", "credits/service")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def post(self, url, **arguments):
+        answer = requests.post(url, timeout=60, **arguments)
+        answer.raise_for_status()
+        return answer.json()
+
+    def token(self, subject, scope):
+        return self.post(f"{self.api}/_local/tokens", json={"subject": subject, "scopes": [scope]})["token"]
+
+    def ask(self, method, path, body, key=None):
+        headers = {"Authorization": f"Bearer {self.service}"} | ({"Idempotency-Key": key} if key else {})
+        answer = requests.request(method, self.api + path, json=body, headers=headers, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def operate(self, path, **form):
+        """As the company does in Stripe's dashboard."""
+        return self.post(self.stripe + path, data=form, auth=(self.stripe_key, ""))
+
+    def pay(self, page):
+        form = {"card_number": CARDS["pays"], "email": "payer@customer.example", "country": "US"}
+        requests.post(page, data=form, allow_redirects=False, timeout=60).raise_for_status()
+
+    def advance(self, by):
+        self.post(f"{self.api}/_local/clock", json={"advance": by})
+
+    def clock_ahead_seconds(self):
+        now = requests.get(f"{self.api}/_local/clock", timeout=60).json()["now"]
+        return round(time.mktime(time.strptime(now[:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime()))
+
+    def links(self):
+        """The tokens of all payment links that were sent."""
+        mails = requests.get(f"{self.aws}/inbox.json", timeout=60).json()
+        return {token for mail in mails for token in re.findall(r"/pay/([A-Za-z0-9_.-]+)", mail["text"])}
+
+
+def buy(cloud, account, package, key):
+    purchase = cloud.ask("POST", f"/v1/accounts/{account}/purchases", {"package": package}, key)
+    cloud.pay(purchase["checkout_url"])
+    return purchase["purchase"]
+
+
+def declined_top_up(cloud, account):
+    """An account that is paused, whose customer was sent a link."""
+    cloud.ask("POST", "/v1/accounts", {"account": account, "email": f"owner@{account}.example"})
+    customers = requests.get(f"{cloud.stripe}/v1/customers?limit=100", auth=(cloud.stripe_key, ""), timeout=60).json()
+    customer = next(customer["id"] for customer in customers["data"] if customer["metadata"]["account"] == account)
+    card = cloud.operate(f"/v1/payment_methods/{CARDS['declines']}/attach", customer=customer)["id"]
+    cloud.operate(f"/v1/customers/{customer}", **{"invoice_settings[default_payment_method]": card})
+    consent = {"text_version": 1, "accepted_by": "owner"}
+    settings = {"enabled": True, "threshold": 1000, "target": 5000, "consent": consent}
+    cloud.ask("PUT", f"/v1/accounts/{account}/auto-top-up", settings)
+    before = cloud.links()
+    # The sweep runs on the way, and its mail is delivered before the answer comes.
+    cloud.advance("30m")
+    return (cloud.links() - before).pop()
+
+
+def prepare(cloud, directory):
+    """Accounts with credits, charges, purchases and links in every state; answers with what the requests need."""
+    paid, open_ = (declined_top_up(cloud, account) for account in ("paid", "paused"))
+    page = requests.get(f"{cloud.api}/pay/{paid}", allow_redirects=False, timeout=60).headers["Location"]
+    cloud.pay(page)
+
+    charges, purchases = [], []
+    for account in ("customer-42", "customer-43"):
+        cloud.ask("POST", "/v1/accounts", {"account": account, "email": "ada@example.com"})
+        purchases += [buy(cloud, account, "credits_125000", f"buy-{number}") for number in range(20)]
+        opened = cloud.ask("POST", f"/v1/accounts/{account}/purchases", {"package": "credits_500"}, "open")
+        purchases.append(opened["purchase"])
+    # The clock answers once all that was paid has been granted.
+    cloud.advance("1m")
+    for number in range(8):
+        for account in ("customer-42", "customer-43"):
+            body = {"operation": "training", "max_minutes": 1 + number}
+            cloud.ask("POST", f"/v1/accounts/{account}/charges", body, f"prepared-{number}")
+        charges.append(f"prepared-{number}")
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, values in [
+        ("charges", charges),
+        ("purchases", purchases[::5]),
+        ("tokens", [paid, open_]),
+    ]:
+        (directory / name).write_text("".join(f'"{value}"\n' for value in values))
+    return {
+        "SERVICE_TOKEN": cloud.service,
+        "CUSTOMER_TOKEN": cloud.token("customer-42", "credits/customer"),
+        "WEBHOOK_SECRET": cloud.webhook_secret,
+        "CLOCK_AHEAD_SECONDS": str(cloud.clock_ahead_seconds()),
+    }
+
+
+def main(program, *arguments):
+    directory = Path("target/contract")
+    with Cloud(program) as cloud:
+        known = prepare(cloud, directory)
+        report = directory / "report.json"
+        report.unlink(missing_ok=True)
+        command = [
+            *(Path(sys.executable).parent / "st", "--config-file", HERE / "schemathesis.toml", "run"),
+            *("infra/openapi.yaml", "--url", cloud.api, "--report", "json", "--report-json-path", report),
+            *arguments,
+        ]
+        outcome = subprocess.run(command, env={**os.environ, **known}, check=False).returncode
+    cases = json.loads(report.read_text())["test_cases"]["generated"] if report.exists() else 0
+    print(f"{cases} cases asked, at least {CASES_MIN} are wanted.")
+    return outcome or int(cases < CASES_MIN)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

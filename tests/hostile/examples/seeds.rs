@@ -1,0 +1,146 @@
+//! Writes the known good inputs that fuzzing starts from to `tests/fuzz/seeds`, one directory per door.
+//!
+//! Those found by fuzzing are kept beside them under names of their own and are not touched.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be written fails")]
+
+#[path = "../../integration/ledger/samples.rs"]
+#[expect(dead_code, reason = "written for the tests of the ledger")]
+mod samples;
+
+use samples::*;
+use serde_json::{Value, json};
+use shared::domain::top_up::{DeclineReason, PaymentIssueKind};
+use shared::domain::*;
+use std::fs;
+use std::path::Path;
+
+const CHARGE_EVENT: &str = include_str!("../../events/api-gateway-charge.json");
+const STREAM_EVENT: &str = include_str!("../../events/dynamodb-stream-notice.json");
+
+fn main() {
+    for (place, (_, _, path)) in hostile::BODY_ROUTES.iter().enumerate() {
+        for (number, body) in bodies_of(path).iter().enumerate() {
+            let data = [&[u8::try_from(place).unwrap()], body.as_bytes()].concat();
+            write("bodies", &format!("{place}-{number}"), &data);
+        }
+    }
+    for (number, claims) in claims().iter().enumerate() {
+        write("callers", &number.to_string(), claims.to_string().as_bytes());
+    }
+    for (number, text) in ["1\n7", "3", "100\n1", "20\n8", "0\n0", "101", "+5\n+5", "05\n05", "2\n"].iter().enumerate()
+    {
+        write("history", &number.to_string(), text.as_bytes());
+    }
+    for (number, item) in hostile::written_items(&changes()).iter().enumerate() {
+        write("items", &number.to_string(), item.to_string().as_bytes());
+    }
+    write("links", "genuine", hostile::sample_token().as_bytes());
+    write("links", "other", b"MTox.MTox");
+    for (number, line) in paths().iter().enumerate() {
+        write("paths", &number.to_string(), line.as_bytes());
+    }
+    for (number, book) in price_books().iter().enumerate() {
+        write("price_books", &number.to_string(), book.to_string().as_bytes());
+    }
+    let event: Value = serde_json::from_str(STREAM_EVENT).unwrap();
+    for (number, record) in event["Records"].as_array().unwrap().iter().enumerate() {
+        write("streams", &number.to_string(), json!({ "Records": [record] }).to_string().as_bytes());
+    }
+    for (number, body) in bodies_of("/v1/webhooks/stripe").iter().enumerate() {
+        write("webhooks", &number.to_string(), &hostile::signed_delivery(body.as_bytes()));
+        write("webhooks", &format!("changed-{number}"), &[&[128, 5, 0, 0], body.as_bytes()].concat());
+    }
+}
+
+fn write(door: &str, name: &str, data: &[u8]) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(door);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join(name), data).unwrap();
+}
+
+fn bodies_of(path: &str) -> Vec<String> {
+    let event: Value = serde_json::from_str(CHARGE_EVENT).unwrap();
+    let charge = event["body"].as_str().unwrap();
+    let bodies = match path.rsplit('/').next().unwrap() {
+        "accounts" => vec![json!({"account": "acme", "email": "owner@acme.example"}), json!({"account": "b", "email": "x"})],
+        "auto-top-up" => vec![
+            json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 1, "accepted_by": "ada"}}),
+            json!({"enabled": false}),
+        ],
+        "charges" => vec![
+            serde_json::from_str(charge).unwrap(),
+            json!({"operation": "dubbing", "duration_ms": 60001, "reference": "episode-12"}),
+            json!({"operation": "training", "max_minutes": 30}),
+        ],
+        "quotes" => vec![json!({"operations": [
+            {"operation": "dubbing", "duration_ms": 60001}, {"operation": "training", "max_minutes": 5}]})],
+        "purchases" => vec![json!({"package": "credits_5000"})],
+        "stripe" => ["invoice.paid", "checkout.session.completed", "customer.updated"]
+            .map(|kind| {
+                let object = json!({"id": "in_1", "object": "invoice", "customer": "cus_1"});
+                json!({"id": "evt_1", "type": kind, "created": 1_799_999_990, "livemode": false, "data": {"object": object}})
+            })
+            .into(),
+        _ => vec![json!({})],
+    };
+    bodies.iter().map(Value::to_string).collect()
+}
+
+fn claims() -> Vec<Value> {
+    let event: Value = serde_json::from_str(CHARGE_EVENT).unwrap();
+    vec![
+        event["requestContext"]["authorizer"]["jwt"]["claims"].clone(),
+        json!({"sub": "acme", "scope": "credits/customer"}),
+        json!({"sub": "other", "scope": "openid credits/service"}),
+        json!({"sub": "other", "scp": "[openid credits/service]"}),
+        json!({"sub": "other", "scope": "credits/service.read", "scp": "credits/service"}),
+    ]
+}
+
+/// One change of each shape.
+fn changes() -> Vec<Change> {
+    let complete = Change { account: complete_account(), entry: None, records: vec![], notices: vec![] };
+    let waiting = Change {
+        account: Account { payment_issue: Some(payment_issue(PaymentIssueKind::ActionRequired)), ..complete_account() },
+        ..complete.clone()
+    };
+    let mut changes = vec![opening(), complete, waiting];
+    changes.extend(causes().map(|cause| posted(&opening().account, 500, cause)));
+    let purchases = [purchase(PurchaseStatus::Open), complete_purchase(), purchase(PurchaseStatus::Expired)];
+    let top_ups = [top_up(TopUpStatus::Open), complete_top_up(), top_up(TopUpStatus::Declined(DeclineReason::NoCard))];
+    let keyed = Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) };
+    let mut records = changed(&opening().account);
+    records.records.extend(purchases.map(Record::Purchase));
+    records.records.extend(top_ups.map(Record::TopUp));
+    records.records.extend([keyed, Record::Consent(consent_record()), Record::UsageDay(usage_day())]);
+    records.notices.extend(notice_kinds().map(notice));
+    changes.push(records);
+    changes
+}
+
+fn paths() -> Vec<String> {
+    let lines = hostile::BODY_ROUTES.iter().map(|(_, method, path)| format!("{method} {path}"));
+    let others = [
+        "GET /v1/packages",
+        "GET /v1/accounts/acme/balance",
+        "GET /v1/accounts/acme/purchases/pur_00000000000000000000000000000001",
+        "GET /v1/accounts/acme?x=1/balance",
+        "GET /v1/accounts/%2561cme/history#/x",
+        "GET /pay/../v1/packages",
+        "GET /pay//v1\\packages",
+        "GET /pay/a\tb\nc",
+    ];
+    lines.chain(others.map(str::to_owned)).chain([format!("GET /pay/{}", hostile::sample_token())]).collect()
+}
+
+fn price_books() -> Vec<Value> {
+    vec![
+        json!({}),
+        json!({"dubbing": {"credits_per_minute": 20, "credits_min": 5}, "cents_per_credit": 2}),
+        json!({"training": {"credits_per_minute": 1, "credits_min": 1}, "packages": []}),
+        json!({"packages": [{"id": "small", "credits": 100, "price_cents": 90}]}),
+        json!({"auto_top_up": {
+            "threshold_min": 1, "threshold_max": 99000, "target_min": 51, "target_max": 100_000, "gap_min": 50}}),
+    ]
+}

@@ -1,0 +1,51 @@
+//! The claims of a token, as the authorizer hands them on.
+
+use crate::world::{ACCOUNT, Asked, BALANCE, Function, World};
+use serde_json::{Map, Value, json};
+
+/// JSON claims before three doors: the customer's own account, another function's route for services, and no account.
+///
+/// Whoever is let in is the account's own customer or holds the scope of services, letter for letter.
+pub fn callers(data: &[u8]) {
+    let Ok(claims) = serde_json::from_slice::<Map<String, Value>>(data) else { return };
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+    let scopes = if claims.contains_key("scope") { text("scope") } else { text("scp") };
+    let is_service = holds_service_scope(scopes);
+    let is_customer = text("sub") == ACCOUNT;
+    let claims = Some(Value::Object(claims.clone()));
+
+    let balance =
+        Asked { method: "GET", path: "/v1/accounts/acme/balance", claims: claims.clone(), ..Asked::default() };
+    // Claims that are not all text come from no authorizer, and are not even read.
+    let Some(answer) = World::of(Function::Accounts).answer(&balance.event()) else { return };
+    assert_eq!(answer.status == 200, is_service || is_customer, "{answer:?}");
+    if answer.status == 200 {
+        assert_eq!(answer.json()["balance"], json!(BALANCE));
+    } else {
+        assert_eq!(answer.status, 404, "another's account is answered as one that does not exist: {answer:?}");
+    }
+
+    let mut headers = Map::new();
+    headers.insert("idempotency-key".to_owned(), json!("job-1"));
+    let body = br#"{"operation":"training","max_minutes":1}"#;
+    let path = "/v1/accounts/acme/charges";
+    let charge = Asked { method: "POST", path, headers, claims: claims.clone(), body, ..Asked::default() };
+    let world = World::of(Function::Charging);
+    let answer = world.answer(&charge.event()).expect("these claims were read before");
+    assert_eq!(answer.status, if is_service { 201 } else { 403 }, "{answer:?}");
+    assert_eq!(world.books().1, if is_service { 2 } else { 1 }, "only a service charges");
+
+    let nobody = Asked { method: "GET", path: "/v1/accounts/nobody/balance", claims, ..Asked::default() };
+    let answer = World::of(Function::Accounts).answer(&nobody.event()).expect("these claims were read before");
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
+/// One scope among others, parted by spaces or commas; only around all of them stand the brackets of a list.
+fn holds_service_scope(scopes: &str) -> bool {
+    const SCOPE: &str = "credits/service";
+    let are_brackets = |text: &str| text.bytes().all(|byte| matches!(byte, b'[' | b']'));
+    scopes.match_indices(SCOPE).any(|(start, _)| {
+        let (before, after) = (&scopes[..start], &scopes[start + SCOPE.len()..]);
+        (before.ends_with([' ', ',']) || are_brackets(before)) && (after.starts_with([' ', ',']) || are_brackets(after))
+    })
+}

@@ -1,0 +1,196 @@
+//! What lies in the table.
+
+use crate::table::Table;
+use crate::world::{account_id, link_key, now};
+use serde_json::Value;
+use shared::domain::auto_top_up::ConsentRecord;
+use shared::domain::{
+    Account, AccountId, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId, Origin,
+    Purchase, PurchaseId, Record, TopUp, TopUpId,
+};
+use shared::use_cases::ports::{Ledger, LedgerError};
+use tokio::runtime::Runtime;
+
+/// A DynamoDB item in JSON, read as each thing that the ledger knows: what is read is written as it was read.
+pub fn items(data: &[u8]) {
+    let Ok(item @ Value::Object(_)) = serde_json::from_slice(data) else { return };
+    TABLE.with(|(table, ledger, runtime)| {
+        for kind in Kind::ALL {
+            let read = |item: &Value| {
+                table.hold(item);
+                runtime.block_on(kind.read(ledger))
+            };
+            let write = |thing: &Thing| {
+                runtime.block_on(ledger.commit(&thing.change())).expect("whatever was read can be written");
+                table.written().remove(thing.position())
+            };
+            let Ok(Some(thing)) = read(&item) else { continue };
+            let written = write(&thing);
+            let again = read(&written).expect("what was written can be read").expect("what was written is there");
+            assert_eq!(thing, again, "written and read again, it is the same: {written}");
+            assert_eq!(written, write(&again));
+            assert_kept(&item, &written, &thing);
+            thing.look();
+        }
+        table.hold(&item);
+        let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.due_accounts(shared::use_cases::ports::Shard::of(0), now(), None));
+    });
+}
+
+thread_local! {
+    static TABLE: (Table, shared::ledger::DynamoLedger, Runtime) = {
+        let table = Table::default();
+        let ledger = table.ledger();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        (table, ledger, runtime)
+    };
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Account,
+    Entry,
+    Purchase,
+    PurchaseKey,
+    TopUp,
+    Consent,
+    Notice,
+    Customer,
+}
+
+#[derive(Debug, PartialEq)]
+enum Thing {
+    Account(Account),
+    Entry(Entry),
+    Purchase(Purchase),
+    PurchaseKey(PurchaseId),
+    TopUp(TopUp),
+    Consent(ConsentRecord),
+    Notice(Notice),
+    Customer(AccountId),
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Account,
+        Self::Entry,
+        Self::Purchase,
+        Self::PurchaseKey,
+        Self::TopUp,
+        Self::Consent,
+        Self::Notice,
+        Self::Customer,
+    ];
+
+    /// Reads whatever is there as this; the table answers every key with the same item.
+    async fn read(self, ledger: &impl Ledger) -> Result<Option<Thing>, LedgerError> {
+        let account = account_id();
+        let thing = match self {
+            Self::Account => ledger.account_get(&account).await?.map(Thing::Account),
+            Self::Entry => ledger.entry_get(&account, &Origin::Purchase(PurchaseId::mint(1))).await?.map(Thing::Entry),
+            Self::Purchase => ledger.purchase_get(&account, &PurchaseId::mint(1)).await?.map(Thing::Purchase),
+            Self::PurchaseKey => ledger.purchase_id_get(&account, &key()).await?.map(Thing::PurchaseKey),
+            Self::TopUp => ledger.top_up_get(&account, &TopUpId::mint(1)).await?.map(Thing::TopUp),
+            Self::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.map(Thing::Consent),
+            Self::Notice => ledger.notice_get(&account, &NoticeId::mint(1)).await?.map(Thing::Notice),
+            Self::Customer => ledger.customer_account_get(&customer()).await?.map(Thing::Customer),
+        };
+        Ok(thing)
+    }
+}
+
+impl Thing {
+    /// A change that writes it.
+    fn change(&self) -> Change {
+        let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
+        let mut change = Account::open(account_id(), email, customer(), now());
+        change.records.clear();
+        match self {
+            Self::Account(account) => change.account = account.clone(),
+            Self::Entry(entry) => change.entry = Some(entry.clone()),
+            Self::Purchase(purchase) => change.records.push(Record::Purchase(purchase.clone())),
+            Self::PurchaseKey(purchase) => {
+                change.records.push(Record::PurchaseKey { key: key(), purchase: purchase.clone() });
+            }
+            Self::TopUp(top_up) => change.records.push(Record::TopUp(top_up.clone())),
+            Self::Consent(consent) => change.records.push(Record::Consent(consent.clone())),
+            Self::Notice(notice) => change.notices.push(notice.clone()),
+            Self::Customer(account) => {
+                change.records.push(Record::Customer { customer: customer(), account: account.clone() });
+            }
+        }
+        change
+    }
+
+    /// Where in the transaction it stands: the account comes first.
+    fn position(&self) -> usize {
+        usize::from(!matches!(self, Self::Account(_)))
+    }
+
+    /// What is asked of it elsewhere can be asked of it.
+    fn look(&self) {
+        match self {
+            Self::Account(account) => {
+                let _ = (account.top_up_due_at(), account.next_top_up_at(), account.restriction_at(now()));
+                let _ = account.usage.at(now());
+            }
+            Self::Notice(notice) => {
+                let mail = notifications::render(notice, &link_key(), "https://api.example.com", now());
+                let mail = mail.expect("every notice has a mail");
+                assert!(!mail.subject.contains(['\r', '\n']), "a subject is one line: {:?}", mail.subject);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is written of what was read says the same: texts and switches to the letter, numbers by their value.
+/// Keys follow from what was asked for, and what only DynamoDB reads follows from the rest.
+fn assert_kept(item: &Value, written: &Value, thing: &Thing) {
+    const DERIVED: [&str; 6] = ["PK", "SK", "account", "due_at", "due_shard", "expires_at"];
+    let (Some(item), Some(written)) = (item.as_object(), written.as_object()) else { return };
+    for (name, value) in written.iter().filter(|(name, _)| !DERIVED.contains(&name.as_str())) {
+        let read = item.get(name).unwrap_or_else(|| panic!("{name} comes from nowhere: {thing:?}"));
+        assert_same(read, value, name);
+    }
+}
+
+fn assert_same(read: &Value, written: &Value, name: &str) {
+    for (kind, value) in written.as_object().into_iter().flatten() {
+        match (kind.as_str(), &read[kind]) {
+            ("M", Value::Object(read)) => {
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    assert_same(read.get(name).unwrap_or(&Value::Null), value, name);
+                }
+            }
+            ("N", read) => {
+                let number = |text: &Value| text.as_str().and_then(|text| text.parse::<i128>().ok());
+                assert!(number(read).is_some() && number(read) == number(value), "{name}: {read} became {value}");
+            }
+            // A date has several forms.
+            (_, read) if name == "date" => assert!(read.is_string()),
+            (_, read) => assert_eq!(read, value, "{name}"),
+        }
+    }
+}
+
+fn key() -> IdempotencyKey {
+    IdempotencyKey::parse("buy-1").expect("a key")
+}
+
+fn customer() -> CustomerId {
+    CustomerId::parse("cus_1").expect("a customer's id")
+}
+
+/// One item of each kind and shape as the ledger writes them, to start from.
+pub fn written_items(changes: &[Change]) -> Vec<Value> {
+    TABLE.with(|(table, ledger, runtime)| {
+        let mut items = vec![];
+        for change in changes {
+            runtime.block_on(ledger.commit(change)).expect("the table takes everything");
+            items.extend(table.written());
+        }
+        items
+    })
+}

@@ -1,0 +1,58 @@
+//! The tokens of payment links.
+
+use crate::world::{Asked, Function, World, account_id, link_key, now};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::TopUpId;
+use shared::links::LinkRejection;
+
+/// A token that works for another day.
+pub fn sample_token() -> String {
+    link_key().sign(&account_id(), &TopUpId::mint(6), now() + SignedDuration::from_hours(24))
+}
+
+/// The bytes as a token, and as a change of a genuine one: what works is what we signed, letter for letter.
+pub fn links(data: &[u8]) {
+    if let Ok(token) = std::str::from_utf8(data) {
+        offered(token);
+    }
+    if let [position, flipped, ..] = data {
+        changed(usize::from(*position), *flipped);
+    }
+}
+
+fn offered(token: &str) {
+    let verified = link_key().verify(token, now());
+    if let Ok((account, top_up)) = &verified {
+        assert_eq!(link_key().sign(account, top_up, expiry(token)), token, "a token has one form");
+        assert!(now() < expiry(token));
+    }
+    let path = format!("/pay/{token}");
+    let route = Some(("/pay/{token}", ("token", token)));
+    let asked = Asked { method: "GET", path: &path, route, ..Asked::default() };
+    let answer = World::of(Function::Purchases).answer(&asked.event()).expect("API Gateway's events are read");
+    let expected = match verified {
+        Err(LinkRejection::Expired) => 410,
+        // The attempt that the sample names was never made.
+        Ok(_) | Err(LinkRejection::Malformed | LinkRejection::BadSignature) => 404,
+    };
+    assert_eq!((answer.status, answer.content_type.as_str()), (expected, "text/html; charset=utf-8"), "{token}");
+}
+
+fn changed(position: usize, flipped: u8) {
+    let mut token = sample_token().into_bytes();
+    let length = token.len();
+    token[position % length] ^= flipped;
+    let Ok(token) = String::from_utf8(token) else { return };
+    assert_eq!(link_key().verify(&token, now()).is_ok(), flipped == 0, "{token}");
+}
+
+/// When a verified token ends, read without the code that verified it.
+fn expiry(token: &str) -> Timestamp {
+    let (payload, _) = token.split_once('.').expect("a verified token has two parts");
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).expect("a verified token is base64");
+    let payload = String::from_utf8(payload).expect("a verified token is text");
+    let milliseconds = payload.split(':').nth(1).and_then(|text| text.parse().ok());
+    Timestamp::from_millisecond(milliseconds.expect("a verified token has an end")).expect("within the calendar")
+}

@@ -1,0 +1,52 @@
+//! The price book of a deployment.
+
+use crate::world::{account_id, ledger_with, now};
+use shared::config::parse_price_book;
+use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION, decide_auto_top_up};
+use shared::domain::{Cents, ConsentId, Consenter, Credits, Operation, PriceBook};
+
+/// The bytes as JSON: a book that is taken can be sold from, to the last of its bounds.
+pub fn price_books(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(book) = parse_price_book(text) else { return };
+    assert_eq!(book.clone().checked(), Ok(book.clone()));
+    operations(&book);
+    for package in &book.packages {
+        assert!(package.credits > Credits::ZERO && package.price.get() >= 50);
+        assert_eq!(book.package(&package.id), Some(package), "a package is found by its id");
+    }
+    top_ups(&book);
+}
+
+fn operations(book: &PriceBook) {
+    type Make = fn(i64) -> Result<Operation, shared::domain::price_book::OutOfRange>;
+    let kinds: [(Make, i64); 2] =
+        [(Operation::dubbing, Operation::DURATION_MS_MAX), (Operation::training, Operation::MAX_MINUTES_MAX)];
+    for (make, max) in kinds {
+        let mut last = Credits::ZERO;
+        for amount in [1, 2, max / 2, max - 1, max] {
+            let price = book.price_of(make(amount).expect("within its bounds"));
+            assert!(price > Credits::ZERO && price >= last && price < Credits::MAX, "more never costs less");
+            last = price;
+        }
+    }
+}
+
+/// Whatever may be chosen costs no more than what is agreed to, four times a day.
+fn top_ups(book: &PriceBook) {
+    let limits = book.auto_top_up;
+    let tables = ledger_with(&[]);
+    let account = tables.tables().partitions[&account_id()].account.clone().expect("the account was opened");
+    let consent = Consenter::parse("owner").ok().map(|by| (CONSENT_TEXT_VERSION.into(), by));
+    for threshold in [limits.threshold_min, limits.threshold_max] {
+        for target in [limits.target_min, limits.target_max, threshold.saturating_add(limits.gap_min)] {
+            let command = AutoTopUpCommand::On { threshold, target, consent: consent.clone() };
+            let decided = decide_auto_top_up(&account, book, &command, ConsentId::mint(1), now());
+            let Ok(Some(change)) = decided else { continue };
+            let settings = change.account.auto_top_up.expect("it was switched on");
+            assert!(settings.is_enabled && settings.threshold < settings.target);
+            let price = book.top_up_price(settings.target).expect("what may be chosen can be paid");
+            assert!(price >= Cents::new(50).expect("cents") && price <= settings.consent.price_max);
+        }
+    }
+}

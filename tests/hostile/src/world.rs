@@ -1,0 +1,302 @@
+//! The product in memory: the four functions behind API Gateway, a ledger that never fails, and a Stripe that agrees.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use lambda_http::{Body, Response};
+use serde_json::{Map, Value, json};
+use shared::domain::purchase::{Checkout, CheckoutOutcome};
+use shared::domain::top_up::TopUpOutcome;
+use shared::domain::{
+    Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
+    PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, TopUp,
+};
+use shared::links::LinkKey;
+use shared::payments::Secret;
+use shared::use_cases::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError, Unique};
+use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The account that is open, with [`BALANCE`] credits.
+pub const ACCOUNT: &str = "acme";
+pub const BALANCE: i64 = 30_000;
+pub const WEBHOOK_SECRET: &str = "whsec_local";
+const LINK_SECRET: [u8; 32] = [7; 32];
+
+/// A fixed instant, in whole seconds.
+pub fn now() -> Timestamp {
+    Timestamp::constant(1_800_000_000, 0)
+}
+
+pub fn link_key() -> LinkKey {
+    LinkKey::new(LINK_SECRET).expect("the secret is long enough")
+}
+
+pub fn account_id() -> AccountId {
+    AccountId::parse(ACCOUNT).expect("an account's id")
+}
+
+/// Ids in the order they are asked for.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Unique for Counter {
+    fn unique(&self, _now: Timestamp) -> u128 {
+        self.0.fetch_add(1, Ordering::Relaxed).into()
+    }
+}
+
+/// One of the functions that answer HTTP requests, on a ledger of its own that holds the one account.
+pub enum World {
+    Accounts(accounts::App<MemoryLedger, AgreeablePayments, Clock, Counter>),
+    Charging(charging::App<MemoryLedger, Clock>),
+    Purchases(purchases::App<MemoryLedger, AgreeablePayments, Clock, Counter>),
+    StripeWebhooks(stripe_webhooks::App<MemoryLedger, AgreeablePayments, Clock, Counter>),
+}
+
+type Clock = fn() -> Timestamp;
+
+/// The functions by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    Accounts,
+    Charging,
+    Purchases,
+    StripeWebhooks,
+}
+
+impl Function {
+    pub const ALL: [Self; 4] = [Self::Accounts, Self::Charging, Self::Purchases, Self::StripeWebhooks];
+}
+
+impl World {
+    pub fn of(function: Function) -> Self {
+        Self::with(function, ledger())
+    }
+
+    pub fn with(function: Function, ledger: MemoryLedger) -> Self {
+        let (payments, clock, unique, price_book) =
+            (AgreeablePayments, now as Clock, Counter::default(), PriceBook::reference());
+        match function {
+            Function::Accounts => Self::Accounts(accounts::App { ledger, payments, clock, unique, price_book }),
+            Function::Charging => Self::Charging(charging::App { ledger, clock, price_book }),
+            Function::Purchases => {
+                let links = link_key();
+                Self::Purchases(purchases::App { ledger, payments, clock, unique, price_book, links })
+            }
+            Function::StripeWebhooks => {
+                let secrets = vec![Secret::new(WEBHOOK_SECRET)];
+                Self::StripeWebhooks(stripe_webhooks::App { ledger, payments, clock, unique, secrets })
+            }
+        }
+    }
+
+    pub fn ledger(&self) -> &MemoryLedger {
+        match self {
+            Self::Accounts(app) => &app.ledger,
+            Self::Charging(app) => &app.ledger,
+            Self::Purchases(app) => &app.ledger,
+            Self::StripeWebhooks(app) => &app.ledger,
+        }
+    }
+
+    /// Answers one of API Gateway's events; `None` for one that cannot even be read.
+    ///
+    /// # Panics
+    /// Where the answer is none that the API's description knows.
+    pub fn answer(&self, event: &Value) -> Option<Answer> {
+        let request = lambda_http::request::from_str(&event.to_string()).ok()?;
+        let response = futures::executor::block_on(async {
+            match self {
+                Self::Accounts(app) => accounts::handle(app, request).await,
+                Self::Charging(app) => charging::handle(app, request).await,
+                Self::Purchases(app) => purchases::handle(app, request).await,
+                Self::StripeWebhooks(app) => stripe_webhooks::handle(app, request).await,
+            }
+        });
+        Some(Answer::read(&response))
+    }
+
+    /// The books: the balance and how many entries made it.
+    ///
+    /// # Panics
+    /// Where the balance is not the sum of the entries, or an entry is missing in between.
+    pub fn books(&self) -> (i64, usize) {
+        let tables = self.ledger().tables();
+        let partition = tables.partitions.get(&account_id()).expect("the account was opened");
+        let balance = partition.account.as_ref().expect("the account was opened").balance.get();
+        let sum: i64 = partition.entries.values().map(|entry| entry.credits.get()).sum();
+        assert_eq!(balance, sum, "the balance is the sum of the entries");
+        assert!(balance >= 0, "no charge takes a balance below zero: {balance}");
+        (balance, partition.entries.len())
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub is_replay: bool,
+    pub text: String,
+}
+
+impl Answer {
+    fn read(response: &Response<Body>) -> Self {
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let text = String::from_utf8(response.body().to_vec()).expect("every answer is text");
+        let answer = Self {
+            status: response.status().as_u16(),
+            content_type: header("content-type"),
+            is_replay: header("idempotent-replayed") == "true",
+            text,
+        };
+        answer.check();
+        answer
+    }
+
+    /// What holds for every answer: a status that is described, never a defect of ours, and a body of its kind.
+    fn check(&self) {
+        const KNOWN: [u16; 13] = [200, 201, 302, 400, 401, 402, 403, 404, 405, 409, 410, 422, 503];
+        assert!(KNOWN.contains(&self.status), "{self:?}");
+        if self.content_type == "application/problem+json" {
+            let body = self.json();
+            assert!(self.status >= 400 && body["status"] == json!(self.status), "{self:?}");
+            for name in ["type", "title", "detail", "code", "request_id"] {
+                assert!(body[name].is_string(), "{name} is missing: {self:?}");
+            }
+        } else if self.content_type == "application/json" {
+            assert!(self.status < 400 && self.json().is_object(), "{self:?}");
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("the body is the JSON it says it is")
+    }
+}
+
+/// A request as API Gateway hands it on.
+#[derive(Clone, Debug, Default)]
+pub struct Asked<'a> {
+    pub method: &'a str,
+    /// The path of the route that was taken and the one parameter in it; without, the path alone decides.
+    pub route: Option<(&'a str, (&'a str, &'a str))>,
+    /// Decoded, as API Gateway does.
+    pub path: &'a str,
+    /// As it came.
+    pub query: &'a str,
+    pub headers: Map<String, Value>,
+    /// What the authorizer verified; `None` behind a route that has none.
+    pub claims: Option<Value>,
+    pub body: &'a [u8],
+}
+
+impl Asked<'_> {
+    /// The event. <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+    pub fn event(&self) -> Value {
+        let text = std::str::from_utf8(self.body).ok();
+        let route_key = self.route.map_or("$default".to_owned(), |(path, _)| format!("{} {path}", self.method));
+        let parameters = self.route.map(|(_, (name, value))| json!({ name: value }));
+        let mut context = json!({
+            "accountId": "000000000000",
+            "apiId": "a1b2c3d4e5",
+            "domainName": "api.example.com",
+            "domainPrefix": "api",
+            "http": { "method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": route_key,
+            "stage": "$default",
+            "timeEpoch": now().as_millisecond(),
+        });
+        if let Some(claims) = &self.claims {
+            context["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
+        }
+        json!({
+            "version": "2.0",
+            "routeKey": route_key,
+            "rawPath": self.path,
+            "pathParameters": parameters,
+            "rawQueryString": self.query,
+            "headers": self.headers,
+            "requestContext": context,
+            "isBase64Encoded": text.is_none(),
+            "body": text.map_or_else(|| BASE64_STANDARD.encode(self.body), str::to_owned),
+        })
+    }
+}
+
+/// What the authorizer says of the company's own services.
+pub fn service_claims() -> Option<Value> {
+    Some(json!({ "sub": "service", "scope": "credits/service" }))
+}
+
+fn ledger() -> MemoryLedger {
+    ledger_with(&[BALANCE])
+}
+
+/// A ledger with the one account, which bought credits this often.
+pub fn ledger_with(purchases: &[i64]) -> MemoryLedger {
+    let ledger = MemoryLedger::new(MemoryLedgerSettings { due_page_size: 10, is_lagging: false });
+    let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
+    let customer = CustomerId::parse("cus_1").expect("a customer's id");
+    let opening = Account::open(account_id(), email, customer, now());
+    ledger.write(&opening).expect("the ledger is empty");
+    let mut account = opening.account;
+    for (credits, unique) in purchases.iter().zip(1..) {
+        account = bought(&ledger, account, *credits, PurchaseId::mint(unique));
+    }
+    ledger
+}
+
+fn bought(ledger: &MemoryLedger, mut account: Account, credits: i64, purchase: PurchaseId) -> Account {
+    let credits = Credits::constant(credits);
+    account.version += 1;
+    account.seq += 1;
+    account.balance = account.balance.plus(credits).expect("few credits");
+    let package = PackageId::parse("credits_500").expect("a package's id");
+    let cause = Cause::Purchase { purchase, package };
+    let entry = Entry { seq: account.seq, credits, balance_after: account.balance, created_at: now(), cause };
+    let change = Change { account: account.clone(), entry: Some(entry), records: vec![], notices: vec![] };
+    ledger.write(&change).expect("nobody else writes");
+    account
+}
+
+/// A Stripe that opens whatever is asked for, and where nothing has been paid yet.
+pub struct AgreeablePayments;
+
+impl Payments for AgreeablePayments {
+    async fn customer_create(&self, account: &AccountId, _: &EmailAddress) -> Result<CustomerId, PaymentsError> {
+        Ok(CustomerId::parse(format!("cus_{}", account.as_str().replace('-', "_"))).expect("a Stripe id"))
+    }
+
+    async fn default_payment_method_get(&self, _: &CustomerId) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        Ok(None)
+    }
+
+    async fn default_payment_method_set(&self, _: &CustomerId, _: &PaymentMethodId) -> Result<(), PaymentsError> {
+        Ok(())
+    }
+
+    async fn checkout_open(&self, _: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
+        let session = CheckoutSessionId::parse(format!("cs_{}", purchase.id)).expect("a Stripe id");
+        Ok(Checkout { session, url: "https://checkout.example.com/c/1".to_owned() })
+    }
+
+    async fn checkout_get(&self, _: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
+        Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open })
+    }
+
+    async fn top_up_pay(&self, _: &TopUp) -> TopUpOutcome {
+        TopUpOutcome::Unknown
+    }
+
+    async fn top_up_close(&self, _: &TopUp) -> TopUpOutcome {
+        TopUpOutcome::Unknown
+    }
+
+    async fn invoice_get(&self, _: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
+        Err(PaymentsError::NotFound { operation: "invoice_get" })
+    }
+}
