@@ -54,6 +54,10 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Where the compiled functions are; in this process without.
     pub functions: Option<PathBuf>,
+    /// File to which the compiled functions' output is added; this process's own output without.
+    pub log: Option<PathBuf>,
+    /// Looks on while compiled functions run, and may kill them.
+    pub watcher: Option<Arc<dyn runtime_api::Watcher>>,
     pub template: PathBuf,
 }
 
@@ -61,7 +65,7 @@ impl Options {
     /// In memory, in process, on free ports, from the repository's template.
     pub fn new(clock: MovableClock) -> Self {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-        Self { clock, port: 0, data: None, functions: None, template }
+        Self { clock, port: 0, data: None, functions: None, log: None, watcher: None, template }
     }
 }
 
@@ -101,7 +105,7 @@ impl LocalCloud {
     pub async fn start(options: Options) -> Result<Arc<Self>, Error> {
         let [api, stripe_listener, aws_listener] = bind(options.port).await?;
         let urls = Urls { api: url(&api)?, stripe: url(&stripe_listener)?, aws: url(&aws_listener)? };
-        let clock = options.clock;
+        let clock = options.clock.clone();
         let secrets = make_secrets(options.data.as_deref())?;
         let yaml = std::fs::read_to_string(&options.template)
             .map_err(|error| format!("{} cannot be read: {error}", options.template.display()))?;
@@ -112,7 +116,9 @@ impl LocalCloud {
         let issuer = Issuer::new(&format!("{}/_local/issuer", urls.api), AUDIENCE, clock.shared())?;
         let by_binary = match &options.functions {
             None => in_process_functions(&template, &aws, &secrets.signing, &clock).await?,
-            Some(directory) => runtime_api::functions(&template, &programs(directory, &urls, &secrets.signing))?,
+            Some(directory) => {
+                runtime_api::functions(&template, &programs(directory, &options, &urls, &secrets.signing))?
+            }
         };
         let functions = Functions::new(&template, by_binary, clock.shared())?;
         let source: Arc<dyn StreamSource> = Arc::new(TableStream(aws.dynamodb.clone()));
@@ -343,13 +349,15 @@ fn start_stripe(urls: &Urls, secrets: &Secrets, seed: u64, clock: &MovableClock)
     stripe
 }
 
-fn programs(directory: &Path, urls: &Urls, signing: &SigningSecrets) -> runtime_api::Programs {
+fn programs(directory: &Path, options: &Options, urls: &Urls, signing: &SigningSecrets) -> runtime_api::Programs {
     runtime_api::Programs {
         directory: directory.to_owned(),
         environment: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), urls.aws.clone())]),
         secret_access_key: signing.secret_access_key.clone(),
         session_token: signing.session_token.clone(),
         processes_max: 8,
+        log: options.log.clone(),
+        watcher: options.watcher.clone(),
     }
 }
 

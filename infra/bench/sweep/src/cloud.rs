@@ -145,5 +145,7 @@ fn programs(arguments: &Arguments, aws_url: &str) -> Programs {
         secret_access_key: "local".to_owned(),
         session_token: "local".to_owned(),
         processes_max: 8,
+        log: None,
+        watcher: None,
     }
 }

@@ -1,6 +1,7 @@
 //! A compiled function for the tests of the Runtime API: it does as its payload says.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("fail") => return Err(Error::from("as told")),
         Some("exit") => std::process::exit(3),
         Some("hang") => std::future::pending::<()>().await,
+        Some("say") => writeln!(std::io::stdout(), "said")?,
         _ => {}
     }
     Ok(json!({

@@ -3,16 +3,20 @@
 //! A process answers one invocation at a time, so as many run as there are invocations at once, up to a bound; beyond
 //! it invocations wait. A process that crashed or ran over its time is replaced at the next invocation.
 //! Its environment is the template's and nothing of this process's own.
+//! A [`Watcher`] may kill a process in the middle, as anything may happen to one in AWS.
 //! The time to start counts against the function's time limit, which Lambda keeps apart.
 
 mod process;
+mod watcher;
+
+pub use watcher::{Ending, Stage, StageKind, Watcher};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
-use process::Process;
+use process::{Process, Watched};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -31,6 +35,9 @@ pub struct Programs {
     pub session_token: String,
     /// Most processes of one function at a time, at least 1.
     pub processes_max: usize,
+    /// File to which the processes' output is added; this process's own output without.
+    pub log: Option<PathBuf>,
+    pub watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// A function of the template has no program.
@@ -54,8 +61,10 @@ pub fn functions(
         let program = find(&programs.directory, &configuration.binary)?;
         let environment = environment(configuration, template, programs);
         let function = ProcessFunction {
+            binary: configuration.binary.clone(),
             program,
             environment,
+            programs: programs.clone(),
             permits: Semaphore::new(programs.processes_max.max(1)),
             warm: Mutex::default(),
         };
@@ -104,8 +113,11 @@ fn environment(
 }
 
 struct ProcessFunction {
+    binary: String,
     program: PathBuf,
+    /// All of it, the template's part included.
     environment: BTreeMap<String, String>,
+    programs: Programs,
     permits: Semaphore,
     warm: Mutex<Vec<Process>>,
 }
@@ -117,12 +129,13 @@ impl Function for ProcessFunction {
             let _permit = self.permits.acquire().await.map_err(|error| unavailable(error.to_string()))?;
             let mut process = match self.take_warm() {
                 Some(process) => process,
-                None => Process::start(&self.program, &self.environment)
+                None => Process::start(&self.program, &self.environment, &self.programs)
                     .await
                     .map_err(|error| unavailable(format!("{}: {error}", self.program.display())))?,
             };
             // Dropped with this future when the time is over, the process is killed.
-            let answer = process.invoke(invocation).await;
+            let watched = Watched { function: &self.binary, watcher: self.programs.watcher.as_deref() };
+            let answer = process.invoke(invocation, &watched).await;
             if !matches!(answer, Err(FunctionError::Exited { .. })) {
                 self.warm.lock().unwrap_or_else(PoisonError::into_inner).push(process);
             }

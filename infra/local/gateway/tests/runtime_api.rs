@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use local_gateway::runtime_api::{self, Programs};
+use local_gateway::runtime_api::{self, Ending, Programs, Stage, StageKind, Watcher};
 use local_gateway::{Clock, Deployment, FunctionError, Functions, Template};
 use serde_json::{Value, json};
 
@@ -37,7 +38,15 @@ Resources:
 fn programs(processes_max: usize) -> Programs {
     let environment = BTreeMap::from([("REPLACED".to_owned(), "override".to_owned())]);
     let secret = || "secret".to_owned();
-    Programs { directory: examples(), environment, secret_access_key: secret(), session_token: secret(), processes_max }
+    Programs {
+        directory: examples(),
+        environment,
+        secret_access_key: secret(),
+        session_token: secret(),
+        processes_max,
+        log: None,
+        watcher: None,
+    }
 }
 
 async fn process_of(functions: &Functions) -> u64 {
@@ -86,6 +95,65 @@ async fn a_process_over_its_time_is_killed() {
     let error = functions.invoke("Only", json!({ "do": "hang" })).await.unwrap_err();
     assert_eq!(error.to_string(), "Task timed out after 1.00 seconds");
     assert_ne!(process_of(&functions).await, first);
+}
+
+/// Kills at once what is in the stage that is named, once.
+#[derive(Debug)]
+struct Killer {
+    stage: Mutex<Option<StageKind>>,
+    ended: Mutex<Vec<(StageKind, Ending)>>,
+}
+
+impl Watcher for Killer {
+    fn begins(&self, stage: &Stage) -> Option<Duration> {
+        assert_eq!(stage.function, "bootstrap");
+        self.stage.lock().expect("nobody panics here").take_if(|doomed| *doomed == stage.kind).map(|_| Duration::ZERO)
+    }
+
+    fn ends(&self, stage: &Stage, _: Duration, ending: Ending) {
+        self.ended.lock().expect("nobody panics here").push((stage.kind, ending));
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_may_kill_a_process_in_any_stage_and_the_next_one_takes_over() {
+    use {Ending::*, StageKind::*};
+    for (doomed, stages) in [
+        (Init, vec![(Init, Killed), (Init, Completed), (FirstInvocation, Completed)]),
+        (
+            FirstInvocation,
+            vec![(Init, Completed), (FirstInvocation, Killed), (Init, Completed), (FirstInvocation, Completed)],
+        ),
+        (
+            LaterInvocation,
+            vec![
+                (Init, Completed),
+                (FirstInvocation, Completed),
+                (LaterInvocation, Killed),
+                (Init, Completed),
+                (FirstInvocation, Completed),
+            ],
+        ),
+    ] {
+        let killer = Arc::new(Killer { stage: Mutex::new(Some(doomed)), ended: Mutex::default() });
+        let functions = functions(30, &Programs { watcher: Some(Arc::clone(&killer) as _), ..programs(1) });
+        if doomed == LaterInvocation {
+            process_of(&functions).await;
+        }
+        let error = functions.invoke("Only", json!({ "do": "hang" })).await.unwrap_err();
+        assert_eq!(error.to_string(), "Runtime.ExitError: signal: 9 (SIGKILL)", "{doomed:?}");
+        process_of(&functions).await;
+        assert_eq!(*killer.ended.lock().unwrap(), stages, "{doomed:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_output_of_processes_goes_to_the_log_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let functions = functions(30, &Programs { log: Some(log.clone()), ..programs(1) });
+    functions.invoke("Only", json!({ "do": "say" })).await.unwrap();
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "said\n");
 }
 
 #[tokio::test]

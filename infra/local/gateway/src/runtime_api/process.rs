@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +23,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::Programs;
+use super::watcher::{Ending, Stage, StageKind, Watcher};
 use crate::function::{FunctionError, Invocation};
 
 type Answer = Result<Value, FunctionError>;
@@ -32,10 +35,13 @@ pub(super) struct Process {
     jobs: mpsc::Sender<Job>,
     api: Arc<Api>,
     server: AbortHandle,
+    next_stage: StageKind,
 }
 
 struct Job {
     invocation: Invocation,
+    /// Told when the process has taken the invocation.
+    taken: oneshot::Sender<()>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -56,7 +62,11 @@ struct ErrorReport {
 
 impl Process {
     /// Starts the program with this environment and nothing else.
-    pub async fn start(program: &Path, environment: &BTreeMap<String, String>) -> std::io::Result<Self> {
+    pub async fn start(
+        program: &Path,
+        environment: &BTreeMap<String, String>,
+        programs: &Programs,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (jobs, queue) = mpsc::channel(1);
@@ -65,16 +75,21 @@ impl Process {
             current: Mutex::default(),
             init_error: Mutex::default(),
         });
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        if let Some(log) = &programs.log {
+            let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+            command.stdout(log.try_clone()?).stderr(log);
+        }
+        let child = command.spawn()?;
         let router = router(Arc::clone(&api));
         let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
-        Ok(Self { child, jobs, api, server })
+        Ok(Self { child, jobs, api, server, next_stage: StageKind::Init })
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -82,23 +97,86 @@ impl Process {
     }
 
     /// Hands over one invocation and waits for its answer or the end of the process.
-    pub async fn invoke(&mut self, invocation: Invocation) -> Answer {
+    pub async fn invoke(&mut self, invocation: Invocation, watched: &Watched<'_>) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let exited = |reason: String| FunctionError::Exited { reason };
-        let job = Job { invocation, answer };
-        self.jobs.send(job).await.map_err(|_| exited("the Runtime API is gone".to_owned()))?;
-        tokio::select! {
-            // An answer counts even when the process ended right after it.
-            biased;
-            answer = answered => answer.unwrap_or_else(|_| Err(exited("the invocation was dropped".to_owned()))),
-            status = self.child.wait() => {
-                let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                Err(exited(match lock(&self.api.init_error).take() {
-                    Some(report) => format!("{}: {} ({status})", report.error_type, report.error_message),
-                    None => status,
-                }))
+        let (taken, is_taken) = oneshot::channel();
+        let gone = || FunctionError::Exited { reason: "the Runtime API is gone".to_owned() };
+        self.jobs.send(Job { invocation, taken, answer }).await.map_err(|_| gone())?;
+        if self.next_stage == StageKind::Init {
+            self.live_through(watched, is_taken).await?.map_err(|_| gone())?;
+            self.next_stage = StageKind::FirstInvocation;
+        } else {
+            tokio::select! {
+                taken = is_taken => taken.map_err(|_| gone())?,
+                status = self.child.wait() => return Err(self.exited(status)),
             }
         }
+        let answered = self.live_through(watched, answered).await;
+        self.next_stage = StageKind::LaterInvocation;
+        answered?.map_err(|_| gone())?
+    }
+
+    /// Waits until the stage is done, or the process has ended, by itself or by the watcher's will.
+    async fn live_through<T>(
+        &mut self,
+        watched: &Watched<'_>,
+        done: impl Future<Output = T>,
+    ) -> Result<T, FunctionError> {
+        let stage = Stage { function: watched.function.to_owned(), kind: self.next_stage };
+        let began = Instant::now();
+        let lifetime = watched.watcher.and_then(|watcher| watcher.begins(&stage));
+        let mut done = std::pin::pin!(done);
+        let mut is_killed = false;
+        let outcome = tokio::select! {
+            // What is done counts even when the process ended right after it.
+            biased;
+            done = &mut done => Ok(done),
+            status = self.child.wait() => Err(status),
+            () = pause(lifetime) => {
+                is_killed = true;
+                let status = match self.child.start_kill() {
+                    Ok(()) => self.child.wait().await,
+                    Err(error) => Err(error),
+                };
+                // A dead process makes nothing of an invocation that it asked for just before.
+                let done = futures::FutureExt::now_or_never(done).filter(|_| stage.kind != StageKind::Init);
+                done.ok_or(status)
+            }
+        };
+        let ending = match &outcome {
+            Ok(_) => Ending::Completed,
+            Err(_) if is_killed => Ending::Killed,
+            Err(_) => Ending::Exited,
+        };
+        if let Some(watcher) = watched.watcher {
+            watcher.ends(&stage, began.elapsed(), ending);
+        }
+        outcome.map_err(|status| self.exited(status))
+    }
+
+    fn exited(&self, status: std::io::Result<ExitStatus>) -> FunctionError {
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        let reason = match lock(&self.api.init_error).take() {
+            Some(report) => format!("{}: {} ({status})", report.error_type, report.error_message),
+            None => status,
+        };
+        FunctionError::Exited { reason }
+    }
+}
+
+/// Whose process it is, and who looks on.
+pub(super) struct Watched<'a> {
+    pub function: &'a str,
+    pub watcher: Option<&'a dyn Watcher>,
+}
+
+/// Tokio's timers count in whole milliseconds, and some invocations do not last much longer.
+async fn pause(duration: Option<Duration>) {
+    match duration {
+        Some(Duration::ZERO) => {}
+        // An end of the runtime ends the pause as well.
+        Some(duration) => drop(tokio::task::spawn_blocking(move || std::thread::sleep(duration)).await),
+        None => std::future::pending().await,
     }
 }
 
@@ -123,10 +201,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn next(State(api): State<Arc<Api>>) -> Response {
-    let Some(Job { invocation, answer }) = api.jobs.lock().await.recv().await else {
+    let Some(Job { invocation, taken, answer }) = api.jobs.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
     *lock(&api.current) = Some((invocation.request_id.clone(), answer));
+    // Nobody waits any more when the invocation ran over its time.
+    let _ = taken.send(());
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
         ("Lambda-Runtime-Deadline-Ms", invocation.deadline.as_millisecond().to_string()),
@@ -206,8 +286,8 @@ mod tests {
             function_arn: "arn:function".to_owned(),
             trace_id: "Root=1".to_owned(),
         };
-        let (answer, answered) = oneshot::channel();
-        assert!(jobs.send(Job { invocation, answer }).await.is_ok());
+        let ((answer, answered), (taken, _)) = (oneshot::channel(), oneshot::channel());
+        assert!(jobs.send(Job { invocation, taken, answer }).await.is_ok());
         (sent(api, "GET", "invocation/next", "").await, answered)
     }
 
@@ -259,7 +339,7 @@ mod tests {
         assert_eq!(sent(&api, "POST", "init/error", report).await.status(), StatusCode::ACCEPTED);
         let child = Command::new("false").spawn().unwrap();
         let server = tokio::spawn(async {}).abort_handle();
-        let mut process = Process { child, jobs, api, server };
+        let mut process = Process { child, jobs, api, server, next_stage: StageKind::Init };
         let invocation = Invocation {
             request_id: String::new(),
             deadline: Timestamp::UNIX_EPOCH,
@@ -267,7 +347,8 @@ mod tests {
             function_arn: String::new(),
             trace_id: String::new(),
         };
-        let error = process.invoke(invocation).await.unwrap_err();
+        let watched = Watched { function: "", watcher: None };
+        let error = process.invoke(invocation, &watched).await.unwrap_err();
         let reason = "Config: TABLE_NAME is missing (exit status: 1)".to_owned();
         assert_eq!(error, FunctionError::Exited { reason });
     }
