@@ -180,6 +180,13 @@ impl LocalStripe {
         self.core().state.deliveries.next_due_at()
     }
 
+    /// Makes every delivery that waits for its next try due now, as the "resend" of Stripe's dashboard does, and returns
+    /// how many those are.
+    pub fn hasten_deliveries(&self) -> usize {
+        let state = &mut self.core().state;
+        state.deliveries.hasten(state.now)
+    }
+
     /// How deliveries misbehave from now on.
     pub fn set_webhook_conduct(&self, conduct: WebhookConduct) {
         self.core().state.deliveries.conduct = conduct;

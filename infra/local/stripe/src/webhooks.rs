@@ -134,6 +134,16 @@ impl Deliveries {
         !self.outstanding.contains_key(event)
     }
 
+    /// Makes everything that waits due now, and answers how many that are.
+    pub(crate) fn hasten(&mut self, now: Timestamp) -> usize {
+        let waiting = std::mem::take(&mut self.waiting);
+        let count = waiting.len();
+        for delivery in waiting.into_values() {
+            self.wait(now, delivery);
+        }
+        count
+    }
+
     pub(crate) fn next_due_at(&self) -> Option<Timestamp> {
         self.waiting.keys().next().map(|(due_at, _)| *due_at)
     }
