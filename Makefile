@@ -20,7 +20,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -28,9 +28,11 @@ help: ## Say what there is
 test: test-rust check-template ## Check everything: format, lints, tests, template, API description
 
 # A run that finds no test at all fails: it would otherwise look like success.
+# The functions are built first because tests run and kill their programs, which `cargo test` does not build.
 test-rust: ## Check the Rust alone
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo build --workspace
 	@echo cargo test --workspace
 	@set -o pipefail; cargo test --workspace | awk '{ print } \
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
@@ -52,6 +54,10 @@ bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a 
 	cargo build --release -p charging
 	cargo build --release -p bench-hello
 	cargo run -q -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
+
+kill: ## Kill the compiled functions in the middle of their work, KILLS=500 times per workflow
+	cargo build --workspace
+	KILLS=$${KILLS:-500} cargo test -q -p tests --test integration kills:: -- --nocapture
 
 contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten thousand generated requests
 	cargo build -q -p prepaid-local --bin prepaid

@@ -9,6 +9,7 @@ mod architecture;
 mod charging;
 mod command_line;
 mod events;
+mod kills;
 mod ledger;
 mod logs;
 mod mails;

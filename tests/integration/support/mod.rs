@@ -159,7 +159,9 @@ impl TestCloud {
         Self::start_with(Options { template: changed.path().to_owned(), ..options }).await
     }
 
-    async fn start_with(options: Options) -> Result<Self, Error> {
+    /// # Errors
+    /// When the product does not start.
+    pub async fn start_with(options: Options) -> Result<Self, Error> {
         let log_start = NET.length();
         let cloud = LocalCloud::start(options).await?;
         // A rate schedule fires for the first time when it is made.
@@ -216,17 +218,39 @@ impl TestCloud {
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let request = request.build().expect("a request");
-        let (method, url) = (request.method().clone(), request.url().clone());
-        let sent = request.body().and_then(|body| body.as_bytes()).map(<[u8]>::to_vec);
-        let headers = request.headers().clone();
-        let answer = Answer::read(self.client.execute(request).await.expect("the API answers")).await;
-        self.plant_exchange(&headers, sent.as_deref(), &answer);
+        let copy = request.try_clone().expect("a body that is not streamed");
+        let answer = Answer::read(self.client.execute(copy).await.expect("the API answers")).await;
+        self.check(&request, &answer);
+        answer
+    }
+
+    /// Sends the same request again as long as it is answered with 5xx, as every client should.
+    pub async fn send_until_answered(&self, request: RequestBuilder, tries_max: u32) -> Answer {
+        let request = request.build().expect("a request");
+        for _ in 0..tries_max {
+            let copy = request.try_clone().expect("a body that is not streamed");
+            let answer = Answer::read(self.client.execute(copy).await.expect("the API answers")).await;
+            // What API Gateway says of a function that died is not part of the API's description.
+            let is_gateways = answer.status == 500 && answer.body == json!({"message": "Internal Server Error"});
+            if !is_gateways {
+                self.check(&request, &answer);
+            }
+            if answer.status < 500 {
+                return answer;
+            }
+        }
+        panic!("{} {} is refused {tries_max} times", request.method(), request.url());
+    }
+
+    fn check(&self, request: &reqwest::Request, answer: &Answer) {
+        let (method, url) = (request.method(), request.url());
+        let sent = request.body().and_then(|body| body.as_bytes());
+        self.plant_exchange(request.headers(), sent, answer);
         if url.as_str().starts_with(&self.cloud.urls.api) {
-            let path = DESCRIPTION.check(method.as_str(), url.path(), sent.as_deref(), &answer);
+            let path = DESCRIPTION.check(method.as_str(), url.path(), sent, answer);
             let answered = path.map(|path| format!("{method} {path} {}", answer.status));
             self.answers.lock().expect("nobody panics here").extend(answered);
         }
-        answer
     }
 
     /// What passed by that may be in no log.

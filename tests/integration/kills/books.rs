@@ -1,0 +1,253 @@
+//! The rules of money, read off the real table, the Stripe stand-in's objects and the inbox.
+//!
+//! They are written anew from the documented rules and use none of the product's own reading or deciding.
+
+use crate::kills::killer::Killer;
+use crate::support::TestCloud;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// A rule that was broken, in words.
+pub type Broken = String;
+
+macro_rules! rule {
+    ($holds:expr, $($words:tt)*) => {
+        if !$holds {
+            return Err(format!($($words)*));
+        }
+    };
+}
+pub(super) use rule;
+
+const SIX_HOURS_MS: i64 = 6 * 60 * 60 * 1_000;
+
+/// Everything that is known of one account.
+pub struct Books {
+    account: String,
+    /// The account's own item.
+    pub state: Value,
+    /// The items of each kind (`ENTRY`, `TOP_UP`, …) by the rest of their key.
+    items: BTreeMap<String, BTreeMap<String, Value>>,
+    sessions: Vec<Value>,
+    invoices: Vec<Value>,
+    pub charges: Vec<Value>,
+}
+
+impl Books {
+    pub async fn read(cloud: &TestCloud, account: &str) -> Result<Self, Broken> {
+        let mut items: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
+        for item in partition(cloud, &format!("ACCOUNT#{account}")).await {
+            let sort = item["SK"].as_str().unwrap_or_default().to_owned();
+            let (kind, id) = sort.split_once('#').unwrap_or((&sort, ""));
+            items.entry(kind.to_owned()).or_default().insert(id.to_owned(), item);
+        }
+        let state = items.remove("STATE").and_then(|mut state| state.remove(""));
+        let state = state.ok_or_else(|| format!("{account} does not exist"))?;
+        let email = format!("owner%40{account}.example");
+        let customers = cloud.stripe_list(&format!("/v1/customers?limit=100&email={email}")).await;
+        rule!(customers.len() == 1, "{account} has {} customers at Stripe", customers.len());
+        let customer = customers[0]["id"].as_str().unwrap_or_default();
+        rule!(state["customer"] == customer, "{account} is not its customer's");
+        let link = partition(cloud, &format!("STRIPE#{customer}")).await;
+        rule!(link.len() == 1 && link[0]["account_id"] == account, "{customer} does not lead to {account}");
+        let list = async |path: &str| cloud.stripe_list(&format!("{path}?limit=100&customer={customer}")).await;
+        Ok(Self {
+            account: account.to_owned(),
+            state,
+            items,
+            sessions: list("/v1/checkout/sessions").await,
+            invoices: list("/v1/invoices").await,
+            charges: list("/v1/charges").await,
+        })
+    }
+
+    /// Checks everything that holds once all was repeated and nothing is under way.
+    pub fn check(&self, cloud: &TestCloud, killer: &Killer) -> Result<(), Broken> {
+        self.check_entries()?;
+        self.check_purchases()?;
+        self.check_top_ups()?;
+        self.check_money()?;
+        self.check_notices(cloud, killer)
+    }
+
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.items.get(kind).into_iter().flatten().map(|(id, item)| (id.as_str(), item))
+    }
+
+    /// The entry of this cause, such as `charge:job-1`.
+    pub fn entry(&self, origin: &str) -> Option<&Value> {
+        self.items.get("ENTRY")?.get(origin)
+    }
+
+    fn check_entries(&self) -> Result<(), Broken> {
+        let account = &self.account;
+        let mut entries: Vec<_> = self.of_kind("ENTRY").collect();
+        entries.sort_by_key(|(_, entry)| entry["seq"].as_i64());
+        let mut balance = 0;
+        for (expected, (origin, entry)) in (1..).zip(&entries) {
+            rule!(entry["seq"] == expected, "{account} has {} where entry {expected} should be", entry["seq"]);
+            balance += number(entry, "credits");
+            rule!(entry["balance_after"] == balance, "{origin} of {account} states another balance than {balance}");
+            rule!(balance >= 0, "{origin} takes {account} below zero, to {balance}");
+            if let Some(charge) = origin.strip_prefix("restore:") {
+                let charged = self.entry(&format!("charge:{charge}")).map(|charged| number(charged, "credits"));
+                let restored = number(entry, "credits");
+                rule!(charged == Some(-restored), "{origin} gives back {restored} of {charged:?}");
+            }
+        }
+        rule!(
+            self.state["seq"] == entries.len(),
+            "{account} counts {} of {} entries",
+            self.state["seq"],
+            entries.len()
+        );
+        rule!(
+            self.state["balance"] == balance,
+            "{account} has {}, its entries sum up to {balance}",
+            self.state["balance"]
+        );
+        Ok(())
+    }
+
+    fn check_purchases(&self) -> Result<(), Broken> {
+        for session in &self.sessions {
+            let id = session["metadata"]["purchase"].as_str().unwrap_or_default();
+            rule!(self.items.get("PURCHASE").is_some_and(|known| known.contains_key(id)), "a page is of no purchase");
+        }
+        for (id, purchase) in self.of_kind("PURCHASE") {
+            let pages: Vec<_> = self.sessions.iter().filter(|page| page["metadata"]["purchase"] == id).collect();
+            rule!(pages.len() == 1, "{id} has {} pages", pages.len());
+            let is_paid = pages[0]["payment_status"] == "paid";
+            let granted = self.entry(&format!("purchase:{id}")).map(|entry| number(entry, "credits"));
+            let expected = is_paid.then(|| number(purchase, "credits"));
+            rule!(granted == expected, "{id} granted {granted:?}, not {expected:?}");
+            let status = if is_paid { "paid" } else { "open" };
+            rule!(purchase["status"] == status, "{id} stays {} although it is {status}", purchase["status"]);
+        }
+        Ok(())
+    }
+
+    fn check_top_ups(&self) -> Result<(), Broken> {
+        let account = &self.account;
+        rule!(self.state.get("open_top_up").is_none(), "an attempt of {account} stays open");
+        for invoice in self.invoices.iter().filter(|made| made["metadata"]["top_up"].is_string()) {
+            let id = invoice["metadata"]["top_up"].as_str().unwrap_or_default();
+            rule!(
+                self.items.get("TOP_UP").is_some_and(|known| known.contains_key(id)),
+                "{} is of no attempt",
+                invoice["id"]
+            );
+        }
+        let mut opened: Vec<i64> = vec![];
+        let mut pausing = vec![];
+        for (id, attempt) in self.of_kind("TOP_UP") {
+            let invoices: Vec<_> = self.invoices.iter().filter(|made| made["metadata"]["top_up"] == id).collect();
+            rule!(invoices.len() == 1, "{id} has {} invoices", invoices.len());
+            let is_paid = invoices[0]["status"] == "paid";
+            let granted = self.entry(&format!("top_up:{id}")).map(|entry| number(entry, "credits"));
+            let expected = is_paid.then(|| number(attempt, "credits"));
+            rule!(granted == expected, "{id} granted {granted:?}, not {expected:?}");
+            let status = attempt["status"].as_str().unwrap_or_default();
+            rule!(is_paid == (status == "paid"), "{id} is {status}, its invoice {}", invoices[0]["status"]);
+            rule!(status != "open", "{id} stays open");
+            rule!(invoices[0]["total"] == attempt["price"], "{id} costs {}, not its price", invoices[0]["total"]);
+            rule!(attempt["invoice"] == invoices[0]["id"], "{id} does not know its invoice");
+            if matches!(status, "declined" | "action_required") {
+                pausing.push(id);
+            }
+            opened.push(number(attempt, "opened_at"));
+        }
+        opened.sort_unstable();
+        let is_too_soon = opened.windows(2).any(|pair| pair[1] - pair[0] < SIX_HOURS_MS);
+        rule!(!is_too_soon, "{account} has two attempts within six hours");
+        let issue = self.state["payment_issue"]["top_up"].as_str();
+        rule!(
+            pausing == Vec::from_iter(issue),
+            "{account} is paused by {issue:?}, its unpaid attempts are {pausing:?}"
+        );
+        Ok(())
+    }
+
+    /// What Stripe took is what was granted for, and no card was asked twice by itself.
+    fn check_money(&self) -> Result<(), Broken> {
+        let account = &self.account;
+        let taken: i64 =
+            self.charges.iter().filter(|charge| charge["paid"] == true).map(|charge| number(charge, "amount")).sum();
+        let sold: i64 = ["PURCHASE", "TOP_UP"]
+            .into_iter()
+            .flat_map(|kind| self.of_kind(kind))
+            .filter(|(_, record)| record["status"] == "paid")
+            .map(|(_, record)| number(record, "price"))
+            .sum();
+        rule!(taken == sold, "{taken} cents were taken from {account} for {sold} cents of credits");
+        let refused = self.charges.iter().filter(|charge| charge["paid"] == false).count();
+        let attempts = self.of_kind("TOP_UP").count();
+        rule!(refused <= attempts, "the bank refused {refused} times for {attempts} attempts of {account}");
+        Ok(())
+    }
+
+    /// One notice for each transition, sent at least once, and again only where a kill came before the mark.
+    fn check_notices(&self, cloud: &TestCloud, killer: &Killer) -> Result<(), Broken> {
+        let account = &self.account;
+        let is = |status: &'static str| move |(_, record): &(&str, &Value)| record["status"] == status;
+        let paid = self.of_kind("PURCHASE").chain(self.of_kind("TOP_UP")).filter(is("paid")).count();
+        let receipts = self.of_kind("NOTICE").filter(|(_, notice)| kind_ends(notice, "_paid")).count();
+        rule!(receipts == paid, "{account} is owed {receipts} receipts for {paid} payments");
+        let unsent: Vec<_> = self.of_kind("NOTICE").filter(|(_, notice)| notice.get("sent_at").is_none()).collect();
+        rule!(unsent.is_empty(), "{unsent:?} are not sent");
+        let mut mails: BTreeMap<String, usize> = BTreeMap::new();
+        cloud.subjects(account).into_iter().for_each(|subject| *mails.entry(subject).or_default() += 1);
+        let notices = self.of_kind("NOTICE").count();
+        rule!(mails.len() == notices, "{account} is owed {notices} mails and has {mails:?}");
+        let again = self.mails_again(cloud);
+        let excused = killer.excused_mails(&format!("owner@{account}.example"));
+        rule!(again <= excused, "{account} has {again} mails again, {excused} of them by a kill: {mails:?}");
+        Ok(())
+    }
+
+    /// Mails beyond one for each notice.
+    pub fn mails_again(&self, cloud: &TestCloud) -> usize {
+        cloud.mails(&self.account).len().saturating_sub(self.of_kind("NOTICE").count())
+    }
+}
+
+/// A number that is missing is none that anything equals.
+fn number(item: &Value, name: &str) -> i64 {
+    item[name].as_i64().unwrap_or(i64::MIN / 4)
+}
+
+fn kind_ends(notice: &Value, ending: &str) -> bool {
+    notice["kind"].as_str().is_some_and(|kind| kind.ends_with(ending))
+}
+
+/// Every item of a partition, strongly consistent, its attributes as plain JSON.
+async fn partition(cloud: &TestCloud, partition: &str) -> Vec<Value> {
+    let query = cloud
+        .cloud
+        .aws
+        .dynamodb
+        .client()
+        .query()
+        .table_name(cloud.table())
+        .key_condition_expression("PK = :partition")
+        .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+        .consistent_read(true);
+    let page = query.send().await.expect("the table answers");
+    assert!(page.last_evaluated_key().is_none(), "a partition of these tests fits on one page");
+    page.items().iter().map(plain_map).collect()
+}
+
+fn plain_map(attributes: &HashMap<String, AttributeValue>) -> Value {
+    Value::Object(attributes.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
+}
+
+fn plain(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => json!(number.parse::<i64>().expect("whole numbers alone are stored")),
+        AttributeValue::Bool(flag) => json!(flag),
+        AttributeValue::M(attributes) => plain_map(attributes),
+        other => panic!("{other:?} is of a type that nothing is stored as"),
+    }
+}

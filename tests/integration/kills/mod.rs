@@ -1,0 +1,131 @@
+//! The compiled functions, killed by SIGKILL at random instants in the middle of what they do.
+//!
+//! They run as processes of their own behind the local Runtime API, with the machine's clock, against the stand-ins.
+//! Whatever a kill leaves half done has to come right by the tries that follow anyway, and no rule of money may be
+//! broken by it. The instants are drawn anew over what each function usually takes, so they lie before, between and
+//! after its calls to the outside; the seed decides what is drawn, but not what the machine does meanwhile, so a
+//! failing seed fails again only as a rule.
+//!
+//! `make kill` plays five hundred kills of each workflow; `KILLS`, `SEED` and `FUNCTIONS` (a directory with the
+//! functions' programs) may be set for any run.
+
+mod binaries;
+mod books;
+mod killer;
+mod workflows;
+mod world;
+
+use killer::{Killer, Tally};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+use workflows::Workflow;
+use world::World;
+
+/// Kills of each workflow if nothing else is asked for.
+const KILLS: u32 = 10;
+/// So often a workflow is played with nobody killed, to see how long its functions take.
+const ROUNDS_TO_MEASURE: u32 = 3;
+/// Rounds in one cloud. A fresh one after that keeps the lists of Stripe's objects and the table's stream short.
+const ROUNDS_PER_CLOUD: u32 = 25;
+/// Rounds for each kill, at most: with more than that the kills do not land.
+const ROUNDS_PER_KILL_MAX: u32 = 5;
+
+macro_rules! survives {
+    ($($test:ident: $workflow:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            println!("{}", play(Workflow::$workflow).await);
+        }
+    )*};
+}
+
+survives! {
+    an_account_is_opened_once_though_functions_are_killed: OpenAccount,
+    a_charge_is_taken_once_though_functions_are_killed: Charge,
+    a_charge_is_restored_once_though_functions_are_killed: Restore,
+    a_purchase_is_granted_once_though_functions_are_killed: Purchase,
+    settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
+    a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,
+    a_declined_top_up_is_resumed_once_though_functions_are_killed: SweepDeclined,
+    a_confirmed_top_up_is_granted_once_though_functions_are_killed: SweepActionRequired,
+    every_mail_is_sent_though_functions_are_killed: Mail,
+}
+
+/// A variable of the environment, by which a developer asks for another run than usual.
+#[expect(clippy::disallowed_methods, reason = "a developer chooses how much is killed, and of which programs")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Plays rounds until enough kills have landed; answers with a line for the table.
+async fn play(workflow: Workflow) -> String {
+    let number = |name: &str, usual: u64| setting(name).map_or(usual, |text| text.parse().expect("a number"));
+    let wanted = u32::try_from(number("KILLS", KILLS.into())).expect("a number of kills");
+    let seed = number("SEED", 1);
+    let functions = binaries::directory();
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kills-{workflow:?}.log"));
+    let _ = std::fs::remove_file(&log);
+    let killer = Arc::new(Killer::new(workflow.victims(), seed));
+    let (began, mut rounds, mut mails_again) = (Instant::now(), 0, 0);
+    while killer.tally().killed() < wanted {
+        let mut world = World::start(&functions, log.clone(), &killer, seed.wrapping_add(rounds.into())).await;
+        for _ in 0..ROUNDS_PER_CLOUD {
+            assert!(rounds < wanted * ROUNDS_PER_KILL_MAX + 20, "the kills do not land: {:?}", killer.tally());
+            killer.measure(rounds < ROUNDS_TO_MEASURE);
+            killer.begin_round();
+            rounds += 1;
+            let story = Story { workflow, seed, round: rounds, killer: &killer, log: &log };
+            let again = match workflow.play(&mut world).await {
+                Ok(accounts) => world.check(&accounts).await,
+                Err(broken) => Err(broken),
+            };
+            mails_again += again.unwrap_or_else(|broken| panic!("{broken}"));
+            drop(story);
+            if killer.tally().killed() >= wanted {
+                break;
+            }
+        }
+    }
+    row(workflow, &killer.tally(), rounds, mails_again, began)
+}
+
+fn row(workflow: Workflow, tally: &Tally, rounds: u32, mails_again: usize, began: Instant) -> String {
+    let calls: Vec<_> = tally.killed_after_calls.iter().map(|(calls, kills)| format!("{calls}:{kills}")).collect();
+    format!(
+        "{:20} {:4} kills {:4} in INIT {:5} invocations {:4} rounds {:4} s {:3} mails again; kills by calls made: {}",
+        workflow.name(),
+        tally.killed(),
+        tally.killed_in_init,
+        tally.invocations,
+        rounds,
+        began.elapsed().as_secs(),
+        mails_again,
+        calls.join(" "),
+    )
+}
+
+/// Told when a round panics, whoever panics in it.
+struct Story<'a> {
+    workflow: Workflow,
+    seed: u64,
+    round: u32,
+    killer: &'a Killer,
+    log: &'a Path,
+}
+
+impl Drop for Story<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { workflow, seed, round, killer, log } = self;
+            let _ = writeln!(
+                std::io::stderr(),
+                "\n{workflow:?} broke a rule in round {round} of seed {seed} (SEED={seed}; the timing is the machine's).\n\
+                 What the functions logged is in {}. What happened in this round:\n{}\n",
+                log.display(),
+                killer.story()
+            );
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Every workflow of the product, each step of which may be killed several times.
+
+use super::books::{Books, Broken, rule};
+use super::world::World;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const CARD: &str = "4242424242424242";
+
+/// What a client, Stripe, the schedule or the stream sets going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workflow {
+    OpenAccount,
+    Charge,
+    Restore,
+    Purchase,
+    AutoTopUp,
+    SweepPaid,
+    SweepDeclined,
+    SweepActionRequired,
+    Mail,
+}
+
+impl Workflow {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenAccount => "open an account",
+            Self::Charge => "charge",
+            Self::Restore => "restore",
+            Self::Purchase => "purchase",
+            Self::AutoTopUp => "auto top-up settings",
+            Self::SweepPaid => "sweep, paid",
+            Self::SweepDeclined => "sweep, declined",
+            Self::SweepActionRequired => "sweep, 3D Secure",
+            Self::Mail => "stream to e-mail",
+        }
+    }
+
+    /// The functions that are killed.
+    pub fn victims(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenAccount | Self::AutoTopUp => &["accounts"],
+            Self::Charge | Self::Restore => &["charging"],
+            Self::Purchase => &["purchases", "stripe-webhooks"],
+            Self::SweepPaid => &["top-up-sweep", "stripe-webhooks"],
+            Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
+            Self::Mail => &["notifications"],
+        }
+    }
+
+    /// Plays it once; answers with the accounts whose books are to be checked.
+    pub async fn play(self, world: &mut World) -> Result<Vec<String>, Broken> {
+        let account = world.next_account();
+        match self {
+            Self::OpenAccount => open_account(world, &account).await?,
+            Self::Charge => charge(world, &account).await?,
+            Self::Restore => restore(world, &account).await?,
+            Self::Purchase => purchase(world, &account).await?,
+            Self::AutoTopUp => auto_top_up(world, &account).await?,
+            Self::SweepPaid => return sweep_paid(world).await,
+            Self::SweepDeclined => sweep_declined(world, &account).await?,
+            Self::SweepActionRequired => sweep_action_required(world, &account).await?,
+            Self::Mail => return mail(world).await,
+        }
+        Ok(vec![account])
+    }
+}
+
+async fn open_account(world: &mut World, account: &str) -> Result<(), Broken> {
+    let body = json!({"account": account, "email": format!("owner@{account}.example")});
+    world.arm();
+    let token = world.cloud.cloud.service_token();
+    let opened = world.send(Method::POST, "/v1/accounts", &token, None, &body).await;
+    rule!(matches!(opened.status, 200 | 201), "an account is answered with {}: {}", opened.status, opened.text);
+    let again = world.send(Method::POST, "/v1/accounts", &token, None, &body).await;
+    rule!(again.is_replay && again.body == opened.body, "{} is not {}", again.text, opened.text);
+    Ok(())
+}
+
+/// A charge of so many minutes of training: what it was answered with, if the balance covered it.
+async fn charged(world: &World, account: &str, key: &str, minutes: i64) -> Result<Option<Value>, Broken> {
+    let before = world.cloud.balance(account).await;
+    let path = format!("/v1/accounts/{account}/charges");
+    let body = json!({"operation": "training", "max_minutes": minutes});
+    let answer = world.post(&path, key, &body).await;
+    let price = minutes * 10;
+    if answer.status == 402 {
+        rule!(before < price, "{price} of {before} credits are refused");
+        return Ok(None);
+    }
+    rule!(matches!(answer.status, 200 | 201), "a charge is answered with {}: {}", answer.status, answer.text);
+    let after = (answer.body["credits"].as_i64(), answer.body["balance"].as_i64());
+    rule!(after == (Some(price), Some(before - price)), "{price} of {before} credits are answered by {after:?}");
+    let again = world.post(&path, key, &body).await;
+    rule!(again.is_replay && again.body == answer.body, "{} is not {}", again.text, answer.text);
+    Ok(Some(answer.body))
+}
+
+/// Charges until the balance is used up, the last of which are refused.
+async fn charge(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    for number in 0..10 {
+        world.arm();
+        let minutes = world.random.i64(3..=12);
+        charged(world, account, &format!("job-{number}"), minutes).await?;
+    }
+    Ok(())
+}
+
+async fn restore(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    for number in 0..8 {
+        let key = format!("job-{number}");
+        let minutes = world.random.i64(5..=50);
+        rule!(charged(world, account, &key, minutes).await?.is_some(), "the balance was not restored");
+        world.arm();
+        let path = format!("/v1/accounts/{account}/charges/{key}/restore");
+        let restored = world.post(&path, &key, &Value::Null).await;
+        rule!(matches!(restored.status, 200 | 201), "a restore is answered with {}", restored.text);
+        let again = world.post(&path, &key, &Value::Null).await;
+        rule!(again.is_replay && again.body == restored.body, "{} is not {}", again.text, restored.text);
+        world.killer.disarm();
+        let balance = world.cloud.balance(account).await;
+        rule!(balance == 500, "500 credits have become {balance}");
+    }
+    Ok(())
+}
+
+/// The page, the payment, and the grant by whoever comes first: the webhook or the customer's look.
+async fn purchase(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.arm();
+    let (purchase, page) = world.open_purchase(account, "credits_5000").await?;
+    world.cloud.pay_page(&page, CARD).await;
+    let path = format!("/v1/accounts/{account}/purchases/{purchase}");
+    world.arm();
+    let looks_early = world.random.bool();
+    if looks_early {
+        let token = world.cloud.cloud.customer_token(account);
+        let seen = world.send(Method::GET, &path, &token, None, &Value::Null).await;
+        rule!(seen.body["status"] == "paid", "the customer sees {}", seen.text);
+    }
+    world.arm();
+    world.deliver_webhooks().await?;
+    let books = Books::read(&world.cloud, account).await?;
+    rule!(books.state["balance"] == 5_000, "{account} has {}", books.state["balance"]);
+    // The card is known for top-ups, here and as the customer's default at Stripe.
+    let customer = world.cloud.stripe_get(&format!("/v1/customers/{}", text(&books.state, "customer"))).await;
+    let default = &customer["invoice_settings"]["default_payment_method"];
+    rule!(books.state["payment_method"] == *default, "{default} is not the card of {account}");
+    Ok(())
+}
+
+async fn auto_top_up(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    let path = format!("/v1/accounts/{account}/auto-top-up");
+    let token = world.cloud.cloud.customer_token(account);
+    let mut settings = (false, 0, 0);
+    for _ in 0..10 {
+        let threshold = world.random.i64(100..=9_000);
+        let body = if world.random.u8(..4) == 0 {
+            settings.0 = false;
+            json!({"enabled": false})
+        } else {
+            settings = (true, threshold, threshold + 1_000);
+            let consent = json!({"text_version": 1, "accepted_by": "owner"});
+            json!({"enabled": true, "threshold": threshold, "target": threshold + 1_000, "consent": consent})
+        };
+        world.arm();
+        let answer = world.send(Method::PUT, &path, &token, None, &body).await;
+        rule!(answer.status == 200, "settings are answered with {}: {}", answer.status, answer.text);
+    }
+    world.killer.disarm();
+    let books = Books::read(&world.cloud, account).await?;
+    let stored = &books.state["auto_top_up"];
+    let Some(target) = stored["target"].as_i64() else {
+        rule!(!settings.0, "settings that were answered are not stored");
+        return Ok(());
+    };
+    let kept = (stored["is_enabled"] == true, stored["threshold"].as_i64().unwrap_or_default(), target);
+    rule!(kept == settings, "{settings:?} were stored as {kept:?}");
+    let consent = books.of_kind("CONSENT").find(|(id, _)| stored["consent"]["id"] == *id);
+    rule!(consent.is_some_and(|(_, consent)| consent["target"] == target), "nobody kept the consent to {target}");
+    Ok(())
+}
+
+/// Two accounts in each sweep, so that one is killed while several attempts are under way.
+async fn sweep_paid(world: &mut World) -> Result<Vec<String>, Broken> {
+    let accounts = vec![world.next_account(), world.next_account()];
+    for account in &accounts {
+        world.cloud.open_due_account(account, "pm_card_visa").await;
+    }
+    world.arm();
+    world.sweep().await?;
+    world.arm();
+    world.deliver_webhooks().await?;
+    world.killer.disarm();
+    for account in &accounts {
+        let balance = world.cloud.balance(account).await;
+        rule!(balance == 5_000, "{account} was topped up to {balance}");
+    }
+    // Below the threshold again at once, and not charged again within six hours.
+    let body = json!({"operation": "dubbing", "duration_ms": 4_500 * 6_000});
+    world.post(&format!("/v1/accounts/{}/charges", accounts[0]), "job", &body).await.expect(201);
+    world.arm();
+    expect_nothing_due(world).await?;
+    Ok(accounts)
+}
+
+async fn sweep_declined(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_due_account(account, "pm_card_chargeCustomerFail").await;
+    let page = paused(world, account, "declined").await?;
+    world.cloud.pay_page(&page, "5555555555554444").await;
+    resumed(world, account).await
+}
+
+async fn sweep_action_required(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_due_account(account, "pm_card_authenticationRequired").await;
+    let page = paused(world, account, "action_required").await?;
+    world.cloud.answer_bank(&page, "complete").await;
+    resumed(world, account).await
+}
+
+/// From the sweep to Stripe's page: the account is paused, told so, and charged by no further sweep.
+async fn paused(world: &mut World, account: &str, kind: &str) -> Result<String, Broken> {
+    world.arm();
+    world.sweep().await?;
+    world.arm();
+    world.deliver_webhooks().await?;
+    world.send_mails().await?;
+    let books = Books::read(&world.cloud, account).await?;
+    let issue = &books.state["payment_issue"]["kind"];
+    rule!(issue == kind, "{account} is paused by {issue}, not {kind}");
+    world.arm();
+    expect_nothing_due(world).await?;
+    world.killer.disarm();
+    let after = Books::read(&world.cloud, account).await?;
+    rule!(after.charges == books.charges, "{account} is charged although it is paused: {:?}", after.charges);
+    world.arm();
+    world.hosted_page(account).await
+}
+
+async fn resumed(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.arm();
+    world.deliver_webhooks().await?;
+    world.arm();
+    expect_nothing_due(world).await?;
+    world.killer.disarm();
+    let state = Books::read(&world.cloud, account).await?.state;
+    rule!(state.get("payment_issue").is_none(), "{account} stays paused: {state}");
+    rule!(state["balance"] == 5_000, "{account} has {}", state["balance"]);
+    Ok(())
+}
+
+async fn expect_nothing_due(world: &mut World) -> Result<(), Broken> {
+    let summary = world.sweep().await?;
+    rule!(summary["due"] == 0, "something is still due: {summary}");
+    Ok(())
+}
+
+/// Several receipts are owed at once, so that they are sent in one batch.
+async fn mail(world: &mut World) -> Result<Vec<String>, Broken> {
+    let mut accounts = vec![];
+    for _ in 0..world.random.u32(1..=6) {
+        let account = world.next_account();
+        world.cloud.open_account(&account).await;
+        let (_, page) = world.open_purchase(&account, "credits_500").await?;
+        world.cloud.pay_page(&page, CARD).await;
+        accounts.push(account);
+    }
+    world.deliver_webhooks().await?;
+    // Fewer than the tries after which the template gives a record up.
+    world.arm_up_to(15);
+    world.send_mails().await?;
+    Ok(accounts)
+}
+
+fn text<'a>(item: &'a Value, name: &str) -> &'a str {
+    item[name].as_str().unwrap_or_default()
+}

@@ -1,0 +1,136 @@
+//! A cloud of compiled functions that are killed, and whoever waits for them: clients, Stripe, the schedule, the stream.
+//!
+//! All of them try again as they do outside: a client while it is answered with 5xx, under the same idempotency key;
+//! Stripe while an event is not answered with 2xx; the schedule with its next sweep; the stream with the same records.
+
+use super::books::{Books, Broken, rule};
+use super::killer::Killer;
+use crate::support::{Answer, TestCloud};
+use prepaid_local::clock::MovableClock;
+use prepaid_local::cloud::Options;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Beyond this many tries something is stuck: many more than there are kills.
+const TRIES_MAX: u32 = 40;
+
+pub struct World {
+    pub cloud: TestCloud,
+    pub killer: Arc<Killer>,
+    pub random: fastrand::Rng,
+    accounts: u32,
+}
+
+impl World {
+    /// A cloud of the functions in `directory`, which write their logs to `log`.
+    pub async fn start(directory: &Path, log: PathBuf, killer: &Arc<Killer>, seed: u64) -> Self {
+        let options = Options {
+            functions: Some(directory.to_owned()),
+            log: Some(log),
+            watcher: Some(Arc::clone(killer) as _),
+            ..Options::new(MovableClock::running())
+        };
+        let cloud = TestCloud::start_with(options).await.expect("the local cloud starts");
+        killer.look_at(&cloud.cloud);
+        Self { cloud, killer: Arc::clone(killer), random: fastrand::Rng::with_seed(seed), accounts: 0 }
+    }
+
+    /// A name that no account of this cloud has.
+    pub fn next_account(&mut self) -> String {
+        self.accounts += 1;
+        format!("account-{}", self.accounts)
+    }
+
+    /// From now on what is asked for may be killed, a few times.
+    pub fn arm(&mut self) {
+        self.arm_up_to(4);
+    }
+
+    pub fn arm_up_to(&mut self, kills_max: u32) {
+        self.killer.arm(self.random.u32(1..=kills_max));
+    }
+
+    /// Repeats the request until it is answered.
+    pub async fn send(&self, method: Method, path: &str, token: &str, key: Option<&str>, body: &Value) -> Answer {
+        let mut request = self.cloud.request(method, path).bearer_auth(token);
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        self.cloud.send_until_answered(request, TRIES_MAX).await
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &self.cloud.cloud.service_token(), Some(key), body).await
+    }
+
+    /// Opens a purchase's page and answers with its id and the page.
+    pub async fn open_purchase(&self, account: &str, package: &str) -> Result<(String, String), Broken> {
+        let path = format!("/v1/accounts/{account}/purchases");
+        let opened = self.post(&path, "buy", &json!({ "package": package })).await;
+        rule!(matches!(opened.status, 200 | 201), "a purchase is answered with {}: {}", opened.status, opened.text);
+        let text = |name: &str| opened.body[name].as_str().unwrap_or_default().to_owned();
+        Ok((text("purchase"), text("checkout_url")))
+    }
+
+    /// The link in the account's newest mail, followed until it leads to Stripe's page.
+    pub async fn hosted_page(&self, account: &str) -> Result<String, Broken> {
+        let link = self.cloud.request(Method::GET, &self.cloud.pay_link(account));
+        let answer = self.cloud.send_until_answered(link, TRIES_MAX).await;
+        answer.location.ok_or_else(|| format!("the link leads nowhere: {} {}", answer.status, answer.text))
+    }
+
+    /// Stripe's deliveries, the ones that failed brought forward, until every event has arrived.
+    pub async fn deliver_webhooks(&self) -> Result<(), Broken> {
+        let stripe = &self.cloud.cloud.stripe;
+        for _ in 0..TRIES_MAX {
+            while stripe.deliver_due().await > 0 {}
+            if stripe.hasten_deliveries() == 0 {
+                return Ok(());
+            }
+        }
+        Err(format!("an event does not arrive in {TRIES_MAX} tries"))
+    }
+
+    /// The stream's records, each as often as it takes.
+    pub async fn send_mails(&self) -> Result<(), Broken> {
+        for stream in &self.cloud.cloud.streams {
+            let delivered = stream.drain().await.map_err(|error| error.to_string())?;
+            rule!(!delivered.is_blocked && delivered.records_failed == 0, "{delivered:?}");
+        }
+        Ok(())
+    }
+
+    /// One sweep after the other until one has left nothing for the next; answers with the last one's summary.
+    pub async fn sweep(&mut self) -> Result<Value, Broken> {
+        for _ in 0..TRIES_MAX {
+            match self.cloud.cloud.sweep().await {
+                Ok(summary) if summary["unknown"] == 0 && summary["failed"] == 0 => return Ok(summary),
+                Ok(_) => {}
+                // Half an hour passes until the next one, and Stripe's events come earlier than that, or later.
+                Err(_) if self.random.bool() => self.deliver_webhooks().await?,
+                Err(_) => {}
+            }
+        }
+        Err(format!("accounts are left over by {TRIES_MAX} sweeps"))
+    }
+
+    /// Ends the killing, lets everything come to rest and checks the books of the accounts; answers with the number of
+    /// mails that came again.
+    pub async fn check(&self, accounts: &[String]) -> Result<usize, Broken> {
+        self.killer.disarm();
+        self.deliver_webhooks().await?;
+        self.send_mails().await?;
+        let mut again = 0;
+        for account in accounts {
+            let books = Books::read(&self.cloud, account).await?;
+            books.check(&self.cloud, &self.killer)?;
+            again += books.mails_again(&self.cloud);
+        }
+        Ok(again)
+    }
+}
