@@ -162,13 +162,22 @@ type Kind = (&'static str, fn(&str) -> bool);
 /// What is secret or personal whatever it says.
 const KINDS: [Kind; 7] = [
     ("an e-mail address", has_address),
-    ("a JSON web token", |line| line.contains("eyJ")),
+    ("a JSON web token", |line| has_word(line, "eyJ", 17)),
     ("a key of Stripe's", |line| ["sk_test_", "sk_live_", "rk_live_", "whsec_"].iter().any(|key| line.contains(key))),
     ("a bearer's right", |line| line.to_ascii_lowercase().contains("bearer ")),
     ("a request's signature", |line| line.contains("AWS4-HMAC") || line.contains("v1=")),
     ("a payment link", |line| line.contains("/pay/")),
-    ("a saved card", |line| line.contains("pm_")),
+    ("a saved card", |line| has_word(line, "pm_", 4)),
 ];
+
+/// A word that begins so and goes on for so many characters: three letters alone are found in any random id.
+fn has_word(line: &str, beginning: &str, more: usize) -> bool {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    line.match_indices(beginning).any(|(start, _)| {
+        let rest = line[start + beginning.len()..].chars().take_while(|character| is_word(*character));
+        !line[..start].ends_with(is_word) && rest.count() >= more
+    })
+}
 
 /// A sign of an address with a word before it and a domain after it, percent-encoded as well.
 fn has_address(line: &str) -> bool {
