@@ -167,7 +167,7 @@ const KINDS: [Kind; 7] = [
     ("a bearer's right", |line| line.to_ascii_lowercase().contains("bearer ")),
     ("a request's signature", |line| line.contains("AWS4-HMAC") || line.contains("v1=")),
     ("a payment link", |line| line.contains("/pay/")),
-    ("a saved card", |line| has_word(line, "pm_", 4)),
+    ("a saved card", |line| has_word(line, "pm_", 1)),
 ];
 
 /// A word that begins so and goes on for so many characters: three letters alone are found in any random id.
