@@ -57,7 +57,7 @@ bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a 
 
 kill: ## Kill the compiled functions in the middle of their work, KILLS=500 times per workflow
 	cargo build --workspace
-	KILLS=$${KILLS:-500} cargo test -q -p tests --test integration kills:: -- --nocapture
+	KILLS=$${KILLS:-500} cargo test -q -p tests --test integration kills:: -- --nocapture --test-threads=3
 
 contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten thousand generated requests
 	cargo build -q -p prepaid-local --bin prepaid

@@ -27,8 +27,8 @@ struct State {
     /// How long stages lasted that nobody meant to kill: the others that lived are the short ones.
     samples: BTreeMap<(String, StageKind), VecDeque<Duration>>,
     is_doomed: bool,
-    /// A kill whose traces are counted when the next invocation begins: what it had sent may still be under way.
-    unaccounted: Option<Stage>,
+    /// Whether the last invocation was killed and its mails are not looked at yet: one may still be under way.
+    is_unaccounted: bool,
     mails_before: usize,
     story: Vec<String>,
     excuses: Vec<String>,
@@ -66,7 +66,7 @@ impl Killer {
             is_measuring: false,
             samples: BTreeMap::new(),
             is_doomed: false,
-            unaccounted: None,
+            is_unaccounted: false,
             mails_before: 0,
             story: vec![],
             excuses: vec![],
@@ -145,7 +145,8 @@ impl Watcher for Killer {
                 match kind {
                     StageKind::Init => state.tally.killed_in_init += 1,
                     StageKind::FirstInvocation | StageKind::LaterInvocation => {
-                        state.unaccounted = Some(stage.clone());
+                        state.count_calls();
+                        state.is_unaccounted = true;
                     }
                 }
             }
@@ -166,15 +167,21 @@ impl State {
         }
     }
 
-    /// Counts what the last killed invocation has left behind.
-    fn account(&mut self) {
-        let (Some(stage), Some(stand_ins)) = (self.unaccounted.take(), &self.stand_ins) else { return };
-        let mails = stand_ins.ses.messages();
-        let sent = &mails[self.mails_before.min(mails.len())..];
-        let calls = stand_ins.dynamodb.names().len() + stand_ins.stripe.requests().len() + sent.len();
+    /// Notes how far the invocation had come that was killed just now.
+    fn count_calls(&mut self) {
+        let Some(stand_ins) = &self.stand_ins else { return };
+        let mails = stand_ins.ses.messages().len().saturating_sub(self.mails_before);
+        let calls = stand_ins.dynamodb.names().len() + stand_ins.stripe.requests().len() + mails;
         *self.tally.killed_after_calls.entry(calls).or_default() += 1;
-        self.story.push(format!("{} had made {calls} calls", stage.function));
-        self.excuses.extend(sent.iter().flat_map(|mail| mail.to.clone()));
+        self.story.push(format!("{calls} calls had been made"));
+    }
+
+    /// Notes who was written to by the invocation that was killed last.
+    fn account(&mut self) {
+        let Some(stand_ins) = self.stand_ins.as_ref().filter(|_| self.is_unaccounted) else { return };
+        let mails = stand_ins.ses.messages();
+        self.excuses.extend(mails.iter().skip(self.mails_before).flat_map(|mail| mail.to.clone()));
+        self.is_unaccounted = false;
     }
 
     /// Five of six invocations and one of six starts are to be killed, each at an instant that may be any of those
