@@ -131,6 +131,11 @@ fn shard_of(account: &AccountId) -> Shard {
 }
 
 impl Tables {
+    /// Every account there is.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.partitions.values().filter_map(|partition| partition.account.as_ref())
+    }
+
     /// The conditions in order of precedence: a replay, a race, anything else.
     fn check(&self, change: &Change) -> Result<(), CommitError> {
         let partition = self.partitions.get(&change.account.id);

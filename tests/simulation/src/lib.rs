@@ -12,6 +12,7 @@
 extern crate mutants as shared;
 
 mod bugs;
+mod cores;
 pub mod ledger;
 mod names;
 mod outside;
@@ -25,6 +26,7 @@ mod told;
 mod workflows;
 mod world;
 
+pub use cores::on_all_cores;
 pub use schedule::Schedule;
 pub use shrink::shrink;
 pub use workflows::{Enumerated, Fault, WORKFLOWS, Workflow};

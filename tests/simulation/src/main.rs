@@ -1,12 +1,11 @@
 //! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and tells
 //! the story; `--seed N` plays that schedule alone.
 
-use simulation::{Schedule, WORKFLOWS, play, shrink};
+use simulation::{Schedule, WORKFLOWS, on_all_cores, play, shrink};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Instant;
 
 const USAGE: &str = "simulate [--seed N] [--from N] [--count N] [--story]";
@@ -86,12 +85,8 @@ fn play_all(seeds: &Range<u64>) -> (usize, Option<u64>) {
             }
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|worker| worker.join().expect("a run does not panic"));
-        ended.fold((0, None), |(sum, lowest), (steps, broken)| (sum + steps, lowest.into_iter().chain(broken).min()))
-    })
+    let ended = on_all_cores(work).into_iter();
+    ended.fold((0, None), |(sum, lowest), (steps, broken)| (sum + steps, lowest.into_iter().chain(broken).min()))
 }
 
 /// The shortest run found that breaks a rule as the seed's does.

@@ -197,8 +197,7 @@ impl Run {
         self.end_all();
         let off_for_long = {
             let tables = self.world().ledger.tables();
-            let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
-            let settings = accounts.filter_map(|account| account.auto_top_up.as_ref());
+            let settings = tables.accounts().filter_map(|account| account.auto_top_up.as_ref());
             settings.filter(|settings| !settings.is_enabled).map(|settings| settings.consent.id.clone()).collect()
         };
         self.world().desk().off_for_long = off_for_long;

@@ -193,11 +193,8 @@ fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
     if waiting == 0 {
         return false;
     }
-    let fate = if rng.u32(0..100) < faults_percent {
-        [Fate::RequestLost, Fate::AnswerLost, Fate::Late, Fate::DiesBefore, Fate::DiesAfter][rng.usize(0..5)]
-    } else {
-        Fate::Works
-    };
+    let fate =
+        if rng.u32(0..100) < faults_percent { Fate::FAULTS[rng.usize(0..Fate::FAULTS.len())] } else { Fate::Works };
     // Most often somebody goes on who was about to: otherwise nobody would get anywhere.
     let position = if rng.u32(0..3) == 0 { rng.usize(0..waiting) } else { waiting - 1 };
     run.resume(position, fate);
@@ -296,8 +293,7 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     }
     let open: Vec<_> = {
         let tables = run.world().ledger.tables();
-        let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
-        accounts.filter(|account| account.open_top_up.is_some()).map(|account| account.id.clone()).collect()
+        tables.accounts().filter(|account| account.open_top_up.is_some()).map(|account| account.id.clone()).collect()
     };
     let Some(account) = rng.choice(open) else { return false };
     run.world().ledger.tables().catch_up(usize::MAX);
@@ -357,8 +353,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
 fn choose_card(run: &Run, rng: &mut Rng, card: &PaymentMethodId) -> Option<CustomerId> {
     let customers: Vec<_> = {
         let tables = run.world().ledger.tables();
-        let accounts = tables.partitions.values().filter_map(|partition| partition.account.as_ref());
-        accounts.map(|account| account.customer.clone()).collect()
+        tables.accounts().map(|account| account.customer.clone()).collect()
     };
     let customer = rng.choice(customers)?;
     run.world().stripe().set_default_card(&customer, card);

@@ -4,6 +4,7 @@
 //! each pair of them, meets each fault. What a fault makes necessary (a request repeated, an event sent again, another
 //! sweep) is part of the workflow, so that the second fault may strike there.
 
+use crate::cores::on_all_cores;
 use crate::request::Request;
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
@@ -13,7 +14,6 @@ use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::auto_top_up::AutoTopUpCommand;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 
 /// A thing the product does.
 pub struct Workflow {
@@ -208,8 +208,7 @@ fn void_invoice(run: &mut Run) {
 fn choose_card(run: &mut Run) {
     let customer = {
         let tables = run.world().ledger.tables();
-        let account = tables.partitions.values().find_map(|partition| partition.account.as_ref());
-        account.expect("there is an account to begin with").customer.clone()
+        tables.accounts().next().expect("there is an account to begin with").customer.clone()
     };
     run.world().stripe().set_default_card(&customer, &names::card(3));
 }
@@ -271,8 +270,6 @@ pub struct Fault {
     pub fate: Fate,
 }
 
-const FAULTS: [Fate; 5] = [Fate::RequestLost, Fate::AnswerLost, Fate::Late, Fate::DiesBefore, Fate::DiesAfter];
-
 /// With two faults or fewer, everything has its answer after this many tries.
 const TRIES_MAX: u32 = 6;
 
@@ -300,7 +297,8 @@ impl Workflow {
         let search = || {
             while faults_max > 0 && !is_over.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let first = Fault { call: number / FAULTS.len(), fate: FAULTS[number % FAULTS.len()] };
+                let first =
+                    Fault { call: number / Fate::FAULTS.len(), fate: Fate::FAULTS[number % Fate::FAULTS.len()] };
                 if first.call >= calls {
                     break;
                 }
@@ -315,12 +313,7 @@ impl Workflow {
             }
             None
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let found = thread::scope(|scope| {
-            let searches: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
-            searches.into_iter().find_map(|search| search.join().expect("a run does not panic"))
-        });
-        match found {
+        match on_all_cores(search).into_iter().flatten().next() {
             Some(faults) => Err(broken(&faults)),
             None => Ok(Enumerated { calls, runs: runs.into_inner() }),
         }
@@ -341,7 +334,7 @@ impl Workflow {
         let mut runs = 1;
         if more > 0 {
             for call in first.call + 1..calls {
-                for fate in FAULTS {
+                for fate in Fate::FAULTS {
                     let faults = [first, Fault { call, fate }];
                     self.play(&faults).map_err(|_| faults.to_vec())?;
                     runs += 1;

@@ -25,6 +25,11 @@ pub enum Fate {
     DiesAfter,
 }
 
+impl Fate {
+    /// Everything but what is meant to happen.
+    pub const FAULTS: [Self; 5] = [Self::RequestLost, Self::AnswerLost, Self::Late, Self::DiesBefore, Self::DiesAfter];
+}
+
 /// A call that waits.
 pub struct Gate {
     /// Its number among all calls of the run that ever waited.

@@ -1,9 +1,8 @@
 //! Each deliberate bug is found, and soon.
 
 use mutants::{MUTANTS, Mutant, switch};
-use simulation::{Schedule, play};
+use simulation::{Schedule, on_all_cores, play};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -37,9 +36,5 @@ fn find(mutant: &Mutant, started: Instant) -> Option<(u64, String)> {
         }
         None
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let searches: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
-        searches.into_iter().filter_map(|search| search.join().expect("a search does not panic")).min()
-    })
+    on_all_cores(search).into_iter().flatten().min()
 }
