@@ -197,7 +197,7 @@ impl Payments for StripePayments {
     }
 
     async fn top_up_close(&self, top_up: &TopUp) -> TopUpOutcome {
-        top_ups::close(&self.client, top_up).await
+        top_ups::close(&self.client, &self.charging, top_up).await
     }
 
     async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {

@@ -1,7 +1,8 @@
 //! Taking the money of an attempt by an invoice on the saved card, and closing an attempt for good.
 //!
 //! Four calls, each under a key made of the attempt's id, so that the whole may be repeated from the start at any
-//! point and remains one invoice and one payment. Nothing here sends a declined card a second time.
+//! point and remains one invoice and one payment. Nothing here sends a declined card a second time, and nobody who
+//! comes late pays an attempt that was closed: its invoice is gone.
 
 use super::client::Client;
 use super::error::StripeError;
@@ -204,8 +205,8 @@ async fn paid_or_unknown(
 }
 
 /// Finds out what became of an attempt, and makes sure that nothing will come of it if it is unpaid.
-pub(super) async fn close(client: &Client, top_up: &TopUp) -> TopUpOutcome {
-    close_all(client, top_up).await.unwrap_or_else(|error| {
+pub(super) async fn close(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
+    close_all(client, charging, top_up).await.unwrap_or_else(|error| {
         if error.is_transient() {
             tracing::warn!(top_up.id = %top_up.id, %error, "the attempt could not be closed yet");
         } else {
@@ -216,7 +217,7 @@ pub(super) async fn close(client: &Client, top_up: &TopUp) -> TopUpOutcome {
 }
 
 /// An attempt has one invoice; should it have more, each of them is closed before it counts as abandoned.
-async fn close_all(client: &Client, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
+async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
     let found = match &top_up.invoice {
         Some(invoice) => vec![invoice.clone()],
         None => invoices::of_top_up(client, top_up).await?,
@@ -229,7 +230,24 @@ async fn close_all(client: &Client, top_up: &TopUp) -> Result<TopUpOutcome, Stri
             _ => outcome = TopUpOutcome::Unknown,
         }
     }
-    Ok(outcome)
+    match outcome {
+        TopUpOutcome::Abandoned => fence(client, charging, top_up).await,
+        outcome => Ok(outcome),
+    }
+}
+
+/// Makes sure that the attempt's invoice was made, and is closed: whoever is still about to pay the attempt asks for
+/// it under the same key, and is answered with this one.
+async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
+    let closed = match create(client, charging, top_up).await {
+        Ok(invoice) => close_invoice(client, top_up, &invoice).await,
+        Err(error) => Err(error),
+    };
+    match closed {
+        // A draft that was deleted before, or a customer who was, so that nobody can make an invoice any more.
+        Err(error) if error.is_not_found() => Ok(TopUpOutcome::Abandoned),
+        closed => closed,
+    }
 }
 
 async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {

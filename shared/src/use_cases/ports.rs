@@ -227,7 +227,8 @@ pub trait Payments: Send + Sync {
     /// Never fails: what is not definite is [`TopUpOutcome::Unknown`], and an outage concludes nothing.
     fn top_up_pay(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
-    /// Looks up what became of an attempt and voids its invoice if that is unpaid.
+    /// Looks up what became of an attempt and closes it if it is unpaid: abandoned once, nobody can pay it any more,
+    /// not even a [`Payments::top_up_pay`] that is under way.
     ///
     /// Never fails, as [`Payments::top_up_pay`].
     fn top_up_close(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;

@@ -35,18 +35,11 @@ pub async fn top_up<L: Ledger, P: Payments>(
         Ok(found) => found,
         Err(not_due) => return Ok(ToppedUp::Skipped(not_due)),
     };
-    let step = next_step(&owner, &attempt, clock.now());
-    let outcome = match step {
+    let outcome = match next_step(&owner, &attempt, clock.now()) {
         NextStep::Pay => payments.top_up_pay(&attempt).await,
         NextStep::LookUpAndClose => payments.top_up_close(&attempt).await,
     };
-    let mut settled = settle_top_up(ledger, unique, clock, account, &attempt.id, &outcome).await?;
-    // Another sweep closed the attempt meanwhile, since the customer switched off, and found nothing at Stripe yet:
-    // what this one has made there since is closed as well.
-    if step == NextStep::Pay && settled.status == TopUpStatus::Abandoned {
-        let outcome = payments.top_up_close(&attempt).await;
-        settled = settle_top_up(ledger, unique, clock, account, &attempt.id, &outcome).await?;
-    }
+    let settled = settle_top_up(ledger, unique, clock, account, &attempt.id, &outcome).await?;
     Ok(ToppedUp::Attempted(settled.status))
 }
 
@@ -62,7 +55,11 @@ async fn open_or_find<L: Ledger>(
         if let Some(open) = &current.open_top_up {
             let attempt = ledger.top_up_get(account, open).await?;
             let attempt = attempt.ok_or_else(|| StoreError::Missing(format!("top-up {open}")))?;
-            return Ok(Ok((current, attempt)));
+            if attempt.status == TopUpStatus::Open {
+                return Ok(Ok((current, attempt)));
+            }
+            // Settled between the two reads: the account stands otherwise by now.
+            continue;
         }
         let now = clock.now();
         let id = TopUpId::mint(unique.unique(now));

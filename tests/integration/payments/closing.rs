@@ -8,6 +8,7 @@ use shared::domain::{InvoiceId, TopUp, TopUpId};
 use shared::use_cases::ports::Payments;
 
 const FINALIZE: &str = "/v1/invoices/*/finalize";
+const INVOICES: &str = "/v1/invoices";
 const PAY: &str = "/v1/invoices/*/pay";
 const VOID: &str = "/v1/invoices/*/void";
 
@@ -17,6 +18,30 @@ async fn an_attempt_that_never_reached_stripe_is_abandoned() {
     let top_up = bench.top_up_on("pm_card_visa").await;
     assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
     assert!(bench.invoices(&top_up.customer).await.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_comes_late_pays_nothing_of_an_attempt_that_was_closed_before_it_had_an_invoice() {
+    for remembered in [None, Some(FaultAction::InternalError), Some(FaultAction::InternalErrorAfterEffect)] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on("pm_card_visa").await;
+        if let Some(action) = remembered {
+            bench.stripe.add_fault(Fault::once("POST", INVOICES, action));
+            bench.payments().top_up_close(&top_up).await;
+        }
+        assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "{remembered:?}");
+        assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "{remembered:?}");
+        assert!(bench.invoices(&top_up.customer).await.is_empty(), "{remembered:?}");
+        bench.assert_nothing_paid(&top_up.customer).await;
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_of_a_deleted_customer_is_abandoned() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    bench.delete(&format!("/v1/customers/{}", top_up.customer)).await;
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
 }
 
 #[tokio::test]
@@ -100,8 +125,11 @@ async fn a_void_that_loses_the_race_against_a_payment_is_a_payment() {
 #[tokio::test]
 async fn any_doubt_is_unknown_and_gone_when_asked_again() {
     for (method, path, action) in [
-        ("GET", "/v1/invoices", FaultAction::Unavailable),
-        ("GET", "/v1/invoices", FaultAction::LoseAnswer),
+        ("GET", INVOICES, FaultAction::Unavailable),
+        ("GET", INVOICES, FaultAction::LoseAnswer),
+        ("POST", INVOICES, FaultAction::Unavailable),
+        ("POST", INVOICES, FaultAction::LoseRequest),
+        ("POST", INVOICES, FaultAction::LoseAnswer),
         ("GET", "/v1/invoices/*", FaultAction::RateLimit),
         ("POST", VOID, FaultAction::Unavailable),
         ("POST", VOID, FaultAction::LoseRequest),

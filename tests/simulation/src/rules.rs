@@ -365,9 +365,8 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         TopUpStatus::Open => false,
         TopUpStatus::Paid => is_paid,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
-        // Its invoice may be open: one sweep finds none and gives the attempt up while another is about to make it.
-        // Whoever pays it gets the credits.
-        TopUpStatus::Abandoned => !is_paid,
+        // An empty draft is left by a process that ended while it closed the attempt: nobody is asked to pay it.
+        TopUpStatus::Abandoned => matches!(status, None | Some(InvoiceStatus::Draft | InvoiceStatus::Void)),
     };
     let can_be_paid = matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
     let known = invoices.first().map(|invoice| &invoice.id);
