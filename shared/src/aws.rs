@@ -2,11 +2,16 @@
 //!
 //! No `aws-config`: a function needs neither profiles nor instance metadata, and looking for them costs every cold start.
 
+#[cfg(all(test, any(feature = "email", feature = "timers")))]
+pub mod wire;
+
 use crate::config::{ConfigError, Environment};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+#[cfg(any(feature = "email", feature = "timers"))]
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use std::time::Duration;
 
 /// How long one connection may take to open.
@@ -64,6 +69,12 @@ impl AwsEnvironment {
         Self { http: if is_told { self.http.clone() } else { amazon() }, ..self.clone() }
     }
 
+    /// The same through another HTTP client, behind which the local cloud stands.
+    #[must_use]
+    pub fn with_http_client(self, http: SharedHttpClient) -> Self {
+        Self { http, ..self }
+    }
+
     /// The endpoint that the environment names for a service, or for all.
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
     fn endpoint(&self, service_variable: &str) -> Option<String> {
@@ -77,12 +88,33 @@ fn http_client(authorities: TrustStore) -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
 }
 
+/// Whether a call that failed may succeed, or may have succeeded, without anybody's doing anything about it.
+///
+/// `judged` is what the API's model says of the service's refusals, `None` for one that it does not name: a missing
+/// permission is 4xx, and whatever is not is no verdict, not even an answer of success that cannot be read.
+#[cfg(any(feature = "email", feature = "timers"))]
+pub fn is_temporary<E>(error: &SdkError<E, HttpResponse>, judged: impl FnOnce(&E) -> Option<bool>) -> bool {
+    let is_temporary_status = |status: u16| matches!(status, 408 | 429) || !(400..500).contains(&status);
+    match error {
+        SdkError::ConstructionFailure(_) => false,
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(answer) => {
+            judged(answer.err()).unwrap_or_else(|| is_temporary_status(answer.raw().status().as_u16()))
+        }
+        // A kind of failure that the SDK may gain: nothing is known.
+        _ => true,
+    }
+}
+
+// Two things that the SDK does at each request are left out: watching how fast an answer comes, since the answers are
+// short and their time is bounded, and keeping credentials that expire, since those of a function's process do not.
 macro_rules! client {
     ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal, $patience:ident) => {
         $(#[$doc])*
         #[cfg(feature = $feature)]
         pub fn $function(environment: &AwsEnvironment) -> $sdk::Client {
-            use $sdk::config::{BehaviorVersion, Builder, Region, retry::RetryConfig, timeout::TimeoutConfig};
+            use $sdk::config::{BehaviorVersion, Builder, IdentityCache, Region, StalledStreamProtectionConfig};
+            use $sdk::config::{retry::RetryConfig, timeout::TimeoutConfig};
             let timeouts =
                 TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout($patience.attempt_timeout);
             let mut builder = Builder::new()
@@ -91,6 +123,8 @@ macro_rules! client {
                 .credentials_provider(environment.credentials.clone())
                 .retry_config(RetryConfig::standard().with_max_attempts($patience.attempts_max))
                 .timeout_config(timeouts.build())
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+                .identity_cache(IdentityCache::no_cache())
                 .http_client(environment.http.clone());
             builder.set_endpoint_url(environment.endpoint($endpoint_variable));
             $sdk::Client::from_conf(builder.build())

@@ -1,10 +1,11 @@
 //! The Lambda function `accounts`: wiring only.
 
 use accounts::{App, handle};
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
+use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::payments::StripePayments;
 use shared::secrets::stripe_secret_get;
@@ -17,12 +18,12 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&environment);
     let aws = AwsEnvironment::of(&environment)?;
     let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &environment.required("STRIPE_SECRET_ID")?).await?;
-    let app = &App {
+    let app: &'static _ = Box::leak(Box::new(App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(environment.stripe(stripe.api_key)?.waited_for())?,
         clock: SystemClock,
         unique: RandomUnique,
         price_book: environment.price_book()?,
-    };
-    run(service_fn(|request| async move { Ok::<_, Error>(handle(app, request).await) })).await
+    }));
+    serve(|request| handle(app, request)).await
 }

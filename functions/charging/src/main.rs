@@ -1,10 +1,11 @@
 //! The Lambda function `charging`: wiring only.
 
 use charging::{App, handle};
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
+use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::telemetry;
 
@@ -14,8 +15,12 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&environment);
     let aws = AwsEnvironment::of(&environment)?;
     let table = environment.required("TABLE_NAME")?;
-    let app = &App { ledger: connected(&aws, &table).await, clock: SystemClock, price_book: environment.price_book()? };
-    run(service_fn(|request| async move { Ok::<_, Error>(handle(app, request).await) })).await
+    let app: &'static _ = Box::leak(Box::new(App {
+        ledger: connected(&aws, &table).await,
+        clock: SystemClock,
+        price_book: environment.price_book()?,
+    }));
+    serve(|request| handle(app, request)).await
 }
 
 /// The TLS handshake happens while the function starts, with a whole processor, and not while a charge waits, with a

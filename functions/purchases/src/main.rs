@@ -1,10 +1,11 @@
 //! The Lambda function `purchases`: wiring only.
 
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use purchases::{App, handle};
 use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
+use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
 use shared::payments::StripePayments;
@@ -20,13 +21,13 @@ async fn main() -> Result<(), Error> {
     let secrets = aws::secrets_manager(&aws);
     let stripe = stripe_secret_get(&secrets, &environment.required("STRIPE_SECRET_ID")?).await?;
     let link_secret = secret_get(&secrets, &environment.required("LINK_SECRET_ID")?).await?;
-    let app = &App {
+    let app: &'static _ = Box::leak(Box::new(App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(environment.stripe(stripe.api_key)?.waited_for())?,
         clock: SystemClock,
         unique: RandomUnique,
         price_book: environment.price_book()?,
         links: LinkKey::new(link_secret)?,
-    };
-    run(service_fn(|request| async move { Ok::<_, Error>(handle(app, request).await) })).await
+    }));
+    serve(|request| handle(app, request)).await
 }

@@ -1,9 +1,10 @@
 //! The Lambda function `stripe-webhooks`: wiring only.
 
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
+use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::payments::{Secret, StripePayments};
 use shared::secrets::stripe_secret_get;
@@ -17,12 +18,12 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&environment);
     let aws = AwsEnvironment::of(&environment)?;
     let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &environment.required("STRIPE_SECRET_ID")?).await?;
-    let app = &App {
+    let app: &'static _ = Box::leak(Box::new(App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(environment.stripe(stripe.api_key)?.waited_for())?,
         clock: SystemClock,
         unique: RandomUnique,
         secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(),
-    };
-    run(service_fn(|request| async move { Ok::<_, Error>(handle(app, request).await) })).await
+    }));
+    serve(|request| handle(app, request)).await
 }

@@ -4,14 +4,12 @@
 //! Each calls AWS under credentials of its own, which the stand-ins hold to its role in the template.
 
 use crate::clock::MovableClock;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::Credentials;
-use aws_sdk_sesv2::config::{BehaviorVersion, Region};
 use lambda_http::Error;
 use lambda_runtime::service_fn;
 use local_aws::REGION;
 use local_aws::server::LocalAws;
 use local_gateway::{Function, Template, in_process};
+use shared::aws::{self, AwsEnvironment};
 use shared::config::Environment;
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
@@ -60,10 +58,9 @@ struct Wiring<'a> {
 }
 
 /// What one function finds around it when it starts.
-struct Surroundings<'a> {
+struct Surroundings {
     environment: Environment,
-    credentials: Credentials,
-    aws: &'a LocalAws,
+    aws: AwsEnvironment,
 }
 
 macro_rules! http_function {
@@ -114,7 +111,7 @@ impl Wiring<'_> {
         let function = self.function("notifications")?;
         let app = notifications::App {
             ledger: function.ledger()?,
-            mailer: SesMailer::new(function.ses(), function.environment.required("SENDER")?),
+            mailer: SesMailer::new(aws::ses(&function.aws), function.environment.required("SENDER")?),
             clock: self.clock.clone(),
             links: function.links().await?,
             public_url: function.environment.required("PUBLIC_URL")?,
@@ -155,7 +152,7 @@ impl Wiring<'_> {
         let app = top_up_sweep::App {
             ledger: function.ledger()?,
             payments: StripePayments::new(function.environment.stripe(stripe.api_key)?)?,
-            timers: EventBridgeTimers::new(function.scheduler(), TimerSettings::of(&function.environment)?),
+            timers: EventBridgeTimers::new(aws::scheduler(&function.aws), TimerSettings::of(&function.environment)?),
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: function.environment.price_book()?,
@@ -164,59 +161,37 @@ impl Wiring<'_> {
         Ok(event_function!(top_up_sweep::handle, app))
     }
 
-    fn function(&self, binary: &str) -> Result<Surroundings<'_>, Error> {
+    fn function(&self, binary: &str) -> Result<Surroundings, Error> {
         let function = self.template.function_of_binary(binary);
         let function = function.ok_or_else(|| format!("the template has no function {binary}"))?;
-        let SigningSecrets { secret_access_key, session_token } = self.signing.clone();
-        let session_token = Some(session_token);
-        let credentials =
-            Credentials::new(function.logical_id.clone(), secret_access_key, session_token, None, "Lambda");
-        Ok(Surroundings { environment: Environment::of(function.environment.clone()), credentials, aws: self.aws })
+        let mut variables = function.environment.clone();
+        for (name, value) in [
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &function.logical_id),
+            ("AWS_SECRET_ACCESS_KEY", &self.signing.secret_access_key),
+            ("AWS_SESSION_TOKEN", &self.signing.session_token),
+        ] {
+            variables.insert(name.to_owned(), value.to_owned());
+        }
+        let environment = Environment::of(variables);
+        let aws = AwsEnvironment::of(&environment)?.with_http_client(self.aws.sdk_config_http_client());
+        Ok(Surroundings { environment, aws })
     }
 }
 
-impl Surroundings<'_> {
+impl Surroundings {
     fn ledger(&self) -> Result<DynamoLedger, Error> {
-        let config = self.aws.dynamodb.client_config().retry_config(RetryConfig::standard());
-        let config = config.http_client(self.aws.sdk_config_http_client());
-        let config = config.credentials_provider(self.credentials.clone());
-        let client = aws_sdk_dynamodb::Client::from_conf(config.build());
-        Ok(DynamoLedger::new(client, self.environment.required("TABLE_NAME")?, LedgerSettings::default()))
+        let table = self.environment.required("TABLE_NAME")?;
+        Ok(DynamoLedger::new(aws::dynamodb(&self.aws), table, LedgerSettings::default()))
     }
 
     async fn stripe_secret(&self) -> Result<StripeSecret, Error> {
-        Ok(stripe_secret_get(&self.secrets(), &self.environment.required("STRIPE_SECRET_ID")?).await?)
+        let secrets = aws::secrets_manager(&self.aws);
+        Ok(stripe_secret_get(&secrets, &self.environment.required("STRIPE_SECRET_ID")?).await?)
     }
 
     async fn links(&self) -> Result<LinkKey, Error> {
-        let secret = secret_get(&self.secrets(), &self.environment.required("LINK_SECRET_ID")?).await?;
-        Ok(LinkKey::new(secret)?)
-    }
-
-    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        let config = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.aws.sdk_config_http_client());
-        aws_sdk_secretsmanager::Client::from_conf(config.build())
-    }
-
-    fn scheduler(&self) -> aws_sdk_scheduler::Client {
-        let config = aws_sdk_scheduler::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.aws.sdk_config_http_client());
-        aws_sdk_scheduler::Client::from_conf(config.build())
-    }
-
-    fn ses(&self) -> aws_sdk_sesv2::Client {
-        let config = aws_sdk_sesv2::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.aws.sdk_config_http_client());
-        aws_sdk_sesv2::Client::from_conf(config.build())
+        let secrets = aws::secrets_manager(&self.aws);
+        Ok(LinkKey::new(secret_get(&secrets, &self.environment.required("LINK_SECRET_ID")?).await?)?)
     }
 }

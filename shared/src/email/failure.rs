@@ -1,5 +1,6 @@
 //! What a failed call to SES means for the mail, and what may be told of it.
 
+use crate::aws::is_temporary;
 use crate::use_cases::ports::MailerError;
 use aws_sdk_sesv2::error::{BuildError, SdkError};
 use aws_sdk_sesv2::operation::RequestId;
@@ -22,7 +23,10 @@ pub(super) fn to_mailer_error(error: SdkError<SendEmailError>) -> MailerError {
         summary: summary(&error),
         request_id: error.request_id().unwrap_or("without an answer").to_owned(),
     };
-    if is_temporary(&error) { MailerError::Unavailable(failure.into()) } else { MailerError::Rejected(failure.into()) }
+    match is_temporary(&error, judge) {
+        true => MailerError::Unavailable(failure.into()),
+        false => MailerError::Rejected(failure.into()),
+    }
 }
 
 pub(super) fn refused_before_sending(error: BuildError) -> MailerError {
@@ -30,29 +34,17 @@ pub(super) fn refused_before_sending(error: BuildError) -> MailerError {
 }
 
 /// Whether the same mail may be accepted later without anybody's doing anything about this mail.
-fn is_temporary(error: &SdkError<SendEmailError>) -> bool {
-    match error {
-        SdkError::ConstructionFailure(_) => false,
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
-        SdkError::ServiceError(answer) => is_temporary_answer(answer.err(), answer.raw().status().as_u16()),
-        // A kind of failure that the SDK may gain: nothing is known against the mail.
-        _ => true,
-    }
-}
-
-fn is_temporary_answer(error: &SendEmailError, status: u16) -> bool {
+fn judge(error: &SendEmailError) -> Option<bool> {
     match error {
         SendEmailError::TooManyRequestsException(_)
         | SendEmailError::LimitExceededException(_)
-        | SendEmailError::SendingPausedException(_) => true,
+        | SendEmailError::SendingPausedException(_) => Some(true),
         SendEmailError::AccountSuspendedException(_)
         | SendEmailError::BadRequestException(_)
         | SendEmailError::MailFromDomainNotVerifiedException(_)
         | SendEmailError::MessageRejected(_)
-        | SendEmailError::NotFoundException(_) => false,
-        // What the API's model does not name. A missing permission is 4xx; whatever is not is no verdict on the mail,
-        // not even an answer of success that cannot be read.
-        _ => matches!(status, 408 | 429) || !(400..500).contains(&status),
+        | SendEmailError::NotFoundException(_) => Some(false),
+        _ => None,
     }
 }
 

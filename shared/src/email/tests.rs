@@ -1,40 +1,15 @@
 use super::*;
+use crate::aws::wire::{Answer, Wire};
 use crate::domain::EmailAddress;
-use aws_sdk_sesv2::Config;
-use aws_sdk_sesv2::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_sesv2::config::http::HttpResponse;
 use aws_sdk_sesv2::config::retry::RetryConfig;
-use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use std::error::Error;
-use std::sync::{Arc, Mutex};
 
-/// A connection to SES that gives one answer, or none, and keeps what it was sent.
-#[derive(Clone, Debug)]
-struct Wire {
-    answer: fn() -> Result<HttpResponse, ConnectorError>,
-    sent: Arc<Mutex<Vec<(String, serde_json::Value)>>>,
-}
-
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        self.sent.lock().unwrap().push((format!("{} {}", request.method(), request.uri()), body));
-        HttpConnectorFuture::ready((self.answer)())
-    }
-}
-
-fn mailer(answer: fn() -> Result<HttpResponse, ConnectorError>) -> (SesMailer, Wire) {
-    let wire = Wire { answer, sent: Arc::default() };
-    let connector = SharedHttpConnector::new(wire.clone());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(http_client_fn(move |_, _| connector.clone()))
-        .build();
-    (SesMailer::new(Client::from_conf(config), "Prepaid <billing@company.example>"), wire)
+fn mailer(answer: Answer) -> (SesMailer, Wire) {
+    let wire = Wire::new(answer);
+    let config = crate::aws::ses(&wire.environment()).config().to_builder().retry_config(RetryConfig::disabled());
+    (SesMailer::new(Client::from_conf(config.build()), "Prepaid <billing@company.example>"), wire)
 }
 
 fn mail() -> Mail {

@@ -5,12 +5,14 @@ mod caller;
 mod problem;
 mod reply;
 mod route;
+mod serve;
 
 pub use body::{Body, FieldError, Object, parse_body, query_integer};
 pub use caller::{Caller, SERVICE_SCOPE};
 pub use problem::Problem;
 pub use reply::{Reply, respond};
 pub use route::{PathParameters, Route, find_route, idempotency_key};
+pub use serve::serve;
 
 use jiff::Timestamp;
 

@@ -1,41 +1,15 @@
 use super::*;
+use crate::aws::wire::{Answer, Wire};
 use crate::use_cases::ports::{TimerName, Wake};
 use crate::use_cases::sweep::SweepPart;
-use aws_sdk_scheduler::Config;
-use aws_sdk_scheduler::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_scheduler::config::http::HttpResponse;
 use aws_sdk_scheduler::config::retry::RetryConfig;
-use aws_sdk_scheduler::config::{BehaviorVersion, Credentials, Region};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
-
-type Answer = fn() -> Result<HttpResponse, ConnectorError>;
-
-/// A connection to the scheduler that gives one answer, or none, and keeps what it was sent.
-#[derive(Clone, Debug)]
-struct Wire {
-    answer: Answer,
-    sent: Arc<Mutex<Vec<(String, Value)>>>,
-}
-
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        self.sent.lock().unwrap().push((format!("{} {}", request.method(), request.uri()), body));
-        HttpConnectorFuture::ready((self.answer)())
-    }
-}
 
 fn timers(answer: Answer) -> (EventBridgeTimers, Wire) {
-    let wire = Wire { answer, sent: Arc::default() };
-    let connector = SharedHttpConnector::new(wire.clone());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(http_client_fn(move |_, _| connector.clone()));
+    let wire = Wire::new(answer);
+    let config = crate::aws::scheduler(&wire.environment()).config().to_builder().retry_config(RetryConfig::disabled());
     let settings = TimerSettings {
         group: "prepaid".into(),
         role_arn: "arn:aws:iam::000000000000:role/timers".into(),

@@ -134,7 +134,10 @@ pub async fn sweep<L: Ledger, P: Payments>(
                     attempts.push(attempt(ledger, payments, price_book, unique, clock, account));
                 }
                 Ok(None) => break,
-                Err(error) => listed = Err(error),
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "the accounts that are due could not be listed");
+                    listed = Err(error);
+                }
             }
         }
         match attempts.next().await {

@@ -1,0 +1,45 @@
+//! A service of AWS that gives one answer, or none, and keeps what it was sent.
+
+use super::AwsEnvironment;
+use crate::config::Environment;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::shared::IntoShared;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub type Answer = fn() -> Result<HttpResponse, ConnectorError>;
+
+#[derive(Clone, Debug)]
+pub struct Wire {
+    answer: Answer,
+    /// Method and address with the body, of each request.
+    pub sent: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+impl Wire {
+    pub fn new(answer: Answer) -> Self {
+        Self { answer, sent: Arc::default() }
+    }
+
+    /// What a function finds around it, with this behind every client.
+    pub fn environment(&self) -> AwsEnvironment {
+        let variables =
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), "local".to_owned()));
+        let region = ("AWS_REGION".to_owned(), "eu-central-1".to_owned());
+        let environment = Environment::of(variables.into_iter().chain([region]).collect());
+        let connector = SharedHttpConnector::new(self.clone());
+        let http = http_client_fn(move |_, _| connector.clone());
+        AwsEnvironment::of(&environment).expect("nothing is missing").with_http_client(http.into_shared())
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.push((format!("{} {}", request.method(), request.uri()), body));
+        HttpConnectorFuture::ready((self.answer)())
+    }
+}
