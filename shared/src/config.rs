@@ -56,31 +56,6 @@ impl Environment {
     pub fn price_book(&self) -> Result<PriceBook, ConfigError> {
         self.optional("PRICE_BOOK").map_or_else(|| Ok(PriceBook::reference()), |text| parse_price_book(&text))
     }
-
-    /// How this deployment reaches Stripe: `STRIPE_API_BASE`, `STRIPE_ENDPOINT_CALLS_PER_SECOND`,
-    /// `STRIPE_AUTOMATIC_TAX` and `RETURN_URL`, each optional.
-    ///
-    /// # Errors
-    /// [`ConfigError`] where the number of calls is none, or the switch neither on nor off.
-    #[cfg(feature = "payments")]
-    pub fn stripe(&self, api_key: String) -> Result<crate::payments::Settings, ConfigError> {
-        let mut settings = crate::payments::Settings::new(crate::payments::Secret::new(api_key));
-        if let Some(api_base) = self.optional("STRIPE_API_BASE") {
-            settings.api_base = api_base;
-        }
-        if let Some(rate) = self.optional("STRIPE_ENDPOINT_CALLS_PER_SECOND") {
-            let (name, expected) = ("STRIPE_ENDPOINT_CALLS_PER_SECOND", "a whole number of at least 1");
-            let rate = rate.parse().map_err(|_| ConfigError::Invalid { name, expected })?;
-            settings.endpoint_calls_per_second = Some(rate);
-        }
-        settings.automatic_tax = match self.optional("STRIPE_AUTOMATIC_TAX").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(ConfigError::Invalid { name: "STRIPE_AUTOMATIC_TAX", expected: "true or false" }),
-        };
-        settings.return_url = self.optional("RETURN_URL");
-        Ok(settings)
-    }
 }
 
 /// Overrides the reference price book with the parts that a JSON object names.

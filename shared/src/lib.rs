@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 #[cfg(feature = "email")]
 pub mod email;
+pub mod error;
 #[cfg(feature = "web")]
 pub mod http;
 #[cfg(feature = "ledger")]

@@ -1,6 +1,6 @@
 //! Secrets, read once while a function starts. Never from the environment, never in a log.
 
-use crate::telemetry::chain;
+use crate::error::chain;
 use aws_sdk_secretsmanager::Client;
 use serde::Deserialize;
 use std::fmt;

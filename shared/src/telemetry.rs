@@ -70,12 +70,6 @@ pub fn emit(metrics: &Value) {
     let _ = writeln!(std::io::stdout().lock(), "{metrics}");
 }
 
-/// An error with all its causes, for the log.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

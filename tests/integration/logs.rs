@@ -135,7 +135,7 @@ async fn days_without_dynamodb(cloud: &TestCloud) {
     let refused = AccessRefused::client(cloud);
     let account = shared::domain::AccountId::parse("acme").unwrap();
     let error = shared::use_cases::ports::Ledger::account_get(&refused, &account).await.unwrap_err();
-    tracing::error!(error = shared::telemetry::chain(&error), "as the border logs it");
+    tracing::error!(error = shared::error::chain(&error), "as the border logs it");
     cloud.take_refused_calls();
 }
 
@@ -253,7 +253,7 @@ async fn a_function_that_cannot_start_does_not_print_what_it_read() {
     let stored = LocalSecrets::new(BTreeMap::from([("stripe".to_owned(), malformed)]));
     for client in [config(http_client(BreaksOff)), config(http_client(stored))] {
         let error = stripe_secret_get(&client, "stripe").await.unwrap_err();
-        let printed = format!("{error:?} {error:#?} {}", shared::telemetry::chain(&error));
+        let printed = format!("{error:?} {error:#?} {}", shared::error::chain(&error));
         assert!(printed.contains("stripe") && !printed.contains(MARK), "{printed}");
         let bytes = format!("{:?}", MARK.as_bytes());
         assert!(!printed.contains(&bytes), "{printed}");
@@ -274,7 +274,7 @@ async fn a_test_whose_functions_log_a_secret_fails() {
     span.in_scope(|| tracing::info!(target: "charging", "planted in a span by a test"));
     assert_eq!(planted(&cloud), 2);
     let error = std::io::Error::other(format!("the key {secret} is refused"));
-    tracing::error!(target: "shared::http", error = shared::telemetry::chain(&error), "planted in an error by a test");
+    tracing::error!(target: "shared::http", error = shared::error::chain(&error), "planted in an error by a test");
     assert_eq!(planted(&cloud), 3);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(cloud))).is_err(), "the end of the test looks at the log");
 }

@@ -24,7 +24,7 @@ use shared::domain::{
     PriceBook, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::StripePayments;
+use shared::payments::{Settings, StripePayments};
 use shared::telemetry::embedded_metrics;
 use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::use_cases::ports::{Ledger, Payments, RandomUnique};
@@ -86,7 +86,7 @@ impl<C: Clock> Bench<C> {
         let app = App {
             timers: timers_in("timers", &scheduler),
             ledger: DynamoLedger::new(database.client(), TABLE, LedgerSettings::default()),
-            payments: StripePayments::new(environment.stripe("sk_test_local".to_owned()).unwrap()).unwrap(),
+            payments: StripePayments::new(Settings::of(&environment, "sk_test_local".to_owned()).unwrap()).unwrap(),
             clock: own,
             unique: RandomUnique,
             price_book: PriceBook::reference(),
@@ -498,6 +498,7 @@ async fn the_template_hands_the_rate_of_calls_to_the_sweep() {
     let rate: u32 = function.environment["STRIPE_ENDPOINT_CALLS_PER_SECOND"].parse().unwrap();
     // A paid attempt is four calls of the sweep and two of the webhook, and some of the 100 a second are customers'.
     assert!(6 * rate < 100, "{rate}");
-    let settings = Environment::of(function.environment.clone()).stripe("sk_test_local".to_owned()).unwrap();
+    let environment = Environment::of(function.environment.clone());
+    let settings = Settings::of(&environment, "sk_test_local".to_owned()).unwrap();
     assert_eq!(settings.endpoint_calls_per_second.map(NonZeroU32::get), Some(rate));
 }

@@ -7,7 +7,7 @@ use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::StripePayments;
+use shared::payments::{Settings, StripePayments};
 use shared::secrets::stripe_secret_get;
 use shared::telemetry;
 use shared::use_cases::ports::RandomUnique;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &environment.required("STRIPE_SECRET_ID")?).await?;
     let app: &'static _ = Box::leak(Box::new(App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
-        payments: StripePayments::new(environment.stripe(stripe.api_key)?.waited_for())?,
+        payments: StripePayments::new(Settings::of(&environment, stripe.api_key)?.waited_for())?,
         clock: SystemClock,
         unique: RandomUnique,
         price_book: environment.price_book()?,

@@ -5,6 +5,7 @@ use lambda_http::Error;
 use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
+use shared::error::chain;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::telemetry;
@@ -32,7 +33,7 @@ async fn connected(aws: &AwsEnvironment, table: &str) -> DynamoLedger {
     match of_amazon.connect().await {
         Ok(()) => of_amazon,
         Err(error) => {
-            tracing::warn!(error = %telemetry::chain(&error), "not connected at the start");
+            tracing::warn!(error = %chain(&error), "not connected at the start");
             ledger(aws)
         }
     }

@@ -12,9 +12,9 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use lambda_runtime::{Error, LambdaEvent};
 use shared::clock::Clock;
 use shared::domain::{AccountId, NoticeId};
+use shared::error::chain;
 use shared::ledger::notice_of;
 use shared::links::LinkKey;
-use shared::telemetry::chain;
 use shared::use_cases::notify::{NotifyError, Sent, send_notice};
 use shared::use_cases::ports::{Ledger, Mailer};
 

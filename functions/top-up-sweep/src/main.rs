@@ -5,7 +5,7 @@ use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::StripePayments;
+use shared::payments::{Settings, StripePayments};
 use shared::secrets::stripe_secret_get;
 use shared::telemetry;
 use shared::timers::{EventBridgeTimers, TimerSettings};
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let stripe = stripe_secret_get(&aws::secrets_manager(&aws), &environment.required("STRIPE_SECRET_ID")?).await?;
     let app = &App {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
-        payments: StripePayments::new(environment.stripe(stripe.api_key)?)?,
+        payments: StripePayments::new(Settings::of(&environment, stripe.api_key)?)?,
         timers: EventBridgeTimers::new(aws::scheduler(&aws), TimerSettings::of(&environment)?),
         clock: SystemClock,
         unique: RandomUnique,

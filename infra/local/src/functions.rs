@@ -14,7 +14,7 @@ use shared::config::Environment;
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::payments::{Secret, StripePayments};
+use shared::payments::{Secret, Settings, StripePayments};
 use shared::secrets::{StripeSecret, secret_get, stripe_secret_get};
 use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::use_cases::ports::RandomUnique;
@@ -89,7 +89,7 @@ impl Wiring<'_> {
         let stripe = function.stripe_secret().await?;
         let app = accounts::App {
             ledger: function.ledger()?,
-            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?.waited_for())?,
+            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: function.environment.price_book()?,
@@ -124,7 +124,7 @@ impl Wiring<'_> {
         let stripe = function.stripe_secret().await?;
         let app = purchases::App {
             ledger: function.ledger()?,
-            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?.waited_for())?,
+            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             price_book: function.environment.price_book()?,
@@ -138,7 +138,7 @@ impl Wiring<'_> {
         let stripe = function.stripe_secret().await?;
         let app = stripe_webhooks::App {
             ledger: function.ledger()?,
-            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?.waited_for())?,
+            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
             unique: RandomUnique,
             secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(),
@@ -151,7 +151,7 @@ impl Wiring<'_> {
         let stripe = function.stripe_secret().await?;
         let app = top_up_sweep::App {
             ledger: function.ledger()?,
-            payments: StripePayments::new(function.environment.stripe(stripe.api_key)?)?,
+            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?)?,
             timers: EventBridgeTimers::new(aws::scheduler(&function.aws), TimerSettings::of(&function.environment)?),
             clock: self.clock.clone(),
             unique: RandomUnique,

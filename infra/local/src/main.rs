@@ -74,7 +74,7 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            let _ = writeln!(stderr(), "{}", shared::telemetry::chain(&*error));
+            let _ = writeln!(stderr(), "{}", shared::error::chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::problem::RETRY_AFTER_SECONDS;
-use crate::telemetry::chain;
+use crate::error::chain;
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use lambda_http::request::RequestContext;

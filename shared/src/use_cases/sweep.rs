@@ -11,7 +11,7 @@ use super::settle::SettleError;
 use super::top_up::{ToppedUp, top_up};
 use crate::clock::Clock;
 use crate::domain::{AccountId, PriceBook, TopUpStatus};
-use crate::telemetry::chain;
+use crate::error::chain;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};

@@ -20,6 +20,7 @@ use shared::domain::account::decide_restrict;
 use shared::domain::{AccountId, Restriction, RestrictionReason};
 use shared::use_cases::ports::Ledger;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// A product of the test's own: an empty table, an empty Stripe, an empty inbox, a clock that stands still.
@@ -34,8 +35,35 @@ pub struct TestCloud {
     refused_calls: Mutex<BTreeSet<(String, Call)>>,
     /// What is secret or personal in this cloud, as far as it has come by here.
     canaries: Mutex<Canaries>,
-    /// Where its lines begin in the log of the run.
-    log_start: usize,
+    log: Log,
+}
+
+/// Where the functions' lines are since a cloud was started; those of other tests in the same time may be among them.
+enum Log {
+    /// In the log of the run, from there on.
+    Net { start: usize },
+    /// In the file that the functions' processes write to, from that byte on.
+    File { path: PathBuf, start: usize },
+}
+
+impl Log {
+    fn beginning(options: &Options) -> Self {
+        match &options.log {
+            Some(path) => Self::File { path: path.clone(), start: std::fs::read(path).map_or(0, |log| log.len()) },
+            None => Self::Net { start: NET.length() },
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Net { start } => NET.since(*start),
+            Self::File { path, start } => {
+                // No function ran where there is no log.
+                let log = std::fs::read(path).unwrap_or_default();
+                String::from_utf8_lossy(&log[*start..]).lines().map(str::to_owned).collect()
+            }
+        }
+    }
 }
 
 impl Drop for TestCloud {
@@ -43,8 +71,7 @@ impl Drop for TestCloud {
         if !std::thread::panicking() {
             let refused = self.take_refused_calls();
             assert!(refused.is_empty(), "the roles of the template do not allow what was done: {refused:#?}");
-            // Compiled functions have a log of their own.
-            let leaks = if self.cloud.has_own_processes { vec![] } else { self.leaks() };
+            let leaks = self.leaks();
             assert!(leaks.is_empty(), "the functions' logs hold what they may not: {leaks:#?}");
         }
     }
@@ -163,18 +190,18 @@ impl TestCloud {
     /// # Errors
     /// When the product does not start.
     pub async fn start_with(options: Options) -> Result<Self, Error> {
-        let log_start = NET.length();
+        let log = Log::beginning(&options);
         let cloud = LocalCloud::start(options).await?;
         // A rate schedule fires for the first time when it is made.
         cloud.advance(SignedDuration::ZERO).await?;
         let client = Client::builder().redirect(redirect::Policy::none()).build()?;
         let canaries = Mutex::new(secrets(&cloud));
-        Ok(Self { cloud, client, answers: Mutex::default(), refused_calls: Mutex::default(), canaries, log_start })
+        Ok(Self { cloud, client, answers: Mutex::default(), refused_calls: Mutex::default(), canaries, log })
     }
 
-    /// What the functions logged since this cloud was started; those of other tests in the same time are among it.
+    /// What the functions logged since this cloud was started.
     pub fn log(&self) -> Vec<String> {
-        NET.since(self.log_start)
+        self.log.lines()
     }
 
     /// What is in the log and may not be.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub mod access;
 pub mod dynamodb;
+mod page;
 pub mod scheduler;
 pub mod secrets;
 pub mod server;

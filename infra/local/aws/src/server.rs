@@ -15,12 +15,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::access::Access;
 use crate::dynamodb::{self, LocalDynamoDb};
+use crate::page::page;
 use crate::scheduler::{self, LocalScheduler};
 use crate::secrets::{self, LocalSecrets};
 use crate::ses::{LocalSes, SEND_EMAIL_PATH};
@@ -155,12 +156,4 @@ fn http_answer(answer: WireAnswer, content_type: String) -> Response {
 fn cut_off() -> Response {
     let broken = async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) };
     Body::from_stream(futures::stream::once(broken)).into_response()
-}
-
-/// Renders a template as a page.
-pub(crate) fn page(template: &impl Template) -> Response {
-    match template.render() {
-        Ok(html) => Html(html).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
 }

@@ -12,7 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use super::{LocalSes, Message};
-use crate::server::page;
+use crate::page::page;
 
 /// Sandboxes the document even when it is opened outside the frame; remote pictures are a mail's usual content.
 const MESSAGE_POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src * data:; style-src 'unsafe-inline'";
