@@ -53,7 +53,7 @@ bench-sweep: ## Sweep a million accounts in real time, DUE of them due (1000), a
 bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a promise of docs/performance.md is broken
 	cargo build --release -p charging
 	cargo build --release -p bench-hello
-	cargo run -q -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
+	cargo run -q --profile simulation -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
 
 kill: ## Kill the compiled functions in the middle of their work, KILLS=500 times per workflow
 	cargo build --workspace

@@ -1,5 +1,6 @@
 //! Between the Lambda runtime and a function's handler.
 
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, Error, Request, Response, Service, service_fn};
@@ -27,13 +28,12 @@ where
 }
 
 /// API Gateway hands a query on as it came, and `lambda_http` panics over one that no URI has.
-fn with_valid_query(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload
-        && let Some(query) = &mut request.raw_query_string
-    {
+fn with_valid_query(event: LambdaEvent<ApiGatewayV2httpRequest>) -> LambdaEvent<LambdaRequest> {
+    let LambdaEvent { payload: mut request, context } = event;
+    if let Some(query) = &mut request.raw_query_string {
         *query = utf8_percent_encode(query, NOT_IN_QUERY).to_string();
     }
-    event
+    LambdaEvent { payload: LambdaRequest::ApiGatewayV2(request), context }
 }
 
 #[cfg(test)]

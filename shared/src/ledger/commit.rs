@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use uuid::Uuid;
 
 const OPERATION: &str = "commit";
 
@@ -26,18 +27,32 @@ const ENTRY_POSITION: usize = 1;
 impl DynamoLedger {
     /// Sends the change until it is answered, within the bounds of the retry settings.
     pub(super) async fn commit_bounded(&self, change: &Change) -> Result<(), CommitError> {
-        let transaction = self.transaction(change).map_err(|error| broken(OPERATION, error))?;
-        let sent = tokio::time::timeout(self.settings.retry.elapsed_max, self.send(transaction));
-        match sent.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(refusal(change, error)),
+        match tokio::time::timeout(self.settings.retry.elapsed_max, self.send(change)).await {
+            Ok(sent) => sent,
             Err(elapsed) => Err(unavailable(OPERATION, elapsed).into()),
         }
     }
 
     /// One token for all tries: if an earlier one was carried out and only its answer got lost, DynamoDB answers
     /// the later one with success instead of a failed condition. The SDK keeps it through its own retries too.
-    fn transaction(&self, change: &Change) -> Result<TransactWriteItemsFluentBuilder, BuildError> {
+    async fn send(&self, change: &Change) -> Result<(), CommitError> {
+        let retry = &self.settings.retry;
+        let token = Uuid::new_v4();
+        let mut attempts = 1;
+        loop {
+            let transaction = self.transaction(change, token).map_err(|error| broken(OPERATION, error))?;
+            match transaction.send().await {
+                Err(error) if is_contended(&error) && attempts < retry.attempts_max => {
+                    tracing::debug!(ledger.attempts = attempts, "transaction refused for the moment");
+                    tokio::time::sleep(retry.delay(attempts)).await;
+                    attempts += 1;
+                }
+                answered => return answered.map(drop).map_err(|error| refusal(change, error)),
+            }
+        }
+    }
+
+    fn transaction(&self, change: &Change, token: Uuid) -> Result<TransactWriteItemsFluentBuilder, BuildError> {
         let writes = puts(change).into_iter().map(|put| {
             let put = put.table_name(&self.table).build()?;
             Ok::<_, BuildError>(TransactWriteItem::builder().put(put).build())
@@ -46,26 +61,8 @@ impl DynamoLedger {
             .client
             .transact_write_items()
             .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
-            .client_request_token(uuid::Uuid::new_v4().to_string())
+            .client_request_token(token)
             .set_return_consumed_capacity(self.settings.consumed_capacity()))
-    }
-
-    async fn send(
-        &self,
-        transaction: TransactWriteItemsFluentBuilder,
-    ) -> Result<(), SdkError<TransactWriteItemsError>> {
-        let retry = &self.settings.retry;
-        let mut attempts = 1;
-        loop {
-            match transaction.clone().send().await {
-                Err(error) if is_contended(&error) && attempts < retry.attempts_max => {
-                    tracing::debug!(ledger.attempts = attempts, "transaction refused for the moment");
-                    tokio::time::sleep(retry.delay(attempts)).await;
-                    attempts += 1;
-                }
-                answered => return answered.map(drop),
-            }
-        }
     }
 }
 

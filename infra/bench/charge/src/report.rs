@@ -101,8 +101,8 @@ pub fn machine() -> Result<String, Error> {
     let information = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = information.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let cores = std::thread::available_parallelism()?;
-    Ok(format!("{}, {cores} cores, Linux {}", model.trim_start_matches([' ', '\t', ':']), kernel.trim()))
+    let cores = information.lines().filter(|line| line.starts_with("processor")).count();
+    Ok(format!("{}, one of {cores} cores, Linux {}", model.trim_start_matches([' ', '\t', ':']), kernel.trim()))
 }
 
 #[cfg(test)]
