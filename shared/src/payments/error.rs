@@ -48,6 +48,11 @@ impl Refusal {
     pub fn is_transient(&self) -> bool {
         matches!(self.status, 409 | 424 | 429 | 500..=599)
     }
+
+    /// Whether it is about what was asked, and not about who asked, or when.
+    pub(super) fn is_about_request(&self) -> bool {
+        matches!(self.status, 400 | 402 | 404)
+    }
 }
 
 impl Display for Refusal {

@@ -239,12 +239,14 @@ async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
 /// Makes sure that the attempt's invoice was made, and is closed: whoever is still about to pay the attempt asks for
 /// it under the same key, and is answered with this one.
 async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
-    let closed = match create(client, charging, top_up).await {
-        Ok(invoice) => close_invoice(client, top_up, &invoice).await,
-        Err(error) => Err(error),
+    let invoice = match create(client, charging, top_up).await {
+        Ok(invoice) => invoice,
+        // Nobody can make it: the customer was deleted, say.
+        Err(StripeError::Refused(refusal)) if refusal.is_about_request() => return Ok(TopUpOutcome::Abandoned),
+        Err(error) => return Err(error),
     };
-    match closed {
-        // A draft that was deleted before, or a customer who was, so that nobody can make an invoice any more.
+    match close_invoice(client, top_up, &invoice).await {
+        // A draft that was deleted before.
         Err(error) if error.is_not_found() => Ok(TopUpOutcome::Abandoned),
         closed => closed,
     }

@@ -45,6 +45,18 @@ async fn an_attempt_of_a_deleted_customer_is_abandoned() {
 }
 
 #[tokio::test]
+async fn an_attempt_whose_invoice_stripe_refuses_to_make_is_abandoned() {
+    let bench = Bench::start().await;
+    let top_up = stuck_at(&bench, FINALIZE).await;
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    // Deployed anew in between, with other parameters under the same key.
+    let taxed = bench.payments_with(|settings| settings.automatic_tax = true);
+    assert_eq!(taxed.top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert_eq!(taxed.top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
+#[tokio::test]
 async fn a_draft_is_deleted() {
     let bench = Bench::start().await;
     let top_up = stuck_at(&bench, FINALIZE).await;
