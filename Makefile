@@ -47,7 +47,7 @@ mutants: ## Switch deliberate bugs on, one after the other, and have the simulat
 
 bench-sweep: ## Sweep a million accounts in real time, DUE of them due (1000), at RATE attempts a second, and measure it
 	cargo build -q --release -p top-up-sweep
-	cargo run -q --release -p sweep-bench -- --functions $${CARGO_TARGET_DIR:-target}/release --due $${DUE:-1000} $(if $(RATE),--rate $(RATE))
+	cargo run -q --profile simulation -p sweep-bench -- --functions $${CARGO_TARGET_DIR:-target}/release --due $${DUE:-1000} $(if $(RATE),--rate $(RATE))
 
 # The two functions are built one after the other: built together, each would get the other's features.
 bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a promise of docs/performance.md is broken
