@@ -39,15 +39,16 @@ impl Reader<'_> {
 
     /// Policies may stand apart from the role that they belong to.
     fn attached(&self, role: &str) -> Result<Vec<Statement>, TemplateError> {
-        for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"] {
+        for kind in ["AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"] {
             if let Some((_, resource)) = self.resources(kind)?.first() {
                 return Err(unsupported(&resource.place, kind));
             }
         }
         let mut statements = Vec::new();
-        for (_, resource) in self.resources("AWS::IAM::RolePolicy")? {
+        for (_, resource) in self.resources("AWS::IAM::Policy")? {
             let properties = resource.require("Properties")?;
-            if self.resolver.resolve(properties.require("RoleName")?)?.as_text()? == role {
+            let roles = self.resolver.resolve(properties.require("Roles")?)?;
+            if roles.items()?.iter().any(|named| named.as_text().is_ok_and(|named| named == role)) {
                 let document = self.resolver.resolve(properties.require("PolicyDocument")?)?;
                 statements.extend(read(&document)?);
             }

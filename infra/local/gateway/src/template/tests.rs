@@ -243,13 +243,13 @@ fn a_role_is_read_with_every_resource_resolved() {
               Resource: !GetAtt OnlyRole.Arn
               Condition: { StringEquals: { iam:PassedToService: scheduler.amazonaws.com } }
   Apart:
-    Type: AWS::IAM::RolePolicy
+    Type: AWS::IAM::Policy
     Properties:
-      RoleName: !Ref OnlyRole
+      Roles: [another, !Ref OnlyRole]
       PolicyDocument: { Statement: { Effect: Allow, Action: lambda:InvokeFunction, Resource: !GetAtt Only.Arn } }
   Others:
-    Type: AWS::IAM::RolePolicy
-    Properties: { RoleName: another, PolicyDocument: { Statement: { Effect: Allow, Action: '*', Resource: '*' } } }";
+    Type: AWS::IAM::Policy
+    Properties: { Roles: [another], PolicyDocument: { Statement: { Effect: Allow, Action: '*', Resource: '*' } } }";
     let template = Template::parse(&with_role(role), &Deployment::default()).unwrap();
     let only = &template.functions["Only"];
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
