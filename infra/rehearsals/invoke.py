@@ -14,7 +14,7 @@ from pathlib import Path
 
 from company import Company
 from local_cloud import local_cloud
-from processes import ROOT, Failure, check, environment, free_port, running, stop_on_termination, wait_for
+from processes import ROOT, Failure, check, environment, free_port, is_listening, running, stop_on_termination, wait_for
 
 EVENTS = ROOT / "tests" / "events"
 LOGS = ROOT / "target" / "invoke-local"
@@ -24,6 +24,7 @@ class CargoLambda:
     """`cargo lambda invoke` against a `cargo lambda watch` that runs."""
 
     def __init__(self, port, variables):
+        self.port = port
         self.address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
         self.variables = variables
 
@@ -79,6 +80,7 @@ def main():
         cloud = opened.enter_context(local_cloud(prepaid, LOGS / "local-cloud.log"))
         cargo_lambda = CargoLambda(free_port(), environment(**readme_variables(cloud)))
         opened.enter_context(running(cargo_lambda.watch(), LOGS / "cargo-lambda.log", cargo_lambda.variables))
+        wait_for("cargo lambda watch", lambda: is_listening(cargo_lambda.port), seconds=60)
         play(cargo_lambda, cloud)
 
 

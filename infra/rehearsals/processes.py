@@ -94,6 +94,12 @@ def wait_for(what, probe, seconds):
     return answer
 
 
+def is_listening(port):
+    """Whether somebody takes connections at the port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_port():
     """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
