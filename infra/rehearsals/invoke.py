@@ -18,6 +18,7 @@ from processes import ROOT, Failure, check, environment, free_port, is_listening
 
 EVENTS = ROOT / "tests" / "events"
 LOGS = ROOT / "target" / "invoke-local"
+INVOKE_SECONDS = 300
 
 
 class CargoLambda:
@@ -34,7 +35,13 @@ class CargoLambda:
     def invoke(self, function, event):
         """What a function answers to an event of `tests/events`; the first invocation compiles it."""
         command = ["cargo", "lambda", "invoke", *self.address, function, "--data-file", str(EVENTS / event)]
-        done = subprocess.run(command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False, timeout=INVOKE_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            # Without a function that starts, the emulator lets whoever invokes it wait for ever.
+            raise Failure(f"{function} did not answer {event} within {INVOKE_SECONDS} seconds") from None
         check(done.returncode == 0, f"{function} could not be invoked with {event}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 

@@ -44,6 +44,21 @@ async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
     assert_eq!(DESCRIPTION.operations(), guarded);
 }
 
+/// What a function does without: there is a usual value.
+const OPTIONAL: [&str; 4] = ["PRICE_BOOK", "RUST_LOG", "STRIPE_AUTOMATIC_TAX", "STRIPE_ENDPOINT_CALLS_PER_SECOND"];
+
+#[tokio::test]
+async fn the_readme_exports_every_variable_that_a_function_needs() {
+    let exports = include_str!("../../README.md").lines().filter_map(|line| line.strip_prefix("export "));
+    let exported: BTreeSet<&str> =
+        exports.flat_map(str::split_whitespace).filter_map(|word| Some(word.split_once('=')?.0)).collect();
+    let cloud = TestCloud::start().await;
+    let needed = cloud.cloud.template.functions.values().flat_map(|function| function.environment.keys());
+    let missing: BTreeSet<&String> =
+        needed.filter(|name| !exported.contains(name.as_str()) && !OPTIONAL.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "README.md does not export {missing:?}, so `cargo lambda watch` cannot start all");
+}
+
 /// Neither API Gateway's throttling nor a defect of ours nor a lost integration can be brought about here.
 const OUT_OF_REACH: [u16; 2] = [429, 500];
 
