@@ -1,12 +1,12 @@
 //! What a failed call to SES means for the mail, and what may be told of it.
 
 use crate::aws::is_temporary;
+use crate::error::chain;
 use crate::use_cases::ports::MailerError;
 use aws_sdk_sesv2::error::{BuildError, SdkError};
 use aws_sdk_sesv2::operation::RequestId;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use std::error::Error;
-use std::iter::successors;
 
 /// What SES or the way to it reported. Takes the SDK error's place as the source, since that quotes addresses
 /// ("not verified: ada@example.com") and holds the raw answer.
@@ -50,8 +50,7 @@ fn judge(error: &SendEmailError) -> Option<bool> {
 
 /// The error and its causes on one line, every word with an `@` left out.
 fn summary(error: &(dyn Error + 'static)) -> String {
-    let causes: Vec<String> = successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect();
-    let causes = causes.join(": ");
+    let causes = chain(error);
     let words: Vec<&str> =
         causes.split_whitespace().map(|word| if word.contains('@') { "[address]" } else { word }).collect();
     words.join(" ")
