@@ -17,10 +17,11 @@ pub mod http;
 pub mod ledger;
 #[cfg(feature = "links")]
 pub mod links;
-#[cfg(feature = "payments")]
-pub mod payments;
+pub mod ports;
 #[cfg(feature = "secrets")]
 pub mod secrets;
+#[cfg(feature = "stripe")]
+pub mod stripe;
 pub mod telemetry;
 #[cfg(feature = "timers")]
 pub mod timers;

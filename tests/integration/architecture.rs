@@ -167,7 +167,7 @@ fn impurities(sources: &[Source]) -> Vec<String> {
         "crate::telemetry",
     ];
     let prefixes =
-        ["aws_", "stripe_", "async_stripe", "crate::ledger", "crate::payments", "crate::email", "crate::http"];
+        ["aws_", "stripe_", "async_stripe", "crate::ledger", "crate::stripe", "crate::email", "crate::http"];
     let mut found = vec![];
     for Source { path, text } in sources {
         let code = code(text);
@@ -193,7 +193,7 @@ fn the_domain_names_nothing_of_the_world() {
         "let now = jiff::Timestamp::now();",
         "pub async fn decide() {}",
         "use crate::ledger::DynamoLedger;",
-        "use crate::use_cases::ports::Ledger;",
+        "use crate::ports::Ledger;",
         "tracing::info!(\"decided\");",
     ] {
         assert_eq!(impurities(&sample("shared/src/domain/x.rs", broken)).len(), 1, "{broken}");
@@ -224,7 +224,7 @@ fn acquaintances(sources: &[Source]) -> Vec<String> {
 fn adapters_do_not_know_each_other() {
     assert_eq!(acquaintances(&deployed()), NOTHING);
     for (path, broken) in [
-        ("shared/src/ledger/commit.rs", "use crate::payments::StripePayments;"),
+        ("shared/src/ledger/commit.rs", "use crate::stripe::StripePayments;"),
         ("shared/src/payments/mod.rs", "use crate::ledger::DynamoLedger;"),
         ("shared/src/email/mod.rs", "fn f() { crate::links::LinkKey::new(); }"),
         ("shared/src/links.rs", "use crate::secrets::secret_get;"),

@@ -5,8 +5,8 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::{Secret, Settings, StripePayments};
-use shared::use_cases::ports::RandomUnique;
+use shared::stripe::{Secret, Settings, StripePayments};
+use shared::ports::RandomIds;
 
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
 const SWEEP: &str = include_str!("../events/scheduler-sweep.json");
@@ -62,7 +62,7 @@ async fn assert_tops_up(deadline_ms: u64) {
         payments: StripePayments::new(settings).unwrap(),
         timers: crate::sweeps::timers_in("prepaid-timers", &cloud.cloud.aws.scheduler),
         clock: cloud.cloud.clock.clone(),
-        unique: RandomUnique,
+        unique: RandomIds,
         price_book: PriceBook::reference(),
         emit: |_| {},
     };

@@ -16,18 +16,18 @@ use prepaid_local::clock::MovableClock;
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::config::Environment;
-use shared::domain::auto_top_up::{AutoTopUp, Consent};
-use shared::domain::payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};
-use shared::domain::top_up::decide_open_top_up;
+use shared::domain::payments::{AutoTopUp, Consent};
+use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
+use shared::domain::payments::decide_open_top_up;
 use shared::domain::{
     Account, AccountId, Cents, Change, ConsentId, Consenter, Credits, CustomerId, EmailAddress, PaymentMethodId,
     PriceBook, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::{Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::telemetry::embedded_metrics;
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::use_cases::ports::{Ledger, Payments, RandomUnique};
+use shared::ports::{Ledger, Payments, RandomIds};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -53,7 +53,7 @@ struct Bench<C = MovableClock> {
     stripe: LocalStripe,
     clock: MovableClock,
     scheduler: LocalScheduler,
-    app: App<DynamoLedger, StripePayments, EventBridgeTimers, C, RandomUnique>,
+    app: App<DynamoLedger, StripePayments, EventBridgeTimers, C, RandomIds>,
 }
 
 impl Bench {
@@ -88,7 +88,7 @@ impl<C: Clock> Bench<C> {
             ledger: DynamoLedger::new(database.client(), TABLE, LedgerSettings::default()),
             payments: StripePayments::new(Settings::of(&environment, "sk_test_local".to_owned()).unwrap()).unwrap(),
             clock: own,
-            unique: RandomUnique,
+            unique: RandomIds,
             price_book: PriceBook::reference(),
             emit: |metrics| EMITTED.with_borrow_mut(|emitted| emitted.push(metrics.clone())),
         };

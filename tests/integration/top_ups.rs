@@ -9,10 +9,10 @@ use local_aws::wire::Loss;
 use local_stripe::{Fault, FaultAction, WebhookConduct};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, TopUpOutcome};
 use shared::domain::{AccountId, InvoiceId, TopUpId};
-use shared::use_cases::ports::{Ledger, RandomUnique};
-use shared::use_cases::settle::settle_top_up;
+use shared::ports::{Ledger, RandomIds};
+use shared::use_cases::payments::record_top_up_outcome;
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
 const PAY: &str = "/v1/invoices/*/pay";
@@ -207,7 +207,7 @@ async fn every_reason_of_a_decline_is_told_in_its_own_plain_words_with_a_working
         let outcome =
             TopUpOutcome::Declined { reason, invoice: InvoiceId::parse(invoice["id"].as_str().unwrap()).ok() };
         let id = AccountId::parse(account.as_str()).unwrap();
-        settle_top_up(&cloud.ledger(), &RandomUnique, &cloud.cloud.clock, &id, &top_up, &outcome).await.unwrap();
+        record_top_up_outcome(&cloud.ledger(), &RandomIds, &cloud.cloud.clock, &id, &top_up, &outcome).await.unwrap();
         cloud.settle().await;
 
         let words = reason.in_plain_words();

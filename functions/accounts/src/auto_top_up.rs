@@ -4,15 +4,15 @@ use crate::{App, account_of};
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
-use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
-use shared::domain::payment_issue::PaymentIssue;
+use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
+use shared::domain::payments::PaymentIssue;
 use shared::domain::{Account, Consenter, PriceBook};
 use shared::http::{Body, Caller, FieldError, Object, PathParameters, Problem, Reply, parse_body, query_integer, time};
-use shared::use_cases::auto_top_up::set_auto_top_up;
-use shared::use_cases::ports::{Ledger, Payments, Unique};
+use shared::use_cases::payments::set_auto_top_up;
+use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// The settings as they stand. With `?threshold=…&target=…` the text to be shown is the one for those.
-pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
+pub async fn get<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
     path: &PathParameters,
@@ -25,7 +25,7 @@ pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
 }
 
 /// Stores what the customer chose.
-pub async fn put<L: Ledger, P: Payments, C: Clock, U: Unique>(
+pub async fn put<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
     path: &PathParameters,
@@ -85,7 +85,7 @@ impl AutoTopUpRequest {
     }
 }
 
-async fn answer<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn answer<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     account: &Account,
     preview: Option<(i64, i64)>,

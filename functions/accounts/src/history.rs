@@ -5,7 +5,7 @@ use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::{Cause, Entry};
 use shared::http::{PathParameters, Problem, Reply, query_integer, time};
-use shared::use_cases::ports::Ledger;
+use shared::ports::Ledger;
 
 const LIMIT_DEFAULT: i64 = 20;
 const LIMIT_MAX: i64 = 100;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
 use shared::http::{Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, parse_body, respond, time};
-use shared::use_cases::open_account::open_account;
-use shared::use_cases::ports::{Ledger, Payments, Unique};
+use shared::use_cases::accounts::open_account;
+use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// What the function needs of the outside.
 pub struct App<L, P, C, U> {
@@ -40,7 +40,7 @@ pub const ROUTES: &[Route<Operation>] = &[
 ];
 
 /// Answers one request.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
+pub async fn handle<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: Request,
 ) -> Response<Body> {
@@ -48,7 +48,7 @@ pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
     respond(&request, outcome)
 }
 
-async fn route<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn route<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {
@@ -74,7 +74,7 @@ impl shared::http::Body for OpenAccountRequest {
         &[("account", "a text of 1 to 64 characters of A-Z a-z 0-9 _ -"), ("email", "an e-mail address")];
 }
 
-async fn post_account<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn post_account<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {
@@ -110,7 +110,7 @@ impl<'a> AccountBody<'a> {
     }
 }
 
-async fn get_balance<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn get_balance<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
     path: &PathParameters,

@@ -7,10 +7,10 @@ use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::{Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::secrets::stripe_secret_get;
 use shared::telemetry;
-use shared::use_cases::ports::RandomUnique;
+use shared::ports::RandomIds;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(Settings::of(&environment, stripe.api_key)?.waited_for())?,
         clock: SystemClock,
-        unique: RandomUnique,
+        unique: RandomIds,
         price_book: environment.price_book()?,
     }));
     serve(|request| handle(app, request)).await

@@ -9,15 +9,15 @@ use lambda_http::{Body, Request, Response};
 use operation::{ChargeRequest, QuoteRequest};
 use serde::Serialize;
 use shared::clock::Clock;
-use shared::domain::charge::ChargeCommand;
+use shared::domain::charging::ChargeCommand;
 use shared::domain::{Cause, IdempotencyKey, PriceBook};
 use shared::http::{
     Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::use_cases::Posted;
-use shared::use_cases::charge::charge;
-use shared::use_cases::ports::Ledger;
-use shared::use_cases::restore::restore;
+use shared::use_cases::charging::charge;
+use shared::ports::Ledger;
+use shared::use_cases::charging::restore;
 
 /// What the function needs of the outside.
 pub struct App<L, C> {

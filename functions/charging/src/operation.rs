@@ -1,7 +1,7 @@
 //! Operations as bodies describe them: either `duration_ms` or `max_minutes`, whichever the operation is paid by.
 
 use serde::{Deserialize, Serialize};
-use shared::domain::price_book::OutOfRange;
+use shared::domain::OutOfRange;
 use shared::domain::{Credits, Operation, PriceBook, Reference};
 use shared::http::{Body, FieldError, Object, Problem};
 

@@ -4,7 +4,7 @@
 //! A price is before tax, which the invoice adds.
 
 use jiff::Timestamp;
-use shared::domain::payment_issue::{DeclineReason, PlainWords};
+use shared::domain::payments::{DeclineReason, PlainWords};
 use shared::domain::{Cents, Credits, Notice, NoticeKind, TopUpId};
 
 /// An e-mail's content, from top to bottom.

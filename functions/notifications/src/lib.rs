@@ -15,8 +15,8 @@ use shared::domain::{AccountId, NoticeId};
 use shared::error::chain;
 use shared::ledger::notice_of;
 use shared::links::LinkKey;
-use shared::use_cases::notify::{NotifyError, Sent, send_notice};
-use shared::use_cases::ports::{Ledger, Mailer};
+use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
+use shared::ports::{Ledger, Mailer};
 
 /// What the function needs of the outside.
 pub struct App<L, M, C> {
@@ -58,7 +58,7 @@ async fn send<L: Ledger, M: Mailer, C: Clock>(
     app: &App<L, M, C>,
     account: &AccountId,
     notice: &NoticeId,
-) -> Result<Sent, NotifyError> {
+) -> Result<Sent, SendNoticeError> {
     let render = |notice: &_| render(notice, &app.links, &app.public_url, app.clock.now());
     send_notice(&app.ledger, &app.mailer, &app.clock, account, notice, render).await
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use jiff::Timestamp;
 use shared::domain::Notice;
 use shared::links::{LINK_LIFETIME, LinkKey};
-use shared::use_cases::ports::Mail;
+use shared::ports::Mail;
 
 /// Why there is no mail; never because of what the notice says.
 #[derive(Debug, thiserror::Error)]

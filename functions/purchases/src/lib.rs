@@ -6,14 +6,14 @@ use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
-use shared::domain::purchase::CURRENCY;
+use shared::domain::payments::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
     Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::links::LinkKey;
-use shared::use_cases::ports::{Ledger, Payments, Unique};
-use shared::use_cases::purchase::{PurchaseCommand, check_purchase, open_purchase};
+use shared::ports::{Ledger, Payments, IdGenerator};
+use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 
 /// What the function needs of the outside.
 pub struct App<L, P, C, U> {
@@ -42,7 +42,7 @@ pub const ROUTES: &[Route<Operation>] = &[
 ];
 
 /// Answers one request.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
+pub async fn handle<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: Request,
 ) -> Response<Body> {
@@ -50,7 +50,7 @@ pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
     respond(&request, outcome)
 }
 
-async fn route<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn route<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {
@@ -102,7 +102,7 @@ impl shared::http::Body for PurchaseRequest {
     const FIELDS: &'static [(&'static str, &'static str)] = &[("package", "one of those that GET /v1/packages lists")];
 }
 
-async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
     path: &PathParameters,
@@ -117,7 +117,7 @@ async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
     Reply::created(&PurchaseBody::of(&opened.purchase), opened.is_replay)
 }
 
-async fn get_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn get_purchase<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
     path: &PathParameters,

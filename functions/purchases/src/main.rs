@@ -8,10 +8,10 @@ use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::payments::{Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::secrets::{secret_get, stripe_secret_get};
 use shared::telemetry;
-use shared::use_cases::ports::RandomUnique;
+use shared::ports::RandomIds;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(Settings::of(&environment, stripe.api_key)?.waited_for())?,
         clock: SystemClock,
-        unique: RandomUnique,
+        unique: RandomIds,
         price_book: environment.price_book()?,
         links: LinkKey::new(link_secret)?,
     }));

@@ -7,10 +7,10 @@ use lambda_http::{Body, Request, Response};
 use shared::clock::Clock;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Problem, Reply, Route, find_route, respond};
-use shared::payments::Secret;
-use shared::payments::webhook::{Event, verify};
-use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
-use shared::use_cases::ports::{Ledger, Payments, Unique};
+use shared::stripe::Secret;
+use shared::stripe::webhook::{Event, verify};
+use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
+use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// What the function needs of the outside.
 pub struct App<L, P, C, U> {
@@ -26,7 +26,7 @@ pub struct App<L, P, C, U> {
 pub const ROUTES: &[Route<()>] = &[Route { method: Method::POST, path: "/v1/webhooks/stripe", operation: () }];
 
 /// Answers one event.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
+pub async fn handle<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: Request,
 ) -> Response<Body> {
@@ -34,7 +34,7 @@ pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
     respond(&request, outcome)
 }
 
-async fn post_event<L: Ledger, P: Payments, C: Clock, U: Unique>(
+async fn post_event<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {

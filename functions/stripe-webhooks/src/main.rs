@@ -6,10 +6,10 @@ use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::{Secret, Settings, StripePayments};
+use shared::stripe::{Secret, Settings, StripePayments};
 use shared::secrets::stripe_secret_get;
 use shared::telemetry;
-use shared::use_cases::ports::RandomUnique;
+use shared::ports::RandomIds;
 use stripe_webhooks::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         ledger: DynamoLedger::new(aws::dynamodb(&aws), environment.required("TABLE_NAME")?, LedgerSettings::default()),
         payments: StripePayments::new(Settings::of(&environment, stripe.api_key)?.waited_for())?,
         clock: SystemClock,
-        unique: RandomUnique,
+        unique: RandomIds,
         secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(),
     }));
     serve(|request| handle(app, request)).await

@@ -9,8 +9,8 @@ use shared::clock::Clock;
 use shared::domain::PriceBook;
 use shared::telemetry;
 use shared::timers::wake_of_event;
-use shared::use_cases::ports::{Ledger, Payments, Timers, Unique, Wake};
-use shared::use_cases::sweep::{PERIOD, SweepLimits, SweepPart, SweepSummary, sweep, sweep_continue};
+use shared::ports::{Ledger, Payments, Timers, IdGenerator, Wake};
+use shared::use_cases::payments::{PERIOD, SweepLimits, SweepPart, SweepSummary, sweep, sweep_continue};
 
 /// What the function needs of the outside.
 pub struct App<L, P, T, C, U> {
@@ -51,7 +51,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// When the accounts that are due cannot be listed, or a timer's event cannot be understood: Lambda reports it.
-pub async fn handle<L: Ledger, P: Payments, T: Timers, C: Clock, U: Unique>(
+pub async fn handle<L: Ledger, P: Payments, T: Timers, C: Clock, U: IdGenerator>(
     app: &App<L, P, T, C, U>,
     event: LambdaEvent<Value>,
 ) -> Result<Summary, Error> {

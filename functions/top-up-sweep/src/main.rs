@@ -5,11 +5,11 @@ use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::payments::{Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::secrets::stripe_secret_get;
 use shared::telemetry;
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::use_cases::ports::RandomUnique;
+use shared::ports::RandomIds;
 use top_up_sweep::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
         payments: StripePayments::new(Settings::of(&environment, stripe.api_key)?)?,
         timers: EventBridgeTimers::new(aws::scheduler(&aws), TimerSettings::of(&environment)?),
         clock: SystemClock,
-        unique: RandomUnique,
+        unique: RandomIds,
         price_book: environment.price_book()?,
         emit: telemetry::emit,
     };

@@ -14,10 +14,10 @@ use shared::config::Environment;
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::payments::{Secret, Settings, StripePayments};
+use shared::stripe::{Secret, Settings, StripePayments};
 use shared::secrets::{StripeSecret, secret_get, stripe_secret_get};
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::use_cases::ports::RandomUnique;
+use shared::ports::RandomIds;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ impl Wiring<'_> {
             ledger: function.ledger()?,
             payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
-            unique: RandomUnique,
+            unique: RandomIds,
             price_book: function.environment.price_book()?,
         };
         Ok(http_function!(accounts::handle, app))
@@ -126,7 +126,7 @@ impl Wiring<'_> {
             ledger: function.ledger()?,
             payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
-            unique: RandomUnique,
+            unique: RandomIds,
             price_book: function.environment.price_book()?,
             links: function.links().await?,
         };
@@ -140,7 +140,7 @@ impl Wiring<'_> {
             ledger: function.ledger()?,
             payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
             clock: self.clock.clone(),
-            unique: RandomUnique,
+            unique: RandomIds,
             secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(),
         };
         Ok(http_function!(stripe_webhooks::handle, app))
@@ -154,7 +154,7 @@ impl Wiring<'_> {
             payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?)?,
             timers: EventBridgeTimers::new(aws::scheduler(&function.aws), TimerSettings::of(&function.environment)?),
             clock: self.clock.clone(),
-            unique: RandomUnique,
+            unique: RandomIds,
             price_book: function.environment.price_book()?,
             emit: |metrics| tracing::info!(%metrics, "counted"),
         };

@@ -4,7 +4,7 @@
 
 use crate::audio::{self, AudioError};
 use csv::{ErrorKind, StringRecord, Trim};
-use shared::domain::price_book::OutOfRange;
+use shared::domain::OutOfRange;
 use shared::domain::{Operation, Reference};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,19 +1,18 @@
 //! What a decision wants written: all of it or nothing.
 
-use super::auto_top_up::ConsentRecord;
-use super::purchase::Purchase;
-use super::top_up::TopUp;
-use super::{Account, AccountId, Cause, Credits, CustomerId, Entry, IdempotencyKey, Notice, PurchaseId, UsageDay};
+use super::account::{Account, Cause, Entry, UsageDay};
+use super::payments::{ConsentRecord, Purchase, TopUp};
+use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId};
 use jiff::Timestamp;
 
 /// The account as it is to be, and everything written with it in one transaction.
 ///
 /// The ledger accepts it only if the stored account still has `account.version - 1` (none, for version 1)
-/// and if no entry of the same [`super::Origin`] exists.
+/// and if none of its entries exists: no other entry has the same [`super::Origin`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub account: Account,
-    pub entry: Option<Entry>,
+    pub entries: Vec<Entry>,
     pub records: Vec<Record>,
     pub notices: Vec<Notice>,
 }
@@ -49,15 +48,15 @@ impl Change {
         account.version = account.version.saturating_add(1);
         let (usage, closed) = account.usage.at(now);
         account.usage = usage;
-        Self { account, entry: None, records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
+        Self { account, entries: vec![], records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
     }
 
-    /// Moves credits: positive gives, negative takes. One change holds at most one entry.
+    /// Moves credits: positive gives, negative takes.
     pub(super) fn post(&mut self, credits: Credits, cause: Cause, now: Timestamp) -> Result<(), BalanceOutOfRange> {
         let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;
         self.account.balance = balance_after;
         self.account.seq = self.account.seq.saturating_add(1);
-        self.entry = Some(Entry { seq: self.account.seq, credits, balance_after, created_at: now, cause });
+        self.entries.push(Entry { seq: self.account.seq, credits, balance_after, created_at: now, cause });
         Ok(())
     }
 }

@@ -12,6 +12,13 @@ pub struct InvalidId {
     pub expected: &'static str,
 }
 
+/// The same idempotency key was used before, for something else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the idempotency key {key} was used before for another request")]
+pub struct KeyReused {
+    pub key: IdempotencyKey,
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $expected:expr, $is_valid:expr) => {
         $(#[$doc])*

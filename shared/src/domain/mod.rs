@@ -7,32 +7,27 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic))]
 
 pub mod account;
-pub mod auto_top_up;
-pub mod change;
-pub mod charge;
-pub mod credits;
-pub mod entry;
-pub mod ids;
-pub mod notice;
-pub mod payment_issue;
+mod bounds;
+mod change;
+pub mod charging;
+mod email_address;
+mod ids;
+mod money;
+mod notice;
+pub mod payments;
 pub mod price_book;
-pub mod purchase;
-pub mod restore;
-pub mod top_up;
-pub mod usage;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod samples;
 
-pub use account::{Account, EmailAddress, Restriction};
-pub use change::{Change, Record};
-pub use credits::{Cents, Credits};
-pub use entry::{Cause, Entry, Origin};
+pub use account::{Account, Cause, Entry, Origin, Restriction, UsageDay};
+pub use bounds::{OutOfRange, within};
+pub use change::{BalanceOutOfRange, Change, Record};
+pub use email_address::EmailAddress;
 pub use ids::*;
+pub use money::{Cents, Credits};
 pub use notice::{Notice, NoticeKind};
+pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use price_book::{Operation, Package, PriceBook};
-pub use purchase::{Purchase, PurchaseStatus};
-pub use top_up::{TopUp, TopUpStatus};
-pub use usage::UsageDay;

@@ -1,6 +1,6 @@
 //! An e-mail owed to a customer, written with the change that caused it and sent after.
 
-use super::top_up::DeclineReason;
+use super::payments::DeclineReason;
 use super::{AccountId, Cents, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 

@@ -2,7 +2,7 @@
 //!
 //! A company overrides the book by configuration; [`PriceBook::reference`] is the audio API's.
 
-use super::{Cents, Credits, PackageId};
+use super::{Cents, Credits, OutOfRange, PackageId, within};
 use jiff::SignedDuration;
 
 /// What a company's services are charged for.
@@ -12,22 +12,6 @@ pub enum Operation {
     Dubbing { duration_ms: i64 },
     /// Voice training, paid by the limit the caller declares.
     Training { max_minutes: i64 },
-}
-
-/// A field outside its range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} must be from {min} to {max}, not {value}")]
-pub struct OutOfRange {
-    pub field: &'static str,
-    pub min: i64,
-    pub max: i64,
-    pub value: i64,
-}
-
-/// # Errors
-/// [`OutOfRange`] with the field and its bounds.
-pub fn within(field: &'static str, value: i64, min: i64, max: i64) -> Result<i64, OutOfRange> {
-    if (min..=max).contains(&value) { Ok(value) } else { Err(OutOfRange { field, min, max, value }) }
 }
 
 impl Operation {

@@ -1,11 +1,11 @@
 //! Over random sequences of commands, what must always hold holds after every step.
 
-use super::auto_top_up::{AutoTopUpCommand, decide_auto_top_up};
-use super::charge::{ChargeCommand, ChargeRefusal, decide_charge};
-use super::purchase::{CheckoutOutcome, Payment, decide_open_purchase, decide_settle_purchase};
-use super::restore::decide_restore;
+use super::charging::{ChargeCommand, ChargeRefusal, decide_charge, decide_restore};
+use super::payments::{
+    AutoTopUpCommand, CheckoutOutcome, DeclineReason, Payment, TopUpOutcome, decide_auto_top_up, decide_open_purchase,
+    decide_open_top_up, decide_purchase_outcome, decide_top_up_outcome,
+};
 use super::samples::*;
-use super::top_up::{DeclineReason, TopUpOutcome, decide_open_top_up, decide_settle_top_up};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -107,7 +107,7 @@ impl World {
 
     fn commit(&mut self, change: Change) {
         assert_eq!(change.account.version, self.account.version + 1, "every change is the next version");
-        if let Some(entry) = &change.entry {
+        for entry in &change.entries {
             if self.entries.iter().any(|earlier| earlier.origin() == entry.origin()) {
                 return;
             }
@@ -195,7 +195,7 @@ impl World {
             CheckoutReport::Expired => CheckoutOutcome::Expired,
         };
         let notice = NoticeId::mint(self.unique());
-        if let Some(change) = decide_settle_purchase(&self.account, &purchase, &outcome, notice, self.now).unwrap() {
+        if let Some(change) = decide_purchase_outcome(&self.account, &purchase, &outcome, notice, self.now).unwrap() {
             self.commit(change);
         }
     }
@@ -212,7 +212,7 @@ impl World {
             TopUpReport::Unknown => TopUpOutcome::Unknown,
         };
         let notice = NoticeId::mint(self.unique());
-        let change = decide_settle_top_up(&self.account, &top_up, &outcome, notice, self.now).unwrap();
+        let change = decide_top_up_outcome(&self.account, &top_up, &outcome, notice, self.now).unwrap();
         if let Some(change) = change {
             self.commit(change);
         }

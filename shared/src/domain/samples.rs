@@ -1,7 +1,7 @@
 //! Values that the tests of the domain start from.
 
-use super::auto_top_up::{AutoTopUp, Consent};
-use super::purchase::Payment;
+use super::account::decide_open_account;
+use super::payments::{AutoTopUp, Consent, Payment};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,7 +19,7 @@ pub fn key(text: &str) -> IdempotencyKey {
 pub fn account() -> Account {
     let id = AccountId::parse("acme").unwrap();
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    Account::open(id, email, CustomerId::parse("cus_1").unwrap(), at(0)).account
+    decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), at(0)).account
 }
 
 /// Five dollars paid by the account's own customer with a card it may use again.
@@ -48,4 +48,10 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
             price_max: Cents::new(target).unwrap(),
         },
     }
+}
+
+/// The one entry of a change that makes one.
+pub fn only_entry(change: &Change) -> Entry {
+    let [entry] = &change.entries[..] else { panic!("the change makes one entry: {:?}", change.entries) };
+    entry.clone()
 }

@@ -2,7 +2,7 @@
 
 use crate::aws::is_temporary;
 use crate::error::chain;
-use crate::use_cases::ports::MailerError;
+use crate::ports::MailerError;
 use aws_sdk_sesv2::error::{BuildError, SdkError};
 use aws_sdk_sesv2::operation::RequestId;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;

@@ -4,7 +4,7 @@
 
 mod failure;
 
-use crate::use_cases::ports::{Mail, Mailer, MailerError};
+use crate::ports::{Email, Mailer, MailerError};
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::BuildError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
@@ -25,13 +25,13 @@ impl SesMailer {
 }
 
 impl Mailer for SesMailer {
-    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
-    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
-        let message = message(mail).map_err(refused_before_sending)?;
+    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEemail.html>
+    async fn send(&self, email: &Email) -> Result<(), MailerError> {
+        let message = message(email).map_err(refused_before_sending)?;
         self.client
             .send_email()
             .from_email_address(&self.sender)
-            .destination(Destination::builder().to_addresses(mail.to.as_str()).build())
+            .destination(Destination::builder().to_addresses(email.to.as_str()).build())
             .content(EmailContent::builder().simple(message).build())
             .send()
             .await
@@ -40,11 +40,11 @@ impl Mailer for SesMailer {
     }
 }
 
-fn message(mail: &Mail) -> Result<Message, BuildError> {
+fn message(email: &Email) -> Result<Message, BuildError> {
     // Without a charset SES takes seven bits.
     let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
-    let body = Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
-    Ok(Message::builder().subject(content(&mail.subject)?).body(body).build())
+    let body = Body::builder().text(content(&email.text)?).html(content(&email.html)?).build();
+    Ok(Message::builder().subject(content(&email.subject)?).body(body).build())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use crate::domain::InvalidId;
-use crate::domain::price_book::{OutOfRange, within};
+use crate::domain::{OutOfRange, within};
 use lambda_http::{Request, RequestExt};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};

@@ -1,17 +1,17 @@
 //! Errors as RFC 9457 problem documents: the one mapping from what went wrong to a status code.
 
 use super::{FieldError, time};
-use crate::domain::account::KeyReused;
-use crate::domain::auto_top_up::AutoTopUpRefusal;
-use crate::domain::charge::ChargeRefusal;
-use crate::use_cases::auto_top_up::SetAutoTopUpError;
-use crate::use_cases::charge::ChargeError;
-use crate::use_cases::open_account::OpenAccountError;
-use crate::use_cases::ports::LedgerError;
-use crate::use_cases::purchase::OpenPurchaseError;
-use crate::use_cases::restore::RestoreError;
-use crate::use_cases::settle::SettleError;
-use crate::use_cases::{OutsideError, StoreError};
+use crate::domain::KeyReused;
+use crate::domain::charging::ChargeRefusal;
+use crate::domain::payments::AutoTopUpRefusal;
+use crate::ports::LedgerError;
+use crate::use_cases::accounts::OpenAccountError;
+use crate::use_cases::charging::ChargeError;
+use crate::use_cases::charging::RestoreError;
+use crate::use_cases::payments::OpenPurchaseError;
+use crate::use_cases::payments::RecordOutcomeError;
+use crate::use_cases::payments::SetAutoTopUpError;
+use crate::use_cases::{NotFound, OutsideError, StoreError};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 
@@ -117,7 +117,7 @@ impl Problem {
 impl From<ChargeError> for Problem {
     fn from(error: ChargeError) -> Self {
         match error {
-            ChargeError::AccountNotFound => Self::not_found("account"),
+            ChargeError::NotFound(error) => error.into(),
             ChargeError::KeyReused(error) => error.into(),
             ChargeError::Refused(ChargeRefusal::Restricted { reason, until }) => {
                 let detail = format!("Charges are blocked until {}.", time(until));
@@ -142,8 +142,7 @@ impl From<ChargeError> for Problem {
 impl From<RestoreError> for Problem {
     fn from(error: RestoreError) -> Self {
         match error {
-            RestoreError::AccountNotFound => Self::not_found("account"),
-            RestoreError::ChargeNotFound => Self::not_found("charge"),
+            RestoreError::NotFound(error) => error.into(),
             RestoreError::Refused(error) => Self::internal(error),
             RestoreError::Store(error) => error.into(),
         }
@@ -168,7 +167,7 @@ impl From<SetAutoTopUpError> for Problem {
     fn from(error: SetAutoTopUpError) -> Self {
         let field = |name: &str, message: String| Self::invalid(vec![FieldError::new(name, message)]);
         match error {
-            SetAutoTopUpError::AccountNotFound => Self::not_found("account"),
+            SetAutoTopUpError::NotFound(error) => error.into(),
             SetAutoTopUpError::Refused(AutoTopUpRefusal::OutOfRange(range)) => Self::invalid(vec![range.into()]),
             SetAutoTopUpError::Refused(AutoTopUpRefusal::GapTooSmall { gap_min, target_min, .. }) => {
                 field("target", format!("must be at least {gap_min} above threshold, that is from {target_min}"))
@@ -187,9 +186,9 @@ impl From<SetAutoTopUpError> for Problem {
 impl From<OpenPurchaseError> for Problem {
     fn from(error: OpenPurchaseError) -> Self {
         match error {
-            OpenPurchaseError::AccountNotFound => Self::not_found("account"),
+            OpenPurchaseError::NotFound(error) => error.into(),
             OpenPurchaseError::KeyReused(error) => error.into(),
-            OpenPurchaseError::PackageNotFound => {
+            OpenPurchaseError::PackageNotFound(_) => {
                 Self::invalid(vec![FieldError::new("package", "must be one of those that GET /v1/packages lists")])
             }
             OpenPurchaseError::Outside(error) => error.into(),
@@ -197,13 +196,25 @@ impl From<OpenPurchaseError> for Problem {
     }
 }
 
-impl From<SettleError> for Problem {
-    fn from(error: SettleError) -> Self {
+impl From<RecordOutcomeError> for Problem {
+    fn from(error: RecordOutcomeError) -> Self {
         match error {
-            SettleError::NotFound => Self::not_found("purchase"),
-            error @ SettleError::Mismatch(_) => Self::internal(error),
-            SettleError::Store(error) => error.into(),
+            RecordOutcomeError::NotFound(error) => error.into(),
+            error @ RecordOutcomeError::Mismatch(_) => Self::internal(error),
+            RecordOutcomeError::Store(error) => error.into(),
         }
+    }
+}
+
+/// The same answer for what does not exist and for what belongs to another account.
+impl From<NotFound> for Problem {
+    fn from(error: NotFound) -> Self {
+        Self::not_found(match error {
+            NotFound::Account(_) => "account",
+            NotFound::Charge(_) => "charge",
+            NotFound::Purchase(_) => "purchase",
+            NotFound::TopUp(_) => "top-up",
+        })
     }
 }
 

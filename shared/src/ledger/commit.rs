@@ -7,7 +7,7 @@ use super::errors::{
 };
 use super::{DynamoLedger, items};
 use crate::domain::{Account, Change, Record};
-use crate::use_cases::ports::{CommitError, LedgerError};
+use crate::ports::{CommitError, LedgerError};
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
@@ -19,10 +19,6 @@ const OPERATION: &str = "commit";
 
 /// Holds for an item that is not there yet.
 const IS_NEW: &str = "attribute_not_exists(PK)";
-
-/// Where the reasons of a cancelled transaction speak of the account and of its entry: the order of [`puts`].
-const ACCOUNT_POSITION: usize = 0;
-const ENTRY_POSITION: usize = 1;
 
 impl DynamoLedger {
     /// Sends the change until it is answered, within the bounds of the retry settings.
@@ -66,11 +62,12 @@ impl DynamoLedger {
     }
 }
 
-/// The account, its entry if there is one, then everything written with them.
+/// The account first, its entries in order, then everything written with them: [`refusal`] reads the reasons of a
+/// cancelled transaction in this order.
 fn puts(change: &Change) -> Vec<PutBuilder> {
     let account = &change.account.id;
     let mut puts = vec![put_account(&change.account)];
-    puts.extend(change.entry.iter().map(|entry| put_new(items::entry_to_item(account, entry))));
+    puts.extend(change.entries.iter().map(|entry| put_new(items::entry_to_item(account, entry))));
     puts.extend(change.records.iter().map(|record| put_record(&change.account, record)));
     puts.extend(change.notices.iter().map(|notice| put(items::notice_to_item(notice))));
     puts
@@ -117,12 +114,15 @@ fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitE
     if is_contended(&error) {
         return unavailable(OPERATION, error).into();
     }
-    let failed_at = |position| cancellation_reasons(&error).get(position).filter(|reason| is_condition_failed(reason));
-    if let Some(reason) = failed_at(ENTRY_POSITION).filter(|_| change.entry.is_some()) {
+    let Some((account, others)) = cancellation_reasons(&error).split_first() else {
+        return ledger_error(OPERATION, error).into();
+    };
+    let mut of_entries = others.iter().take(change.entries.len());
+    if let Some(reason) = of_entries.find(|reason| is_condition_failed(reason)) {
         return duplicate(reason).unwrap_or_else(CommitError::Failed);
     }
-    if let Some(reason) = failed_at(ACCOUNT_POSITION) {
-        return stale(reason).unwrap_or_else(CommitError::Failed);
+    if is_condition_failed(account) {
+        return stale(account).unwrap_or_else(CommitError::Failed);
     }
     ledger_error(OPERATION, error).into()
 }

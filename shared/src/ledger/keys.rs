@@ -5,7 +5,7 @@
 use crate::domain::{
     AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, TopUpId,
 };
-use crate::use_cases::ports::Shard;
+use crate::ports::Shard;
 use jiff::civil::Date;
 use std::fmt;
 

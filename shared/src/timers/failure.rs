@@ -1,7 +1,7 @@
 //! What a failed call to EventBridge Scheduler means for the timer.
 
 use crate::aws::is_temporary;
-use crate::use_cases::ports::TimersError;
+use crate::ports::TimersError;
 use aws_sdk_scheduler::error::{BuildError, SdkError};
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
 

@@ -3,8 +3,8 @@
 //! An event without `wake` is none of ours: a schedule's own, or one made by hand.
 
 use crate::domain::AccountId;
-use crate::use_cases::ports::{DueCursor, Shard, Wake};
-use crate::use_cases::sweep::{Remainder, SweepPart, Turn};
+use crate::ports::{DueCursor, Shard, Wake};
+use crate::ports::{Remainder, SweepPart, Turn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -9,7 +9,7 @@ mod message;
 pub use message::{UnreadableWake, wake_of_event};
 
 use crate::config::{ConfigError, Environment};
-use crate::use_cases::ports::{Timer, Timers, TimersError};
+use crate::ports::{Timer, Timers, TimersError};
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::error::BuildError;
 use aws_sdk_scheduler::operation::create_schedule::builders::CreateScheduleFluentBuilder;

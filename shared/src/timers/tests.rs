@@ -1,7 +1,7 @@
 use super::*;
 use crate::aws::wire::{Answer, Wire};
-use crate::use_cases::ports::{TimerName, Wake};
-use crate::use_cases::sweep::SweepPart;
+use crate::ports::{TimerName, Wake};
+use crate::use_cases::payments::SweepPart;
 use aws_sdk_scheduler::config::http::HttpResponse;
 use aws_sdk_scheduler::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::result::ConnectorError;

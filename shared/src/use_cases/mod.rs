@@ -1,41 +1,20 @@
 //! What the system does, one file per thing: read → decide → commit → call out → decide → commit.
 //!
-//! Nothing here knows DynamoDB, Stripe, SES or HTTP; the outside is reached through the traits of [`ports`].
+//! Nothing here knows DynamoDB, Stripe, SES or HTTP; the outside is reached through the traits of [`crate::ports`].
 //!
 //! A record (a purchase, an attempt) changes only in a transaction that also moves its account's version.
 //! So whoever reads the account first and the record after may decide on both: had either changed in between,
 //! the commit would be stale, and the loop reads again.
 
-use crate::clock::Clock;
-use crate::domain::{Change, Entry};
-use jiff::SignedDuration;
-use ports::{LedgerError, PaymentsError};
+use crate::domain::{AccountId, Change, Entry, IdempotencyKey, PurchaseId, TopUpId};
+use crate::ports::{LedgerError, PaymentsError};
 
-pub mod apply_event;
-pub mod auto_top_up;
-pub mod charge;
-pub mod notify;
-pub mod open_account;
-pub mod pay_page;
-pub mod ports;
-pub mod purchase;
-pub mod restore;
-pub mod settle;
-pub mod sweep;
-pub mod top_up;
+pub mod accounts;
+pub mod charging;
+pub mod context;
+pub mod payments;
 
-/// How often a decision is made again because somebody else changed the account first.
-/// One of the contenders succeeds in every round, so this many at once are served without an error.
-const DECISIONS_MAX: u32 = 100;
-
-/// How long deciding again goes on. With the last commit's own bound it stays within what a client waits for.
-const DECIDING_TIME_MAX: SignedDuration = SignedDuration::from_secs(4);
-
-/// The rounds in which a change may be decided: neither too many nor for too long.
-fn rounds(clock: &impl Clock) -> impl Iterator<Item = u32> {
-    let started_at = clock.now();
-    (0..DECISIONS_MAX).take_while(move |_| clock.now().duration_since(started_at) < DECIDING_TIME_MAX)
-}
+pub use context::{Absent, Capabilities, Context};
 
 /// An entry that was posted, now or when the same request came before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +26,22 @@ pub struct Posted {
 impl Posted {
     /// The entry of a change that was committed just now.
     fn new(change: Change) -> Result<Self, StoreError> {
-        let entry = change.entry.ok_or(StoreError::NoEntry)?;
+        let entry = change.entries.into_iter().next().ok_or(StoreError::NoEntry)?;
         Ok(Self { entry, is_replay: false })
     }
+}
+
+/// What a request names does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    #[error("there is no account {0}")]
+    Account(AccountId),
+    #[error("there is no charge {0}")]
+    Charge(IdempotencyKey),
+    #[error("there is no purchase {0}")]
+    Purchase(PurchaseId),
+    #[error("there is no top-up attempt {0}")]
+    TopUp(TopUpId),
 }
 
 /// The account could not be read or changed now.

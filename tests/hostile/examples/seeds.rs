@@ -10,7 +10,7 @@ mod samples;
 
 use samples::*;
 use serde_json::{Value, json};
-use shared::domain::top_up::{DeclineReason, PaymentIssueKind};
+use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
 use std::fs;
 use std::path::Path;

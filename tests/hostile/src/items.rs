@@ -3,12 +3,12 @@
 use crate::table::Table;
 use crate::world::{account_id, link_key, now};
 use serde_json::Value;
-use shared::domain::auto_top_up::ConsentRecord;
+use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId, Origin,
     Purchase, PurchaseId, Record, TopUp, TopUpId,
 };
-use shared::use_cases::ports::{Ledger, LedgerError};
+use shared::ports::{Ledger, LedgerError};
 use tokio::runtime::Runtime;
 
 /// A DynamoDB item in JSON, read as each thing that the ledger knows: what is read is written as it was read.
@@ -34,7 +34,7 @@ pub fn items(data: &[u8]) {
         }
         table.hold(&item);
         let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
-        let _ = runtime.block_on(ledger.due_accounts(shared::use_cases::ports::Shard::of(0), now(), None));
+        let _ = runtime.block_on(ledger.due_accounts(shared::ports::Shard::of(0), now(), None));
     });
 }
 

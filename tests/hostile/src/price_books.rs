@@ -2,7 +2,7 @@
 
 use crate::world::{account_id, ledger_with, now};
 use shared::config::parse_price_book;
-use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION, decide_auto_top_up};
+use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION, decide_auto_top_up};
 use shared::domain::{Cents, ConsentId, Consenter, Credits, Operation, PriceBook};
 
 /// The bytes as JSON: a book that is taken can be sold from, to the last of its bounds.
@@ -19,7 +19,7 @@ pub fn price_books(data: &[u8]) {
 }
 
 fn operations(book: &PriceBook) {
-    type Make = fn(i64) -> Result<Operation, shared::domain::price_book::OutOfRange>;
+    type Make = fn(i64) -> Result<Operation, shared::domain::OutOfRange>;
     let kinds: [(Make, i64); 2] =
         [(Operation::dubbing, Operation::DURATION_MS_MAX), (Operation::training, Operation::MAX_MINUTES_MAX)];
     for (make, max) in kinds {

@@ -4,7 +4,7 @@ use crate::world::{account_id, ledger_with, link_key, now};
 use aws_lambda_events::event::dynamodb::Event;
 use lambda_runtime::{Context, LambdaEvent};
 use notifications::App;
-use shared::use_cases::ports::{Mail, Mailer, MailerError};
+use shared::ports::{Mail, Mailer, MailerError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The bytes as an event of the stream: nothing is sent that is not owed, and what fails is named.

@@ -3,8 +3,8 @@
 use crate::world::{WEBHOOK_SECRET, now};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use shared::payments::Secret;
-use shared::payments::webhook::{Event, TOLERANCE_SECONDS, WebhookRejection, verify};
+use shared::stripe::Secret;
+use shared::stripe::webhook::{Event, TOLERANCE_SECONDS, WebhookRejection, verify};
 
 /// A header's line and a body as they come, and the body as one that we signed, with one byte of header or body
 /// changed: what is taken was signed with our secret, byte for byte, and within five minutes.

@@ -5,15 +5,15 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
-use shared::domain::purchase::{Checkout, CheckoutOutcome};
-use shared::domain::top_up::TopUpOutcome;
+use shared::domain::payments::{Checkout, CheckoutOutcome};
+use shared::domain::payments::TopUpOutcome;
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
     PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, TopUp,
 };
 use shared::links::LinkKey;
-use shared::payments::Secret;
-use shared::use_cases::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError, Unique};
+use shared::stripe::Secret;
+use shared::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError, IdGenerator};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,7 +40,7 @@ pub fn account_id() -> AccountId {
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
-impl Unique for Counter {
+impl IdGenerator for Counter {
     fn unique(&self, _now: Timestamp) -> u128 {
         self.0.fetch_add(1, Ordering::Relaxed).into()
     }

@@ -3,10 +3,10 @@
 use super::samples::*;
 use super::stores::{Embedded, embedded};
 use futures::future::join_all;
-use shared::domain::charge::{ChargeCommand, ChargeRefusal, check_replay, decide_charge};
+use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_replay, decide_charge};
 use shared::domain::*;
 use shared::ledger::DynamoLedger;
-use shared::use_cases::ports::{CommitError, Ledger};
+use shared::ports::{CommitError, Ledger};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -3,10 +3,10 @@
 use super::samples::*;
 use super::stores::{Embedded, embedded_with};
 use local_aws::dynamodb::RecordedOperation;
-use shared::domain::charge::{ChargeCommand, decide_charge};
+use shared::domain::charging::{ChargeCommand, decide_charge};
 use shared::domain::*;
 use shared::ledger::LedgerSettings;
-use shared::use_cases::ports::{Ledger, Shard};
+use shared::ports::{Ledger, Shard};
 
 async fn counted() -> Embedded {
     embedded_with(LedgerSettings { is_capacity_reported: true, ..LedgerSettings::default() }).await

@@ -7,7 +7,7 @@ use local_aws::dynamodb::{CancellationCode, Fault, LocalDynamoDb, Recording, Ref
 use local_aws::wire::Loss;
 use shared::domain::*;
 use shared::ledger::{DynamoLedger, LedgerSettings, RetrySettings};
-use shared::use_cases::ports::{CommitError, Ledger, LedgerError, Shard};
+use shared::ports::{CommitError, Ledger, LedgerError, Shard};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

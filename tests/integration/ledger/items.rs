@@ -3,10 +3,10 @@
 use super::samples::*;
 use super::stores::{Embedded, TABLE, embedded};
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::domain::top_up::{DeclineReason, PaymentIssueKind};
+use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
 use shared::ledger::DynamoLedger;
-use shared::use_cases::ports::{CommitError, Ledger, LedgerError};
+use shared::ports::{CommitError, Ledger, LedgerError};
 use std::collections::HashMap;
 
 type Item = HashMap<String, AttributeValue>;

@@ -1,11 +1,11 @@
 //! Values that the tests of the ledger start from.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::auto_top_up::{AutoTopUp, Consent, ConsentRecord};
-use shared::domain::purchase::Checkout;
-use shared::domain::top_up::{DeclineReason, PaymentIssue, PaymentIssueKind};
+use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
+use shared::domain::payments::Checkout;
+use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::*;
-use shared::use_cases::ports::Ledger;
+use shared::ports::Ledger;
 
 pub const DECLINE_REASONS: [DeclineReason; 8] = [
     DeclineReason::InsufficientFunds,

@@ -6,14 +6,14 @@ use http::{Request, StatusCode};
 use jiff::Timestamp;
 use local_stripe::LocalStripe;
 use serde_json::Value;
-use shared::domain::purchase::Payment;
-use shared::domain::top_up::TopUpOutcome;
+use shared::domain::payments::Payment;
+use shared::domain::payments::TopUpOutcome;
 use shared::domain::{
     AccountId, Cents, Credits, CustomerId, EmailAddress, IdempotencyKey, PackageId, PaymentMethodId, Purchase,
     PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus,
 };
-use shared::payments::{Secret, Settings, StripePayments};
-use shared::use_cases::ports::Payments;
+use shared::stripe::{Secret, Settings, StripePayments};
+use shared::ports::Payments;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -3,10 +3,10 @@
 use super::bench::{Bench, account};
 use http::StatusCode;
 use local_stripe::{Fault, FaultAction};
-use shared::domain::purchase::{Checkout, CheckoutOutcome, Payment};
+use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
 use shared::domain::{CheckoutSessionId, CustomerId, PaymentMethodId};
-use shared::payments::StripePayments;
-use shared::use_cases::ports::{Payments, PaymentsError};
+use shared::stripe::StripePayments;
+use shared::ports::{Payments, PaymentsError};
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 

@@ -2,10 +2,10 @@
 
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::purchase::Payment;
-use shared::domain::top_up::TopUpOutcome;
+use shared::domain::payments::Payment;
+use shared::domain::payments::TopUpOutcome;
 use shared::domain::{InvoiceId, TopUp, TopUpId};
-use shared::use_cases::ports::Payments;
+use shared::ports::Payments;
 
 const FINALIZE: &str = "/v1/invoices/*/finalize";
 const INVOICES: &str = "/v1/invoices";

@@ -3,8 +3,8 @@
 use super::bench::{Bench, account, email};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
-use shared::payments::Secret;
-use shared::use_cases::ports::{Payments, PaymentsError};
+use shared::stripe::Secret;
+use shared::ports::{Payments, PaymentsError};
 
 const CUSTOMERS: &str = "/v1/customers";
 

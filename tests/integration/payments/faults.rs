@@ -3,9 +3,9 @@
 
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::top_up::{DeclineReason, TopUpOutcome};
-use shared::payments::Secret;
-use shared::use_cases::ports::Payments;
+use shared::domain::payments::{DeclineReason, TopUpOutcome};
+use shared::stripe::Secret;
+use shared::ports::Payments;
 use std::num::NonZeroU32;
 use std::time::Duration;
 

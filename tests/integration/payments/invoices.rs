@@ -2,9 +2,9 @@
 
 use super::bench::{Bench, PRICE, account, paid};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, TopUpOutcome};
 use shared::domain::{InvoiceId, TopUp};
-use shared::use_cases::ports::{InvoiceReport, Payments, PaymentsError};
+use shared::ports::{InvoiceReport, Payments, PaymentsError};
 
 #[tokio::test]
 async fn every_decline_on_the_page_is_told_in_its_own_words() {

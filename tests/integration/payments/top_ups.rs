@@ -1,9 +1,9 @@
 //! One attempt on a healthy Stripe: what each card leads to, and what is asked of Stripe for it.
 
 use super::bench::{Bench, PRICE, account, paid};
-use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, TopUpOutcome};
 use shared::domain::{CustomerId, InvoiceId, PaymentMethodId};
-use shared::use_cases::ports::Payments;
+use shared::ports::Payments;
 use std::num::NonZeroU32;
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use super::bench::{API_KEY, Bench, account, email};
 use local_stripe::{Fault, FaultAction};
-use shared::payments::Secret;
-use shared::use_cases::ports::{Payments, PaymentsError};
+use shared::stripe::Secret;
+use shared::ports::{Payments, PaymentsError};
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ async fn calls_beyond_the_rate_wait_but_not_where_somebody_waits_for_them() {
         payments.default_payment_method_get(&customer).await.unwrap();
     }
     assert!(started.elapsed() >= Duration::from_millis(240), "one every 50 ms: {:?}", started.elapsed());
-    let settings = shared::payments::Settings::new(Secret::new(API_KEY));
+    let settings = shared::stripe::Settings::new(Secret::new(API_KEY));
     assert!(settings.endpoint_calls_per_second.is_some());
     assert_eq!(settings.waited_for().endpoint_calls_per_second, None);
 }
@@ -74,8 +74,8 @@ fn a_request_names_the_version_the_key_and_the_program_and_keeps_its_connection(
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let settings = shared::payments::Settings { api_base, ..shared::payments::Settings::new(Secret::new(API_KEY)) };
-        let payments = shared::payments::StripePayments::new(settings).unwrap();
+        let settings = shared::stripe::Settings { api_base, ..shared::stripe::Settings::new(Secret::new(API_KEY)) };
+        let payments = shared::stripe::StripePayments::new(settings).unwrap();
         for _ in 0..2 {
             payments.customer_create(&account(), &email("ada@example.com")).await.unwrap();
         }

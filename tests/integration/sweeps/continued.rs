@@ -4,8 +4,8 @@
 use super::*;
 use local_aws::scheduler::SchedulerFault;
 use local_aws::wire::Loss;
-use shared::use_cases::ports::{Timer, TimerName, Timers, Wake};
-use shared::use_cases::sweep::SweepPart;
+use shared::ports::{Timer, TimerName, Timers, Wake};
+use shared::use_cases::payments::SweepPart;
 
 const MIDNIGHT: &str = "2026-01-05T00:00:00Z";
 /// Ten seconds more than the margin in which nothing is begun: enough for a dozen attempts, as the function's clock goes.
@@ -203,7 +203,7 @@ async fn the_template_starts_a_sweep_as_often_as_the_sweep_believes() {
     let sweep = cloud.cloud.template.function_of_binary("top-up-sweep").unwrap();
     let schedules = &cloud.cloud.template.schedules;
     let schedule = schedules.iter().find(|schedule| schedule.function == sweep.logical_id).unwrap();
-    assert_eq!(schedule.expression, format!("rate({} minutes)", shared::use_cases::sweep::PERIOD.as_mins()));
+    assert_eq!(schedule.expression, format!("rate({} minutes)", shared::use_cases::payments::PERIOD.as_mins()));
     // Lambda's longest, and more than the margin in which nothing is begun.
     assert_eq!(sweep.timeout.as_secs(), 900);
     for (name, start) in [

@@ -5,12 +5,12 @@
 use crate::bugs::has_bug;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use shared::domain::auto_top_up::ConsentRecord;
+use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
     Purchase, PurchaseId, Record, TopUp, TopUpId, UsageDay,
 };
-use shared::use_cases::ports::{CommitError, DueCursor, DuePage, Ledger, LedgerError, Shard};
+use shared::ports::{CommitError, DueCursor, DuePage, Ledger, LedgerError, Shard};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,10 +1,10 @@
 //! Short ways to the accounts, cards, keys and requests that a simulation speaks of.
 
 use crate::request::Request;
-use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
-use shared::domain::charge::ChargeCommand;
+use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
+use shared::domain::charging::ChargeCommand;
 use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
-use shared::use_cases::purchase::PurchaseCommand;
+use shared::use_cases::payments::PurchaseCommand;
 
 pub fn account(name: &str) -> AccountId {
     AccountId::parse(name).expect("the names are good ids")

@@ -8,16 +8,16 @@ use crate::world::{Fate, Gate, LateEffect, SWEEP_TIME, World};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
-use shared::domain::auto_top_up::ConsentRecord;
-use shared::domain::purchase::{Checkout, CheckoutOutcome};
-use shared::domain::top_up::{DeclineReason, PaymentIssue, TopUpOutcome};
+use shared::domain::payments::ConsentRecord;
+use shared::domain::payments::{Checkout, CheckoutOutcome};
+use shared::domain::payments::{DeclineReason, PaymentIssue, TopUpOutcome};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
     InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Purchase, PurchaseId, Record, TopUp, TopUpId,
 };
-use shared::use_cases::ports::{
+use shared::ports::{
     CheckoutReport, CommitError, DueCursor, DuePage, InvoiceReport, Ledger, LedgerError, Mail, Mailer, MailerError,
-    Payments, PaymentsError, Shard, Timer, Timers, TimersError, Unique, Wake,
+    Payments, PaymentsError, Shard, Timer, Timers, TimersError, IdGenerator, Wake,
 };
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
@@ -256,7 +256,7 @@ impl Clock for Outside {
     }
 }
 
-impl Unique for Outside {
+impl IdGenerator for Outside {
     fn unique(&self, now: Timestamp) -> u128 {
         self.0.mint(now)
     }

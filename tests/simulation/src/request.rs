@@ -2,23 +2,23 @@
 
 use crate::outside::Outside;
 use shared::clock::Clock;
-use shared::domain::auto_top_up::AutoTopUpCommand;
-use shared::domain::charge::{ChargeCommand, ChargeRefusal};
+use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::charging::{ChargeCommand, ChargeRefusal};
 use shared::domain::{
     AccountId, Cause, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
     PurchaseStatus, TopUpId,
 };
-use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
-use shared::use_cases::auto_top_up::{SetAutoTopUpError, set_auto_top_up};
-use shared::use_cases::charge::{ChargeError, charge};
-use shared::use_cases::notify::{NotifyError, send_notice};
-use shared::use_cases::open_account::{OpenAccountError, open_account};
-use shared::use_cases::pay_page::{PayPageError, pay_page};
-use shared::use_cases::ports::Mail;
-use shared::use_cases::purchase::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
-use shared::use_cases::restore::{RestoreError, restore};
-use shared::use_cases::settle::SettleError;
-use shared::use_cases::sweep::{SweepLimits, SweepPart, sweep, sweep_continue};
+use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
+use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
+use shared::use_cases::charging::{ChargeError, charge};
+use shared::use_cases::accounts::{SendNoticeError, send_notice};
+use shared::use_cases::accounts::{OpenAccountError, open_account};
+use shared::use_cases::payments::{PayPageError, pay_page};
+use shared::ports::Mail;
+use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
+use shared::use_cases::charging::{RestoreError, restore};
+use shared::use_cases::payments::RecordOutcomeError;
+use shared::use_cases::payments::{SweepLimits, SweepPart, sweep, sweep_continue};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;
 use std::fmt;
@@ -271,19 +271,19 @@ async fn run_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> En
     };
     match send_notice(outside, outside, outside, account, id, render).await {
         Ok(sent) => outside.answered(format_args!("{sent:?}")),
-        Err(NotifyError::Unread(error) | NotifyError::Unmarked(error)) if !error.is_retryable() => {
+        Err(SendNoticeError::Unread(error) | SendNoticeError::Unmarked(error)) if !error.is_retryable() => {
             Wrong(error.to_string())
         }
         Err(error) => outside.not_now(error),
     }
 }
 
-fn settled<T>(outside: &Outside, answer: Result<T, SettleError>) -> Ended {
+fn settled<T>(outside: &Outside, answer: Result<T, RecordOutcomeError>) -> Ended {
     match answer {
         Ok(_) => outside.answered("settled"),
-        Err(SettleError::NotFound) => Wrong("what is stored is not found".into()),
-        Err(SettleError::Mismatch(refusal)) => Wrong(refusal.to_string()),
-        Err(SettleError::Store(error)) => store(outside, &error),
+        Err(RecordOutcomeError::NotFound) => Wrong("what is stored is not found".into()),
+        Err(RecordOutcomeError::Mismatch(refusal)) => Wrong(refusal.to_string()),
+        Err(RecordOutcomeError::Store(error)) => store(outside, &error),
     }
 }
 

@@ -7,10 +7,10 @@ use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
-use shared::domain::auto_top_up::AutoTopUpCommand;
+use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
-use shared::use_cases::ports::Wake;
-use shared::use_cases::sweep::SweepPart;
+use shared::ports::Wake;
+use shared::use_cases::payments::SweepPart;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];

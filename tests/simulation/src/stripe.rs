@@ -6,14 +6,14 @@
 use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::purchase::{Checkout, CheckoutOutcome, Payment};
-use shared::domain::top_up::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
+use shared::domain::payments::{DeclineReason, TopUpOutcome};
 use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
 };
-use shared::use_cases::apply_event::Subject;
-use shared::use_cases::ports::{CheckoutReport, InvoiceReport};
+use shared::use_cases::payments::Subject;
+use shared::ports::{CheckoutReport, InvoiceReport};
 use std::collections::BTreeMap;
 
 /// After this time Stripe may have forgotten a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.

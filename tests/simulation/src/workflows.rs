@@ -12,7 +12,7 @@ use crate::world::{Fate, SWEEP_TIME};
 use crate::{Failure, names};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
-use shared::domain::auto_top_up::AutoTopUpCommand;
+use shared::domain::payments::AutoTopUpCommand;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A thing the product does.

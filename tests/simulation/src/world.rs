@@ -4,7 +4,7 @@ use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{ConsentId, NoticeId, PriceBook};
-use shared::use_cases::ports::{Timer, Wake};
+use shared::ports::{Timer, Wake};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;

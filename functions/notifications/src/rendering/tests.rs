@@ -1,6 +1,6 @@
 use super::*;
 use crate::letter::{Action, Fact};
-use shared::domain::top_up::DeclineReason;
+use shared::domain::payments::DeclineReason;
 use shared::domain::{AccountId, Cents, Credits, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId};
 use std::collections::BTreeSet;
 

@@ -5,7 +5,7 @@ use local_aws::dynamodb::{Fault, Refusal};
 use local_aws::ses::SesFault;
 use local_aws::wire::Loss;
 use shared::email::SesMailer;
-use shared::use_cases::ports::{Mail, Mailer, MailerError};
+use shared::ports::{Mail, Mailer, MailerError};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 

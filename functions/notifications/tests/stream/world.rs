@@ -8,14 +8,14 @@ use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
 use local_aws::ses::LocalSes;
 use notifications::{App, handle};
 use serde_json::{Value, json};
-use shared::domain::top_up::DeclineReason;
+use shared::domain::payments::DeclineReason;
 use shared::domain::{
     Account, AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
 };
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::use_cases::ports::{Ledger, Mailer};
+use shared::ports::{Ledger, Mailer};
 use std::sync::Arc;
 
 pub const SENDER: &str = "Billing <billing@company.example>";

@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use local_aws::dynamodb::LocalDynamoDb;
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
-use shared::domain::auto_top_up::{AutoTopUp, Consent};
-use shared::domain::payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};
+use shared::domain::payments::{AutoTopUp, Consent};
+use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::{
     Account, AccountId, Cents, Change, ConsentId, Consenter, Credits, CustomerId, EmailAddress, PaymentMethodId,
     TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::use_cases::ports::{Ledger, Shard};
+use shared::ports::{Ledger, Shard};
 
 /// Items imported in one go.
 const BATCH: usize = 10_000;

@@ -15,7 +15,7 @@ use local_gateway::runtime_api::{self, Programs};
 use local_gateway::{Clock as GatewayClock, Deployment, Functions, Template};
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
-use shared::use_cases::sweep::PERIOD;
+use shared::use_cases::payments::PERIOD;
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::path::Path;

@@ -4,7 +4,7 @@ use crate::stripe::{CALLS_MAX, Calls, ENDPOINT_CALLS_MAX};
 use crate::{Error, say};
 use local_aws::dynamodb::RecordedOperation;
 use serde_json::Value;
-use shared::use_cases::ports::Shard;
+use shared::ports::Shard;
 use std::fmt;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
 use super::{consent, usage_day, words};
-use crate::domain::auto_top_up::AutoTopUp;
-use crate::domain::top_up::{PaymentIssue, PaymentIssueKind};
+use crate::domain::payments::AutoTopUp;
+use crate::domain::payments::{PaymentIssue, PaymentIssueKind};
 use crate::domain::{Account, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Key};

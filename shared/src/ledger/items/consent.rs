@@ -1,6 +1,6 @@
 //! A consent: who, when and to which version within the account; the text itself in an item of its own.
 
-use crate::domain::auto_top_up::{Consent, ConsentRecord};
+use crate::domain::payments::{Consent, ConsentRecord};
 use crate::domain::{AccountId, ConsentId, Consenter};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};

@@ -3,7 +3,7 @@
 use crate::domain::AccountId;
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, instant, text};
 use crate::ledger::keys::{self, Key};
-use crate::use_cases::ports::{DueCursor, DuePage, Shard};
+use crate::ports::{DueCursor, DuePage, Shard};
 
 /// Where the next page begins, in the form DynamoDB gave it.
 pub(in crate::ledger) fn due_cursor_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {

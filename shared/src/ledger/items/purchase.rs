@@ -1,7 +1,7 @@
 //! A purchase, written again at each step of its life.
 
 use super::words;
-use crate::domain::purchase::Checkout;
+use crate::domain::payments::Checkout;
 use crate::domain::{CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, Purchase};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
 use crate::ledger::keys::{self, Key};

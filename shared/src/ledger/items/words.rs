@@ -1,6 +1,6 @@
 //! The words that stand for states and reasons. A word once written is never given another meaning.
 
-use crate::domain::top_up::DeclineReason;
+use crate::domain::payments::DeclineReason;
 use crate::domain::{PurchaseStatus, TopUpStatus};
 
 pub(super) fn decline_reason_word(reason: DeclineReason) -> &'static str {

@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::*;
-use shared::use_cases::ports::{CommitError, Ledger};
+use shared::ports::{CommitError, Ledger};
 
 pub async fn creation<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await;

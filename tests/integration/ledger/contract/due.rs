@@ -3,10 +3,10 @@
 use super::DUE_PAGE_SIZE;
 use crate::ledger::samples::*;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::auto_top_up::AutoTopUp;
-use shared::domain::top_up::PaymentIssueKind;
+use shared::domain::payments::AutoTopUp;
+use shared::domain::payments::PaymentIssueKind;
 use shared::domain::*;
-use shared::use_cases::ports::{DuePage, Ledger, Shard};
+use shared::ports::{DuePage, Ledger, Shard};
 
 const NOW: i64 = 1_000_000_000;
 

@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::*;
-use shared::use_cases::ports::Ledger;
+use shared::ports::Ledger;
 
 pub async fn pages<L: Ledger>(ledger: &L) {
     let account = twelve_entries(ledger).await;

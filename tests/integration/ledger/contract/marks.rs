@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::*;
-use shared::use_cases::ports::Ledger;
+use shared::ports::Ledger;
 
 pub async fn events<L: Ledger>(ledger: &L) {
     let [event, other] = ["evt_1", "evt_2"].map(|text| EventId::parse(text).unwrap());

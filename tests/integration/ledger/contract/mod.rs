@@ -1,4 +1,4 @@
-//! What every [`Ledger`](shared::use_cases::ports::Ledger) owes, whatever it stores things in.
+//! What every [`Ledger`](shared::ports::Ledger) owes, whatever it stores things in.
 //!
 //! Each function takes a ledger with nothing in it whose pages of due accounts hold [`DUE_PAGE_SIZE`].
 //! Which ledgers there are is for the module `stores` beside this one to say: the fault simulation has one of its own.

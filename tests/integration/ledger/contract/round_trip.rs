@@ -1,10 +1,10 @@
 //! What is written is read back unchanged.
 
 use crate::ledger::samples::*;
-use shared::domain::auto_top_up::AutoTopUp;
-use shared::domain::top_up::{DeclineReason, PaymentIssueKind};
+use shared::domain::payments::AutoTopUp;
+use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
-use shared::use_cases::ports::Ledger;
+use shared::ports::Ledger;
 
 pub async fn nothing<L: Ledger>(ledger: &L) {
     let account = account_id();

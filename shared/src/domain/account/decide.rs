@@ -1,0 +1,42 @@
+//! The decisions about an account that move no credits.
+
+use super::{Account, Restriction, UsageDay};
+use crate::domain::{AccountId, Change, Credits, CustomerId, EmailAddress, PaymentMethodId, Record};
+use jiff::Timestamp;
+
+/// Opens an account: no entries, nothing chosen.
+pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: CustomerId, now: Timestamp) -> Change {
+    let account = Account {
+        id,
+        email,
+        customer,
+        created_at: now,
+        version: 1,
+        seq: 0,
+        balance: Credits::ZERO,
+        usage: UsageDay::starting(now),
+        auto_top_up: None,
+        payment_method: None,
+        last_top_up_at: None,
+        open_top_up: None,
+        payment_issue: None,
+        restriction: None,
+    };
+    let link = Record::Customer { customer: account.customer.clone(), account: account.id.clone() };
+    Change { account, entries: vec![], records: vec![link], notices: vec![] }
+}
+
+/// Remembers the saved card for top-ups, or that there is none any more. A change even where it is the same card:
+/// whoever decided on the account before finds it changed, and decides again.
+pub fn decide_payment_method(account: &Account, payment_method: Option<PaymentMethodId>, now: Timestamp) -> Change {
+    let mut change = Change::on(account, now);
+    change.account.payment_method = payment_method;
+    change
+}
+
+/// Blocks charges until an instant, for a reason the customer is shown.
+pub fn decide_restrict(account: &Account, restriction: Option<Restriction>, now: Timestamp) -> Change {
+    let mut change = Change::on(account, now);
+    change.account.restriction = restriction;
+    change
+}

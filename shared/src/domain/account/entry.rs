@@ -1,0 +1,89 @@
+//! One immutable line of an account's ledger.
+
+use crate::domain::{Credits, IdempotencyKey, Operation, PackageId, PurchaseId, Reference, TopUpId};
+use jiff::Timestamp;
+use std::fmt;
+
+/// A movement of credits. Never changed; a mistake is corrected by another entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// 1 for an account's first entry, then one more each.
+    pub seq: u64,
+    /// Positive where credits were given, negative where they were taken.
+    pub credits: Credits,
+    pub balance_after: Credits,
+    pub created_at: Timestamp,
+    pub cause: Cause,
+}
+
+impl Entry {
+    /// What makes this entry the only one of its kind.
+    pub fn origin(&self) -> Origin {
+        self.cause.origin()
+    }
+}
+
+/// Why credits moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Charge {
+        key: IdempotencyKey,
+        operation: Operation,
+        reference: Option<Reference>,
+    },
+    /// The charge's credits were given back.
+    Restore {
+        charge: IdempotencyKey,
+    },
+    Purchase {
+        purchase: PurchaseId,
+        package: PackageId,
+    },
+    TopUp {
+        top_up: TopUpId,
+    },
+}
+
+impl Cause {
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Charge { key, .. } => Origin::Charge(key.clone()),
+            Self::Restore { charge } => Origin::Restore(charge.clone()),
+            Self::Purchase { purchase, .. } => Origin::Purchase(purchase.clone()),
+            Self::TopUp { top_up } => Origin::TopUp(top_up.clone()),
+        }
+    }
+}
+
+/// The identity of what caused an entry, and so the entry's key: however often and in whichever order
+/// the same cause is reported, it makes one entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    Charge(IdempotencyKey),
+    Restore(IdempotencyKey),
+    Purchase(PurchaseId),
+    TopUp(TopUpId),
+}
+
+impl Origin {
+    /// The word for the kind of entry in table, API and page.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Charge(_) => "charge",
+            Self::Restore(_) => "restore",
+            Self::Purchase(_) => "purchase",
+            Self::TopUp(_) => "top_up",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind();
+        match self {
+            Self::Charge(key) | Self::Restore(key) => write!(formatter, "{kind}:{key}"),
+            Self::Purchase(purchase) => write!(formatter, "{kind}:{purchase}"),
+            Self::TopUp(top_up) => write!(formatter, "{kind}:{top_up}"),
+        }
+    }
+}

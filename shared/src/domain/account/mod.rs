@@ -1,0 +1,102 @@
+//! One customer of the company: the value every decision starts from and ends with.
+
+mod decide;
+mod entry;
+mod restriction;
+mod usage;
+
+pub use decide::{decide_open_account, decide_payment_method, decide_restrict};
+pub use entry::{Cause, Entry, Origin};
+pub use restriction::Restriction;
+pub use usage::UsageDay;
+
+use super::payments::{AutoTopUp, PaymentIssue};
+use super::{AccountId, Credits, CustomerId, EmailAddress, PaymentMethodId, PriceBook, TopUpId};
+use jiff::Timestamp;
+
+/// An account as it stands between two changes.
+///
+/// Only the `decide_…` functions of this crate make the next one; the ledger stores and returns it unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    /// Where notices go.
+    pub email: EmailAddress,
+    /// The Stripe customer that pays for this account.
+    pub customer: CustomerId,
+    pub created_at: Timestamp,
+    /// Counts every change; the ledger's compare-and-swap. An entry-less change (a setting) moves it too.
+    pub version: u64,
+    /// The number of entries; the `seq` of the newest one. Has no gaps.
+    pub seq: u64,
+    /// The sum of all entries.
+    pub balance: Credits,
+    /// What was consumed on the day of the last change.
+    pub usage: UsageDay,
+    /// `None` until the customer first chooses.
+    pub auto_top_up: Option<AutoTopUp>,
+    /// The saved card that top-ups are paid with.
+    pub payment_method: Option<PaymentMethodId>,
+    /// When the last attempt was opened, whatever became of it.
+    pub last_top_up_at: Option<Timestamp>,
+    /// The attempt whose outcome is not known yet.
+    pub open_top_up: Option<TopUpId>,
+    /// Why automatic top-ups are paused, if they are.
+    pub payment_issue: Option<PaymentIssue>,
+    /// Why charges are refused for a time, if they are.
+    pub restriction: Option<Restriction>,
+}
+
+impl Account {
+    /// From when on a sweep has something to do here: an open attempt to carry to its end, or a new one to open.
+    /// `None` while there is neither.
+    ///
+    /// An account that never had an attempt is due from its creation on, which is to say at once.
+    pub fn top_up_due_at(&self) -> Option<Timestamp> {
+        if self.open_top_up.is_some() {
+            return Some(self.last_top_up_at.unwrap_or(self.created_at));
+        }
+        let settings = self.auto_top_up.as_ref().filter(|settings| settings.is_enabled)?;
+        let is_due = self.balance < settings.threshold && self.payment_issue.is_none();
+        is_due.then(|| self.next_top_up_at().unwrap_or(self.created_at))
+    }
+
+    /// The earliest instant of the next attempt, or `None` if there never was one.
+    pub fn next_top_up_at(&self) -> Option<Timestamp> {
+        self.last_top_up_at.map(|last| last.saturating_add(PriceBook::TOP_UP_INTERVAL).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The restriction in force, if any.
+    pub fn restriction_at(&self, now: Timestamp) -> Option<&Restriction> {
+        self.restriction.as_ref().filter(|restriction| now < restriction.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::*;
+
+    fn due_account() -> Account {
+        Account { auto_top_up: Some(settings(500, 1_500)), balance: Credits::constant(499), ..account() }
+    }
+
+    #[test]
+    fn an_account_is_due_only_while_a_sweep_has_something_to_do() {
+        assert_eq!(account().top_up_due_at(), None, "never chosen");
+        assert_eq!(due_account().top_up_due_at(), Some(account().created_at));
+        assert_eq!(
+            Account { balance: Credits::constant(500), ..due_account() }.top_up_due_at(),
+            None,
+            "not strictly below"
+        );
+        let off =
+            Account { auto_top_up: Some(AutoTopUp { is_enabled: false, ..settings(500, 1_500) }), ..due_account() };
+        assert_eq!(off.top_up_due_at(), None, "off");
+        let recent = Account { last_top_up_at: Some(at(60)), ..due_account() };
+        assert_eq!(recent.top_up_due_at(), Some(at(60 + 6 * 3_600)), "six hours after the last attempt");
+        let open =
+            Account { open_top_up: Some(TopUpId::mint(1)), ..Account { balance: Credits::constant(9_000), ..recent } };
+        assert_eq!(open.top_up_due_at(), Some(at(60)), "an open attempt is carried on whatever the balance");
+    }
+}

@@ -1,0 +1,7 @@
+//! Credits taken for operations, and given back.
+
+mod charge;
+mod restore;
+
+pub use charge::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
+pub use restore::{RestoreRefusal, decide_restore};

@@ -1,0 +1,186 @@
+//! The customer's choice: whether, when and how far an account is topped up by itself.
+
+use super::records::{AutoTopUp, Consent, ConsentRecord};
+use crate::domain::{Account, Cents, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within};
+use jiff::Timestamp;
+
+/// What the customer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AutoTopUpCommand {
+    /// Switch off; threshold and target are kept for the next time.
+    Off,
+    /// Switch on, or choose anew.
+    On {
+        threshold: i64,
+        target: i64,
+        /// The version of the text that was shown, and who accepted it. Without it nothing is switched on.
+        consent: Option<(i64, Consenter)>,
+    },
+}
+
+/// Why the settings stay as they were, in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AutoTopUpRefusal {
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    #[error("target must be at least {gap_min} above threshold, that is from {target_min}, not {target}")]
+    GapTooSmall { gap_min: i64, target_min: i64, target: i64 },
+    #[error("consent is required to switch automatic top-ups on")]
+    ConsentRequired,
+    #[error("the consent text is at version {current}, not {accepted}")]
+    ConsentOutdated { current: u32, accepted: i64 },
+}
+
+/// The version of [`consent_text`]; raised whenever a word of it changes.
+pub const CONSENT_TEXT_VERSION: u32 = 1;
+
+/// What a customer is shown, and accepts, before automatic top-ups go on: the worst case first.
+/// `None` for a target that no price book allows.
+pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
+    let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());
+    let once = price_book.top_up_price(Credits::new(target)?)?;
+    let a_day = price_book.worst_case_per_day(target)?;
+    Some(format!(
+        "When the balance falls below {below} credits, my saved card is charged to fill it up to {up_to} credits: \
+         up to {once} at a time, at most {times} times a day, up to {a_day} a day. \
+         I can turn this off at any time.",
+        times = PriceBook::TOP_UPS_PER_DAY,
+    ))
+}
+
+/// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
+/// `None` where it is off already.
+///
+/// # Errors
+/// [`AutoTopUpRefusal`]; the settings stay as they were.
+pub fn decide_auto_top_up(
+    account: &Account,
+    price_book: &PriceBook,
+    command: &AutoTopUpCommand,
+    consent_id: ConsentId,
+    now: Timestamp,
+) -> Result<Option<Change>, AutoTopUpRefusal> {
+    match command {
+        AutoTopUpCommand::Off => Ok(switch_off(account, now)),
+        AutoTopUpCommand::On { threshold, target, consent } => {
+            let (threshold, target, price_max, text) = check_settings(price_book, *threshold, *target)?;
+            let (accepted, accepted_by) = consent.clone().ok_or(AutoTopUpRefusal::ConsentRequired)?;
+            if accepted != i64::from(CONSENT_TEXT_VERSION) {
+                return Err(AutoTopUpRefusal::ConsentOutdated { current: CONSENT_TEXT_VERSION, accepted });
+            }
+            let consent = Consent {
+                id: consent_id,
+                text_version: CONSENT_TEXT_VERSION,
+                accepted_by,
+                accepted_at: now,
+                price_max,
+            };
+            let mut change = Change::on(account, now);
+            change.account.auto_top_up =
+                Some(AutoTopUp { is_enabled: true, threshold, target, consent: consent.clone() });
+            change.records.push(Record::Consent(ConsentRecord { consent, threshold, target, text }));
+            Ok(Some(change))
+        }
+    }
+}
+
+fn switch_off(account: &Account, now: Timestamp) -> Option<Change> {
+    let settings = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled)?;
+    let mut change = Change::on(account, now);
+    change.account.auto_top_up = Some(AutoTopUp { is_enabled: false, ..settings.clone() });
+    Some(change)
+}
+
+fn check_settings(
+    price_book: &PriceBook,
+    threshold: i64,
+    target: i64,
+) -> Result<(Credits, Credits, Cents, String), AutoTopUpRefusal> {
+    let limits = price_book.auto_top_up;
+    within("threshold", threshold, limits.threshold_min, limits.threshold_max)?;
+    within("target", target, limits.target_min, limits.target_max)?;
+    let target_min = threshold.saturating_add(limits.gap_min);
+    if target < target_min {
+        return Err(AutoTopUpRefusal::GapTooSmall { gap_min: limits.gap_min, target_min, target });
+    }
+    let beyond = |field, value| OutOfRange { field, min: 0, max: Credits::MAX.get(), value };
+    let text = consent_text(price_book, threshold, target).ok_or(beyond("target", target))?;
+    let threshold = Credits::new(threshold).ok_or(beyond("threshold", threshold))?;
+    let target = Credits::new(target).ok_or(beyond("target", target))?;
+    let price_max = price_book.top_up_price(target).ok_or(beyond("target", target.get()))?;
+    Ok((threshold, target, price_max, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::*;
+
+    fn on(threshold: i64, target: i64) -> AutoTopUpCommand {
+        AutoTopUpCommand::On { threshold, target, consent: Some((1, Consenter::parse("owner").unwrap())) }
+    }
+
+    fn without_consent(threshold: i64, target: i64) -> AutoTopUpCommand {
+        AutoTopUpCommand::On { threshold, target, consent: None }
+    }
+
+    fn decide(account: &Account, command: &AutoTopUpCommand) -> Result<Option<Change>, AutoTopUpRefusal> {
+        decide_auto_top_up(account, &PriceBook::reference(), command, ConsentId::mint(1), at(9))
+    }
+
+    /// In order of precedence: threshold, target, gap, consent, its version.
+    #[test]
+    fn settings_are_refused_in_order_of_precedence_and_kept_otherwise() {
+        let out_of_range =
+            |field, min, max, value| Err(AutoTopUpRefusal::OutOfRange(OutOfRange { field, min, max, value }));
+        let outdated = AutoTopUpCommand::On {
+            threshold: 100,
+            target: 1_100,
+            consent: Some((2, Consenter::parse("owner").unwrap())),
+        };
+        for (command, expected) in [
+            (on(99, 0), out_of_range("threshold", 100, 99_000, 99)),
+            (on(99_001, 100_000), out_of_range("threshold", 100, 99_000, 99_001)),
+            (on(100, 1_099), out_of_range("target", 1_100, 100_000, 1_099)),
+            (without_consent(100, 100_001), out_of_range("target", 1_100, 100_000, 100_001)),
+            (
+                without_consent(101, 1_100),
+                Err(AutoTopUpRefusal::GapTooSmall { gap_min: 1_000, target_min: 1_101, target: 1_100 }),
+            ),
+            (without_consent(100, 1_100), Err(AutoTopUpRefusal::ConsentRequired)),
+            (outdated, Err(AutoTopUpRefusal::ConsentOutdated { current: 1, accepted: 2 })),
+            (on(100, 1_100), Ok((100, 1_100))),
+            (on(99_000, 100_000), Ok((99_000, 100_000))),
+        ] {
+            let decided = decide(&account(), &command).map(|change| {
+                let settings = change.unwrap().account.auto_top_up.unwrap();
+                (settings.threshold.get(), settings.target.get())
+            });
+            assert_eq!(decided, expected, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn the_consent_is_kept_word_for_word_and_survives_switching_off() {
+        let change = decide(&account(), &on(1_000, 10_000)).unwrap().unwrap();
+        let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
+        let text = &record.text;
+        assert!(text.contains("below 1,000 credits"), "{text}");
+        assert!(text.contains("up to $100 at a time, at most 4 times a day, up to $400 a day"), "{text}");
+        assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
+
+        let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();
+        let settings = off.account.auto_top_up.clone().unwrap();
+        assert_eq!((settings.is_enabled, settings.target.get()), (false, 10_000));
+        assert_eq!(settings.consent.id, ConsentId::mint(1));
+        assert!(off.records.is_empty());
+    }
+
+    #[test]
+    fn switching_off_what_is_off_changes_nothing() {
+        assert_eq!(decide(&account(), &AutoTopUpCommand::Off), Ok(None));
+        let once = decide(&account(), &on(100, 1_100)).unwrap().unwrap().account;
+        let off = decide(&once, &AutoTopUpCommand::Off).unwrap().unwrap().account;
+        assert_eq!(decide(&off, &AutoTopUpCommand::Off), Ok(None));
+    }
+}

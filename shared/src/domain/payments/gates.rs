@@ -1,0 +1,158 @@
+//! The gates between an account and its next automatic top-up, evaluated in one place: the decision takes the first
+//! closed one, a diagnosis shows them all.
+
+use super::records::AutoTopUp;
+use crate::domain::{Account, Cents, Credits, PriceBook, TopUpId};
+use jiff::Timestamp;
+
+/// How many gates there are.
+pub const GATE_COUNT: usize = 7;
+
+/// One condition between an account and its next top-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    pub name: GateName,
+    pub state: GateState,
+}
+
+/// What a gate asks, in order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GateName {
+    TurnedOn,
+    NoOpenAttempt,
+    NotPaused,
+    BelowThreshold,
+    IntervalPassed,
+    PriceInRange,
+    WithinConsent,
+}
+
+/// How a gate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateState {
+    Open,
+    Closed(NotDue),
+    /// The customer has never chosen a threshold and a target, so there is nothing to compare with.
+    NotApplicable,
+}
+
+/// Why no attempt is opened, in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDue {
+    #[error("automatic top-ups are off")]
+    Off,
+    #[error("attempt {0} is still open")]
+    AttemptOpen(TopUpId),
+    #[error("automatic top-ups are paused since {since}")]
+    Paused { since: Timestamp },
+    #[error("the balance, {balance}, is not below the threshold, {threshold}")]
+    NotBelowThreshold { balance: Credits, threshold: Credits },
+    #[error("the next attempt may open at {until}")]
+    TooSoon { until: Timestamp },
+    #[error("{credits} credits cannot be bought in one payment")]
+    PriceOutOfRange { credits: Credits },
+    #[error("the top-up costs {price} now, the customer agreed to {price_max}")]
+    BeyondConsent { price: Cents, price_max: Cents },
+}
+
+/// Every gate in order of precedence, whatever the ones before it say.
+pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate; GATE_COUNT] {
+    let settings = account.auto_top_up.as_ref();
+    let needing_settings = |check: &dyn Fn(&AutoTopUp) -> Option<NotDue>| settings.map(check);
+    let turned_on = settings.is_none_or(|settings| !settings.is_enabled).then_some(NotDue::Off);
+    let no_open_attempt = account.open_top_up.clone().map(NotDue::AttemptOpen);
+    let not_paused = account.payment_issue.as_ref().map(|issue| NotDue::Paused { since: issue.since });
+    let interval_passed = account.next_top_up_at().filter(|until| now < *until).map(|until| NotDue::TooSoon { until });
+    [
+        (GateName::TurnedOn, Some(turned_on)),
+        (GateName::NoOpenAttempt, Some(no_open_attempt)),
+        (GateName::NotPaused, Some(not_paused)),
+        (GateName::BelowThreshold, needing_settings(&|settings| not_below_threshold(account, settings))),
+        (GateName::IntervalPassed, Some(interval_passed)),
+        (GateName::PriceInRange, needing_settings(&|settings| price_out_of_range(account, settings, price_book))),
+        (GateName::WithinConsent, needing_settings(&|settings| beyond_consent(account, settings, price_book))),
+    ]
+    .map(|(name, closed_by)| Gate { name, state: closed_by.into() })
+}
+
+/// # Errors
+/// [`NotDue`] with the first closed gate.
+pub fn check_gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> Result<(), NotDue> {
+    let closed = gates(account, price_book, now).into_iter().find_map(|gate| match gate.state {
+        GateState::Closed(not_due) => Some(not_due),
+        GateState::Open | GateState::NotApplicable => None,
+    });
+    closed.map_or(Ok(()), Err)
+}
+
+/// What is missing to the target, but never more than the target itself: a balance below zero does not raise a payment
+/// above the worst case the customer agreed to.
+pub fn top_up_credits(account: &Account, settings: &AutoTopUp) -> Credits {
+    settings.target.minus(account.balance).unwrap_or(settings.target).min(settings.target)
+}
+
+fn not_below_threshold(account: &Account, settings: &AutoTopUp) -> Option<NotDue> {
+    let (balance, threshold) = (account.balance, settings.threshold);
+    (balance >= threshold).then_some(NotDue::NotBelowThreshold { balance, threshold })
+}
+
+fn price_out_of_range(account: &Account, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
+    let credits = top_up_credits(account, settings);
+    price_book.top_up_price(credits).is_none().then_some(NotDue::PriceOutOfRange { credits })
+}
+
+fn beyond_consent(account: &Account, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
+    let price = price_book.top_up_price(top_up_credits(account, settings))?;
+    let price_max = settings.consent.price_max;
+    (price > price_max).then_some(NotDue::BeyondConsent { price, price_max })
+}
+
+/// From "was it looked at, and what closes it".
+impl From<Option<Option<NotDue>>> for GateState {
+    fn from(closed_by: Option<Option<NotDue>>) -> Self {
+        match closed_by {
+            Some(Some(not_due)) => Self::Closed(not_due),
+            Some(None) => Self::Open,
+            None => Self::NotApplicable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::*;
+
+    #[test]
+    fn every_gate_is_shown_whatever_the_ones_before_it_say() {
+        let paused_and_rich = Account {
+            auto_top_up: Some(AutoTopUp { is_enabled: false, ..settings(500, 5_000) }),
+            balance: Credits::constant(500),
+            open_top_up: Some(TopUpId::mint(7)),
+            last_top_up_at: Some(at(0)),
+            ..account()
+        };
+        let closed = |gates: &[Gate]| {
+            let names = gates.iter().filter(|gate| matches!(gate.state, GateState::Closed(_))).map(|gate| gate.name);
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            closed(&gates(&paused_and_rich, &PriceBook::reference(), at(60))),
+            [GateName::TurnedOn, GateName::NoOpenAttempt, GateName::BelowThreshold, GateName::IntervalPassed]
+        );
+        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        assert_eq!(closed(&gates(&paused_and_rich, &dearer, at(60))).last(), Some(&GateName::WithinConsent));
+        assert_eq!(check_gates(&paused_and_rich, &dearer, at(60)), Err(NotDue::Off), "the first closed one decides");
+    }
+
+    #[test]
+    fn without_settings_there_is_nothing_to_compare_with() {
+        let gates = gates(&account(), &PriceBook::reference(), at(0));
+        assert_eq!(gates[0].state, GateState::Closed(NotDue::Off));
+        let not_applicable = gates.iter().filter(|gate| gate.state == GateState::NotApplicable).map(|gate| gate.name);
+        assert_eq!(
+            not_applicable.collect::<Vec<_>>(),
+            [GateName::BelowThreshold, GateName::PriceInRange, GateName::WithinConsent]
+        );
+    }
+}

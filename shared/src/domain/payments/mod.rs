@@ -1,0 +1,17 @@
+//! Money that comes in: purchases, automatic top-ups, and what keeps a top-up from happening.
+
+mod auto_top_up;
+mod gates;
+mod payment;
+mod payment_issue;
+mod purchase;
+mod records;
+mod top_up;
+
+pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, CONSENT_TEXT_VERSION, consent_text, decide_auto_top_up};
+pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
+pub use payment::{CURRENCY, CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
+pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};
+pub use purchase::{check_purchase_replay, decide_checkout_opened, decide_open_purchase, decide_purchase_outcome};
+pub use records::{AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpStatus};
+pub use top_up::{NextStep, decide_open_top_up, decide_top_up_outcome, next_step};

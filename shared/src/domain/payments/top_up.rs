@@ -1,0 +1,345 @@
+//! An automatic purchase on the saved card: when one is due, how an attempt is opened, and how it ends.
+
+use super::gates::{NotDue, check_gates, top_up_credits};
+use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
+use super::payment_issue::{PaymentIssue, PaymentIssueKind};
+use super::records::{TopUp, TopUpStatus};
+use crate::domain::{Account, Cause, Change, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId};
+use jiff::Timestamp;
+
+/// Opens an attempt if one is due. Committing the change is the claim: of two sweeps at most one succeeds.
+///
+/// # Errors
+/// [`NotDue`] with the first closed gate.
+pub fn decide_open_top_up(
+    account: &Account,
+    price_book: &PriceBook,
+    id: TopUpId,
+    now: Timestamp,
+) -> Result<(Change, TopUp), NotDue> {
+    check_gates(account, price_book, now)?;
+    let settings = account.auto_top_up.as_ref().ok_or(NotDue::Off)?;
+    let credits = top_up_credits(account, settings);
+    let price = price_book.top_up_price(credits).ok_or(NotDue::PriceOutOfRange { credits })?;
+    let top_up = TopUp {
+        id,
+        account: account.id.clone(),
+        customer: account.customer.clone(),
+        payment_method: account.payment_method.clone(),
+        credits,
+        price,
+        status: TopUpStatus::Open,
+        invoice: None,
+        payment_intent: None,
+        opened_at: now,
+        settled_at: None,
+    };
+    let mut change = Change::on(account, now);
+    change.account.last_top_up_at = Some(now);
+    change.account.open_top_up = Some(top_up.id.clone());
+    change.records.push(Record::TopUp(top_up.clone()));
+    Ok((change, top_up))
+}
+
+/// How an open attempt goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Ask Stripe to take the money; asked again, the same keys make it the same payment.
+    Pay,
+    /// Look at what became of it, and close what is unpaid.
+    LookUpAndClose,
+}
+
+/// An attempt is sent while Stripe still remembers its keys and the customer still wants top-ups; then it is only closed.
+pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep {
+    let is_wanted = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
+    let is_remembered = now.duration_since(top_up.opened_at) < PriceBook::TOP_UP_SEND_WINDOW;
+    if is_wanted && is_remembered { NextStep::Pay } else { NextStep::LookUpAndClose }
+}
+
+/// Carries an attempt one step further: grants what was paid, once; pauses on a definite failure; ends a pause.
+/// `None` where there is nothing to do.
+///
+/// A payment is granted whatever the attempt was taken for before: the money is there.
+///
+/// # Errors
+/// [`GrantRefusal`] when the payment is not the one asked for.
+pub fn decide_top_up_outcome(
+    account: &Account,
+    top_up: &TopUp,
+    outcome: &TopUpOutcome,
+    notice: NoticeId,
+    now: Timestamp,
+) -> Result<Option<Change>, GrantRefusal> {
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+    match (top_up.status, outcome) {
+        (Paid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
+        (Open | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Paid(payment)) => {
+            check_payment(account, payment, top_up.price)?;
+            grant_top_up(account, top_up, payment, notice, now).map(Some)
+        }
+        (Open, TopUpOutcome::Declined { reason, invoice }) => {
+            let kind = PaymentIssueKind::Declined(*reason);
+            Ok(Some(pause(account, top_up, kind, invoice.clone(), notice, now)))
+        }
+        (Open, TopUpOutcome::ActionRequired { invoice }) => {
+            Ok(Some(pause(account, top_up, PaymentIssueKind::ActionRequired, invoice.clone(), notice, now)))
+        }
+        (Open | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
+            let mut change = Change::on(account, now);
+            release(&mut change.account, &top_up.id);
+            change.records.push(Record::TopUp(TopUp { status: Abandoned, settled_at: Some(now), ..top_up.clone() }));
+            Ok(Some(change))
+        }
+        // The customer is on Stripe's page, trying cards: the pause holds and no second e-mail is owed.
+        (
+            Declined(_) | ActionRequired | Abandoned,
+            TopUpOutcome::Declined { .. } | TopUpOutcome::ActionRequired { .. },
+        ) => Ok(None),
+    }
+}
+
+fn grant_top_up(
+    account: &Account,
+    top_up: &TopUp,
+    payment: &Payment,
+    notice: NoticeId,
+    now: Timestamp,
+) -> Result<Change, GrantRefusal> {
+    let mut change = Change::on(account, now);
+    change.post(top_up.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
+    release(&mut change.account, &top_up.id);
+    if payment.payment_method.is_some() {
+        change.account.payment_method = payment.payment_method.clone();
+    }
+    change.records.push(Record::TopUp(TopUp {
+        status: TopUpStatus::Paid,
+        invoice: payment.invoice.clone().or(top_up.invoice.clone()),
+        payment_intent: payment.payment_intent.clone(),
+        settled_at: Some(now),
+        ..top_up.clone()
+    }));
+    let kind = NoticeKind::TopUpPaid {
+        top_up: top_up.id.clone(),
+        credits: top_up.credits,
+        price: top_up.price,
+        balance: change.account.balance,
+    };
+    change.notices.push(owed(account, kind, notice, now));
+    Ok(change)
+}
+
+fn pause(
+    account: &Account,
+    top_up: &TopUp,
+    kind: PaymentIssueKind,
+    invoice: Option<InvoiceId>,
+    notice: NoticeId,
+    now: Timestamp,
+) -> Change {
+    let (id, credits, price) = (top_up.id.clone(), top_up.credits, top_up.price);
+    let (status, notice_kind) = match kind {
+        PaymentIssueKind::Declined(reason) => {
+            (TopUpStatus::Declined(reason), NoticeKind::TopUpDeclined { top_up: id, credits, price, reason })
+        }
+        PaymentIssueKind::ActionRequired => {
+            (TopUpStatus::ActionRequired, NoticeKind::TopUpActionRequired { top_up: id, credits, price })
+        }
+    };
+    let mut change = Change::on(account, now);
+    release(&mut change.account, &top_up.id);
+    change.account.payment_issue = Some(PaymentIssue { kind, top_up: top_up.id.clone(), since: now });
+    let invoice = invoice.or(top_up.invoice.clone());
+    change.records.push(Record::TopUp(TopUp { status, invoice, settled_at: Some(now), ..top_up.clone() }));
+    change.notices.push(owed(account, notice_kind, notice, now));
+    change
+}
+
+/// Ends the attempt's hold on the account, and the pause it caused, but nobody else's.
+fn release(account: &mut Account, top_up: &TopUpId) {
+    account.open_top_up.take_if(|open| open == top_up);
+    account.payment_issue.take_if(|issue| issue.top_up == *top_up);
+}
+
+fn owed(account: &Account, kind: NoticeKind, id: NoticeId, now: Timestamp) -> Notice {
+    Notice { id, account: account.id.clone(), to: account.email.clone(), kind, created_at: now, sent_at: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::payments::{AutoTopUp, DeclineReason, Payment};
+    use crate::domain::samples::*;
+    use crate::domain::{Cents, Credits, Origin};
+
+    const HOUR: i64 = 3_600;
+
+    fn due() -> Account {
+        let auto_top_up = Some(settings(500, 5_000));
+        Account { auto_top_up, balance: Credits::constant(499), payment_method: payment().payment_method, ..account() }
+    }
+
+    fn issue() -> PaymentIssue {
+        PaymentIssue { kind: PaymentIssueKind::ActionRequired, top_up: TopUpId::mint(7), since: at(3) }
+    }
+
+    /// In order of precedence: off, an open attempt, a pause, the balance, the six hours.
+    #[test]
+    fn attempts_open_only_when_every_gate_is_open() {
+        let off = |account: Account| Account {
+            auto_top_up: account.auto_top_up.map(|settings| AutoTopUp { is_enabled: false, ..settings }),
+            ..account
+        };
+        let open = |account: Account| Account { open_top_up: Some(TopUpId::mint(7)), ..account };
+        let paused = |account: Account| Account { payment_issue: Some(issue()), ..account };
+        let balance = |credits: i64, account: Account| Account { balance: Credits::constant(credits), ..account };
+        let last = |seconds: i64, account: Account| Account { last_top_up_at: Some(at(seconds)), ..account };
+        let not_below = |balance: i64| {
+            Err(NotDue::NotBelowThreshold { balance: Credits::constant(balance), threshold: Credits::constant(500) })
+        };
+        let now = at(10 * HOUR);
+        for (name, account, expected) in [
+            ("never chosen", account(), Err(NotDue::Off)),
+            ("off and everything else shut", off(open(paused(balance(500, last(9 * HOUR, due()))))), Err(NotDue::Off)),
+            (
+                "open attempt",
+                open(paused(balance(500, last(9 * HOUR, due())))),
+                Err(NotDue::AttemptOpen(TopUpId::mint(7))),
+            ),
+            ("paused", paused(balance(500, last(9 * HOUR, due()))), Err(NotDue::Paused { since: at(3) })),
+            ("at the threshold", balance(500, last(9 * HOUR, due())), not_below(500)),
+            ("one second too soon", last(4 * HOUR + 1, due()), Err(NotDue::TooSoon { until: at(10 * HOUR + 1) })),
+            ("exactly six hours", last(4 * HOUR, due()), Ok(4_501)),
+            ("one below the threshold", due(), Ok(4_501)),
+            ("empty", balance(0, due()), Ok(5_000)),
+            ("clawed back: no more than the worst case agreed to", balance(-1, due()), Ok(5_000)),
+        ] {
+            let decided = decide_open_top_up(&account, &PriceBook::reference(), TopUpId::mint(1), now);
+            assert_eq!(decided.map(|(_, top_up)| top_up.credits.get()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_dearer_price_book_never_takes_more_than_the_customer_agreed_to() {
+        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        let (price, price_max) = (Cents::new(9_002).unwrap(), Cents::new(5_000).unwrap());
+        let decided = decide_open_top_up(&due(), &dearer, TopUpId::mint(1), at(9));
+        assert_eq!(decided.map(|(_, top_up)| top_up.price), Err(NotDue::BeyondConsent { price, price_max }));
+    }
+
+    #[test]
+    fn opening_freezes_the_amount_and_claims_the_account() {
+        let (change, top_up) = decide_open_top_up(&due(), &PriceBook::reference(), TopUpId::mint(1), at(9)).unwrap();
+        assert_eq!((top_up.credits.get(), top_up.price.get(), top_up.status), (4_501, 4_501, TopUpStatus::Open));
+        assert_eq!(top_up.payment_method, payment().payment_method);
+        assert_eq!(
+            (change.account.last_top_up_at, &change.account.open_top_up),
+            (Some(at(9)), &Some(TopUpId::mint(1)))
+        );
+        assert_eq!((change.account.balance, change.entries.is_empty()), (due().balance, true));
+        assert_eq!(change.records, [Record::TopUp(top_up)]);
+    }
+
+    #[test]
+    fn an_attempt_is_sent_for_twenty_hours_and_only_while_it_is_wanted() {
+        let (change, top_up) = decide_open_top_up(&due(), &PriceBook::reference(), TopUpId::mint(1), at(0)).unwrap();
+        let off = Account { auto_top_up: None, ..change.account.clone() };
+        for (account, now, expected) in [
+            (&change.account, at(0), NextStep::Pay),
+            (&change.account, at(20 * HOUR - 1), NextStep::Pay),
+            (&change.account, at(20 * HOUR), NextStep::LookUpAndClose),
+            (&off, at(1), NextStep::LookUpAndClose),
+        ] {
+            assert_eq!(next_step(account, &top_up, now), expected);
+        }
+    }
+
+    /// Every status crossed with every outcome: what the attempt becomes, what is granted, whether an e-mail
+    /// is owed and whether the account is paused after.
+    #[test]
+    fn every_outcome_has_one_effect_in_every_status() {
+        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+        let declined = Declined(DeclineReason::InsufficientFunds);
+        let was_declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: None };
+        let asked_action = TopUpOutcome::ActionRequired { invoice: None };
+        let was_paid = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let granted = Some((Paid, 4_501, 1, false));
+        let closed = Some((Abandoned, 0, 0, false));
+        for (status, outcome, expected) in [
+            (Open, &TopUpOutcome::Unknown, None),
+            (Open, &was_paid, granted),
+            (Open, &was_declined, Some((declined, 0, 1, true))),
+            (Open, &asked_action, Some((ActionRequired, 0, 1, true))),
+            (Open, &TopUpOutcome::Abandoned, closed),
+            (declined, &TopUpOutcome::Unknown, None),
+            (declined, &was_paid, granted),
+            (declined, &was_declined, None),
+            (declined, &asked_action, None),
+            (declined, &TopUpOutcome::Abandoned, closed),
+            (ActionRequired, &TopUpOutcome::Unknown, None),
+            (ActionRequired, &was_paid, granted),
+            (ActionRequired, &was_declined, None),
+            (ActionRequired, &asked_action, None),
+            (ActionRequired, &TopUpOutcome::Abandoned, closed),
+            (Paid, &TopUpOutcome::Unknown, None),
+            (Paid, &was_paid, None),
+            (Paid, &was_declined, None),
+            (Paid, &asked_action, None),
+            (Paid, &TopUpOutcome::Abandoned, None),
+            (Abandoned, &TopUpOutcome::Unknown, None),
+            (Abandoned, &was_paid, granted),
+            (Abandoned, &was_declined, None),
+            (Abandoned, &asked_action, None),
+            (Abandoned, &TopUpOutcome::Abandoned, None),
+        ] {
+            let (account, top_up) = standing_at(status);
+            let change = decide_top_up_outcome(&account, &top_up, outcome, NoticeId::mint(1), at(2)).unwrap();
+            let effect = change.map(|change| {
+                let [Record::TopUp(top_up)] = &change.records[..] else { panic!("the attempt is written") };
+                assert_eq!(change.account.open_top_up, None, "a settled attempt holds nothing");
+                let granted = change.entries.iter().map(|entry| entry.credits.get()).sum::<i64>();
+                assert_eq!(change.account.balance.get(), 499 + granted);
+                (top_up.status, granted, change.notices.len(), change.account.payment_issue.is_some())
+            });
+            assert_eq!(effect, expected, "{status:?} × {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_keyed_by_the_attempt_and_checks_the_payment() {
+        let (account, top_up) = standing_at(TopUpStatus::Open);
+        let outcome = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
+        assert_eq!(only_entry(&change).origin(), Origin::TopUp(TopUpId::mint(1)));
+        let short = TopUpOutcome::Paid(Payment { amount: Cents::new(4_500).unwrap(), ..payment() });
+        let refusal = decide_top_up_outcome(&account, &top_up, &short, NoticeId::mint(1), at(2)).unwrap_err();
+        assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
+    }
+
+    #[test]
+    fn settling_an_old_attempt_leaves_a_newer_ones_pause_alone() {
+        let (mut account, mut top_up) = standing_at(TopUpStatus::Open);
+        top_up.status = TopUpStatus::Abandoned;
+        account.open_top_up = None;
+        account.payment_issue = Some(issue());
+        let outcome = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
+        assert_eq!(change.account.payment_issue, Some(issue()));
+    }
+
+    /// An account and its attempt as they stand when the attempt has this status.
+    fn standing_at(status: TopUpStatus) -> (Account, TopUp) {
+        let (change, top_up) = decide_open_top_up(&due(), &PriceBook::reference(), TopUpId::mint(1), at(1)).unwrap();
+        let (mut account, id) = (change.account, top_up.id.clone());
+        let paused = |kind| Some(PaymentIssue { kind, top_up: id.clone(), since: at(1) });
+        account.payment_issue = match status {
+            TopUpStatus::Declined(reason) => paused(PaymentIssueKind::Declined(reason)),
+            TopUpStatus::ActionRequired => paused(PaymentIssueKind::ActionRequired),
+            TopUpStatus::Open | TopUpStatus::Paid | TopUpStatus::Abandoned => None,
+        };
+        if status != TopUpStatus::Open {
+            account.open_top_up = None;
+        }
+        (account, TopUp { status, ..top_up })
+    }
+}

@@ -1,0 +1,58 @@
+//! Marks of what is done: events that were applied, notices that were sent.
+
+use super::attributes::{instant, text};
+use super::errors::ledger_error;
+use super::{DynamoLedger, items, keys};
+use crate::domain::{AccountId, EventId, Notice, NoticeId};
+use crate::ports::{Events, LedgerError, Notices};
+use jiff::Timestamp;
+
+impl Events for DynamoLedger {
+    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
+        Ok(self.item("event_is_applied", keys::event(event)).await?.is_some())
+    }
+
+    async fn event_mark_applied(&self, event: &EventId, now: Timestamp) -> Result<(), LedgerError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(items::event_to_item(event, now)))
+            .set_return_consumed_capacity(self.settings.consumed_capacity());
+        put.send().await.map(|_| ()).map_err(|error| ledger_error("event_mark_applied", error))
+    }
+}
+
+impl Notices for DynamoLedger {
+    async fn notice_get(&self, account: &AccountId, notice: &NoticeId) -> Result<Option<Notice>, LedgerError> {
+        self.read("notice_get", keys::notice(account, notice), items::notice_from_item).await
+    }
+
+    /// A failed condition is no error: the notice was marked before, or its 30 days are over and nothing is owed.
+    /// Nothing is written then, so the table's stream stays silent too.
+    async fn notice_mark_sent(
+        &self,
+        account: &AccountId,
+        notice: &NoticeId,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let key = keys::notice(account, notice);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("PK", text(key.partition))
+            .key("SK", text(key.sort))
+            .update_expression("SET sent_at = :now")
+            .condition_expression("attribute_exists(PK) AND attribute_not_exists(sent_at)")
+            .expression_attribute_values(":now", instant(now))
+            .set_return_consumed_capacity(self.settings.consumed_capacity());
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(ledger_error("notice_mark_sent", error)),
+            },
+        }
+    }
+}

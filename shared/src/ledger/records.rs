@@ -1,0 +1,50 @@
+//! Records read by their key.
+
+use super::{DynamoLedger, items, keys};
+use crate::domain::payments::ConsentRecord;
+use crate::domain::{
+    AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, TopUp, TopUpId,
+};
+use crate::ports::{Consents, Customers, Entries, LedgerError, Purchases, TopUps};
+
+impl Entries for DynamoLedger {
+    async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
+        self.read("entry_get", keys::entry(account, origin), items::entry_from_item).await
+    }
+}
+
+impl Purchases for DynamoLedger {
+    async fn purchase_get(&self, account: &AccountId, purchase: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
+        self.read("purchase_get", keys::purchase(account, purchase), items::purchase_from_item).await
+    }
+
+    async fn purchase_id_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<PurchaseId>, LedgerError> {
+        self.read("purchase_id_get", keys::purchase_key(account, key), items::purchase_key_from_item).await
+    }
+}
+
+impl TopUps for DynamoLedger {
+    async fn top_up_get(&self, account: &AccountId, top_up: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
+        self.read("top_up_get", keys::top_up(account, top_up), items::top_up_from_item).await
+    }
+}
+
+impl Consents for DynamoLedger {
+    async fn consent_get(
+        &self,
+        account: &AccountId,
+        consent: &ConsentId,
+    ) -> Result<Option<ConsentRecord>, LedgerError> {
+        self.read("consent_get", keys::consent(account, consent), items::consent_from_item).await
+    }
+}
+
+impl Customers for DynamoLedger {
+    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
+        self.read("customer_account_get", keys::customer(customer), items::customer_from_item).await
+    }
+}

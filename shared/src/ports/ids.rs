@@ -1,0 +1,21 @@
+//! What ids are made of.
+
+use jiff::Timestamp;
+
+/// Makes 128 bits that nobody else has, the earlier ones smaller, to make ids of.
+pub trait IdGenerator: Send + Sync {
+    fn generate(&self, now: Timestamp) -> u128;
+}
+
+/// Version 7 UUIDs: the millisecond first, then randomness. RFC 9562, section 5.7.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl IdGenerator for RandomIds {
+    fn generate(&self, now: Timestamp) -> u128 {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+        let timestamp =
+            uuid::Timestamp::from_unix(uuid::NoContext, millis / 1_000, (millis % 1_000) as u32 * 1_000_000);
+        uuid::Uuid::new_v7(timestamp).as_u128()
+    }
+}

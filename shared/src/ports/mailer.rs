@@ -1,0 +1,31 @@
+//! Sending e-mail.
+
+use crate::domain::EmailAddress;
+use std::error::Error;
+use std::future::Future;
+
+/// Sends e-mail.
+pub trait Mailer: Send + Sync {
+    /// # Errors
+    /// [`MailerError`]; an e-mail that was accepted before the answer was lost may be sent twice, since SES takes no
+    /// idempotency key.
+    fn send(&self, email: &Email) -> impl Future<Output = Result<(), MailerError>> + Send;
+}
+
+/// A rendered e-mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    pub to: EmailAddress,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// The e-mail was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum MailerError {
+    #[error("e-mail cannot be sent now")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the e-mail was refused")]
+    Rejected(#[source] Box<dyn Error + Send + Sync>),
+}

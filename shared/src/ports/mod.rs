@@ -1,0 +1,18 @@
+//! The narrow traits through which the system sees the outside, and the errors an adapter must answer with.
+
+mod ids;
+mod ledger;
+mod mailer;
+mod payments;
+mod sweep_part;
+mod timers;
+
+pub use ids::{IdGenerator, RandomIds};
+pub use ledger::{
+    Accounts, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Entries, Events, History, Ledger,
+    LedgerError, Notices, Purchases, Shard, TopUps,
+};
+pub use mailer::{Email, Mailer, MailerError};
+pub use payments::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
+pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
+pub use timers::{Timer, TimerName, Timers, TimersError, Wake};

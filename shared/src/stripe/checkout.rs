@@ -1,0 +1,172 @@
+//! The hosted page on which a customer pays for a purchase and saves the card, and what became of it.
+
+use super::client::Client;
+use super::error::StripeError;
+use super::responses::{CheckoutSession, OpenedSession};
+use super::{Charging, credits_in_words, keyed, metadata};
+use crate::domain::payments::{Checkout, CheckoutOutcome, Payment};
+use crate::domain::{Cents, CheckoutSessionId, CustomerId, InvoiceId, Purchase};
+use crate::ports::CheckoutReport;
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionInvoiceCreation,
+    CreateCheckoutSessionInvoiceCreationInvoiceData, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionLineItemsPriceDataTaxBehavior,
+    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataSetupFutureUsage, ProductData,
+    RetrieveCheckoutSession,
+};
+use stripe_client_core::StripeRequest;
+use stripe_shared::CheckoutSessionMode;
+use stripe_types::Currency;
+
+/// <https://docs.stripe.com/api/checkout/sessions/create>
+pub(super) async fn open(
+    client: &Client,
+    charging: &Charging,
+    customer: &CustomerId,
+    purchase: &Purchase,
+) -> Result<Checkout, StripeError> {
+    let key = format!("purchase:{}:checkout", purchase.id);
+    let return_url = charging.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))?;
+    let request = create_session(charging, return_url, customer, purchase);
+    // A page that nobody was sent to is never paid.
+    let opened: OpenedSession = keyed::send(client, &key, None, &request, keyed::nothing).await?;
+    let session = CheckoutSessionId::parse(opened.id).map_err(|error| StripeError::Unreadable(error.to_string()))?;
+    let url = opened.url.ok_or_else(|| StripeError::Unreadable("a Checkout session without a page".to_owned()))?;
+    Ok(Checkout { session, url })
+}
+
+fn create_session(
+    charging: &Charging,
+    return_url: &str,
+    customer: &CustomerId,
+    purchase: &Purchase,
+) -> CreateCheckoutSession {
+    let mut invoice_data = CreateCheckoutSessionInvoiceCreationInvoiceData::new();
+    invoice_data.metadata = Some(metadata::of_purchase(purchase));
+    let mut invoice_creation = CreateCheckoutSessionInvoiceCreation::new(true);
+    invoice_creation.invoice_data = Some(invoice_data);
+
+    let mut payment_intent_data = CreateCheckoutSessionPaymentIntentData::new();
+    payment_intent_data.metadata = Some(metadata::of_purchase(purchase));
+    payment_intent_data.setup_future_usage = Some(CreateCheckoutSessionPaymentIntentDataSetupFutureUsage::OffSession);
+
+    let session = CreateCheckoutSession::new()
+        .mode(CheckoutSessionMode::Payment)
+        .customer(customer.as_str())
+        .line_items([line_item(purchase)])
+        .invoice_creation(invoice_creation)
+        .payment_intent_data(payment_intent_data)
+        .metadata(metadata::of_purchase(purchase))
+        .success_url(with_query(return_url, &format!("purchase={}", purchase.id)))
+        .cancel_url(with_query(return_url, &format!("purchase={}&canceled=true", purchase.id)));
+    if !charging.automatic_tax {
+        return session;
+    }
+    // Tax follows the customer's address, which the page asks for and saves:
+    // <https://docs.stripe.com/tax/checkout#existing-customers>.
+    let mut customer_update = CreateCheckoutSessionCustomerUpdate::new();
+    customer_update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
+    session.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true)).customer_update(customer_update)
+}
+
+fn with_query(url: &str, query: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{query}")
+}
+
+fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
+    let mut price = CreateCheckoutSessionLineItemsPriceData::new(Currency::USD);
+    price.unit_amount = Some(purchase.price.get());
+    price.product_data = Some(ProductData::new(credits_in_words(purchase.credits)));
+    price.tax_behavior = Some(CreateCheckoutSessionLineItemsPriceDataTaxBehavior::Exclusive);
+    let mut line_item = CreateCheckoutSessionLineItems::new();
+    line_item.price_data = Some(price);
+    line_item.quantity = Some(1);
+    line_item
+}
+
+/// <https://docs.stripe.com/api/checkout/sessions/retrieve>
+pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Result<CheckoutReport, StripeError> {
+    let session: CheckoutSession = RetrieveCheckoutSession::new(session.as_str())
+        .expand(["payment_intent.payment_method".to_owned()])
+        .build()
+        .customize()
+        .send(client)
+        .await?;
+    let purchase = session.metadata.as_ref().and_then(metadata::purchase);
+    Ok(CheckoutReport { outcome: judge(&session, purchase.is_some()), purchase })
+}
+
+/// A session is complete before a delayed payment has arrived, so only `payment_status` says that it is paid.
+/// <https://docs.stripe.com/checkout/fulfillment>
+fn judge(session: &CheckoutSession, is_ours: bool) -> CheckoutOutcome {
+    match (session.payment_status.as_str(), session.status.as_deref()) {
+        ("paid", _) => payment_of(session).map(CheckoutOutcome::Paid).unwrap_or_else(|| {
+            if is_ours {
+                tracing::error!(checkout.id = session.id, "a paid session lacks what a payment has");
+            }
+            CheckoutOutcome::Open
+        }),
+        (_, Some("expired")) => CheckoutOutcome::Expired,
+        (_, _) => CheckoutOutcome::Open,
+    }
+}
+
+/// `None` where Stripe's answer lacks what a payment of ours has.
+fn payment_of(session: &CheckoutSession) -> Option<Payment> {
+    let customer = CustomerId::parse(session.customer.as_deref()?).ok()?;
+    let intent = session.payment_intent.as_ref();
+    Some(Payment {
+        amount: Cents::new(session.amount_subtotal?)?,
+        currency: session.currency.clone()?,
+        invoice: session.invoice.as_deref().and_then(|invoice| InvoiceId::parse(invoice).ok()),
+        payment_intent: intent.and_then(super::responses::PaymentIntent::id),
+        payment_method: intent.and_then(|intent| intent.reusable_method(&customer)),
+        customer,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(status: &str, payment_status: &str, customer: &str) -> CheckoutSession {
+        miniserde::json::from_str(&format!(
+            r#"{{"id":"cs_1","status":"{status}","payment_status":"{payment_status}","customer":{customer},
+                "amount_subtotal":5000,"amount_total":5400,"currency":"usd","invoice":"in_1",
+                "payment_intent":{{"id":"pi_1","status":"succeeded",
+                    "payment_method":{{"id":"pm_1","customer":"cus_1"}}}}}}"#
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_session_is_paid_only_when_its_payment_is() {
+        for (status, payment_status, expected) in [
+            ("open", "unpaid", CheckoutOutcome::Open),
+            ("complete", "unpaid", CheckoutOutcome::Open),
+            ("complete", "no_payment_required", CheckoutOutcome::Open),
+            ("a_word_of_tomorrow", "unpaid", CheckoutOutcome::Open),
+            ("expired", "unpaid", CheckoutOutcome::Expired),
+        ] {
+            let session = session(status, payment_status, r#""cus_1""#);
+            assert_eq!(judge(&session, true), expected, "{status} {payment_status}");
+        }
+        let CheckoutOutcome::Paid(payment) = judge(&session("complete", "paid", r#""cus_1""#), true) else {
+            panic!("it is paid")
+        };
+        assert_eq!((payment.amount.get(), payment.payment_method.is_some()), (5_000, true), "before tax");
+    }
+
+    #[test]
+    fn a_session_of_nobody_is_no_payment() {
+        assert_eq!(judge(&session("complete", "paid", "null"), false), CheckoutOutcome::Open);
+    }
+
+    #[test]
+    fn the_page_to_return_to_keeps_its_own_query() {
+        assert_eq!(with_query("https://a.example/b", "purchase=1"), "https://a.example/b?purchase=1");
+        assert_eq!(with_query("https://a.example/?c=d", "purchase=1"), "https://a.example/?c=d&purchase=1");
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading invoices, and what each of them says of the attempt it belongs to.
+
+use super::client::Client;
+use super::error::StripeError;
+use super::outcome::judge_invoice;
+use super::responses::{Invoice, InvoiceStatus, List, PaymentIntent};
+use crate::domain::payments::TopUpOutcome;
+use crate::domain::{InvoiceId, PaymentIntentId, TopUp};
+use crate::ports::InvoiceReport;
+use stripe_billing::invoice::{ListInvoice, RetrieveInvoice};
+use stripe_client_core::StripeRequest;
+use stripe_core::payment_intent::RetrievePaymentIntent;
+use stripe_types::RangeQueryTs;
+
+/// What pays an invoice is listed only on demand.
+pub(super) const PAYMENTS: &str = "payments";
+/// Our clock and Stripe's may differ by this many seconds.
+const CLOCK_DIFFERENCE_MAX: i64 = 300;
+const PAGE_LIMIT: i64 = 100;
+/// An attempt's invoice is among the customer's newest ones; more than this is a doubt.
+const PAGES_MAX: usize = 10;
+
+/// <https://docs.stripe.com/api/invoices/retrieve>
+pub(super) async fn retrieve(client: &Client, invoice: &InvoiceId) -> Result<Invoice, StripeError> {
+    let request = RetrieveInvoice::new(invoice.as_str()).expand([PAYMENTS.to_owned()]);
+    request.build().customize().send(client).await
+}
+
+pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<InvoiceReport, StripeError> {
+    let invoice = retrieve(client, invoice).await?;
+    let outcome = outcome(client, &invoice).await?;
+    let is_open = invoice.status() == InvoiceStatus::Open;
+    Ok(InvoiceReport { top_up: invoice.top_up(), outcome, hosted_url: invoice.hosted_invoice_url.filter(|_| is_open) })
+}
+
+/// What an invoice with its payments says.
+///
+/// # Errors
+/// Those of Stripe, where the outcome hangs on the payment intent; a paid invoice is paid without it.
+pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpOutcome, StripeError> {
+    let intent = match (invoice.status(), invoice.payment_intent()) {
+        (InvoiceStatus::Paid, Some(intent)) => payment_intent(client, &intent)
+            .await
+            .inspect_err(|error| tracing::warn!(invoice.id = invoice.id, %error, "the card of a payment stays unknown"))
+            .ok(),
+        (InvoiceStatus::Open, Some(intent)) => Some(payment_intent(client, &intent).await?),
+        _ => None,
+    };
+    let outcome = judge_invoice(invoice, intent.as_ref());
+    if invoice.status() == InvoiceStatus::Paid && outcome == TopUpOutcome::Unknown {
+        tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
+    }
+    Ok(outcome)
+}
+
+/// The invoices made for an attempt, newest first, found by their metadata among the customer's own.
+///
+/// A list is consistent with every invoice created before, which Stripe's search is not:
+/// <https://docs.stripe.com/search#data-freshness>.
+pub(super) async fn of_top_up(client: &Client, top_up: &TopUp) -> Result<Vec<InvoiceId>, StripeError> {
+    let since = top_up.opened_at.as_second() - CLOCK_DIFFERENCE_MAX;
+    let mut found = vec![];
+    let mut last: Option<String> = None;
+    for _ in 0..PAGES_MAX {
+        let mut request =
+            ListInvoice::new().customer(top_up.customer.as_str()).created(RangeQueryTs::gte(since)).limit(PAGE_LIMIT);
+        if let Some(last) = last.take() {
+            request = request.starting_after(last);
+        }
+        let page: List<Invoice> = request.build().customize().send(client).await?;
+        let is_wanted = |invoice: &&Invoice| invoice.top_up().is_some_and(|(_, id)| id == top_up.id);
+        found.extend(page.data.iter().filter(is_wanted).filter_map(Invoice::id));
+        last = page.data.last().map(|invoice| invoice.id.clone());
+        if !page.has_more || last.is_none() {
+            return Ok(found);
+        }
+    }
+    Err(StripeError::Unreadable(format!("the customer has more than {PAGES_MAX} pages of invoices")))
+}
+
+/// <https://docs.stripe.com/api/payment_intents/retrieve>
+async fn payment_intent(client: &Client, intent: &PaymentIntentId) -> Result<PaymentIntent, StripeError> {
+    let request = RetrievePaymentIntent::new(intent.as_str()).expand(["payment_method".to_owned()]);
+    request.build().customize().send(client).await
+}

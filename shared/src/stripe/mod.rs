@@ -1,0 +1,207 @@
+//! Stripe: the [`Payments`] port over its HTTP API, and the check that a webhook comes from it.
+//!
+//! async-stripe's builders spell the requests; transport, retries and the reading of answers are ours.
+//! Nothing here decides about credits, and nothing else in the system names a Stripe parameter.
+//!
+//! An answer is believed only as far as it is definite: [`TopUpOutcome::Unknown`] and
+//! [`PaymentsError::Unavailable`] stand for everything else.
+
+mod checkout;
+mod client;
+mod customers;
+mod error;
+mod invoices;
+mod keyed;
+mod metadata;
+mod outcome;
+mod pace;
+mod responses;
+mod secret;
+mod settings;
+mod top_ups;
+pub mod webhook;
+
+pub use error::{Refusal, StripeError};
+pub use secret::Secret;
+pub use settings::{InvalidSettings, Settings};
+
+use crate::domain::payments::Checkout;
+use crate::domain::payments::TopUpOutcome;
+use crate::domain::{
+    AccountId, CheckoutSessionId, Credits, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
+};
+use crate::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
+use client::{Client, Transport};
+use customers::DefaultError;
+use hyper::Uri;
+use std::time::Duration;
+
+/// Stripe as the use cases see it. Cheap to share by reference; holds the pool of connections.
+#[derive(Debug)]
+pub struct StripePayments {
+    client: Client,
+    charging: Charging,
+}
+
+impl StripePayments {
+    /// # Errors
+    /// [`InvalidSettings`]; Stripe is not asked.
+    pub fn new(settings: Settings) -> Result<Self, InvalidSettings> {
+        let api_base = web_address(&settings.api_base).filter(|uri| uri.query().is_none());
+        let api_base = api_base.ok_or(InvalidSettings::ApiBase)?;
+        let is_live = ["sk_live_", "rk_live_"].iter().any(|prefix| settings.api_key.expose().starts_with(prefix));
+        if is_live && api_base.scheme_str() != Some("https") {
+            return Err(InvalidSettings::LiveKeyInTheOpen);
+        }
+        if settings.return_url.as_deref().is_some_and(|url| web_address(url).is_none()) {
+            return Err(InvalidSettings::ReturnUrl);
+        }
+        let transport = Transport {
+            api_base,
+            api_key: settings.api_key,
+            endpoint_calls_per_second: settings.endpoint_calls_per_second,
+            timeout: settings.timeout,
+            attempts_max: settings.attempts_max,
+            backoff: settings.backoff,
+        };
+        let charging = Charging {
+            pay_timeout: settings.pay_timeout,
+            return_url: settings.return_url,
+            automatic_tax: settings.automatic_tax,
+        };
+        Ok(Self { client: Client::new(&transport).ok_or(InvalidSettings::ApiKey)?, charging })
+    }
+}
+
+fn web_address(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+    is_web.then_some(uri)
+}
+
+/// How customers are charged.
+#[derive(Clone, Debug)]
+struct Charging {
+    pay_timeout: Duration,
+    return_url: Option<String>,
+    automatic_tax: bool,
+}
+
+impl Payments for StripePayments {
+    async fn customer_create(&self, account: &AccountId, email: &EmailAddress) -> Result<CustomerId, PaymentsError> {
+        customers::create(&self.client, account, email).await.map_err(|error| error.during("customer_create"))
+    }
+
+    async fn default_payment_method_get(
+        &self,
+        customer: &CustomerId,
+    ) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        let operation = "default_payment_method_get";
+        customers::default_payment_method(&self.client, customer).await.map_err(|error| match error {
+            DefaultError::Deleted => PaymentsError::NotFound { operation },
+            DefaultError::Stripe(error) => error.during(operation),
+        })
+    }
+
+    async fn default_payment_method_set(
+        &self,
+        customer: &CustomerId,
+        payment_method: &PaymentMethodId,
+    ) -> Result<(), PaymentsError> {
+        customers::set_default_payment_method(&self.client, customer, payment_method)
+            .await
+            .map_err(|error| error.during("default_payment_method_set"))
+    }
+
+    async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
+        checkout::open(&self.client, &self.charging, customer, purchase)
+            .await
+            .map_err(|error| error.during("checkout_open"))
+    }
+
+    async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
+        checkout::report(&self.client, session).await.map_err(|error| error.during("checkout_get"))
+    }
+
+    async fn top_up_pay(&self, top_up: &TopUp) -> TopUpOutcome {
+        top_ups::pay(&self.client, &self.charging, top_up).await
+    }
+
+    async fn top_up_close(&self, top_up: &TopUp) -> TopUpOutcome {
+        top_ups::close(&self.client, &self.charging, top_up).await
+    }
+
+    async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
+        invoices::report(&self.client, invoice).await.map_err(|error| error.during("invoice_get"))
+    }
+}
+
+/// As it stands on invoices and payment pages: `5,000 credits`.
+fn credits_in_words(credits: Credits) -> String {
+    let digits = credits.get().to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {}", if credits.get() == 1 { "credit" } else { "credits" })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new(Secret::new("sk_test_local"))
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
+        let live = Secret::new("rk_live_local");
+        for (name, settings, expected) in [
+            ("Stripe", settings(), None),
+            ("the stand-in", Settings { api_base: "http://127.0.0.1:12111/".into(), ..settings() }, None),
+            ("no scheme", Settings { api_base: "api.stripe.com".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
+            ("a query", Settings { api_base: "http://a/?b".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
+            (
+                "no page",
+                Settings { return_url: Some("/billing".into()), ..settings() },
+                Some(InvalidSettings::ReturnUrl),
+            ),
+            (
+                "a key with a line break",
+                Settings { api_key: Secret::new("sk\n"), ..settings() },
+                Some(InvalidSettings::ApiKey),
+            ),
+            ("a live key to Stripe", Settings { api_key: live.clone(), ..settings() }, None),
+            (
+                "a live key in the open",
+                Settings { api_key: live, api_base: "http://127.0.0.1:12111".into(), ..settings() },
+                Some(InvalidSettings::LiveKeyInTheOpen),
+            ),
+        ] {
+            assert_eq!(StripePayments::new(settings).err(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_key() {
+        let printed = format!("{:?} {:?}", settings(), StripePayments::new(settings()).unwrap());
+        assert!(!printed.contains("sk_test_local"), "{printed}");
+    }
+
+    #[test]
+    fn credits_are_written_as_a_person_writes_them() {
+        for (credits, words) in
+            [(1, "1 credit"), (500, "500 credits"), (5_000, "5,000 credits"), (1_250_000, "1,250,000 credits")]
+        {
+            assert_eq!(credits_in_words(Credits::constant(credits)), words);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Taking the money of an attempt by an invoice on the saved card, and closing an attempt for good.
+//!
+//! Four calls, each under a key made of the attempt's id, so that the whole may be repeated from the start at any
+//! point and remains one invoice and one payment. Nothing here sends a declined card a second time, and nobody who
+//! comes late pays an attempt that was closed: its invoice is gone.
+
+use super::client::Client;
+use super::error::StripeError;
+use super::outcome::{CardAnswer, Verdict, judge_invoice, judge_pay};
+use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
+use super::{Charging, credits_in_words, invoices, keyed, metadata};
+use crate::domain::payments::{DeclineReason, TopUpOutcome};
+use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
+use std::sync::atomic::{AtomicBool, Ordering};
+use stripe_billing::invoice::{
+    CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, DeleteInvoice,
+    FinalizeInvoiceInvoice, PayInvoice, VoidInvoiceInvoice,
+};
+use stripe_billing::invoice_item::{CreateInvoiceItem, CreateInvoiceItemTaxBehavior};
+use stripe_client_core::StripeRequest;
+use stripe_shared::InvoiceCollectionMethod;
+use stripe_types::Currency;
+
+pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
+    let invoice = match finalized(client, charging, top_up).await {
+        Ok(invoice) => invoice,
+        Err(stuck) => return stuck.outcome(client, top_up).await,
+    };
+    match &top_up.payment_method {
+        Some(payment_method) => take(client, charging, top_up, invoice, payment_method).await,
+        None => TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) },
+    }
+}
+
+/// Where an attempt got stuck before the card was asked.
+struct Stuck {
+    step: &'static str,
+    invoice: Option<InvoiceId>,
+    error: StripeError,
+}
+
+impl Stuck {
+    async fn outcome(self, client: &Client, top_up: &TopUp) -> TopUpOutcome {
+        let verdict = if self.error.is_transient() { Verdict::Unclear } else { Verdict::Unexpected };
+        paid_or_unknown(client, top_up, self.invoice.as_ref(), self.step, verdict, &self.error).await
+    }
+}
+
+/// The attempt's invoice, ready to be paid, over exactly the frozen price.
+async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, Stuck> {
+    let stuck = |step, invoice: Option<&InvoiceId>| {
+        let invoice = invoice.or(top_up.invoice.as_ref()).cloned();
+        move |error| Stuck { step, invoice, error }
+    };
+    let invoice = create(client, charging, top_up).await.map_err(stuck("invoice", None))?;
+    add_item(client, top_up, &invoice).await.map_err(stuck("item", Some(&invoice)))?;
+    let finalized = finalize(client, top_up, &invoice).await.map_err(stuck("finalize", Some(&invoice)))?;
+    if is_over(&finalized, top_up) {
+        return Ok(invoice);
+    }
+    if let Err(error) = void(client, top_up, &invoice).await {
+        tracing::error!(top_up.id = %top_up.id, invoice.id = %invoice, %error, "a wrong invoice could not be voided");
+    }
+    let error = StripeError::NotSent("the invoice is not over the frozen price");
+    Err(Stuck { step: "total", invoice: Some(invoice), error })
+}
+
+/// Whether the invoice asks for the frozen price, before tax and with no discount.
+fn is_over(invoice: &Invoice, top_up: &TopUp) -> bool {
+    let price = top_up.price.get();
+    let is_exact = invoice.subtotal == price && invoice.before_tax() == price;
+    let is_ours = invoice.currency == crate::domain::payments::CURRENCY
+        && invoice.customer.as_deref() == Some(top_up.customer.as_str());
+    if !is_exact || !is_ours {
+        tracing::error!(
+            top_up.id = %top_up.id,
+            top_up.price_cents = price,
+            invoice.id = invoice.id,
+            invoice.subtotal_cents = invoice.subtotal,
+            invoice.before_tax_cents = invoice.before_tax(),
+            invoice.currency = invoice.currency,
+            "the invoice does not ask for the frozen price; it is voided"
+        );
+    }
+    is_exact && is_ours
+}
+
+/// Nothing of the customer's own drafts is drawn in, and Stripe neither finalizes nor collects it by itself.
+/// <https://docs.stripe.com/api/invoices/create>
+async fn create(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, StripeError> {
+    let request = CreateInvoice::new()
+        .customer(top_up.customer.as_str())
+        .currency(Currency::USD)
+        .auto_advance(false)
+        .collection_method(InvoiceCollectionMethod::ChargeAutomatically)
+        .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
+        .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
+        .metadata(metadata::of_top_up(top_up));
+    let effect = || async {
+        let found = invoices::of_top_up(client, top_up).await?;
+        Ok(found.last().map(|invoice| Created { id: invoice.to_string() }))
+    };
+    let created: Created = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
+    InvoiceId::parse(created.id).map_err(|error| StripeError::Unreadable(error.to_string()))
+}
+
+/// <https://docs.stripe.com/api/invoiceitems/create>
+async fn add_item(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<(), StripeError> {
+    let request = CreateInvoiceItem::new()
+        .customer(top_up.customer.as_str())
+        .invoice(invoice.as_str())
+        .amount(top_up.price.get())
+        .currency(Currency::USD)
+        .description(credits_in_words(top_up.credits))
+        .tax_behavior(CreateInvoiceItemTaxBehavior::Exclusive);
+    let effect = || async {
+        let invoice = invoices::retrieve(client, invoice).await?;
+        Ok((invoice.subtotal != 0).then_some(Created { id: invoice.id }))
+    };
+    keyed::send(client, &key(top_up, "item"), None, &request, effect).await.map(|Created { .. }| ())
+}
+
+/// <https://docs.stripe.com/api/invoices/finalize>
+async fn finalize(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<Invoice, StripeError> {
+    let request = FinalizeInvoiceInvoice::new(invoice.as_str()).auto_advance(false);
+    let effect = || async {
+        let invoice = invoices::retrieve(client, invoice).await?;
+        Ok((invoice.status() != InvoiceStatus::Draft).then_some(invoice))
+    };
+    keyed::send(client, &key(top_up, "finalize"), None, &request, effect).await
+}
+
+/// Asks the card. <https://docs.stripe.com/api/invoices/pay>
+async fn take(
+    client: &Client,
+    charging: &Charging,
+    top_up: &TopUp,
+    invoice: InvoiceId,
+    payment_method: &PaymentMethodId,
+) -> TopUpOutcome {
+    let request = PayInvoice::new(invoice.as_str())
+        .payment_method(payment_method.as_str())
+        .off_session(true)
+        .expand([invoices::PAYMENTS.to_owned()]);
+    // What a failed call left behind: a payment, the bank's refusal, or nothing.
+    let is_looked_up = AtomicBool::new(false);
+    let effect = || async {
+        is_looked_up.store(true, Ordering::Relaxed);
+        let invoice = invoices::retrieve(client, &invoice).await?;
+        let is_untouched = invoice.status() == InvoiceStatus::Open
+            && invoices::outcome(client, &invoice).await? == TopUpOutcome::Unknown;
+        Ok((!is_untouched).then_some(invoice))
+    };
+    let answer = keyed::send(client, &key(top_up, "pay:0"), Some(charging.pay_timeout), &request, effect).await;
+    let answered = match answer {
+        // Paid by this very call, and so with the card that it named: the intent would tell nothing new.
+        Ok(invoice) if invoice.status() == InvoiceStatus::Paid && !is_looked_up.load(Ordering::Relaxed) => {
+            Ok(judge_invoice(&invoice, None))
+        }
+        Ok(invoice) => invoices::outcome(client, &invoice).await,
+        Err(error) => Err(error),
+    };
+    let error = match answered {
+        Ok(TopUpOutcome::Unknown) => StripeError::Unreadable("the invoice is neither paid nor refused".to_owned()),
+        Ok(outcome) => return outcome,
+        Err(error) => error,
+    };
+    match judge_pay(&error) {
+        Verdict::Card(answer) => {
+            tracing::info!(top_up.id = %top_up.id, invoice.id = %invoice, %error, "the card was not charged");
+            match answer {
+                CardAnswer::ActionRequired => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
+                CardAnswer::Declined(reason) => TopUpOutcome::Declined { reason, invoice: Some(invoice) },
+            }
+        }
+        verdict => paid_or_unknown(client, top_up, Some(&invoice), "pay", verdict, &error).await,
+    }
+}
+
+/// After an answer that concludes nothing: the invoice may be paid all the same. Unpaid, it says nothing of a
+/// payment that may still be under way.
+async fn paid_or_unknown(
+    client: &Client,
+    top_up: &TopUp,
+    invoice: Option<&InvoiceId>,
+    step: &'static str,
+    verdict: Verdict,
+    error: &StripeError,
+) -> TopUpOutcome {
+    let invoice_id = invoice.map(InvoiceId::as_str);
+    if let Some(invoice) = invoice
+        && let Ok(invoice) = invoices::retrieve(client, invoice).await
+        && invoice.status() == InvoiceStatus::Paid
+        && let Ok(outcome @ TopUpOutcome::Paid(_)) = invoices::outcome(client, &invoice).await
+    {
+        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, %error, "the invoice was paid all the same");
+        return outcome;
+    }
+    if verdict == Verdict::Unclear {
+        tracing::warn!(top_up.id = %top_up.id, invoice.id = invoice_id, step, %error, "the outcome is not known yet");
+    } else {
+        tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, %error, "Stripe does not take the attempt");
+    }
+    TopUpOutcome::Unknown
+}
+
+/// Finds out what became of an attempt, and makes sure that nothing will come of it if it is unpaid.
+pub(super) async fn close(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
+    close_all(client, charging, top_up).await.unwrap_or_else(|error| {
+        if error.is_transient() {
+            tracing::warn!(top_up.id = %top_up.id, %error, "the attempt could not be closed yet");
+        } else {
+            tracing::error!(top_up.id = %top_up.id, %error, "the attempt cannot be closed");
+        }
+        TopUpOutcome::Unknown
+    })
+}
+
+/// An attempt has one invoice; should it have more, each of them is closed before it counts as abandoned.
+async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
+    let found = match &top_up.invoice {
+        Some(invoice) => vec![invoice.clone()],
+        None => invoices::of_top_up(client, top_up).await?,
+    };
+    let mut outcome = TopUpOutcome::Abandoned;
+    for invoice in &found {
+        match close_invoice(client, top_up, invoice).await? {
+            TopUpOutcome::Abandoned => {}
+            paid @ TopUpOutcome::Paid(_) => return Ok(paid),
+            _ => outcome = TopUpOutcome::Unknown,
+        }
+    }
+    match outcome {
+        TopUpOutcome::Abandoned => fence(client, charging, top_up).await,
+        outcome => Ok(outcome),
+    }
+}
+
+/// Makes sure that the attempt's invoice was made, and is closed: whoever is still about to pay the attempt asks for
+/// it under the same key, and is answered with this one.
+async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
+    let invoice = match create(client, charging, top_up).await {
+        Ok(invoice) => invoice,
+        // Nobody can make it: the customer was deleted, say.
+        Err(StripeError::Refused(refusal)) if refusal.is_about_request() => return Ok(TopUpOutcome::Abandoned),
+        Err(error) => return Err(error),
+    };
+    match close_invoice(client, top_up, &invoice).await {
+        // A draft that was deleted before.
+        Err(error) if error.is_not_found() => Ok(TopUpOutcome::Abandoned),
+        closed => closed,
+    }
+}
+
+async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+    let invoice = invoices::retrieve(client, id).await?;
+    match invoice.status() {
+        InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
+        InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
+        InvoiceStatus::Draft => delete(client, id).await,
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible => match void(client, top_up, id).await {
+            Ok(voided) if voided.status() == InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
+            Err(error) if error.is_transient() => Err(error),
+            Ok(_) | Err(_) => after_refused_void(client, id).await,
+        },
+        InvoiceStatus::Other => Ok(TopUpOutcome::Unknown),
+    }
+}
+
+/// A payment may have come first, or another void.
+async fn after_refused_void(client: &Client, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+    let invoice = invoices::retrieve(client, id).await?;
+    match invoice.status() {
+        InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
+        InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
+        InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible | InvoiceStatus::Other => {
+            Ok(TopUpOutcome::Unknown)
+        }
+    }
+}
+
+/// <https://docs.stripe.com/api/invoices/void>
+async fn void(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<Invoice, StripeError> {
+    let request = VoidInvoiceInvoice::new(invoice.as_str());
+    let effect = || async {
+        let invoice = invoices::retrieve(client, invoice).await?;
+        Ok(matches!(invoice.status(), InvoiceStatus::Void | InvoiceStatus::Paid).then_some(invoice))
+    };
+    keyed::send(client, &key(top_up, "void"), None, &request, effect).await
+}
+
+/// Only a draft can be deleted; one that is gone was deleted before.
+/// <https://docs.stripe.com/api/invoices/delete>
+async fn delete(client: &Client, invoice: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+    match DeleteInvoice::new(invoice.as_str()).build().customize::<Deleted>().send(client).await {
+        Ok(Deleted { deleted: true }) => Ok(TopUpOutcome::Abandoned),
+        Ok(Deleted { deleted: false }) => Ok(TopUpOutcome::Unknown),
+        Err(error) if error.is_not_found() => Ok(TopUpOutcome::Abandoned),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every key names the attempt and not its invoice: a request for another invoice of the same attempt would be
+/// another body under the same key, which Stripe refuses.
+fn key(top_up: &TopUp, step: &str) -> String {
+    format!("top_up:{}:{step}", top_up.id)
+}

@@ -1,0 +1,74 @@
+//! Opening an account: its Stripe customer first, then the account that names it.
+
+use crate::domain::account::decide_open_account;
+use crate::domain::{Account, AccountId, EmailAddress};
+use crate::ports::{Accounts, CommitError, LedgerError, Payments, PaymentsError};
+use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
+
+/// Why no account was opened, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenAccountError {
+    /// The account exists under another address.
+    #[error("the account exists with another e-mail address")]
+    EmailDiffers,
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+}
+
+/// An account, and whether it was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedAccount {
+    pub account: Account,
+    pub is_replay: bool,
+}
+
+/// Opens an account, once for each id.
+///
+/// A crash between the two steps leaves a customer without an account; asking again finds the same customer, since its
+/// idempotency key is made of the account's id and address.
+///
+/// # Errors
+/// [`OpenAccountError`].
+pub async fn open_account<C: Capabilities<Ledger: Accounts, Payments: Payments>>(
+    context: &Context<C>,
+    id: &AccountId,
+    email: &EmailAddress,
+) -> Result<OpenedAccount, OpenAccountError> {
+    if let Some(account) = context.ledger.account_get(id).await? {
+        return replay(account, email);
+    }
+    let customer = context.payments.customer_create(id, email).await?;
+    let change = decide_open_account(id.clone(), email.clone(), customer, context.now());
+    match context.ledger.commit(&change).await {
+        Ok(()) => Ok(OpenedAccount { account: change.account, is_replay: false }),
+        Err(CommitError::Stale { current: Some(account) }) => replay(*account, email),
+        Err(CommitError::Stale { current: None } | CommitError::Duplicate { .. }) => Err(StoreError::Contended.into()),
+        Err(CommitError::Failed(error)) => Err(error.into()),
+    }
+}
+
+fn replay(account: Account, email: &EmailAddress) -> Result<OpenedAccount, OpenAccountError> {
+    if account.email == *email {
+        Ok(OpenedAccount { account, is_replay: true })
+    } else {
+        Err(OpenAccountError::EmailDiffers)
+    }
+}
+
+impl From<LedgerError> for OpenAccountError {
+    fn from(error: LedgerError) -> Self {
+        Self::Outside(error.into())
+    }
+}
+
+impl From<StoreError> for OpenAccountError {
+    fn from(error: StoreError) -> Self {
+        Self::Outside(error.into())
+    }
+}
+
+impl From<PaymentsError> for OpenAccountError {
+    fn from(error: PaymentsError) -> Self {
+        Self::Outside(error.into())
+    }
+}

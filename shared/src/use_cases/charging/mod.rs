@@ -1,0 +1,7 @@
+//! Credits taken for operations, and given back.
+
+mod charge;
+mod restore;
+
+pub use charge::{ChargeError, charge};
+pub use restore::{RestoreError, restore};

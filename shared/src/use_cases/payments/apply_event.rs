@@ -1,0 +1,141 @@
+//! What a webhook tells, applied: fetch the object it names, then record what that says.
+//!
+//! Events come late, twice and in any order; since only the fetched object is believed, none of that matters.
+
+use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
+use super::save_card::save_card;
+use crate::domain::account::decide_payment_method;
+use crate::domain::payments::GrantRefusal;
+use crate::domain::{CheckoutSessionId, CustomerId, EventId, InvoiceId};
+use crate::ports::{
+    Accounts, CommitError, Customers, Events, IdGenerator, LedgerError, Payments, PaymentsError, Purchases, TopUps,
+};
+use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
+
+/// The object an event is about, as far as it concerns us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Invoice(InvoiceId),
+    Checkout(CheckoutSessionId),
+    Customer(CustomerId),
+    Other,
+}
+
+/// What was done about an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    Now,
+    Before,
+    /// Nothing of ours.
+    Ignored,
+}
+
+/// The event was not applied; Stripe should send it again.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyEventError {
+    /// The payment is not the one asked for. Somebody has to look.
+    #[error("the payment is not the one asked for")]
+    Mismatch(#[source] GrantRefusal),
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+}
+
+/// Applies one event.
+///
+/// # Errors
+/// [`ApplyEventError`]; the event is not marked as applied then, so that it is applied when it comes again.
+pub async fn apply_event<C>(
+    context: &Context<C>,
+    event: &EventId,
+    subject: &Subject,
+) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments, Ids: IdGenerator>,
+{
+    if *subject == Subject::Other {
+        return Ok(Applied::Ignored);
+    }
+    if context.ledger.event_is_applied(event).await? {
+        return Ok(Applied::Before);
+    }
+    let applied = match subject {
+        Subject::Invoice(invoice) => apply_invoice(context, invoice).await?,
+        Subject::Checkout(session) => apply_checkout(context, session).await?,
+        Subject::Customer(customer) => apply_customer(context, customer).await?,
+        Subject::Other => Applied::Ignored,
+    };
+    context.ledger.event_mark_applied(event, context.now()).await?;
+    Ok(applied)
+}
+
+async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, Ids: IdGenerator>>(
+    context: &Context<C>,
+    invoice: &InvoiceId,
+) -> Result<Applied, ApplyEventError> {
+    let Some(report) = found(context.payments.invoice_get(invoice).await)? else { return Ok(Applied::Ignored) };
+    let Some((account, top_up)) = report.top_up else { return Ok(Applied::Ignored) };
+    applied(record_top_up_outcome(context, &account, &top_up, &report.outcome).await)
+}
+
+async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator>>(
+    context: &Context<C>,
+    session: &CheckoutSessionId,
+) -> Result<Applied, ApplyEventError> {
+    let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
+    let Some((account, purchase)) = report.purchase else { return Ok(Applied::Ignored) };
+    let applied = applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)?;
+    save_card(context, &account, &report.outcome).await?;
+    Ok(applied)
+}
+
+/// Follows the customer's choice of a default card, made on Stripe's pages.
+async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: Payments>>(
+    context: &Context<C>,
+    customer: &CustomerId,
+) -> Result<Applied, ApplyEventError> {
+    let ledger = &context.ledger;
+    let Some(account) = ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
+    for _ in context.rounds() {
+        let Some(current) = ledger.account_get(&account).await? else { return Ok(Applied::Ignored) };
+        let card = found(context.payments.default_payment_method_get(customer).await)?;
+        let Some(card) = card else { return Ok(Applied::Ignored) };
+        // Written even where it is the same card: of two who asked Stripe one after the other the earlier may come to
+        // write the later, and then has to find the account changed, and ask again.
+        match ledger.commit(&decide_payment_method(&current, card, context.now())).await {
+            Ok(()) => return Ok(Applied::Now),
+            Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
+            Err(CommitError::Failed(error)) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Contended.into())
+}
+
+/// An object that is gone (a deleted draft, another mode's) concerns nobody.
+fn found<T>(answer: Result<T, PaymentsError>) -> Result<Option<T>, ApplyEventError> {
+    match answer {
+        Ok(object) => Ok(Some(object)),
+        Err(PaymentsError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(ApplyEventError::Outside(error.into())),
+    }
+}
+
+fn applied<T>(recorded: Result<T, RecordOutcomeError>) -> Result<Applied, ApplyEventError> {
+    match recorded {
+        Ok(_) => Ok(Applied::Now),
+        Err(RecordOutcomeError::NotFound(_)) => Ok(Applied::Ignored),
+        Err(RecordOutcomeError::Mismatch(refusal)) => Err(ApplyEventError::Mismatch(refusal)),
+        Err(RecordOutcomeError::Store(error)) => Err(error.into()),
+    }
+}
+
+impl From<LedgerError> for ApplyEventError {
+    fn from(error: LedgerError) -> Self {
+        Self::Outside(error.into())
+    }
+}
+
+impl From<StoreError> for ApplyEventError {
+    fn from(error: StoreError) -> Self {
+        Self::Outside(error.into())
+    }
+}

@@ -1,0 +1,41 @@
+//! Looking at a purchase, and granting what was paid if no event has done it yet.
+
+use super::record_outcome::{RecordOutcomeError, record_purchase_outcome};
+use super::save_card::save_card;
+use crate::domain::{AccountId, Purchase, PurchaseId, PurchaseStatus};
+use crate::error::chain;
+use crate::ports::{Accounts, IdGenerator, Payments, Purchases};
+use crate::use_cases::{Capabilities, Context, NotFound};
+
+/// A purchase as it stands, asking Stripe while it is open: what was paid is granted here if no webhook did it.
+///
+/// While Stripe cannot be asked, the stored purchase is the answer.
+///
+/// # Errors
+/// [`RecordOutcomeError::NotFound`] for another account's purchase as for one that does not exist.
+pub async fn check_purchase<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator>>(
+    context: &Context<C>,
+    account: &AccountId,
+    purchase: &PurchaseId,
+) -> Result<Purchase, RecordOutcomeError> {
+    let stored = context.ledger.purchase_get(account, purchase).await?;
+    let stored = stored.ok_or_else(|| NotFound::Purchase(purchase.clone()))?;
+    let session = match (&stored.status, &stored.checkout) {
+        (PurchaseStatus::Open, Some(checkout)) => &checkout.session,
+        (PurchaseStatus::Open, None) | (PurchaseStatus::Paid | PurchaseStatus::Expired, _) => return Ok(stored),
+    };
+    match context.payments.checkout_get(session).await {
+        Ok(report) => {
+            let purchase = record_purchase_outcome(context, account, purchase, &report.outcome).await?;
+            if let Err(error) = save_card(context, account, &report.outcome).await {
+                tracing::warn!(account.id = %account, error = %chain(&error), "the card was not made the customer's default");
+            }
+            Ok(purchase)
+        }
+        Err(error) => {
+            let error = chain(&error);
+            tracing::warn!(account.id = %account, purchase.id = %purchase, error, "the purchase could not be looked up");
+            Ok(stored)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Money that comes in: purchases, automatic top-ups, and what Stripe says of both.
+
+mod apply_event;
+mod check_purchase;
+mod open_purchase;
+mod pay_page;
+mod record_outcome;
+mod save_card;
+mod set_auto_top_up;
+mod sweep;
+mod top_up;
+
+pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
+pub use check_purchase::check_purchase;
+pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
+pub use pay_page::{PayPage, PayPageError, pay_page};
+pub use record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
+pub use save_card::save_card;
+pub use set_auto_top_up::{SetAutoTopUpError, set_auto_top_up};
+pub use sweep::{SweepLimits, SweepSummary, Swept, sweep, sweep_continue};
+pub use top_up::{ToppedUp, top_up};

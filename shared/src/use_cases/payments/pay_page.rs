@@ -1,0 +1,68 @@
+//! The link in e-mails: where a customer can pay or confirm an attempt now.
+
+use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
+use crate::domain::{AccountId, TopUpId, TopUpStatus};
+use crate::error::chain;
+use crate::ports::{Accounts, IdGenerator, LedgerError, Payments, PaymentsError, TopUps};
+use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError};
+
+/// Where the link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayPage {
+    /// Stripe's page for the open invoice, fetched afresh since its address expires.
+    Hosted(String),
+    AlreadyPaid,
+    /// There is nothing to pay any more.
+    Closed,
+}
+
+/// Why the link leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum PayPageError {
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+}
+
+/// Finds the page, and records what Stripe says of the attempt on the way.
+///
+/// # Errors
+/// [`PayPageError`].
+pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, Ids: IdGenerator>>(
+    context: &Context<C>,
+    account: &AccountId,
+    top_up: &TopUpId,
+) -> Result<PayPage, PayPageError> {
+    let attempt = context.ledger.top_up_get(account, top_up).await?;
+    let attempt = attempt.ok_or_else(|| NotFound::TopUp(top_up.clone()))?;
+    let invoice = match (attempt.status, attempt.invoice) {
+        (TopUpStatus::Paid, _) => return Ok(PayPage::AlreadyPaid),
+        (TopUpStatus::Abandoned, _) | (_, None) => return Ok(PayPage::Closed),
+        (TopUpStatus::Open | TopUpStatus::Declined(_) | TopUpStatus::ActionRequired, Some(invoice)) => invoice,
+    };
+    let report = context.payments.invoice_get(&invoice).await?;
+    match record_top_up_outcome(context, account, top_up, &report.outcome).await {
+        Ok(attempt) if attempt.status == TopUpStatus::Paid => Ok(PayPage::AlreadyPaid),
+        Ok(_) => Ok(report.hosted_url.map_or(PayPage::Closed, PayPage::Hosted)),
+        Err(RecordOutcomeError::NotFound(missing)) => Err(missing.into()),
+        Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),
+        Err(RecordOutcomeError::Mismatch(refusal)) => {
+            let error = chain(&refusal);
+            tracing::error!(account.id = %account, top_up.id = %top_up, error, "a payment is not the one asked for");
+            Ok(PayPage::AlreadyPaid)
+        }
+    }
+}
+
+impl From<LedgerError> for PayPageError {
+    fn from(error: LedgerError) -> Self {
+        Self::Outside(StoreError::from(error).into())
+    }
+}
+
+impl From<PaymentsError> for PayPageError {
+    fn from(error: PaymentsError) -> Self {
+        Self::Outside(error.into())
+    }
+}
