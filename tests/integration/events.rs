@@ -5,8 +5,8 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::stripe::{Secret, Settings, StripePayments};
 use shared::ports::RandomIds;
+use shared::stripe::{Secret, Settings, StripePayments};
 
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
 const SWEEP: &str = include_str!("../events/scheduler-sweep.json");

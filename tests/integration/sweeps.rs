@@ -16,18 +16,18 @@ use prepaid_local::clock::MovableClock;
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::config::Environment;
+use shared::domain::payments::decide_open_top_up;
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
-use shared::domain::payments::decide_open_top_up;
 use shared::domain::{
     Account, AccountId, Cents, Change, ConsentId, Consenter, Credits, CustomerId, EmailAddress, PaymentMethodId,
     PriceBook, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::ports::{Ledger, Payments, RandomIds};
 use shared::stripe::{Settings, StripePayments};
 use shared::telemetry::embedded_metrics;
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::ports::{Ledger, Payments, RandomIds};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;

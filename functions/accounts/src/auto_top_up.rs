@@ -4,12 +4,12 @@ use crate::{App, account_of};
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
-use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
 use shared::domain::payments::PaymentIssue;
+use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
 use shared::domain::{Account, Consenter, PriceBook};
 use shared::http::{Body, Caller, FieldError, Object, PathParameters, Problem, Reply, parse_body, query_integer, time};
+use shared::ports::{IdGenerator, Ledger, Payments};
 use shared::use_cases::payments::set_auto_top_up;
-use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// The settings as they stand. With `?threshold=…&target=…` the text to be shown is the one for those.
 pub async fn get<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(

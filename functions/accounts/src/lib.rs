@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
 use shared::http::{Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, parse_body, respond, time};
+use shared::ports::{IdGenerator, Ledger, Payments};
 use shared::use_cases::accounts::open_account;
-use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// What the function needs of the outside.
 pub struct App<L, P, C, U> {

@@ -7,10 +7,10 @@ use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::stripe::{Settings, StripePayments};
-use shared::secrets::stripe_secret_get;
-use shared::telemetry;
 use shared::ports::RandomIds;
+use shared::secrets::stripe_secret_get;
+use shared::stripe::{Settings, StripePayments};
+use shared::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

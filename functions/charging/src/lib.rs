@@ -14,9 +14,9 @@ use shared::domain::{Cause, IdempotencyKey, PriceBook};
 use shared::http::{
     Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
+use shared::ports::Ledger;
 use shared::use_cases::Posted;
 use shared::use_cases::charging::charge;
-use shared::ports::Ledger;
 use shared::use_cases::charging::restore;
 
 /// What the function needs of the outside.

@@ -15,8 +15,8 @@ use shared::domain::{AccountId, NoticeId};
 use shared::error::chain;
 use shared::ledger::notice_of;
 use shared::links::LinkKey;
-use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
 use shared::ports::{Ledger, Mailer};
+use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
 
 /// What the function needs of the outside.
 pub struct App<L, M, C> {

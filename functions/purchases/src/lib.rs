@@ -12,7 +12,7 @@ use shared::http::{
     Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::links::LinkKey;
-use shared::ports::{Ledger, Payments, IdGenerator};
+use shared::ports::{IdGenerator, Ledger, Payments};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 
 /// What the function needs of the outside.

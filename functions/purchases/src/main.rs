@@ -8,10 +8,10 @@ use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::stripe::{Settings, StripePayments};
-use shared::secrets::{secret_get, stripe_secret_get};
-use shared::telemetry;
 use shared::ports::RandomIds;
+use shared::secrets::{secret_get, stripe_secret_get};
+use shared::stripe::{Settings, StripePayments};
+use shared::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -5,8 +5,8 @@ use askama::Template;
 use shared::clock::Clock;
 use shared::http::{PathParameters, Problem, Reply};
 use shared::links::LinkRejection;
+use shared::ports::{IdGenerator, Ledger, Payments};
 use shared::use_cases::payments::{PayPage, PayPageError, pay_page};
-use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// Redirects to Stripe's page for the open invoice, or says plainly why there is nothing to pay.
 pub async fn get<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(

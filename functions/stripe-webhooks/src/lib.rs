@@ -7,10 +7,10 @@ use lambda_http::{Body, Request, Response};
 use shared::clock::Clock;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Problem, Reply, Route, find_route, respond};
+use shared::ports::{IdGenerator, Ledger, Payments};
 use shared::stripe::Secret;
 use shared::stripe::webhook::{Event, verify};
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
-use shared::ports::{Ledger, Payments, IdGenerator};
 
 /// What the function needs of the outside.
 pub struct App<L, P, C, U> {

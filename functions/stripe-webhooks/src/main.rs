@@ -6,10 +6,10 @@ use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::http::serve;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::stripe::{Secret, Settings, StripePayments};
-use shared::secrets::stripe_secret_get;
-use shared::telemetry;
 use shared::ports::RandomIds;
+use shared::secrets::stripe_secret_get;
+use shared::stripe::{Secret, Settings, StripePayments};
+use shared::telemetry;
 use stripe_webhooks::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]

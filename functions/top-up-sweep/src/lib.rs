@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
+use shared::ports::{IdGenerator, Ledger, Payments, Timers, Wake};
 use shared::telemetry;
 use shared::timers::wake_of_event;
-use shared::ports::{Ledger, Payments, Timers, IdGenerator, Wake};
 use shared::use_cases::payments::{PERIOD, SweepLimits, SweepPart, SweepSummary, sweep, sweep_continue};
 
 /// What the function needs of the outside.

@@ -5,11 +5,11 @@ use shared::aws::{self, AwsEnvironment};
 use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::stripe::{Settings, StripePayments};
+use shared::ports::RandomIds;
 use shared::secrets::stripe_secret_get;
+use shared::stripe::{Settings, StripePayments};
 use shared::telemetry;
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::ports::RandomIds;
 use top_up_sweep::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]

@@ -14,10 +14,10 @@ use shared::config::Environment;
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::stripe::{Secret, Settings, StripePayments};
-use shared::secrets::{StripeSecret, secret_get, stripe_secret_get};
-use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::ports::RandomIds;
+use shared::secrets::{StripeSecret, secret_get, stripe_secret_get};
+use shared::stripe::{Secret, Settings, StripePayments};
+use shared::timers::{EventBridgeTimers, TimerSettings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

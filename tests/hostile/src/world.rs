@@ -5,15 +5,15 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
-use shared::domain::payments::{Checkout, CheckoutOutcome};
 use shared::domain::payments::TopUpOutcome;
+use shared::domain::payments::{Checkout, CheckoutOutcome};
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
     PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, TopUp,
 };
 use shared::links::LinkKey;
+use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, Payments, PaymentsError};
 use shared::stripe::Secret;
-use shared::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError, IdGenerator};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 use std::sync::atomic::{AtomicU64, Ordering};
 

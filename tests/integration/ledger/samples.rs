@@ -1,8 +1,8 @@
 //! Values that the tests of the ledger start from.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::Checkout;
+use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::*;
 use shared::ports::Ledger;

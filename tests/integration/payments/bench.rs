@@ -12,8 +12,8 @@ use shared::domain::{
     AccountId, Cents, Credits, CustomerId, EmailAddress, IdempotencyKey, PackageId, PaymentMethodId, Purchase,
     PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus,
 };
-use shared::stripe::{Secret, Settings, StripePayments};
 use shared::ports::Payments;
+use shared::stripe::{Secret, Settings, StripePayments};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

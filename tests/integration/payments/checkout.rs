@@ -5,8 +5,8 @@ use http::StatusCode;
 use local_stripe::{Fault, FaultAction};
 use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
 use shared::domain::{CheckoutSessionId, CustomerId, PaymentMethodId};
-use shared::stripe::StripePayments;
 use shared::ports::{Payments, PaymentsError};
+use shared::stripe::StripePayments;
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 

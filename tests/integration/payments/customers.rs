@@ -3,8 +3,8 @@
 use super::bench::{Bench, account, email};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
-use shared::stripe::Secret;
 use shared::ports::{Payments, PaymentsError};
+use shared::stripe::Secret;
 
 const CUSTOMERS: &str = "/v1/customers";
 

@@ -4,8 +4,8 @@
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::payments::{DeclineReason, TopUpOutcome};
-use shared::stripe::Secret;
 use shared::ports::Payments;
+use shared::stripe::Secret;
 use std::num::NonZeroU32;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::bench::{API_KEY, Bench, account, email};
 use local_stripe::{Fault, FaultAction};
-use shared::stripe::Secret;
 use shared::ports::{Payments, PaymentsError};
+use shared::stripe::Secret;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};

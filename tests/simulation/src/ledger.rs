@@ -10,7 +10,10 @@ use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
     Purchase, PurchaseId, Record, TopUp, TopUpId, UsageDay,
 };
-use shared::ports::{CommitError, DueCursor, DuePage, Ledger, LedgerError, Shard};
+use shared::ports::{
+    Accounts, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Entries, Events, History, LedgerError,
+    Notices, Purchases, Shard, TopUps,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -68,7 +71,7 @@ pub struct Partition {
 struct IndexUpdate {
     account: AccountId,
     due_at: Option<Timestamp>,
-    entry: Option<Entry>,
+    entries: Vec<Entry>,
 }
 
 impl MemoryLedger {
@@ -140,8 +143,9 @@ impl Tables {
     fn check(&self, change: &Change) -> Result<(), CommitError> {
         let partition = self.partitions.get(&change.account.id);
         let stored = partition.and_then(|partition| partition.account.as_ref());
-        if let Some(entry) = change.entry.as_ref().filter(|_| !has_bug("ledger_without_entry_guard"))
-            && let Some(existing) = partition.and_then(|partition| partition.entries.get(&entry.origin()))
+        let stored_entry = |entry: &Entry| partition?.entries.get(&entry.origin());
+        if let Some(existing) = change.entries.iter().find_map(stored_entry)
+            && !has_bug("ledger_without_entry_guard")
         {
             return Err(CommitError::Duplicate { entry: Box::new(existing.clone()) });
         }
@@ -164,12 +168,12 @@ impl Tables {
         let account = &change.account;
         let partition = self.partitions.entry(account.id.clone()).or_default();
         let before = partition.account.replace(account.clone());
-        if let Some(entry) = &change.entry {
+        for entry in &change.entries {
             partition.entries.insert(entry.origin(), entry.clone());
         }
         self.put_records(change);
-        let (due_at, entry) = (account.top_up_due_at(), change.entry.clone());
-        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, entry });
+        let (due_at, entries) = (account.top_up_due_at(), change.entries.clone());
+        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, entries });
         self.journal.push(Committed { before, change: change.clone() });
     }
 
@@ -197,8 +201,8 @@ impl Tables {
                 Some(due_at) => drop(self.due.insert(update.account.clone(), due_at)),
                 None => drop(self.due.remove(&update.account)),
             }
-            if let Some(entry) = update.entry {
-                self.history.entry(update.account).or_default().insert(entry.seq, entry);
+            for entry in update.entries {
+                self.history.entry(update.account.clone()).or_default().insert(entry.seq, entry);
             }
         }
     }
@@ -209,15 +213,23 @@ impl Tables {
     }
 }
 
-impl Ledger for MemoryLedger {
+impl Accounts for MemoryLedger {
     async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
         Ok(self.of(account, |partition| partition.account.clone()))
     }
 
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.write(change)
+    }
+}
+
+impl Entries for MemoryLedger {
     async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
         Ok(self.of(account, |partition| partition.entries.get(origin).cloned()))
     }
+}
 
+impl Purchases for MemoryLedger {
     async fn purchase_get(&self, account: &AccountId, id: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
         Ok(self.of(account, |partition| partition.purchases.get(id).cloned()))
     }
@@ -229,34 +241,23 @@ impl Ledger for MemoryLedger {
     ) -> Result<Option<PurchaseId>, LedgerError> {
         Ok(self.of(account, |partition| partition.purchase_keys.get(key).cloned()))
     }
+}
 
+impl TopUps for MemoryLedger {
     async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         Ok(self.of(account, |partition| partition.top_ups.get(id).cloned()))
     }
+}
 
+impl Consents for MemoryLedger {
     async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
         Ok(self.of(account, |partition| partition.consents.get(id).cloned()))
     }
+}
 
+impl Notices for MemoryLedger {
     async fn notice_get(&self, account: &AccountId, id: &NoticeId) -> Result<Option<Notice>, LedgerError> {
         Ok(self.of(account, |partition| partition.notices.get(id).cloned()))
-    }
-
-    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
-        Ok(self.tables().customers.get(customer).cloned())
-    }
-
-    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
-        Ok(self.tables().events.contains(event))
-    }
-
-    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        self.write(change)
-    }
-
-    async fn event_mark_applied(&self, event: &EventId, _now: Timestamp) -> Result<(), LedgerError> {
-        self.tables().events.insert(event.clone());
-        Ok(())
     }
 
     async fn notice_mark_sent(
@@ -272,7 +273,26 @@ impl Ledger for MemoryLedger {
         }
         Ok(())
     }
+}
 
+impl Customers for MemoryLedger {
+    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
+        Ok(self.tables().customers.get(customer).cloned())
+    }
+}
+
+impl Events for MemoryLedger {
+    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
+        Ok(self.tables().events.contains(event))
+    }
+
+    async fn event_mark_applied(&self, event: &EventId, _now: Timestamp) -> Result<(), LedgerError> {
+        self.tables().events.insert(event.clone());
+        Ok(())
+    }
+}
+
+impl History for MemoryLedger {
     async fn history_page(
         &self,
         account: &AccountId,
@@ -284,7 +304,9 @@ impl Ledger for MemoryLedger {
         let limit = usize::try_from(limit.clamp(1, 100)).unwrap_or(100);
         Ok(entries.range(..before_seq.unwrap_or(u64::MAX)).rev().take(limit).map(|(_, entry)| entry.clone()).collect())
     }
+}
 
+impl DueIndex for MemoryLedger {
     async fn due_accounts(
         &self,
         shard: Shard,

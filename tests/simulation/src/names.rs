@@ -1,8 +1,8 @@
 //! Short ways to the accounts, cards, keys and requests that a simulation speaks of.
 
 use crate::request::Request;
-use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
 use shared::domain::charging::ChargeCommand;
+use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
 use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
 use shared::use_cases::payments::PurchaseCommand;
 

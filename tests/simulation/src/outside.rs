@@ -13,15 +13,30 @@ use shared::domain::payments::{Checkout, CheckoutOutcome};
 use shared::domain::payments::{DeclineReason, PaymentIssue, TopUpOutcome};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
-    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Purchase, PurchaseId, Record, TopUp, TopUpId,
+    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, TopUp, TopUpId,
 };
 use shared::ports::{
-    CheckoutReport, CommitError, DueCursor, DuePage, InvoiceReport, Ledger, LedgerError, Mail, Mailer, MailerError,
-    Payments, PaymentsError, Shard, Timer, Timers, TimersError, IdGenerator, Wake,
+    Accounts, CheckoutReport, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Email, Entries, Events,
+    History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Payments, PaymentsError, Purchases,
+    Shard, Timer, Timers, TimersError, TopUps, Wake,
 };
+use shared::use_cases::{Capabilities, Context};
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
+
+/// The capabilities of every caller: all of them are [`Outside`].
+pub enum Simulated {}
+
+impl Capabilities for Simulated {
+    type Ledger = Outside;
+    type Payments = Outside;
+    type Mailer = Outside;
+    type Timers = Outside;
+    type Clock = Outside;
+    type Ids = Outside;
+    type PriceBook = PriceBook;
+}
 
 /// The outside behind its faults. Cloned for every caller.
 #[derive(Clone)]
@@ -37,6 +52,18 @@ const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_mins(30);
 struct Lost;
 
 impl Outside {
+    pub fn context(&self) -> Context<Simulated> {
+        Context {
+            ledger: self.clone(),
+            payments: self.clone(),
+            mailer: self.clone(),
+            timers: self.clone(),
+            clock: self.clone(),
+            ids: self.clone(),
+            price_book: self.0.price_book.clone(),
+        }
+    }
+
     /// Waits for the schedule's decision, and carries it out.
     async fn call<T: Send + 'static>(
         &self,
@@ -257,22 +284,33 @@ impl Clock for Outside {
 }
 
 impl IdGenerator for Outside {
-    fn unique(&self, now: Timestamp) -> u128 {
+    fn generate(&self, now: Timestamp) -> u128 {
         self.0.mint(now)
     }
 }
 
-impl Ledger for Outside {
+impl Accounts for Outside {
     async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
         let account = account.clone();
         self.read("account_get", move |ledger| at_once(ledger.account_get(&account))).await
     }
 
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        let written = change.clone();
+        let what = || format!("commit {}", describe(change));
+        let answer = self.call(what, move |world| world.ledger.write(&written)).await;
+        answer.unwrap_or_else(|Lost| Err(ledger_lost("commit").into()))
+    }
+}
+
+impl Entries for Outside {
     async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
         let (account, origin) = (account.clone(), origin.clone());
         self.read("entry_get", move |ledger| at_once(ledger.entry_get(&account, &origin))).await
     }
+}
 
+impl Purchases for Outside {
     async fn purchase_get(&self, account: &AccountId, id: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
         self.read("purchase_get", move |ledger| at_once(ledger.purchase_get(&account, &id))).await
@@ -286,49 +324,54 @@ impl Ledger for Outside {
         let (account, key) = (account.clone(), key.clone());
         self.read("purchase_id_get", move |ledger| at_once(ledger.purchase_id_get(&account, &key))).await
     }
+}
 
+impl TopUps for Outside {
     async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
         self.read("top_up_get", move |ledger| at_once(ledger.top_up_get(&account, &id))).await
     }
+}
 
+impl Consents for Outside {
     async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
         self.read("consent_get", move |ledger| at_once(ledger.consent_get(&account, &id))).await
     }
+}
 
+impl Notices for Outside {
     async fn notice_get(&self, account: &AccountId, id: &NoticeId) -> Result<Option<Notice>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
         self.read("notice_get", move |ledger| at_once(ledger.notice_get(&account, &id))).await
-    }
-
-    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
-        let customer = customer.clone();
-        self.read("customer_account_get", move |ledger| at_once(ledger.customer_account_get(&customer))).await
-    }
-
-    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
-        let event = event.clone();
-        self.read("event_is_applied", move |ledger| at_once(ledger.event_is_applied(&event))).await
-    }
-
-    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        let written = change.clone();
-        let what = || format!("commit {}", describe(change));
-        let answer = self.call(what, move |world| world.ledger.write(&written)).await;
-        answer.unwrap_or_else(|Lost| Err(ledger_lost("commit").into()))
-    }
-
-    async fn event_mark_applied(&self, event: &EventId, now: Timestamp) -> Result<(), LedgerError> {
-        let event = event.clone();
-        self.read("event_mark_applied", move |ledger| at_once(ledger.event_mark_applied(&event, now))).await
     }
 
     async fn notice_mark_sent(&self, account: &AccountId, id: &NoticeId, now: Timestamp) -> Result<(), LedgerError> {
         let (account, id) = (account.clone(), id.clone());
         self.read("notice_mark_sent", move |ledger| at_once(ledger.notice_mark_sent(&account, &id, now))).await
     }
+}
 
+impl Customers for Outside {
+    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
+        let customer = customer.clone();
+        self.read("customer_account_get", move |ledger| at_once(ledger.customer_account_get(&customer))).await
+    }
+}
+
+impl Events for Outside {
+    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
+        let event = event.clone();
+        self.read("event_is_applied", move |ledger| at_once(ledger.event_is_applied(&event))).await
+    }
+
+    async fn event_mark_applied(&self, event: &EventId, now: Timestamp) -> Result<(), LedgerError> {
+        let event = event.clone();
+        self.read("event_mark_applied", move |ledger| at_once(ledger.event_mark_applied(&event, now))).await
+    }
+}
+
+impl History for Outside {
     async fn history_page(
         &self,
         account: &AccountId,
@@ -338,7 +381,9 @@ impl Ledger for Outside {
         let account = account.clone();
         self.read("history_page", move |ledger| at_once(ledger.history_page(&account, before_seq, limit))).await
     }
+}
 
+impl DueIndex for Outside {
     async fn due_accounts(
         &self,
         shard: Shard,
@@ -360,9 +405,9 @@ impl Ledger for Outside {
 
 /// A change as the story tells it.
 fn describe(change: &Change) -> String {
-    let Change { account, entry, records, notices } = change;
+    let Change { account, entries, records, notices } = change;
     let mut text = format!("{} version {} balance {}", account.id, account.version, account.balance);
-    if let Some(entry) = entry {
+    for entry in entries {
         text += &format!(" · entry {} {} {}", entry.seq, entry.origin(), entry.credits);
     }
     for record in records {
@@ -454,9 +499,9 @@ impl Payments for Outside {
 
 impl Mailer for Outside {
     /// The subject holds the notice's id.
-    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
-        let notice = NoticeId::parse(&*mail.subject).expect("the simulation writes the notice's id as the subject");
-        let what = || format!("SES: send {}", mail.subject);
+    async fn send(&self, email: &Email) -> Result<(), MailerError> {
+        let notice = NoticeId::parse(&*email.subject).expect("the simulation writes the notice's id as the subject");
+        let what = || format!("SES: send {}", email.subject);
         let send = move |world: &World| {
             let is_late = world.desk().is_late;
             if !world.outbox().send(&notice, is_late) {

@@ -2,23 +2,24 @@
 
 use crate::outside::Outside;
 use shared::clock::Clock;
-use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::charging::{ChargeCommand, ChargeRefusal};
+use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{
     AccountId, Cause, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
     PurchaseStatus, TopUpId,
 };
-use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
-use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
-use shared::use_cases::charging::{ChargeError, charge};
-use shared::use_cases::accounts::{SendNoticeError, send_notice};
+use shared::ports::Email;
 use shared::use_cases::accounts::{OpenAccountError, open_account};
-use shared::use_cases::payments::{PayPageError, pay_page};
-use shared::ports::Mail;
-use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
+use shared::use_cases::accounts::{SendNoticeError, send_notice};
+use shared::use_cases::charging::{ChargeError, charge};
 use shared::use_cases::charging::{RestoreError, restore};
 use shared::use_cases::payments::RecordOutcomeError;
-use shared::use_cases::payments::{SweepLimits, SweepPart, sweep, sweep_continue};
+use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
+use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
+use shared::use_cases::payments::{PayPageError, pay_page};
+use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
+use shared::ports::SweepPart;
+use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;
 use std::fmt;
@@ -96,9 +97,9 @@ impl Request {
             Self::OpenPurchase(account, command) => {
                 Box::pin(async move { run_open_purchase(&outside, &account, &command).await })
             }
-            Self::CheckPurchase(account, id) => Box::pin(async move {
-                settled(&outside, check_purchase(&outside, &outside, &outside, &outside, &account, &id).await)
-            }),
+            Self::CheckPurchase(account, id) => {
+                Box::pin(async move { settled(&outside, check_purchase(&outside.context(), &account, &id).await) })
+            }
             Self::SetAutoTopUp(account, command) => {
                 Box::pin(async move { run_set_auto_top_up(&outside, &account, &command).await })
             }
@@ -115,7 +116,7 @@ pub fn email(account: &AccountId) -> EmailAddress {
 }
 
 async fn run_open_account(outside: &Outside, id: &AccountId) -> Ended {
-    match open_account(outside, outside, outside, id, &email(id)).await {
+    match open_account(&outside.context(), id, &email(id)).await {
         Ok(opened) => {
             let tables = outside.0.ledger.tables();
             let stored = tables.partitions.get(id).and_then(|partition| partition.account.as_ref());
@@ -141,7 +142,7 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
     let origin = Origin::Charge(command.key.clone());
     let before = stored_entry(outside, account, &origin);
     let was_open = is_open(outside, account);
-    let answer = charge(outside, &outside.0.price_book, outside, account, command).await;
+    let answer = charge(&outside.context(), account, command).await;
     let stored = stored_entry(outside, account, &origin);
     match answer {
         Ok(posted) if stored.as_ref() != Some(&posted.entry) => {
@@ -164,8 +165,8 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
             Wrong("a charge is refused that the balance covers".into())
         }
         Err(ChargeError::Refused(refusal)) => outside.answered(refusal),
-        Err(ChargeError::AccountNotFound) if was_open => Wrong("an open account is not found".into()),
-        Err(ChargeError::AccountNotFound) => outside.answered("no such account"),
+        Err(ChargeError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(ChargeError::NotFound(_)) => outside.answered("no such account"),
         Err(ChargeError::Store(error)) => store(outside, &error),
     }
 }
@@ -177,15 +178,13 @@ fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
 
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
     let charged = stored_entry(outside, account, &Origin::Charge(key.clone()));
-    match restore(outside, outside, account, key).await {
+    match restore(&outside.context(), account, key).await {
         Ok(posted) if stored_entry(outside, account, &posted.entry.origin()).as_ref() != Some(&posted.entry) => {
             Wrong("the restore answered is not the one stored".into())
         }
         Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
-        Err(RestoreError::AccountNotFound | RestoreError::ChargeNotFound) if charged.is_some() => {
-            Wrong("a charge that was posted is not found".into())
-        }
-        Err(RestoreError::AccountNotFound | RestoreError::ChargeNotFound) => outside.answered("no such charge"),
+        Err(RestoreError::NotFound(_)) if charged.is_some() => Wrong("a charge that was posted is not found".into()),
+        Err(RestoreError::NotFound(_)) => outside.answered("no such charge"),
         Err(RestoreError::Refused(refusal)) => Wrong(refusal.to_string()),
         Err(RestoreError::Store(error)) => store(outside, &error),
     }
@@ -193,7 +192,7 @@ async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKe
 
 async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &PurchaseCommand) -> Ended {
     let was_open = is_open(outside, account);
-    match open_purchase(outside, outside, &outside.0.price_book, outside, outside, account, command).await {
+    match open_purchase(&outside.context(), account, command).await {
         Ok(opened) => {
             let tables = outside.0.ledger.tables();
             let partition = tables.partitions.get(account);
@@ -207,15 +206,15 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
             }
             outside.answered(opened.purchase.id)
         }
-        Err(OpenPurchaseError::AccountNotFound) if was_open => Wrong("an open account is not found".into()),
-        Err(OpenPurchaseError::PackageNotFound) => Wrong("a package that is sold is not found".into()),
+        Err(OpenPurchaseError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(OpenPurchaseError::PackageNotFound(_)) => Wrong("a package that is sold is not found".into()),
         Err(OpenPurchaseError::Outside(error)) => other(outside, &error),
-        Err(error @ (OpenPurchaseError::AccountNotFound | OpenPurchaseError::KeyReused(_))) => outside.answered(error),
+        Err(error @ (OpenPurchaseError::NotFound(_) | OpenPurchaseError::KeyReused(_))) => outside.answered(error),
     }
 }
 
 async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &AutoTopUpCommand) -> Ended {
-    match set_auto_top_up(outside, &outside.0.price_book, outside, outside, account, command).await {
+    match set_auto_top_up(&outside.context(), account, command).await {
         Ok(changed) => {
             let settings = changed.auto_top_up.as_ref();
             let chosen =
@@ -235,15 +234,15 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
 }
 
 async fn run_pay_page(outside: &Outside, account: &AccountId, id: &TopUpId) -> Ended {
-    match pay_page(outside, outside, outside, outside, account, id).await {
+    match pay_page(&outside.context(), account, id).await {
         Ok(page) => outside.answered(format_args!("{page:?}")),
-        Err(PayPageError::NotFound) => Wrong("an attempt that is stored is not found".into()),
+        Err(PayPageError::NotFound(_)) => Wrong("an attempt that is stored is not found".into()),
         Err(PayPageError::Outside(error)) => other(outside, &error),
     }
 }
 
 async fn run_event(outside: &Outside, id: &EventId, subject: &Subject) -> Ended {
-    match apply_event(outside, outside, outside, outside, id, subject).await {
+    match apply_event(&outside.context(), id, subject).await {
         Ok(applied) => outside.answered(format_args!("{applied:?}")),
         Err(ApplyEventError::Mismatch(refusal)) => Wrong(refusal.to_string()),
         Err(ApplyEventError::Outside(error)) => other(outside, &error),
@@ -255,9 +254,10 @@ async fn run_sweep(outside: &Outside, part: Option<SweepPart>) -> Ended {
     let part = part.unwrap_or_else(|| SweepPart::first(now, now));
     let begin_before = (now + outside.0.desk().sweep_time).min(part.ends_at());
     let limits = SweepLimits { concurrency: CONCURRENCY, begin_before };
-    match sweep(outside, outside, &outside.0.price_book, outside, outside, &part, limits).await {
+    let context = outside.context();
+    match sweep(&context, &part, limits).await {
         Ok(swept) => {
-            let is_continued = sweep_continue(outside, &part, &swept, "top-up-sweep", outside.now()).await;
+            let is_continued = sweep_continue(&context, &part, &swept, "top-up-sweep").await;
             outside.answered(format_args!("{:?}, continued {is_continued}", swept.summary))
         }
         Err(error) => store(outside, &error),
@@ -267,9 +267,9 @@ async fn run_sweep(outside: &Outside, part: Option<SweepPart>) -> Ended {
 async fn run_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> Ended {
     let render = |notice: &Notice| {
         let subject = notice.id.to_string();
-        Ok::<_, Infallible>(Mail { to: notice.to.clone(), subject, text: String::new(), html: String::new() })
+        Ok::<_, Infallible>(Email { to: notice.to.clone(), subject, text: String::new(), html: String::new() })
     };
-    match send_notice(outside, outside, outside, account, id, render).await {
+    match send_notice(&outside.context(), account, id, render).await {
         Ok(sent) => outside.answered(format_args!("{sent:?}")),
         Err(SendNoticeError::Unread(error) | SendNoticeError::Unmarked(error)) if !error.is_retryable() => {
             Wrong(error.to_string())
@@ -281,7 +281,7 @@ async fn run_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> En
 fn settled<T>(outside: &Outside, answer: Result<T, RecordOutcomeError>) -> Ended {
     match answer {
         Ok(_) => outside.answered("settled"),
-        Err(RecordOutcomeError::NotFound) => Wrong("what is stored is not found".into()),
+        Err(RecordOutcomeError::NotFound(_)) => Wrong("what is stored is not found".into()),
         Err(RecordOutcomeError::Mismatch(refusal)) => Wrong(refusal.to_string()),
         Err(RecordOutcomeError::Store(error)) => store(outside, &error),
     }

@@ -60,8 +60,8 @@ impl Rules {
         let (version, seq, balance) =
             before.as_ref().map_or((0, 0, 0), |before| (before.version, before.seq, before.balance.get()));
         rule!(account.version == version + 1, "{id} goes from version {version} to {}", account.version);
-        let moved = change.entry.as_ref().map_or(0, |entry| entry.credits.get());
-        let entries = u64::from(change.entry.is_some());
+        let moved: i64 = change.entries.iter().map(|entry| entry.credits.get()).sum();
+        let entries = change.entries.len() as u64;
         rule!(account.balance.get() == balance + moved, "the balance of {id} moves by other than its entry");
         rule!(account.seq == seq + entries, "{id} counts its entries wrongly");
         for record in &change.records {
@@ -71,7 +71,7 @@ impl Rules {
                 Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
             }
         }
-        change.entry.as_ref().map_or(Ok(()), |entry| self.check_entry(entry))
+        change.entries.iter().try_for_each(|entry| self.check_entry(entry))
     }
 
     fn check_entry(&self, entry: &Entry) -> Result<(), Broken> {

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
 use shared::ports::Wake;
-use shared::use_cases::payments::SweepPart;
+use shared::ports::SweepPart;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];

@@ -12,8 +12,8 @@ use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
 };
-use shared::use_cases::payments::Subject;
 use shared::ports::{CheckoutReport, InvoiceReport};
+use shared::use_cases::payments::Subject;
 use std::collections::BTreeMap;
 
 /// After this time Stripe may have forgotten a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
