@@ -21,6 +21,8 @@ pub mod links;
 pub mod payments;
 #[cfg(feature = "secrets")]
 pub mod secrets;
+#[cfg(feature = "aws")]
+pub mod surroundings;
 pub mod telemetry;
 #[cfg(feature = "timers")]
 pub mod timers;

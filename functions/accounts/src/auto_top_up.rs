@@ -1,13 +1,13 @@
 //! The settings of automatic top-ups: what is chosen, to which text it was agreed, and why they are paused.
 
-use crate::{App, account_of};
+use crate::{App, existing};
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use shared::domain::auto_top_up::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
 use shared::domain::payment_issue::PaymentIssue;
 use shared::domain::{Account, Consenter, PriceBook};
-use shared::http::{Body, Caller, FieldError, Object, PathParameters, Problem, Reply, parse_body, query_integer, time};
+use shared::http::{Body, FieldError, Object, Problem, ReachedAccount, Reply, parse_body, query_integer, time};
 use shared::use_cases::auto_top_up::set_auto_top_up;
 use shared::use_cases::ports::{Ledger, Payments, Unique};
 
@@ -15,12 +15,12 @@ use shared::use_cases::ports::{Ledger, Payments, Unique};
 pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     request: &Request,
-    path: &PathParameters,
+    account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let limits = app.price_book.auto_top_up;
     let threshold = query_integer(request, "threshold", limits.threshold_min, limits.threshold_max)?;
     let target = query_integer(request, "target", limits.target_min, limits.target_max)?;
-    let account = account_of(&app.ledger, request, path).await?;
+    let account = existing(&app.ledger, account).await?;
     answer(app, &account, threshold.zip(target)).await
 }
 
@@ -28,11 +28,11 @@ pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
 pub async fn put<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     request: &Request,
-    path: &PathParameters,
+    account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
     let command = parse_body::<AutoTopUpRequest>(request)?.parse()?;
-    let account = set_auto_top_up(&app.ledger, &app.price_book, &app.unique, &app.clock, &account, &command).await?;
+    let account =
+        set_auto_top_up(&app.ledger, &app.price_book, &app.unique, &app.clock, account.id(), &command).await?;
     answer(app, &account, None).await
 }
 

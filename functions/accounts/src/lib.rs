@@ -2,13 +2,14 @@
 
 mod auto_top_up;
 mod history;
+pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
-use shared::http::{Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, parse_body, respond, time};
+use shared::http::{Access, FieldError, Problem, ReachedAccount, Reply, Route, find_route, parse_body, respond, time};
 use shared::use_cases::open_account::open_account;
 use shared::use_cases::ports::{Ledger, Payments, Unique};
 
@@ -32,11 +33,31 @@ pub enum Operation {
 
 /// Every route of this function, as `template.yaml` has them.
 pub const ROUTES: &[Route<Operation>] = &[
-    Route { method: Method::POST, path: "/v1/accounts", operation: Operation::OpenAccount },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/balance", operation: Operation::Balance },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/history", operation: Operation::History },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/auto-top-up", operation: Operation::AutoTopUp },
-    Route { method: Method::PUT, path: "/v1/accounts/{account}/auto-top-up", operation: Operation::SetAutoTopUp },
+    Route { method: Method::POST, path: "/v1/accounts", access: Access::Service, operation: Operation::OpenAccount },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/balance",
+        access: Access::Customer,
+        operation: Operation::Balance,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history",
+        access: Access::Customer,
+        operation: Operation::History,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/auto-top-up",
+        access: Access::Customer,
+        operation: Operation::AutoTopUp,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/auto-top-up",
+        access: Access::Customer,
+        operation: Operation::SetAutoTopUp,
+    },
 ];
 
 /// Answers one request.
@@ -52,13 +73,13 @@ async fn route<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let (operation, path) = find_route(ROUTES, request)?;
-    match operation {
+    let found = find_route(ROUTES, request)?;
+    match found.operation {
         Operation::OpenAccount => post_account(app, request).await,
-        Operation::Balance => get_balance(app, request, &path).await,
-        Operation::History => history::get(&app.ledger, request, &path).await,
-        Operation::AutoTopUp => auto_top_up::get(app, request, &path).await,
-        Operation::SetAutoTopUp => auto_top_up::put(app, request, &path).await,
+        Operation::Balance => get_balance(app, found.account()?).await,
+        Operation::History => history::get(&app.ledger, request, found.account()?).await,
+        Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
+        Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
     }
 }
 
@@ -78,7 +99,6 @@ async fn post_account<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    Caller::of(request)?.require_service()?;
     let body = parse_body::<OpenAccountRequest>(request)?;
     let (account, email) = match (AccountId::parse(body.account), EmailAddress::parse(body.email)) {
         (Ok(account), Ok(email)) => (account, email),
@@ -112,10 +132,9 @@ impl<'a> AccountBody<'a> {
 
 async fn get_balance<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
-    request: &Request,
-    path: &PathParameters,
+    account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let account = account_of(&app.ledger, request, path).await?;
+    let account = existing(&app.ledger, account).await?;
     let now = app.clock.now();
     let restriction = account.restriction_at(now);
     Reply::ok(&BalanceBody {
@@ -141,8 +160,7 @@ struct RestrictionBody<'a> {
     until: String,
 }
 
-/// The account of the path, if the caller reaches it and it exists.
-async fn account_of<L: Ledger>(ledger: &L, request: &Request, path: &PathParameters) -> Result<Account, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
-    ledger.account_get(&account).await?.ok_or_else(|| Problem::not_found("account"))
+/// The account, if it was opened.
+async fn existing<L: Ledger>(ledger: &L, account: &ReachedAccount) -> Result<Account, Problem> {
+    ledger.account_get(account.id()).await?.ok_or_else(|| Problem::not_found("account"))
 }

@@ -4,6 +4,7 @@
 
 mod letter;
 mod rendering;
+pub mod wiring;
 
 pub use rendering::{RenderError, render};
 

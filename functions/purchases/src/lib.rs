@@ -1,6 +1,7 @@
 //! Buying credits: packages, Stripe's payment page, and the link in e-mails that leads to an unpaid top-up.
 
 mod pay;
+pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
@@ -9,7 +10,7 @@ use shared::clock::Clock;
 use shared::domain::purchase::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
-    Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::links::LinkKey;
 use shared::use_cases::ports::{Ledger, Payments, Unique};
@@ -35,10 +36,20 @@ pub enum Operation {
 
 /// Every route of this function, as `template.yaml` has them.
 pub const ROUTES: &[Route<Operation>] = &[
-    Route { method: Method::GET, path: "/v1/packages", operation: Operation::Packages },
-    Route { method: Method::POST, path: "/v1/accounts/{account}/purchases", operation: Operation::OpenPurchase },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/purchases/{purchase}", operation: Operation::Purchase },
-    Route { method: Method::GET, path: "/pay/{token}", operation: Operation::Pay },
+    Route { method: Method::GET, path: "/v1/packages", access: Access::Customer, operation: Operation::Packages },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/purchases",
+        access: Access::Customer,
+        operation: Operation::OpenPurchase,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/purchases/{purchase}",
+        access: Access::Customer,
+        operation: Operation::Purchase,
+    },
+    Route { method: Method::GET, path: "/pay/{token}", access: Access::Public, operation: Operation::Pay },
 ];
 
 /// Answers one request.
@@ -54,17 +65,16 @@ async fn route<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let (operation, path) = find_route(ROUTES, request)?;
-    match operation {
-        Operation::Packages => get_packages(&app.price_book, request),
-        Operation::OpenPurchase => post_purchase(app, request, &path).await,
-        Operation::Purchase => get_purchase(app, request, &path).await,
-        Operation::Pay => pay::get(app, &path).await,
+    let found = find_route(ROUTES, request)?;
+    match found.operation {
+        Operation::Packages => get_packages(&app.price_book),
+        Operation::OpenPurchase => post_purchase(app, request, found.account()?).await,
+        Operation::Purchase => get_purchase(app, found.account()?, found.parameter("purchase")).await,
+        Operation::Pay => pay::get(app, found.parameter("token")).await,
     }
 }
 
-fn get_packages(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
-    Caller::of(request)?;
+fn get_packages(price_book: &PriceBook) -> Result<Reply, Problem> {
     Reply::ok(&PackagesBody { data: price_book.packages.iter().map(PackageBody::of).collect() })
 }
 
@@ -105,26 +115,25 @@ impl shared::http::Body for PurchaseRequest {
 async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     request: &Request,
-    path: &PathParameters,
+    account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
     let key = idempotency_key(request)?;
     let package = PackageId::parse(parse_body::<PurchaseRequest>(request)?.package)
         .map_err(|error| Problem::invalid(vec![error.into()]))?;
     let command = PurchaseCommand { key, package };
     let opened =
-        open_purchase(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, &account, &command).await?;
+        open_purchase(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, account.id(), &command)
+            .await?;
     Reply::created(&PurchaseBody::of(&opened.purchase), opened.is_replay)
 }
 
 async fn get_purchase<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
-    request: &Request,
-    path: &PathParameters,
+    account: &ReachedAccount,
+    purchase: &str,
 ) -> Result<Reply, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
-    let purchase = PurchaseId::parse(path.get("purchase")).map_err(|_| Problem::not_found("purchase"))?;
-    let purchase = check_purchase(&app.ledger, &app.payments, &app.unique, &app.clock, &account, &purchase).await?;
+    let purchase = PurchaseId::parse(purchase).map_err(|_| Problem::not_found("purchase"))?;
+    let purchase = check_purchase(&app.ledger, &app.payments, &app.unique, &app.clock, account.id(), &purchase).await?;
     Reply::ok(&PurchaseBody::of(&purchase))
 }
 

@@ -3,7 +3,7 @@
 use crate::App;
 use askama::Template;
 use shared::clock::Clock;
-use shared::http::{PathParameters, Problem, Reply};
+use shared::http::{Problem, Reply};
 use shared::links::LinkRejection;
 use shared::use_cases::pay_page::{PayPage, PayPageError, pay_page};
 use shared::use_cases::ports::{Ledger, Payments, Unique};
@@ -11,15 +11,15 @@ use shared::use_cases::ports::{Ledger, Payments, Unique};
 /// Redirects to Stripe's page for the open invoice, or says plainly why there is nothing to pay.
 pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
-    path: &PathParameters,
+    token: &str,
 ) -> Result<Reply, Problem> {
-    let (account, top_up) = match app.links.verify(path.get("token"), app.clock.now()) {
+    let (account, top_up) = match app.links.verify(token, app.clock.now()) {
         Ok(named) => named,
         Err(LinkRejection::Expired) => return EXPIRED.reply(),
         Err(LinkRejection::Malformed | LinkRejection::BadSignature) => return UNKNOWN.reply(),
     };
     match pay_page(&app.ledger, &app.payments, &app.unique, &app.clock, &account, &top_up).await {
-        Ok(PayPage::Hosted(url)) => Ok(Reply::redirect(url)),
+        Ok(PayPage::Hosted(url)) => Reply::redirect(&url),
         Ok(PayPage::AlreadyPaid) => PAID.reply(),
         Ok(PayPage::Closed) => CLOSED.reply(),
         Err(PayPageError::NotFound) => UNKNOWN.reply(),

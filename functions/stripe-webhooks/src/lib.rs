@@ -2,13 +2,15 @@
 //!
 //! Answers 200 for what is applied, was applied before or concerns nobody, and 5xx for what Stripe should send again.
 
+pub mod wiring;
+
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use shared::clock::Clock;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
-use shared::http::{Problem, Reply, Route, find_route, respond};
+use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::payments::Secret;
-use shared::payments::webhook::{Event, verify};
+use shared::payments::webhook::{Event, ObjectKind, verify};
 use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::ports::{Ledger, Payments, Unique};
 
@@ -23,7 +25,8 @@ pub struct App<L, P, C, U> {
 }
 
 /// Every route of this function, as `template.yaml` has them.
-pub const ROUTES: &[Route<()>] = &[Route { method: Method::POST, path: "/v1/webhooks/stripe", operation: () }];
+pub const ROUTES: &[Route<()>] =
+    &[Route { method: Method::POST, path: "/v1/webhooks/stripe", access: Access::Public, operation: () }];
 
 /// Answers one event.
 pub async fn handle<L: Ledger, P: Payments, C: Clock, U: Unique>(
@@ -54,22 +57,14 @@ async fn post_event<L: Ledger, P: Payments, C: Clock, U: Unique>(
     }
 }
 
-/// What to fetch. <https://docs.stripe.com/api/events/types>
-///
-/// Every type about an object is treated alike, since only the fetched object is believed: which type came says
-/// nothing that the object does not say better.
+/// What to fetch.
 fn subject_of(event: &Event) -> Subject {
     let id = event.object_id.clone().unwrap_or_default();
-    let subject = match event.kind.as_str() {
-        "invoice.paid" | "invoice.payment_failed" | "invoice.payment_action_required" | "invoice.voided" => {
-            InvoiceId::parse(id).map(Subject::Invoice)
-        }
-        "checkout.session.completed"
-        | "checkout.session.async_payment_succeeded"
-        | "checkout.session.async_payment_failed"
-        | "checkout.session.expired" => CheckoutSessionId::parse(id).map(Subject::Checkout),
-        "customer.updated" => CustomerId::parse(id).map(Subject::Customer),
-        _ => Ok(Subject::Other),
+    let subject = match event.object_kind() {
+        Some(ObjectKind::Invoice) => InvoiceId::parse(id).map(Subject::Invoice),
+        Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
+        Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
+        None => Ok(Subject::Other),
     };
     subject.unwrap_or(Subject::Other)
 }

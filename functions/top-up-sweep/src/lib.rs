@@ -1,6 +1,8 @@
 //! The run over all accounts that are due for a top-up, started every 30 minutes by a schedule, and continued by a
 //! timer when Lambda's time ends first.
 
+pub mod wiring;
+
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;

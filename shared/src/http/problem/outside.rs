@@ -1,0 +1,31 @@
+//! What several use cases run into: a key used twice, a ledger or a Stripe that does not answer.
+
+use super::Problem;
+use crate::domain::account::KeyReused;
+use crate::use_cases::ports::LedgerError;
+use crate::use_cases::{OutsideError, StoreError};
+
+impl From<KeyReused> for Problem {
+    fn from(error: KeyReused) -> Self {
+        let detail = format!("The idempotency key {} was used before for another request.", error.key);
+        Self::new(409, "idempotency_key_reused", "Conflict", detail)
+    }
+}
+
+impl From<OutsideError> for Problem {
+    fn from(error: OutsideError) -> Self {
+        if error.is_retryable() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_retryable() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        StoreError::from(error).into()
+    }
+}
