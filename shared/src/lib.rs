@@ -22,7 +22,10 @@ pub mod ports;
 pub mod secrets;
 #[cfg(feature = "stripe")]
 pub mod stripe;
+#[cfg(feature = "aws")]
+pub mod surroundings;
 pub mod telemetry;
 #[cfg(feature = "timers")]
 pub mod timers;
 pub mod use_cases;
+pub mod words;

@@ -7,41 +7,63 @@ use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
 use local_aws::dynamodb::Fault;
 use local_aws::wire::Loss;
+use local_gateway::Template;
 use local_stripe::webhook_signature;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::http::Route;
+use shared::stripe::webhook::EVENT_TYPES;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Method and path → the function's binary.
-fn routes_of<T>(binary: &'static str, routes: &[Route<T>]) -> Vec<((String, String), String)> {
-    routes.iter().map(|route| ((route.method.to_string(), route.path.to_owned()), binary.to_owned())).collect()
+/// A route by method and path.
+type Key = (String, String);
+
+/// What is known of a route: the function that answers it, and the scopes of which a token needs one.
+type Guarded = BTreeMap<Key, (String, Option<BTreeSet<String>>)>;
+
+/// The routes of one function, as it finds them itself.
+fn answered<T>(binary: &str, routes: &[Route<T>]) -> Vec<(Key, (String, Option<BTreeSet<String>>))> {
+    let scopes = |route: &Route<T>| {
+        let scopes = route.access.scopes();
+        (!scopes.is_empty()).then(|| scopes.iter().map(|scope| (*scope).to_owned()).collect())
+    };
+    let key = |route: &Route<T>| (route.method.to_string(), route.path.to_owned());
+    routes.iter().map(|route| (key(route), (binary.to_owned(), scopes(route)))).collect()
 }
 
+fn deployed(template: &Template) -> Guarded {
+    let scopes = |route: &local_gateway::template::Route| {
+        route.authorizer.is_some().then(|| route.scopes.iter().cloned().collect())
+    };
+    let binary = |function: &str| template.functions[function].binary.clone();
+    let key = |route: &local_gateway::template::Route| (route.method.clone(), route.path.to_string());
+    template.routes.iter().map(|route| (key(route), (binary(&route.function), scopes(route)))).collect()
+}
+
+/// Who answers, and who may call: the functions' routes, the template and the description say the same.
 #[tokio::test]
 async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
     let cloud = TestCloud::start().await;
-    let template = &cloud.cloud.template;
-    let binary = |function: &str| template.functions[function].binary.clone();
-    let key = |route: &local_gateway::template::Route| (route.method.clone(), route.path.to_string());
-
-    let deployed: BTreeMap<_, _> = template.routes.iter().map(|route| (key(route), binary(&route.function))).collect();
-    assert_eq!(deployed.len(), template.routes.len(), "no route is there twice");
+    let deployed = deployed(&cloud.cloud.template);
+    assert_eq!(deployed.len(), cloud.cloud.template.routes.len(), "no route is there twice");
     let answered = [
-        routes_of("accounts", accounts::ROUTES),
-        routes_of("charging", charging::ROUTES),
-        routes_of("purchases", purchases::ROUTES),
-        routes_of("stripe-webhooks", stripe_webhooks::ROUTES),
+        answered("accounts", accounts::ROUTES),
+        answered("charging", charging::ROUTES),
+        answered("purchases", purchases::ROUTES),
+        answered("stripe-webhooks", stripe_webhooks::ROUTES),
     ]
     .concat();
-    assert_eq!(answered.len(), template.routes.len());
-    assert_eq!(answered.into_iter().collect::<BTreeMap<_, _>>(), deployed);
-
-    let scopes = |route: &local_gateway::template::Route| {
-        route.authorizer.is_some().then(|| route.scopes.iter().cloned().collect::<BTreeSet<_>>())
-    };
-    let guarded: BTreeMap<_, _> = template.routes.iter().map(|route| (key(route), scopes(route))).collect();
+    assert_eq!(answered.len(), deployed.len(), "no route is answered twice");
+    assert_eq!(answered.into_iter().collect::<Guarded>(), deployed);
+    let guarded: BTreeMap<_, _> = deployed.into_iter().map(|(key, (_, scopes))| (key, scopes)).collect();
     assert_eq!(DESCRIPTION.operations(), guarded);
+}
+
+#[test]
+fn the_readme_subscribes_to_the_events_that_concern_us_and_no_others() {
+    let lines = include_str!("../../README.md").split("enabled_events[]=").skip(1);
+    let listed: Vec<&str> = lines.filter_map(|line| line.split('\'').next()).collect();
+    assert_eq!(listed, EVENT_TYPES.map(|(name, _)| name));
 }
 
 /// What a function does without: there is a usual value.

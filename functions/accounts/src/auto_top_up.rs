@@ -1,38 +1,29 @@
 //! The settings of automatic top-ups: what is chosen, to which text it was agreed, and why they are paused.
 
-use crate::{App, account_of};
+use crate::{App, Outside, existing};
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
-use shared::clock::Clock;
 use shared::domain::payments::PaymentIssue;
-use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION, ConsentRecord, consent_text};
+use shared::domain::payments::{AutoTopUpCommand, ConsentRecord};
 use shared::domain::{Account, Consenter, PriceBook};
-use shared::http::{Body, Caller, FieldError, Object, PathParameters, Problem, Reply, parse_body, query_integer, time};
-use shared::ports::{IdGenerator, Ledger, Payments};
+use shared::http::{Body, FieldError, Object, Problem, ReachedAccount, Reply, parse_body, query_integer, time};
+use shared::ports::Consents;
 use shared::use_cases::payments::set_auto_top_up;
+use shared::words::{CONSENT_TEXT_VERSION, consent_text, payment_issue};
 
 /// The settings as they stand. With `?threshold=…&target=…` the text to be shown is the one for those.
-pub async fn get<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let limits = app.price_book.auto_top_up;
+pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
+    let limits = app.context.price_book.auto_top_up;
     let threshold = query_integer(request, "threshold", limits.threshold_min, limits.threshold_max)?;
     let target = query_integer(request, "target", limits.target_min, limits.target_max)?;
-    let account = account_of(&app.ledger, request, path).await?;
+    let account = existing(&app.context, account).await?;
     answer(app, &account, threshold.zip(target)).await
 }
 
 /// Stores what the customer chose.
-pub async fn put<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
+pub async fn put<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let command = parse_body::<AutoTopUpRequest>(request)?.parse()?;
-    let account = set_auto_top_up(&app.ledger, &app.price_book, &app.unique, &app.clock, &account, &command).await?;
+    let account = set_auto_top_up(&app.context, account.id(), &command).await?;
     answer(app, &account, None).await
 }
 
@@ -85,16 +76,12 @@ impl AutoTopUpRequest {
     }
 }
 
-async fn answer<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    account: &Account,
-    preview: Option<(i64, i64)>,
-) -> Result<Reply, Problem> {
+async fn answer<O: Outside>(app: &App<O>, account: &Account, preview: Option<(i64, i64)>) -> Result<Reply, Problem> {
     let consent = match &account.auto_top_up {
-        Some(settings) => app.ledger.consent_get(&account.id, &settings.consent.id).await?,
+        Some(settings) => app.context.ledger.consent_get(&account.id, &settings.consent.id).await?,
         None => None,
     };
-    Reply::ok(&AutoTopUpBody::of(&app.price_book, account, consent.as_ref(), preview))
+    Reply::ok(&AutoTopUpBody::of(&app.context.price_book, account, consent.as_ref(), preview))
 }
 
 #[derive(Serialize)]
@@ -181,7 +168,7 @@ impl<'a> ConsentBody<'a> {
 
 impl<'a> PaymentIssueBody<'a> {
     fn of(issue: &'a PaymentIssue) -> Self {
-        let words = issue.kind.in_plain_words();
+        let words = payment_issue(issue.kind);
         Self {
             kind: issue.kind.name(),
             reason: words.reason,

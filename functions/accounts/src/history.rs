@@ -1,11 +1,12 @@
 //! The entries of an account, newest first.
 
-use crate::account_of;
+use crate::{Outside, existing};
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::{Cause, Entry};
-use shared::http::{PathParameters, Problem, Reply, query_integer, time};
-use shared::ports::Ledger;
+use shared::http::{Problem, ReachedAccount, Reply, query_integer, time};
+use shared::ports::History;
+use shared::use_cases::Context;
 
 const LIMIT_DEFAULT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
@@ -13,12 +14,16 @@ const LIMIT_MAX: i64 = 100;
 const CURSOR_MAX: i64 = 999_999_999_999_999_999;
 
 /// One page. The cursor is the `seq` of the last entry shown: entries never change, so neither do pages.
-pub async fn get<L: Ledger>(ledger: &L, request: &Request, path: &PathParameters) -> Result<Reply, Problem> {
+pub async fn get<O: Outside>(
+    context: &Context<O>,
+    request: &Request,
+    account: &ReachedAccount,
+) -> Result<Reply, Problem> {
     let limit = query_integer(request, "limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
     let cursor = query_integer(request, "cursor", 1, CURSOR_MAX)?;
-    let account = account_of(ledger, request, path).await?;
+    let account = existing(context, account).await?;
     let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
-    let entries = ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;
+    let entries = context.ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;
     let has_more = entries.last().is_some_and(|oldest| oldest.seq > 1);
     let next_cursor = entries.last().filter(|_| has_more).map(|oldest| oldest.seq.to_string());
     Reply::ok(&HistoryBody { data: entries.iter().map(EntryBody::of).collect(), next_cursor, has_more })

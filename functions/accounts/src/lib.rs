@@ -2,23 +2,32 @@
 
 mod auto_top_up;
 mod history;
+pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
-use shared::clock::Clock;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
-use shared::http::{Caller, FieldError, PathParameters, Problem, Reply, Route, find_route, parse_body, respond, time};
-use shared::ports::{IdGenerator, Ledger, Payments};
+use shared::http::{Access, FieldError, Problem, ReachedAccount, Reply, Route, find_route, parse_body, respond, time};
+use shared::ports::{Accounts, Consents, History, IdGenerator, Payments};
 use shared::use_cases::accounts::open_account;
+use shared::use_cases::{Capabilities, Context};
 
 /// What the function needs of the outside.
-pub struct App<L, P, C, U> {
-    pub ledger: L,
-    pub payments: P,
-    pub clock: C,
-    pub unique: U,
-    pub price_book: PriceBook,
+pub trait Outside:
+    Capabilities<Ledger: Accounts + Consents + History, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
+{
+}
+
+impl<
+    C: Capabilities<Ledger: Accounts + Consents + History, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+> Outside for C
+{
+}
+
+/// The outside, and what else the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,33 +41,47 @@ pub enum Operation {
 
 /// Every route of this function, as `template.yaml` has them.
 pub const ROUTES: &[Route<Operation>] = &[
-    Route { method: Method::POST, path: "/v1/accounts", operation: Operation::OpenAccount },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/balance", operation: Operation::Balance },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/history", operation: Operation::History },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/auto-top-up", operation: Operation::AutoTopUp },
-    Route { method: Method::PUT, path: "/v1/accounts/{account}/auto-top-up", operation: Operation::SetAutoTopUp },
+    Route { method: Method::POST, path: "/v1/accounts", access: Access::Service, operation: Operation::OpenAccount },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/balance",
+        access: Access::Customer,
+        operation: Operation::Balance,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history",
+        access: Access::Customer,
+        operation: Operation::History,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/auto-top-up",
+        access: Access::Customer,
+        operation: Operation::AutoTopUp,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/auto-top-up",
+        access: Access::Customer,
+        operation: Operation::SetAutoTopUp,
+    },
 ];
 
 /// Answers one request.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: Request,
-) -> Response<Body> {
+pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body> {
     let outcome = route(app, &request).await;
     respond(&request, outcome)
 }
 
-async fn route<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-) -> Result<Reply, Problem> {
-    let (operation, path) = find_route(ROUTES, request)?;
-    match operation {
+async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
+    let found = find_route(ROUTES, request)?;
+    match found.operation {
         Operation::OpenAccount => post_account(app, request).await,
-        Operation::Balance => get_balance(app, request, &path).await,
-        Operation::History => history::get(&app.ledger, request, &path).await,
-        Operation::AutoTopUp => auto_top_up::get(app, request, &path).await,
-        Operation::SetAutoTopUp => auto_top_up::put(app, request, &path).await,
+        Operation::Balance => get_balance(app, found.account()?).await,
+        Operation::History => history::get(&app.context, request, found.account()?).await,
+        Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
+        Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
     }
 }
 
@@ -74,11 +97,7 @@ impl shared::http::Body for OpenAccountRequest {
         &[("account", "a text of 1 to 64 characters of A-Z a-z 0-9 _ -"), ("email", "an e-mail address")];
 }
 
-async fn post_account<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-) -> Result<Reply, Problem> {
-    Caller::of(request)?.require_service()?;
+async fn post_account<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let body = parse_body::<OpenAccountRequest>(request)?;
     let (account, email) = match (AccountId::parse(body.account), EmailAddress::parse(body.email)) {
         (Ok(account), Ok(email)) => (account, email),
@@ -87,7 +106,7 @@ async fn post_account<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
             return Err(Problem::invalid(errors.collect()));
         }
     };
-    let opened = open_account(&app.ledger, &app.payments, &app.clock, &account, &email).await?;
+    let opened = open_account(&app.context, &account, &email).await?;
     Reply::created(&AccountBody::of(&opened.account), opened.is_replay)
 }
 
@@ -110,13 +129,9 @@ impl<'a> AccountBody<'a> {
     }
 }
 
-async fn get_balance<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let account = account_of(&app.ledger, request, path).await?;
-    let now = app.clock.now();
+async fn get_balance<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Result<Reply, Problem> {
+    let account = existing(&app.context, account).await?;
+    let now = app.context.now();
     let restriction = account.restriction_at(now);
     Reply::ok(&BalanceBody {
         account: account.id.as_str(),
@@ -141,8 +156,7 @@ struct RestrictionBody<'a> {
     until: String,
 }
 
-/// The account of the path, if the caller reaches it and it exists.
-async fn account_of<L: Ledger>(ledger: &L, request: &Request, path: &PathParameters) -> Result<Account, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
-    ledger.account_get(&account).await?.ok_or_else(|| Problem::not_found("account"))
+/// The account, if it was opened.
+async fn existing<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> Result<Account, Problem> {
+    context.ledger.account_get(account.id()).await?.ok_or_else(|| Problem::not_found("account"))
 }

@@ -3,27 +3,29 @@
 //! The hot path of the product: it knows DynamoDB and nothing else of the outside.
 
 mod operation;
+pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use operation::{ChargeRequest, QuoteRequest};
 use serde::Serialize;
-use shared::clock::Clock;
 use shared::domain::charging::ChargeCommand;
 use shared::domain::{Cause, IdempotencyKey, PriceBook};
 use shared::http::{
-    Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
-use shared::ports::Ledger;
-use shared::use_cases::Posted;
-use shared::use_cases::charging::charge;
-use shared::use_cases::charging::restore;
+use shared::ports::{Accounts, Entries};
+use shared::use_cases::charging::{charge, restore};
+use shared::use_cases::{Capabilities, Context, Posted};
 
 /// What the function needs of the outside.
-pub struct App<L, C> {
-    pub ledger: L,
-    pub clock: C,
-    pub price_book: PriceBook,
+pub trait Outside: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook> {}
+
+impl<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>> Outside for C {}
+
+/// The outside, and what else the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,60 +37,51 @@ pub enum Operation {
 
 /// Every route of this function, as `template.yaml` has them.
 pub const ROUTES: &[Route<Operation>] = &[
-    Route { method: Method::POST, path: "/v1/accounts/{account}/charges", operation: Operation::Charge },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/charges",
+        access: Access::Service,
+        operation: Operation::Charge,
+    },
     Route {
         method: Method::POST,
         path: "/v1/accounts/{account}/charges/{charge}/restore",
+        access: Access::Service,
         operation: Operation::Restore,
     },
-    Route { method: Method::POST, path: "/v1/quotes", operation: Operation::Quote },
+    Route { method: Method::POST, path: "/v1/quotes", access: Access::Customer, operation: Operation::Quote },
 ];
 
 /// Answers one request.
-pub async fn handle<L: Ledger, C: Clock>(app: &App<L, C>, request: Request) -> Response<Body> {
+pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body> {
     let outcome = route(app, &request).await;
     respond(&request, outcome)
 }
 
-async fn route<L: Ledger, C: Clock>(app: &App<L, C>, request: &Request) -> Result<Reply, Problem> {
-    let (operation, path) = find_route(ROUTES, request)?;
-    match operation {
-        Operation::Charge => post_charge(app, request, &path).await,
-        Operation::Restore => post_restore(app, request, &path).await,
-        Operation::Quote => post_quote(&app.price_book, request),
+async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
+    let found = find_route(ROUTES, request)?;
+    match found.operation {
+        Operation::Charge => post_charge(app, request, found.account()?).await,
+        Operation::Restore => post_restore(app, found.account()?, found.parameter("charge")).await,
+        Operation::Quote => post_quote(&app.context.price_book, request),
     }
 }
 
-async fn post_charge<L: Ledger, C: Clock>(
-    app: &App<L, C>,
-    request: &Request,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let caller = Caller::of(request)?;
-    caller.require_service()?;
-    let account = caller.account(path.get("account"))?;
+async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let key = idempotency_key(request)?;
     let (operation, reference) = parse_body::<ChargeRequest>(request)?.parse()?;
     let command = ChargeCommand { key, operation, reference };
-    let posted = charge(&app.ledger, &app.price_book, &app.clock, &account, &command).await?;
+    let posted = charge(&app.context, account.id(), &command).await?;
     Reply::created(&ChargeBody::of(&posted), posted.is_replay)
 }
 
-async fn post_restore<L: Ledger, C: Clock>(
-    app: &App<L, C>,
-    request: &Request,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let caller = Caller::of(request)?;
-    caller.require_service()?;
-    let account = caller.account(path.get("account"))?;
-    let charge = IdempotencyKey::parse(path.get("charge")).map_err(|_| Problem::not_found("charge"))?;
-    let posted = restore(&app.ledger, &app.clock, &account, &charge).await?;
+async fn post_restore<O: Outside>(app: &App<O>, account: &ReachedAccount, charge: &str) -> Result<Reply, Problem> {
+    let charge = IdempotencyKey::parse(charge).map_err(|_| Problem::not_found("charge"))?;
+    let posted = restore(&app.context, account.id(), &charge).await?;
     Reply::created(&RestoreBody::of(&charge, &posted), posted.is_replay)
 }
 
 fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
-    Caller::of(request)?;
     Reply::ok(&parse_body::<QuoteRequest>(request)?.quote(price_book)?)
 }
 

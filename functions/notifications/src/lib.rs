@@ -2,27 +2,31 @@
 //!
 //! It writes nothing but that a notice was sent, and decides nothing: what is owed was stored with its cause.
 
-mod letter;
+mod content;
 mod rendering;
+pub mod wiring;
 
 pub use rendering::{RenderError, render};
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use lambda_runtime::{Error, LambdaEvent};
-use shared::clock::Clock;
 use shared::domain::{AccountId, NoticeId};
 use shared::error::chain;
 use shared::ledger::notice_of;
 use shared::links::LinkKey;
-use shared::ports::{Ledger, Mailer};
+use shared::ports::{Mailer, Notices};
 use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
+use shared::use_cases::{Capabilities, Context};
 
 /// What the function needs of the outside.
-pub struct App<L, M, C> {
-    pub ledger: L,
-    pub mailer: M,
-    pub clock: C,
+pub trait Outside: Capabilities<Ledger: Notices, Mailer: Mailer> {}
+
+impl<C: Capabilities<Ledger: Notices, Mailer: Mailer>> Outside for C {}
+
+/// The outside, and what else the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
     pub links: LinkKey,
     /// Where the API is reached from the customers' browsers, `https://…`.
     pub public_url: String,
@@ -35,10 +39,7 @@ pub struct App<L, M, C> {
 ///
 /// # Errors
 /// When a record that failed cannot be named, because it has no sequence number: the whole batch is repeated.
-pub async fn handle<L: Ledger, M: Mailer, C: Clock>(
-    app: &App<L, M, C>,
-    event: LambdaEvent<Event>,
-) -> Result<DynamoDbEventResponse, Error> {
+pub async fn handle<O: Outside>(app: &App<O>, event: LambdaEvent<Event>) -> Result<DynamoDbEventResponse, Error> {
     let mut response = DynamoDbEventResponse::default();
     for record in &event.payload.records {
         let Some((account, notice)) = owed(record) else { continue };
@@ -54,13 +55,9 @@ pub async fn handle<L: Ledger, M: Mailer, C: Clock>(
     Ok(response)
 }
 
-async fn send<L: Ledger, M: Mailer, C: Clock>(
-    app: &App<L, M, C>,
-    account: &AccountId,
-    notice: &NoticeId,
-) -> Result<Sent, SendNoticeError> {
-    let render = |notice: &_| render(notice, &app.links, &app.public_url, app.clock.now());
-    send_notice(&app.ledger, &app.mailer, &app.clock, account, notice, render).await
+async fn send<O: Outside>(app: &App<O>, account: &AccountId, notice: &NoticeId) -> Result<Sent, SendNoticeError> {
+    let render = |notice: &_| render(notice, &app.links, &app.public_url, app.context.now());
+    send_notice(&app.context, account, notice, render).await
 }
 
 /// The notice that a record newly stored. The stream's filter lets nothing else through, where there is one.

@@ -1,13 +1,13 @@
-//! From a notice to a mail: the words of its letter in both forms, and the link that is in it.
+//! From a notice to an e-mail: its content in both forms, and the link that is in it.
 
-use crate::letter::{Letter, PayLink, write_letter};
+use crate::content::{Content, PayLink, write_content};
 use askama::Template;
 use jiff::Timestamp;
 use shared::domain::Notice;
 use shared::links::{LINK_LIFETIME, LinkKey};
-use shared::ports::Mail;
+use shared::ports::Email;
 
-/// Why there is no mail; never because of what the notice says.
+/// Why there is no e-mail; never because of what the notice says.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     #[error("the template failed")]
@@ -16,31 +16,31 @@ pub enum RenderError {
     Expiry(#[from] jiff::Error),
 }
 
-/// Renders the mail that is sent at `now`, from when its link counts.
+/// Renders the e-mail that is sent at `now`, from when its link counts.
 ///
 /// # Errors
 /// [`RenderError`].
-pub fn render(notice: &Notice, links: &LinkKey, public_url: &str, now: Timestamp) -> Result<Mail, RenderError> {
-    let letter = write_letter(notice, |top_up| {
+pub fn render(notice: &Notice, links: &LinkKey, public_url: &str, now: Timestamp) -> Result<Email, RenderError> {
+    let content = write_content(notice, |top_up| {
         let expires_at = now.checked_add(LINK_LIFETIME)?;
         let url = links.pay_url(public_url, &notice.account, top_up, expires_at);
         Ok::<_, RenderError>(PayLink { url, expires_at })
     })?;
-    let (text, html) = (Text { letter: &letter }.render()?, Html { letter: &letter }.render()?);
-    Ok(Mail { to: notice.to.clone(), subject: letter.subject, text, html })
+    let (text, html) = (Text { content: &content }.render()?, Html { content: &content }.render()?);
+    Ok(Email { to: notice.to.clone(), subject: content.subject, text, html })
 }
 
 #[derive(Template)]
-#[template(path = "letter.txt")]
+#[template(path = "email.txt")]
 struct Text<'a> {
-    letter: &'a Letter,
+    content: &'a Content,
 }
 
 /// The extension of the template is what turns escaping on.
 #[derive(Template)]
-#[template(path = "letter.html")]
+#[template(path = "email.html")]
 struct Html<'a> {
-    letter: &'a Letter,
+    content: &'a Content,
 }
 
 #[cfg(test)]

@@ -1,27 +1,36 @@
 //! Buying credits: packages, Stripe's payment page, and the link in e-mails that leads to an unpaid top-up.
 
 mod pay;
+pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
-use shared::clock::Clock;
 use shared::domain::payments::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
-    Caller, PathParameters, Problem, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::links::LinkKey;
-use shared::ports::{IdGenerator, Ledger, Payments};
+use shared::ports::{Accounts, IdGenerator, Payments, Purchases, TopUps};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
+use shared::use_cases::{Capabilities, Context};
 
 /// What the function needs of the outside.
-pub struct App<L, P, C, U> {
-    pub ledger: L,
-    pub payments: P,
-    pub clock: C,
-    pub unique: U,
-    pub price_book: PriceBook,
+pub trait Outside:
+    Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
+{
+}
+
+impl<
+    C: Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+> Outside for C
+{
+}
+
+/// The outside, and what else the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
     pub links: LinkKey,
 }
 
@@ -35,36 +44,39 @@ pub enum Operation {
 
 /// Every route of this function, as `template.yaml` has them.
 pub const ROUTES: &[Route<Operation>] = &[
-    Route { method: Method::GET, path: "/v1/packages", operation: Operation::Packages },
-    Route { method: Method::POST, path: "/v1/accounts/{account}/purchases", operation: Operation::OpenPurchase },
-    Route { method: Method::GET, path: "/v1/accounts/{account}/purchases/{purchase}", operation: Operation::Purchase },
-    Route { method: Method::GET, path: "/pay/{token}", operation: Operation::Pay },
+    Route { method: Method::GET, path: "/v1/packages", access: Access::Customer, operation: Operation::Packages },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/purchases",
+        access: Access::Customer,
+        operation: Operation::OpenPurchase,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/purchases/{purchase}",
+        access: Access::Customer,
+        operation: Operation::Purchase,
+    },
+    Route { method: Method::GET, path: "/pay/{token}", access: Access::Public, operation: Operation::Pay },
 ];
 
 /// Answers one request.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: Request,
-) -> Response<Body> {
+pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body> {
     let outcome = route(app, &request).await;
     respond(&request, outcome)
 }
 
-async fn route<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-) -> Result<Reply, Problem> {
-    let (operation, path) = find_route(ROUTES, request)?;
-    match operation {
-        Operation::Packages => get_packages(&app.price_book, request),
-        Operation::OpenPurchase => post_purchase(app, request, &path).await,
-        Operation::Purchase => get_purchase(app, request, &path).await,
-        Operation::Pay => pay::get(app, &path).await,
+async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
+    let found = find_route(ROUTES, request)?;
+    match found.operation {
+        Operation::Packages => get_packages(&app.context.price_book),
+        Operation::OpenPurchase => post_purchase(app, request, found.account()?).await,
+        Operation::Purchase => get_purchase(app, found.account()?, found.parameter("purchase")).await,
+        Operation::Pay => pay::get(app, found.parameter("token")).await,
     }
 }
 
-fn get_packages(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
-    Caller::of(request)?;
+fn get_packages(price_book: &PriceBook) -> Result<Reply, Problem> {
     Reply::ok(&PackagesBody { data: price_book.packages.iter().map(PackageBody::of).collect() })
 }
 
@@ -102,29 +114,22 @@ impl shared::http::Body for PurchaseRequest {
     const FIELDS: &'static [(&'static str, &'static str)] = &[("package", "one of those that GET /v1/packages lists")];
 }
 
-async fn post_purchase<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
+async fn post_purchase<O: Outside>(
+    app: &App<O>,
     request: &Request,
-    path: &PathParameters,
+    account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
     let key = idempotency_key(request)?;
     let package = PackageId::parse(parse_body::<PurchaseRequest>(request)?.package)
         .map_err(|error| Problem::invalid(vec![error.into()]))?;
     let command = PurchaseCommand { key, package };
-    let opened =
-        open_purchase(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, &account, &command).await?;
+    let opened = open_purchase(&app.context, account.id(), &command).await?;
     Reply::created(&PurchaseBody::of(&opened.purchase), opened.is_replay)
 }
 
-async fn get_purchase<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let account = Caller::of(request)?.account(path.get("account"))?;
-    let purchase = PurchaseId::parse(path.get("purchase")).map_err(|_| Problem::not_found("purchase"))?;
-    let purchase = check_purchase(&app.ledger, &app.payments, &app.unique, &app.clock, &account, &purchase).await?;
+async fn get_purchase<O: Outside>(app: &App<O>, account: &ReachedAccount, purchase: &str) -> Result<Reply, Problem> {
+    let purchase = PurchaseId::parse(purchase).map_err(|_| Problem::not_found("purchase"))?;
+    let purchase = check_purchase(&app.context, account.id(), &purchase).await?;
     Reply::ok(&PurchaseBody::of(&purchase))
 }
 

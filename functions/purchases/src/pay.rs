@@ -1,28 +1,23 @@
 //! The link in e-mails. No login: whoever has the link may pay, and that is all it lets anybody do.
 
-use crate::App;
+use crate::{App, Outside};
 use askama::Template;
-use shared::clock::Clock;
-use shared::http::{PathParameters, Problem, Reply};
+use shared::http::{Problem, Reply};
 use shared::links::LinkRejection;
-use shared::ports::{IdGenerator, Ledger, Payments};
 use shared::use_cases::payments::{PayPage, PayPageError, pay_page};
 
 /// Redirects to Stripe's page for the open invoice, or says plainly why there is nothing to pay.
-pub async fn get<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    path: &PathParameters,
-) -> Result<Reply, Problem> {
-    let (account, top_up) = match app.links.verify(path.get("token"), app.clock.now()) {
+pub async fn get<O: Outside>(app: &App<O>, token: &str) -> Result<Reply, Problem> {
+    let (account, top_up) = match app.links.verify(token, app.context.now()) {
         Ok(named) => named,
         Err(LinkRejection::Expired) => return EXPIRED.reply(),
         Err(LinkRejection::Malformed | LinkRejection::BadSignature) => return UNKNOWN.reply(),
     };
-    match pay_page(&app.ledger, &app.payments, &app.unique, &app.clock, &account, &top_up).await {
-        Ok(PayPage::Hosted(url)) => Ok(Reply::redirect(url)),
+    match pay_page(&app.context, &account, &top_up).await {
+        Ok(PayPage::Hosted(url)) => Reply::redirect(&url),
         Ok(PayPage::AlreadyPaid) => PAID.reply(),
         Ok(PayPage::Closed) => CLOSED.reply(),
-        Err(PayPageError::NotFound) => UNKNOWN.reply(),
+        Err(PayPageError::NotFound(_)) => UNKNOWN.reply(),
         Err(PayPageError::Outside(error)) if error.is_retryable() => {
             tracing::warn!(account.id = %account, top_up.id = %top_up, %error, "the payment page cannot be shown now");
             UNAVAILABLE.reply()

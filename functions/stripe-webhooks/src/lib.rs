@@ -2,48 +2,52 @@
 //!
 //! Answers 200 for what is applied, was applied before or concerns nobody, and 5xx for what Stripe should send again.
 
+pub mod wiring;
+
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use shared::clock::Clock;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
-use shared::http::{Problem, Reply, Route, find_route, respond};
-use shared::ports::{IdGenerator, Ledger, Payments};
+use shared::http::{Access, Problem, Reply, Route, find_route, respond};
+use shared::ports::{Accounts, Customers, Events, IdGenerator, Payments, Purchases, TopUps};
 use shared::stripe::Secret;
-use shared::stripe::webhook::{Event, verify};
+use shared::stripe::webhook::{Event, ObjectKind, verify};
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
+use shared::use_cases::{Capabilities, Context};
 
 /// What the function needs of the outside.
-pub struct App<L, P, C, U> {
-    pub ledger: L,
-    pub payments: P,
-    pub clock: C,
-    pub unique: U,
+pub trait Outside:
+    Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments, Ids: IdGenerator>
+{
+}
+
+impl<C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments, Ids: IdGenerator>>
+    Outside for C
+{
+}
+
+/// The outside, and what else the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
     /// More than one while the signing secret is rolled.
     pub secrets: Vec<Secret>,
 }
 
 /// Every route of this function, as `template.yaml` has them.
-pub const ROUTES: &[Route<()>] = &[Route { method: Method::POST, path: "/v1/webhooks/stripe", operation: () }];
+pub const ROUTES: &[Route<()>] =
+    &[Route { method: Method::POST, path: "/v1/webhooks/stripe", access: Access::Public, operation: () }];
 
 /// Answers one event.
-pub async fn handle<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: Request,
-) -> Response<Body> {
+pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body> {
     let outcome = post_event(app, &request).await;
     respond(&request, outcome)
 }
 
-async fn post_event<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
-    app: &App<L, P, C, U>,
-    request: &Request,
-) -> Result<Reply, Problem> {
+async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     find_route(ROUTES, request)?;
     let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok());
-    let event = verify(signature, request.body(), &app.secrets, app.clock.now())
+    let event = verify(signature, request.body(), &app.secrets, app.context.now())
         .map_err(|rejection| Problem::invalid_signature(format!("The event is refused: {rejection}.")))?;
-    let applied =
-        apply_event(&app.ledger, &app.payments, &app.unique, &app.clock, &event.id, &subject_of(&event)).await;
+    let applied = apply_event(&app.context, &event.id, &subject_of(&event)).await;
     match applied {
         Ok(applied) => {
             tracing::info!(event.id = %event.id, event.kind = event.kind, ?applied, "event");
@@ -54,22 +58,14 @@ async fn post_event<L: Ledger, P: Payments, C: Clock, U: IdGenerator>(
     }
 }
 
-/// What to fetch. <https://docs.stripe.com/api/events/types>
-///
-/// Every type about an object is treated alike, since only the fetched object is believed: which type came says
-/// nothing that the object does not say better.
+/// What to fetch.
 fn subject_of(event: &Event) -> Subject {
     let id = event.object_id.clone().unwrap_or_default();
-    let subject = match event.kind.as_str() {
-        "invoice.paid" | "invoice.payment_failed" | "invoice.payment_action_required" | "invoice.voided" => {
-            InvoiceId::parse(id).map(Subject::Invoice)
-        }
-        "checkout.session.completed"
-        | "checkout.session.async_payment_succeeded"
-        | "checkout.session.async_payment_failed"
-        | "checkout.session.expired" => CheckoutSessionId::parse(id).map(Subject::Checkout),
-        "customer.updated" => CustomerId::parse(id).map(Subject::Customer),
-        _ => Ok(Subject::Other),
+    let subject = match event.object_kind() {
+        Some(ObjectKind::Invoice) => InvoiceId::parse(id).map(Subject::Invoice),
+        Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
+        Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
+        None => Ok(Subject::Other),
     };
     subject.unwrap_or(Subject::Other)
 }

@@ -1,25 +1,46 @@
 //! The run over all accounts that are due for a top-up, started every 30 minutes by a schedule, and continued by a
 //! timer when Lambda's time ends first.
 
+pub mod wiring;
+
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
-use shared::clock::Clock;
 use shared::domain::PriceBook;
-use shared::ports::{IdGenerator, Ledger, Payments, Timers, Wake};
+use shared::ports::{Accounts, DueIndex, IdGenerator, Payments, SWEEP_PERIOD, SweepPart, Timers, TopUps, Wake};
 use shared::telemetry;
 use shared::timers::wake_of_event;
-use shared::use_cases::payments::{PERIOD, SweepLimits, SweepPart, SweepSummary, sweep, sweep_continue};
+use shared::use_cases::payments::{SweepLimits, SweepSummary, sweep, sweep_continue};
+use shared::use_cases::{Capabilities, Context};
 
 /// What the function needs of the outside.
-pub struct App<L, P, T, C, U> {
-    pub ledger: L,
-    pub payments: P,
-    pub timers: T,
-    pub clock: C,
-    pub unique: U,
-    pub price_book: PriceBook,
+pub trait Outside:
+    Capabilities<
+        Ledger: Accounts + TopUps + DueIndex,
+        Payments: Payments,
+        Timers: Timers,
+        Ids: IdGenerator,
+        PriceBook = PriceBook,
+    >
+{
+}
+
+impl<
+    C: Capabilities<
+            Ledger: Accounts + TopUps + DueIndex,
+            Payments: Payments,
+            Timers: Timers,
+            Ids: IdGenerator,
+            PriceBook = PriceBook,
+        >,
+> Outside for C
+{
+}
+
+/// The outside, and what else the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
     /// Where the counts go, as one line of embedded metrics.
     pub emit: fn(&Value),
 }
@@ -51,25 +72,22 @@ pub struct Summary {
 ///
 /// # Errors
 /// When the accounts that are due cannot be listed, or a timer's event cannot be understood: Lambda reports it.
-pub async fn handle<L: Ledger, P: Payments, T: Timers, C: Clock, U: IdGenerator>(
-    app: &App<L, P, T, C, U>,
-    event: LambdaEvent<Value>,
-) -> Result<Summary, Error> {
-    let deadline = deadline(event.context.deadline, app.clock.now())?;
+pub async fn handle<O: Outside>(app: &App<O>, event: LambdaEvent<Value>) -> Result<Summary, Error> {
+    let deadline = deadline(event.context.deadline, app.context.now())?;
     let part = match wake_of_event(&event.payload)? {
         Some(Wake::ContinueSweep(part)) => part,
         None => {
-            let now = app.clock.now();
+            let now = app.context.now();
             SweepPart::first(due_at(&event.payload, now), now)
         }
     };
     let begin_before = deadline.checked_sub(MARGIN)?.min(part.ends_at());
     let limits = SweepLimits { concurrency: CONCURRENCY, begin_before };
-    let swept = sweep(&app.ledger, &app.payments, &app.price_book, &app.unique, &app.clock, &part, limits).await?;
+    let swept = sweep(&app.context, &part, limits).await?;
     let function = &event.context.invoked_function_arn;
-    let is_continued = sweep_continue(&app.timers, &part, &swept, function, app.clock.now()).await;
+    let is_continued = sweep_continue(&app.context, &part, &swept, function).await;
     let summary = Summary::new(swept.summary, is_continued);
-    (app.emit)(&telemetry::embedded_metrics("top-up-sweep", &summary.counts(), app.clock.now()));
+    (app.emit)(&telemetry::embedded_metrics("top-up-sweep", &summary.counts(), app.context.now()));
     if !summary.is_complete {
         tracing::warn!(part = part.number, due = summary.due, is_continued, "the sweep ran out of time");
     }
@@ -90,7 +108,7 @@ fn deadline(milliseconds: u64, now: Timestamp) -> Result<Timestamp, Error> {
 /// made by hand, or kept from another day, is a sweep of now.
 fn due_at(payload: &Value, now: Timestamp) -> Timestamp {
     let time = payload["time"].as_str().and_then(|time| time.parse().ok());
-    let is_of_now = |time: &Timestamp| (SignedDuration::ZERO..PERIOD).contains(&now.duration_since(*time));
+    let is_of_now = |time: &Timestamp| (SignedDuration::ZERO..SWEEP_PERIOD).contains(&now.duration_since(*time));
     time.filter(is_of_now).unwrap_or(now)
 }
 

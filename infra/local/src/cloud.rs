@@ -16,7 +16,7 @@ use local_gateway::streams::{Delivered, FailedBatch, OnFailure, StreamError, Str
 use local_gateway::{Deployment, Functions, Gateway, Issuer, Schedules, StreamConsumer, Template, runtime_api};
 use local_stripe::{LocalStripe, Settings, WebhookTarget};
 use serde_json::{Value, json};
-
+use shared::stripe::webhook::EVENT_TYPES;
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
@@ -26,18 +26,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// The events that Stripe is asked to send, as the deployment guide says.
-const WEBHOOK_EVENTS: &[&str] = &[
-    "checkout.session.async_payment_failed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "customer.updated",
-    "invoice.paid",
-    "invoice.payment_action_required",
-    "invoice.payment_failed",
-    "invoice.voided",
-];
 /// Who signs the e-mails; a domain reserved for examples.
 const SENDER: &str = "billing@prepaid.example";
 const AUDIENCE: &str = "prepaid-local";
@@ -345,7 +333,8 @@ fn start_stripe(urls: &Urls, secrets: &Secrets, seed: u64, clock: &MovableClock)
         clock: clock.shared(),
     });
     let endpoint = WebhookTarget::Url(format!("{}/v1/webhooks/stripe", urls.api));
-    stripe.add_webhook_endpoint(endpoint, &secrets.stripe_webhook_secret, WEBHOOK_EVENTS);
+    let event_types = EVENT_TYPES.map(|(name, _)| name);
+    stripe.add_webhook_endpoint(endpoint, &secrets.stripe_webhook_secret, &event_types);
     stripe
 }
 

@@ -9,15 +9,10 @@ use lambda_runtime::service_fn;
 use local_aws::REGION;
 use local_aws::server::LocalAws;
 use local_gateway::{Function, Template, in_process};
-use shared::aws::{self, AwsEnvironment};
+use serde_json::Value;
+use shared::aws::AwsEnvironment;
 use shared::config::Environment;
-use shared::email::SesMailer;
-use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::links::LinkKey;
-use shared::ports::RandomIds;
-use shared::secrets::{StripeSecret, secret_get, stripe_secret_get};
-use shared::stripe::{Secret, Settings, StripePayments};
-use shared::timers::{EventBridgeTimers, TimerSettings};
+use shared::surroundings::Surroundings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -49,18 +44,12 @@ pub async fn in_process_functions(
     ]))
 }
 
-/// As the functions' own `main`s do it, with other clients and another clock.
+/// What the functions' own wiring is handed here, where their `main`s hand it what Lambda gives them.
 struct Wiring<'a> {
     template: &'a Template,
     aws: &'a LocalAws,
     signing: &'a SigningSecrets,
     clock: &'a MovableClock,
-}
-
-/// What one function finds around it when it starts.
-struct Surroundings {
-    environment: Environment,
-    aws: AwsEnvironment,
 }
 
 macro_rules! http_function {
@@ -85,83 +74,38 @@ macro_rules! event_function {
 
 impl Wiring<'_> {
     async fn accounts(&self) -> Result<Arc<dyn Function>, Error> {
-        let function = self.function("accounts")?;
-        let stripe = function.stripe_secret().await?;
-        let app = accounts::App {
-            ledger: function.ledger()?,
-            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
-            clock: self.clock.clone(),
-            unique: RandomIds,
-            price_book: function.environment.price_book()?,
-        };
-        Ok(http_function!(accounts::handle, app))
+        Ok(http_function!(accounts::handle, accounts::wiring::app(self.surroundings("accounts")?).await?))
     }
 
     fn charging(&self) -> Result<Arc<dyn Function>, Error> {
-        let function = self.function("charging")?;
-        let app = charging::App {
-            ledger: function.ledger()?,
-            clock: self.clock.clone(),
-            price_book: function.environment.price_book()?,
-        };
-        Ok(http_function!(charging::handle, app))
+        Ok(http_function!(charging::handle, charging::wiring::app(self.surroundings("charging")?)?))
     }
 
     async fn notifications(&self) -> Result<Arc<dyn Function>, Error> {
-        let function = self.function("notifications")?;
-        let app = notifications::App {
-            ledger: function.ledger()?,
-            mailer: SesMailer::new(aws::ses(&function.aws), function.environment.required("SENDER")?),
-            clock: self.clock.clone(),
-            links: function.links().await?,
-            public_url: function.environment.required("PUBLIC_URL")?,
-        };
-        Ok(event_function!(notifications::handle, app))
+        Ok(event_function!(
+            notifications::handle,
+            notifications::wiring::app(self.surroundings("notifications")?).await?
+        ))
     }
 
     async fn purchases(&self) -> Result<Arc<dyn Function>, Error> {
-        let function = self.function("purchases")?;
-        let stripe = function.stripe_secret().await?;
-        let app = purchases::App {
-            ledger: function.ledger()?,
-            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
-            clock: self.clock.clone(),
-            unique: RandomIds,
-            price_book: function.environment.price_book()?,
-            links: function.links().await?,
-        };
-        Ok(http_function!(purchases::handle, app))
+        Ok(http_function!(purchases::handle, purchases::wiring::app(self.surroundings("purchases")?).await?))
     }
 
     async fn stripe_webhooks(&self) -> Result<Arc<dyn Function>, Error> {
-        let function = self.function("stripe-webhooks")?;
-        let stripe = function.stripe_secret().await?;
-        let app = stripe_webhooks::App {
-            ledger: function.ledger()?,
-            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?.waited_for())?,
-            clock: self.clock.clone(),
-            unique: RandomIds,
-            secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(),
-        };
-        Ok(http_function!(stripe_webhooks::handle, app))
+        let surroundings = self.surroundings("stripe-webhooks")?;
+        Ok(http_function!(stripe_webhooks::handle, stripe_webhooks::wiring::app(surroundings).await?))
     }
 
     async fn top_up_sweep(&self) -> Result<Arc<dyn Function>, Error> {
-        let function = self.function("top-up-sweep")?;
-        let stripe = function.stripe_secret().await?;
-        let app = top_up_sweep::App {
-            ledger: function.ledger()?,
-            payments: StripePayments::new(Settings::of(&function.environment, stripe.api_key)?)?,
-            timers: EventBridgeTimers::new(aws::scheduler(&function.aws), TimerSettings::of(&function.environment)?),
-            clock: self.clock.clone(),
-            unique: RandomIds,
-            price_book: function.environment.price_book()?,
-            emit: |metrics| tracing::info!(%metrics, "counted"),
-        };
-        Ok(event_function!(top_up_sweep::handle, app))
+        let emit = |metrics: &Value| tracing::info!(%metrics, "counted");
+        let surroundings = self.surroundings("top-up-sweep")?;
+        Ok(event_function!(top_up_sweep::handle, top_up_sweep::wiring::app(surroundings, emit).await?))
     }
 
-    fn function(&self, binary: &str) -> Result<Surroundings, Error> {
+    /// What Lambda would put around the function: the settings that the template gives it, credentials of its own, and
+    /// the way to the stand-ins.
+    fn surroundings(&self, binary: &str) -> Result<Surroundings<MovableClock>, Error> {
         let function = self.template.function_of_binary(binary);
         let function = function.ok_or_else(|| format!("the template has no function {binary}"))?;
         let mut variables = function.environment.clone();
@@ -175,23 +119,6 @@ impl Wiring<'_> {
         }
         let environment = Environment::of(variables);
         let aws = AwsEnvironment::of(&environment)?.with_http_client(self.aws.sdk_config_http_client());
-        Ok(Surroundings { environment, aws })
-    }
-}
-
-impl Surroundings {
-    fn ledger(&self) -> Result<DynamoLedger, Error> {
-        let table = self.environment.required("TABLE_NAME")?;
-        Ok(DynamoLedger::new(aws::dynamodb(&self.aws), table, LedgerSettings::default()))
-    }
-
-    async fn stripe_secret(&self) -> Result<StripeSecret, Error> {
-        let secrets = aws::secrets_manager(&self.aws);
-        Ok(stripe_secret_get(&secrets, &self.environment.required("STRIPE_SECRET_ID")?).await?)
-    }
-
-    async fn links(&self) -> Result<LinkKey, Error> {
-        let secrets = aws::secrets_manager(&self.aws);
-        Ok(LinkKey::new(secret_get(&secrets, &self.environment.required("LINK_SECRET_ID")?).await?)?)
+        Ok(Surroundings { environment, aws, clock: self.clock.clone() })
     }
 }

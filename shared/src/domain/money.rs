@@ -87,11 +87,10 @@ impl Cents {
 }
 
 impl fmt::Display for Cents {
-    /// US dollars as a person writes them: `$1,250`, `$12.50`.
+    /// US dollars, always with both decimals: `$1,250.00`, `$12.50`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (dollars, cents) = (self.0.div_euclid(100), self.0.rem_euclid(100));
-        write!(formatter, "${}", grouped(dollars))?;
-        if cents == 0 { Ok(()) } else { write!(formatter, ".{cents:02}") }
+        write!(formatter, "${}.{cents:02}", grouped(dollars))
     }
 }
 
@@ -130,9 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn dollars_are_grouped_and_cents_shown_only_where_there_are_any() {
+    fn dollars_are_grouped_and_always_have_two_decimals() {
         for (cents, text) in
-            [(0, "$0"), (5, "$0.05"), (500, "$5"), (1_250, "$12.50"), (125_000, "$1,250"), (40_000_000, "$400,000")]
+            [(0, "$0.00"), (5, "$0.05"), (500, "$5.00"), (1_250, "$12.50"), (125_000, "$1,250.00"), (40_000_000, "$400,000.00")]
         {
             assert_eq!(Cents::new(cents).unwrap().to_string(), text);
         }

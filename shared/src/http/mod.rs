@@ -1,5 +1,6 @@
 //! HTTP at the border: routes, callers, bodies, answers. The only place that knows status codes.
 
+mod access;
 mod body;
 mod caller;
 mod problem;
@@ -7,11 +8,12 @@ mod reply;
 mod route;
 mod serve;
 
+pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
 pub use body::{Body, FieldError, Object, parse_body, query_integer};
-pub use caller::{Caller, SERVICE_SCOPE};
+pub use caller::{Caller, Scopes};
 pub use problem::Problem;
 pub use reply::{Reply, respond};
-pub use route::{PathParameters, Route, find_route, idempotency_key};
+pub use route::{Found, Route, find_route, idempotency_key};
 pub use serve::serve;
 
 use jiff::Timestamp;

@@ -3,27 +3,19 @@
 use super::Problem;
 use super::problem::RETRY_AFTER_SECONDS;
 use crate::error::chain;
-use lambda_http::http::HeaderValue;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
 
-/// An answer that is not a problem.
-#[derive(Debug)]
-pub struct Reply {
-    status: u16,
-    content: Content,
-    is_replay: bool,
-}
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// An answer that is not a problem.
+///
+/// No answer is kept by anybody on its way, since each is about one customer's money at one moment.
 #[derive(Debug)]
-enum Content {
-    None,
-    Json(String),
-    Html(String),
-    Redirect(String),
-}
+pub struct Reply(Response<Body>);
 
 impl Reply {
     /// # Errors
@@ -37,88 +29,79 @@ impl Reply {
     /// # Errors
     /// A 500 where the body cannot be written as JSON.
     pub fn created(body: &impl Serialize, is_replay: bool) -> Result<Self, Problem> {
-        let status = if is_replay { 200 } else { 201 };
-        Self::json(status, body).map(|reply| Self { is_replay, ..reply })
+        if is_replay {
+            Ok(Self::json(200, body)?.with_header(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true")))
+        } else {
+            Self::json(201, body)
+        }
     }
 
     pub fn empty() -> Self {
-        Self { status: 200, content: Content::None, is_replay: false }
+        Self::new(200, Body::Empty)
     }
 
     pub fn html(status: u16, page: String) -> Self {
-        Self { status, content: Content::Html(page), is_replay: false }
+        Self::new(status, Body::Text(page))
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
     }
 
     /// 302: the customer's browser goes on to a page that must not be remembered.
-    pub fn redirect(url: String) -> Self {
-        Self { status: 302, content: Content::Redirect(url), is_replay: false }
+    ///
+    /// # Errors
+    /// A 500 where no header can carry the address.
+    pub fn redirect(url: &str) -> Result<Self, Problem> {
+        let location = HeaderValue::from_str(url).map_err(Problem::internal)?;
+        Ok(Self::new(302, Body::Empty).with_header(LOCATION, location))
     }
 
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
         let text = serde_json::to_string(body).map_err(Problem::internal)?;
-        Ok(Self { status, content: Content::Json(text), is_replay: false })
+        Ok(Self::new(status, Body::Text(text)).with_header(CONTENT_TYPE, HeaderValue::from_static("application/json")))
+    }
+
+    fn problem(problem: &Problem, request_id: &str) -> Self {
+        Self::new(problem.status(), Body::Text(problem.to_json(request_id).to_string()))
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))
+    }
+
+    fn new(status: u16, body: Body) -> Self {
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let reply = Self(response).with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            503 => reply.with_header(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)),
+            _ => reply,
+        }
+    }
+
+    /// The answer with a header, in the place of one of that name.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
+        self
+    }
+
+    /// The answer with one more cookie, `name=value; Secure; …`. API Gateway takes cookies apart from other headers.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: HeaderValue) -> Self {
+        self.0.headers_mut().append(SET_COOKIE, cookie);
+        self
     }
 }
 
 /// Turns what a route came to into the response, and logs once what is ours to look at.
 pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<Body> {
-    match outcome {
-        Ok(reply) => reply.into_response(),
-        Err(problem) => {
-            let request_id = request_id(request);
-            match (problem.status(), problem.cause()) {
-                (503, cause) => {
-                    tracing::warn!(request.id = %request_id, error = %cause.map(chain).unwrap_or_default(), "try again");
-                }
-                (500.., cause) => {
-                    tracing::error!(request.id = %request_id, error = %cause.map(chain).unwrap_or_default(), "failed");
-                }
-                _ => {}
-            }
-            problem_response(&problem, &request_id)
+    let reply = outcome.unwrap_or_else(|problem| {
+        let request_id = request_id(request);
+        let error = problem.cause().map(chain).unwrap_or_default();
+        match problem.status() {
+            503 => tracing::warn!(request.id = %request_id, error, "try again"),
+            500.. => tracing::error!(request.id = %request_id, error, "failed"),
+            _ => {}
         }
-    }
-}
-
-impl Reply {
-    fn into_response(self) -> Response<Body> {
-        let (content_type, location, body) = match self.content {
-            Content::None => (None, None, Body::Empty),
-            Content::Json(text) => (Some("application/json"), None, Body::Text(text)),
-            Content::Html(page) => (Some("text/html; charset=utf-8"), None, Body::Text(page)),
-            Content::Redirect(url) => (None, Some(url), Body::Empty),
-        };
-        let mut response = response(self.status, content_type, body);
-        if self.is_replay {
-            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-        }
-        if self.status == 503 {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-        }
-        if let Some(location) = location.and_then(|url| HeaderValue::from_str(&url).ok()) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        response
-    }
-}
-
-fn problem_response(problem: &Problem, request_id: &str) -> Response<Body> {
-    let body = Body::Text(problem.to_json(request_id).to_string());
-    let mut response = response(problem.status(), Some("application/problem+json"), body);
-    if let Some(seconds) = problem.retry_after_seconds() {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn response(status: u16, content_type: Option<&'static str>, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = lambda_http::http::StatusCode::from_u16(status).unwrap_or_default();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(content_type) = content_type {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    }
-    response
+        Reply::problem(&problem, &request_id)
+    });
+    reply.0
 }
 
 fn request_id(request: &Request) -> String {

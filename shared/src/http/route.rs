@@ -1,30 +1,66 @@
-//! Which operation a request asks for.
+//! Which operation a request asks for, and who asks.
 
-use super::{FieldError, Problem};
+use super::{Access, Caller, FieldError, Problem, ReachedAccount};
 use crate::domain::{IdempotencyKey, InvalidId};
 use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use percent_encoding::percent_decode_str;
+use std::io;
 
 /// One row of a function's routes, as `template.yaml` and `openapi.yaml` write it: `/v1/accounts/{account}/balance`.
 #[derive(Clone, Debug)]
 pub struct Route<T> {
     pub method: Method,
     pub path: &'static str,
+    pub access: Access,
     pub operation: T,
+}
+
+/// The route of a request, with a caller who may call it.
+#[derive(Debug)]
+pub struct Found<T> {
+    pub operation: T,
+    /// `None` where the route looks at no token.
+    pub caller: Option<Caller>,
+    account: Option<ReachedAccount>,
+    path: PathParameters,
+}
+
+impl<T> Found<T> {
+    /// The account that the path names, which the caller reaches.
+    ///
+    /// # Errors
+    /// A 500 on a route whose path names none, or that looks at no token.
+    pub fn account(&self) -> Result<&ReachedAccount, Problem> {
+        let missing = || Problem::internal(io::Error::other("the route has no account that its caller reaches"));
+        self.account.as_ref().ok_or_else(missing)
+    }
+
+    /// The value of another parameter that the route's path names; empty for one it does not name, which no id is.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.path.get(name)
+    }
 }
 
 /// The values that stood in the place of a path's `{names}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PathParameters(Vec<(&'static str, String)>);
+struct PathParameters(Vec<(&'static str, String)>);
 
 impl PathParameters {
-    /// The value of a parameter that the route's path names; empty for one it does not name, which no id is.
-    pub fn get(&self, name: &str) -> &str {
+    fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
+
+    /// Takes a parameter away, so that nobody reads it past its check.
+    fn take(&mut self, name: &str) -> Option<String> {
+        let position = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.swap_remove(position).1)
+    }
 }
+
+/// The parameter that names an account, in every path that has one.
+const ACCOUNT: &str = "account";
 
 /// The route that API Gateway took, or, where it took none in particular, the one whose method and path fit.
 ///
@@ -33,15 +69,22 @@ impl PathParameters {
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 ///
 /// # Errors
-/// A 404 where no route has this path, a 405 where one has it under another method.
-pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<(T, PathParameters), Problem> {
-    match taken(request) {
+/// A 404 where no route has this path, a 405 where one has it under another method; then, as the route's [`Access`]
+/// has it, a 401, a 403, or a 404 for an account that the caller does not reach.
+pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<Found<T>, Problem> {
+    let (route, mut path) = match taken(request) {
         Some(key) => {
             let route = routes.iter().find(|route| route.is(key)).ok_or_else(|| Problem::not_found("path"))?;
-            Ok((route.operation, route.parameters(request)))
+            (route, route.parameters(request))
         }
-        None => find_by_path(routes, request),
-    }
+        None => find_by_path(routes, request)?,
+    };
+    let caller = route.access.caller(request)?;
+    let account = match (&caller, path.take(ACCOUNT)) {
+        (Some(caller), Some(named)) => Some(route.access.account(caller, &named)?),
+        _ => None,
+    };
+    Ok(Found { operation: route.operation, caller, account, path })
 }
 
 /// The key of the route, as `GET /v1/packages`; `None` for the one that takes everything, and without a gateway.
@@ -72,12 +115,12 @@ fn decoded(segment: &str) -> Option<String> {
     Some(percent_decode_str(segment).decode_utf8().ok()?.into_owned())
 }
 
-fn find_by_path<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<(T, PathParameters), Problem> {
+fn find_by_path<'a, T>(routes: &'a [Route<T>], request: &Request) -> Result<(&'a Route<T>, PathParameters), Problem> {
     let mut is_path_known = false;
     for route in routes {
         if let Some(parameters) = matches(route.path, request.uri().path()) {
             if route.method == *request.method() {
-                return Ok((route.operation, parameters));
+                return Ok((route, parameters));
             }
             is_path_known = true;
         }
@@ -118,19 +161,62 @@ pub fn idempotency_key(request: &Request) -> Result<IdempotencyKey, Problem> {
 mod tests {
     use super::*;
     use lambda_http::http;
+    use serde_json::{Value, json};
 
-    const ROUTES: [Route<u8>; 2] = [
-        Route { method: Method::GET, path: "/v1/accounts/{account}/balance", operation: 1 },
-        Route { method: Method::POST, path: "/v1/accounts/{account}/charges/{charge}/restore", operation: 2 },
-    ];
+    const BALANCE: Route<u8> =
+        Route { method: Method::GET, path: "/v1/accounts/{account}/balance", access: Access::Customer, operation: 1 };
+    const RESTORE: Route<u8> = Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/charges/{charge}/restore",
+        access: Access::Service,
+        operation: 2,
+    };
+    const FLAG: Route<u8> =
+        Route { method: Method::POST, path: "/v1/accounts/{account}/flags", access: Access::Support, operation: 3 };
+    const PACKAGES: Route<u8> =
+        Route { method: Method::GET, path: "/v1/packages", access: Access::Customer, operation: 4 };
+    const PAY: Route<u8> = Route { method: Method::GET, path: "/pay/{token}", access: Access::Public, operation: 5 };
+    const PORTAL: Route<u8> =
+        Route { method: Method::GET, path: "/portal/{account}", access: Access::Session, operation: 6 };
+    const ROUTES: [Route<u8>; 6] = [BALANCE, RESTORE, FLAG, PACKAGES, PAY, PORTAL];
 
-    fn find(method: &str, path: &str) -> Result<(u8, PathParameters), u16> {
-        let request = http::Request::builder().method(method).uri(path).body(lambda_http::Body::Empty).unwrap();
-        find_route(&ROUTES, &request).map_err(|problem| problem.status())
+    /// API Gateway's event for a route, with claims where its authorizer verified a token.
+    fn event(key: &str, parameters: &Value, claims: Option<&Value>) -> Request {
+        let authorizer = claims.map(|claims| json!({ "jwt": { "claims": claims, "scopes": null } }));
+        let event = json!({
+            "version": "2.0", "routeKey": key, "rawPath": "/pay/../v1/accounts/a-1/balance", "rawQueryString": "",
+            "headers": {}, "isBase64Encoded": false, "pathParameters": parameters, "requestContext": {
+                "routeKey": key, "authorizer": authorizer, "timeEpoch": 0,
+                "http": { "method": "GET", "path": "/pay/../v1/accounts/a-1/balance" },
+            },
+        });
+        lambda_http::request::from_str(&event.to_string()).unwrap()
+    }
+
+    fn key(route: &Route<u8>) -> String {
+        format!("{} {}", route.method, route.path)
+    }
+
+    fn found(request: &Request) -> Result<Found<u8>, u16> {
+        find_route(&ROUTES, request).map_err(|problem| problem.status())
+    }
+
+    fn ask(route: &Route<u8>, account: &str, claims: Option<Value>) -> Result<Found<u8>, u16> {
+        found(&event(&key(route), &json!({ "account": account }), claims.as_ref()))
+    }
+
+    fn claims(subject: &str, scopes: &str) -> Option<Value> {
+        Some(json!({ "sub": subject, "scope": scopes }))
     }
 
     #[test]
     fn requests_find_their_route_by_method_and_path() {
+        let find = |method: &str, path: &str| {
+            let request = http::Request::builder().method(method).uri(path).body(lambda_http::Body::Empty).unwrap();
+            find_by_path(&ROUTES, &request)
+                .map(|(route, parameters)| (route.operation, parameters))
+                .map_err(|problem| problem.status())
+        };
         let (operation, parameters) = find("POST", "/v1/accounts/a-1/charges/job%3A7/restore").unwrap();
         assert_eq!((operation, parameters.get("account"), parameters.get("charge")), (2, "a-1", "job:7"));
         assert_eq!(find("GET", "/v1/accounts/a-1/balance").unwrap().0, 1);
@@ -149,22 +235,69 @@ mod tests {
     /// A token of `../v1/accounts/a-1/balance`, encoded, is one segment to API Gateway, and a path when decoded.
     #[test]
     fn the_route_that_the_gateway_took_decides_whatever_the_path_looks_like() {
-        let taken = |key: &str, parameters: &str| {
-            let event = format!(
-                r#"{{"version":"2.0","routeKey":"{key}","rawPath":"/pay/../v1/accounts/a-1/balance","rawQueryString":"",
-                    "headers":{{}},"isBase64Encoded":false,"pathParameters":{parameters},"requestContext":{{
-                    "routeKey":"{key}","http":{{"method":"GET","path":"/pay/../v1/accounts/a-1/balance"}},"timeEpoch":0}}}}"#
-            );
-            let request = lambda_http::request::from_str(&event).unwrap();
-            find_route(&ROUTES, &request).map_err(|problem| problem.status())
-        };
-        let parameters = r#"{"account":"b?/..","charge":"job%3A7"}"#;
-        let (operation, read) = taken("POST /v1/accounts/{account}/charges/{charge}/restore", parameters).unwrap();
-        assert_eq!((operation, read.get("account"), read.get("charge")), (2, "b?/..", "job:7"));
-        assert_eq!(taken("GET /v1/accounts/{account}/balance", "{}").unwrap().1.get("account"), "");
-        assert_eq!(taken("GET /pay/{token}", parameters), Err(404), "a route of another function");
-        assert_eq!(taken("PUT /v1/accounts/{account}/balance", parameters), Err(404));
-        assert_eq!(taken("$default", "null").unwrap().1.get("account"), "a-1", "here the path is all there is");
+        let service = claims("svc", "credits/service");
+        let taken = |key: &str, parameters: Value| found(&event(key, &parameters, service.as_ref()));
+        let parameters = json!({ "account": "a-1", "charge": "job%3A7" });
+        let restore = taken(&key(&RESTORE), parameters.clone()).unwrap();
+        assert_eq!((restore.operation, restore.account().unwrap().id().as_str()), (2, "a-1"));
+        assert_eq!((restore.parameter("charge"), restore.parameter("account")), ("job:7", ""));
+        assert_eq!(taken(&key(&BALANCE), json!({ "account": "b?/.." })).unwrap_err(), 404);
+        assert_eq!(taken(&key(&BALANCE), json!({})).unwrap_err(), 404);
+        assert_eq!(
+            taken("GET /elsewhere/{token}", parameters.clone()).unwrap_err(),
+            404,
+            "a route of another function"
+        );
+        assert_eq!(taken("PUT /v1/accounts/{account}/balance", parameters).unwrap_err(), 404);
+        // Here the path is all there is.
+        assert_eq!(found(&event("$default", &Value::Null, service.as_ref())).unwrap_err(), 404);
+    }
+
+    #[test]
+    fn a_customer_reaches_its_own_account_a_service_and_support_any() {
+        let reached = |found: Result<Found<u8>, u16>| found.map(|found| found.account().unwrap().id().to_string());
+        let (customer, service, support) = ("credits/customer", "credits/service", "credits/support");
+        for (route, subject, scopes, expected) in [
+            (&BALANCE, "acme", customer, Ok("acme")),
+            (&BALANCE, "other", customer, Err(404)),
+            (&BALANCE, "svc", service, Ok("acme")),
+            (&BALANCE, "svc", "openid credits/service", Ok("acme")),
+            (&BALANCE, "svc", "[openid credits/service]", Ok("acme")),
+            (&BALANCE, "acme", support, Err(403)),
+            (&BALANCE, "acme", "openid", Err(403)),
+            (&BALANCE, "acme", "", Err(403)),
+            (&RESTORE, "acme", customer, Err(403)),
+            (&RESTORE, "acme", support, Err(403)),
+            (&RESTORE, "svc", service, Ok("acme")),
+            (&RESTORE, "svc", "credits/service.read", Err(403)),
+            (&FLAG, "svc", service, Err(403)),
+            (&FLAG, "acme", customer, Err(403)),
+            (&FLAG, "ada", support, Ok("acme")),
+        ] {
+            let answer = reached(ask(route, "acme", claims(subject, scopes)));
+            assert_eq!(answer, expected.map(str::to_owned), "{} by {subject} with {scopes:?}", key(route));
+        }
+        assert_eq!(ask(&BALANCE, "no such id!", claims("svc", service)).unwrap_err(), 404);
+        assert_eq!(ask(&BALANCE, "no such id!", claims("no such id!", customer)).unwrap_err(), 404);
+    }
+
+    #[test]
+    fn whoever_comes_past_the_authorizer_is_nobody() {
+        for route in [&BALANCE, &RESTORE, &FLAG, &PACKAGES] {
+            assert_eq!(ask(route, "acme", None).unwrap_err(), 401, "{}", key(route));
+        }
+    }
+
+    #[test]
+    fn a_route_that_looks_at_no_token_has_neither_caller_nor_account() {
+        for route in [&PAY, &PORTAL] {
+            let found = ask(route, "acme", claims("acme", "credits/customer credits/service")).unwrap();
+            assert!(found.caller.is_none() && found.parameter("account").is_empty());
+            assert_eq!(found.account().unwrap_err().status(), 500);
+        }
+        let packages = ask(&PACKAGES, "", claims("acme", "credits/customer")).unwrap();
+        assert_eq!(packages.caller.as_ref().unwrap().subject, "acme");
+        assert_eq!(packages.account().unwrap_err().status(), 500, "the path names no account");
     }
 
     #[test]

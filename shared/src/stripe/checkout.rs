@@ -3,7 +3,8 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::responses::{CheckoutSession, OpenedSession};
-use super::{Charging, credits_in_words, keyed, metadata};
+use super::{Charging, keyed, metadata};
+use crate::words;
 use crate::domain::payments::{Checkout, CheckoutOutcome, Payment};
 use crate::domain::{Cents, CheckoutSessionId, CustomerId, InvoiceId, Purchase};
 use crate::ports::CheckoutReport;
@@ -78,7 +79,7 @@ fn with_query(url: &str, query: &str) -> String {
 fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
     let mut price = CreateCheckoutSessionLineItemsPriceData::new(Currency::USD);
     price.unit_amount = Some(purchase.price.get());
-    price.product_data = Some(ProductData::new(credits_in_words(purchase.credits)));
+    price.product_data = Some(ProductData::new(words::credits(purchase.credits)));
     price.tax_behavior = Some(CreateCheckoutSessionLineItemsPriceDataTaxBehavior::Exclusive);
     let mut line_item = CreateCheckoutSessionLineItems::new();
     line_item.price_data = Some(price);

@@ -28,7 +28,7 @@ pub use settings::{InvalidSettings, Settings};
 use crate::domain::payments::Checkout;
 use crate::domain::payments::TopUpOutcome;
 use crate::domain::{
-    AccountId, CheckoutSessionId, Credits, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
+    AccountId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
 };
 use crate::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
 use client::{Client, Transport};
@@ -136,19 +136,6 @@ impl Payments for StripePayments {
     }
 }
 
-/// As it stands on invoices and payment pages: `5,000 credits`.
-fn credits_in_words(credits: Credits) -> String {
-    let digits = credits.get().to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{grouped} {}", if credits.get() == 1 { "credit" } else { "credits" })
-}
-
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -194,14 +181,5 @@ mod tests {
     fn debug_output_hides_the_key() {
         let printed = format!("{:?} {:?}", settings(), StripePayments::new(settings()).unwrap());
         assert!(!printed.contains("sk_test_local"), "{printed}");
-    }
-
-    #[test]
-    fn credits_are_written_as_a_person_writes_them() {
-        for (credits, words) in
-            [(1, "1 credit"), (500, "500 credits"), (5_000, "5,000 credits"), (1_250_000, "1,250,000 credits")]
-        {
-            assert_eq!(credits_in_words(Credits::constant(credits)), words);
-        }
     }
 }

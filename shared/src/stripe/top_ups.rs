@@ -8,7 +8,8 @@ use super::client::Client;
 use super::error::StripeError;
 use super::outcome::{CardAnswer, Verdict, judge_invoice, judge_pay};
 use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
-use super::{Charging, credits_in_words, invoices, keyed, metadata};
+use super::{Charging, invoices, keyed, metadata};
+use crate::words;
 use crate::domain::payments::{DeclineReason, TopUpOutcome};
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,7 +112,7 @@ async fn add_item(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Resul
         .invoice(invoice.as_str())
         .amount(top_up.price.get())
         .currency(Currency::USD)
-        .description(credits_in_words(top_up.credits))
+        .description(words::credits(top_up.credits))
         .tax_behavior(CreateInvoiceItemTaxBehavior::Exclusive);
     let effect = || async {
         let invoice = invoices::retrieve(client, invoice).await?;

@@ -14,6 +14,31 @@ use sha2::Sha256;
 /// <https://docs.stripe.com/webhooks#replay-attacks>
 pub const TOLERANCE_SECONDS: i64 = 300;
 
+/// The kind of object that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectKind {
+    Invoice,
+    Checkout,
+    Customer,
+}
+
+/// The types of events that concern us, each with the object to fetch. An endpoint is subscribed to these alone.
+/// <https://docs.stripe.com/api/events/types>
+///
+/// All types about one kind of object are treated alike, since only the fetched object is believed: which type came
+/// says nothing that the object does not say better.
+pub const EVENT_TYPES: [(&str, ObjectKind); 9] = [
+    ("checkout.session.async_payment_failed", ObjectKind::Checkout),
+    ("checkout.session.async_payment_succeeded", ObjectKind::Checkout),
+    ("checkout.session.completed", ObjectKind::Checkout),
+    ("checkout.session.expired", ObjectKind::Checkout),
+    ("customer.updated", ObjectKind::Customer),
+    ("invoice.paid", ObjectKind::Invoice),
+    ("invoice.payment_action_required", ObjectKind::Invoice),
+    ("invoice.payment_failed", ObjectKind::Invoice),
+    ("invoice.voided", ObjectKind::Invoice),
+];
+
 /// What is read of an event. <https://docs.stripe.com/api/events/object>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -22,6 +47,13 @@ pub struct Event {
     pub kind: String,
     /// The object it is about; a few objects, a balance for example, have no id.
     pub object_id: Option<String>,
+}
+
+impl Event {
+    /// The kind of object to fetch; `None` where the event does not concern us.
+    pub fn object_kind(&self) -> Option<ObjectKind> {
+        EVENT_TYPES.iter().find(|(name, _)| *name == self.kind).map(|(_, object)| *object)
+    }
 }
 
 /// Why a webhook is not believed, in order of precedence.

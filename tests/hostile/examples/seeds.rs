@@ -19,7 +19,7 @@ const CHARGE_EVENT: &str = include_str!("../../events/api-gateway-charge.json");
 const STREAM_EVENT: &str = include_str!("../../events/dynamodb-stream-notice.json");
 
 fn main() {
-    for (place, (_, _, path)) in hostile::BODY_ROUTES.iter().enumerate() {
+    for (place, (_, _, path)) in hostile::body_routes().iter().enumerate() {
         for (number, body) in bodies_of(path).iter().enumerate() {
             let data = [&[u8::try_from(place).unwrap()], body.as_bytes()].concat();
             write("bodies", &format!("{place}-{number}"), &data);
@@ -120,7 +120,7 @@ fn changes() -> Vec<Change> {
 }
 
 fn paths() -> Vec<String> {
-    let lines = hostile::BODY_ROUTES.iter().map(|(_, method, path)| format!("{method} {path}"));
+    let lines = hostile::body_routes().into_iter().map(|(_, method, path)| format!("{method} {path}"));
     let others = [
         "GET /v1/packages",
         "GET /v1/accounts/acme/balance",

@@ -1,30 +1,41 @@
 //! The body of every request that changes something.
 
 use crate::webhooks::signature_header;
-use crate::world::{Asked, Function, World, now, service_claims};
+use crate::world::{ACCOUNT, Asked, Function, World, now, service_claims};
 use serde_json::{Map, json};
+use shared::http::Route;
 
-/// Every route with a body, chosen by the first byte.
-pub const ROUTES: &[(Function, &str, &str)] = &[
-    (Function::Accounts, "POST", "/v1/accounts"),
-    (Function::Accounts, "PUT", "/v1/accounts/acme/auto-top-up"),
-    (Function::Charging, "POST", "/v1/accounts/acme/charges"),
-    (Function::Charging, "POST", "/v1/accounts/acme/charges/job-1/restore"),
-    (Function::Charging, "POST", "/v1/quotes"),
-    (Function::Purchases, "POST", "/v1/accounts/acme/purchases"),
-    (Function::StripeWebhooks, "POST", "/v1/webhooks/stripe"),
-];
+/// A request that may carry a body: who answers it, its method and its path.
+pub type BodyRoute = (Function, String, String);
+
+/// Every route of the functions that changes something, chosen by the first byte.
+pub fn routes() -> Vec<BodyRoute> {
+    [
+        changing(Function::Accounts, accounts::ROUTES),
+        changing(Function::Charging, charging::ROUTES),
+        changing(Function::Purchases, purchases::ROUTES),
+        changing(Function::StripeWebhooks, stripe_webhooks::ROUTES),
+    ]
+    .concat()
+}
+
+fn changing<T>(function: Function, routes: &[Route<T>]) -> Vec<BodyRoute> {
+    let is_changing = |route: &&Route<T>| !route.method.is_safe();
+    let path = |route: &Route<T>| route.path.replace("{account}", ACCOUNT).replace("{charge}", "job-1");
+    routes.iter().filter(is_changing).map(|route| (function, route.method.to_string(), path(route))).collect()
+}
 
 /// The first byte chooses the route, the rest is the body, sent twice under one key and, for the webhook, well signed:
 /// whatever it is, the second time moves nothing and is answered as the first.
 pub fn bodies(data: &[u8]) {
     let Some((route, body)) = data.split_first() else { return };
-    let (function, method, path) = ROUTES[usize::from(*route) % ROUTES.len()];
+    let routes = routes();
+    let (function, method, path) = &routes[usize::from(*route) % routes.len()];
     let mut headers = Map::new();
     headers.insert("idempotency-key".to_owned(), json!("job-1"));
     headers.insert("stripe-signature".to_owned(), json!(signature_header(now().as_second(), body)));
     let asked = Asked { method, path, headers, claims: service_claims(), body, ..Asked::default() };
-    let world = World::of(function);
+    let world = World::of(*function);
     let before = world.books();
 
     let first = world.answer(&asked.event()).expect("API Gateway's events are read");

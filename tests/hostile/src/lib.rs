@@ -17,7 +17,7 @@ mod table;
 mod webhooks;
 mod world;
 
-pub use bodies::ROUTES as BODY_ROUTES;
+pub use bodies::routes as body_routes;
 pub use items::written_items;
 pub use links::sample_token;
 pub use webhooks::signed_delivery;

@@ -4,8 +4,8 @@
 use super::*;
 use local_aws::scheduler::SchedulerFault;
 use local_aws::wire::Loss;
+use shared::ports::SweepPart;
 use shared::ports::{Timer, TimerName, Timers, Wake};
-use shared::use_cases::payments::SweepPart;
 
 const MIDNIGHT: &str = "2026-01-05T00:00:00Z";
 /// Ten seconds more than the margin in which nothing is begun: enough for a dozen attempts, as the function's clock goes.

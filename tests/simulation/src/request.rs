@@ -9,6 +9,7 @@ use shared::domain::{
     PurchaseStatus, TopUpId,
 };
 use shared::ports::Email;
+use shared::ports::SweepPart;
 use shared::use_cases::accounts::{OpenAccountError, open_account};
 use shared::use_cases::accounts::{SendNoticeError, send_notice};
 use shared::use_cases::charging::{ChargeError, charge};
@@ -18,7 +19,6 @@ use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
-use shared::ports::SweepPart;
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;

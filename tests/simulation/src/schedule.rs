@@ -9,8 +9,8 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
-use shared::ports::Wake;
 use shared::ports::SweepPart;
+use shared::ports::Wake;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];

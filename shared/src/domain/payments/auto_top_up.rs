@@ -2,6 +2,7 @@
 
 use super::records::{AutoTopUp, Consent, ConsentRecord};
 use crate::domain::{Account, Cents, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within};
+use crate::words::{CONSENT_TEXT_VERSION, consent_text};
 use jiff::Timestamp;
 
 /// What the customer asks for.
@@ -29,23 +30,6 @@ pub enum AutoTopUpRefusal {
     ConsentRequired,
     #[error("the consent text is at version {current}, not {accepted}")]
     ConsentOutdated { current: u32, accepted: i64 },
-}
-
-/// The version of [`consent_text`]; raised whenever a word of it changes.
-pub const CONSENT_TEXT_VERSION: u32 = 1;
-
-/// What a customer is shown, and accepts, before automatic top-ups go on: the worst case first.
-/// `None` for a target that no price book allows.
-pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
-    let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());
-    let once = price_book.top_up_price(Credits::new(target)?)?;
-    let a_day = price_book.worst_case_per_day(target)?;
-    Some(format!(
-        "When the balance falls below {below} credits, my saved card is charged to fill it up to {up_to} credits: \
-         up to {once} at a time, at most {times} times a day, up to {a_day} a day. \
-         I can turn this off at any time.",
-        times = PriceBook::TOP_UPS_PER_DAY,
-    ))
 }
 
 /// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
@@ -117,7 +101,7 @@ mod tests {
     use crate::domain::samples::*;
 
     fn on(threshold: i64, target: i64) -> AutoTopUpCommand {
-        AutoTopUpCommand::On { threshold, target, consent: Some((1, Consenter::parse("owner").unwrap())) }
+        AutoTopUpCommand::On { threshold, target, consent: Some((2, Consenter::parse("owner").unwrap())) }
     }
 
     fn without_consent(threshold: i64, target: i64) -> AutoTopUpCommand {
@@ -136,7 +120,7 @@ mod tests {
         let outdated = AutoTopUpCommand::On {
             threshold: 100,
             target: 1_100,
-            consent: Some((2, Consenter::parse("owner").unwrap())),
+            consent: Some((3, Consenter::parse("owner").unwrap())),
         };
         for (command, expected) in [
             (on(99, 0), out_of_range("threshold", 100, 99_000, 99)),
@@ -148,7 +132,7 @@ mod tests {
                 Err(AutoTopUpRefusal::GapTooSmall { gap_min: 1_000, target_min: 1_101, target: 1_100 }),
             ),
             (without_consent(100, 1_100), Err(AutoTopUpRefusal::ConsentRequired)),
-            (outdated, Err(AutoTopUpRefusal::ConsentOutdated { current: 1, accepted: 2 })),
+            (outdated, Err(AutoTopUpRefusal::ConsentOutdated { current: 2, accepted: 3 })),
             (on(100, 1_100), Ok((100, 1_100))),
             (on(99_000, 100_000), Ok((99_000, 100_000))),
         ] {
@@ -166,7 +150,7 @@ mod tests {
         let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
         let text = &record.text;
         assert!(text.contains("below 1,000 credits"), "{text}");
-        assert!(text.contains("up to $100 at a time, at most 4 times a day, up to $400 a day"), "{text}");
+        assert!(text.contains("at most $100.00 at a time, 4 times a day, and $400.00 a day"), "{text}");
         assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
 
         let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();

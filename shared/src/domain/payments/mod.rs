@@ -8,7 +8,7 @@ mod purchase;
 mod records;
 mod top_up;
 
-pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, CONSENT_TEXT_VERSION, consent_text, decide_auto_top_up};
+pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
 pub use payment::{CURRENCY, CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};

@@ -1,0 +1,186 @@
+//! What each e-mail says, once for both of its forms: what a customer without billing jargon needs to know.
+//!
+//! The company that runs this is not named here: e-mails speak of "your credit balance".
+//! A price is before tax, which the invoice adds.
+
+use jiff::Timestamp;
+use shared::domain::payments::DeclineReason;
+use shared::domain::{Cents, Credits, Notice, NoticeKind, TopUpId};
+use shared::words::{Explanation, credits as count, date_and_time, decline};
+
+/// An e-mail's content, from top to bottom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub subject: String,
+    pub heading: String,
+    pub paragraphs: Vec<String>,
+    pub action: Option<Action>,
+    pub facts: Vec<Fact>,
+    pub closing: String,
+}
+
+/// The one thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    pub label: &'static str,
+    pub url: String,
+    pub note: String,
+}
+
+/// A line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// Where an attempt can be paid or confirmed, and until when the link works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayLink {
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
+/// What is bought, and for how much.
+#[derive(Clone, Copy)]
+struct Amount {
+    credits: Credits,
+    price: Cents,
+}
+
+/// Writes the content; `pay_link` makes the link to an attempt's payment page.
+pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Result<PayLink, E>) -> Result<Content, E> {
+    Ok(match &notice.kind {
+        NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance } => {
+            let amount = Amount { credits: *credits, price: *price };
+            purchase_paid(receipt(notice, amount, *balance, fact("Purchase", purchase.to_string())), amount)
+        }
+        NoticeKind::TopUpPaid { top_up, credits, price, balance } => {
+            let amount = Amount { credits: *credits, price: *price };
+            top_up_paid(receipt(notice, amount, *balance, fact("Top-up", top_up.to_string())), amount)
+        }
+        NoticeKind::TopUpDeclined { top_up, credits, price, reason } => {
+            let amount = Amount { credits: *credits, price: *price };
+            declined(unpaid(notice, amount, top_up), &pay_link(top_up)?, amount, *reason)
+        }
+        NoticeKind::TopUpActionRequired { top_up, credits, price } => {
+            let amount = Amount { credits: *credits, price: *price };
+            action_required(unpaid(notice, amount, top_up), &pay_link(top_up)?, amount)
+        }
+    })
+}
+
+fn purchase_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
+    let credits = count(credits);
+    Content {
+        subject: format!("Receipt for your purchase: {credits} for {price}"),
+        heading: "Thank you for your purchase".into(),
+        paragraphs: vec![format!("We received your payment and added {credits} to your credit balance.")],
+        action: None,
+        facts,
+        closing: "Credits never expire.".into(),
+    }
+}
+
+fn top_up_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
+    let credits = count(credits);
+    Content {
+        subject: format!("Receipt for your automatic top-up: {credits} for {price}"),
+        heading: "We topped up your credit balance".into(),
+        paragraphs: vec![format!(
+            "We received the payment for your automatic top-up and added {credits} to your credit balance."
+        )],
+        action: None,
+        facts,
+        // The payment may be the one that a pause waited for.
+        closing: "If automatic top-ups were paused because of this payment, they are active again. \
+                  You can change them or turn them off at any time."
+            .into(),
+    }
+}
+
+fn declined(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: Amount, reason: DeclineReason) -> Content {
+    let (problem, heading) = match reason {
+        DeclineReason::NoCard => ("no card for", "There is no card to charge"),
+        DeclineReason::InsufficientFunds
+        | DeclineReason::ExpiredCard
+        | DeclineReason::IncorrectCardData
+        | DeclineReason::CardNotSupported
+        | DeclineReason::LimitExceeded
+        | DeclineReason::ProcessingError
+        | DeclineReason::Generic => ("your card was declined for", "Your card was declined"),
+    };
+    let Explanation { reason: why, remedy } = decline(reason);
+    Content {
+        subject: format!("Action needed: {problem} your automatic top-up of {price}"),
+        heading: heading.into(),
+        paragraphs: vec![
+            format!(
+                "The payment of {price} for your automatic top-up of {} failed. {why} {NOTHING_CHARGED}",
+                count(credits)
+            ),
+            remedy.into(),
+        ],
+        action: Some(Action { label: "Pay now", url: link.url.clone(), note: link_note(link) }),
+        facts,
+        closing: "Automatic top-ups are paused, and we will not try your card again on our own. \
+                  As soon as this payment is made, we add the credits and automatic top-ups continue."
+            .into(),
+    }
+}
+
+fn action_required(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: Amount) -> Content {
+    Content {
+        subject: format!("Action needed: confirm your automatic top-up of {price}"),
+        heading: "Your bank asks you to confirm a payment".into(),
+        paragraphs: vec![
+            format!(
+                "Your bank wants to make sure that it is you before it pays {price} for your automatic top-up of {}. \
+                 Most banks ask for a code or a tap in their app (3D Secure).",
+                count(credits)
+            ),
+            format!("{NOTHING_CHARGED} Use the button below to confirm the payment or to pay with another card."),
+        ],
+        action: Some(Action { label: "Confirm the payment", url: link.url.clone(), note: link_note(link) }),
+        facts,
+        closing: "Automatic top-ups are paused, and we will not charge your card on our own. \
+                  As soon as you confirm this payment, we add the credits and automatic top-ups continue."
+            .into(),
+    }
+}
+
+const NOTHING_CHARGED: &str = "Nothing was charged, and no credits were added.";
+
+fn link_note(link: &PayLink) -> String {
+    let until = date_and_time(link.expires_at);
+    format!("This opens our payment provider's secure page. The link works until {until}.")
+}
+
+fn receipt(notice: &Notice, Amount { credits, price }: Amount, balance: Credits, paid_for: Fact) -> Vec<Fact> {
+    vec![
+        account(notice),
+        fact("Credits added", credits.grouped()),
+        fact("Paid, before tax", price.to_string()),
+        fact("New balance", count(balance)),
+        fact("Date", date_and_time(notice.created_at)),
+        paid_for,
+    ]
+}
+
+fn unpaid(notice: &Notice, Amount { credits, price }: Amount, top_up: &TopUpId) -> Vec<Fact> {
+    vec![
+        account(notice),
+        fact("Credits", credits.grouped()),
+        fact("To pay, before tax", price.to_string()),
+        fact("Date", date_and_time(notice.created_at)),
+        fact("Top-up", top_up.to_string()),
+    ]
+}
+
+fn account(notice: &Notice) -> Fact {
+    fact("Account", notice.account.to_string())
+}
+
+fn fact(name: &'static str, value: String) -> Fact {
+    Fact { name, value }
+}

@@ -1,0 +1,42 @@
+//! Makes the function's [`App`] of what is around it.
+
+use crate::App;
+use lambda_runtime::Error;
+use shared::aws;
+use shared::clock::Clock;
+use shared::email::SesMailer;
+use shared::ledger::DynamoLedger;
+use shared::surroundings::Surroundings;
+use shared::use_cases::{Absent, Capabilities, Context};
+use std::marker::PhantomData;
+
+/// What this function has of the outside once it runs: DynamoDB and SES.
+pub struct Deployed<C>(PhantomData<C>);
+
+impl<C: Clock> Capabilities for Deployed<C> {
+    type Ledger = DynamoLedger;
+    type Payments = Absent;
+    type Mailer = SesMailer;
+    type Timers = Absent;
+    type Clock = C;
+    type Ids = Absent;
+    type PriceBook = Absent;
+}
+
+/// # Errors
+/// When a setting is missing or makes no sense, or a secret cannot be had.
+pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
+    let environment = &surroundings.environment;
+    let links = surroundings.link_key().await?;
+    let public_url = environment.required("PUBLIC_URL")?;
+    let context = Context {
+        ledger: surroundings.ledger()?,
+        payments: Absent,
+        mailer: SesMailer::new(aws::ses(&surroundings.aws), environment.required("SENDER")?),
+        timers: Absent,
+        ids: Absent,
+        price_book: Absent,
+        clock: surroundings.clock,
+    };
+    Ok(App { context, links, public_url })
+}

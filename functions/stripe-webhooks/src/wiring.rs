@@ -1,0 +1,40 @@
+//! Makes the function's [`App`] of what is around it.
+
+use crate::App;
+use lambda_http::Error;
+use shared::clock::Clock;
+use shared::ledger::DynamoLedger;
+use shared::ports::RandomIds;
+use shared::stripe::{Secret, Settings, StripePayments};
+use shared::surroundings::Surroundings;
+use shared::use_cases::{Absent, Capabilities, Context};
+use std::marker::PhantomData;
+
+/// What this function has of the outside once it runs: DynamoDB and Stripe.
+pub struct Deployed<C>(PhantomData<C>);
+
+impl<C: Clock> Capabilities for Deployed<C> {
+    type Ledger = DynamoLedger;
+    type Payments = StripePayments;
+    type Mailer = Absent;
+    type Timers = Absent;
+    type Clock = C;
+    type Ids = RandomIds;
+    type PriceBook = Absent;
+}
+
+/// # Errors
+/// When a setting is missing or makes no sense, or a secret cannot be had.
+pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
+    let stripe = surroundings.stripe_secret().await?;
+    let context = Context {
+        ledger: surroundings.ledger()?,
+        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.waited_for())?,
+        mailer: Absent,
+        timers: Absent,
+        ids: RandomIds,
+        price_book: Absent,
+        clock: surroundings.clock,
+    };
+    Ok(App { context, secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect() })
+}

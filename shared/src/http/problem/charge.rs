@@ -1,0 +1,31 @@
+//! What a refused charge is answered with.
+
+use super::Problem;
+use crate::domain::charging::ChargeRefusal;
+use crate::http::time;
+use crate::use_cases::charging::ChargeError;
+
+impl From<ChargeError> for Problem {
+    fn from(error: ChargeError) -> Self {
+        match error {
+            ChargeError::NotFound(error) => error.into(),
+            ChargeError::KeyReused(error) => error.into(),
+            ChargeError::Refused(ChargeRefusal::Restricted { reason, until }) => {
+                let detail = format!("Charges are blocked until {}.", time(until));
+                Self::new(403, "account_restricted", "Account restricted", detail)
+                    .with("reason", reason.as_str())
+                    .with("until", time(until))
+            }
+            ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required }) => {
+                let missing = required.get().saturating_sub(balance.get());
+                let detail = format!("The charge takes {required} credits, {missing} more than the balance.");
+                Self::new(402, "insufficient_credits", "Insufficient credits", detail)
+                    .with("balance", balance.get())
+                    .with("required", required.get())
+                    .with("missing", missing)
+            }
+            ChargeError::Refused(error @ ChargeRefusal::BalanceOutOfRange(_)) => Self::internal(error),
+            ChargeError::Store(error) => error.into(),
+        }
+    }
+}

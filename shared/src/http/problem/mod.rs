@@ -1,0 +1,110 @@
+//! Errors as RFC 9457 problem documents: the one mapping from what went wrong to a status code.
+//!
+//! Each use case's errors become problems in a file of their own.
+
+mod auto_top_up;
+mod charge;
+mod open_account;
+mod outside;
+mod purchase;
+mod restore;
+
+use super::FieldError;
+use serde_json::{Map, Value, json};
+use std::error::Error;
+
+/// What a client is told, and, apart from it, what only the log is told.
+#[derive(Debug)]
+pub struct Problem {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    facts: Map<String, Value>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// How long a client is asked to wait, in seconds.
+pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
+
+impl Problem {
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// For the log alone.
+    pub fn cause(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+
+    pub fn to_json(&self, request_id: &str) -> Value {
+        let mut body = self.facts.clone();
+        for (name, value) in [
+            ("type", json!("about:blank")),
+            ("title", json!(self.title)),
+            ("status", json!(self.status)),
+            ("detail", json!(self.detail)),
+            ("code", json!(self.code)),
+            ("request_id", json!(request_id)),
+        ] {
+            body.insert(name.to_owned(), value);
+        }
+        Value::Object(body)
+    }
+
+    pub fn malformed_body() -> Self {
+        Self::new(400, "malformed_body", "Malformed body", "The body must be one JSON object.")
+    }
+
+    pub fn invalid_signature(detail: impl Into<String>) -> Self {
+        Self::new(400, "invalid_signature", "Invalid signature", detail)
+    }
+
+    pub fn unauthenticated() -> Self {
+        Self::new(401, "unauthenticated", "Unauthenticated", "A token verified by the authorizer is needed.")
+    }
+
+    /// `scopes` are those of which the token needs one.
+    pub fn forbidden(scopes: &[&str]) -> Self {
+        Self::new(403, "forbidden", "Forbidden", format!("The scope {} is needed.", scopes.join(" or ")))
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(404, "not_found", "Not found", format!("There is no such {what}."))
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "method_not_allowed", "Method not allowed", "The path takes other methods.")
+    }
+
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let errors: Vec<Value> =
+            errors.into_iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
+        let detail =
+            if errors.len() == 1 { "A field is not as it must be." } else { "Some fields are not as they must be." };
+        Self::new(422, "invalid_request", "Invalid request", detail).with("errors", errors)
+    }
+
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(500, "internal_error", "Internal error", "This is a defect of ours.").because(cause)
+    }
+
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = format!("Nothing is lost; ask again in {RETRY_AFTER_SECONDS} seconds, under the same key.");
+        Self::new(503, "unavailable", "Unavailable", detail).because(cause)
+    }
+
+    fn new(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), facts: Map::new(), cause: None }
+    }
+
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}

@@ -1,0 +1,18 @@
+//! What a refused opening of an account is answered with.
+
+use super::Problem;
+use crate::use_cases::accounts::OpenAccountError;
+
+impl From<OpenAccountError> for Problem {
+    fn from(error: OpenAccountError) -> Self {
+        match error {
+            OpenAccountError::EmailDiffers => Self::new(
+                409,
+                "account_exists",
+                "Account exists",
+                "The account was opened before, with another e-mail address.",
+            ),
+            OpenAccountError::Outside(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What several use cases run into: a key used twice, a ledger or a Stripe that does not answer.
+
+use super::Problem;
+use crate::domain::KeyReused;
+use crate::ports::LedgerError;
+use crate::use_cases::{NotFound, OutsideError, StoreError};
+
+/// The same answer for what does not exist and for what belongs to another account.
+impl From<NotFound> for Problem {
+    fn from(error: NotFound) -> Self {
+        Self::not_found(match error {
+            NotFound::Account(_) => "account",
+            NotFound::Charge(_) => "charge",
+            NotFound::Purchase(_) => "purchase",
+            NotFound::TopUp(_) => "top-up",
+        })
+    }
+}
+
+impl From<KeyReused> for Problem {
+    fn from(error: KeyReused) -> Self {
+        let detail = format!("The idempotency key {} was used before for another request.", error.key);
+        Self::new(409, "idempotency_key_reused", "Conflict", detail)
+    }
+}
+
+impl From<OutsideError> for Problem {
+    fn from(error: OutsideError) -> Self {
+        if error.is_retryable() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_retryable() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        StoreError::from(error).into()
+    }
+}

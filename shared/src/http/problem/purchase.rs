@@ -1,0 +1,29 @@
+//! What a refused purchase is answered with, and one that cannot be settled.
+
+use super::Problem;
+use crate::http::FieldError;
+use crate::use_cases::payments::OpenPurchaseError;
+use crate::use_cases::payments::RecordOutcomeError;
+
+impl From<OpenPurchaseError> for Problem {
+    fn from(error: OpenPurchaseError) -> Self {
+        match error {
+            OpenPurchaseError::NotFound(error) => error.into(),
+            OpenPurchaseError::KeyReused(error) => error.into(),
+            OpenPurchaseError::PackageNotFound(_) => {
+                Self::invalid(vec![FieldError::new("package", "must be one of those that GET /v1/packages lists")])
+            }
+            OpenPurchaseError::Outside(error) => error.into(),
+        }
+    }
+}
+
+impl From<RecordOutcomeError> for Problem {
+    fn from(error: RecordOutcomeError) -> Self {
+        match error {
+            RecordOutcomeError::NotFound(error) => error.into(),
+            error @ RecordOutcomeError::Mismatch(_) => Self::internal(error),
+            RecordOutcomeError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The words that customers read, once for e-mails, API and pages: reasons, remedies, the consent, counts and dates.
+//!
+//! Pure functions over values of the domain.
+
+use crate::domain::payments::{DeclineReason, PaymentIssueKind};
+use crate::domain::{Credits, PriceBook};
+use jiff::Timestamp;
+
+/// What happened and what helps, for somebody who knows no billing jargon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    pub reason: &'static str,
+    pub remedy: &'static str,
+}
+
+/// Why automatic top-ups are paused, and what ends the pause.
+pub fn payment_issue(kind: PaymentIssueKind) -> Explanation {
+    match kind {
+        PaymentIssueKind::Declined(reason) => decline(reason),
+        PaymentIssueKind::ActionRequired => Explanation {
+            reason: "Your bank asks you to confirm the payment (3D Secure).",
+            remedy: "Open the link in our e-mail to confirm the payment or to pay with another card.",
+        },
+    }
+}
+
+/// Why a card was declined. <https://docs.stripe.com/declines/codes>
+pub fn decline(reason: DeclineReason) -> Explanation {
+    let (reason, remedy) = match reason {
+        DeclineReason::InsufficientFunds => (
+            "Your bank says that there are not enough funds for it.",
+            "Make sure that the card has enough funds, or pay with another card.",
+        ),
+        DeclineReason::ExpiredCard => ("The saved card has expired.", "Pay with a card that is still valid."),
+        DeclineReason::IncorrectCardData => (
+            "Your bank says that the card's number, expiry date or security code is wrong.",
+            "Enter the card's details again, or pay with another card.",
+        ),
+        DeclineReason::CardNotSupported => (
+            "The saved card does not support this kind of payment.",
+            "Pay with another card, or ask your bank to allow this kind of payment.",
+        ),
+        DeclineReason::LimitExceeded => (
+            "The amount is above the limit of the saved card.",
+            "Ask your bank to raise the limit, or pay with another card.",
+        ),
+        DeclineReason::ProcessingError => (
+            "Something went wrong while your bank processed it. This may be temporary.",
+            "Try again, or pay with another card.",
+        ),
+        DeclineReason::NoCard => ("Your account has no saved card.", "Pay with a card of your choice."),
+        DeclineReason::Generic => {
+            ("Your bank declined it without giving a reason.", "Ask your bank, or pay with another card.")
+        }
+    };
+    Explanation { reason, remedy }
+}
+
+/// The version of [`consent_text`]; raised whenever a word of it changes.
+pub const CONSENT_TEXT_VERSION: u32 = 2;
+
+/// What a customer is shown, and accepts, before automatic top-ups are turned on: the worst case.
+/// `None` for a target that no price book allows.
+pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
+    let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());
+    let once = price_book.top_up_price(Credits::new(target)?)?;
+    let per_day = price_book.worst_case_per_day(target)?;
+    Some(format!(
+        "When my balance falls below {below} credits, my saved card is charged to bring it back to {up_to} credits: \
+         at most {once} at a time, {times} times a day, and {per_day} a day. \
+         I can turn this off at any time.",
+        times = PriceBook::TOP_UPS_PER_DAY,
+    ))
+}
+
+/// `1 credit`, `1,250 credits`.
+pub fn credits(credits: Credits) -> String {
+    format!("{} {}", credits.grouped(), if credits.get().abs() == 1 { "credit" } else { "credits" })
+}
+
+/// `29 November 2026, 14:05 UTC`.
+pub fn date_and_time(instant: Timestamp) -> String {
+    instant.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credits_are_grouped_by_thousands_and_counted() {
+        for (number, text) in [
+            (0, "0 credits"),
+            (1, "1 credit"),
+            (999, "999 credits"),
+            (1_000, "1,000 credits"),
+            (125_000, "125,000 credits"),
+            (-1_234_567, "-1,234,567 credits"),
+        ] {
+            assert_eq!(credits(Credits::constant(number)), text);
+        }
+    }
+
+    #[test]
+    fn a_date_names_its_zone() {
+        assert_eq!(date_and_time("2026-11-29T14:05:59Z".parse().unwrap()), "29 November 2026, 14:05 UTC");
+    }
+}
