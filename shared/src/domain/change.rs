@@ -51,6 +51,18 @@ impl Change {
         Self { account, entries: vec![], records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
     }
 
+    /// The purchase as this change writes it.
+    pub fn purchase(&self) -> Option<&Purchase> {
+        self.records
+            .iter()
+            .find_map(|record| if let Record::Purchase(purchase) = record { Some(purchase) } else { None })
+    }
+
+    /// The attempt as this change writes it.
+    pub fn top_up(&self) -> Option<&TopUp> {
+        self.records.iter().find_map(|record| if let Record::TopUp(top_up) = record { Some(top_up) } else { None })
+    }
+
     /// Moves credits: positive gives, negative takes.
     pub(super) fn post(&mut self, credits: Credits, cause: Cause, now: Timestamp) -> Result<(), BalanceOutOfRange> {
         let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;

@@ -130,9 +130,14 @@ mod tests {
 
     #[test]
     fn dollars_are_grouped_and_always_have_two_decimals() {
-        for (cents, text) in
-            [(0, "$0.00"), (5, "$0.05"), (500, "$5.00"), (1_250, "$12.50"), (125_000, "$1,250.00"), (40_000_000, "$400,000.00")]
-        {
+        for (cents, text) in [
+            (0, "$0.00"),
+            (5, "$0.05"),
+            (500, "$5.00"),
+            (1_250, "$12.50"),
+            (125_000, "$1,250.00"),
+            (40_000_000, "$400,000.00"),
+        ] {
             assert_eq!(Cents::new(cents).unwrap().to_string(), text);
         }
         assert_eq!(Cents::new(-1), None);

@@ -4,10 +4,10 @@ use super::client::Client;
 use super::error::StripeError;
 use super::responses::{CheckoutSession, OpenedSession};
 use super::{Charging, keyed, metadata};
-use crate::words;
 use crate::domain::payments::{Checkout, CheckoutOutcome, Payment};
 use crate::domain::{Cents, CheckoutSessionId, CustomerId, InvoiceId, Purchase};
 use crate::ports::CheckoutReport;
+use crate::words;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
     CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionInvoiceCreation,

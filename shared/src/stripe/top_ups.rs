@@ -9,9 +9,9 @@ use super::error::StripeError;
 use super::outcome::{CardAnswer, Verdict, judge_invoice, judge_pay};
 use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
 use super::{Charging, invoices, keyed, metadata};
-use crate::words;
 use crate::domain::payments::{DeclineReason, TopUpOutcome};
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
+use crate::words;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stripe_billing::invoice::{
     CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, DeleteInvoice,

@@ -1,8 +1,12 @@
-//! What every use case works with.
+//! What every use case works with, and the one way in which an account is changed.
 
+use super::{NotFound, StoreError};
 use crate::clock::Clock;
-use crate::ports::IdGenerator;
+use crate::domain::{Account, AccountId, Change, Entry};
+use crate::ports::{Accounts, CommitError, IdGenerator};
 use jiff::{SignedDuration, Timestamp};
+use std::future::{Future, ready};
+use std::sync::Arc;
 
 /// Which types stand for the outside in one function, in a test or in the simulation.
 ///
@@ -33,22 +37,9 @@ pub struct Context<C: Capabilities> {
     pub price_book: C::PriceBook,
 }
 
-/// How often a decision is made again because somebody else changed the account first.
-/// One of the contenders succeeds in every round, so this many at once are served without an error.
-const DECISIONS_MAX: u32 = 100;
-
-/// How long deciding again goes on. With the last commit's own bound it stays within what a client waits for.
-const DECIDING_TIME_MAX: SignedDuration = SignedDuration::from_secs(4);
-
 impl<C: Capabilities> Context<C> {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// The rounds in which a change may be decided: neither too many nor for too long.
-    pub(super) fn rounds(&self) -> impl Iterator<Item = u32> {
-        let started_at = self.now();
-        (0..DECISIONS_MAX).take_while(move |_| self.now().duration_since(started_at) < DECIDING_TIME_MAX)
     }
 }
 
@@ -56,5 +47,93 @@ impl<C: Capabilities<Ids: IdGenerator>> Context<C> {
     /// A new id of any kind, made of bits that nobody else has.
     pub(super) fn mint<I>(&self, id_of_bits: fn(u128) -> I, now: Timestamp) -> I {
         id_of_bits(self.ids.generate(now))
+    }
+}
+
+/// What came of a decision about an account, and the record that was read beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Updated<R = ()> {
+    Committed(Box<Change>, R),
+    /// The same cause made this entry before.
+    Duplicate(Box<Entry>),
+    /// There was nothing to change.
+    Unchanged(Arc<Account>, R),
+}
+
+/// How often a decision is committed again because somebody else changed the account first.
+/// One of the contenders succeeds in every round, so this many at once are served without an error.
+const COMMITS_MAX: u32 = 100;
+
+/// How long that goes on. With the last commit's own bound it stays within what a client waits for.
+const DECIDING_TIME_MAX: SignedDuration = SignedDuration::from_secs(4);
+
+impl<C: Capabilities<Ledger: Accounts>> Context<C> {
+    /// Decides on the account as it stands and commits the change.
+    ///
+    /// # Errors
+    /// As [`Context::update_with`].
+    pub(super) async fn update<E: From<NotFound> + From<StoreError>>(
+        &self,
+        account: &AccountId,
+        mut decide: impl FnMut(&Account, Timestamp) -> Result<Option<Change>, E>,
+    ) -> Result<Updated, E> {
+        self.update_with(account, |_| ready(Ok(())), |account, (), now| decide(account, now)).await
+    }
+
+    /// Decides on the account and what `read` finds beside it, and commits the change.
+    ///
+    /// A lost race returns the account as it became, and everything from `read` on is done again with that.
+    /// The record may be newer than the account: then the commit is stale, since a record changes only together with
+    /// its account's version.
+    ///
+    /// # Errors
+    /// [`NotFound`] where there is no such account, what `read` or `decide` answers, and [`StoreError`]; after
+    /// [`StoreError::Ledger`] the change may have been written.
+    pub(super) async fn update_with<R, E, F>(
+        &self,
+        account: &AccountId,
+        read: impl Fn(Arc<Account>) -> F,
+        mut decide: impl FnMut(&Account, &R, Timestamp) -> Result<Option<Change>, E>,
+    ) -> Result<Updated<R>, E>
+    where
+        E: From<NotFound> + From<StoreError>,
+        F: Future<Output = Result<R, E>>,
+    {
+        let no_account = || E::from(NotFound::Account(account.clone()));
+        let started_at = self.now();
+        let stored = self.ledger.account_get(account).await.map_err(StoreError::from)?;
+        let mut current = Arc::new(stored.ok_or_else(no_account)?);
+        let mut commits = 0;
+        loop {
+            let record = read(Arc::clone(&current)).await?;
+            let now = self.now();
+            let Some(change) = decide(&current, &record, now)? else {
+                return Ok(Updated::Unchanged(current, record));
+            };
+            if commits >= COMMITS_MAX || (commits > 0 && now.duration_since(started_at) >= DECIDING_TIME_MAX) {
+                return Err(StoreError::Contended.into());
+            }
+            commits += 1;
+            match self.ledger.commit(&change).await {
+                Ok(()) => return Ok(Updated::Committed(Box::new(change), record)),
+                Err(CommitError::Duplicate { entry }) => return Ok(Updated::Duplicate(entry)),
+                Err(CommitError::Stale { current: Some(fresh) }) => current = Arc::new(*fresh),
+                Err(CommitError::Stale { current: None }) => return Err(no_account()),
+                Err(CommitError::Failed(error)) => return Err(StoreError::from(error).into()),
+            }
+        }
+    }
+
+    /// Commits the change that opens an account. `Some` with the account that exists already.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the account may have been opened.
+    pub(super) async fn create(&self, change: &Change) -> Result<Option<Account>, StoreError> {
+        match self.ledger.commit(change).await {
+            Ok(()) => Ok(None),
+            Err(CommitError::Stale { current: Some(account) }) => Ok(Some(*account)),
+            Err(CommitError::Stale { current: None } | CommitError::Duplicate { .. }) => Err(StoreError::Contended),
+            Err(CommitError::Failed(error)) => Err(error.into()),
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! So whoever reads the account first and the record after may decide on both: had either changed in between,
 //! the commit would be stale, and the loop reads again.
 
-use crate::domain::{AccountId, Change, Entry, IdempotencyKey, PurchaseId, TopUpId};
+use crate::domain::{AccountId, Entry, IdempotencyKey, PurchaseId, TopUpId};
 use crate::ports::{LedgerError, PaymentsError};
 
 pub mod accounts;
@@ -14,7 +14,7 @@ pub mod charging;
 pub mod context;
 pub mod payments;
 
-pub use context::{Absent, Capabilities, Context};
+pub use context::{Absent, Capabilities, Context, Updated};
 
 /// An entry that was posted, now or when the same request came before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,18 @@ pub struct Posted {
     pub is_replay: bool,
 }
 
-impl Posted {
-    /// The entry of a change that was committed just now.
-    fn new(change: Change) -> Result<Self, StoreError> {
-        let entry = change.entries.into_iter().next().ok_or(StoreError::NoEntry)?;
-        Ok(Self { entry, is_replay: false })
+impl TryFrom<Updated> for Posted {
+    type Error = StoreError;
+
+    fn try_from(updated: Updated) -> Result<Self, StoreError> {
+        match updated {
+            Updated::Committed(change, ()) => {
+                let entry = change.entries.into_iter().next().ok_or(StoreError::NoEntry)?;
+                Ok(Self { entry, is_replay: false })
+            }
+            Updated::Duplicate(entry) => Ok(Self { entry: *entry, is_replay: true }),
+            Updated::Unchanged(..) => Err(StoreError::NoEntry),
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::request::Request;
 use shared::domain::charging::ChargeCommand;
-use shared::domain::payments::{AutoTopUpCommand, CONSENT_TEXT_VERSION};
+use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
 use shared::use_cases::payments::PurchaseCommand;
+use shared::words::CONSENT_TEXT_VERSION;
 
 pub fn account(name: &str) -> AccountId {
     AccountId::parse(name).expect("the names are good ids")

@@ -2,7 +2,7 @@
 
 use crate::domain::account::decide_open_account;
 use crate::domain::{Account, AccountId, EmailAddress};
-use crate::ports::{Accounts, CommitError, LedgerError, Payments, PaymentsError};
+use crate::ports::{Accounts, LedgerError, Payments, PaymentsError};
 use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
 
 /// Why no account was opened, in order of precedence.
@@ -39,11 +39,9 @@ pub async fn open_account<C: Capabilities<Ledger: Accounts, Payments: Payments>>
     }
     let customer = context.payments.customer_create(id, email).await?;
     let change = decide_open_account(id.clone(), email.clone(), customer, context.now());
-    match context.ledger.commit(&change).await {
-        Ok(()) => Ok(OpenedAccount { account: change.account, is_replay: false }),
-        Err(CommitError::Stale { current: Some(account) }) => replay(*account, email),
-        Err(CommitError::Stale { current: None } | CommitError::Duplicate { .. }) => Err(StoreError::Contended.into()),
-        Err(CommitError::Failed(error)) => Err(error.into()),
+    match context.create(&change).await? {
+        None => Ok(OpenedAccount { account: change.account, is_replay: false }),
+        Some(existing) => replay(existing, email),
     }
 }
 

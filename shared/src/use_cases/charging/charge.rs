@@ -1,8 +1,8 @@
 //! Charging an account for one operation.
 
 use crate::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
-use crate::domain::{AccountId, Entry, KeyReused, Origin, PriceBook};
-use crate::ports::{Accounts, CommitError, Entries, LedgerError};
+use crate::domain::{AccountId, KeyReused, Origin, PriceBook};
+use crate::ports::{Accounts, Entries, LedgerError};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
 
 /// Why no charge was posted, in order of precedence.
@@ -28,34 +28,23 @@ pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = Pric
     account: &AccountId,
     command: &ChargeCommand,
 ) -> Result<Posted, ChargeError> {
-    let ledger = &context.ledger;
-    let not_found = || NotFound::Account(account.clone());
-    let mut current = ledger.account_get(account).await?.ok_or_else(not_found)?;
-    for _ in context.rounds() {
-        let change = match decide_charge(&current, &context.price_book, command, context.now()) {
-            Ok(change) => change,
-            // A key that took credits before is answered as it was then, whatever stands against a new charge.
-            Err(refusal) => {
-                return match ledger.entry_get(account, &Origin::Charge(command.key.clone())).await? {
-                    Some(entry) => replay(entry, command),
-                    None => Err(refusal.into()),
-                };
-            }
-        };
-        match ledger.commit(&change).await {
-            Ok(()) => return Posted::new(change).map_err(ChargeError::from),
-            Err(CommitError::Duplicate { entry }) => return replay(*entry, command),
-            Err(CommitError::Stale { current: Some(fresh) }) => current = *fresh,
-            Err(CommitError::Stale { current: None }) => return Err(not_found().into()),
-            Err(CommitError::Failed(error)) => return Err(error.into()),
+    let updated = context
+        .update(account, |account, now| Ok(Some(decide_charge(account, &context.price_book, command, now)?)))
+        .await;
+    let posted = match updated {
+        Ok(updated) => Posted::try_from(updated)?,
+        // A key that took credits before is answered as it was then, whatever stands against a new charge.
+        Err(ChargeError::Refused(refusal)) => {
+            let charged = context.ledger.entry_get(account, &Origin::Charge(command.key.clone())).await?;
+            let entry = charged.ok_or(ChargeError::Refused(refusal))?;
+            Posted { entry, is_replay: true }
         }
+        Err(error) => return Err(error),
+    };
+    if posted.is_replay {
+        check_charge_replay(&posted.entry, command)?;
     }
-    Err(StoreError::Contended.into())
-}
-
-fn replay(entry: Entry, command: &ChargeCommand) -> Result<Posted, ChargeError> {
-    check_charge_replay(&entry, command)?;
-    Ok(Posted { entry, is_replay: true })
+    Ok(posted)
 }
 
 impl From<LedgerError> for ChargeError {

@@ -2,7 +2,7 @@
 
 use crate::domain::charging::{RestoreRefusal, decide_restore};
 use crate::domain::{AccountId, IdempotencyKey, Origin};
-use crate::ports::{Accounts, CommitError, Entries, LedgerError};
+use crate::ports::{Accounts, Entries, LedgerError};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
 
 /// Why nothing was given back, in order of precedence.
@@ -25,22 +25,14 @@ pub async fn restore<C: Capabilities<Ledger: Accounts + Entries>>(
     account: &AccountId,
     charge: &IdempotencyKey,
 ) -> Result<Posted, RestoreError> {
-    let ledger = &context.ledger;
-    let no_account = || NotFound::Account(account.clone());
-    let mut current = ledger.account_get(account).await?.ok_or_else(no_account)?;
-    let charged = ledger.entry_get(account, &Origin::Charge(charge.clone())).await?;
-    let charged = charged.ok_or_else(|| NotFound::Charge(charge.clone()))?;
-    for _ in context.rounds() {
-        let change = decide_restore(&current, &charged, context.now())?;
-        match ledger.commit(&change).await {
-            Ok(()) => return Posted::new(change).map_err(RestoreError::from),
-            Err(CommitError::Duplicate { entry }) => return Ok(Posted { entry: *entry, is_replay: true }),
-            Err(CommitError::Stale { current: Some(fresh) }) => current = *fresh,
-            Err(CommitError::Stale { current: None }) => return Err(no_account().into()),
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Contended.into())
+    let charged = context.ledger.entry_get(account, &Origin::Charge(charge.clone())).await?;
+    let Some(charged) = charged else {
+        let owner = context.ledger.account_get(account).await?;
+        return Err(owner.map_or(NotFound::Account(account.clone()), |_| NotFound::Charge(charge.clone())).into());
+    };
+    let updated: Result<_, RestoreError> =
+        context.update(account, |account, now| Ok(Some(decide_restore(account, &charged, now)?))).await;
+    Ok(Posted::try_from(updated?)?)
 }
 
 impl From<LedgerError> for RestoreError {

@@ -6,11 +6,9 @@ use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_
 use super::save_card::save_card;
 use crate::domain::account::decide_payment_method;
 use crate::domain::payments::GrantRefusal;
-use crate::domain::{CheckoutSessionId, CustomerId, EventId, InvoiceId};
-use crate::ports::{
-    Accounts, CommitError, Customers, Events, IdGenerator, LedgerError, Payments, PaymentsError, Purchases, TopUps,
-};
-use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
+use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId};
+use crate::ports::{Accounts, Customers, Events, IdGenerator, LedgerError, Payments, PaymentsError, Purchases, TopUps};
+use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 
 /// The object an event is about, as far as it concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,21 +91,17 @@ async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: 
     context: &Context<C>,
     customer: &CustomerId,
 ) -> Result<Applied, ApplyEventError> {
-    let ledger = &context.ledger;
-    let Some(account) = ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
-    for _ in context.rounds() {
-        let Some(current) = ledger.account_get(&account).await? else { return Ok(Applied::Ignored) };
-        let card = found(context.payments.default_payment_method_get(customer).await)?;
-        let Some(card) = card else { return Ok(Applied::Ignored) };
-        // Written even where it is the same card: of two who asked Stripe one after the other the earlier may come to
-        // write the later, and then has to find the account changed, and ask again.
-        match ledger.commit(&decide_payment_method(&current, card, context.now())).await {
-            Ok(()) => return Ok(Applied::Now),
-            Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-        }
+    let Some(account) = context.ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
+    let read = |_| async { found(context.payments.default_payment_method_get(customer).await) };
+    // Written even where it is the same card: of two who asked Stripe one after the other the earlier may come to
+    // write the later, and then has to find the account changed, and ask again.
+    let decide = |account: &Account, card: &Option<Option<PaymentMethodId>>, now| {
+        Ok::<_, ApplyEventError>(card.clone().map(|card| decide_payment_method(account, card, now)))
+    };
+    match context.update_with(&account, read, decide).await? {
+        Updated::Committed(..) => Ok(Applied::Now),
+        Updated::Unchanged(..) | Updated::Duplicate(_) => Ok(Applied::Ignored),
     }
-    Err(StoreError::Contended.into())
 }
 
 /// An object that is gone (a deleted draft, another mode's) concerns nobody.
@@ -125,6 +119,13 @@ fn applied<T>(recorded: Result<T, RecordOutcomeError>) -> Result<Applied, ApplyE
         Err(RecordOutcomeError::NotFound(_)) => Ok(Applied::Ignored),
         Err(RecordOutcomeError::Mismatch(refusal)) => Err(ApplyEventError::Mismatch(refusal)),
         Err(RecordOutcomeError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// The account that a customer's record names has to be there.
+impl From<NotFound> for ApplyEventError {
+    fn from(error: NotFound) -> Self {
+        Self::Outside(StoreError::Missing(error.to_string()).into())
     }
 }
 

@@ -5,7 +5,7 @@ use super::save_card::save_card;
 use crate::domain::{AccountId, Purchase, PurchaseId, PurchaseStatus};
 use crate::error::chain;
 use crate::ports::{Accounts, IdGenerator, Payments, Purchases};
-use crate::use_cases::{Capabilities, Context, NotFound};
+use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 
 /// A purchase as it stands, asking Stripe while it is open: what was paid is granted here if no webhook did it.
 ///
@@ -18,7 +18,7 @@ pub async fn check_purchase<C: Capabilities<Ledger: Accounts + Purchases, Paymen
     account: &AccountId,
     purchase: &PurchaseId,
 ) -> Result<Purchase, RecordOutcomeError> {
-    let stored = context.ledger.purchase_get(account, purchase).await?;
+    let stored = context.ledger.purchase_get(account, purchase).await.map_err(StoreError::from)?;
     let stored = stored.ok_or_else(|| NotFound::Purchase(purchase.clone()))?;
     let session = match (&stored.status, &stored.checkout) {
         (PurchaseStatus::Open, Some(checkout)) => &checkout.session,

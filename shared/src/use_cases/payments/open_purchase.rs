@@ -4,8 +4,9 @@ use crate::domain::payments::{check_purchase_replay, decide_checkout_opened, dec
 use crate::domain::{
     Account, AccountId, IdempotencyKey, KeyReused, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus,
 };
-use crate::ports::{Accounts, CommitError, IdGenerator, LedgerError, Payments, PaymentsError, Purchases};
-use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError};
+use crate::ports::{Accounts, IdGenerator, LedgerError, Payments, PaymentsError, Purchases};
+use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
+use std::sync::Arc;
 
 /// Why no purchase was opened, in order of precedence.
 #[derive(Debug, thiserror::Error)]
@@ -49,25 +50,23 @@ pub async fn open_purchase<C>(
 where
     C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
 {
-    let ledger = &context.ledger;
-    let (owner, mut opened) = claim_key(context, account, command).await?;
-    if opened.purchase.status == PurchaseStatus::Open && opened.purchase.checkout.is_none() {
-        let checkout = context.payments.checkout_open(&owner.customer, &opened.purchase).await?;
-        for _ in context.rounds() {
-            let current = ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
-            let standing = purchase_standing(context, account, &opened.purchase.id).await?;
-            let Some(change) = decide_checkout_opened(&current, &standing, checkout.clone(), context.now()) else {
-                opened.purchase = standing;
-                return Ok(opened);
-            };
-            match ledger.commit(&change).await {
-                Ok(()) | Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
-                Err(CommitError::Failed(error)) => return Err(error.into()),
-            }
-        }
-        return Err(StoreError::Contended.into());
+    let (owner, opened) = claim_key(context, account, command).await?;
+    if opened.purchase.status != PurchaseStatus::Open || opened.purchase.checkout.is_some() {
+        return Ok(opened);
     }
-    Ok(opened)
+    let checkout = context.payments.checkout_open(&owner.customer, &opened.purchase).await?;
+    let id = &opened.purchase.id;
+    let read = |_| async { Ok::<_, OpenPurchaseError>(stored_purchase(context, account, id).await?) };
+    let decide = |account: &Account, purchase: &Purchase, now| {
+        Ok(decide_checkout_opened(account, purchase, checkout.clone(), now))
+    };
+    let purchase = match context.update_with(account, read, decide).await? {
+        Updated::Committed(change, before) => change.purchase().cloned().unwrap_or(before),
+        Updated::Unchanged(_, purchase) => purchase,
+        // A page makes no entry.
+        Updated::Duplicate(_) => return Err(StoreError::NoEntry.into()),
+    };
+    Ok(OpenedPurchase { purchase, ..opened })
 }
 
 /// The purchase that this key opened before, or a new one.
@@ -76,35 +75,39 @@ async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, Ids: IdGenerato
     account: &AccountId,
     command: &PurchaseCommand,
 ) -> Result<(Account, OpenedPurchase), OpenPurchaseError> {
-    let ledger = &context.ledger;
-    for _ in context.rounds() {
-        let current = ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
-        if let Some(id) = ledger.purchase_id_get(account, &command.key).await? {
-            let purchase = purchase_standing(context, account, &id).await?;
-            check_purchase_replay(&purchase, &command.package)?;
-            return Ok((current, OpenedPurchase { purchase, is_replay: true }));
+    let read = |_| async {
+        match context.ledger.purchase_id_get(account, &command.key).await? {
+            Some(id) => Ok(Some(stored_purchase(context, account, &id).await?)),
+            None => Ok::<_, OpenPurchaseError>(None),
+        }
+    };
+    let decide = |account: &Account, opened_before: &Option<Purchase>, now| {
+        if let Some(purchase) = opened_before {
+            check_purchase_replay(purchase, &command.package)?;
+            return Ok(None);
         }
         let package = context.price_book.package(&command.package);
         let package = package.ok_or_else(|| OpenPurchaseError::PackageNotFound(command.package.clone()))?;
-        let now = context.now();
         let id = context.mint(PurchaseId::mint, now);
-        let (change, purchase) = decide_open_purchase(&current, package, command.key.clone(), id, now);
-        match ledger.commit(&change).await {
-            Ok(()) => return Ok((change.account, OpenedPurchase { purchase, is_replay: false })),
-            Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Contended.into())
+        Ok(Some(decide_open_purchase(account, package, command.key.clone(), id, now).0))
+    };
+    let (account, purchase, is_replay) = match context.update_with(account, read, decide).await? {
+        Updated::Committed(change, _) => (change.account.clone(), change.purchase().cloned(), false),
+        Updated::Unchanged(account, opened_before) => (Arc::unwrap_or_clone(account), opened_before, true),
+        // An open purchase makes no entry.
+        Updated::Duplicate(_) => return Err(StoreError::NoEntry.into()),
+    };
+    let purchase = purchase.ok_or_else(|| StoreError::Missing("the opened purchase".to_owned()))?;
+    Ok((account, OpenedPurchase { purchase, is_replay }))
 }
 
-async fn purchase_standing<C: Capabilities<Ledger: Purchases>>(
+async fn stored_purchase<C: Capabilities<Ledger: Purchases>>(
     context: &Context<C>,
     account: &AccountId,
     purchase: &PurchaseId,
 ) -> Result<Purchase, StoreError> {
-    let standing = context.ledger.purchase_get(account, purchase).await?;
-    standing.ok_or_else(|| StoreError::Missing(format!("purchase {purchase}")))
+    let stored = context.ledger.purchase_get(account, purchase).await?;
+    stored.ok_or_else(|| StoreError::Missing(format!("purchase {purchase}")))
 }
 
 impl From<LedgerError> for OpenPurchaseError {

@@ -4,14 +4,11 @@
 use crate::domain::payments::{
     CheckoutOutcome, GrantRefusal, TopUpOutcome, decide_purchase_outcome, decide_top_up_outcome,
 };
-use crate::domain::{AccountId, NoticeId, Purchase, PurchaseId, TopUp, TopUpId};
-use crate::ports::{Accounts, CommitError, IdGenerator, LedgerError, Purchases, TopUps};
-use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
+use crate::domain::{Account, AccountId, NoticeId, Purchase, PurchaseId, TopUp, TopUpId};
+use crate::ports::{Accounts, IdGenerator, Purchases, TopUps};
+use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 
-/// A round beyond the time for deciding: it finds what a commit has written that took all of that time.
-const ONE_MORE: [u32; 1] = [u32::MAX];
-
-/// Why nothing was settled.
+/// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordOutcomeError {
     /// No account, purchase or attempt of these ids here: another deployment's, on the same Stripe account.
@@ -34,23 +31,20 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchase
     purchase: &PurchaseId,
     outcome: &CheckoutOutcome,
 ) -> Result<Purchase, RecordOutcomeError> {
-    let ledger = &context.ledger;
-    for _ in context.rounds().chain(ONE_MORE) {
-        let current = ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
-        let standing = ledger.purchase_get(account, purchase).await?;
-        let standing = standing.ok_or_else(|| NotFound::Purchase(purchase.clone()))?;
-        let now = context.now();
+    let read = || async {
+        let stored = context.ledger.purchase_get(account, purchase).await.map_err(StoreError::from)?;
+        stored.ok_or_else(|| RecordOutcomeError::from(NotFound::Purchase(purchase.clone())))
+    };
+    let decide = |account: &Account, purchase: &Purchase, now| {
         let notice = context.mint(NoticeId::mint, now);
-        let Some(change) = decide_purchase_outcome(&current, &standing, outcome, notice, now)? else {
-            return Ok(standing);
-        };
-        match ledger.commit(&change).await {
-            // Read again: the answer is what is stored, not what was meant.
-            Ok(()) | Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-        }
+        Ok(decide_purchase_outcome(account, purchase, outcome, notice, now)?)
+    };
+    match context.update_with(account, |_| read(), decide).await? {
+        Updated::Committed(change, before) => Ok(change.purchase().cloned().unwrap_or(before)),
+        Updated::Unchanged(_, purchase) => Ok(purchase),
+        // Somebody else granted it a moment ago.
+        Updated::Duplicate(_) => read().await,
     }
-    Err(StoreError::Contended.into())
 }
 
 /// Carries an attempt as far as Stripe's word goes; answers with the attempt as it stands then.
@@ -63,27 +57,18 @@ pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps, Id
     top_up: &TopUpId,
     outcome: &TopUpOutcome,
 ) -> Result<TopUp, RecordOutcomeError> {
-    let ledger = &context.ledger;
-    for _ in context.rounds().chain(ONE_MORE) {
-        let current = ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
-        let standing = ledger.top_up_get(account, top_up).await?;
-        let standing = standing.ok_or_else(|| NotFound::TopUp(top_up.clone()))?;
-        let now = context.now();
+    let read = || async {
+        let stored = context.ledger.top_up_get(account, top_up).await.map_err(StoreError::from)?;
+        stored.ok_or_else(|| RecordOutcomeError::from(NotFound::TopUp(top_up.clone())))
+    };
+    let decide = |account: &Account, top_up: &TopUp, now| {
         let notice = context.mint(NoticeId::mint, now);
-        let Some(change) = decide_top_up_outcome(&current, &standing, outcome, notice, now)? else {
-            return Ok(standing);
-        };
-        match ledger.commit(&change).await {
-            // Read again: the answer is what is stored, not what was meant.
-            Ok(()) | Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Contended.into())
-}
-
-impl From<LedgerError> for RecordOutcomeError {
-    fn from(error: LedgerError) -> Self {
-        Self::Store(error.into())
+        Ok(decide_top_up_outcome(account, top_up, outcome, notice, now)?)
+    };
+    match context.update_with(account, |_| read(), decide).await? {
+        Updated::Committed(change, before) => Ok(change.top_up().cloned().unwrap_or(before)),
+        Updated::Unchanged(_, top_up) => Ok(top_up),
+        // Somebody else granted it a moment ago.
+        Updated::Duplicate(_) => read().await,
     }
 }

@@ -3,8 +3,9 @@
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::payments::{NextStep, NotDue, decide_open_top_up, next_step};
 use crate::domain::{Account, AccountId, PriceBook, TopUp, TopUpId, TopUpStatus};
-use crate::ports::{Accounts, CommitError, IdGenerator, Payments, TopUps};
-use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
+use crate::ports::{Accounts, IdGenerator, Payments, TopUps};
+use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
+use std::sync::Arc;
 
 /// What a sweep did about one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +27,11 @@ pub async fn top_up<C>(context: &Context<C>, account: &AccountId) -> Result<Topp
 where
     C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
 {
-    let (owner, attempt) = match open_or_find(context, account).await? {
+    let (owner, attempt) = match open_or_find(context, account).await {
         Ok(found) => found,
-        Err(not_due) => return Ok(ToppedUp::Skipped(not_due)),
+        Err(NoAttempt::NotDue(not_due)) => return Ok(ToppedUp::Skipped(not_due)),
+        Err(NoAttempt::NotFound(missing)) => return Err(missing.into()),
+        Err(NoAttempt::Store(error)) => return Err(error.into()),
     };
     let outcome = match next_step(&owner, &attempt, context.now()) {
         NextStep::Pay => context.payments.top_up_pay(&attempt).await,
@@ -38,33 +41,56 @@ where
     Ok(ToppedUp::Attempted(attempt.status))
 }
 
+/// Why there is no attempt to ask Stripe about.
+enum NoAttempt {
+    NotDue(NotDue),
+    NotFound(NotFound),
+    Store(StoreError),
+}
+
+/// The open attempt, or a new one if it is due.
 async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, Ids: IdGenerator, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
-) -> Result<Result<(Account, TopUp), NotDue>, RecordOutcomeError> {
-    let ledger = &context.ledger;
-    for _ in context.rounds() {
-        let current = ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
-        if let Some(open) = &current.open_top_up {
-            let attempt = ledger.top_up_get(account, open).await?;
-            let attempt = attempt.ok_or_else(|| StoreError::Missing(format!("top-up {open}")))?;
-            if attempt.status == TopUpStatus::Open {
-                return Ok(Ok((current, attempt)));
-            }
-            // It ended between the two reads: the account stands otherwise by now.
-            continue;
+) -> Result<(Account, TopUp), NoAttempt> {
+    let read = |current: Arc<Account>| async move {
+        let Some(open) = &current.open_top_up else { return Ok(None) };
+        let attempt = context.ledger.top_up_get(account, open).await.map_err(StoreError::from)?;
+        Ok::<_, NoAttempt>(Some(attempt.ok_or_else(|| StoreError::Missing(format!("top-up {open}")))?))
+    };
+    let decide = |account: &Account, attempt: &Option<TopUp>, now| match attempt {
+        Some(attempt) if attempt.status == TopUpStatus::Open => Ok(None),
+        // It ended between the two reads: the next sweep sees what has become of the account.
+        Some(attempt) => Err(NotDue::AttemptOpen(attempt.id.clone()).into()),
+        None => {
+            let id = context.mint(TopUpId::mint, now);
+            Ok(Some(decide_open_top_up(account, &context.price_book, id, now)?.0))
         }
-        let now = context.now();
-        let id = context.mint(TopUpId::mint, now);
-        let (change, attempt) = match decide_open_top_up(&current, &context.price_book, id, now) {
-            Ok(opened) => opened,
-            Err(not_due) => return Ok(Err(not_due)),
-        };
-        match ledger.commit(&change).await {
-            Ok(()) => return Ok(Ok((change.account, attempt))),
-            Err(CommitError::Stale { .. } | CommitError::Duplicate { .. }) => {}
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-        }
+    };
+    let (account, attempt) = match context.update_with(account, read, decide).await? {
+        Updated::Committed(change, _) => (change.account.clone(), change.top_up().cloned()),
+        Updated::Unchanged(account, attempt) => (Arc::unwrap_or_clone(account), attempt),
+        // An open attempt makes no entry.
+        Updated::Duplicate(_) => return Err(StoreError::NoEntry.into()),
+    };
+    let attempt = attempt.ok_or_else(|| StoreError::Missing("the open attempt".to_owned()))?;
+    Ok((account, attempt))
+}
+
+impl From<NotDue> for NoAttempt {
+    fn from(not_due: NotDue) -> Self {
+        Self::NotDue(not_due)
     }
-    Err(StoreError::Contended.into())
+}
+
+impl From<NotFound> for NoAttempt {
+    fn from(error: NotFound) -> Self {
+        Self::NotFound(error)
+    }
+}
+
+impl From<StoreError> for NoAttempt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
