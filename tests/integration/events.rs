@@ -1,12 +1,13 @@
 //! The events of `tests/events`, in the services' own shape, in front of the functions that are deployed.
 
 use crate::support::TestCloud;
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::RandomIds;
 use shared::stripe::{Secret, Settings, StripePayments};
+use shared::use_cases::{Absent, Context};
 
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
 const SWEEP: &str = include_str!("../events/scheduler-sweep.json");
@@ -21,8 +22,16 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
     let cloud = TestCloud::start().await;
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
-    let app =
-        charging::App { ledger: ledger(&cloud), clock: cloud.cloud.clock.clone(), price_book: PriceBook::reference() };
+    let context = Context::<charging::wiring::Deployed<_>> {
+        ledger: ledger(&cloud),
+        payments: Absent,
+        mailer: Absent,
+        timers: Absent,
+        clock: cloud.cloud.clock.clone(),
+        ids: Absent,
+        price_book: PriceBook::reference(),
+    };
+    let app = charging::App { context };
 
     let mut answers = vec![];
     for _ in 0..2 {
@@ -57,17 +66,18 @@ async fn assert_tops_up(deadline_ms: u64) {
     cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
     let mut settings = Settings::new(Secret::new(cloud.cloud.stripe_api_key.clone()));
     settings.api_base = cloud.cloud.urls.stripe.clone();
-    let app = top_up_sweep::App {
+    let context = Context::<top_up_sweep::wiring::Deployed<_>> {
         ledger: ledger(&cloud),
         payments: StripePayments::new(settings).unwrap(),
+        mailer: Absent,
         timers: crate::sweeps::timers_in("prepaid-timers", &cloud.cloud.aws.scheduler),
         clock: cloud.cloud.clock.clone(),
-        unique: RandomIds,
+        ids: RandomIds,
         price_book: PriceBook::reference(),
-        emit: |_| {},
     };
+    let app = top_up_sweep::App { context, emit: |_| {} };
 
-    let mut context = Context::default();
+    let mut context = lambda_runtime::Context::default();
     context.deadline = deadline_ms;
     let event = LambdaEvent::new(serde_json::from_str(SWEEP).unwrap(), context);
     let summary = top_up_sweep::handle(&app, event).await.unwrap();

@@ -134,7 +134,7 @@ async fn days_without_dynamodb(cloud: &TestCloud) {
     }
     let refused = AccessRefused::client(cloud);
     let account = shared::domain::AccountId::parse("acme").unwrap();
-    let error = shared::ports::Ledger::account_get(&refused, &account).await.unwrap_err();
+    let error = shared::ports::Accounts::account_get(&refused, &account).await.unwrap_err();
     tracing::error!(error = shared::error::chain(&error), "as the border logs it");
     cloud.take_refused_calls();
 }

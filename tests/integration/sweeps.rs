@@ -8,12 +8,13 @@ use aws_sdk_scheduler::config::{BehaviorVersion, Region};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::{Context, Error, LambdaEvent};
+use lambda_runtime::{Error, LambdaEvent};
 use local_aws::dynamodb::{Fault as TableFault, LocalDynamoDb, Refusal};
 use local_aws::scheduler::LocalScheduler;
 use local_stripe::{Fault, FaultAction, LocalStripe};
 use prepaid_local::clock::MovableClock;
 use serde_json::{Value, json};
+use shared::domain::account::decide_open_account;
 use shared::clock::{Clock, SystemClock};
 use shared::config::Environment;
 use shared::domain::payments::decide_open_top_up;
@@ -24,14 +25,16 @@ use shared::domain::{
     PriceBook, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::ports::{Ledger, Payments, RandomIds};
+use shared::ports::*;
 use shared::stripe::{Settings, StripePayments};
+use shared::use_cases::{Absent, Context};
 use shared::telemetry::embedded_metrics;
 use shared::timers::{EventBridgeTimers, TimerSettings};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use tokio::net::TcpListener;
+use top_up_sweep::wiring::Deployed;
 use top_up_sweep::{App, Summary, handle};
 
 mod continued;
@@ -48,12 +51,12 @@ thread_local! {
 }
 
 /// The function, its table without a stream, and Stripe.
-struct Bench<C = MovableClock> {
+struct Bench<C: Clock = MovableClock> {
     database: LocalDynamoDb,
     stripe: LocalStripe,
     clock: MovableClock,
     scheduler: LocalScheduler,
-    app: App<DynamoLedger, StripePayments, EventBridgeTimers, C, RandomIds>,
+    app: App<Deployed<C>>,
 }
 
 impl Bench {
@@ -83,15 +86,16 @@ impl<C: Clock> Bench<C> {
             [("STRIPE_API_BASE", base_url), ("STRIPE_ENDPOINT_CALLS_PER_SECOND", calls_per_second.to_string())];
         let environment = Environment::of(environment.map(|(name, value)| (name.to_owned(), value)).into());
         let scheduler = LocalScheduler::new(["timers"], clock.shared());
-        let app = App {
-            timers: timers_in("timers", &scheduler),
+        let context = Context {
             ledger: DynamoLedger::new(database.client(), TABLE, LedgerSettings::default()),
             payments: StripePayments::new(Settings::of(&environment, "sk_test_local".to_owned()).unwrap()).unwrap(),
+            mailer: Absent,
+            timers: timers_in("timers", &scheduler),
             clock: own,
-            unique: RandomIds,
+            ids: RandomIds,
             price_book: PriceBook::reference(),
-            emit: |metrics| EMITTED.with_borrow_mut(|emitted| emitted.push(metrics.clone())),
         };
+        let app = App { context, emit: |metrics| EMITTED.with_borrow_mut(|emitted| emitted.push(metrics.clone())) };
         Self { database, stripe, clock, scheduler, app }
     }
 
@@ -101,7 +105,7 @@ impl<C: Clock> Bench<C> {
     }
 
     async fn handle_within(&self, event: Value, time_left: SignedDuration) -> Result<Summary, Error> {
-        let mut context = Context::default();
+        let mut context = lambda_runtime::Context::default();
         context.deadline = (self.clock.now() + time_left).as_millisecond().try_into().unwrap();
         context.invoked_function_arn = FUNCTION.to_owned();
         handle(&self.app, LambdaEvent::new(event, context)).await
@@ -114,7 +118,7 @@ impl<C: Clock> Bench<C> {
     /// A customer at Stripe with a test card, and its account as it is before it is stored.
     async fn account(&self, name: &str, card: &str) -> Account {
         let (id, email) = (AccountId::parse(name).unwrap(), email());
-        let customer = self.app.payments.customer_create(&id, &email).await.unwrap();
+        let customer = self.app.context.payments.customer_create(&id, &email).await.unwrap();
         let path = format!("/v1/payment_methods/{card}/attach");
         let attached = self.stripe_post(&path, &format!("customer={customer}")).await;
         let payment_method = PaymentMethodId::parse(attached["id"].as_str().unwrap()).ok();
@@ -127,7 +131,7 @@ impl<C: Clock> Bench<C> {
     }
 
     async fn store(&self, account: Account) {
-        self.app.ledger.commit(&Change { account, entry: None, records: vec![], notices: vec![] }).await.unwrap();
+        self.app.context.ledger.commit(&Change { account, entries: vec![], records: vec![], notices: vec![] }).await.unwrap();
     }
 
     /// Overwrites one attribute of a stored account, past everything that keeps accounts sound.
@@ -146,7 +150,7 @@ impl<C: Clock> Bench<C> {
     }
 
     async fn balance(&self, name: &str) -> i64 {
-        let account = self.app.ledger.account_get(&AccountId::parse(name).unwrap()).await.unwrap();
+        let account = self.app.context.ledger.account_get(&AccountId::parse(name).unwrap()).await.unwrap();
         account.unwrap().balance.get()
     }
 
@@ -222,7 +226,7 @@ fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
     };
     let auto_top_up =
         AutoTopUp { is_enabled: true, threshold: Credits::constant(1_000), target: Credits::constant(5_000), consent };
-    let opened = Account::open(AccountId::parse(name).unwrap(), email(), customer, now).account;
+    let opened = decide_open_account(AccountId::parse(name).unwrap(), email(), customer, now).account;
     Account { auto_top_up: Some(auto_top_up), ..opened }
 }
 
@@ -297,7 +301,7 @@ async fn one_accounts_failure_stops_no_other_and_is_counted() {
     for number in 0..20 {
         assert_eq!(bench.balance(&format!("sound_{number}")).await, 5_000);
     }
-    let refused = bench.app.ledger.account_get(&AccountId::parse("refused").unwrap()).await.unwrap().unwrap();
+    let refused = bench.app.context.ledger.account_get(&AccountId::parse("refused").unwrap()).await.unwrap().unwrap();
     assert_eq!(refused.payment_issue, None, "what Stripe does not understand is no decline");
 }
 
@@ -402,7 +406,7 @@ async fn a_ledger_that_is_slow_makes_no_failure_of_what_it_has_written() {
 #[tokio::test]
 async fn an_event_without_a_deadline_is_an_error_and_not_a_sweep_without_end() {
     let bench = Bench::start().await;
-    let mut context = Context::default();
+    let mut context = lambda_runtime::Context::default();
     context.deadline = u64::MAX;
     assert!(handle(&bench.app, LambdaEvent::new(json!({}), context)).await.is_err());
 }
@@ -433,7 +437,7 @@ async fn the_summary_counts_every_outcome_and_is_emitted_as_metrics() {
     bench.store(abandoned.clone()).await;
     let (mut opened, _) = decide_open_top_up(&abandoned, &PriceBook::reference(), TopUpId::mint(1), now).unwrap();
     opened.account.auto_top_up = opened.account.auto_top_up.map(|on| AutoTopUp { is_enabled: false, ..on });
-    bench.app.ledger.commit(&opened).await.unwrap();
+    bench.app.context.ledger.commit(&opened).await.unwrap();
 
     let summary = bench.sweep().await;
 

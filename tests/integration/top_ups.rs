@@ -7,12 +7,16 @@ use jiff::SignedDuration;
 use local_aws::dynamodb::{Fault as TableFault, Refusal};
 use local_aws::wire::Loss;
 use local_stripe::{Fault, FaultAction, WebhookConduct};
+use prepaid_local::clock::MovableClock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::domain::payments::{DeclineReason, TopUpOutcome};
 use shared::domain::{AccountId, InvoiceId, TopUpId};
-use shared::ports::{Ledger, RandomIds};
+use shared::ledger::DynamoLedger;
+use shared::ports::{Accounts, RandomIds};
 use shared::use_cases::payments::record_top_up_outcome;
+use shared::use_cases::{Absent, Capabilities, Context};
+use shared::words::decline;
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
 const PAY: &str = "/v1/invoices/*/pay";
@@ -149,7 +153,7 @@ async fn a_declined_card_pauses_until_the_customer_pays_with_another_one() {
     assert_eq!(sweeps[0]["declined"], json!(1));
 
     let issue = cloud.auto_top_up("acme").await["payment_issue"].clone();
-    let words = DeclineReason::Generic.in_plain_words();
+    let words = decline(DeclineReason::Generic);
     assert_eq!(
         (&issue["kind"], &issue["reason"], &issue["remedy"]),
         (&json!("declined"), &json!(words.reason), &json!(words.remedy))
@@ -207,10 +211,10 @@ async fn every_reason_of_a_decline_is_told_in_its_own_plain_words_with_a_working
         let outcome =
             TopUpOutcome::Declined { reason, invoice: InvoiceId::parse(invoice["id"].as_str().unwrap()).ok() };
         let id = AccountId::parse(account.as_str()).unwrap();
-        record_top_up_outcome(&cloud.ledger(), &RandomIds, &cloud.cloud.clock, &id, &top_up, &outcome).await.unwrap();
+        record_top_up_outcome(&ledger_alone(&cloud), &id, &top_up, &outcome).await.unwrap();
         cloud.settle().await;
 
-        let words = reason.in_plain_words();
+        let words = decline(reason);
         assert_eq!(cloud.auto_top_up(&account).await["payment_issue"]["reason"], json!(words.reason));
         let mails = cloud.mails(&account);
         assert_eq!(mails.len(), 1, "{reason:?}");
@@ -278,7 +282,7 @@ async fn without_any_card_the_customer_is_asked_to_pay_with_one() {
     for account in ["never", "removed"] {
         assert_eq!(
             cloud.auto_top_up(account).await["payment_issue"]["reason"],
-            json!(DeclineReason::NoCard.in_plain_words().reason)
+            json!(decline(DeclineReason::NoCard).reason)
         );
         let subjects = cloud.subjects(account);
         assert!(subjects.len() == 1 && subjects[0].contains("there was no card"), "{subjects:?}");
@@ -477,4 +481,29 @@ async fn an_invoice_paid_by_hand_at_stripe_while_its_attempt_is_open_is_granted_
     cloud.advance(HALF_AN_HOUR).await;
     assert_topped_up_once(&cloud, "acme", 5_000, "by hand").await;
     assert_eq!(cloud.mails("acme").len(), 1);
+}
+
+/// The table and no Stripe: what is recorded here is Stripe's word already.
+fn ledger_alone(cloud: &TestCloud) -> Context<LedgerAlone> {
+    Context {
+        ledger: cloud.ledger(),
+        payments: Absent,
+        mailer: Absent,
+        timers: Absent,
+        clock: cloud.cloud.clock.clone(),
+        ids: RandomIds,
+        price_book: Absent,
+    }
+}
+
+enum LedgerAlone {}
+
+impl Capabilities for LedgerAlone {
+    type Ledger = DynamoLedger;
+    type Payments = Absent;
+    type Mailer = Absent;
+    type Timers = Absent;
+    type Clock = MovableClock;
+    type Ids = RandomIds;
+    type PriceBook = Absent;
 }

@@ -12,8 +12,8 @@ fn mailer(answer: Answer) -> (SesMailer, Wire) {
     (SesMailer::new(Client::from_conf(config.build()), "Prepaid <billing@company.example>"), wire)
 }
 
-fn mail() -> Mail {
-    Mail {
+fn mail() -> Email {
+    Email {
         to: EmailAddress::parse("ada@example.com").unwrap(),
         subject: "Größe 5 €".into(),
         text: "Ihr Guthaben: 5 €".into(),

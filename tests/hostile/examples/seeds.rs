@@ -100,7 +100,7 @@ fn claims() -> Vec<Value> {
 
 /// One change of each shape.
 fn changes() -> Vec<Change> {
-    let complete = Change { account: complete_account(), entry: None, records: vec![], notices: vec![] };
+    let complete = Change { account: complete_account(), entries: vec![], records: vec![], notices: vec![] };
     let waiting = Change {
         account: Account { payment_issue: Some(payment_issue(PaymentIssueKind::ActionRequired)), ..complete_account() },
         ..complete.clone()

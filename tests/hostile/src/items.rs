@@ -3,12 +3,13 @@
 use crate::table::Table;
 use crate::world::{account_id, link_key, now};
 use serde_json::Value;
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId, Origin,
     Purchase, PurchaseId, Record, TopUp, TopUpId,
 };
-use shared::ports::{Ledger, LedgerError};
+use shared::ports::*;
 use tokio::runtime::Runtime;
 
 /// A DynamoDB item in JSON, read as each thing that the ledger knows: what is read is written as it was read.
@@ -34,7 +35,7 @@ pub fn items(data: &[u8]) {
         }
         table.hold(&item);
         let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
-        let _ = runtime.block_on(ledger.due_accounts(shared::ports::Shard::of(0), now(), None));
+        let _ = runtime.block_on(ledger.due_accounts(Shard::of(0), now(), None));
     });
 }
 
@@ -104,11 +105,11 @@ impl Thing {
     /// A change that writes it.
     fn change(&self) -> Change {
         let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
-        let mut change = Account::open(account_id(), email, customer(), now());
+        let mut change = decide_open_account(account_id(), email, customer(), now());
         change.records.clear();
         match self {
             Self::Account(account) => change.account = account.clone(),
-            Self::Entry(entry) => change.entry = Some(entry.clone()),
+            Self::Entry(entry) => change.entries.push(entry.clone()),
             Self::Purchase(purchase) => change.records.push(Record::Purchase(purchase.clone())),
             Self::PurchaseKey(purchase) => {
                 change.records.push(Record::PurchaseKey { key: key(), purchase: purchase.clone() });

@@ -2,9 +2,12 @@
 
 use crate::world::{account_id, ledger_with, link_key, now};
 use aws_lambda_events::event::dynamodb::Event;
-use lambda_runtime::{Context, LambdaEvent};
+use jiff::Timestamp;
+use lambda_runtime::LambdaEvent;
 use notifications::App;
-use shared::ports::{Mail, Mailer, MailerError};
+use shared::ports::{Email, Mailer, MailerError};
+use shared::use_cases::{Absent, Capabilities, Context};
+use simulation::ledger::MemoryLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The bytes as an event of the stream: nothing is sent that is not owed, and what fails is named.
@@ -12,26 +15,41 @@ pub fn streams(data: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Event>(data) else { return };
     let numbers: Vec<Option<String>> =
         event.records.iter().map(|record| record.change.sequence_number.clone()).collect();
-    let app = App {
+    let context = Context {
         ledger: ledger_with(&[500]),
+        payments: Absent,
         mailer: Counting::default(),
+        timers: Absent,
         clock: now as fn() -> _,
-        links: link_key(),
-        public_url: "https://api.example.com".to_owned(),
+        ids: Absent,
+        price_book: Absent,
     };
-    assert!(app.ledger.tables().partitions[&account_id()].notices.is_empty());
-    let handled = futures::executor::block_on(notifications::handle(&app, LambdaEvent::new(event, Context::default())));
-    assert_eq!(app.mailer.0.load(Ordering::Relaxed), 0, "no notice is stored, so none is owed");
+    let app = App::<InMemory> { context, links: link_key(), public_url: "https://api.example.com".to_owned() };
+    assert!(app.context.ledger.tables().partitions[&account_id()].notices.is_empty());
+    let handled = futures::executor::block_on(notifications::handle(&app, LambdaEvent::new(event, lambda_runtime::Context::default())));
+    assert_eq!(app.context.mailer.0.load(Ordering::Relaxed), 0, "no notice is stored, so none is owed");
     for failure in handled.map(|response| response.batch_item_failures).unwrap_or_default() {
         assert!(numbers.contains(&failure.item_identifier), "what failed is one of what came");
     }
+}
+
+enum InMemory {}
+
+impl Capabilities for InMemory {
+    type Ledger = MemoryLedger;
+    type Payments = Absent;
+    type Mailer = Counting;
+    type Timers = Absent;
+    type Clock = fn() -> Timestamp;
+    type Ids = Absent;
+    type PriceBook = Absent;
 }
 
 #[derive(Default)]
 struct Counting(AtomicUsize);
 
 impl Mailer for Counting {
-    async fn send(&self, _: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, _: &Email) -> Result<(), MailerError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

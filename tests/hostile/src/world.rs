@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::TopUpOutcome;
 use shared::domain::payments::{Checkout, CheckoutOutcome};
 use shared::domain::{
@@ -14,6 +15,7 @@ use shared::domain::{
 use shared::links::LinkKey;
 use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, Payments, PaymentsError};
 use shared::stripe::Secret;
+use shared::use_cases::{Absent, Capabilities, Context};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,20 +43,33 @@ pub fn account_id() -> AccountId {
 pub struct Counter(AtomicU64);
 
 impl IdGenerator for Counter {
-    fn unique(&self, _now: Timestamp) -> u128 {
+    fn generate(&self, _now: Timestamp) -> u128 {
         self.0.fetch_add(1, Ordering::Relaxed).into()
     }
 }
 
 /// One of the functions that answer HTTP requests, on a ledger of its own that holds the one account.
 pub enum World {
-    Accounts(accounts::App<MemoryLedger, AgreeablePayments, Clock, Counter>),
-    Charging(charging::App<MemoryLedger, Clock>),
-    Purchases(purchases::App<MemoryLedger, AgreeablePayments, Clock, Counter>),
-    StripeWebhooks(stripe_webhooks::App<MemoryLedger, AgreeablePayments, Clock, Counter>),
+    Accounts(accounts::App<InMemory>),
+    Charging(charging::App<InMemory>),
+    Purchases(purchases::App<InMemory>),
+    StripeWebhooks(stripe_webhooks::App<InMemory>),
 }
 
 type Clock = fn() -> Timestamp;
+
+/// The outside as the functions see it here.
+pub enum InMemory {}
+
+impl Capabilities for InMemory {
+    type Ledger = MemoryLedger;
+    type Payments = AgreeablePayments;
+    type Mailer = Absent;
+    type Timers = Absent;
+    type Clock = Clock;
+    type Ids = Counter;
+    type PriceBook = PriceBook;
+}
 
 /// The functions by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,28 +90,32 @@ impl World {
     }
 
     pub fn with(function: Function, ledger: MemoryLedger) -> Self {
-        let (payments, clock, unique, price_book) =
-            (AgreeablePayments, now as Clock, Counter::default(), PriceBook::reference());
+        let context = Context {
+            ledger,
+            payments: AgreeablePayments,
+            mailer: Absent,
+            timers: Absent,
+            clock: now as Clock,
+            ids: Counter::default(),
+            price_book: PriceBook::reference(),
+        };
         match function {
-            Function::Accounts => Self::Accounts(accounts::App { ledger, payments, clock, unique, price_book }),
-            Function::Charging => Self::Charging(charging::App { ledger, clock, price_book }),
-            Function::Purchases => {
-                let links = link_key();
-                Self::Purchases(purchases::App { ledger, payments, clock, unique, price_book, links })
-            }
+            Function::Accounts => Self::Accounts(accounts::App { context }),
+            Function::Charging => Self::Charging(charging::App { context }),
+            Function::Purchases => Self::Purchases(purchases::App { context, links: link_key() }),
             Function::StripeWebhooks => {
                 let secrets = vec![Secret::new(WEBHOOK_SECRET)];
-                Self::StripeWebhooks(stripe_webhooks::App { ledger, payments, clock, unique, secrets })
+                Self::StripeWebhooks(stripe_webhooks::App { context, secrets })
             }
         }
     }
 
     pub fn ledger(&self) -> &MemoryLedger {
         match self {
-            Self::Accounts(app) => &app.ledger,
-            Self::Charging(app) => &app.ledger,
-            Self::Purchases(app) => &app.ledger,
-            Self::StripeWebhooks(app) => &app.ledger,
+            Self::Accounts(app) => &app.context.ledger,
+            Self::Charging(app) => &app.context.ledger,
+            Self::Purchases(app) => &app.context.ledger,
+            Self::StripeWebhooks(app) => &app.context.ledger,
         }
     }
 
@@ -241,7 +260,7 @@ pub fn ledger_with(purchases: &[i64]) -> MemoryLedger {
     let ledger = MemoryLedger::new(MemoryLedgerSettings { due_page_size: 10, is_lagging: false });
     let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
     let customer = CustomerId::parse("cus_1").expect("a customer's id");
-    let opening = Account::open(account_id(), email, customer, now());
+    let opening = decide_open_account(account_id(), email, customer, now());
     ledger.write(&opening).expect("the ledger is empty");
     let mut account = opening.account;
     for (credits, unique) in purchases.iter().zip(1..) {
@@ -258,7 +277,7 @@ fn bought(ledger: &MemoryLedger, mut account: Account, credits: i64, purchase: P
     let package = PackageId::parse("credits_500").expect("a package's id");
     let cause = Cause::Purchase { purchase, package };
     let entry = Entry { seq: account.seq, credits, balance_after: account.balance, created_at: now(), cause };
-    let change = Change { account: account.clone(), entry: Some(entry), records: vec![], notices: vec![] };
+    let change = Change { account: account.clone(), entries: vec![entry], records: vec![], notices: vec![] };
     ledger.write(&change).expect("nobody else writes");
     account
 }

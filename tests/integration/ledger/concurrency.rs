@@ -3,10 +3,10 @@
 use super::samples::*;
 use super::stores::{Embedded, embedded};
 use futures::future::join_all;
-use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_replay, decide_charge};
+use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
 use shared::domain::*;
 use shared::ledger::DynamoLedger;
-use shared::ports::{CommitError, Ledger};
+use shared::ports::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome 
         match ledger.commit(&change).await {
             Ok(()) => return Outcome::Charged,
             Err(CommitError::Duplicate { entry }) => {
-                check_replay(&entry, command).unwrap();
+                check_charge_replay(&entry, command).unwrap();
                 return Outcome::Replayed;
             }
             Err(CommitError::Stale { current }) => account = *current.unwrap(),

@@ -6,7 +6,7 @@ use local_aws::dynamodb::RecordedOperation;
 use shared::domain::charging::{ChargeCommand, decide_charge};
 use shared::domain::*;
 use shared::ledger::LedgerSettings;
-use shared::ports::{Ledger, Shard};
+use shared::ports::*;
 
 async fn counted() -> Embedded {
     embedded_with(LedgerSettings { is_capacity_reported: true, ..LedgerSettings::default() }).await

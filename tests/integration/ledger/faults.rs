@@ -7,7 +7,7 @@ use local_aws::dynamodb::{CancellationCode, Fault, LocalDynamoDb, Recording, Ref
 use local_aws::wire::Loss;
 use shared::domain::*;
 use shared::ledger::{DynamoLedger, LedgerSettings, RetrySettings};
-use shared::ports::{CommitError, Ledger, LedgerError, Shard};
+use shared::ports::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ async fn a_charge_whose_answer_was_lost_is_found_by_whoever_repeats_it() {
         database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(loss));
         assert_unavailable(ledger.commit(&change).await).await;
         match ledger.commit(&change).await {
-            Err(CommitError::Duplicate { entry }) => assert_eq!(Some(*entry), change.entry),
+            Err(CommitError::Duplicate { entry }) => assert_eq!([*entry], change.entries[..]),
             other => panic!("{other:?}"),
         }
         assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));

@@ -3,10 +3,11 @@
 use super::samples::*;
 use super::stores::{Embedded, TABLE, embedded};
 use aws_sdk_dynamodb::types::AttributeValue;
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
 use shared::ledger::DynamoLedger;
-use shared::ports::{CommitError, Ledger, LedgerError};
+use shared::ports::*;
 use std::collections::HashMap;
 
 type Item = HashMap<String, AttributeValue>;
@@ -171,7 +172,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
     auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).unwrap();
     let email =
         EmailAddress::parse(format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(57))).unwrap();
-    let opened = Account::open(AccountId::parse(longest(64)).unwrap(), email, customer_id(&longest(18)), end).account;
+    let opened = decide_open_account(AccountId::parse(longest(64)).unwrap(), email, customer_id(&longest(18)), end).account;
     let bare = Account {
         seq: 1_000_000_000,
         balance: most,
@@ -194,7 +195,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
     ] {
         let restriction = Restriction { reason: RestrictionReason::parse(longest(26)).unwrap(), until: end };
         let account = Account { version, restriction: Some(restriction), ..account };
-        let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
+        let change = Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![] };
         store.ledger.commit(&change).await.unwrap();
         let key = format!("ACCOUNT#{}", account.id);
         let bytes = size(&raw(&store, &key, "STATE").await);

@@ -1,11 +1,12 @@
 //! Values that the tests of the ledger start from.
 
 use jiff::{SignedDuration, Timestamp};
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::*;
-use shared::ports::Ledger;
+use shared::ports::*;
 
 pub const DECLINE_REASONS: [DeclineReason; 8] = [
     DeclineReason::InsufficientFunds,
@@ -47,7 +48,7 @@ pub fn opening() -> Change {
 
 pub fn opening_of(account: &str, customer: &str) -> Change {
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    Account::open(AccountId::parse(account).unwrap(), email, customer_id(customer), at(0))
+    decide_open_account(AccountId::parse(account).unwrap(), email, customer_id(customer), at(0))
 }
 
 /// An open account with nothing in it.
@@ -68,7 +69,7 @@ pub async fn opened_with<L: Ledger>(ledger: &L, balance: i64) -> Account {
 /// The next version of the account and nothing with it.
 pub fn changed(account: &Account) -> Change {
     let account = Account { version: account.version + 1, ..account.clone() };
-    Change { account, entry: None, records: vec![], notices: vec![] }
+    Change { account, entries: vec![], records: vec![], notices: vec![] }
 }
 
 /// The next version of the account, moved by one entry.
@@ -77,7 +78,7 @@ pub fn posted(account: &Account, moved: i64, cause: Cause) -> Change {
     change.account.seq += 1;
     change.account.balance = change.account.balance.plus(credits(moved)).unwrap();
     let (seq, balance_after) = (change.account.seq, change.account.balance);
-    change.entry = Some(Entry { seq, credits: credits(moved), balance_after, created_at: at(1), cause });
+    change.entries.push(Entry { seq, credits: credits(moved), balance_after, created_at: at(1), cause });
     change
 }
 

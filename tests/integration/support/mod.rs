@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::domain::account::decide_restrict;
 use shared::domain::{AccountId, Restriction, RestrictionReason};
-use shared::ports::Ledger;
+use shared::ports::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

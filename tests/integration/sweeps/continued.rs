@@ -16,7 +16,7 @@ async fn ticking_bench(due_page_size: u16) -> Bench<Ticking> {
     let clock = MovableClock::standing(MIDNIGHT.parse().unwrap());
     let mut bench = Bench::with(clock.clone(), Ticking(clock), 1_000).await;
     let settings = LedgerSettings { due_page_size, ..LedgerSettings::default() };
-    bench.app.ledger = DynamoLedger::new(bench.database.client(), TABLE, settings);
+    bench.app.context.ledger = DynamoLedger::new(bench.database.client(), TABLE, settings);
     bench
 }
 
@@ -203,7 +203,7 @@ async fn the_template_starts_a_sweep_as_often_as_the_sweep_believes() {
     let sweep = cloud.cloud.template.function_of_binary("top-up-sweep").unwrap();
     let schedules = &cloud.cloud.template.schedules;
     let schedule = schedules.iter().find(|schedule| schedule.function == sweep.logical_id).unwrap();
-    assert_eq!(schedule.expression, format!("rate({} minutes)", shared::use_cases::payments::PERIOD.as_mins()));
+    assert_eq!(schedule.expression, format!("rate({} minutes)", SWEEP_PERIOD.as_mins()));
     // Lambda's longest, and more than the margin in which nothing is begun.
     assert_eq!(sweep.timeout.as_secs(), 900);
     for (name, start) in [

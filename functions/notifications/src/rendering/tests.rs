@@ -1,5 +1,5 @@
 use super::*;
-use crate::letter::{Action, Fact};
+use crate::content::{Action, Fact};
 use shared::domain::payments::DeclineReason;
 use shared::domain::{AccountId, Cents, Credits, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId};
 use std::collections::BTreeSet;
@@ -77,7 +77,7 @@ fn notice(kind: NoticeKind) -> Notice {
     }
 }
 
-fn mail(kind: NoticeKind) -> Mail {
+fn mail(kind: NoticeKind) -> Email {
     render(&notice(kind), &links(), "https://credits.example.com", now()).unwrap()
 }
 
@@ -246,7 +246,7 @@ fn nothing_in_a_mail_is_loaded_from_elsewhere_or_run() {
 #[test]
 fn whatever_a_value_holds_is_shown_and_never_becomes_markup() {
     let hostile = r#""><script>alert('x')</script>&<b onmouseover=x>"#;
-    let letter = Letter {
+    let content = Content {
         subject: hostile.into(),
         heading: hostile.into(),
         paragraphs: vec![hostile.into()],
@@ -254,12 +254,12 @@ fn whatever_a_value_holds_is_shown_and_never_becomes_markup() {
         facts: vec![Fact { name: "Account", value: hostile.into() }],
         closing: hostile.into(),
     };
-    let html = Html { letter: &letter }.render().unwrap();
+    let html = Html { content: &content }.render().unwrap();
     for broken_out in ["<script", "<b ", "('x')"] {
         assert!(!html.contains(broken_out), "{broken_out} in {html}");
     }
     let shown = "&#34;&#62;&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;&#38;&#60;b onmouseover=x&#62;";
     assert_eq!(html.matches(shown).count(), 9, "{html}");
-    let text = Text { letter: &letter }.render().unwrap();
+    let text = Text { content: &content }.render().unwrap();
     assert_eq!(text.matches(hostile).count(), 6, "plain text is not escaped: {text}");
 }

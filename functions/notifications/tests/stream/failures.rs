@@ -5,7 +5,7 @@ use local_aws::dynamodb::{Fault, Refusal};
 use local_aws::ses::SesFault;
 use local_aws::wire::Loss;
 use shared::email::SesMailer;
-use shared::ports::{Mail, Mailer, MailerError};
+use shared::ports::{Email, Mailer, MailerError};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ struct Refusing {
 }
 
 impl Mailer for Refusing {
-    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, mail: &Email) -> Result<(), MailerError> {
         let is_refused = self.addresses.lock().unwrap().contains(mail.to.as_str());
         if is_refused { Err(MailerError::Rejected("refused by the test".into())) } else { self.mailer.send(mail).await }
     }
@@ -50,7 +50,7 @@ async fn what_is_delivered_again_from_the_lowest_failure_on_is_sent_once() {
     let failed = [sequence_number_of(&event, 2)];
     assert_eq!(world.failed_of(&event).await, failed);
     assert_eq!(world.failed_of(&event).await, failed, "it fails as long as it is refused");
-    world.app.mailer.addresses.lock().unwrap().clear();
+    world.app.context.mailer.addresses.lock().unwrap().clear();
     assert_eq!(world.failed_of(&event).await, [""; 0]);
     assert_eq!(world.recipients(), [1, 3, 2].map(address));
 }

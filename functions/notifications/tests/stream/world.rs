@@ -3,19 +3,22 @@
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
 use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig};
 use jiff::Timestamp;
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
 use local_aws::ses::LocalSes;
 use notifications::{App, handle};
 use serde_json::{Value, json};
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
 use shared::domain::{
-    Account, AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
+    AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
 };
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::ports::{Ledger, Mailer};
+use shared::ports::{Accounts, Mailer, Notices};
+use shared::use_cases::{Absent, Capabilities, Context};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub const SENDER: &str = "Billing <billing@company.example>";
@@ -23,10 +26,23 @@ const TABLE: &str = "credits";
 
 pub type Clock = fn() -> Timestamp;
 
-pub struct World<M = SesMailer> {
+/// The function's outside, with any mailer.
+pub struct InMemory<M>(PhantomData<M>);
+
+impl<M: Mailer + 'static> Capabilities for InMemory<M> {
+    type Ledger = DynamoLedger;
+    type Payments = Absent;
+    type Mailer = M;
+    type Timers = Absent;
+    type Clock = Clock;
+    type Ids = Absent;
+    type PriceBook = Absent;
+}
+
+pub struct World<M: Mailer + 'static = SesMailer> {
     pub dynamodb: LocalDynamoDb,
     pub ses: LocalSes,
-    pub app: App<DynamoLedger, M, Clock>,
+    pub app: App<InMemory<M>>,
 }
 
 pub fn now() -> Timestamp {
@@ -37,7 +53,7 @@ pub async fn world() -> World {
     world_with(|mailer| mailer).await
 }
 
-pub async fn world_with<M>(mailer: impl FnOnce(SesMailer) -> M) -> World<M> {
+pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M) -> World<M> {
     let dynamodb = LocalDynamoDb::in_memory();
     let keys = json!([{ "AttributeName": "PK", "KeyType": "HASH" }, { "AttributeName": "SK", "KeyType": "RANGE" }]);
     let properties = json!({
@@ -51,13 +67,17 @@ pub async fn world_with<M>(mailer: impl FnOnce(SesMailer) -> M) -> World<M> {
     });
     dynamodb.create_table(TABLE, &properties).await.unwrap();
     let ses = LocalSes::new(["company.example"], Arc::new(now));
-    let app = App {
+    let context = Context {
         ledger: DynamoLedger::new(dynamodb.client(), TABLE, LedgerSettings::default()),
+        payments: Absent,
         mailer: mailer(ses_mailer(ses.sdk_config_http_client(), None)),
+        timers: Absent,
         clock: now as Clock,
-        links: LinkKey::new([7; 32]).unwrap(),
-        public_url: "https://credits.example.com".to_owned(),
+        ids: Absent,
+        price_book: Absent,
     };
+    let links = LinkKey::new([7; 32]).unwrap();
+    let app = App { context, links, public_url: "https://credits.example.com".to_owned() };
     World { dynamodb, ses, app }
 }
 
@@ -85,12 +105,12 @@ pub fn address(number: u8) -> String {
     format!("owner{number}@example.com")
 }
 
-impl<M: Mailer> World<M> {
+impl<M: Mailer + 'static> World<M> {
     /// Opens account `number` and commits, with it, the notice of the same number.
     pub async fn owe(&self, number: u8) {
         let email = EmailAddress::parse(address(number)).unwrap();
         let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
-        let mut change = Account::open(account_id(number), email.clone(), customer, now());
+        let mut change = decide_open_account(account_id(number), email.clone(), customer, now());
         change.notices.push(Notice {
             id: notice_id(number),
             account: account_id(number),
@@ -104,7 +124,7 @@ impl<M: Mailer> World<M> {
             created_at: now(),
             sent_at: None,
         });
-        self.app.ledger.commit(&change).await.unwrap();
+        self.app.context.ledger.commit(&change).await.unwrap();
     }
 
     /// Everything written so far, as one batch.
@@ -114,7 +134,7 @@ impl<M: Mailer> World<M> {
 
     pub async fn deliver(&self, event: &Value) -> Result<DynamoDbEventResponse, lambda_runtime::Error> {
         let event = serde_json::from_value(event.clone()).unwrap();
-        handle(&self.app, LambdaEvent::new(event, Context::default())).await
+        handle(&self.app, LambdaEvent::new(event, lambda_runtime::Context::default())).await
     }
 
     /// Delivers and returns the sequence numbers that are to be delivered again.
@@ -124,7 +144,7 @@ impl<M: Mailer> World<M> {
     }
 
     pub async fn sent_at(&self, number: u8) -> Option<Timestamp> {
-        let notice = self.app.ledger.notice_get(&account_id(number), &notice_id(number)).await.unwrap();
+        let notice = self.app.context.ledger.notice_get(&account_id(number), &notice_id(number)).await.unwrap();
         notice.unwrap().sent_at
     }
 

@@ -5,6 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use local_aws::dynamodb::LocalDynamoDb;
 use serde_json::{Value, json};
+use shared::domain::account::decide_open_account;
 use shared::clock::{Clock, SystemClock};
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
@@ -13,7 +14,7 @@ use shared::domain::{
     TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
-use shared::ports::{Ledger, Shard};
+use shared::ports::*;
 
 /// Items imported in one go.
 const BATCH: usize = 10_000;
@@ -72,7 +73,7 @@ fn due_name(number: usize) -> String {
 }
 
 async fn store(ledger: &DynamoLedger, account: Account) -> Result<(), Error> {
-    Ok(ledger.commit(&Change { account, entry: None, records: vec![], notices: vec![] }).await?)
+    Ok(ledger.commit(&Change { account, entries: vec![], records: vec![], notices: vec![] }).await?)
 }
 
 /// One account of each kind that is not due, as the ledger stores it.
@@ -124,7 +125,7 @@ fn due_account(name: &str, now: Timestamp) -> Account {
     let id = AccountId::parse(name).expect("a good id");
     let customer = CustomerId::parse(format!("cus_{name}")).expect("a good id");
     let email = EmailAddress::parse("owner@customer.example").expect("a good address");
-    let opened = Account::open(id, email, customer, yesterday).account;
+    let opened = decide_open_account(id, email, customer, yesterday).account;
     Account {
         auto_top_up: Some(AutoTopUp { is_enabled: true, threshold, target, consent }),
         payment_method: PaymentMethodId::parse(format!("pm_{name}")).ok(),

@@ -15,7 +15,7 @@ use local_gateway::runtime_api::{self, Programs};
 use local_gateway::{Clock as GatewayClock, Deployment, Functions, Template};
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
-use shared::use_cases::payments::PERIOD;
+use shared::ports::SWEEP_PERIOD;
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::path::Path;
@@ -88,7 +88,7 @@ impl Cloud {
             let now = SystemClock.now();
             if now >= next_sweep {
                 invoke(&mut parts, "schedule", json!({"source": "aws.scheduler", "time": next_sweep.to_string()}));
-                next_sweep += PERIOD;
+                next_sweep += SWEEP_PERIOD;
                 report.sweeps += 1;
             }
             while let Some(timer) = self.aws.scheduler.take_due(now) {

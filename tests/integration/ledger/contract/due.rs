@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::AutoTopUp;
 use shared::domain::payments::PaymentIssueKind;
 use shared::domain::*;
-use shared::ports::{DuePage, Ledger, Shard};
+use shared::ports::*;
 
 const NOW: i64 = 1_000_000_000;
 
@@ -33,7 +33,7 @@ pub async fn membership<L: Ledger>(ledger: &L) {
     ];
     for (version, (name, state, is_listed)) in (1..).zip(states) {
         let account = Account { version, ..state };
-        let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
+        let change = Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![] };
         ledger.commit(&change).await.unwrap();
         let listed = all_due(ledger, at(NOW)).await;
         assert_eq!(listed.concat(), Vec::from_iter(is_listed.then_some(account.id)), "{name}");

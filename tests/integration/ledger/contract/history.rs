@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::*;
-use shared::ports::Ledger;
+use shared::ports::*;
 
 pub async fn pages<L: Ledger>(ledger: &L) {
     let account = twelve_entries(ledger).await;
@@ -43,7 +43,7 @@ pub async fn only_entries<L: Ledger>(ledger: &L) {
     for entry in page {
         assert_eq!(ledger.entry_get(&account, &entry.origin()).await.unwrap(), Some(entry));
     }
-    assert_eq!(ledger.history_page(&change.account.id, None, 100).await.unwrap(), Vec::from_iter(change.entry));
+    assert_eq!(ledger.history_page(&change.account.id, None, 100).await.unwrap(), change.entries);
 }
 
 /// More than nine, so that an order by text would show.

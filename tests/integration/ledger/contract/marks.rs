@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::*;
-use shared::ports::Ledger;
+use shared::ports::*;
 
 pub async fn events<L: Ledger>(ledger: &L) {
     let [event, other] = ["evt_1", "evt_2"].map(|text| EventId::parse(text).unwrap());

@@ -4,7 +4,7 @@ use crate::ledger::samples::*;
 use shared::domain::payments::AutoTopUp;
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
-use shared::ports::Ledger;
+use shared::ports::*;
 
 pub async fn nothing<L: Ledger>(ledger: &L) {
     let account = account_id();
@@ -40,7 +40,7 @@ pub async fn accounts<L: Ledger>(ledger: &L) {
     ]);
     for (version, state) in (1..).zip(states) {
         let account = Account { version, ..state };
-        let change = Change { account: account.clone(), entry: None, records: vec![], notices: vec![] };
+        let change = Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![] };
         ledger.commit(&change).await.unwrap();
         assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(account));
     }
@@ -51,7 +51,7 @@ pub async fn entries<L: Ledger>(ledger: &L) {
     for cause in causes() {
         let change = posted(&account, 17, cause.clone());
         ledger.commit(&change).await.unwrap();
-        assert_eq!(ledger.entry_get(&account.id, &cause.origin()).await.unwrap(), change.entry);
+        assert_eq!(ledger.entry_get(&account.id, &cause.origin()).await.unwrap(), change.entries.first().cloned());
         account = change.account;
     }
 }
