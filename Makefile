@@ -38,9 +38,9 @@ test-rust: ## Check the Rust alone
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
-simulate: ## Play every set of two faults in each workflow, then a million schedules of faults; SEED=n tells that one
+simulate: ## Play every set of two faults in each workflow, then a million schedules of faults; SEED=n tells that one, DIGEST=1 sums up what they do
 	cargo run -q --profile simulation -p simulation --bin simulate -- \
-		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-1000000})
+		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-1000000}) $(if $(DIGEST),--digest)
 
 mutants: ## Switch deliberate bugs on, one after the other, and have the simulation find each
 	cargo test --profile simulation -p simulation --features mutants --test mutants -- --nocapture

@@ -13,6 +13,7 @@ extern crate mutants as shared;
 
 mod bugs;
 mod cores;
+mod digest;
 pub mod ledger;
 mod names;
 mod outside;
@@ -27,6 +28,7 @@ mod workflows;
 mod world;
 
 pub use cores::on_all_cores;
+pub use digest::{Digest, digest};
 pub use schedule::Schedule;
 pub use shrink::shrink;
 pub use workflows::{Enumerated, Fault, WORKFLOWS, Workflow};

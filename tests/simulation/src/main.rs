@@ -1,14 +1,14 @@
 //! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and tells
-//! the story; `--seed N` plays that schedule alone.
+//! the story; `--seed N` plays that schedule alone. `--digest` says in two numbers what all the schedules do.
 
-use simulation::{Schedule, WORKFLOWS, on_all_cores, play, shrink};
+use simulation::{Digest, Schedule, WORKFLOWS, digest, on_all_cores, play, shrink};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-const USAGE: &str = "simulate [--seed N] [--from N] [--count N] [--story]";
+const USAGE: &str = "simulate [--seed N] [--from N] [--count N] [--story] [--digest]";
 const COUNT: u64 = 100_000;
 
 /// What is asked for.
@@ -18,6 +18,8 @@ struct Wanted {
     is_single: bool,
     /// Whether a run that breaks no rule is told as well.
     is_told: bool,
+    /// Whether to say what the runs do, whatever they break, and nothing else.
+    is_digest: bool,
 }
 
 fn main() -> io::Result<ExitCode> {
@@ -26,6 +28,10 @@ fn main() -> io::Result<ExitCode> {
         writeln!(out, "{USAGE}")?;
         return Ok(ExitCode::from(2));
     };
+    if wanted.is_digest {
+        writeln!(out, "{} schedules: {}", wanted.seeds.end - wanted.seeds.start, digest_all(&wanted.seeds))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if wanted.is_told {
         for seed in wanted.seeds.clone() {
             let story = play(&Schedule::new(seed), true).unwrap_or_default();
@@ -89,6 +95,24 @@ fn play_all(seeds: &Range<u64>) -> (usize, Option<u64>) {
     ended.fold((0, None), |(sum, lowest), (steps, broken)| (sum + steps, lowest.into_iter().chain(broken).min()))
 }
 
+/// What all the runs do.
+fn digest_all(seeds: &Range<u64>) -> Digest {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut sum = Digest::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return sum;
+            }
+            sum += digest(seed);
+        }
+    };
+    let mut sum = Digest::default();
+    on_all_cores(work).into_iter().for_each(|part| sum += part);
+    sum
+}
+
 /// The shortest run found that breaks a rule as the seed's does.
 fn tell(out: &mut impl Write, seed: u64) -> io::Result<()> {
     let schedule = Schedule::new(seed);
@@ -102,7 +126,8 @@ fn tell(out: &mut impl Write, seed: u64) -> io::Result<()> {
 }
 
 fn wanted(mut arguments: impl Iterator<Item = String>) -> Option<Wanted> {
-    let (mut from, mut count, mut is_told, mut is_single) = (0_u64, COUNT, false, false);
+    let (mut from, mut count) = (0_u64, COUNT);
+    let (mut is_told, mut is_single, mut is_digest) = (false, false, false);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next()?.parse().ok();
         match argument.as_str() {
@@ -110,8 +135,9 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Option<Wanted> {
             "--from" => from = number()?,
             "--count" => count = number()?,
             "--story" => is_told = true,
+            "--digest" => is_digest = true,
             _ => return None,
         }
     }
-    Some(Wanted { seeds: from..from.checked_add(count)?, is_single, is_told })
+    Some(Wanted { seeds: from..from.checked_add(count)?, is_single, is_told, is_digest })
 }

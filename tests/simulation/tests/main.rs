@@ -2,7 +2,8 @@
 
 mod ledger;
 
-use simulation::{Schedule, WORKFLOWS, play, shrink};
+use simulation::{Schedule, WORKFLOWS, digest, play, shrink};
+use std::collections::BTreeSet;
 
 const SEEDS: u64 = 5_000;
 
@@ -44,4 +45,11 @@ fn the_sweep_that_runs_out_of_time_goes_on_by_a_timer() {
         WORKFLOWS.iter().find(|workflow| workflow.name.contains("continued by a timer")).expect("it is there");
     let story = workflow.story(&[]);
     assert!(story.iter().any(|line| line.ends_with("goes off")), "{}", story.join("\n"));
+}
+
+#[test]
+fn a_digest_is_the_same_again_and_another_for_another_seed() {
+    let digests: BTreeSet<_> = (0..20).map(|seed| digest(seed).to_string()).collect();
+    assert_eq!(digests.len(), 20);
+    assert!((0..20).all(|seed| digests.contains(&digest(seed).to_string())));
 }
