@@ -2,7 +2,7 @@
 
 import requests
 
-from processes import check
+from processes import PATIENCE_SECONDS, check
 
 
 class Company:
@@ -21,7 +21,7 @@ class Company:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         url = self.api_url + path
-        return requests.request(method, url, headers=headers, json=body, allow_redirects=False, timeout=60)
+        return requests.request(method, url, headers=headers, json=body, allow_redirects=False, timeout=PATIENCE_SECONDS)
 
     def expect(self, status, method, path, **request):
         """One request that has to be answered with this status; the body."""

@@ -54,7 +54,7 @@ class Rehearsal:
         self.run_low(account)
         self.refuse(account, minutes=100)
         fire(self.stack)
-        wait_for("paid top-up", lambda: self.company.balance(account) == TARGET, seconds=30)
+        wait_for("paid top-up", lambda: self.company.balance(account) == TARGET)
         say(f"The schedule fired; the sweep charged the saved card, and {account} has {TARGET:,} credits again.")
         self.tell_mail(account, "4,010 credits for $40.10")
 
@@ -63,7 +63,7 @@ class Rehearsal:
         self.local_cloud.save_card(account, DECLINED_CARD)
         self.run_low(account)
         fire(self.stack)
-        issue = wait_for("pause", lambda: self.company.auto_top_up(account)["payment_issue"], seconds=30)
+        issue = wait_for("pause", lambda: self.company.auto_top_up(account)["payment_issue"])
         check(issue["kind"] == "declined", f"the top-up was to be declined: {issue}")
         check(self.company.balance(account) == 990, "a declined top-up moved credits")
         say(f"The schedule fired; the card of {account} was declined, and its top-ups are paused.")
@@ -76,7 +76,7 @@ class Rehearsal:
         purchase = self.company.buy(account, "credits_5000")
         self.local_cloud.pay(purchase["checkout_url"], GOOD_CARD)
         # The balance asks nobody: it moves only when Stripe's event has come through the deployed webhook function.
-        wait_for("purchase by webhook", lambda: self.company.balance(account) == 5_000, seconds=30)
+        wait_for("purchase by webhook", lambda: self.company.balance(account) == 5_000)
         say(f"{account} was opened and paid for 5,000 credits on Stripe's page; the signed webhook granted them.")
         self.tell_mail(account, "5,000 credits")
 
@@ -114,7 +114,7 @@ class Rehearsal:
         page = self.company.send("GET", "/pay/" + link.split("/pay/")[1]).headers.get("Location")
         check(page, "the link in the e-mail leads nowhere")
         self.local_cloud.pay(page, OTHER_GOOD_CARD)
-        wait_for("payment by link", lambda: self.company.balance(account) == TARGET, seconds=30)
+        wait_for("payment by link", lambda: self.company.balance(account) == TARGET)
         check(self.company.auto_top_up(account)["payment_issue"] is None, "the pause did not end with the payment")
         say(f"The link in the e-mail led to Stripe's page; paid there, {account} has {TARGET:,} credits and no pause.")
         self.tell_mail(account, "4,010 credits for $40.10")
@@ -122,7 +122,7 @@ class Rehearsal:
     def tell_mail(self, account, of):
         """Waits for the account's next e-mail, which came through the table's stream, and checks what it is about."""
         told = self.mails_told.get(account, 0)
-        mails = wait_for(f"e-mail about {of}", lambda: self.stack.ministack.mails(address(account))[told:], seconds=60)
+        mails = wait_for(f"e-mail about {of}", lambda: self.stack.ministack.mails(address(account))[told:])
         self.mails_told[account] = told + 1
         check(of in mails[0]["Subject"], f"the e-mail is about something else than {of}: {mails[0]['Subject']}")
         check(len(mails) == 1, f"one e-mail was owed, not {len(mails)}")

@@ -14,11 +14,21 @@ from pathlib import Path
 
 from company import Company
 from local_cloud import local_cloud
-from processes import ROOT, Failure, check, environment, free_port, is_listening, running, stop_on_termination, wait_for
+from processes import (
+    PATIENCE_SECONDS,
+    ROOT,
+    Failure,
+    check,
+    environment,
+    free_port,
+    is_listening,
+    running,
+    stop_on_termination,
+    wait_for,
+)
 
 EVENTS = ROOT / "tests" / "events"
 LOGS = ROOT / "target" / "invoke-local"
-INVOKE_SECONDS = 300
 
 
 class CargoLambda:
@@ -37,11 +47,11 @@ class CargoLambda:
         command = ["cargo", "lambda", "invoke", *self.address, function, "--data-file", str(EVENTS / event)]
         try:
             done = subprocess.run(
-                command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False, timeout=INVOKE_SECONDS
+                command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
             )
         except subprocess.TimeoutExpired:
             # Without a function that starts, the emulator lets whoever invokes it wait for ever.
-            raise Failure(f"{function} did not answer {event} within {INVOKE_SECONDS} seconds") from None
+            raise Failure(f"{function} did not answer {event} within {PATIENCE_SECONDS} seconds") from None
         check(done.returncode == 0, f"{function} could not be invoked with {event}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
@@ -62,7 +72,7 @@ def play(cargo_lambda, cloud):
     company.open_account("acme")
     purchase = company.buy("acme", "credits_500")
     cloud.pay(purchase["checkout_url"], "4242424242424242")
-    wait_for("purchase by webhook", lambda: company.balance("acme") == 500, seconds=30)
+    wait_for("purchase by webhook", lambda: company.balance("acme") == 500)
     for status in (201, 200):
         answer = cargo_lambda.invoke("charging", "api-gateway-charge.json")
         check(answer["statusCode"] == status, f"charging answered {answer}")
@@ -87,7 +97,7 @@ def main():
         cloud = opened.enter_context(local_cloud(prepaid, LOGS / "local-cloud.log"))
         cargo_lambda = CargoLambda(free_port(), environment(**readme_variables(cloud)))
         opened.enter_context(running(cargo_lambda.watch(), LOGS / "cargo-lambda.log", cargo_lambda.variables))
-        wait_for("cargo lambda watch", lambda: is_listening(cargo_lambda.port), seconds=60)
+        wait_for("cargo lambda watch", lambda: is_listening(cargo_lambda.port))
         play(cargo_lambda, cloud)
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import requests
 
-from processes import check, environment, running, wait_for
+from processes import PATIENCE_SECONDS, check, environment, running, wait_for
 
 ADDRESSES = {"api": "API", "stripe": "Stripe stand-in", "aws": "AWS stand-ins"}
 
@@ -22,7 +22,7 @@ def local_cloud(program, log):
             # The tokens come last, so the addresses are whole by then.
             return "CUSTOMER_TOKEN=" in text and {name: address(title, text) for name, title in ADDRESSES.items()}
 
-        yield LocalCloud(**wait_for("local cloud", addresses, seconds=60))
+        yield LocalCloud(**wait_for("local cloud", addresses))
 
 
 def address(title, text):
@@ -37,7 +37,7 @@ class LocalCloud:
         self.issuer = f"{api}/_local/issuer"
         self.audience = "prepaid-local"
         target = {"X-Amz-Target": "secretsmanager.GetSecretValue", "Content-Type": "application/x-amz-json-1.1"}
-        secret = requests.post(aws, headers=target, json={"SecretId": "stripe"}, timeout=10).json()
+        secret = requests.post(aws, headers=target, json={"SecretId": "stripe"}, timeout=PATIENCE_SECONDS).json()
         # In exactly the shape that the deployment guide asks for.
         self.stripe_secret = secret["SecretString"]
         self.stripe_key = json.loads(self.stripe_secret)["api_key"]
@@ -45,7 +45,7 @@ class LocalCloud:
     def token(self, subject, scope):
         """An access token, signed by the issuer."""
         body = {"subject": subject, "scopes": [scope]}
-        return requests.post(f"{self.api}/_local/tokens", json=body, timeout=10).json()["token"]
+        return requests.post(f"{self.api}/_local/tokens", json=body, timeout=PATIENCE_SECONDS).json()["token"]
 
     def send_webhooks_to(self, url):
         """Corrects the address of the webhook endpoint, as the deployment guide does it last."""
@@ -59,7 +59,7 @@ class LocalCloud:
         [customer] = [customer["id"] for customer in customers if customer["metadata"].get("account") == account]
         card = self.stripe_post(f"/v1/payment_methods/{test_card}/attach", {"customer": customer})["id"]
         self.stripe_post(f"/v1/customers/{customer}", {"invoice_settings[default_payment_method]": card})
-        wait_for("arrival of Stripe's events", self.has_delivered, seconds=30)
+        wait_for("arrival of Stripe's events", self.has_delivered)
 
     def has_delivered(self):
         """Whether every event so far has arrived at the webhook endpoint."""
@@ -68,16 +68,16 @@ class LocalCloud:
     def pay(self, page, card):
         """Pays on one of Stripe's hosted pages, as a browser does it."""
         form = {"card_number": card, "email": "owner@customer.example", "country": "US"}
-        check(requests.get(page, timeout=10).ok, f"the payment page {page} cannot be opened")
-        paid = requests.post(page, data=form, allow_redirects=False, timeout=10)
+        check(requests.get(page, timeout=PATIENCE_SECONDS).ok, f"the payment page {page} cannot be opened")
+        paid = requests.post(page, data=form, allow_redirects=False, timeout=PATIENCE_SECONDS)
         check(paid.is_redirect or paid.ok, f"the payment page answered {paid.status_code}: {paid.text}")
 
     def stripe_get(self, path):
-        answer = requests.get(self.stripe + path, auth=(self.stripe_key, ""), timeout=10)
+        answer = requests.get(self.stripe + path, auth=(self.stripe_key, ""), timeout=PATIENCE_SECONDS)
         check(answer.ok, f"Stripe answered GET {path} with {answer.status_code}: {answer.text}")
         return answer.json()
 
     def stripe_post(self, path, form):
-        answer = requests.post(self.stripe + path, auth=(self.stripe_key, ""), data=form, timeout=10)
+        answer = requests.post(self.stripe + path, auth=(self.stripe_key, ""), data=form, timeout=PATIENCE_SECONDS)
         check(answer.ok, f"Stripe answered POST {path} with {answer.status_code}: {answer.text}")
         return answer.json()

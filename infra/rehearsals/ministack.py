@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import boto3
 import requests
 
-from processes import REGION, check, environment, free_port, running, wait_for
+from processes import PATIENCE_SECONDS, REGION, check, environment, free_port, running, wait_for
 
 
 @contextmanager
@@ -39,11 +39,11 @@ def ministack(directory):
         def answers():
             check(process.poll() is None, "MiniStack did not start")
             try:
-                return requests.get(f"{stack.url}/_ministack/health", timeout=10).ok
+                return requests.get(f"{stack.url}/_ministack/health", timeout=PATIENCE_SECONDS).ok
             except requests.ConnectionError:
                 return False
 
-        wait_for("MiniStack", answers, seconds=60)
+        wait_for("MiniStack", answers)
         yield stack
 
 
@@ -60,5 +60,5 @@ class MiniStack:
 
     def mails(self, address):
         """The e-mails that SES took for an address, oldest first."""
-        accounts = requests.get(f"{self.url}/_ministack/ses/messages", timeout=10).json()["messages"]
+        accounts = requests.get(f"{self.url}/_ministack/ses/messages", timeout=PATIENCE_SECONDS).json()["messages"]
         return [mail for mails in accounts.values() for mail in mails if address in mail["To"]]

@@ -14,6 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
+# Nothing is judged by the clock: a slow machine is as right as a fast one. This alone keeps a rehearsal from hanging, and
+# is far beyond what anything takes.
+PATIENCE_SECONDS = 900
 
 
 class Failure(Exception):
@@ -84,12 +87,12 @@ def run(command, log, variables):
         check(status == 0, f"{command[0]} {command[1]} ended with status {status}")
 
 
-def wait_for(what, probe, seconds):
+def wait_for(what, probe):
     """What the probe answers once it is something; asks again until then, several times a second."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (answer := probe()):
         if time.monotonic() > deadline:
-            raise Failure(f"there was no {what} within {seconds} seconds")
+            raise Failure(f"there was no {what} within {PATIENCE_SECONDS} seconds")
         time.sleep(0.1)
     return answer
 

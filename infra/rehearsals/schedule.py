@@ -31,4 +31,4 @@ def fire(stack):
     def is_gone():
         return now not in [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
 
-    wait_for("firing of the schedule", is_gone, seconds=60)
+    wait_for("firing of the schedule", is_gone)

@@ -562,6 +562,49 @@ fn only_functions_that_set_timers_carry_the_scheduler() {
     }
 }
 
+/// Tests that Cargo would pass over: those of a target that builds none, and examples in documentation.
+///
+/// A target without tests builds none because each costs a link of everything it stands on, and so does no library's
+/// documentation.
+fn passed_over(members: &[Member], sources: &[Source]) -> Vec<String> {
+    let is_off = |target: &toml::Value| target.get("test").and_then(toml::Value::as_bool) == Some(false);
+    let mut found = vec![];
+    for Member { directory, manifest } in members {
+        let src = format!("{directory}/src/");
+        let main = format!("{src}main.rs");
+        let programs = manifest.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
+        let is_off_in_main = programs.into_iter().any(is_off);
+        let is_off_in_library = manifest.get("lib").is_some_and(is_off);
+        for Source { path, text } in sources.iter().filter(|source| source.path.starts_with(&src)) {
+            let is_off = if *path == main { is_off_in_main } else { is_off_in_library };
+            if is_off && ["#[test]", "::test]", "::test(", "cfg(test)"].iter().any(|mark| text.contains(mark)) {
+                found.push(format!("{path} has tests, and its target is built without"));
+            }
+        }
+    }
+    let has_example =
+        |source: &&Source| source.text.lines().any(|line| line.trim_start().trim_start_matches(['/', '!']) == " ```");
+    found.extend(sources.iter().filter(has_example).map(|source| format!("{} has an example", source.path)));
+    found
+}
+
+#[test]
+fn no_test_is_passed_over() {
+    assert_eq!(passed_over(&members(), &sources()), NOTHING);
+    let library = broken_member("shared", "[lib]\ntest = false");
+    let program = broken_member("shared", "[[bin]]\ntest = false");
+    let marks =
+        ["#[test]\nfn f() {}", "#[tokio::test(start_paused = true)]\nasync fn f() {}", "#[cfg(test)]\nmod tests;"];
+    for mark in marks {
+        let broken = sample("shared/src/error.rs", mark);
+        assert_eq!(passed_over(std::slice::from_ref(&library), &broken).len(), 1);
+        assert_eq!(passed_over(std::slice::from_ref(&program), &broken), NOTHING);
+        let broken = sample("shared/src/main.rs", mark);
+        assert_eq!(passed_over(std::slice::from_ref(&program), &broken).len(), 1);
+    }
+    assert_eq!(passed_over(&[], &sample("shared/src/error.rs", "/// ```\n/// f();\n/// ```\nfn f() {}")).len(), 1);
+}
+
 /// What Cargo itself makes of the manifests agrees with what was read of them here.
 #[test]
 fn cargo_knows_the_same_members() {

@@ -50,7 +50,7 @@ class Cloud:
         self.process.wait()
 
     def post(self, url, **arguments):
-        answer = requests.post(url, timeout=60, **arguments)
+        answer = requests.post(url, timeout=900, **arguments)
         answer.raise_for_status()
         return answer.json()
 
@@ -59,7 +59,7 @@ class Cloud:
 
     def ask(self, method, path, body, key=None):
         headers = {"Authorization": f"Bearer {self.service}"} | ({"Idempotency-Key": key} if key else {})
-        answer = requests.request(method, self.api + path, json=body, headers=headers, timeout=60)
+        answer = requests.request(method, self.api + path, json=body, headers=headers, timeout=900)
         answer.raise_for_status()
         return answer.json()
 
@@ -69,18 +69,18 @@ class Cloud:
 
     def pay(self, page):
         form = {"card_number": CARDS["pays"], "email": "payer@customer.example", "country": "US"}
-        requests.post(page, data=form, allow_redirects=False, timeout=60).raise_for_status()
+        requests.post(page, data=form, allow_redirects=False, timeout=900).raise_for_status()
 
     def advance(self, by):
         self.post(f"{self.api}/_local/clock", json={"advance": by})
 
     def clock_ahead_seconds(self):
-        now = requests.get(f"{self.api}/_local/clock", timeout=60).json()["now"]
+        now = requests.get(f"{self.api}/_local/clock", timeout=900).json()["now"]
         return round(time.mktime(time.strptime(now[:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime()))
 
     def links(self):
         """The tokens of all payment links that were sent."""
-        mails = requests.get(f"{self.aws}/inbox.json", timeout=60).json()
+        mails = requests.get(f"{self.aws}/inbox.json", timeout=900).json()
         return {token for mail in mails for token in re.findall(r"/pay/([A-Za-z0-9_.-]+)", mail["text"])}
 
 
@@ -93,7 +93,7 @@ def buy(cloud, account, package, key):
 def declined_top_up(cloud, account):
     """An account that is paused, whose customer was sent a link."""
     cloud.ask("POST", "/v1/accounts", {"account": account, "email": f"owner@{account}.example"})
-    customers = requests.get(f"{cloud.stripe}/v1/customers?limit=100", auth=(cloud.stripe_key, ""), timeout=60).json()
+    customers = requests.get(f"{cloud.stripe}/v1/customers?limit=100", auth=(cloud.stripe_key, ""), timeout=900).json()
     customer = next(customer["id"] for customer in customers["data"] if customer["metadata"]["account"] == account)
     card = cloud.operate(f"/v1/payment_methods/{CARDS['declines']}/attach", customer=customer)["id"]
     cloud.operate(f"/v1/customers/{customer}", **{"invoice_settings[default_payment_method]": card})
@@ -109,7 +109,7 @@ def declined_top_up(cloud, account):
 def prepare(cloud, directory):
     """Accounts with credits, charges, purchases and links in every state; answers with what the requests need."""
     paid, open_ = (declined_top_up(cloud, account) for account in ("paid", "paused"))
-    page = requests.get(f"{cloud.api}/pay/{paid}", allow_redirects=False, timeout=60).headers["Location"]
+    page = requests.get(f"{cloud.api}/pay/{paid}", allow_redirects=False, timeout=900).headers["Location"]
     cloud.pay(page)
 
     charges, purchases = [], []

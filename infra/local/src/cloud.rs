@@ -13,7 +13,9 @@ use local_aws::server::LocalAws;
 use local_aws::ses::LocalSes;
 use local_gateway::schedules::{OneTime, OneTimeSource, Run};
 use local_gateway::streams::{Delivered, FailedBatch, OnFailure, StreamError, StreamPage, StreamSource};
-use local_gateway::{Deployment, Functions, Gateway, Issuer, Schedules, StreamConsumer, Template, runtime_api};
+use local_gateway::{
+    Deployment, Functions, Gateway, Issuer, KeyPair, Schedules, StreamConsumer, Template, runtime_api,
+};
 use local_stripe::{LocalStripe, Settings, WebhookTarget};
 use serde_json::{Value, json};
 use shared::stripe::webhook::EVENT_TYPES;
@@ -101,7 +103,8 @@ impl LocalCloud {
         let aws = start_aws(&template, options.data.as_deref(), &secrets, &clock).await?;
         let seed = if options.data.is_some() { uuid::Uuid::new_v4().as_u64_pair().0 } else { 1 };
         let stripe = start_stripe(&urls, &secrets, seed, &clock);
-        let issuer = Issuer::new(&format!("{}/_local/issuer", urls.api), AUDIENCE, clock.shared())?;
+        let (issuer_url, key) = (format!("{}/_local/issuer", urls.api), KeyPair::of_this_process()?);
+        let issuer = Issuer::with_key(&issuer_url, AUDIENCE, clock.shared(), key);
         let by_binary = match &options.functions {
             None => in_process_functions(&template, &aws, &secrets.signing, &clock).await?,
             Some(directory) => {

@@ -27,6 +27,9 @@ struct State {
     /// How long stages lasted that nobody meant to kill: the others that lived are the short ones.
     samples: BTreeMap<(String, StageKind), VecDeque<Duration>>,
     is_doomed: bool,
+    /// Such a part of the drawn time is granted: less and less while the doomed get done before it is over, as they do
+    /// where the machine is busy at one moment and idle at the next. So the kills land however fast it is.
+    patience: f64,
     /// Whether the last invocation was killed and its mails are not looked at yet: one may still be under way.
     is_unaccounted: bool,
     mails_before: usize,
@@ -66,6 +69,7 @@ impl Killer {
             is_measuring: false,
             samples: BTreeMap::new(),
             is_doomed: false,
+            patience: 1.0,
             is_unaccounted: false,
             mails_before: 0,
             story: vec![],
@@ -142,6 +146,7 @@ impl Watcher for Killer {
         match ending {
             Ending::Killed => {
                 state.kills_left -= 1;
+                state.patience = 1.0;
                 match kind {
                     StageKind::Init => state.tally.killed_in_init += 1,
                     StageKind::FirstInvocation | StageKind::LaterInvocation => {
@@ -151,7 +156,8 @@ impl Watcher for Killer {
                 }
             }
             Ending::Completed if !state.is_doomed => state.sample(stage, lasted),
-            Ending::Completed | Ending::Exited => {}
+            Ending::Completed => state.patience *= 0.8,
+            Ending::Exited => {}
         }
     }
 }
@@ -196,7 +202,7 @@ impl State {
         }
         let samples = self.samples.get(&(stage.function.clone(), stage.kind))?;
         let usual = samples[self.random.usize(..samples.len())];
-        Some(usual.mul_f64(self.random.f64()))
+        Some(usual.mul_f64(self.random.f64() * self.patience))
     }
 
     fn sample(&mut self, stage: &Stage, lasted: Duration) {

@@ -21,6 +21,8 @@ const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
 const THRESHOLDS: Range<i64> = 100..650;
 const STEPS_MIN: usize = 40;
 const STEPS_MAX: usize = 260;
+/// As many as it takes to apply an event.
+const EVENT_CALLS: usize = 6;
 
 /// What most of a run is about: the rarer a course of events, the more a run has to keep to its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl Schedule {
             switch_stripe(run);
         }
         // In a run about top-ups more often than in others somebody is overtaken at the worst moment.
-        let kinds = if self.focus == Focus::TopUps { 115 } else { 100 };
+        let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };
         let is_done = match rng.u32(0..kinds) {
             0..60 => go_on(run, rng, self.faults_percent),
             60..62 => arrive(run, rng),
@@ -84,7 +86,8 @@ impl Schedule {
             84..92 => customer(run, rng),
             92..95 => pass(run, rng),
             95 => switch_stripe(run),
-            _ => overtake(run, rng),
+            96..115 => overtake(run, rng),
+            _ => pay_meanwhile(run, rng),
         };
         if !is_done && !go_on(run, rng, self.faults_percent) {
             self.ask(run, rng);
@@ -306,6 +309,36 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
         let settings = settings(run, rng, &account);
         run.run_now(Request::SetAutoTopUp(account, settings));
     }
+    true
+}
+
+/// A customer pays an invoice that the bank has refused, and charges while Stripe's word of it is under way.
+fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
+    let card = names::card(rng.u32(1..6));
+    let (account, line) = {
+        let mut stripe = run.world().stripe();
+        let is_refused = |at: &usize| {
+            let invoice = &stripe.invoices[*at];
+            invoice.status == InvoiceStatus::Open && invoice.last_answer.is_some()
+        };
+        let Some(position) = rng.choice((0..stripe.invoices.len()).filter(is_refused).collect::<Vec<_>>()) else {
+            return false;
+        };
+        let is_paid = stripe.invoice_pay_by_customer(position, &card);
+        let invoice = &stripe.invoices[position];
+        (invoice.account.clone(), format!("a customer pays {} with {card} and charges: {is_paid:?}", invoice.id))
+    };
+    run.world().tell(|| line);
+    if let Some(event) = run.undelivered().pop() {
+        let task = run.start(event);
+        for _ in 0..rng.usize(0..EVENT_CALLS) {
+            let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
+            let Some(position) = position else { break };
+            run.resume(position, Fate::Works);
+        }
+    }
+    run.keys += 1;
+    run.run_now(names::charge(account.as_str(), run.keys, 1));
     true
 }
 

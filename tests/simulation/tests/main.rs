@@ -1,11 +1,14 @@
 //! The ledger in memory is one, and no schedule breaks a rule.
+//!
+//! Every fault by itself and the first thousand schedules are played here, for whoever changes something; `make simulate`
+//! plays every pair of faults and a million schedules.
 
 mod ledger;
 
 use simulation::{Schedule, WORKFLOWS, digest, play, shrink};
 use std::collections::BTreeSet;
 
-const SEEDS: u64 = 5_000;
+const SEEDS: u64 = 1_000;
 
 #[test]
 fn no_schedule_of_faults_breaks_a_rule() {
@@ -28,9 +31,9 @@ fn a_seed_is_the_same_run_again_to_the_letter() {
 }
 
 #[test]
-fn no_two_faults_break_a_workflow() {
+fn no_fault_breaks_a_workflow() {
     for workflow in &WORKFLOWS {
-        match workflow.enumerate(2) {
+        match workflow.enumerate(1) {
             Ok(enumerated) => println!("{:4} calls, {:6} runs: {}", enumerated.calls, enumerated.runs, workflow.name),
             Err((faults, failure)) => {
                 panic!("{} with {faults:?}: {}\n{}", workflow.name, failure.rule, failure.story.join("\n"));

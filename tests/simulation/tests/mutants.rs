@@ -3,17 +3,16 @@
 use mutants::{MUTANTS, Mutant, switch};
 use simulation::{Schedule, on_all_cores, play};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-const TIME_MAX: Duration = Duration::from_secs(10);
+/// The search is bounded by its schedules and not by the clock, so that a busy machine finds what an idle one does.
+const SCHEDULES_MAX: u64 = 20_000;
 
 #[test]
-fn every_deliberate_bug_is_found_within_ten_seconds() {
+fn every_deliberate_bug_is_found_within_twenty_thousand_schedules() {
     let mut missed = vec![];
     for mutant in &MUTANTS {
-        let started = Instant::now();
-        match find(mutant, started) {
-            Some((seed, rule)) => println!("{:40} {seed:6} {:9.1?} {rule}", mutant.name, started.elapsed()),
+        match find(mutant) {
+            Some((seed, rule)) => println!("{:40} {seed:6} {rule}", mutant.name),
             None => missed.push(mutant.name),
         }
     }
@@ -21,14 +20,18 @@ fn every_deliberate_bug_is_found_within_ten_seconds() {
     assert!(missed.is_empty(), "not found: {missed:#?}");
 }
 
-/// The first seed, of those the threads come to, that breaks a rule, and the rule.
-fn find(mutant: &Mutant, started: Instant) -> Option<(u64, String)> {
+/// The first seed that breaks a rule, and the rule.
+fn find(mutant: &Mutant) -> Option<(u64, String)> {
     let next = AtomicU64::new(0);
     let is_over = AtomicBool::new(false);
     let search = || {
         switch::turn_on(mutant.name);
-        while !is_over.load(Ordering::Relaxed) && started.elapsed() < TIME_MAX {
+        // Seeds are handed out in order and each is played to its end, so none below the one that is found was left out.
+        while !is_over.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= SCHEDULES_MAX {
+                break;
+            }
             if let Err(failure) = play(&Schedule::new(seed), false) {
                 is_over.store(true, Ordering::Relaxed);
                 return Some((seed, failure.rule));

@@ -2,7 +2,7 @@
 //!
 //! It hands out tokens to code in this process only: over HTTP it serves nothing but its public key.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::routing::get;
@@ -29,10 +29,16 @@ pub struct Issuer {
 struct Inner {
     url: String,
     audience: String,
-    key: EncodingKey,
-    keys: JwkSet,
-    key_id: String,
+    key: KeyPair,
     clock: Clock,
+}
+
+/// What an issuer signs with, and what it is checked with.
+#[derive(Clone)]
+pub struct KeyPair {
+    private: EncodingKey,
+    id: String,
+    public: JwkSet,
 }
 
 /// Why no key pair could be made.
@@ -40,24 +46,52 @@ struct Inner {
 #[error("the issuer's key pair could not be generated")]
 pub struct KeyError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
+impl KeyPair {
+    /// Generates one; that takes a while.
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        let private =
+            RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).map_err(|error| KeyError(error.into()))?;
+        let der = private.to_pkcs1_der().map_err(|error| KeyError(error.into()))?;
+        let private = EncodingKey::from_rsa_der(der.as_bytes());
+        let id = Uuid::now_v7().to_string();
+        let mut public = Jwk::from_encoding_key(&private, Algorithm::RS256).map_err(|error| KeyError(error.into()))?;
+        public.common.key_id = Some(id.clone());
+        Ok(Self { private, id, public: JwkSet { keys: vec![public] } })
+    }
+
+    /// The one of this process, generated when it is first asked for: clouds by the hundred then cost one key.
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn of_this_process() -> Result<Self, KeyError> {
+        static PAIR: OnceLock<KeyPair> = OnceLock::new();
+        if let Some(pair) = PAIR.get() {
+            return Ok(pair.clone());
+        }
+        let pair = Self::generate()?;
+        Ok(PAIR.get_or_init(|| pair).clone())
+    }
+}
+
 impl Issuer {
-    /// Generates a key pair; that takes a while, so do it once.
+    /// With a key pair of its own.
     ///
     /// `url` is the `iss` of every token and the base of [`Issuer::router`].
     ///
     /// # Errors
     /// When the machine gives no randomness.
     pub fn new(url: &str, audience: &str, clock: Clock) -> Result<Self, KeyError> {
-        let private =
-            RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).map_err(|error| KeyError(error.into()))?;
-        let der = private.to_pkcs1_der().map_err(|error| KeyError(error.into()))?;
-        let key = EncodingKey::from_rsa_der(der.as_bytes());
-        let key_id = Uuid::now_v7().to_string();
-        let mut public = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(|error| KeyError(error.into()))?;
-        public.common.key_id = Some(key_id.clone());
-        let keys = JwkSet { keys: vec![public] };
+        Ok(Self::with_key(url, audience, clock, KeyPair::generate()?))
+    }
+
+    /// As [`Issuer::new`], with a key pair that is there.
+    #[must_use]
+    pub fn with_key(url: &str, audience: &str, clock: Clock, key: KeyPair) -> Self {
         let (url, audience) = (url.to_owned(), audience.to_owned());
-        Ok(Self { inner: Arc::new(Inner { url, audience, key, keys, key_id, clock }) })
+        Self { inner: Arc::new(Inner { url, audience, key, clock }) }
     }
 
     /// A token for `subject` that is valid from now on, by the movable clock.
@@ -80,8 +114,8 @@ impl Issuer {
     /// A token with any claims at all, so that the wrong ones can be shown to be refused.
     #[must_use]
     pub fn sign(&self, claims: &serde_json::Value) -> String {
-        let header = Header { kid: Some(self.inner.key_id.clone()), ..Header::new(Algorithm::RS256) };
-        jsonwebtoken::encode(&header, claims, &self.inner.key).expect("JSON signs with the RSA key made in new")
+        let header = Header { kid: Some(self.inner.key.id.clone()), ..Header::new(Algorithm::RS256) };
+        jsonwebtoken::encode(&header, claims, &self.inner.key.private).expect("JSON signs with an RSA key")
     }
 
     /// `/.well-known/openid-configuration` and `/.well-known/jwks.json`, to be served at the issuer's URL.
@@ -90,7 +124,7 @@ impl Issuer {
     }
 
     pub(crate) fn router_at(&self, url: &str) -> Router {
-        let keys = self.inner.keys.clone();
+        let keys = self.inner.key.public.clone();
         let url = url.trim_end_matches('/');
         let configuration = json!({
             "issuer": self.inner.url,
@@ -109,7 +143,7 @@ impl Issuer {
 impl KeySource for Issuer {
     fn keys<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<JwkSet, String>> {
         let known = issuer == self.inner.url;
-        let keys = if known { Ok(self.inner.keys.clone()) } else { Err(format!("{issuer} is somebody else")) };
+        let keys = if known { Ok(self.inner.key.public.clone()) } else { Err(format!("{issuer} is somebody else")) };
         Box::pin(async move { keys })
     }
 }

@@ -27,7 +27,7 @@ pub mod template;
 pub use authorizer::{Discovery, KeySource};
 pub use function::{Function, FunctionError, Functions, Invocation};
 pub use gateway::Gateway;
-pub use issuer::Issuer;
+pub use issuer::{Issuer, KeyPair};
 pub use schedules::{OneTimeSource, Schedules};
 pub use streams::StreamConsumer;
 pub use template::{Deployment, Template, TemplateError};

@@ -88,13 +88,23 @@ async fn a_crashed_process_is_replaced() {
     assert_ne!(process_of(&functions).await, first);
 }
 
+/// A process that answered within its time; on a busy machine even the start of one may take longer.
+async fn process_in_time(functions: &Functions) -> u64 {
+    loop {
+        match functions.invoke("Only", json!({})).await {
+            Ok(answer) => return answer["process"].as_u64().expect("the example tells its process id"),
+            Err(error) => assert!(matches!(error, FunctionError::TimedOut { .. }), "{error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_process_over_its_time_is_killed() {
     let functions = functions(1, &programs(1));
-    let first = process_of(&functions).await;
+    let first = process_in_time(&functions).await;
     let error = functions.invoke("Only", json!({ "do": "hang" })).await.unwrap_err();
     assert_eq!(error.to_string(), "Task timed out after 1.00 seconds");
-    assert_ne!(process_of(&functions).await, first);
+    assert_ne!(process_in_time(&functions).await, first);
 }
 
 /// Kills at once what is in the stage that is named, once.
