@@ -187,6 +187,8 @@ def pcm_and_lossless(shop):
         shop.ffmpeg(f"{codec}.{extension}", stereo, "-c:a", codec)
     shop.ffmpeg("ima4.caf", tone, "-c:a", "adpcm_ima_qt", frame=64 / 44100)
     shop.ffmpeg("ima4.aiff", tone, "-c:a", "adpcm_ima_qt", frame=64 / 44100)
+    shop.piped("piped.aiff", stereo, "-f", "aiff")
+    shop.piped("piped-sox.aiff", stereo, program=["sox", stereo, "-t", "aiff", "-"])
     shop.piped("piped.au", stereo, "-f", "au")
     shop.piped("piped-sox.au", stereo, program=["sox", stereo, "-t", "au", "-"])
     for bits in (8, 16, 24, 32):

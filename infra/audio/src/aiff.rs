@@ -28,7 +28,8 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
             b"SSND" => {
                 let there = region.end.saturating_sub(body);
                 // Written to a pipe, the sizes were never filled in: the rest of the file is the sound.
-                let is_unknown = size <= 8 || size >= 0x7fff_0000 && size > there;
+                let is_unfilled = size <= 8 && there > 8 && !is_chunk(source, body.saturating_add(8), region.end)?;
+                let is_unknown = is_unfilled || size >= 0x7f00_0000 && size > there;
                 let size = if is_unknown { there } else { size };
                 if size > there {
                     return Err(Unmeasurable::CutShort { container: AIFF });
@@ -50,6 +51,14 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
         None if common.frames == 0 => Err(Unmeasurable::Empty),
         None => Err(Unmeasurable::CutShort { container: AIFF }),
     }
+}
+
+/// Whether another chunk follows, so that a size of nothing was meant.
+fn is_chunk(source: &mut Source<'_>, at: u64, end: u64) -> Result<bool, Unmeasurable> {
+    let &[one, two, three, four, _, _, _, _] = source.up_to(at, 8)? else { return Ok(false) };
+    let is_named = [one, two, three, four].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ');
+    let size = u64::from(source.be32(at.saturating_add(4))?);
+    Ok(is_named && at.saturating_add(8).saturating_add(size) <= end)
 }
 
 fn measure_sound(

@@ -6,7 +6,8 @@ use crate::tags::Region;
 use crate::{Measurement, Unmeasurable};
 
 const AU: &str = "AU";
-const UNKNOWN_SIZE: u32 = u32::MAX;
+/// What is written to a pipe has one of these for a size; nothing follows the sound.
+const UNKNOWN_SIZES: [u32; 2] = [0, u32::MAX];
 
 pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, Unmeasurable> {
     let field = |source: &mut Source<'_>, number: u64| {
@@ -36,7 +37,7 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
         }
     };
     let there = region.end.saturating_sub(start);
-    let bytes = if size == UNKNOWN_SIZE { there } else { u64::from(size) };
+    let bytes = if UNKNOWN_SIZES.contains(&size) { there } else { u64::from(size) };
     if start < 24 || bytes > there {
         return Err(Unmeasurable::CutShort { container: AU });
     }

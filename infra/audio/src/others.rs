@@ -137,7 +137,7 @@ fn codecs(
         let element_end = element_end.min(end);
         if id == *wanted && depth == 3 {
             let count = usize::try_from(element_end.saturating_sub(start).min(32)).unwrap_or(0);
-            names.push(String::from_utf8_lossy(source.up_to(start, count)?).into_owned());
+            names.push(source.up_to(start, count)?.escape_ascii().to_string());
         } else if id == *wanted {
             codecs(source, start, element_end, depth.saturating_add(1), names)?;
         }

@@ -1,7 +1,5 @@
 //! Files that readers of audio get wrong, each with its right length or the words of its refusal: `fixtures/cases.csv`.
 
-#![expect(clippy::unwrap_used, reason = "a table that cannot be read fails the test")]
-
 use std::path::{Path, PathBuf};
 
 fn fixtures() -> PathBuf {

@@ -159,43 +159,59 @@ fn measure_track(source: &mut Source<'_>, top: &Top, track: &Track) -> Result<Le
         return Err(Unmeasurable::Empty);
     }
     let declared = ticks(samples.ticks, track.timescale)?;
-    hold_against_packets(&samples, declared, track)?;
     let shown = edits::shown(&track.edits, samples.ticks);
-    ticks(shown, track.timescale)
+    match hold_against_packets(&samples, declared, track)? {
+        Agreement::Close => ticks(shown, track.timescale),
+        Agreement::Drifting(found) => {
+            // What is shown of the times is shown of the packets.
+            let frames = u128::from(shown).saturating_mul(u128::from(found.frames()));
+            let frames = frames.checked_div(u128::from(samples.ticks)).and_then(|frames| u64::try_from(frames).ok());
+            let length = frames.and_then(|frames| Length::new(frames, found.rate()));
+            length.ok_or_else(|| Unmeasurable::contradictory(declared, found))
+        }
+    }
 }
+
+/// How the table of times and the packets agree.
+enum Agreement {
+    Close,
+    /// A recorder took the times from a clock that runs faster or slower than the microphone's: the packets count.
+    Drifting(Length),
+}
+
+/// No two clocks of a recorder differ by more than one in so many.
+const DRIFT_MAX: u64 = 50;
 
 fn ticks(count: u64, timescale: u64) -> Result<Length, Unmeasurable> {
     Length::new(count, timescale).ok_or_else(|| Unmeasurable::damaged(MP4, "its time has no scale"))
 }
 
 /// What the table of times says must be what the packets decode to, but for the last one's padding.
-fn hold_against_packets(samples: &Samples, declared: Length, track: &Track) -> Result<(), Unmeasurable> {
+fn hold_against_packets(samples: &Samples, declared: Length, track: &Track) -> Result<Agreement, Unmeasurable> {
     let length = |frames, rate| Length::new(frames, rate).ok_or_else(|| Unmeasurable::damaged(MP4, "its rate is 0"));
     // Times may be rounded to the scale, for each packet anew.
     let rounding = ticks(samples.count, track.timescale)?;
-    match track.entry.packets {
+    let (found, tolerance) = match track.entry.packets {
         Packets::Fixed { frames, rate } => {
-            let found = length(samples.count.saturating_mul(frames), rate)?;
-            let tolerance = length(frames, rate)?.plus(rounding);
-            let agrees = tolerance.is_some_and(|tolerance| declared.is_within(tolerance, found));
-            if agrees { Ok(()) } else { Err(Unmeasurable::contradictory(declared, found)) }
+            (length(samples.count.saturating_mul(frames), rate)?, length(frames, rate)?.plus(rounding))
+        }
+        Packets::Opus => (length(samples.opus_frames, 48_000)?, length(5_760, 48_000)?.plus(rounding)),
+        Packets::Pcm { rate, .. } | Packets::Blocks { rate, .. } => {
+            (length(samples.frames, rate)?, length(2, rate)?.plus(ticks(2, track.timescale)?))
         }
         Packets::AtMost { frames, rate } => {
             let most = length(samples.count.saturating_mul(frames), rate)?;
-            if declared.is_at_most(most, rounding) { Ok(()) } else { Err(Unmeasurable::contradictory(declared, most)) }
+            let is_possible = declared.is_at_most(most, rounding);
+            return if is_possible { Ok(Agreement::Close) } else { Err(Unmeasurable::contradictory(declared, most)) };
         }
-        Packets::Opus => {
-            let found = length(samples.opus_frames, 48_000)?;
-            let tolerance = length(5_760, 48_000)?.plus(rounding);
-            let agrees = tolerance.is_some_and(|tolerance| declared.is_within(tolerance, found));
-            if agrees { Ok(()) } else { Err(Unmeasurable::contradictory(declared, found)) }
-        }
-        Packets::Pcm { rate, .. } | Packets::Blocks { rate, .. } => {
-            let found = length(samples.frames, rate)?;
-            let tolerance = length(2, rate)?.plus(ticks(2, track.timescale)?);
-            let agrees = tolerance.is_some_and(|tolerance| declared.is_within(tolerance, found));
-            if agrees { Ok(()) } else { Err(Unmeasurable::contradictory(declared, found)) }
-        }
-        Packets::Unsupported => Ok(()),
+        Packets::Unsupported => return Ok(Agreement::Close),
+    };
+    if tolerance.is_some_and(|tolerance| declared.is_within(tolerance, found)) {
+        return Ok(Agreement::Close);
     }
+    let drift = length(found.frames().checked_div(DRIFT_MAX).unwrap_or(0), found.rate())?;
+    if matches!(track.entry.packets, Packets::Fixed { .. } | Packets::Opus) && declared.is_within(drift, found) {
+        return Ok(Agreement::Drifting(found));
+    }
+    Err(Unmeasurable::contradictory(declared, found))
 }
