@@ -20,7 +20,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust test-audio simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,11 @@ test-rust: ## Check the Rust alone
 	@set -o pipefail; cargo test --workspace | awk '{ print } \
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
+
+test-audio: ## Hold the lengths of two hundred audio files against what ffmpeg decodes of them
+	@infra/audio/install-encoders
+	cargo build -q -p audio-length --example measure
+	python3 infra/audio/against_ffmpeg.py $(BUILT)/examples/measure
 
 simulate: ## Play every set of two faults in each workflow, then a million schedules of faults; SEED=n tells that one
 	cargo run -q --profile simulation -p simulation --bin simulate -- \
