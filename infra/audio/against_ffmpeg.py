@@ -88,7 +88,7 @@ class Workshop:
             return Made(self.at(name), frame, seconds, refused=refused)
         self.job(make)
 
-    def piped(self, name, source, *options, frame=0.0, program=None, refused=None):
+    def piped(self, name, source, *options, frame=0.0, seconds=None, program=None, refused=None):
         def make():
             with open(self.at(name), "wb") as out:
                 read, write = os.pipe()
@@ -100,7 +100,7 @@ class Workshop:
                     while chunk := stream.read(1 << 16):
                         out.write(chunk)
                 process.wait()
-            return Made(self.at(name), frame, refused=refused)
+            return Made(self.at(name), frame, seconds, refused=refused)
         self.job(make)
 
     def tool(self, name, *command, frame=0.0, seconds=None, refused=None):
@@ -187,8 +187,9 @@ def pcm_and_lossless(shop):
         shop.ffmpeg(f"{codec}.{extension}", stereo, "-c:a", codec)
     shop.ffmpeg("ima4.caf", tone, "-c:a", "adpcm_ima_qt", frame=64 / 44100)
     shop.ffmpeg("ima4.aiff", tone, "-c:a", "adpcm_ima_qt", frame=64 / 44100)
-    shop.piped("piped.aiff", stereo, "-f", "aiff")
-    shop.piped("piped-sox.aiff", stereo, program=["sox", stereo, "-t", "aiff", "-"])
+    # ffmpeg writes to a pipe what it does not read itself.
+    shop.piped("piped.aiff", stereo, "-f", "aiff", seconds=2.11)
+    shop.piped("piped-sox.aiff", stereo, program=["sox", stereo, "-t", "aiff", "-"], seconds=2.11)
     shop.piped("piped.au", stereo, "-f", "au")
     shop.piped("piped-sox.au", stereo, program=["sox", stereo, "-t", "au", "-"])
     for bits in (8, 16, 24, 32):

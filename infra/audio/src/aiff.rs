@@ -37,6 +37,8 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
                 let offset = u64::from(source.be32(body)?);
                 sound_bytes = Some(size.saturating_sub(8).saturating_sub(offset));
                 if is_unknown {
+                    // A count that was written before the sound is as good as the size.
+                    common = common.map(|common: Common| Common { frames: 0, ..common });
                     break;
                 }
             }

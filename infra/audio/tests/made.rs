@@ -97,6 +97,25 @@ fn a_single_missing_sample_is_noticed_where_a_container_counts_them() {
 }
 
 #[test]
+fn sizes_that_were_never_filled_in_are_what_is_there() {
+    let place = |bytes: &[u8], name: &[u8]| bytes.windows(4).position(|window| window == name).unwrap();
+    for (size, frames_declared) in [(0, 0), (u32::MAX, u32::MAX), (0x7f00_0008, 0x1fc0_0000)] {
+        let mut aiff = bytes_of("pcm.aiff");
+        let (common, sound) = (place(&aiff, b"COMM"), place(&aiff, b"SSND"));
+        aiff[common + 10..common + 14].copy_from_slice(&u32::to_be_bytes(frames_declared));
+        aiff[sound + 4..sound + 8].copy_from_slice(&u32::to_be_bytes(size));
+        // The byte that only pads the odd number of samples can then not be told from one.
+        assert_eq!(frames(&aiff), 9_878, "AIFF with a size of {size}");
+    }
+    for size in [0, u32::MAX, 0x7fff_ffff, 0x7fff_f000] {
+        let mut wav = wav(8_000, 9_877);
+        wav[40..44].copy_from_slice(&u32::to_le_bytes(size));
+        assert_eq!(frames(&wav), 9_877, "WAV with a size of {size}");
+    }
+    assert!(matches!(measure(&[&wav(8_000, 0)[..], b"LIST\x04\0\0\0INFO"].concat()), Err(Unmeasurable::Empty)));
+}
+
+#[test]
 fn bare_frames_cut_off_are_a_shorter_recording() {
     for name in ["constant-untagged.mp3", "aac.aac"] {
         let bytes = bytes_of(name);

@@ -4,16 +4,16 @@ use super::MP4;
 use crate::Unmeasurable;
 use crate::source::Source;
 
-/// A box: its name, where it begins, and where its payload starts and ends.
+/// A box (an atom in QuickTime): its name, where it begins, and where its payload starts and ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Box4 {
+pub struct Atom {
     pub kind: [u8; 4],
     pub at: u64,
     pub start: u64,
     pub end: u64,
 }
 
-impl Box4 {
+impl Atom {
     pub fn len(&self) -> u64 {
         self.end.saturating_sub(self.start)
     }
@@ -27,7 +27,7 @@ pub fn is_name(kind: &[u8; 4]) -> bool {
 }
 
 /// The box that begins here; one that reaches further than `end` was cut short.
-pub fn read(source: &mut Source<'_>, at: u64, end: u64) -> Result<Box4, Unmeasurable> {
+pub fn read(source: &mut Source<'_>, at: u64, end: u64) -> Result<Atom, Unmeasurable> {
     let size = u64::from(source.be32(at)?);
     let kind = source.array(at.saturating_add(4))?;
     let (header, size) = match size {
@@ -46,15 +46,15 @@ pub fn read(source: &mut Source<'_>, at: u64, end: u64) -> Result<Box4, Unmeasur
             Unmeasurable::damaged(MP4, format!("no box begins at byte {at}"))
         });
     }
-    Ok(Box4 { kind, at, start: at.saturating_add(header), end: box_end })
+    Ok(Atom { kind, at, start: at.saturating_add(header), end: box_end })
 }
 
-pub fn children(source: &mut Source<'_>, parent: &Box4) -> Result<Vec<Box4>, Unmeasurable> {
+pub fn children(source: &mut Source<'_>, parent: &Atom) -> Result<Vec<Atom>, Unmeasurable> {
     within(source, parent.start, parent.end)
 }
 
 /// The boxes between two places. Less than a header at the end, as QuickTime leaves there, is nothing.
-pub fn within(source: &mut Source<'_>, mut at: u64, end: u64) -> Result<Vec<Box4>, Unmeasurable> {
+pub fn within(source: &mut Source<'_>, mut at: u64, end: u64) -> Result<Vec<Atom>, Unmeasurable> {
     let mut found = vec![];
     while end.saturating_sub(at) >= 8 {
         if found.len() == CHILDREN_MAX {
@@ -69,12 +69,12 @@ pub fn within(source: &mut Source<'_>, mut at: u64, end: u64) -> Result<Vec<Box4
     Ok(found)
 }
 
-pub fn child(source: &mut Source<'_>, parent: &Box4, kind: &[u8; 4]) -> Result<Option<Box4>, Unmeasurable> {
+pub fn child(source: &mut Source<'_>, parent: &Atom, kind: &[u8; 4]) -> Result<Option<Atom>, Unmeasurable> {
     Ok(children(source, parent)?.into_iter().find(|found| found.kind == *kind))
 }
 
 /// The field that follows the times of creation and change, which are of 32 or of 64 bits.
-pub fn after_times(source: &mut Source<'_>, found: &Box4) -> Result<u32, Unmeasurable> {
+pub fn after_times(source: &mut Source<'_>, found: &Atom) -> Result<u32, Unmeasurable> {
     let version = source.byte(found.start)?;
     source.be32(found.start.saturating_add(if version == 1 { 20 } else { 12 }))
 }
@@ -82,7 +82,7 @@ pub fn after_times(source: &mut Source<'_>, found: &Box4) -> Result<u32, Unmeasu
 /// A table: how many entries it has, where they begin. They all lie in the box.
 pub fn table(
     source: &mut Source<'_>,
-    found: &Box4,
+    found: &Atom,
     count_at: u64,
     entry_bytes: u64,
 ) -> Result<(u64, u64), Unmeasurable> {

@@ -1,7 +1,7 @@
 //! Edit lists: which parts of a track are shown. What they leave out (an encoder's lead-in, the rest of a film that was
 //! cut without encoding it again) is in the file and is not played. What iTunes writes in a tag is read as one, too.
 
-use super::boxes::{self, Box4, child, children};
+use super::boxes::{self, Atom, child, children};
 use crate::Unmeasurable;
 use crate::source::Source;
 
@@ -18,7 +18,7 @@ pub struct Edit {
 /// No player takes a list of more edits seriously.
 const EDITS_MAX: u64 = 10_000;
 
-pub fn read(source: &mut Source<'_>, trak: &Box4, movie_scale: u64, timescale: u64) -> Result<Vec<Edit>, Unmeasurable> {
+pub fn read(source: &mut Source<'_>, trak: &Atom, movie_scale: u64, timescale: u64) -> Result<Vec<Edit>, Unmeasurable> {
     let Some(edts) = child(source, trak, b"edts")? else { return Ok(vec![]) };
     let Some(list) = child(source, &edts, b"elst")? else { return Ok(vec![]) };
     let is_long = source.byte(list.start)? == 1;
@@ -60,11 +60,11 @@ pub fn shown(edits: &[Edit], ticks: u64) -> u64 {
 }
 
 /// What iTunes says in the tag `iTunSMPB`: lead-in, padding and length in samples, in hexadecimal.
-pub fn itunes(source: &mut Source<'_>, moov: &Box4) -> Result<Option<Edit>, Unmeasurable> {
+pub fn itunes(source: &mut Source<'_>, moov: &Atom) -> Result<Option<Edit>, Unmeasurable> {
     let Some(udta) = child(source, moov, b"udta")? else { return Ok(None) };
     let Ok(Some(meta)) = child(source, &udta, b"meta") else { return Ok(None) };
     // A full box: four bytes come before its boxes.
-    let inner = Box4 { start: meta.start.saturating_add(4), ..meta };
+    let inner = Atom { start: meta.start.saturating_add(4), ..meta };
     let Ok(Some(list)) = child(source, &inner, b"ilst") else { return Ok(None) };
     for item in children(source, &list).unwrap_or_default().into_iter().filter(|item| item.kind == *b"----") {
         let Ok(Some(name)) = child(source, &item, b"name") else { continue };

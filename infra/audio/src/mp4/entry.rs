@@ -1,7 +1,7 @@
 //! The sample description of an audio track: its codec, and what is known of each packet's length.
 
 use super::MP4;
-use super::boxes::{self, Box4, child};
+use super::boxes::{self, Atom, child};
 use crate::source::Source;
 use crate::{Unmeasurable, adts, flac};
 
@@ -49,7 +49,7 @@ struct Head {
     end: u64,
 }
 
-pub fn read(source: &mut Source<'_>, table: &Box4) -> Result<Entry, Unmeasurable> {
+pub fn read(source: &mut Source<'_>, table: &Atom) -> Result<Entry, Unmeasurable> {
     let stsd = child(source, table, b"stsd")?.ok_or_else(|| Unmeasurable::damaged(MP4, "its box stsd is missing"))?;
     let found = boxes::read(source, stsd.start.saturating_add(8), stsd.end)?;
     let head = read_head(source, &found)?;
@@ -87,7 +87,7 @@ pub fn read(source: &mut Source<'_>, table: &Box4) -> Result<Entry, Unmeasurable
     }
 }
 
-fn read_head(source: &mut Source<'_>, found: &Box4) -> Result<Head, Unmeasurable> {
+fn read_head(source: &mut Source<'_>, found: &Atom) -> Result<Head, Unmeasurable> {
     let at = |offset: u64| found.start.saturating_add(offset);
     let version = source.be16(at(8))?;
     let mut head = Head {
@@ -114,7 +114,7 @@ fn read_head(source: &mut Source<'_>, found: &Box4) -> Result<Head, Unmeasurable
 }
 
 /// The box of this name in the description, or in QuickTime's `wave` within it.
-fn find(source: &mut Source<'_>, head: &Head, kind: &[u8; 4]) -> Result<Option<Box4>, Unmeasurable> {
+fn find(source: &mut Source<'_>, head: &Head, kind: &[u8; 4]) -> Result<Option<Atom>, Unmeasurable> {
     let found = boxes::within(source, head.boxes_at, head.end)?;
     if let Some(found) = found.iter().find(|found| found.kind == *kind) {
         return Ok(Some(*found));

@@ -1,6 +1,6 @@
 //! Fragments: what lies in `moof` boxes, whether in one file or as the segments of a stream one after the other.
 
-use super::boxes::{self, Box4, child, children};
+use super::boxes::{self, Atom, child, children};
 use super::samples::Samples;
 use super::{MP4, Track};
 use crate::Unmeasurable;
@@ -15,8 +15,8 @@ struct Defaults {
 
 pub fn add(
     source: &mut Source<'_>,
-    moov: &Box4,
-    moofs: &[Box4],
+    moov: &Atom,
+    moofs: &[Atom],
     track: &Track,
     samples: &mut Samples,
 ) -> Result<(), Unmeasurable> {
@@ -33,7 +33,7 @@ pub fn add(
     Ok(())
 }
 
-fn track_defaults(source: &mut Source<'_>, mvex: &Box4, id: u32) -> Result<Defaults, Unmeasurable> {
+fn track_defaults(source: &mut Source<'_>, mvex: &Atom, id: u32) -> Result<Defaults, Unmeasurable> {
     for trex in children(source, mvex)?.into_iter().filter(|found| found.kind == *b"trex") {
         if source.be32(trex.start.saturating_add(4))? == id {
             return Ok(Defaults {
@@ -52,8 +52,8 @@ const DEFAULT_SIZE: u32 = 0x10;
 
 fn add_fragment(
     source: &mut Source<'_>,
-    moof: &Box4,
-    traf: &Box4,
+    moof: &Atom,
+    traf: &Atom,
     mut defaults: Defaults,
     track: &Track,
     samples: &mut Samples,
@@ -95,7 +95,7 @@ const SIZE: u32 = 0x200;
 /// Adds a run of samples, and says where the next one begins unless it says so itself.
 fn add_run(
     source: &mut Source<'_>,
-    run: &Box4,
+    run: &Atom,
     defaults: Defaults,
     base: u64,
     next: Option<u64>,

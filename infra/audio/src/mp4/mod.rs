@@ -9,7 +9,7 @@ mod samples;
 use crate::source::Source;
 use crate::tags::Region;
 use crate::{Length, Measurement, Unmeasurable};
-use boxes::{Box4, child, children};
+use boxes::{Atom, child, children};
 use entry::{Entry, Packets};
 use samples::Samples;
 
@@ -27,7 +27,7 @@ struct Track {
     timescale: u64,
     entry: Entry,
     edits: Vec<edits::Edit>,
-    table: Box4,
+    table: Atom,
 }
 
 pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, Unmeasurable> {
@@ -51,8 +51,8 @@ fn malformed(error: Unmeasurable) -> Unmeasurable {
 }
 
 struct Top {
-    moov: Box4,
-    moofs: Vec<Box4>,
+    moov: Atom,
+    moofs: Vec<Atom>,
 }
 
 /// The boxes of the file itself, or `None` where they are no recording's.
@@ -100,7 +100,7 @@ fn is_picture(source: &mut Source<'_>, region: Region) -> Result<bool, Unmeasura
     Ok(matches!(&brand, b"heic" | b"heix" | b"mif1" | b"msf1" | b"avif" | b"avis" | b"hevc"))
 }
 
-fn audio_tracks(source: &mut Source<'_>, moov: &Box4) -> Result<Vec<Track>, Unmeasurable> {
+fn audio_tracks(source: &mut Source<'_>, moov: &Atom) -> Result<Vec<Track>, Unmeasurable> {
     let movie_scale = match child(source, moov, b"mvhd")? {
         Some(mvhd) => u64::from(boxes::after_times(source, &mvhd)?),
         None => 0,
@@ -126,7 +126,7 @@ impl Track {
     }
 }
 
-fn audio_track(source: &mut Source<'_>, trak: &Box4, movie_scale: u64) -> Result<Option<Track>, Unmeasurable> {
+fn audio_track(source: &mut Source<'_>, trak: &Atom, movie_scale: u64) -> Result<Option<Track>, Unmeasurable> {
     let Some(mdia) = child(source, trak, b"mdia")? else { return Ok(None) };
     let Some(hdlr) = child(source, &mdia, b"hdlr")? else { return Ok(None) };
     if !source.starts_with(hdlr.start.saturating_add(8), b"soun")? {

@@ -1,7 +1,7 @@
 //! The tables of a track that lies in one piece: how many samples, how long, and where in the file.
 
 use super::MP4;
-use super::boxes::{self, Box4, child};
+use super::boxes::{self, Atom, child};
 use super::entry::{Entry, Packets};
 use crate::Unmeasurable;
 use crate::ogg::opus_frames;
@@ -60,7 +60,7 @@ impl Samples {
     }
 }
 
-pub fn read(source: &mut Source<'_>, table: &Box4, entry: &Entry) -> Result<Samples, Unmeasurable> {
+pub fn read(source: &mut Source<'_>, table: &Atom, entry: &Entry) -> Result<Samples, Unmeasurable> {
     let missing = |name: &str| Unmeasurable::damaged(MP4, format!("its box {name} is missing"));
     let mut samples = Samples::default();
     let times = child(source, table, b"stts")?.ok_or_else(|| missing("stts"))?;
@@ -95,7 +95,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn read(source: &mut Source<'_>, table: &Box4, entry: &Entry) -> Result<Self, Unmeasurable> {
+    fn read(source: &mut Source<'_>, table: &Atom, entry: &Entry) -> Result<Self, Unmeasurable> {
         let missing = || Unmeasurable::damaged(MP4, "its box stsz is missing");
         let found = child(source, table, b"stsz")?.ok_or_else(missing)?;
         let common = u64::from(source.be32(found.start.saturating_add(4))?);
@@ -113,7 +113,7 @@ impl Sizes {
 /// How many samples the chunks hold, each of them in the file.
 fn walk_chunks(
     source: &mut Source<'_>,
-    table: &Box4,
+    table: &Atom,
     entry: &Entry,
     sizes: &Sizes,
     samples: &mut Samples,
