@@ -17,7 +17,7 @@ ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 AS_TESTS := --example bootstrap
 # What `.ci/run` does, in this order. Whoever adds to it sees what it costs in the table that `.ci/run` ends with.
 TEST := lint test-rust check-template
-CI := $(TEST) simulate mutants contract deploy-local invoke-local
+CI := $(TEST) test-audio simulate mutants contract deploy-local invoke-local
 BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CARGO_TOOLS := target/cargo-tools/bin
@@ -27,7 +27,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs ci-parts simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,11 @@ test-rust: programs ## Run the tests in Rust
 
 programs: ## Build every program as the tests run it
 	cargo build --workspace --bins $(AS_TESTS)
+
+test-audio: ## Hold the lengths of two hundred audio files against what ffmpeg decodes of them
+	@infra/audio/install-encoders
+	cargo build -q -p audio-length --example measure
+	python3 infra/audio/against_ffmpeg.py $(BUILT)/examples/measure
 
 ci-parts: # For .ci/run
 	@echo $(CI)

@@ -62,7 +62,7 @@ pub fn read_operations(path: &Path) -> Result<Vec<PlannedOperation>, OperationsE
 /// # Errors
 /// [`AudioError`] when its length cannot be told.
 pub fn operation_of_audio(path: &Path) -> Result<PlannedOperation, AudioError> {
-    let operation = Operation::Dubbing { duration_ms: audio::duration_ms(path)? };
+    let operation = Operation::Dubbing { duration_ms: audio::priceable(path)?.duration_ms };
     Ok(PlannedOperation { operation, reference: reference_of(path) })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Nothing is charged and no account is known here; one file that cannot be quoted does not stop the others.
 
-use crate::operations::{PlannedOperation, operation_of_audio, read_operations};
+use crate::audio;
+use crate::operations::{PlannedOperation, read_operations};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use shared::domain::{Credits, Operation, PriceBook};
@@ -56,8 +57,9 @@ pub fn quote(files: &[PathBuf], price_book: &PriceBook, out: &mut impl Write) ->
 fn planned(file: &Path) -> Result<Vec<(String, Operation)>, String> {
     let name = shown(&file.to_string_lossy());
     if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-        let planned = operation_of_audio(file).map_err(|error| error.reason.to_string())?;
-        return Ok(vec![(name, planned.operation)]);
+        let priceable = audio::priceable(file).map_err(|error| error.reason.to_string())?;
+        let name = priceable.track.map_or_else(|| name.clone(), |track| format!("{name}, {track}"));
+        return Ok(vec![(name, Operation::Dubbing { duration_ms: priceable.duration_ms })]);
     }
     let operations = read_operations(file).map_err(|error| error.reason.to_string())?;
     let line = |PlannedOperation { operation, reference }| {

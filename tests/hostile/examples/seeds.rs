@@ -19,6 +19,9 @@ const CHARGE_EVENT: &str = include_str!("../../events/api-gateway-charge.json");
 const STREAM_EVENT: &str = include_str!("../../events/dynamodb-stream-notice.json");
 
 fn main() {
+    for (name, file) in audio_files() {
+        write("audio", &name, &file);
+    }
     for (place, (_, _, path)) in hostile::body_routes().iter().enumerate() {
         for (number, body) in bodies_of(path).iter().enumerate() {
             let data = [&[u8::try_from(place).unwrap()], body.as_bytes()].concat();
@@ -57,6 +60,31 @@ fn write(door: &str, name: &str, data: &[u8]) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(door);
     fs::create_dir_all(&directory).unwrap();
     fs::write(directory.join(name), data).unwrap();
+}
+
+/// The fuzzer takes no longer inputs.
+const AUDIO_BYTES_MAX: usize = 4_096;
+
+/// The smallest files of each format.
+fn audio_files() -> Vec<(String, Vec<u8>)> {
+    let directories = ["../fixtures/audio", "../../infra/audio/tests/fixtures"];
+    let files = directories.iter().flat_map(|directory| {
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)).unwrap().map(|file| file.unwrap().path())
+    });
+    let read =
+        |path: std::path::PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap());
+    let is_small = |(name, bytes): &(String, Vec<u8>)| bytes.len() <= AUDIO_BYTES_MAX && name != "cases.csv";
+    files.map(read).filter(is_small).chain(others()).collect()
+}
+
+/// What no fixture is small enough for: a WAV, an AIFF and an AU of a few samples.
+fn others() -> Vec<(String, Vec<u8>)> {
+    let wav = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x08\0\0\0\x80\x80\x80\x80\x80\x80\x80\x80";
+    let aiff = b"FORM\0\0\0\x36AIFFCOMM\0\0\0\x12\0\x01\0\0\0\x08\0\x08\x40\x0b\xfa\0\0\0\0\0\0\0SSND\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let au = b".snd\0\0\0\x18\0\0\0\x08\0\0\0\x01\0\0\x1f\x40\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff";
+    [("small.wav", wav.to_vec()), ("small.aiff", aiff.to_vec()), ("small.au", au.to_vec())]
+        .map(|(name, bytes)| (name.to_owned(), bytes))
+        .into()
 }
 
 fn bodies_of(path: &str) -> Vec<String> {

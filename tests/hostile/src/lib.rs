@@ -3,8 +3,9 @@
 //! A function takes any bytes, makes of them what would arrive, and panics where a rule is broken.
 //! `tests/fuzz` looks for such bytes for as long as it is let; the test here tries the known good ones and their
 //! neighbours. Everything is reached as it is deployed: by the functions' `handle`, the ledger on the SDK's client, the
-//! public functions of `shared`. Nothing here asks the machine for the time, for randomness, or for the network.
+//! public functions of `shared`, the reader of audio. Nothing here asks the machine for the time, for randomness, or for the network.
 
+mod audio;
 mod bodies;
 mod callers;
 mod history;
@@ -27,6 +28,7 @@ pub type Door = (&'static str, fn(&[u8]));
 
 /// Every door.
 pub const DOORS: &[Door] = &[
+    ("audio", audio::audio),
     ("bodies", bodies::bodies),
     ("callers", callers::callers),
     ("history", history::history),
