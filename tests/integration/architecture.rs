@@ -10,17 +10,17 @@ use std::process::Command;
 
 /// A file of the repository, by its path from the root.
 #[derive(Clone)]
-struct Source {
-    path: String,
-    text: String,
+pub struct Source {
+    pub path: String,
+    pub text: String,
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// Every Rust file of the members, sorted.
-fn sources() -> Vec<Source> {
+pub fn sources() -> Vec<Source> {
     let mut sources = vec![];
     for directory in ["functions", "infra", "shared", "tests"] {
         read_into(&mut sources, &root().join(directory));
@@ -46,7 +46,7 @@ fn read_into(sources: &mut Vec<Source>, directory: &Path) {
 }
 
 /// What the compiler sees of a file: no comments, and no unit tests at its end.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let without_comment = |line: &str| match line.trim_start() {
         comment if comment.starts_with("//") => String::new(),
@@ -56,7 +56,7 @@ fn code(text: &str) -> String {
 }
 
 /// Whether `code` names `name` as a whole identifier or path.
-fn names(code: &str, name: &str) -> bool {
+pub fn names(code: &str, name: &str) -> bool {
     let is_word = |character: char| character.is_alphanumeric() || character == '_';
     code.match_indices(name).any(|(start, _)| {
         let before = code[..start].chars().next_back();
@@ -83,23 +83,23 @@ fn named_outside(sources: &[Source], name: &str, allowed: &[&str]) -> Vec<String
 }
 
 /// The sources of what is deployed, without its tests.
-fn deployed() -> Vec<Source> {
+pub fn deployed() -> Vec<Source> {
     let is_deployed =
         |path: &str| path.starts_with("shared/src/") || (path.starts_with("functions/") && path.contains("/src/"));
     sources().into_iter().filter(|source| is_deployed(&source.path) && !is_unit_test(&source.path)).collect()
 }
 
-fn within(sources: Vec<Source>, directory: &str) -> Vec<Source> {
+pub fn within(sources: Vec<Source>, directory: &str) -> Vec<Source> {
     let found: Vec<Source> = sources.into_iter().filter(|source| source.path.starts_with(directory)).collect();
     assert!(!found.is_empty(), "{directory} is found");
     found
 }
 
-fn sample(path: &str, text: &str) -> Vec<Source> {
+pub fn sample(path: &str, text: &str) -> Vec<Source> {
     vec![Source { path: path.to_owned(), text: text.to_owned() }]
 }
 
-const NOTHING: [String; 0] = [];
+pub const NOTHING: [String; 0] = [];
 
 // ── Who may name what ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,14 +108,14 @@ const OUTSIDE_CRATES: [(&str, &[&str]); 14] = [
     ("aws_sdk_sesv2", &["shared/src/email/", "shared/src/aws.rs"]),
     ("aws_sdk_scheduler", &["shared/src/timers/", "shared/src/aws.rs"]),
     ("aws_sdk_secretsmanager", &["shared/src/secrets.rs", "shared/src/aws.rs"]),
-    ("stripe_billing", &["shared/src/payments/"]),
-    ("stripe_checkout", &["shared/src/payments/"]),
-    ("stripe_client_core", &["shared/src/payments/"]),
-    ("stripe_core", &["shared/src/payments/"]),
-    ("stripe_shared", &["shared/src/payments/"]),
-    ("stripe_types", &["shared/src/payments/"]),
-    ("hyper", &["shared/src/payments/"]),
-    ("hyper_util", &["shared/src/payments/"]),
+    ("stripe_billing", &["shared/src/stripe/"]),
+    ("stripe_checkout", &["shared/src/stripe/"]),
+    ("stripe_client_core", &["shared/src/stripe/"]),
+    ("stripe_core", &["shared/src/stripe/"]),
+    ("stripe_shared", &["shared/src/stripe/"]),
+    ("stripe_types", &["shared/src/stripe/"]),
+    ("hyper", &["shared/src/stripe/"]),
+    ("hyper_util", &["shared/src/stripe/"]),
     ("aws_smithy_http_client", &["shared/src/aws.rs"]),
     ("aws_credential_types", &["shared/src/aws.rs"]),
 ];
@@ -166,7 +166,7 @@ fn impurities(sources: &[Source]) -> Vec<String> {
         "crate::config",
         "crate::telemetry",
     ];
-    let prefixes = ["aws_", "stripe_", "async_stripe", "crate::ledger", "crate::stripe", "crate::email", "crate::http"];
+    let prefixes = ["aws_", "stripe_", "async_stripe", "crate::ledger", "crate::ports", "crate::stripe", "crate::email", "crate::http"];
     let mut found = vec![];
     for Source { path, text } in sources {
         let code = code(text);
@@ -200,7 +200,7 @@ fn the_domain_names_nothing_of_the_world() {
     assert_eq!(impurities(&sample("shared/src/domain/x.rs", "//! Knows no tokio and no serde.\n")), NOTHING);
 }
 
-const ADAPTERS: [&str; 6] = ["ledger", "payments", "email", "secrets", "links", "timers"];
+const ADAPTERS: [&str; 6] = ["ledger", "stripe", "email", "secrets", "links", "timers"];
 
 /// Adapters that reach into each other, or into what answers requests.
 fn acquaintances(sources: &[Source]) -> Vec<String> {
@@ -224,7 +224,7 @@ fn adapters_do_not_know_each_other() {
     assert_eq!(acquaintances(&deployed()), NOTHING);
     for (path, broken) in [
         ("shared/src/ledger/commit.rs", "use crate::stripe::StripePayments;"),
-        ("shared/src/payments/mod.rs", "use crate::ledger::DynamoLedger;"),
+        ("shared/src/stripe/mod.rs", "use crate::ledger::DynamoLedger;"),
         ("shared/src/email/mod.rs", "fn f() { crate::links::LinkKey::new(); }"),
         ("shared/src/links.rs", "use crate::secrets::secret_get;"),
         ("shared/src/ledger/mod.rs", "use crate::http::Problem;"),
@@ -236,7 +236,7 @@ fn adapters_do_not_know_each_other() {
 #[test]
 fn use_cases_reach_the_outside_through_ports_alone() {
     let use_cases = within(deployed(), "shared/src/use_cases/");
-    for name in ["ledger", "payments", "email", "http", "secrets", "links", "timers", "aws", "config"] {
+    for name in ["ledger", "stripe", "email", "http", "secrets", "links", "timers", "aws", "config"] {
         let name = format!("crate::{name}");
         assert_eq!(named_outside(&use_cases, &name, &[]), NOTHING);
         let broken = sample("shared/src/use_cases/x.rs", &format!("use {name}::X;"));

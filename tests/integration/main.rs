@@ -9,6 +9,7 @@ mod architecture;
 mod charging;
 mod command_line;
 mod events;
+mod house;
 mod kills;
 mod ledger;
 mod logs;

@@ -2,6 +2,7 @@
 
 use crate::{App, Outside};
 use askama::Template;
+use shared::error::chain;
 use shared::http::{Problem, Reply};
 use shared::links::LinkRejection;
 use shared::use_cases::payments::{PayPage, PayPageError, pay_page};
@@ -19,7 +20,7 @@ pub async fn get<O: Outside>(app: &App<O>, token: &str) -> Result<Reply, Problem
         Ok(PayPage::Closed) => CLOSED.reply(),
         Err(PayPageError::NotFound(_)) => UNKNOWN.reply(),
         Err(PayPageError::Outside(error)) if error.is_retryable() => {
-            tracing::warn!(account.id = %account, top_up.id = %top_up, %error, "the payment page cannot be shown now");
+            tracing::warn!(account.id = %account, top_up.id = %top_up, error = chain(&error), "the payment page cannot be shown now");
             UNAVAILABLE.reply()
         }
         Err(PayPageError::Outside(error)) => Err(error.into()),

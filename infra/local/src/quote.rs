@@ -128,7 +128,7 @@ mod tests {
             [
                 ["pcm.wav", "0:01.235", "10", "$0.10"],
                 ["plan.CSV: feature", "1:02:06.007", "622", "$6.22"],
-                ["plan.CSV: training", "up to 30 min", "300", "$3"],
+                ["plan.CSV: training", "up to 30 min", "300", "$3.00"],
                 ["Sum", "", "932", "$9.32"],
             ]
         );

@@ -239,7 +239,12 @@ mod tests {
             book.packages.iter().map(|package| (package.credits.get(), package.price.to_string())).collect();
         assert_eq!(
             prices,
-            [(500, "$5".into()), (5_000, "$50".into()), (50_000, "$500".into()), (125_000, "$1,250".into())]
+            [
+                (500, "$5.00".into()),
+                (5_000, "$50.00".into()),
+                (50_000, "$500.00".into()),
+                (125_000, "$1,250.00".into())
+            ]
         );
         assert_eq!(book.worst_case_per_day(100_000).unwrap().to_string(), "$4,000");
     }

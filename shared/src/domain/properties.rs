@@ -7,6 +7,7 @@ use super::payments::{
 };
 use super::samples::*;
 use super::*;
+use crate::words::CONSENT_TEXT_VERSION;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -167,7 +168,7 @@ impl World {
                 let on = AutoTopUpCommand::On {
                     threshold: *threshold,
                     target: threshold + gap,
-                    consent: Some((1, Consenter::parse("owner").unwrap())),
+                    consent: Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").unwrap())),
                 };
                 let command = if *is_enabled { on } else { AutoTopUpCommand::Off };
                 let consent = ConsentId::mint(self.unique());

@@ -7,6 +7,7 @@ use super::Secret;
 use super::error::{Refusal, StripeError};
 use super::pace::Pace;
 use super::responses::ErrorEnvelope;
+use crate::error::chain;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -133,7 +134,7 @@ impl StripeClient for Client {
                     tracing::warn!(
                         stripe.path = call.path,
                         stripe.attempts = attempts,
-                        %error,
+                        error = chain(&error),
                         "Stripe is asked again"
                     );
                     tokio::time::sleep(self.pause(attempts)).await;

@@ -6,6 +6,7 @@ use super::outcome::judge_invoice;
 use super::responses::{Invoice, InvoiceStatus, List, PaymentIntent};
 use crate::domain::payments::TopUpOutcome;
 use crate::domain::{InvoiceId, PaymentIntentId, TopUp};
+use crate::error::chain;
 use crate::ports::InvoiceReport;
 use stripe_billing::invoice::{ListInvoice, RetrieveInvoice};
 use stripe_client_core::StripeRequest;
@@ -41,7 +42,9 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
     let intent = match (invoice.status(), invoice.payment_intent()) {
         (InvoiceStatus::Paid, Some(intent)) => payment_intent(client, &intent)
             .await
-            .inspect_err(|error| tracing::warn!(invoice.id = invoice.id, %error, "the card of a payment stays unknown"))
+            .inspect_err(|error| {
+                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown")
+            })
             .ok(),
         (InvoiceStatus::Open, Some(intent)) => Some(payment_intent(client, &intent).await?),
         _ => None,

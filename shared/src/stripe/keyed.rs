@@ -7,6 +7,7 @@
 
 use super::client::Client;
 use super::error::StripeError;
+use crate::error::chain;
 use std::future::Future;
 use std::time::Duration;
 use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
@@ -42,7 +43,7 @@ where
         used += 1;
         match sent.send(client).await {
             Err(error) if error.is_remembered_failure() && used < KEYS_MAX => {
-                tracing::warn!(%error, "Stripe remembers a failure of its own; its objects are asked");
+                tracing::warn!(error = chain(&error), "Stripe remembers a failure of its own; its objects are asked");
                 if let Some(answer) = effect().await? {
                     return Ok(answer);
                 }

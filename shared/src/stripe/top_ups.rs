@@ -11,6 +11,7 @@ use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
 use super::{Charging, invoices, keyed, metadata};
 use crate::domain::payments::{DeclineReason, TopUpOutcome};
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
+use crate::error::chain;
 use crate::words;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stripe_billing::invoice::{
@@ -60,7 +61,7 @@ async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
         return Ok(invoice);
     }
     if let Err(error) = void(client, top_up, &invoice).await {
-        tracing::error!(top_up.id = %top_up.id, invoice.id = %invoice, %error, "a wrong invoice could not be voided");
+        tracing::error!(top_up.id = %top_up.id, invoice.id = %invoice, error = chain(&error), "a wrong invoice could not be voided");
     }
     let error = StripeError::NotSent("the invoice is not over the frozen price");
     Err(Stuck { step: "total", invoice: Some(invoice), error })
@@ -168,7 +169,7 @@ async fn take(
     };
     match judge_pay(&error) {
         Verdict::Card(answer) => {
-            tracing::info!(top_up.id = %top_up.id, invoice.id = %invoice, %error, "the card was not charged");
+            tracing::info!(top_up.id = %top_up.id, invoice.id = %invoice, error = chain(&error), "the card was not charged");
             match answer {
                 CardAnswer::ActionRequired => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
                 CardAnswer::Declined(reason) => TopUpOutcome::Declined { reason, invoice: Some(invoice) },
@@ -194,13 +195,13 @@ async fn paid_or_unknown(
         && invoice.status() == InvoiceStatus::Paid
         && let Ok(outcome @ TopUpOutcome::Paid(_)) = invoices::outcome(client, &invoice).await
     {
-        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, %error, "the invoice was paid all the same");
+        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid all the same");
         return outcome;
     }
     if verdict == Verdict::Unclear {
-        tracing::warn!(top_up.id = %top_up.id, invoice.id = invoice_id, step, %error, "the outcome is not known yet");
+        tracing::warn!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the outcome is not known yet");
     } else {
-        tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, %error, "Stripe does not take the attempt");
+        tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "Stripe does not take the attempt");
     }
     TopUpOutcome::Unknown
 }
@@ -209,9 +210,9 @@ async fn paid_or_unknown(
 pub(super) async fn close(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
     close_all(client, charging, top_up).await.unwrap_or_else(|error| {
         if error.is_transient() {
-            tracing::warn!(top_up.id = %top_up.id, %error, "the attempt could not be closed yet");
+            tracing::warn!(top_up.id = %top_up.id, error = chain(&error), "the attempt could not be closed yet");
         } else {
-            tracing::error!(top_up.id = %top_up.id, %error, "the attempt cannot be closed");
+            tracing::error!(top_up.id = %top_up.id, error = chain(&error), "the attempt cannot be closed");
         }
         TopUpOutcome::Unknown
     })

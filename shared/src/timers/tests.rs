@@ -1,7 +1,7 @@
 use super::*;
 use crate::aws::wire::{Answer, Wire};
-use crate::ports::{TimerName, Wake};
 use crate::ports::SweepPart;
+use crate::ports::{TimerName, Wake};
 use aws_sdk_scheduler::config::http::HttpResponse;
 use aws_sdk_scheduler::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::result::ConnectorError;

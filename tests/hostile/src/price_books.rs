@@ -3,8 +3,8 @@
 use crate::world::{account_id, ledger_with, now};
 use shared::config::parse_price_book;
 use shared::domain::payments::{AutoTopUpCommand, decide_auto_top_up};
-use shared::words::CONSENT_TEXT_VERSION;
 use shared::domain::{Cents, ConsentId, Consenter, Credits, Operation, PriceBook};
+use shared::words::CONSENT_TEXT_VERSION;
 
 /// The bytes as JSON: a book that is taken can be sold from, to the last of its bounds.
 pub fn price_books(data: &[u8]) {

@@ -26,7 +26,10 @@ pub fn streams(data: &[u8]) {
     };
     let app = App::<InMemory> { context, links: link_key(), public_url: "https://api.example.com".to_owned() };
     assert!(app.context.ledger.tables().partitions[&account_id()].notices.is_empty());
-    let handled = futures::executor::block_on(notifications::handle(&app, LambdaEvent::new(event, lambda_runtime::Context::default())));
+    let handled = futures::executor::block_on(notifications::handle(
+        &app,
+        LambdaEvent::new(event, lambda_runtime::Context::default()),
+    ));
     assert_eq!(app.context.mailer.0.load(Ordering::Relaxed), 0, "no notice is stored, so none is owed");
     for failure in handled.map(|response| response.batch_item_failures).unwrap_or_default() {
         assert!(numbers.contains(&failure.item_identifier), "what failed is one of what came");

@@ -172,7 +172,8 @@ async fn a_complete_account_fits_in_one_write_unit() {
     auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).unwrap();
     let email =
         EmailAddress::parse(format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(57))).unwrap();
-    let opened = decide_open_account(AccountId::parse(longest(64)).unwrap(), email, customer_id(&longest(18)), end).account;
+    let opened =
+        decide_open_account(AccountId::parse(longest(64)).unwrap(), email, customer_id(&longest(18)), end).account;
     let bare = Account {
         seq: 1_000_000_000,
         balance: most,

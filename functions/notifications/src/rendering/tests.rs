@@ -142,7 +142,7 @@ fn receipts_name_the_new_balance_and_ask_for_nothing() {
             }
         }
     }
-    assert!(mail(top_up_paid()).text.contains("the pause has ended"));
+    assert!(mail(top_up_paid()).text.contains("they are active again"));
     assert!(!mail(purchase_paid()).text.contains("pause"), "a purchase ends no pause");
 }
 
@@ -154,8 +154,8 @@ fn what_was_not_paid_says_so_says_what_is_paused_and_what_ends_the_pause() {
         for text in [&mail.text, &visible(&mail.html)] {
             for said in [
                 "Nothing was charged, and no credits were added.",
-                "Automatic top-ups are paused.",
-                "The pause ends as soon as this payment is",
+                "Automatic top-ups are paused, and we will not",
+                "we add the credits and automatic top-ups continue.",
                 "works until 6 December 2026, 13:50 UTC",
             ] {
                 assert!(text.contains(said), "{said} in {text}");
@@ -183,8 +183,8 @@ fn subjects_tell_receipts_declines_missing_cards_and_confirmations_apart() {
     let subjects: BTreeSet<String> = every_kind().into_iter().map(|kind| mail(kind).subject).collect();
     let expected = [
         "Action needed: confirm your automatic top-up of $45.01",
-        "Action needed: the card was declined for your automatic top-up of $45.01",
-        "Action needed: there was no card for your automatic top-up of $45.01",
+        "Action needed: your card was declined for your automatic top-up of $45.01",
+        "Action needed: no card for your automatic top-up of $45.01",
         "Receipt for your automatic top-up: 4,501 credits for $45.01",
         "Receipt for your purchase: 4,501 credits for $45.01",
     ];
@@ -196,14 +196,14 @@ fn every_decline_is_explained_in_its_own_plain_words_with_a_remedy() {
     let texts: BTreeSet<String> = REASONS.into_iter().map(|reason| mail(declined(reason)).text).collect();
     assert_eq!(texts.len(), REASONS.len(), "no two reasons read the same");
     for (reason, why, remedy) in [
-        (DeclineReason::InsufficientFunds, "not enough money", "another card"),
+        (DeclineReason::InsufficientFunds, "not enough funds", "another card"),
         (DeclineReason::ExpiredCard, "has expired", "still valid"),
-        (DeclineReason::IncorrectCardData, "security code", "Enter the details again"),
+        (DeclineReason::IncorrectCardData, "security code", "Enter the card's details again"),
         (DeclineReason::CardNotSupported, "this kind of payment", "ask your bank"),
         (DeclineReason::LimitExceeded, "limit", "raise the limit"),
-        (DeclineReason::ProcessingError, "An error occurred", "Try again"),
-        (DeclineReason::NoCard, "No card is saved", "a card of your choice"),
-        (DeclineReason::Generic, "Your bank refused it", "Ask your bank"),
+        (DeclineReason::ProcessingError, "Something went wrong", "Try again"),
+        (DeclineReason::NoCard, "no saved card", "a card of your choice"),
+        (DeclineReason::Generic, "without giving a reason", "Ask your bank"),
     ] {
         let text = mail(declined(reason)).text;
         assert!(text.contains(why) && text.contains(remedy), "{text}");

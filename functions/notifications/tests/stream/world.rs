@@ -10,9 +10,7 @@ use notifications::{App, handle};
 use serde_json::{Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
-use shared::domain::{
-    AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
-};
+use shared::domain::{AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId};
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;

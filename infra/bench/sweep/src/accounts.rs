@@ -5,8 +5,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use local_aws::dynamodb::LocalDynamoDb;
 use serde_json::{Value, json};
-use shared::domain::account::decide_open_account;
 use shared::clock::{Clock, SystemClock};
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::{

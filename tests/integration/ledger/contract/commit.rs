@@ -83,7 +83,10 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
     for change in refused.map(everything) {
         ledger.commit(&change).await.unwrap_err();
         assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account.clone()));
-        assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), first.entries.first().cloned());
+        assert_eq!(
+            ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(),
+            first.entries.first().cloned()
+        );
         assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("other"))).await.unwrap(), None);
         assert_eq!(ledger.purchase_get(&account.id, &PurchaseId::mint(5)).await.unwrap(), None);
         assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), None);
@@ -94,7 +97,10 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
     let accepted = everything(posted(&first.account, -20, charge("other")));
     ledger.commit(&accepted).await.unwrap();
     assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(accepted.account));
-    assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("other"))).await.unwrap(), accepted.entries.first().cloned());
+    assert_eq!(
+        ledger.entry_get(&account.id, &Origin::Charge(key("other"))).await.unwrap(),
+        accepted.entries.first().cloned()
+    );
     assert_eq!(ledger.purchase_get(&account.id, &PurchaseId::mint(5)).await.unwrap(), Some(complete_purchase()));
     assert_eq!(ledger.top_up_get(&account.id, &TopUpId::mint(6)).await.unwrap(), Some(complete_top_up()));
     assert_eq!(ledger.notice_get(&account.id, &NoticeId::mint(8)).await.unwrap(), accepted.notices.into_iter().next());
