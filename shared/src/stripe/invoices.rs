@@ -43,7 +43,7 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
         (InvoiceStatus::Paid, Some(intent)) => payment_intent(client, &intent)
             .await
             .inspect_err(|error| {
-                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown")
+                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown");
             })
             .ok(),
         (InvoiceStatus::Open, Some(intent)) => Some(payment_intent(client, &intent).await?),
