@@ -4,7 +4,7 @@ use crate::existing;
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::{Cause, Entry};
-use shared::http::{Problem, ReachedAccount, Reply, query_integer, time};
+use shared::http::{Problem, ReachedAccount, Reply, parse_query, time};
 use shared::use_cases::ports::Ledger;
 
 const LIMIT_DEFAULT: i64 = 20;
@@ -14,8 +14,9 @@ const CURSOR_MAX: i64 = 999_999_999_999_999_999;
 
 /// One page. The cursor is the `seq` of the last entry shown: entries never change, so neither do pages.
 pub async fn get<L: Ledger>(ledger: &L, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
-    let limit = query_integer(request, "limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
-    let cursor = query_integer(request, "cursor", 1, CURSOR_MAX)?;
+    let (limit, cursor) = parse_query(request, |query| {
+        (query.integer("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_DEFAULT), query.integer("cursor", 1..=CURSOR_MAX))
+    })?;
     let account = existing(ledger, account).await?;
     let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
     let entries = ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;

@@ -7,7 +7,7 @@ pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use operation::{ChargeRequest, QuoteRequest};
+use operation::QuoteBody;
 use serde::Serialize;
 use shared::clock::Clock;
 use shared::domain::charge::ChargeCommand;
@@ -72,7 +72,7 @@ async fn post_charge<L: Ledger, C: Clock>(
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let key = idempotency_key(request)?;
-    let (operation, reference) = parse_body::<ChargeRequest>(request)?.parse()?;
+    let (operation, reference) = parse_body(request, operation::charged)?;
     let command = ChargeCommand { key, operation, reference };
     let posted = charge(&app.ledger, &app.price_book, &app.clock, account.id(), &command).await?;
     Reply::created(&ChargeBody::of(&posted), posted.is_replay)
@@ -89,7 +89,8 @@ async fn post_restore<L: Ledger, C: Clock>(
 }
 
 fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
-    Reply::ok(&parse_body::<QuoteRequest>(request)?.quote(price_book)?)
+    let operations = parse_body(request, operation::quoted)?;
+    Reply::ok(&QuoteBody::of(&operations, price_book))
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use crate::App;
 use askama::Template;
 use shared::clock::Clock;
+use shared::error::chain;
 use shared::http::{Problem, Reply};
 use shared::links::LinkRejection;
 use shared::use_cases::pay_page::{PayPage, PayPageError, pay_page};
@@ -13,7 +14,8 @@ pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
     app: &App<L, P, C, U>,
     token: &str,
 ) -> Result<Reply, Problem> {
-    let (account, top_up) = match app.links.verify(token, app.clock.now()) {
+    // Whoever copies a link may end it with a slash.
+    let (account, top_up) = match app.links.verify(token.trim_end_matches('/'), app.clock.now()) {
         Ok(named) => named,
         Err(LinkRejection::Expired) => return EXPIRED.reply(),
         Err(LinkRejection::Malformed | LinkRejection::BadSignature) => return UNKNOWN.reply(),
@@ -23,11 +25,15 @@ pub async fn get<L: Ledger, P: Payments, C: Clock, U: Unique>(
         Ok(PayPage::AlreadyPaid) => PAID.reply(),
         Ok(PayPage::Closed) => CLOSED.reply(),
         Err(PayPageError::NotFound) => UNKNOWN.reply(),
-        Err(PayPageError::Outside(error)) if error.is_retryable() => {
-            tracing::warn!(account.id = %account, top_up.id = %top_up, %error, "the payment page cannot be shown now");
-            UNAVAILABLE.reply()
+        Err(PayPageError::Outside(error)) => {
+            let (is_retryable, error) = (error.is_retryable(), chain(&error));
+            if is_retryable {
+                tracing::warn!(account.id = %account, top_up.id = %top_up, error, "the payment page cannot be shown now");
+                return UNAVAILABLE.reply();
+            }
+            tracing::error!(account.id = %account, top_up.id = %top_up, error, "the payment page cannot be shown");
+            FAILED.reply()
         }
-        Err(PayPageError::Outside(error)) => Err(error.into()),
     }
 }
 
@@ -58,6 +64,11 @@ const UNKNOWN: Page = Page {
     status: 404,
     heading: "This link does not work",
     text: "It may have been copied in part. Please use the whole link of the e-mail.",
+};
+const FAILED: Page = Page {
+    status: 500,
+    heading: "The payment page cannot be shown",
+    text: "Something is wrong on our side. Nothing was charged. Please try again later or write to us.",
 };
 const UNAVAILABLE: Page = Page {
     status: 503,

@@ -6,11 +6,13 @@ pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
+use serde_json::Value;
 use shared::clock::Clock;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::payments::Secret;
 use shared::payments::webhook::{Event, ObjectKind, verify};
+use shared::telemetry::embedded_metrics;
 use shared::use_cases::apply_event::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::ports::{Ledger, Payments, Unique};
 
@@ -22,6 +24,8 @@ pub struct App<L, P, C, U> {
     pub unique: U,
     /// More than one while the signing secret is rolled.
     pub secrets: Vec<Secret>,
+    /// Where the count of events that no endpoint should send us goes, as one line of embedded metrics.
+    pub emit: fn(&Value),
 }
 
 /// Every route of this function, as `template.yaml` has them.
@@ -45,6 +49,12 @@ async fn post_event<L: Ledger, P: Payments, C: Clock, U: Unique>(
     let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok());
     let event = verify(signature, request.body(), &app.secrets, app.clock.now())
         .map_err(|rejection| Problem::invalid_signature(format!("The event is refused: {rejection}.")))?;
+    if event.is_thin {
+        // The object it names is fetched when the ordinary event about it comes.
+        tracing::warn!(event.id = %event.id, event.kind = event.kind, "a thin event: unsubscribe the endpoint from it");
+        (app.emit)(&embedded_metrics("stripe-webhooks", &[("thin_events", 1)], app.clock.now()));
+        return Ok(Reply::empty());
+    }
     let applied =
         apply_event(&app.ledger, &app.payments, &app.unique, &app.clock, &event.id, &subject_of(&event)).await;
     match applied {
