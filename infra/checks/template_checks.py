@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cfnlint.decode import decode
 
-ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token}")}
+ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token+}"), ("HEAD", "/pay/{token+}")}
 
 # Sources of events whose callers AWS itself identifies. Anything else is a door nobody decided to open.
 EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 pub fn callers(data: &[u8]) {
     let Ok(claims) = serde_json::from_slice::<Map<String, Value>>(data) else { return };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-    let scopes = if claims.contains_key("scope") { text("scope") } else { text("scp") };
-    let (is_service, is_customer) = (holds("credits/service", scopes), holds("credits/customer", scopes));
+    let holds = |scope: &str| ["scope", "scp"].iter().any(|claim| words(text(claim)).any(|word| word == scope));
+    let (is_service, is_customer) = (holds("credits/service"), holds("credits/customer"));
     let reaches = is_service || (is_customer && text("sub") == ACCOUNT);
     let claims = Some(Value::Object(claims.clone()));
 
@@ -40,11 +40,8 @@ pub fn callers(data: &[u8]) {
     assert_eq!(answer.status, refused, "{answer:?}");
 }
 
-/// One scope among others, parted by spaces or commas; only around all of them stand the brackets of a list.
-fn holds(scope: &str, scopes: &str) -> bool {
-    let are_brackets = |text: &str| text.bytes().all(|byte| matches!(byte, b'[' | b']'));
-    scopes.match_indices(scope).any(|(start, _)| {
-        let (before, after) = (&scopes[..start], &scopes[start + scope.len()..]);
-        (before.ends_with([' ', ',']) || are_brackets(before)) && (after.starts_with([' ', ',']) || are_brackets(after))
-    })
+/// Parted by blanks; only around all of them stand the brackets of a list.
+fn words(claim: &str) -> impl Iterator<Item = &str> {
+    let is_list = claim.len() >= 2 && claim.starts_with('[') && claim.ends_with(']');
+    if is_list { &claim[1..claim.len() - 1] } else { claim }.split(|character: char| character.is_ascii_whitespace())
 }

@@ -23,13 +23,15 @@ pub fn links(data: &[u8]) {
 }
 
 fn offered(token: &str) {
-    let verified = link_key().verify(token, now());
+    // Whoever copies a link may end it with a slash.
+    let verified = link_key().verify(token.trim_end_matches('/'), now());
     if let Ok((account, top_up)) = &verified {
-        assert_eq!(link_key().sign(account, top_up, expiry(token)), token, "a token has one form");
+        let signed = link_key().sign(account, top_up, expiry(token));
+        assert_eq!(signed, token.trim_end_matches('/'), "a token has one form");
         assert!(now() < expiry(token));
     }
     let path = format!("/pay/{token}");
-    let route = Some(("/pay/{token}", ("token", token)));
+    let route = Some(("/pay/{token+}", ("token", token)));
     let asked = Asked { method: "GET", path: &path, route, ..Asked::default() };
     let answer = World::of(Function::Purchases).answer(&asked.event()).expect("API Gateway's events are read");
     let expected = match verified {

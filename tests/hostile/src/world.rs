@@ -105,7 +105,7 @@ impl World {
             Function::Purchases => Self::Purchases(purchases::App { context, links: link_key() }),
             Function::StripeWebhooks => {
                 let secrets = vec![Secret::new(WEBHOOK_SECRET)];
-                Self::StripeWebhooks(stripe_webhooks::App { context, secrets })
+                Self::StripeWebhooks(stripe_webhooks::App { context, secrets, emit: |_| {} })
             }
         }
     }
@@ -178,7 +178,7 @@ impl Answer {
 
     /// What holds for every answer: a status that is described, never a defect of ours, and a body of its kind.
     fn check(&self) {
-        const KNOWN: [u16; 13] = [200, 201, 302, 400, 401, 402, 403, 404, 405, 409, 410, 422, 503];
+        const KNOWN: [u16; 14] = [200, 201, 302, 400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 503];
         assert!(KNOWN.contains(&self.status), "{self:?}");
         if self.content_type == "application/problem+json" {
             let body = self.json();

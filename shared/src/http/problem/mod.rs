@@ -77,16 +77,20 @@ impl Problem {
         Self::new(405, "method_not_allowed", "Method not allowed", "The path takes other methods.")
     }
 
+    pub fn body_too_large(bytes_max: usize) -> Self {
+        let detail = format!("The body may have at most {bytes_max} bytes.");
+        Self::new(413, "body_too_large", "Body too large", detail)
+    }
+
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let errors: Vec<Value> =
             errors.into_iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
-        let detail =
-            if errors.len() == 1 { "A field is not as it must be." } else { "Some fields are not as they must be." };
+        let detail = if errors.len() == 1 { "One field is invalid." } else { "Several fields are invalid." };
         Self::new(422, "invalid_request", "Invalid request", detail).with("errors", errors)
     }
 
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(500, "internal_error", "Internal error", "This is a defect of ours.").because(cause)
+        Self::new(500, "internal_error", "Internal error", "This is an error on our side.").because(cause)
     }
 
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -176,7 +176,7 @@ fn what_would_run_differently_from_aws_is_refused() {
         (
             "      Auth:\n        Def",
             "      CorsConfiguration: true\n      Auth:\n        Def",
-            "CorsConfiguration is not supported",
+            "a CorsConfiguration that is not a map is not supported",
         ),
         ("  LOG_LEVEL: info", "  LOG_LEVEL: info\n        LOG_LEVEL: warn", "duplicated key"),
     ] {
