@@ -52,7 +52,7 @@ export async function handler(event) {
 async function charge(event) {
   const claims = event.requestContext.authorizer.jwt.claims;
   if (!claims.scope.split(/[[\] ,]/).includes("credits/service")) {
-    throw new Problem(403, "forbidden", "Forbidden", "The scope credits/service is needed.");
+    throw new Problem(403, "forbidden", "Forbidden", "The token needs the scope credits/service.");
   }
   const account = event.pathParameters.account;
   const key = event.headers["idempotency-key"] ?? "";
@@ -70,7 +70,7 @@ async function charge(event) {
       const entry = await getItem({ PK: partition, SK: { S: `ENTRY#charge:${key}` } });
       if (entry !== undefined) return replay(entry, operation);
       const missing = price - balance;
-      const detail = `The charge takes ${price} credits, ${missing} more than the balance.`;
+      const detail = `The charge costs ${price} credits, ${missing} more than the balance.`;
       const facts = { balance, required: price, missing };
       throw new Problem(402, "insufficient_credits", "Insufficient credits", detail, facts);
     }
@@ -92,7 +92,7 @@ async function charge(event) {
       }
     }
   }
-  throw new Problem(503, "unavailable", "Unavailable", "Nothing is lost; ask again under the same key.");
+  throw new Problem(503, "unavailable", "Unavailable", "Nothing is lost. Try again in 2 seconds with the same idempotency key.");
 }
 
 async function getItem(key) {
@@ -105,7 +105,7 @@ function parseOperation(text) {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Problem(400, "malformed_body", "Malformed body", "The body must be one JSON object.");
+    throw new Problem(400, "malformed_body", "Malformed body", "The body must be a JSON object.");
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalid("body", "must be a JSON object");
@@ -202,7 +202,7 @@ function chargeBody(entry) {
 
 function invalid(field, message) {
   const errors = [{ field, message }];
-  return new Problem(422, "invalid_request", "Invalid request", "A field is not as it must be.", { errors });
+  return new Problem(422, "invalid_request", "Invalid request", "One field is invalid.", { errors });
 }
 
 function answer(statusCode, contentType, body) {

@@ -52,7 +52,7 @@ def handler(event, context):
 def charge(event):
     claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
     if "credits/service" not in re.split(r"[\[\] ,]", claims["scope"]):
-        raise Problem(403, "forbidden", "Forbidden", "The scope credits/service is needed.")
+        raise Problem(403, "forbidden", "Forbidden", "The token needs the scope credits/service.")
     account = event["pathParameters"]["account"]
     key = event["headers"].get("idempotency-key", "")
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", key):
@@ -71,7 +71,7 @@ def charge(event):
             if entry is not None:
                 return replay(entry, operation)
             missing = price - balance
-            detail = f"The charge takes {price} credits, {missing} more than the balance."
+            detail = f"The charge costs {price} credits, {missing} more than the balance."
             facts = {"balance": balance, "required": price, "missing": missing}
             raise Problem(402, "insufficient_credits", "Insufficient credits", detail, **facts)
         next_state, entry = post(state, account, key, operation, price)
@@ -89,14 +89,14 @@ def charge(event):
                 state = reasons[0].get("Item")
             else:
                 raise
-    raise Problem(503, "unavailable", "Unavailable", "Nothing is lost; ask again under the same key.")
+    raise Problem(503, "unavailable", "Unavailable", "Nothing is lost. Try again in 2 seconds with the same idempotency key.")
 
 
 def parse_operation(text):
     try:
         body = json.loads(text)
     except ValueError:
-        raise Problem(400, "malformed_body", "Malformed body", "The body must be one JSON object.")
+        raise Problem(400, "malformed_body", "Malformed body", "The body must be a JSON object.")
     if not isinstance(body, dict):
         raise invalid("body", "must be a JSON object")
     attributes = {}
@@ -196,7 +196,7 @@ def charge_body(entry):
 
 def invalid(field, message):
     errors = [{"field": field, "message": message}]
-    return Problem(422, "invalid_request", "Invalid request", "A field is not as it must be.", errors=errors)
+    return Problem(422, "invalid_request", "Invalid request", "One field is invalid.", errors=errors)
 
 
 def answer(status, content_type, body):

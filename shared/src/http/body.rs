@@ -1,38 +1,11 @@
 //! Request bodies and queries: read once, with errors that name the fields and their ranges.
 
 use super::{Fields, Parameters, Problem};
-use crate::domain::InvalidId;
-use crate::domain::OutOfRange;
 use lambda_http::Request;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 
 /// The largest body that is read. The largest that makes sense, a quote of 100 operations, has 10 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// One field of a request that is not as it must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    pub field: String,
-    pub message: String,
-}
-
-impl FieldError {
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-}
-
-impl From<OutOfRange> for FieldError {
-    fn from(OutOfRange { field, min, max, .. }: OutOfRange) -> Self {
-        Self::new(field, format!("must be an integer from {min} to {max}"))
-    }
-}
-
-impl From<InvalidId> for FieldError {
-    fn from(InvalidId { what, expected }: InvalidId) -> Self {
-        Self::new(what, format!("must be {expected}"))
-    }
-}
 
 /// The body's JSON object, as `read` takes it.
 ///

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod caller;
+mod field_error;
 mod fields;
 mod problem;
 mod reply;
@@ -10,8 +11,9 @@ mod route;
 mod serve;
 
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
-pub use body::{BODY_BYTES_MAX, FieldError, parse_body, parse_query};
+pub use body::{BODY_BYTES_MAX, parse_body, parse_query};
 pub use caller::{Caller, Scopes};
+pub use field_error::FieldError;
 pub use fields::{Fields, Parameters, an_integer, boolean, integer, text};
 pub use problem::Problem;
 pub use reply::{Reply, respond};

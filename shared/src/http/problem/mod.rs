@@ -53,7 +53,7 @@ impl Problem {
     }
 
     pub fn malformed_body() -> Self {
-        Self::new(400, "malformed_body", "Malformed body", "The body must be one JSON object.")
+        Self::new(400, "malformed_body", "Malformed body", "The body must be a JSON object.")
     }
 
     pub fn invalid_signature(detail: impl Into<String>) -> Self {
@@ -61,12 +61,12 @@ impl Problem {
     }
 
     pub fn unauthenticated() -> Self {
-        Self::new(401, "unauthenticated", "Unauthenticated", "A token verified by the authorizer is needed.")
+        Self::new(401, "unauthenticated", "Unauthenticated", "The request needs a valid access token.")
     }
 
     /// `scopes` are those of which the token needs one.
     pub fn forbidden(scopes: &[&str]) -> Self {
-        Self::new(403, "forbidden", "Forbidden", format!("The scope {} is needed.", scopes.join(" or ")))
+        Self::new(403, "forbidden", "Forbidden", format!("The token needs the scope {}.", scopes.join(" or ")))
     }
 
     pub fn not_found(what: &str) -> Self {
@@ -74,7 +74,7 @@ impl Problem {
     }
 
     pub fn method_not_allowed() -> Self {
-        Self::new(405, "method_not_allowed", "Method not allowed", "The path takes other methods.")
+        Self::new(405, "method_not_allowed", "Method not allowed", "The path does not support this method.")
     }
 
     pub fn body_too_large(bytes_max: usize) -> Self {
@@ -94,7 +94,8 @@ impl Problem {
     }
 
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = format!("Nothing is lost; ask again in {RETRY_AFTER_SECONDS} seconds, under the same key.");
+        let detail =
+            format!("Nothing is lost. Try again in {RETRY_AFTER_SECONDS} seconds with the same idempotency key.");
         Self::new(503, "unavailable", "Unavailable", detail).because(cause)
     }
 
