@@ -10,7 +10,14 @@ CARGO_LAMBDA := target/venv/.cargo-lambda
 MINISTACK := target/ministack/.installed
 # Where cargo puts what it builds for this machine, and that machine as AWS calls it.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
+# Naming an example makes Cargo build with the features that the tests ask for, too. So the programs and the tests stand
+# on one set of dependencies; otherwise nearly all of them would be compiled a second time.
+AS_TESTS := --example bootstrap
+# What `.ci/run` does, in this order. Whoever adds to it sees what it costs in the table that `.ci/run` ends with.
+TEST := lint test-rust check-template
+CI := $(TEST) simulate mutants contract deploy-local invoke-local
 BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CARGO_TOOLS := target/cargo-tools/bin
@@ -20,23 +27,30 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs ci-parts simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-test: test-rust check-template ## Check everything: format, lints, tests, template, API description
+test: $(TEST) ## Check everything: format, lints, tests, template, API description
+
+lint: ## Check the format and the lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
 
 # A run that finds no test at all fails: it would otherwise look like success.
 # The functions are built first because tests run and kill their programs, which `cargo test` does not build.
-test-rust: ## Check the Rust alone
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo build --workspace
-	@echo cargo test --workspace
-	@set -o pipefail; cargo test --workspace | awk '{ print } \
+test-rust: programs ## Run the tests in Rust
+	@echo cargo test --workspace --tests
+	@set -o pipefail; cargo test --workspace --tests | awk '{ print } \
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
+
+programs: ## Build every program as the tests run it
+	cargo build --workspace --bins $(AS_TESTS)
+
+ci-parts: # For .ci/run
+	@echo $(CI)
 
 simulate: ## Play every set of two faults in each workflow, then a million schedules of faults; SEED=n tells that one, DIGEST=1 sums up what they do
 	cargo run -q --profile simulation -p simulation --bin simulate -- \
@@ -55,12 +69,11 @@ bench: $(BENCH) ## Measure a charge beside Python and Node.js, and fail where a 
 	cargo build --release -p bench-hello
 	cargo run -q --profile simulation -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
 
-kill: ## Kill the compiled functions in the middle of their work, KILLS=500 times per workflow
-	cargo build --workspace
+kill: programs ## Kill the compiled functions in the middle of their work, KILLS=500 times per workflow
 	KILLS=$${KILLS:-500} cargo test -q -p tests --test integration kills:: -- --nocapture --test-threads=3
 
 contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten thousand generated requests
-	cargo build -q -p prepaid-local --bin prepaid
+	cargo build -q --bin prepaid $(AS_TESTS)
 	$(BIN)/python infra/checks/contract/contract.py $(BUILT)/prepaid $(if $(SEED),--seed $(SEED))
 
 # libFuzzer needs two flags of the compiler that are not stable yet; the sanitizers would need a compiler of their own,
@@ -90,21 +103,24 @@ build: $(TOOLS) $(CARGO_LAMBDA) ## Build the functions for Lambda; takes PARAMET
 deploy: build ## Deploy into your AWS account; asks, or takes PARAMETERS="JwtIssuer=… JwtAudience=… …"
 	$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS),--guided)
 
-# The template and the code are those of `make deploy`. The optimizer alone is held back, since it takes most of the
-# minutes and changes no behaviour, and what comes of it lies apart, so that it is never deployed by mistake.
-deploy-local: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
-deploy-local: export CARGO_PROFILE_RELEASE_LTO := off
-deploy-local: export CARGO_PROFILE_RELEASE_OPT_LEVEL := 1
+# The template, its build instructions and the code are those of `make deploy`. What differs is that SAM asks for a debug
+# build, and cargo-lambda compiles for this machine alone: the optimizer and the linking for Amazon Linux take most of the
+# minutes and change no behavior.
+deploy-local: export SAM_BUILD_MODE := debug
+deploy-local: export CARGO_LAMBDA_COMPILER := cargo
 deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy into a stand-in for AWS and play the main job there
-	cargo build --bin prepaid
-	PATH="$(BIN):$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target/deploy-local/cargo AWS_DEFAULT_REGION=us-east-1 sam build \
+	cargo build --bin prepaid $(AS_TESTS)
+	PATH="$(BIN):$$PATH" AWS_DEFAULT_REGION=us-east-1 sam build \
 		--parameter-overrides Architecture=$(ARCHITECTURE) --build-dir target/deploy-local/build
 	target/ministack/bin/python infra/rehearsals/deploy.py --prepaid $(BUILT)/prepaid \
 		--build target/deploy-local/build --architecture $(ARCHITECTURE) --sam $(BIN)/sam
 
+# The functions are built as `cargo lambda watch` builds them, which then finds them built. Named as a target, this machine
+# has the libraries that `make deploy-local` has compiled.
 invoke-local: $(CARGO_LAMBDA) $(MINISTACK) ## Invoke functions through cargo-lambda with the services' own events
-	cargo build --bin prepaid --bin charging --bin notifications --bin top-up-sweep
-	PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
+	cargo build --bin prepaid $(AS_TESTS)
+	CARGO_BUILD_TARGET=$(HOST) cargo build --bin charging --bin notifications --bin top-up-sweep
+	CARGO_BUILD_TARGET=$(HOST) PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
 
 $(CARGO_TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION):
 	cargo install --locked --root target/cargo-tools cargo-deny@$(CARGO_DENY_VERSION)

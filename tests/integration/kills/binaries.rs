@@ -13,11 +13,11 @@ pub fn directory() -> PathBuf {
         let program = directory.join(binary);
         assert!(
             program.is_file(),
-            "{} is missing: build the functions first, by `cargo build --workspace`, or say in FUNCTIONS where they are",
+            "{} is missing: build the functions first, by `make programs`, or say in FUNCTIONS where they are",
             program.display()
         );
         if let Some(newer) = newer_source(&program) {
-            panic!("{} is older than {newer}: run `cargo build --workspace`", program.display());
+            panic!("{} is older than {newer}: run `make programs`", program.display());
         }
     }
     directory
