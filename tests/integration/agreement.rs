@@ -19,10 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 type Key = (String, String);
 
 /// What is known of a route: the function that answers it, and the scopes of which a token needs one.
-type Guarded = BTreeMap<Key, (String, Option<BTreeSet<String>>)>;
+type Guard = (String, Option<BTreeSet<String>>);
+
+type Guarded = BTreeMap<Key, Guard>;
 
 /// The routes of one function, as it finds them itself.
-fn answered<T>(binary: &str, routes: &[Route<T>]) -> Vec<(Key, (String, Option<BTreeSet<String>>))> {
+fn answered<T>(binary: &str, routes: &[Route<T>]) -> Vec<(Key, Guard)> {
     let scopes = |route: &Route<T>| {
         let scopes = route.access.scopes();
         (!scopes.is_empty()).then(|| scopes.iter().map(|scope| (*scope).to_owned()).collect())
