@@ -11,6 +11,8 @@ MINISTACK := target/ministack/.installed
 # Where cargo puts what it builds for this machine, and that machine as AWS calls it.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
+STRIPE_CLI_VERSION := 1.52.0
+STRIPE_CLI := target/stripe-cli/.installed-$(STRIPE_CLI_VERSION)
 BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CARGO_TOOLS := target/cargo-tools/bin
@@ -20,7 +22,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract triggers fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +64,10 @@ kill: ## Kill the compiled functions in the middle of their work, KILLS=500 time
 contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten thousand generated requests
 	cargo build -q -p prepaid-local --bin prepaid
 	$(BIN)/python infra/checks/contract/contract.py $(BUILT)/prepaid $(if $(SEED),--seed $(SEED))
+
+triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line, against the stand-in for Stripe
+	STRIPE_CLI=$(CURDIR)/target/stripe-cli/node_modules/.bin/stripe \
+		cargo test -q -p local-stripe --test triggers -- --ignored --nocapture
 
 # libFuzzer needs two flags of the compiler that are not stable yet; the sanitizers would need a compiler of their own,
 # and there is no unsafe code of ours for them to watch.
@@ -128,6 +134,11 @@ $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 
 $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 	@infra/checks/install-tools $< target/ministack
+	@touch $@
+
+$(STRIPE_CLI):
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) @stripe/cli@$(STRIPE_CLI_VERSION)
 	@touch $@
 
 $(BENCH): infra/bench/install $(wildcard infra/bench/python/*.* infra/bench/node/*.*)
