@@ -8,6 +8,7 @@
 //! could not be reached; a function that failed is tried again by Lambda's rules for asynchronous invocations.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
+mod calendar;
 mod expression;
 
 use std::collections::BTreeMap;
@@ -125,17 +126,14 @@ impl Schedules {
     /// Every schedule of the template, created now by the clock.
     ///
     /// # Errors
-    /// When an expression is none, which reading the template would have found.
+    /// When an expression is none, which reading the template would have found, or never fires.
     pub fn new(template: &Template, functions: Functions, clock: Clock) -> Result<Self, ExpressionError> {
         let mut agenda = Agenda::default();
         let mut schedules = Vec::new();
         for schedule in &template.schedules {
-            let expression = Expression::parse(&schedule.expression)?;
-            let first = expression.first(clock());
+            let (expression, first) = Expression::parse_from(&schedule.expression, clock())?;
             let planned = Arc::new(Planned { schedule: schedule.clone(), expression: Some(expression) });
-            if let Some(first) = first {
-                agenda.enter(first, Try::new(&planned, first));
-            }
+            agenda.enter(first, Try::new(&planned, first));
             schedules.push(planned);
         }
         Ok(Self {
