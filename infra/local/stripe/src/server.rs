@@ -213,6 +213,12 @@ impl LocalStripe {
         self.requests().iter().filter(|record| record.is(method, pattern)).count()
     }
 
+    /// How many requests to the API there ever were.
+    #[must_use]
+    pub fn requests_total(&self) -> u64 {
+        self.core().log.total()
+    }
+
     pub fn clear_requests(&self) {
         self.core().log.clear();
     }

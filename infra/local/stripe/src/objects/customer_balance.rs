@@ -119,10 +119,12 @@ pub(crate) fn record(
     reason: Reason,
 ) -> Result<String, ApiError> {
     let owner = state.customers.get_mut(customer)?;
-    let own = owner.currency.get_or_insert_with(|| currency.to_owned());
-    if own != currency {
-        let message = format!("The balance of this customer is kept in {own}, not in {currency}.");
-        return Err(ApiError::invalid_state(None, message));
+    match &owner.currency {
+        Some(own) if own != currency && owner.balance != 0 => {
+            let message = format!("The balance of this customer is kept in {own}, not in {currency}.");
+            return Err(ApiError::invalid_state(None, message));
+        }
+        _ => owner.currency = Some(currency.to_owned()),
     }
     owner.balance += amount;
     let ending_balance = owner.balance;

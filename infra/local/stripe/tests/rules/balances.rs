@@ -91,6 +91,17 @@ async fn an_invoice_below_the_minimum_charge_is_paid_by_making_a_debt() {
     }
 }
 
+// R37
+#[tokio::test]
+async fn a_debt_may_begin_in_another_currency_than_what_was_billed_before() {
+    let bench = Bench::new();
+    let customer = bench.customer().await;
+    assert_eq!(invoice_over(&bench, &customer, "5000", "usd").await["status"], "open");
+    let small = invoice_over(&bench, &customer, "100", "huf").await;
+    assert_eq!((small["status"].as_str(), small["ending_balance"].as_i64()), (Some("paid"), Some(100)));
+    assert_eq!(invoice_over(&bench, &customer, "5000", "usd").await["amount_due"], 5000);
+}
+
 // R41
 #[tokio::test]
 async fn a_payment_below_the_minimum_or_between_two_steps_is_refused() {
