@@ -11,6 +11,8 @@ MINISTACK := target/ministack/.installed
 # Where cargo puts what it builds for this machine, and that machine as AWS calls it.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
+DYNAMODB_LOCAL_VERSION := 2.9.30
+DYNAMODB_LOCAL := target/dynamodb-local/.installed-$(DYNAMODB_LOCAL_VERSION)
 STRIPE_CLI_VERSION := 1.52.0
 STRIPE_CLI := target/stripe-cli/.installed-$(STRIPE_CLI_VERSION)
 BENCH := target/bench/.installed
@@ -22,7 +24,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract triggers fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test test-rust simulate mutants kill bench bench-sweep contract triggers ledgers fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +70,10 @@ contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten 
 triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line, against the stand-in for Stripe
 	STRIPE_CLI=$(CURDIR)/target/stripe-cli/node_modules/.bin/stripe \
 		cargo test -q -p local-stripe --test triggers -- --ignored --nocapture
+
+ledgers: $(DYNAMODB_LOCAL) $(MINISTACK) ## Hold the ledger's contract against Amazon's DynamoDB Local and against MiniStack
+	cargo test -p tests --test integration --no-run
+	target/ministack/bin/python infra/rehearsals/ledgers.py --dynamodb-local target/dynamodb-local
 
 # libFuzzer needs two flags of the compiler that are not stable yet; the sanitizers would need a compiler of their own,
 # and there is no unsafe code of ours for them to watch.
@@ -139,6 +145,12 @@ $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 $(STRIPE_CLI):
 	@mkdir -p $(@D)
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) @stripe/cli@$(STRIPE_CLI_VERSION)
+	@touch $@
+
+# The engine comes in a package of a test tool's; its licence allows development and tests, and nothing of it is shipped.
+$(DYNAMODB_LOCAL):
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) amplify-dynamodb-simulator@$(DYNAMODB_LOCAL_VERSION)
 	@touch $@
 
 $(BENCH): infra/bench/install $(wildcard infra/bench/python/*.* infra/bench/node/*.*)
