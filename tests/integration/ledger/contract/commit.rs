@@ -106,6 +106,16 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.notice_get(&account.id, &NoticeId::mint(8)).await.unwrap(), accepted.notices.into_iter().next());
 }
 
+/// Takes a ledger on which the first answer to every commit gets lost. R33
+pub async fn lost_answer<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let first = posted(&account, -10, charge("job"));
+    ledger.commit(&first).await.unwrap();
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account.clone()));
+    assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), first.entry);
+    assert_eq!(ledger.history_page(&account.id, None, 100).await.unwrap().len(), 2);
+}
+
 pub async fn replaced_records<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await;
     let full = Change { records: vec![Record::Purchase(complete_purchase())], ..changed(&account) };

@@ -8,3 +8,8 @@ pub async fn empty() -> [MemoryLedger; 1] {
     let settings = MemoryLedgerSettings { due_page_size: DUE_PAGE_SIZE.into(), is_lagging: false };
     [MemoryLedger::new(settings)]
 }
+
+/// Nothing lies between this ledger and its caller, so no answer can get lost there.
+pub async fn losing_answers() -> [MemoryLedger; 0] {
+    []
+}

@@ -205,6 +205,11 @@ impl Reader<'_> {
         {
             return Err(unsupported(&zone.place, "a time zone other than UTC"));
         }
+        if let Some(mode) = event.at(&["FlexibleTimeWindow", "Mode"])
+            && mode.as_text()? != "OFF"
+        {
+            return Err(unsupported(&mode.place, "a flexible time window"));
+        }
         let expression = event.require("ScheduleExpression")?;
         crate::schedules::Expression::parse(expression.as_text()?)
             .map_err(|error| TemplateError::invalid(&expression.place, error.to_string()))?;
