@@ -9,7 +9,7 @@ use lambda_http::{Body, Request, Response};
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::ports::{Accounts, Customers, Events, IdGenerator, Payments, Purchases, TopUps};
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, ObjectKind, verify};
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::{Capabilities, Context};
@@ -29,7 +29,7 @@ impl<C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events,
 pub struct App<O: Outside> {
     pub context: Context<O>,
     /// More than one while the signing secret is rolled.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<SecretString>,
 }
 
 /// Every route of this function, as `template.yaml` has them.

@@ -5,7 +5,7 @@ use lambda_http::Error;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
 use shared::ports::RandomIds;
-use shared::stripe::{Secret, Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -29,12 +29,12 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
     let stripe = surroundings.stripe_secret().await?;
     let context = Context {
         ledger: surroundings.ledger()?,
-        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.waited_for())?,
+        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.interactive())?,
         mailer: Absent,
         timers: Absent,
         ids: RandomIds,
         price_book: Absent,
         clock: surroundings.clock,
     };
-    Ok(App { context, secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect() })
+    Ok(App { context, secrets: stripe.webhook_secrets })
 }

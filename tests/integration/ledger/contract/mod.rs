@@ -1,7 +1,7 @@
-//! What every [`Ledger`](shared::ports::Ledger) owes, whatever it stores things in.
+//! The contract of every [`Ledger`](shared::ports::Ledger), whatever its storage.
 //!
-//! Each function takes a ledger with nothing in it whose pages of due accounts hold [`DUE_PAGE_SIZE`].
-//! Which ledgers there are is for the module `stores` beside this one to say: the fault simulation has one of its own.
+//! Each function takes an empty ledger whose pages of due accounts hold [`DUE_PAGE_SIZE`] accounts.
+//! The module `stores` next to this one provides the ledgers; the fault simulation has its own.
 
 mod commit;
 mod due;
