@@ -10,7 +10,7 @@ use serde_json::Value;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::ports::{Accounts, Customers, Events, IdGenerator, Payments, Purchases, TopUps};
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, ObjectKind, verify};
 use shared::telemetry::embedded_metrics;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
@@ -31,7 +31,7 @@ impl<C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events,
 pub struct App<O: Outside> {
     pub context: Context<O>,
     /// More than one while the signing secret is rolled.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<SecretString>,
     /// Where the count of events that no endpoint should send us goes, as one line of embedded metrics.
     pub emit: fn(&Value),
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
 use shared::ports::RandomIds;
-use shared::stripe::{Secret, Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -32,12 +32,12 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> R
     let stripe = surroundings.stripe_secret().await?;
     let context = Context {
         ledger: surroundings.ledger()?,
-        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.waited_for())?,
+        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.interactive())?,
         mailer: Absent,
         timers: Absent,
         ids: RandomIds,
         price_book: Absent,
         clock: surroundings.clock,
     };
-    Ok(App { context, secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect(), emit })
+    Ok(App { context, secrets: stripe.webhook_secrets, emit })
 }

@@ -1,8 +1,8 @@
 /**
- * The charge of functions/charging, as one would write it in JavaScript: the AWS SDK v3, one file, no framework.
+ * The charge of functions/charging in typical JavaScript: the AWS SDK v3, one file, no framework.
  *
- * It reads and writes the same items and gives the same answers. What an ordinary charge never touches is left out:
- * the change of day in the counters, the index of accounts that are due, restrictions.
+ * It reads and writes the same items and gives the same answers. It omits what an ordinary charge never touches: the
+ * change of day in the counters, the index of due accounts, and restrictions.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,7 +63,7 @@ async function charge(event) {
 
   const partition = { S: `ACCOUNT#${account}` };
   let state = await getItem({ PK: partition, SK: { S: "STATE" } });
-  for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+  for (let retries = 0; retries < TRIES_MAX; retries++) {
     if (state === undefined) throw new Problem(404, "not_found", "Not found", "There is no such account.");
     const balance = Number(state.balance.N);
     if (balance < price) {
@@ -82,7 +82,7 @@ async function charge(event) {
       if (!(error instanceof TransactionCanceledException)) throw error;
       const codes = error.CancellationReasons.map((reason) => reason.Code);
       if (codes.includes("TransactionConflict") || codes.includes("ThrottlingError")) {
-        await sleep(Math.min(10 * 2 ** attempt, 400));
+        await sleep(Math.min(10 * 2 ** retries, 400));
       } else if (codes[1] === "ConditionalCheckFailed") {
         return replay(error.CancellationReasons[1].Item, operation);
       } else if (codes[0] === "ConditionalCheckFailed") {

@@ -1,7 +1,7 @@
-"""The charge of functions/charging, as one would write it in Python: boto3, one file, no framework.
+"""The charge of functions/charging in typical Python: boto3, one file, no framework.
 
-It reads and writes the same items and gives the same answers. What an ordinary charge never touches is left out: the
-change of day in the counters, the index of accounts that are due, restrictions.
+It reads and writes the same items and gives the same answers. It omits what an ordinary charge never touches: the change
+of day in the counters, the index of due accounts, and restrictions.
 """
 
 import json
@@ -61,7 +61,7 @@ def charge(event):
 
     state_key = {"PK": {"S": f"ACCOUNT#{account}"}, "SK": {"S": "STATE"}}
     state = dynamodb.get_item(TableName=TABLE, Key=state_key, ConsistentRead=True).get("Item")
-    for attempt in range(TRIES_MAX):
+    for retries in range(TRIES_MAX):
         if state is None:
             raise Problem(404, "not_found", "Not found", "There is no such account.")
         balance = int(state["balance"]["N"])
@@ -82,7 +82,7 @@ def charge(event):
             reasons = cancelled.response["CancellationReasons"]
             codes = [reason["Code"] for reason in reasons]
             if "TransactionConflict" in codes or "ThrottlingError" in codes:
-                time.sleep(min(0.01 * 2**attempt, 0.4))
+                time.sleep(min(0.01 * 2**retries, 0.4))
             elif codes[1] == "ConditionalCheckFailed":
                 return replay(reasons[1]["Item"], operation)
             elif codes[0] == "ConditionalCheckFailed":

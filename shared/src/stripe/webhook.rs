@@ -3,10 +3,10 @@
 //! An event only says where to look: whoever acts on it fetches the object, so neither the order of events nor the
 //! endpoint's API version matters, and nothing else of the body is believed.
 
-use super::Secret;
 use crate::domain::EventId;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ pub enum WebhookRejection {
 pub fn verify(
     signature_header: Option<&str>,
     body: &[u8],
-    secrets: &[Secret],
+    secrets: &[SecretString],
     now: Timestamp,
 ) -> Result<Event, WebhookRejection> {
     let header = SignatureHeader::parse(signature_header.ok_or(WebhookRejection::MissingHeader)?)?;
@@ -128,8 +128,8 @@ impl<'header> SignatureHeader<'header> {
     }
 
     /// Compares in constant time.
-    fn is_signed_with(&self, secret: &Secret, body: &[u8]) -> bool {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+    fn is_signed_with(&self, secret: &SecretString, body: &[u8]) -> bool {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
             .expect("HMAC takes keys of any length: RFC 2104, section 2");
         mac.update(self.time.as_bytes());
         mac.update(b".");

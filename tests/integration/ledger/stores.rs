@@ -1,4 +1,4 @@
-//! Ledgers to test, each on a table of its own made from `template.yaml`.
+//! The ledgers under test, each with its own table made from `template.yaml`.
 
 use super::contract::DUE_PAGE_SIZE;
 use aws_credential_types::Credentials;
@@ -35,7 +35,7 @@ pub async fn embedded_with(settings: LedgerSettings) -> Embedded {
     Embedded { database, ledger }
 }
 
-/// One of each kind, with nothing in it and pages of [`DUE_PAGE_SIZE`].
+/// One empty ledger of each kind, with pages of [`DUE_PAGE_SIZE`].
 pub async fn empty() -> Vec<DynamoLedger> {
     let embedded = embedded_with(settings()).await.ledger;
     [embedded].into_iter().chain(external(|client| client).await).collect()
@@ -58,7 +58,7 @@ fn settings() -> LedgerSettings {
     LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() }
 }
 
-/// A ledger at the endpoint that the environment names, if it names one: an emulator, for the keys are made up.
+/// A ledger at the endpoint set in the environment, if any. It must be an emulator, because the credentials are fake.
 #[expect(clippy::disallowed_methods, reason = "the developer chooses a second engine by the SDK's own variable")]
 async fn external(through: impl FnOnce(SharedHttpClient) -> SharedHttpClient) -> Option<DynamoLedger> {
     let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok()?;
@@ -75,7 +75,7 @@ async fn external(through: impl FnOnce(SharedHttpClient) -> SharedHttpClient) ->
     Some(DynamoLedger::new(client, table, settings()))
 }
 
-/// As deployed, but without the stream, which no test here reads.
+/// The deployed table without its stream, which no test here reads.
 fn table_properties() -> Value {
     let yaml = include_str!("../../../template.yaml");
     let required = ["JwtIssuer", "JwtAudience", "StripeSecretArn", "ReturnUrl", "Sender", "SenderIdentity"];

@@ -1,6 +1,5 @@
 //! The verifier against signatures made here, whole and damaged.
 
-use super::super::hexadecimal;
 use super::*;
 
 const SECRET: &str = "whsec_local";
@@ -16,7 +15,7 @@ fn signature(secret: &str, time: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}.").as_bytes());
     mac.update(body);
-    hexadecimal(&mac.finalize().into_bytes())
+    hex::encode(mac.finalize().into_bytes())
 }
 
 fn header(body: &[u8]) -> String {
@@ -28,7 +27,7 @@ fn seconds(seconds: i64) -> Timestamp {
 }
 
 fn verify_at(now: i64, header: &str, body: &[u8]) -> Result<Event, WebhookRejection> {
-    verify(Some(header), body, &[Secret::new(SECRET)], seconds(now))
+    verify(Some(header), body, &[SecretString::from(SECRET)], seconds(now))
 }
 
 #[test]
@@ -75,7 +74,10 @@ fn each_rejection_has_its_name() {
     ] {
         assert_eq!(verify_at(SIGNED_AT, &header, &body), Err(expected), "{name}");
     }
-    assert_eq!(verify(None, &body, &[Secret::new(SECRET)], seconds(SIGNED_AT)), Err(WebhookRejection::MissingHeader));
+    assert_eq!(
+        verify(None, &body, &[SecretString::from(SECRET)], seconds(SIGNED_AT)),
+        Err(WebhookRejection::MissingHeader)
+    );
     let no_secrets = verify(Some(&header(&body)), &body, &[], seconds(SIGNED_AT));
     assert_eq!(no_secrets, Err(WebhookRejection::NoMatchingSignature), "no secret is not every secret");
 }
@@ -111,7 +113,7 @@ fn while_a_secret_rolls_either_one_is_enough() {
     for secrets in
         [vec!["whsec_old"], vec!["whsec_new"], vec!["whsec_new", "whsec_old"], vec!["whsec_gone", "whsec_old"]]
     {
-        let kept: Vec<_> = secrets.iter().copied().map(Secret::new).collect();
+        let kept: Vec<_> = secrets.iter().copied().map(SecretString::from).collect();
         assert!(verify(Some(&both), &body, &kept, seconds(SIGNED_AT)).is_ok(), "{secrets:?}");
     }
 }

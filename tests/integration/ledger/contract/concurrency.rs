@@ -5,7 +5,7 @@
 use crate::ledger::samples::*;
 use futures::future::join_all;
 use shared::domain::*;
-use shared::use_cases::ports::{CommitError, Ledger};
+use shared::ports::*;
 
 const TASKS: usize = 64;
 const PRICE: i64 = 10;

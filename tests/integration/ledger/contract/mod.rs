@@ -1,8 +1,8 @@
-//! What every [`Ledger`](shared::ports::Ledger) owes, whatever it stores things in.
+//! The contract of every [`Ledger`](shared::ports::Ledger), whatever its storage.
 //!
-//! Each function takes a ledger with nothing in it whose pages of due accounts hold [`DUE_PAGE_SIZE`].
-//! Engines were met that lose charges to each other and forget a transaction's token, so both are held to here (R33).
-//! Which ledgers there are is for the module `stores` beside this one to say: the fault simulation has one of its own.
+//! Each function takes an empty ledger whose pages of due accounts hold [`DUE_PAGE_SIZE`] accounts.
+//! The module `stores` next to this one provides the ledgers; the fault simulation has its own.
+//! Some engines lose charges to each other and forget a transaction's token, so both are part of the contract (R33).
 
 mod commit;
 mod concurrency;
