@@ -17,7 +17,9 @@ ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 AS_TESTS := --example bootstrap
 # What `.ci/run` does, in this order. Whoever adds to it sees what it costs in the table that `.ci/run` ends with.
 TEST := lint test-rust check-template
-CI := $(TEST) test-audio simulate mutants contract deploy-local invoke-local
+CI := $(TEST) test-audio simulate mutants contract triggers deploy-local invoke-local
+STRIPE_CLI_VERSION := 1.52.0
+STRIPE_CLI := target/stripe-cli/.installed-$(STRIPE_CLI_VERSION)
 BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CARGO_TOOLS := target/cargo-tools/bin
@@ -27,7 +29,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract triggers fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +82,10 @@ kill: programs ## Kill the compiled functions in the middle of their work, KILLS
 contract: $(CONTRACT_TOOLS) ## Hold the running API to its description with ten thousand generated requests
 	cargo build -q --bin prepaid $(AS_TESTS)
 	$(BIN)/python infra/checks/contract/contract.py $(BUILT)/prepaid $(if $(SEED),--seed $(SEED))
+
+triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line, against the stand-in for Stripe
+	STRIPE_CLI=$(CURDIR)/target/stripe-cli/node_modules/.bin/stripe \
+		cargo test -q -p local-stripe --test triggers -- --ignored --nocapture
 
 # libFuzzer needs two flags of the compiler that are not stable yet; the sanitizers would need a compiler of their own,
 # and there is no unsafe code of ours for them to watch.
@@ -149,6 +155,11 @@ $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 
 $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 	@infra/checks/install-tools $< target/ministack
+	@touch $@
+
+$(STRIPE_CLI):
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) @stripe/cli@$(STRIPE_CLI_VERSION)
 	@touch $@
 
 $(BENCH): infra/bench/install $(wildcard infra/bench/python/*.* infra/bench/node/*.*)
