@@ -310,6 +310,66 @@ async fn an_invoice_voided_at_stripe_ends_attempt_and_pause_without_a_payment() 
     assert_eq!((cloud.balance("acme").await, cloud.top_up_invoices("acme").await.len()), (5_000, 2));
 }
 
+/// R1: Stripe calls an invoice paid that support has credited in full. Whoever looks first, nothing is granted.
+#[tokio::test]
+async fn an_invoice_credited_in_full_ends_attempt_and_pause_and_grants_nothing() {
+    for by_link in [false, true] {
+        let cloud = TestCloud::start().await;
+        cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+        cloud.advance(HALF_AN_HOUR).await;
+        let link = cloud.pay_link("acme");
+        let invoice = cloud.top_up_invoices("acme").await.remove(0);
+        credit(&cloud, &invoice, 5_000).await;
+        if by_link {
+            assert!(cloud.visit(&link).await.expect(200).text.contains("nothing to pay"));
+        }
+        cloud.settle().await;
+        let credited = cloud.top_up_invoices("acme").await.remove(0);
+        assert_eq!((&credited["status"], &credited["amount_paid"]), (&json!("paid"), &json!(0)), "the case itself");
+        assert_eq!(payment_issue(&cloud, "acme").await, Value::Null, "{by_link}");
+        assert_eq!((cloud.balance("acme").await, cloud.entries("acme", "top_up").await), (0, vec![]), "{by_link}");
+        assert_eq!(cloud.mails("acme").len(), 1, "no receipt for what nobody paid: {by_link}");
+    }
+}
+
+/// R1: of an invoice that was credited by nine tenths, the tenth that was paid is granted, and the rest is closed.
+#[tokio::test]
+async fn of_an_invoice_credited_in_part_what_was_paid_is_granted_and_no_more() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    credit(&cloud, &invoice, 4_500).await;
+    let page = cloud.hosted_page("acme").await;
+    cloud.submit_card(&page, "4242424242424242").await;
+    cloud.settle().await;
+    assert_eq!(cloud.cents_taken("acme").await, [500]);
+    assert_eq!((cloud.balance("acme").await, cloud.entries("acme", "top_up").await), (500, vec![500]));
+    assert_eq!(payment_issue(&cloud, "acme").await, Value::Null);
+    let receipt = cloud.subjects("acme").pop().unwrap();
+    assert!(receipt.contains("500 credits for $5"), "{receipt}");
+}
+
+/// The customer's own credit on Stripe's books pays when the invoice is finalized: nothing is charged, all is granted.
+#[tokio::test]
+async fn a_top_up_paid_by_the_customers_own_credit_is_granted() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let customer = cloud.customer("acme").await;
+    let form = [("amount", "-6000"), ("currency", "usd")];
+    cloud.stripe_post(&format!("/v1/customers/{customer}/balance_transactions"), &form).await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    assert_eq!((&invoice["status"], &invoice["amount_paid"]), (&json!("paid"), &json!(0)));
+    assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await), (5_000, vec![]));
+}
+
+/// Support takes so many cents of an invoice back, as from Stripe's dashboard.
+async fn credit(cloud: &TestCloud, invoice: &Value, cents: i64) {
+    let (invoice, cents) = (invoice["id"].as_str().unwrap(), cents.to_string());
+    cloud.stripe_post("/v1/credit_notes", &[("invoice", invoice), ("amount", &cents)]).await;
+}
+
 /// All faults of an outage at all steps: nobody is paused or written to, and when it is over the same attempt ends in
 /// one invoice, one payment and one grant.
 #[tokio::test]

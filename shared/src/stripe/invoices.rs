@@ -50,8 +50,15 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
         _ => None,
     };
     let outcome = judge_invoice(invoice, intent.as_ref());
-    if invoice.status() == InvoiceStatus::Paid && outcome == TopUpOutcome::Unknown {
-        tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
+    match (invoice.status(), &outcome) {
+        (InvoiceStatus::Paid, TopUpOutcome::Unknown) => {
+            tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
+        }
+        (InvoiceStatus::Paid, TopUpOutcome::Abandoned | TopUpOutcome::PartlyPaid { .. }) => {
+            let amounts = invoice.paid_invoice();
+            tracing::warn!(invoice.id = invoice.id, ?amounts, "Stripe calls an invoice paid that was not paid in full");
+        }
+        _ => {}
     }
     Ok(outcome)
 }

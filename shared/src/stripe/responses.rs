@@ -5,6 +5,7 @@
 //! instead of an unreadable answer.
 
 use super::metadata::{self, Metadata};
+use crate::domain::payments::PaidInvoice;
 use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUpId};
 use miniserde::Deserialize;
 
@@ -106,6 +107,13 @@ pub(super) struct Invoice {
     pub(super) subtotal: i64,
     /// In cents, after discounts, before tax.
     pub(super) total_excluding_tax: Option<i64>,
+    /// In cents, after discounts, with tax; a credit note does not change it.
+    total: i64,
+    /// In cents, by cards, debits and transfers.
+    amount_paid: i64,
+    /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
+    starting_balance: i64,
+    ending_balance: Option<i64>,
     pub(super) hosted_invoice_url: Option<String>,
     metadata: Option<Metadata>,
     /// Where it was expanded.
@@ -155,6 +163,16 @@ impl Invoice {
     /// In cents: what was asked for, after discounts and before tax.
     pub(super) fn before_tax(&self) -> i64 {
         self.total_excluding_tax.unwrap_or(self.subtotal)
+    }
+
+    /// The amounts that tell how much of it was really paid.
+    pub(super) fn paid_invoice(&self) -> PaidInvoice {
+        PaidInvoice {
+            total: self.total,
+            amount_paid: self.amount_paid,
+            starting_balance: self.starting_balance,
+            ending_balance: self.ending_balance.unwrap_or(self.starting_balance),
+        }
     }
 
     /// The attempt its metadata names.

@@ -193,9 +193,10 @@ async fn paid_or_unknown(
     if let Some(invoice) = invoice
         && let Ok(invoice) = invoices::retrieve(client, invoice).await
         && invoice.status() == InvoiceStatus::Paid
-        && let Ok(outcome @ TopUpOutcome::Paid(_)) = invoices::outcome(client, &invoice).await
+        && let Ok(outcome) = invoices::outcome(client, &invoice).await
+        && outcome != TopUpOutcome::Unknown
     {
-        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid all the same");
+        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid or credited all the same");
         return outcome;
     }
     if verdict == Verdict::Unclear {
@@ -228,7 +229,7 @@ async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
     for invoice in &found {
         match close_invoice(client, top_up, invoice).await? {
             TopUpOutcome::Abandoned => {}
-            paid @ TopUpOutcome::Paid(_) => return Ok(paid),
+            paid @ (TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. }) => return Ok(paid),
             _ => outcome = TopUpOutcome::Unknown,
         }
     }

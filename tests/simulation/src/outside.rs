@@ -193,10 +193,11 @@ impl Outside {
         match self.stripe(what, ask).await {
             Ok(Asked::Refused(answer)) => refusal(answer, invoice),
             Ok(Asked::Paid | Asked::NotTaken) | Err(Lost) => {
-                let answer = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await;
-                match answer {
-                    Ok(Some(InvoiceReport { outcome: outcome @ TopUpOutcome::Paid(_), .. })) => outcome,
-                    _ => TopUpOutcome::Unknown,
+                let id = invoice.clone();
+                let get = move |world: &World| world.stripe().invoice_get_if_paid(&id);
+                match self.stripe(|| format!("Stripe: get {invoice}"), get).await {
+                    Ok(Some(report)) => report.outcome,
+                    Ok(None) | Err(Lost) => TopUpOutcome::Unknown,
                 }
             }
         }
@@ -232,7 +233,7 @@ impl Outside {
             let answer = self.stripe(|| format!("Stripe: void {invoice} of {}", top_up.id), void).await?;
             match answer.map(|report| report.outcome) {
                 None | Some(TopUpOutcome::Abandoned) => {}
-                Some(paid @ TopUpOutcome::Paid(_)) => return Ok(paid),
+                Some(paid @ (TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. })) => return Ok(paid),
                 Some(_) => outcome = TopUpOutcome::Unknown,
             }
         }

@@ -7,7 +7,7 @@ use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use shared::domain::payments::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, PaidInvoice, Received, TopUpOutcome};
 use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A payment page closes by itself: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
+
+/// In cents: less than this Stripe does not charge.
+const CHARGE_MIN: i64 = 50;
 
 /// How a card answers at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +57,13 @@ pub struct Invoice {
     pub amount: Cents,
     pub status: InvoiceStatus,
     pub last_answer: Option<BankAnswer>,
+    /// In cents, by cards.
+    pub amount_paid: i64,
+    /// In cents, by credit notes before the payment.
+    pub credited: i64,
+    /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
+    pub starting_balance: i64,
+    pub ending_balance: i64,
     paid_with: Option<PaymentMethodId>,
     /// How often the bank was asked without the customer being there.
     pub off_session_asks: u32,
@@ -100,6 +110,8 @@ pub struct Stripe {
     customers: BTreeMap<AccountId, Kept<CustomerId>>,
     pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
     moods: BTreeMap<PaymentMethodId, Mood>,
+    /// In cents, below zero what Stripe owes.
+    balances: BTreeMap<CustomerId, i64>,
     pub invoices: Vec<Invoice>,
     invoice_keys: BTreeMap<TopUpId, Kept<InvoiceId>>,
     pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
@@ -264,6 +276,10 @@ impl Stripe {
             amount: top_up.price,
             status: InvoiceStatus::Draft,
             last_answer: None,
+            amount_paid: 0,
+            credited: 0,
+            starting_balance: 0,
+            ending_balance: 0,
             paid_with: None,
             off_session_asks: 0,
         });
@@ -275,8 +291,39 @@ impl Stripe {
         let invoice = self.invoices.iter_mut().find(|invoice| invoice.id == *id)?;
         if invoice.status == InvoiceStatus::Draft {
             invoice.status = InvoiceStatus::Open;
+            let balance = self.balances.entry(invoice.customer.clone()).or_default();
+            invoice.starting_balance = *balance;
+            // What is left below the least that can be charged becomes a debt.
+            let due = invoice.amount.get() + *balance;
+            invoice.ending_balance = if due < CHARGE_MIN { due } else { 0 };
+            *balance = invoice.ending_balance;
+            self.pay_if_nothing_is_due(id);
         }
         Some(())
+    }
+
+    /// Support gives a customer a credit on the books of Stripe.
+    pub fn give_balance(&mut self, customer: &CustomerId, cents: i64) {
+        *self.balances.entry(customer.clone()).or_default() -= cents;
+    }
+
+    /// Support credits so much of an open invoice.
+    pub fn invoice_credit(&mut self, position: usize, cents: i64) {
+        let Some(invoice) = self.invoices.get_mut(position).filter(|invoice| invoice.status == InvoiceStatus::Open)
+        else {
+            return;
+        };
+        invoice.credited += cents.min(invoice.due()).min(invoice.amount.get() - invoice.credited);
+        let id = invoice.id.clone();
+        self.pay_if_nothing_is_due(&id);
+    }
+
+    fn pay_if_nothing_is_due(&mut self, id: &InvoiceId) {
+        let is_due = |invoice: &&mut Invoice| invoice.id == *id && invoice.due() == 0;
+        if let Some(invoice) = self.invoices.iter_mut().find(is_due) {
+            invoice.status = InvoiceStatus::Paid;
+            self.tell(Subject::Invoice(id.clone()));
+        }
     }
 
     /// Asks the bank, once for each key; a refusal is kept as well.
@@ -309,6 +356,7 @@ impl Stripe {
         let invoice = &mut self.invoices[position];
         invoice.last_answer = answer;
         if answer.is_none() {
+            invoice.amount_paid += invoice.due();
             invoice.status = InvoiceStatus::Paid;
             invoice.paid_with = Some(card.clone());
         }
@@ -330,7 +378,10 @@ impl Stripe {
         match self.invoices[position].status {
             InvoiceStatus::Draft => drop(self.invoices.remove(position)),
             InvoiceStatus::Open => {
-                self.invoices[position].status = InvoiceStatus::Void;
+                let invoice = &mut self.invoices[position];
+                invoice.status = InvoiceStatus::Void;
+                let used = invoice.ending_balance - invoice.starting_balance;
+                *self.balances.entry(invoice.customer.clone()).or_default() -= used;
                 self.tell(Subject::Invoice(id.clone()));
             }
             InvoiceStatus::Paid | InvoiceStatus::Void => {}
@@ -341,18 +392,17 @@ impl Stripe {
         self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
     }
 
+    /// `None` unless Stripe calls it paid.
+    pub fn invoice_get_if_paid(&self, id: &InvoiceId) -> Option<InvoiceReport> {
+        let is_paid = |invoice: &Invoice| invoice.id == *id && invoice.status == InvoiceStatus::Paid;
+        self.invoices.iter().any(is_paid).then(|| self.invoice_get(id)).flatten()
+    }
+
     /// `None` for an invoice that is gone.
     pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
         let invoice = self.invoices.iter().find(|invoice| invoice.id == *id)?;
         let outcome = match (invoice.status, invoice.last_answer) {
-            (InvoiceStatus::Paid, _) => TopUpOutcome::Paid(Payment {
-                customer: invoice.customer.clone(),
-                amount: invoice.amount,
-                currency: "usd".into(),
-                invoice: Some(id.clone()),
-                payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
-                payment_method: invoice.paid_with.clone(),
-            }),
+            (InvoiceStatus::Paid, _) => invoice.paid(),
             (InvoiceStatus::Void, _) => TopUpOutcome::Abandoned,
             (InvoiceStatus::Open, Some(answer)) => refusal(answer, id.clone()),
             (InvoiceStatus::Draft | InvoiceStatus::Open, _) => TopUpOutcome::Unknown,
@@ -360,6 +410,44 @@ impl Stripe {
         let is_open = invoice.status == InvoiceStatus::Open;
         let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
         Some(InvoiceReport { top_up: Some((invoice.account.clone(), invoice.top_up.clone())), outcome, hosted_url })
+    }
+}
+
+impl Invoice {
+    /// In cents: what came from cards and from the customer's own credit.
+    pub fn received(&self) -> i64 {
+        let from_credit = if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
+        let for_old_debt = if self.starting_balance > 0 { self.starting_balance } else { 0 };
+        (self.amount_paid + from_credit - for_old_debt).clamp(0, self.amount.get())
+    }
+
+    /// In cents: what is left to be paid.
+    fn due(&self) -> i64 {
+        let asked = if self.ending_balance == 0 { self.amount.get() + self.starting_balance } else { 0 };
+        asked - self.credited - self.amount_paid
+    }
+
+    /// What Stripe says of a paid invoice, read as the adapter reads it.
+    fn paid(&self) -> TopUpOutcome {
+        let payment = Payment {
+            customer: self.customer.clone(),
+            amount: self.amount,
+            currency: "usd".into(),
+            invoice: Some(self.id.clone()),
+            payment_intent: PaymentIntentId::parse(format!("pi_{}", self.id)).ok(),
+            payment_method: self.paid_with.clone(),
+        };
+        let amounts = PaidInvoice {
+            total: self.amount.get(),
+            amount_paid: self.amount_paid,
+            starting_balance: self.starting_balance,
+            ending_balance: self.ending_balance,
+        };
+        match amounts.received(self.amount) {
+            Received::All => TopUpOutcome::Paid(payment),
+            Received::Part(received) => TopUpOutcome::PartlyPaid { payment, received },
+            Received::Nothing => TopUpOutcome::Abandoned,
+        }
     }
 }
 
@@ -381,6 +469,7 @@ pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
 pub fn conclusion(outcome: &TopUpOutcome) -> Option<Conclusion> {
     match outcome {
         TopUpOutcome::Paid(_) => Some(Conclusion::Paid),
+        TopUpOutcome::PartlyPaid { .. } => Some(Conclusion::PartlyPaid),
         TopUpOutcome::Declined { .. } => Some(Conclusion::Declined),
         TopUpOutcome::ActionRequired { .. } => Some(Conclusion::ActionRequired),
         TopUpOutcome::Abandoned => Some(Conclusion::Abandoned),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Conclusion {
     Paid,
+    PartlyPaid,
     Declined,
     ActionRequired,
     Abandoned,

@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// Every thing the product does. Each begins with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 16] = [
+pub const WORKFLOWS: [Workflow; 18] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -103,6 +103,35 @@ pub const WORKFLOWS: [Workflow; 16] = [
             Ask(sweep),
             Deliver,
             Outside(void_invoice),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, and have the invoice credited in full",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(credit_all),
+            Ask(link),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, have a part of the invoice credited, and pay the rest",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(credit_a_part),
+            Outside(pay_invoice),
+            Ask(link),
             Deliver,
         ],
     },
@@ -202,6 +231,22 @@ fn void_invoice(run: &mut Run) {
     let open = stripe.invoices.iter().find(|invoice| invoice.status == InvoiceStatus::Open);
     if let Some(open) = open.map(|invoice| invoice.id.clone()) {
         stripe.invoice_void(&open);
+    }
+}
+
+fn credit_all(run: &mut Run) {
+    credit(run, i64::MAX);
+}
+
+fn credit_a_part(run: &mut Run) {
+    credit(run, 900);
+}
+
+fn credit(run: &mut Run, cents: i64) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.invoices.iter().position(|invoice| invoice.status == InvoiceStatus::Open);
+    if let Some(open) = open {
+        stripe.invoice_credit(open, cents);
     }
 }
 

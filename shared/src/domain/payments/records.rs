@@ -65,6 +65,8 @@ pub enum TopUpStatus {
     /// The outcome is not known yet: the same attempt is asked again.
     Open,
     Paid,
+    /// A part was paid and granted; the rest was credited by the company, and is closed.
+    PartlyPaid,
     Declined(DeclineReason),
     /// The customer's bank wants a confirmation (3D Secure).
     ActionRequired,

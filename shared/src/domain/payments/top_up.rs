@@ -4,7 +4,7 @@ use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind};
 use super::records::{TopUp, TopUpStatus};
-use crate::domain::{Account, Cause, Change, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId};
+use crate::domain::{Account, Cause, Cents, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId};
 use jiff::Timestamp;
 
 /// Opens an attempt if one is due. Committing the change is the claim: of two sweeps at most one succeeds.
@@ -71,12 +71,18 @@ pub fn decide_top_up_outcome(
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Option<Change>, GrantRefusal> {
-    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid};
     match (top_up.status, outcome) {
-        (Paid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
+        (Paid | PartlyPaid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
         (Open | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Paid(payment)) => {
             check_payment(account, payment, top_up.price)?;
-            grant_top_up(account, top_up, payment, notice, now).map(Some)
+            let whole = Bought { credits: top_up.credits, price: top_up.price, status: Paid };
+            grant_top_up(account, top_up, (payment, whole), notice, now).map(Some)
+        }
+        (Open | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::PartlyPaid { payment, received }) => {
+            check_payment(account, payment, top_up.price)?;
+            let part = Bought { credits: credits_for(top_up, *received), price: *received, status: PartlyPaid };
+            grant_top_up(account, top_up, (payment, part), notice, now).map(Some)
         }
         (Open, TopUpOutcome::Declined { reason, invoice }) => {
             let kind = PaymentIssueKind::Declined(*reason);
@@ -99,21 +105,36 @@ pub fn decide_top_up_outcome(
     }
 }
 
+/// What a payment buys, and how it leaves the attempt.
+struct Bought {
+    credits: Credits,
+    price: Cents,
+    status: TopUpStatus,
+}
+
+/// What a part of an attempt's price buys: the same part of its credits, rounded up to a whole one.
+fn credits_for(top_up: &TopUp, received: Cents) -> Credits {
+    let price = i128::from(top_up.price.get()).max(1);
+    let exact = i128::from(top_up.credits.get()).saturating_mul(received.get().into());
+    let rounded_up = exact.div_euclid(price).saturating_add(i128::from(exact.rem_euclid(price) > 0));
+    i64::try_from(rounded_up).ok().and_then(Credits::new).unwrap_or(top_up.credits).min(top_up.credits)
+}
+
 fn grant_top_up(
     account: &Account,
     top_up: &TopUp,
-    payment: &Payment,
+    (payment, bought): (&Payment, Bought),
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Change, GrantRefusal> {
     let mut change = Change::on(account, now);
-    change.post(top_up.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
+    change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
     if payment.payment_method.is_some() {
         change.account.payment_method = payment.payment_method.clone();
     }
     change.records.push(Record::TopUp(TopUp {
-        status: TopUpStatus::Paid,
+        status: bought.status,
         invoice: payment.invoice.clone().or(top_up.invoice.clone()),
         payment_intent: payment.payment_intent.clone(),
         settled_at: Some(now),
@@ -121,8 +142,8 @@ fn grant_top_up(
     }));
     let kind = NoticeKind::TopUpPaid {
         top_up: top_up.id.clone(),
-        credits: top_up.credits,
-        price: top_up.price,
+        credits: bought.credits,
+        price: bought.price,
         balance: change.account.balance,
     };
     change.notices.push(owed(account, kind, notice, now));
@@ -170,7 +191,7 @@ mod tests {
     use super::*;
     use crate::domain::payments::{AutoTopUp, DeclineReason, Payment};
     use crate::domain::samples::*;
-    use crate::domain::{Cents, Credits, Origin};
+    use crate::domain::Origin;
 
     const HOUR: i64 = 3_600;
 
@@ -258,35 +279,50 @@ mod tests {
     /// is owed and whether the account is paused after.
     #[test]
     fn every_outcome_has_one_effect_in_every_status() {
-        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid};
         let declined = Declined(DeclineReason::InsufficientFunds);
         let was_declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: None };
         let asked_action = TopUpOutcome::ActionRequired { invoice: None };
         let was_paid = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let received = Cents::new(501).unwrap();
+        let payment = Payment { amount: Cents::new(4_501).unwrap(), ..payment() };
+        let paid_in_part = TopUpOutcome::PartlyPaid { payment, received };
         let granted = Some((Paid, 4_501, 1, false));
+        let granted_in_part = Some((PartlyPaid, 501, 1, false));
         let closed = Some((Abandoned, 0, 0, false));
         for (status, outcome, expected) in [
             (Open, &TopUpOutcome::Unknown, None),
             (Open, &was_paid, granted),
+            (Open, &paid_in_part, granted_in_part),
             (Open, &was_declined, Some((declined, 0, 1, true))),
             (Open, &asked_action, Some((ActionRequired, 0, 1, true))),
             (Open, &TopUpOutcome::Abandoned, closed),
             (declined, &TopUpOutcome::Unknown, None),
             (declined, &was_paid, granted),
+            (declined, &paid_in_part, granted_in_part),
             (declined, &was_declined, None),
             (declined, &asked_action, None),
             (declined, &TopUpOutcome::Abandoned, closed),
             (ActionRequired, &TopUpOutcome::Unknown, None),
             (ActionRequired, &was_paid, granted),
+            (ActionRequired, &paid_in_part, granted_in_part),
             (ActionRequired, &was_declined, None),
             (ActionRequired, &asked_action, None),
             (ActionRequired, &TopUpOutcome::Abandoned, closed),
             (Paid, &TopUpOutcome::Unknown, None),
             (Paid, &was_paid, None),
+            (Paid, &paid_in_part, None),
             (Paid, &was_declined, None),
             (Paid, &asked_action, None),
             (Paid, &TopUpOutcome::Abandoned, None),
+            (PartlyPaid, &TopUpOutcome::Unknown, None),
+            (PartlyPaid, &was_paid, None),
+            (PartlyPaid, &paid_in_part, None),
+            (PartlyPaid, &was_declined, None),
+            (PartlyPaid, &asked_action, None),
+            (PartlyPaid, &TopUpOutcome::Abandoned, None),
             (Abandoned, &TopUpOutcome::Unknown, None),
+            (Abandoned, &paid_in_part, granted_in_part),
             (Abandoned, &was_paid, granted),
             (Abandoned, &was_declined, None),
             (Abandoned, &asked_action, None),
@@ -316,6 +352,30 @@ mod tests {
         assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
     }
 
+    /// R1: credits for the part that was paid, by the price, a broken one counting as whole.
+    #[test]
+    fn a_part_that_was_paid_grants_its_part_of_the_credits_and_the_receipt_is_over_that_part() {
+        let (account, top_up) = standing_at(TopUpStatus::Open);
+        let (credits, cents) = (|credits| Credits::new(credits).unwrap(), |cents| Cents::new(cents).unwrap());
+        for (frozen, price, received, granted) in
+            [(2_000, 2_000, 200, 200), (2_000, 4_000, 201, 101), (3_000, 1_000, 1, 3), (1_000, 3_000, 2_999, 1_000)]
+        {
+            let top_up = TopUp { credits: credits(frozen), price: cents(price), ..top_up.clone() };
+            let payment = Payment { amount: top_up.price, ..payment() };
+            let outcome = TopUpOutcome::PartlyPaid { payment, received: cents(received) };
+            let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
+            assert_eq!(only_entry(&change).credits, credits(granted));
+            let NoticeKind::TopUpPaid { credits: told, price: paid, .. } = &change.notices[0].kind else {
+                panic!("a receipt is owed")
+            };
+            assert_eq!((*told, *paid), (credits(granted), cents(received)));
+        }
+        let another = Payment { amount: cents(4_500), ..payment() };
+        let outcome = TopUpOutcome::PartlyPaid { payment: another, received: cents(1) };
+        let refusal = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap_err();
+        assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
+    }
+
     #[test]
     fn settling_an_old_attempt_leaves_a_newer_ones_pause_alone() {
         let (mut account, mut top_up) = standing_at(TopUpStatus::Open);
@@ -335,7 +395,7 @@ mod tests {
         account.payment_issue = match status {
             TopUpStatus::Declined(reason) => paused(PaymentIssueKind::Declined(reason)),
             TopUpStatus::ActionRequired => paused(PaymentIssueKind::ActionRequired),
-            TopUpStatus::Open | TopUpStatus::Paid | TopUpStatus::Abandoned => None,
+            TopUpStatus::Open | TopUpStatus::Paid | TopUpStatus::PartlyPaid | TopUpStatus::Abandoned => None,
         };
         if status != TopUpStatus::Open {
             account.open_top_up = None;

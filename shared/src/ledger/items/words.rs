@@ -54,6 +54,7 @@ pub(super) fn top_up_status_word(status: TopUpStatus) -> &'static str {
     match status {
         TopUpStatus::Open => "open",
         TopUpStatus::Paid => "paid",
+        TopUpStatus::PartlyPaid => "partly_paid",
         TopUpStatus::Declined(_) => "declined",
         TopUpStatus::ActionRequired => "action_required",
         TopUpStatus::Abandoned => "abandoned",

@@ -194,7 +194,7 @@ impl SweepSummary {
     fn count(&mut self, attempted: Result<ToppedUp, RecordOutcomeError>) {
         let counter = match attempted {
             Ok(ToppedUp::Skipped(_)) => &mut self.skipped,
-            Ok(ToppedUp::Attempted(TopUpStatus::Paid)) => &mut self.paid,
+            Ok(ToppedUp::Attempted(TopUpStatus::Paid | TopUpStatus::PartlyPaid)) => &mut self.paid,
             Ok(ToppedUp::Attempted(TopUpStatus::Declined(_))) => &mut self.declined,
             Ok(ToppedUp::Attempted(TopUpStatus::ActionRequired)) => &mut self.action_required,
             Ok(ToppedUp::Attempted(TopUpStatus::Abandoned)) => &mut self.abandoned,
