@@ -74,6 +74,7 @@ pub struct CheckoutReport {
 pub struct InvoiceReport {
     /// The account and attempt that its metadata names, if it is one of ours.
     pub top_up: Option<(AccountId, TopUpId)>,
+    /// [`TopUpOutcome::Unknown`] if it is none of ours.
     pub outcome: TopUpOutcome,
     /// Stripe's page on which it can be paid, while it can be paid. Expires, so it is never stored.
     pub hosted_url: Option<String>,

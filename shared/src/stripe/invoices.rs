@@ -29,9 +29,14 @@ pub(super) async fn retrieve(client: &Client, invoice: &InvoiceId) -> Result<Inv
 
 pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<InvoiceReport, StripeError> {
     let invoice = retrieve(client, invoice).await?;
+    let Some(top_up) = invoice.top_up() else {
+        // Nobody's attempt: its payment is not looked at, and may be one that our key cannot read.
+        return Ok(InvoiceReport { top_up: None, outcome: TopUpOutcome::Unknown, hosted_url: None });
+    };
     let outcome = outcome(client, &invoice).await?;
     let is_open = invoice.status() == InvoiceStatus::Open;
-    Ok(InvoiceReport { top_up: invoice.top_up(), outcome, hosted_url: invoice.hosted_invoice_url.filter(|_| is_open) })
+    let hosted_url = invoice.hosted_invoice_url.filter(|_| is_open);
+    Ok(InvoiceReport { top_up: Some(top_up), outcome, hosted_url })
 }
 
 /// What an invoice with its payments says.
