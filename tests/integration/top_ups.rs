@@ -370,6 +370,33 @@ async fn credit(cloud: &TestCloud, invoice: &Value, cents: i64) {
     cloud.stripe_post("/v1/credit_notes", &[("invoice", invoice), ("amount", &cents)]).await;
 }
 
+/// R2: the bank declined, and the answer, the look after it and the event were all lost for longer than an attempt is
+/// sent: the customer is told once, and the card is not asked again.
+#[tokio::test]
+async fn a_decline_nobody_heard_of_for_twenty_hours_pauses_with_one_mail_and_no_second_try() {
+    for (card, kind) in [("pm_card_chargeCustomerFail", "declined"), ("pm_card_authenticationRequired", "action_required")]
+    {
+        let cloud = TestCloud::start().await;
+        cloud.open_due_account("acme", card).await;
+        cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 1_000, ..WebhookConduct::default() });
+        cloud.cloud.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseAnswer));
+        cloud.advance(HALF_AN_HOUR).await;
+        for path in ["/v1/invoices", "/v1/invoices/*"] {
+            cloud.cloud.stripe.add_fault(outage(path, FaultAction::Unavailable));
+        }
+        cloud.advance(SignedDuration::from_hours(20)).await;
+        assert_eq!(payment_issue(&cloud, "acme").await, Value::Null, "{kind}: nothing is known yet");
+        cloud.cloud.stripe.clear_faults();
+        cloud.advance(SignedDuration::from_hours(8)).await;
+        assert_eq!(payment_issue(&cloud, "acme").await, json!(kind));
+        assert_eq!((cloud.mails("acme").len(), cloud.top_up_invoices("acme").await.len()), (1, 1), "{kind}");
+        assert_eq!(cloud.top_up_invoices("acme").await[0]["attempt_count"], json!(1), "{kind}");
+        cloud.submit_card(&cloud.hosted_page("acme").await, "4242424242424242").await;
+        cloud.visit(&cloud.pay_link("acme")).await.expect(200);
+        assert_eq!(cloud.balance("acme").await, 5_000, "{kind}");
+    }
+}
+
 /// All faults of an outage at all steps: nobody is paused or written to, and when it is over the same attempt ends in
 /// one invoice, one payment and one grant.
 #[tokio::test]

@@ -51,7 +51,7 @@ pub trait Payments: Send + Sync {
     /// Never fails: what is not definite is [`TopUpOutcome::Unknown`], and an outage concludes nothing.
     fn top_up_pay(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
-    /// Looks up what became of an attempt and closes it if it is unpaid: abandoned once, nobody can pay it any more,
+    /// Looks up what became of an attempt and closes it if no bank has said anything about it: abandoned once, nobody can pay it any more,
     /// not even a [`Payments::top_up_pay`] that is under way.
     ///
     /// Never fails, as [`Payments::top_up_pay`].

@@ -230,7 +230,7 @@ async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
         match close_invoice(client, top_up, invoice).await? {
             TopUpOutcome::Abandoned => {}
             paid @ (TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. }) => return Ok(paid),
-            _ => outcome = TopUpOutcome::Unknown,
+            unpaid => outcome = unpaid,
         }
     }
     match outcome {
@@ -261,24 +261,21 @@ async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Resul
         InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
         InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
         InvoiceStatus::Draft => delete(client, id).await,
-        InvoiceStatus::Open | InvoiceStatus::Uncollectible => match void(client, top_up, id).await {
-            Ok(voided) if voided.status() == InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
-            Err(error) if error.is_transient() => Err(error),
-            Ok(_) | Err(_) => after_refused_void(client, id).await,
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible => match invoices::outcome(client, &invoice).await? {
+            TopUpOutcome::Unknown => void_untouched(client, top_up, id).await,
+            // What the bank has said is concluded, and not voided away.
+            said => Ok(said),
         },
         InvoiceStatus::Other => Ok(TopUpOutcome::Unknown),
     }
 }
 
-/// A payment may have come first, or another void.
-async fn after_refused_void(client: &Client, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
-    let invoice = invoices::retrieve(client, id).await?;
-    match invoice.status() {
-        InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
-        InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
-        InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible | InvoiceStatus::Other => {
-            Ok(TopUpOutcome::Unknown)
-        }
+/// Voids an invoice of which no bank has said anything; a payment may come first, or another void.
+async fn void_untouched(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+    match void(client, top_up, id).await {
+        Ok(voided) if voided.status() == InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
+        Err(error) if error.is_transient() => Err(error),
+        Ok(_) | Err(_) => invoices::outcome(client, &invoices::retrieve(client, id).await?).await,
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Invoice {
     pub starting_balance: i64,
     pub ending_balance: i64,
     paid_with: Option<PaymentMethodId>,
+    /// When it refused, asked without the customer being there.
+    pub refused_at: Option<Timestamp>,
     /// How often the bank was asked without the customer being there.
     pub off_session_asks: u32,
 }
@@ -281,6 +283,7 @@ impl Stripe {
             starting_balance: 0,
             ending_balance: 0,
             paid_with: None,
+            refused_at: None,
             off_session_asks: 0,
         });
         id
@@ -347,6 +350,7 @@ impl Stripe {
             Mood::Declines => Some(BankAnswer::Declined),
             Mood::AsksForConfirmation => Some(BankAnswer::ActionRequired),
         };
+        self.invoices[position].refused_at = answer.map(|_| now);
         self.pay_keys.insert(top_up, Kept { at: now, answer });
         self.answered(position, card, answer);
         AskedNow { answer: answer.map_or(Asked::Paid, Asked::Refused), is_fresh: true }

@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// Every thing the product does. Each begins with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 18] = [
+pub const WORKFLOWS: [Workflow; 19] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -103,6 +103,23 @@ pub const WORKFLOWS: [Workflow; 18] = [
             Ask(sweep),
             Deliver,
             Outside(void_invoice),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, of which nobody hears for longer than an attempt is sent",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(stripe_goes_down),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(stripe_comes_up),
+            Ask(sweep),
+            Deliver,
+            Ask(link),
+            Outside(pay_invoice),
             Deliver,
         ],
     },
