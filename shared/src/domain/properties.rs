@@ -48,6 +48,7 @@ enum CheckoutReport {
 enum TopUpReport {
     Paid,
     PartlyPaid,
+    Processing,
     Declined,
     ActionRequired,
     Abandoned,
@@ -59,6 +60,7 @@ fn command() -> impl Strategy<Value = Command> {
     let top_up = prop_oneof![
         3 => Just(TopUpReport::Paid),
         1 => Just(TopUpReport::PartlyPaid),
+        1 => Just(TopUpReport::Processing),
         1 => Just(TopUpReport::Declined),
         1 => Just(TopUpReport::ActionRequired),
         1 => Just(TopUpReport::Abandoned),
@@ -213,6 +215,7 @@ impl World {
                 let received = Cents::new(top_up.price.get() / 2).unwrap();
                 TopUpOutcome::PartlyPaid { payment: Payment { amount: top_up.price, ..payment() }, received }
             }
+            TopUpReport::Processing => TopUpOutcome::Processing { invoice: None },
             TopUpReport::Declined => TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: None },
             TopUpReport::ActionRequired => TopUpOutcome::ActionRequired { invoice: None },
             TopUpReport::Abandoned => TopUpOutcome::Abandoned,

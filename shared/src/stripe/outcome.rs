@@ -108,6 +108,10 @@ pub(super) fn judge_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -
             }
         }),
         InvoiceStatus::Void => TopUpOutcome::Abandoned,
+        // Written off or not: what is under way may still pay it.
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible if intent.is_some_and(PaymentIntent::is_processing) => {
+            TopUpOutcome::Processing { invoice: invoice.id() }
+        }
         InvoiceStatus::Open => match intent.and_then(judge_intent) {
             Some(CardAnswer::ActionRequired) => TopUpOutcome::ActionRequired { invoice: invoice.id() },
             Some(CardAnswer::Declined(reason)) => TopUpOutcome::Declined { reason, invoice: invoice.id() },
@@ -260,12 +264,14 @@ mod tests {
     fn an_invoice_says_what_became_of_its_attempt() {
         let id = InvoiceId::parse("in_1").ok();
         let declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: id.clone() };
+        let processing = TopUpOutcome::Processing { invoice: id.clone() };
         let action_required = TopUpOutcome::ActionRequired { invoice: id };
         for (status, intent, expected) in [
             (r#""draft""#, None, TopUpOutcome::Unknown),
             (r#""open""#, None, TopUpOutcome::Unknown),
             (r#""open""#, Some(r#"{"id":"pi_1","status":"requires_payment_method"}"#), TopUpOutcome::Unknown),
-            (r#""open""#, Some(r#"{"id":"pi_1","status":"processing"}"#), TopUpOutcome::Unknown),
+            (r#""open""#, Some(r#"{"id":"pi_1","status":"processing"}"#), processing.clone()),
+            (r#""uncollectible""#, Some(r#"{"id":"pi_1","status":"processing"}"#), processing),
             (r#""open""#, Some(r#"{"id":"pi_1","status":"succeeded"}"#), TopUpOutcome::Unknown),
             (r#""open""#, Some(r#"{"id":"pi_1","status":"requires_action"}"#), action_required.clone()),
             (

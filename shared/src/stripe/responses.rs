@@ -88,6 +88,11 @@ impl PaymentIntent {
         PaymentIntentId::parse(&*self.id).ok()
     }
 
+    /// A bank debit is under way: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
+    pub(super) fn is_processing(&self) -> bool {
+        self.status == "processing"
+    }
+
     /// The card it was paid with, if that is attached to the customer and so may be used again.
     pub(super) fn reusable_method(&self, customer: &CustomerId) -> Option<PaymentMethodId> {
         let method = self.payment_method.as_ref()?;

@@ -2,7 +2,8 @@
 
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::payments::Payment;
+use jiff::SignedDuration;
+use shared::domain::payments::{DeclineReason, Payment};
 use shared::domain::payments::TopUpOutcome;
 use shared::domain::{InvoiceId, TopUp, TopUpId};
 use shared::ports::Payments;
@@ -105,6 +106,25 @@ async fn what_the_bank_has_refused_is_concluded_and_not_voided() {
         assert_eq!(said, Some(is_declined), "{alias}: {closed:?}");
         assert_eq!(bench.keys(VOID), [], "{alias}");
         assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "open", "{alias}");
+    }
+}
+
+/// R3: a bank debit takes days. Meanwhile nothing is voided, and then it is paid or declined.
+#[tokio::test]
+async fn a_debit_that_is_processing_is_waited_for_and_never_voided() {
+    for (alias, is_paid) in [("pm_usBankAccount", true), ("pm_usBankAccount_insufficientFunds", false)] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on(alias).await;
+        let processing = bench.payments().top_up_pay(&top_up).await;
+        assert!(matches!(processing, TopUpOutcome::Processing { invoice: Some(_) }), "{alias}: {processing:?}");
+        assert_eq!(bench.payments().top_up_close(&top_up).await, processing, "{alias}");
+        bench.pass(SignedDuration::from_hours(4 * 24)).await;
+        match bench.payments().top_up_close(&top_up).await {
+            TopUpOutcome::Paid(payment) if is_paid => assert_eq!(payment.amount.get(), PRICE),
+            TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, .. } if !is_paid => {}
+            other => panic!("{alias}: {other:?}"),
+        }
+        assert_eq!(bench.keys(VOID), [], "{alias}");
     }
 }
 

@@ -289,6 +289,9 @@ fn why_not_charged(world: &World, account: &AccountId, attempt: &TopUpId) -> Opt
 fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
     let stripe = world.stripe();
     let invoice = stripe.invoices.iter().find(|known| known.id == *invoice && known.status == InvoiceStatus::Open)?;
+    if invoice.is_processing() {
+        return Some("although its debit is under way");
+    }
     let is_old = |refused_at: Timestamp| world.time().duration_since(refused_at) >= PROCESS_LIFE_MAX;
     invoice.refused_at.is_some_and(is_old).then_some("although the bank has refused it, and nobody is told")
 }

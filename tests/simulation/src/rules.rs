@@ -129,6 +129,7 @@ impl Rules {
         }
         let conclusion = match top_up.status {
             TopUpStatus::Open => None,
+            TopUpStatus::Processing => Some(Conclusion::Processing),
             TopUpStatus::Paid => Some(Conclusion::Paid),
             TopUpStatus::PartlyPaid => Some(Conclusion::PartlyPaid),
             TopUpStatus::Declined(_) => Some(Conclusion::Declined),
@@ -214,7 +215,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         let such = partition.top_ups.values().filter(move |top_up| is_such(top_up.status));
         such.map(|top_up| &top_up.id).collect::<Vec<_>>()
     };
-    let open = with(|status| status == TopUpStatus::Open);
+    let open = with(|status| matches!(status, TopUpStatus::Open | TopUpStatus::Processing));
     rule!(open == Vec::from_iter(&account.open_top_up), "the open attempts of {id} are {open:?}");
     let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
     let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
@@ -371,7 +372,7 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
     rule!(credits == received, "{id} granted {credits} credits for {received} cents");
     let price = top_up.price.get();
     let is_consistent = match top_up.status {
-        TopUpStatus::Open => false,
+        TopUpStatus::Open | TopUpStatus::Processing => false,
         TopUpStatus::Paid => received == price,
         TopUpStatus::PartlyPaid => received > 0 && received < price,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),

@@ -204,6 +204,7 @@ impl Run {
         self.world().advance(time);
         self.world().tell(|| format!("{time:#} pass, it is {}", self.outside.now()));
         self.world().stripe().expire_sessions(self.outside.now());
+        self.world().stripe().settle_debits(self.outside.now());
     }
 
     /// Lets a timer go off, waiting for it if need be. `None` if there is none at this position.
@@ -282,7 +283,8 @@ impl Run {
 
     /// Whether time alone brings nothing more about.
     fn is_over(&self) -> bool {
-        let has_open_page = self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
+        let is_debited = self.world().stripe().invoices.iter().any(Invoice::is_processing);
+        let has_open_page = is_debited || self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
         !has_open_page && self.world().ledger.tables().due.is_empty()
     }
 

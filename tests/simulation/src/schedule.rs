@@ -319,7 +319,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
         let mut stripe = run.world().stripe();
         let is_refused = |at: &usize| {
             let invoice = &stripe.invoices[*at];
-            invoice.status == InvoiceStatus::Open && invoice.last_answer.is_some()
+            invoice.status == InvoiceStatus::Open && invoice.last_answer.is_some() && !invoice.is_processing()
         };
         let Some(position) = rng.choice((0..stripe.invoices.len()).filter(is_refused).collect::<Vec<_>>()) else {
             return false;
@@ -388,7 +388,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
             format!("{customer} chooses {card}")
         }
         _ => {
-            let mood = [Mood::Pays, Mood::Declines, Mood::AsksForConfirmation][rng.usize(0..3)];
+            let mood = [Mood::Pays, Mood::Declines, Mood::AsksForConfirmation, Mood::TakesDays][rng.usize(0..4)];
             run.world().stripe().set_mood(&card, mood);
             format!("{card} from now on: {mood:?}")
         }

@@ -21,6 +21,8 @@ const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A payment page closes by itself: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long a bank takes for a debit.
+const DEBIT_TAKES: SignedDuration = SignedDuration::from_hours(30);
 /// In cents: less than this Stripe does not charge.
 const CHARGE_MIN: i64 = 50;
 
@@ -31,6 +33,8 @@ pub enum Mood {
     Pays,
     Declines,
     AsksForConfirmation,
+    /// A bank account, whose debit takes days.
+    TakesDays,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub enum InvoiceStatus {
 pub enum BankAnswer {
     Declined,
     ActionRequired,
+    /// It answers in some days.
+    Processing,
 }
 
 #[derive(Clone, Debug)]
@@ -65,7 +71,7 @@ pub struct Invoice {
     pub starting_balance: i64,
     pub ending_balance: i64,
     paid_with: Option<PaymentMethodId>,
-    /// When it refused, asked without the customer being there.
+    /// When it refused or went to work, asked without the customer being there.
     pub refused_at: Option<Timestamp>,
     /// How often the bank was asked without the customer being there.
     pub off_session_asks: u32,
@@ -312,10 +318,8 @@ impl Stripe {
 
     /// Support credits so much of an open invoice.
     pub fn invoice_credit(&mut self, position: usize, cents: i64) {
-        let Some(invoice) = self.invoices.get_mut(position).filter(|invoice| invoice.status == InvoiceStatus::Open)
-        else {
-            return;
-        };
+        let is_free = |invoice: &&mut Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
+        let Some(invoice) = self.invoices.get_mut(position).filter(is_free) else { return };
         invoice.credited += cents.min(invoice.due()).min(invoice.amount.get() - invoice.credited);
         let id = invoice.id.clone();
         self.pay_if_nothing_is_due(&id);
@@ -339,7 +343,12 @@ impl Stripe {
         if let Some(kept) =
             self.pay_keys.get(&top_up).filter(|kept| is_kept(kept.at, now) && !has_bug("payment_key_from_time"))
         {
-            return known(kept.answer.map_or(Asked::Paid, Asked::Refused));
+            let answer = match kept.answer {
+                // Stripe's answer of then holds the payment's id alone, and the payment is read as it stands now.
+                Some(BankAnswer::Processing) => self.invoices[position].last_answer,
+                kept => kept,
+            };
+            return known(answer.map_or(Asked::Paid, Asked::Refused));
         }
         if self.invoices[position].status != InvoiceStatus::Open {
             return known(Asked::NotTaken);
@@ -349,6 +358,7 @@ impl Stripe {
             Mood::Pays => None,
             Mood::Declines => Some(BankAnswer::Declined),
             Mood::AsksForConfirmation => Some(BankAnswer::ActionRequired),
+            Mood::TakesDays => Some(BankAnswer::Processing),
         };
         self.invoices[position].refused_at = answer.map(|_| now);
         self.pay_keys.insert(top_up, Kept { at: now, answer });
@@ -364,23 +374,43 @@ impl Stripe {
             invoice.status = InvoiceStatus::Paid;
             invoice.paid_with = Some(card.clone());
         }
-        let subject = Subject::Invoice(invoice.id.clone());
-        self.tell(subject);
+        // That a debit is under way is no event of an invoice.
+        if answer != Some(BankAnswer::Processing) {
+            let subject = Subject::Invoice(invoice.id.clone());
+            self.tell(subject);
+        }
+    }
+
+    /// The banks answer the debits that have been under way for days: some are paid and some are not.
+    pub fn settle_debits(&mut self, now: Timestamp) {
+        for position in 0..self.invoices.len() {
+            let invoice = &self.invoices[position];
+            let since = invoice.refused_at.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+            if invoice.is_processing() && since >= DEBIT_TAKES {
+                // Every other one.
+                let answer = (position % 2 == 0).then_some(BankAnswer::Declined);
+                let account = PaymentMethodId::parse("pm_debit").expect("letters make a card's id");
+                self.answered(position, &account, answer);
+                self.invoices[position].refused_at = answer.map(|_| now);
+            }
+        }
     }
 
     /// The customer pays on the hosted page: with the card saved or another, confirming what the bank asks for.
     pub fn invoice_pay_by_customer(&mut self, position: usize, card: &PaymentMethodId) -> Option<bool> {
-        self.invoices.get(position).filter(|invoice| invoice.status == InvoiceStatus::Open)?;
+        let is_free = |invoice: &&Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
+        self.invoices.get(position).filter(is_free)?;
         let answer = (self.mood(card) == Mood::Declines).then_some(BankAnswer::Declined);
         self.answered(position, card, answer);
         Some(answer.is_none())
     }
 
-    /// Voids an open invoice and deletes a draft; what is paid or void stays as it is.
+    /// Voids an open invoice and deletes a draft; what is paid, void or about to be paid stays as it is.
     pub fn invoice_void(&mut self, id: &InvoiceId) {
         let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else { return };
         match self.invoices[position].status {
             InvoiceStatus::Draft => drop(self.invoices.remove(position)),
+            InvoiceStatus::Open if self.invoices[position].is_processing() => {}
             InvoiceStatus::Open => {
                 let invoice = &mut self.invoices[position];
                 invoice.status = InvoiceStatus::Void;
@@ -418,6 +448,11 @@ impl Stripe {
 }
 
 impl Invoice {
+    /// Whether a debit is under way.
+    pub fn is_processing(&self) -> bool {
+        self.status == InvoiceStatus::Open && self.last_answer == Some(BankAnswer::Processing)
+    }
+
     /// In cents: what came from cards and from the customer's own credit.
     pub fn received(&self) -> i64 {
         let from_credit = if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
@@ -466,6 +501,7 @@ pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
             TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: Some(invoice) }
         }
         BankAnswer::ActionRequired => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
+        BankAnswer::Processing => TopUpOutcome::Processing { invoice: Some(invoice) },
     }
 }
 
@@ -474,6 +510,7 @@ pub fn conclusion(outcome: &TopUpOutcome) -> Option<Conclusion> {
     match outcome {
         TopUpOutcome::Paid(_) => Some(Conclusion::Paid),
         TopUpOutcome::PartlyPaid { .. } => Some(Conclusion::PartlyPaid),
+        TopUpOutcome::Processing { .. } => Some(Conclusion::Processing),
         TopUpOutcome::Declined { .. } => Some(Conclusion::Declined),
         TopUpOutcome::ActionRequired { .. } => Some(Conclusion::ActionRequired),
         TopUpOutcome::Abandoned => Some(Conclusion::Abandoned),

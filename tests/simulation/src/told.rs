@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 pub enum Conclusion {
     Paid,
     PartlyPaid,
+    Processing,
     Declined,
     ActionRequired,
     Abandoned,

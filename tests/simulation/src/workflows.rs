@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// Every thing the product does. Each begins with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 19] = [
+pub const WORKFLOWS: [Workflow; 21] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -120,6 +120,35 @@ pub const WORKFLOWS: [Workflow; 19] = [
             Deliver,
             Ask(link),
             Outside(pay_invoice),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up by a debit that takes two days",
+        acts: &[
+            Outside(take_days),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up by a debit, and switch off while it is under way",
+        acts: &[
+            Outside(take_days),
+            Ask(charge_400),
+            Ask(sweep),
+            Ask(off),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Outside(pass_a_day),
             Deliver,
         ],
     },
@@ -277,6 +306,10 @@ fn choose_card(run: &mut Run) {
 
 fn decline(run: &mut Run) {
     run.world().stripe().set_mood(&names::card(1), Mood::Declines);
+}
+
+fn take_days(run: &mut Run) {
+    run.world().stripe().set_mood(&names::card(1), Mood::TakesDays);
 }
 
 fn ask_for_confirmation(run: &mut Run) {

@@ -45,6 +45,10 @@ pub enum TopUpOutcome {
     ActionRequired {
         invoice: Option<InvoiceId>,
     },
+    /// A bank debit is under way, which takes days: it is paid or declined then.
+    Processing {
+        invoice: Option<InvoiceId>,
+    },
     /// The invoice is void or was credited in full, or there is none and none will come: nothing was paid.
     Abandoned,
     /// Nothing is known (timeout, 5xx, 429, network): nothing is concluded.

@@ -9,6 +9,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
     let decline_reason = match top_up.status {
         TopUpStatus::Declined(reason) => Some(words::decline_reason_word(reason)),
         TopUpStatus::Open
+        | TopUpStatus::Processing
         | TopUpStatus::Paid
         | TopUpStatus::PartlyPaid
         | TopUpStatus::ActionRequired
@@ -48,6 +49,7 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
 fn read_status(item: &Reader<'_>) -> Result<TopUpStatus, Unreadable> {
     let status = match item.text("status")? {
         "open" => TopUpStatus::Open,
+        "processing" => TopUpStatus::Processing,
         "paid" => TopUpStatus::Paid,
         "partly_paid" => TopUpStatus::PartlyPaid,
         "declined" => TopUpStatus::Declined(item.word("decline_reason", words::decline_reason)?),

@@ -39,7 +39,10 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payme
     let invoice = match (attempt.status, attempt.invoice) {
         (TopUpStatus::Paid | TopUpStatus::PartlyPaid, _) => return Ok(PayPage::AlreadyPaid),
         (TopUpStatus::Abandoned, _) | (_, None) => return Ok(PayPage::Closed),
-        (TopUpStatus::Open | TopUpStatus::Declined(_) | TopUpStatus::ActionRequired, Some(invoice)) => invoice,
+        (
+            TopUpStatus::Open | TopUpStatus::Processing | TopUpStatus::Declined(_) | TopUpStatus::ActionRequired,
+            Some(invoice),
+        ) => invoice,
     };
     let report = context.payments.invoice_get(&invoice).await?;
     match record_top_up_outcome(context, account, top_up, &report.outcome).await {
