@@ -375,7 +375,8 @@ async fn credit(cloud: &TestCloud, invoice: &Value, cents: i64) {
 /// sent: the customer is told once, and the card is not asked again.
 #[tokio::test]
 async fn a_decline_nobody_heard_of_for_twenty_hours_pauses_with_one_mail_and_no_second_try() {
-    for (card, kind) in [("pm_card_chargeCustomerFail", "declined"), ("pm_card_authenticationRequired", "action_required")]
+    for (card, kind) in
+        [("pm_card_chargeCustomerFail", "declined"), ("pm_card_authenticationRequired", "action_required")]
     {
         let cloud = TestCloud::start().await;
         cloud.open_due_account("acme", card).await;
@@ -415,9 +416,12 @@ async fn a_debit_is_waited_for_as_long_as_it_takes_and_then_paid_or_declined() {
             cloud.advance(SignedDuration::from_hours(8)).await;
             assert_eq!(cloud.top_up_invoices("acme").await.len(), 1, "{account}");
             assert_eq!((cloud.pay_calls(), cloud.cloud.stripe.request_count("POST", VOID)), (1, 0), "{account}");
-            let (balance, issue) =
-                if is_paid { (5_000, Value::Null) } else { (0, json!("declined")) };
-            assert_eq!((cloud.balance("acme").await, payment_issue(&cloud, "acme").await), (balance, issue), "{account}");
+            let (balance, issue) = if is_paid { (5_000, Value::Null) } else { (0, json!("declined")) };
+            assert_eq!(
+                (cloud.balance("acme").await, payment_issue(&cloud, "acme").await),
+                (balance, issue),
+                "{account}"
+            );
             assert_eq!(cloud.mails("acme").len(), 1, "{account}");
         }
     }

@@ -51,7 +51,9 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
                 tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown")
             })
             .ok(),
-        (InvoiceStatus::Open | InvoiceStatus::Uncollectible, Some(intent)) => Some(payment_intent(client, &intent).await?),
+        (InvoiceStatus::Open | InvoiceStatus::Uncollectible, Some(intent)) => {
+            Some(payment_intent(client, &intent).await?)
+        }
         _ => None,
     };
     let outcome = judge_invoice(invoice, intent.as_ref());

@@ -323,10 +323,8 @@ mod tests {
     /// R1 and R37: what Stripe calls paid is paid as far as money came.
     #[test]
     fn an_invoice_that_was_credited_is_paid_as_far_as_money_came() {
-        let part = |cents| TopUpOutcome::PartlyPaid {
-            payment: paid_by_nobody_known(),
-            received: Cents::new(cents).unwrap(),
-        };
+        let part =
+            |cents| TopUpOutcome::PartlyPaid { payment: paid_by_nobody_known(), received: Cents::new(cents).unwrap() };
         for (amount_paid, starting_balance, ending_balance, expected) in [
             (4_601, 0, 0, TopUpOutcome::Paid(paid_by_nobody_known())),
             (0, -4_601, 0, TopUpOutcome::Paid(paid_by_nobody_known())),

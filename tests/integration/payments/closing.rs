@@ -1,10 +1,10 @@
 //! Closing an attempt: nothing may come of it afterwards, and a payment that was faster is not lost.
 
 use super::bench::{Bench, PRICE, paid};
-use local_stripe::{Fault, FaultAction};
 use jiff::SignedDuration;
-use shared::domain::payments::{DeclineReason, Payment};
+use local_stripe::{Fault, FaultAction};
 use shared::domain::payments::TopUpOutcome;
+use shared::domain::payments::{DeclineReason, Payment};
 use shared::domain::{InvoiceId, TopUp, TopUpId};
 use shared::ports::Payments;
 

@@ -368,7 +368,12 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
     // A credit costs a cent here.
     let received = invoices.first().filter(|_| is_called_paid).map_or(0, |invoice| invoice.received());
     rule!(grants == usize::from(received > 0), "{id} was granted {grants} times, {received} cents were received");
-    let credits: i64 = partition.entries.values().filter(|entry| entry.origin() == Origin::TopUp(id.clone())).map(|entry| entry.credits.get()).sum();
+    let credits: i64 = partition
+        .entries
+        .values()
+        .filter(|entry| entry.origin() == Origin::TopUp(id.clone()))
+        .map(|entry| entry.credits.get())
+        .sum();
     rule!(credits == received, "{id} granted {credits} credits for {received} cents");
     let price = top_up.price.get();
     let is_consistent = match top_up.status {

@@ -4,7 +4,7 @@ use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
-use crate::stripe::SessionStatus;
+use crate::stripe::{Invoice, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME, World};
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
@@ -284,7 +284,8 @@ impl Run {
     /// Whether time alone brings nothing more about.
     fn is_over(&self) -> bool {
         let is_debited = self.world().stripe().invoices.iter().any(Invoice::is_processing);
-        let has_open_page = is_debited || self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
+        let has_open_page =
+            is_debited || self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
         !has_open_page && self.world().ledger.tables().due.is_empty()
     }
 

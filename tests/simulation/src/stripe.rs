@@ -455,7 +455,8 @@ impl Invoice {
 
     /// In cents: what came from cards and from the customer's own credit.
     pub fn received(&self) -> i64 {
-        let from_credit = if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
+        let from_credit =
+            if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
         let for_old_debt = if self.starting_balance > 0 { self.starting_balance } else { 0 };
         (self.amount_paid + from_credit - for_old_debt).clamp(0, self.amount.get())
     }

@@ -4,7 +4,9 @@ use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind};
 use super::records::{TopUp, TopUpStatus};
-use crate::domain::{Account, Cause, Cents, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId};
+use crate::domain::{
+    Account, Cause, Cents, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
+};
 use jiff::Timestamp;
 
 /// Opens an attempt if one is due. Committing the change is the claim: of two sweeps at most one succeeds.
@@ -81,7 +83,10 @@ pub fn decide_top_up_outcome(
             let whole = Bought { credits: top_up.credits, price: top_up.price, status: Paid };
             grant_top_up(account, top_up, (payment, whole), notice, now).map(Some)
         }
-        (Open | Processing | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::PartlyPaid { payment, received }) => {
+        (
+            Open | Processing | Declined(_) | ActionRequired | Abandoned,
+            TopUpOutcome::PartlyPaid { payment, received },
+        ) => {
             check_payment(account, payment, top_up.price)?;
             let part = Bought { credits: credits_for(top_up, *received), price: *received, status: PartlyPaid };
             grant_top_up(account, top_up, (payment, part), notice, now).map(Some)
@@ -198,9 +203,9 @@ fn owed(account: &Account, kind: NoticeKind, id: NoticeId, now: Timestamp) -> No
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Origin;
     use crate::domain::payments::{AutoTopUp, DeclineReason, Payment};
     use crate::domain::samples::*;
-    use crate::domain::Origin;
 
     const HOUR: i64 = 3_600;
 

@@ -46,7 +46,9 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payme
     };
     let report = context.payments.invoice_get(&invoice).await?;
     match record_top_up_outcome(context, account, top_up, &report.outcome).await {
-        Ok(attempt) if matches!(attempt.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid) => Ok(PayPage::AlreadyPaid),
+        Ok(attempt) if matches!(attempt.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid) => {
+            Ok(PayPage::AlreadyPaid)
+        }
         Ok(_) => Ok(report.hosted_url.map_or(PayPage::Closed, PayPage::Hosted)),
         Err(RecordOutcomeError::NotFound(missing)) => Err(missing.into()),
         Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),
