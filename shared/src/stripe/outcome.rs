@@ -330,7 +330,7 @@ mod tests {
             (0, -4_601, 0, TopUpOutcome::Paid(paid_by_nobody_known())),
             (0, 0, 0, TopUpOutcome::Abandoned),
             (0, 0, 4_601, TopUpOutcome::Abandoned),
-            (460, 0, 0, part(449)),
+            (460, 0, 0, part(450)),
         ] {
             let invoice = invoice_paid_by(r#""paid""#, 4_501, (amount_paid, starting_balance, ending_balance));
             assert_eq!(classify_invoice(&invoice, None), expected, "{amount_paid} {starting_balance} {ending_balance}");
