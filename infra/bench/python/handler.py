@@ -1,7 +1,7 @@
-"""The charge of functions/charging, as one would write it in Python: boto3, one file, no framework.
+"""The charge of functions/charging, as a Python developer would write it: boto3, one file, no framework.
 
-It reads and writes the same items and gives the same answers. What an ordinary charge never touches is left out: the
-change of day in the counters, the index of accounts that are due, restrictions.
+It reads and writes the same items and returns the same responses. It leaves out what an ordinary charge never touches:
+the change of day in the counters, the index of due accounts, and restrictions.
 """
 
 import json
