@@ -29,6 +29,14 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 FUNCTION = re.compile(r"\bfn (\w+)")
 
+# Words of translated prose, and British spellings.
+AVOIDED = re.compile(
+    r"\b(whoever|nobody|somebody|anew|for ever|as (?:it|they) must be|defects?|licences?|behaviours?|colours?|neighbours?"
+    r"|(?:serial|optim|recogn|organ|author|final|normal|initial)is(?:e|es|ed|ing|ation))\b",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[a-z`)\]][.!?] +(?=[A-Z`\[])")
+
 
 @dataclass
 class Repository:
@@ -67,6 +75,8 @@ def problems(repository):
         *gates_that_differ(repository),
         *words_that_differ(repository),
         *targets_that_do_not_exist(repository),
+        *words_to_avoid(repository),
+        *sentences_that_share_a_line(repository),
     ]
 
 
@@ -236,6 +246,24 @@ def targets_that_do_not_exist(repository):
             target = re.match(r"make ([a-z][a-z-]*)", command)
             if target and target[1] not in targets:
                 yield f"{path}: the Makefile has no target {target[1]}"
+
+
+# ── Prose ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def words_to_avoid(repository):
+    """Documents are written in plain American English."""
+    for path, text in repository.documents().items():
+        for word in AVOIDED.findall(CODE_SPAN.sub("", without_fences(text))):
+            yield f"{path}: not plain American English: {word}"
+
+
+def sentences_that_share_a_line(repository):
+    """Each sentence has a line of its own, so that a change shows the sentence it changes."""
+    for path, text in repository.documents().items():
+        for line in without_fences(text).splitlines():
+            if not line.lstrip().startswith(("|", "#")) and SENTENCE_END.search(CODE_SPAN.sub("`_`", line)):
+                yield f"{path}: several sentences share the line: {line.strip()}"
 
 
 # ── Markdown ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -131,6 +131,18 @@ BREAKAGES = {
         append("README.md", "\n   ```sh\n   make everything\n   ```\n"),
         "README.md: the Makefile has no target everything",
     ),
+    "a sentence reads as translated": (
+        append("README.md", "\nWhoever asks is answered.\n"),
+        "README.md: not plain American English: Whoever",
+    ),
+    "a word is spelled the British way": (
+        append("README.md", "\nThe behaviour is serialised.\n"),
+        "README.md: not plain American English: serialised",
+    ),
+    "two sentences share a line": (
+        append("README.md", "\n- One sentence. Another sentence.\n"),
+        "README.md: several sentences share the line: - One sentence. Another sentence.",
+    ),
     "a target gets another name": (
         lambda r: setattr(r, "makefile", r.makefile.replace("\nsimulate:", "\nsimulation:")),
         "README.md: the Makefile has no target simulate",
@@ -144,6 +156,12 @@ def test_a_broken_text_is_refused(breakage, sentence):
     breakage(broken)
     found = problems(broken)
     assert any(sentence in problem for problem in found), found
+
+
+def test_words_and_dots_in_code_are_no_prose():
+    written = deepcopy(REPOSITORY)
+    append("README.md", "\nThe test `whoever_comes` and `a. B`:\n\n```\nNobody. Somebody.\n```\n")(written)
+    assert problems(written) == []
 
 
 def test_anchors_are_those_of_github():
