@@ -1,6 +1,6 @@
-"""What the documents say about the code, compared with the code: links, names, attributes, gates, words and targets.
+"""What the documents say about the code, compared with the code, and how they say it.
 
-Each check takes the repository's texts and yields one sentence per problem. None of them reads the network.
+Each check takes the repository's texts and yields one sentence per problem. None of them uses the network.
 """
 
 import os
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-# Directories that hold what tools install or build, and no document of ours.
-SKIPPED_DIRECTORIES = {".git", "target", "node_modules"}
+# Directories for what tools install or build; they hold none of our documents.
+SKIPPED_DIRECTORIES = {".git", ".aws-sam", "target", "node_modules"}
 TEXT_SUFFIXES = {".md", ".rs"}
 
 BILLING_RULES = "docs/billing-rules.md"
@@ -31,8 +31,8 @@ FUNCTION = re.compile(r"\bfn (\w+)")
 
 # Words of translated prose, and British spellings.
 AVOIDED = re.compile(
-    r"\b(whoever|nobody|somebody|anew|for ever|as (?:it|they) must be|defects?|licences?|behaviours?|colours?|neighbours?"
-    r"|(?:serial|optim|recogn|organ|author|final|normal|initial)is(?:e|es|ed|ing|ation))\b",
+    r"\b(whoever|nobody|somebody|anew|for ever|as (?:it|they) must be|defects?"
+    r"|licences?|behaviours?|colours?|neighbours?|(?:serial|optim|recogn|organ|author|final|normal|initial)is(?:e|es|ed|ing|ation))\b",
     re.IGNORECASE,
 )
 SENTENCE_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[a-z`)\]][.!?] +(?=[A-Z`\[])")
@@ -281,7 +281,8 @@ def tables(text):
     """Every table as its header's cells and its rows' cells."""
     found = []
     for block in re.findall(r"(?:^ *\|.*\|\n?)+", without_fences(text), re.MULTILINE):
-        header, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in block.splitlines()]
+        lines = [line.strip().strip("|") for line in block.splitlines()]
+        header, _, *rows = [[cell.strip() for cell in line.split("|")] for line in lines]
         found.append((header, rows))
     return found
 
