@@ -17,7 +17,11 @@ ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 AS_TESTS := --example bootstrap
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
 TEST := lint test-rust check-template
-CI := $(TEST) test-audio simulate mutants contract deploy-local invoke-local
+CI := $(TEST) test-audio simulate mutants contract triggers ledgers deploy-local invoke-local
+DYNAMODB_LOCAL_VERSION := 2.9.30
+DYNAMODB_LOCAL := target/dynamodb-local/.installed-$(DYNAMODB_LOCAL_VERSION)
+STRIPE_CLI_VERSION := 1.52.0
+STRIPE_CLI := target/stripe-cli/.installed-$(STRIPE_CLI_VERSION)
 BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CARGO_TOOLS := target/cargo-tools/bin
@@ -27,7 +31,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract triggers ledgers fuzz check-template audit run demo build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +84,14 @@ kill: programs ## Kill the compiled functions while they work, KILLS=500 times p
 contract: $(CONTRACT_TOOLS) ## Check the running API against its description with ten thousand generated requests
 	cargo build -q --bin prepaid $(AS_TESTS)
 	$(BIN)/python infra/checks/contract/contract.py $(BUILT)/prepaid $(if $(SEED),--seed $(SEED))
+
+triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line, against the stand-in for Stripe
+	STRIPE_CLI=$(CURDIR)/target/stripe-cli/node_modules/.bin/stripe \
+		cargo test -q -p local-stripe --test triggers -- --ignored --nocapture
+
+ledgers: $(DYNAMODB_LOCAL) $(MINISTACK) ## Hold the ledger's contract against Amazon's DynamoDB Local and against MiniStack
+	cargo test -p tests --test integration --no-run
+	target/ministack/bin/python infra/rehearsals/ledgers.py --dynamodb-local target/dynamodb-local
 
 # libFuzzer needs two compiler flags that are not stable yet. Sanitizers would need another compiler, and we have no unsafe
 # code for them to check.
@@ -149,6 +161,17 @@ $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 
 $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 	@infra/checks/install-tools $< target/ministack
+	@touch $@
+
+$(STRIPE_CLI):
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) @stripe/cli@$(STRIPE_CLI_VERSION)
+	@touch $@
+
+# The engine comes in a package of a test tool's; its licence allows development and tests, and nothing of it is shipped.
+$(DYNAMODB_LOCAL):
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) amplify-dynamodb-simulator@$(DYNAMODB_LOCAL_VERSION)
 	@touch $@
 
 $(BENCH): infra/bench/install $(wildcard infra/bench/python/*.* infra/bench/node/*.*)

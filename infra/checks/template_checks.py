@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cfnlint.decode import decode
 
-ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token}")}
+ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token+}"), ("HEAD", "/pay/{token+}")}
 
 # Event sources whose callers AWS identifies itself. Any other source would be an entrance that we did not decide on.
 EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}

@@ -1,6 +1,7 @@
-//! What all AWS clients of a function share: one HTTP stack, and the credentials and region Lambda provides.
+//! What all AWS clients of a function share: one HTTP client, and the credentials and region that Lambda provides.
 //!
-//! No `aws-config`: a function needs neither profiles nor instance metadata, and looking for them costs every cold start.
+//! There is no `aws-config`: a function needs neither profiles nor instance metadata, and looking for them would slow
+//! down every cold start.
 
 #[cfg(all(test, any(feature = "email", feature = "timers")))]
 pub mod wire;
@@ -14,26 +15,26 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use std::time::Duration;
 
-/// How long one connection may take to open.
+/// The longest that opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The authorities that sign the certificates of AWS's services.
+/// The root certificates of Amazon Trust Services, which sign the certificates of all AWS services.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ats-certs.html>
-const AMAZON_AUTHORITIES: &[u8] = include_bytes!("amazon-authorities.pem");
+const AMAZON_ROOT_CERTIFICATES: &[u8] = include_bytes!("amazon-root-certificates.pem");
 
-/// How often and for how long a service is asked by one call.
-struct Patience {
-    attempt_timeout: Duration,
-    attempts_max: u32,
+/// How often one call is tried, and how long each try may take.
+struct RetryPolicy {
+    try_timeout: Duration,
+    tries_max: u32,
 }
 
-/// Well under the 30 seconds API Gateway waits. Each try carries the same token, so a transaction takes effect once.
-const REPEATABLE: Patience = Patience { attempt_timeout: Duration::from_secs(3), attempts_max: 3 };
-/// SES takes no token, so a try repeated after a lost answer is a second mail: the stream repeats it, if need be.
+/// Well under the 30 seconds that API Gateway waits. Every try carries the same token, so a transaction takes effect once.
+const REPEATABLE: RetryPolicy = RetryPolicy { try_timeout: Duration::from_secs(3), tries_max: 3 };
+/// SES takes no token, so a retry after a lost response could send a second e-mail. The stream retries if needed.
 #[cfg(feature = "email")]
-const ONCE: Patience = Patience { attempt_timeout: Duration::from_secs(10), attempts_max: 1 };
+const ONCE: RetryPolicy = RetryPolicy { try_timeout: Duration::from_secs(10), tries_max: 1 };
 
-/// The environment of a Lambda function, as far as AWS clients need it.
+/// The parts of a Lambda function's environment that AWS clients need.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 #[derive(Clone)]
 pub struct AwsEnvironment {
@@ -45,7 +46,7 @@ pub struct AwsEnvironment {
 
 impl AwsEnvironment {
     /// # Errors
-    /// [`ConfigError::Missing`] outside Lambda, unless the variables are set by hand.
+    /// [`ConfigError::Missing`] outside Lambda, unless the variables are set manually.
     pub fn of(environment: &Environment) -> Result<Self, ConfigError> {
         let credentials = Credentials::new(
             environment.required("AWS_ACCESS_KEY_ID")?,
@@ -58,24 +59,25 @@ impl AwsEnvironment {
         Ok(Self { region: environment.required("AWS_REGION")?, credentials, http, environment: environment.clone() })
     }
 
-    /// The same, believing Amazon's own authorities alone, for a client whose cold start counts: reading the 150 of
-    /// the system takes a third of it. Where the environment names other authorities, those are believed.
+    /// The same environment with a trust store that holds Amazon's root certificates alone, for a client whose cold
+    /// start matters: loading the system's 150 takes a third of it. A trust store named by the environment wins.
     ///
-    /// Amazon may change its authorities after this was built, so whoever uses it must be able to do without it.
+    /// Amazon may change its root certificates after this was built, so the caller needs a fallback.
     #[must_use]
-    pub fn believing_amazon(&self) -> Self {
-        let is_told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| self.environment.optional(name).is_some());
-        let amazon = || http_client(TrustStore::empty().with_pem_certificate(AMAZON_AUTHORITIES));
-        Self { http: if is_told { self.http.clone() } else { amazon() }, ..self.clone() }
+    pub fn trusting_amazon_alone(&self) -> Self {
+        let is_overridden =
+            ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| self.environment.optional(name).is_some());
+        let amazon = || http_client(TrustStore::empty().with_pem_certificate(AMAZON_ROOT_CERTIFICATES));
+        Self { http: if is_overridden { self.http.clone() } else { amazon() }, ..self.clone() }
     }
 
-    /// The same through another HTTP client, behind which the local cloud stands.
+    /// The same environment with another HTTP client, such as the local cloud's.
     #[must_use]
     pub fn with_http_client(self, http: SharedHttpClient) -> Self {
         Self { http, ..self }
     }
 
-    /// The endpoint that the environment names for a service, or for all.
+    /// The endpoint that the environment sets for this service, or for all services.
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
     fn endpoint(&self, service_variable: &str) -> Option<String> {
         self.environment.optional(service_variable).or_else(|| self.environment.optional("AWS_ENDPOINT_URL"))
@@ -83,45 +85,45 @@ impl AwsEnvironment {
 }
 
 /// ring, not aws-lc-rs: AWS-LC gathers entropy for 25 ms of CPU at its first use.
-fn http_client(authorities: TrustStore) -> SharedHttpClient {
-    let context = TlsContext::builder().with_trust_store(authorities).build().expect("nothing is checked here");
+fn http_client(trust_store: TrustStore) -> SharedHttpClient {
+    let context = TlsContext::builder().with_trust_store(trust_store).build().expect("nothing is validated here");
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
 }
 
-/// Whether a call that failed may succeed, or may have succeeded, without anybody's doing anything about it.
+/// Whether a failed call may succeed later without a fix, or may already have succeeded.
 ///
-/// `judged` is what the API's model says of the service's refusals, `None` for one that it does not name: a missing
-/// permission is 4xx, and whatever is not is no verdict, not even an answer of success that cannot be read.
+/// `classify` classifies the errors of the API's own model and returns `None` for others. For those the status decides:
+/// 4xx, such as a missing permission, is permanent, and anything else is temporary, even an unreadable success.
 #[cfg(any(feature = "email", feature = "timers"))]
-pub fn is_temporary<E>(error: &SdkError<E, HttpResponse>, judged: impl FnOnce(&E) -> Option<bool>) -> bool {
+pub fn is_temporary<E>(error: &SdkError<E, HttpResponse>, classify: impl FnOnce(&E) -> Option<bool>) -> bool {
     let is_temporary_status = |status: u16| matches!(status, 408 | 429) || !(400..500).contains(&status);
     match error {
         SdkError::ConstructionFailure(_) => false,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(answer) => {
-            judged(answer.err()).unwrap_or_else(|| is_temporary_status(answer.raw().status().as_u16()))
+            classify(answer.err()).unwrap_or_else(|| is_temporary_status(answer.raw().status().as_u16()))
         }
-        // A kind of failure that the SDK may gain: nothing is known.
+        // The SDK may add kinds of failure; nothing is known about them.
         _ => true,
     }
 }
 
-// Two things that the SDK does at each request are left out: watching how fast an answer comes, since the answers are
-// short and their time is bounded, and keeping credentials that expire, since those of a function's process do not.
+// Two features of the SDK are switched off: stalled-stream protection, because the responses are short and have a timeout,
+// and the identity cache, because the credentials of a function's process do not expire.
 macro_rules! client {
-    ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal, $patience:ident) => {
+    ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal, $policy:ident) => {
         $(#[$doc])*
         #[cfg(feature = $feature)]
         pub fn $function(environment: &AwsEnvironment) -> $sdk::Client {
             use $sdk::config::{BehaviorVersion, Builder, IdentityCache, Region, StalledStreamProtectionConfig};
             use $sdk::config::{retry::RetryConfig, timeout::TimeoutConfig};
             let timeouts =
-                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout($patience.attempt_timeout);
+                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout($policy.try_timeout);
             let mut builder = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(environment.region.clone()))
                 .credentials_provider(environment.credentials.clone())
-                .retry_config(RetryConfig::standard().with_max_attempts($patience.attempts_max))
+                .retry_config(RetryConfig::standard().with_max_attempts($policy.tries_max))
                 .timeout_config(timeouts.build())
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .identity_cache(IdentityCache::no_cache())
@@ -154,12 +156,12 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Certificates that cannot be read would end the function, at the making of its client.
+    /// Certificates that cannot be parsed would panic when the client is built.
     #[test]
-    fn amazons_authorities_can_be_read() {
+    fn amazons_root_certificates_can_be_parsed() {
         let variables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
         let environment: BTreeMap<_, _> = variables.map(|name| (name.to_owned(), "test".to_owned())).into();
-        let aws = AwsEnvironment::of(&Environment::of(environment)).unwrap().believing_amazon();
+        let aws = AwsEnvironment::of(&Environment::of(environment)).unwrap().trusting_amazon_alone();
         assert!(dynamodb(&aws).config().http_client().is_some());
     }
 }

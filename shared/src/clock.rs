@@ -1,21 +1,21 @@
-//! The only place that asks the machine what time it is.
-//! Everything else takes `now` as an argument, so that a test or the local cloud can move it.
+//! The only place that reads the system clock.
+//! Everything else takes `now` as an argument, so that a test or the local cloud can set it.
 
 use jiff::Timestamp;
 
-/// Tells the present instant.
+/// Returns the current time.
 pub trait Clock: Clone + Send + Sync + 'static {
-    /// The present instant, UTC.
+    /// The current time, in UTC.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock, used by deployed functions: to the millisecond, which is what is stored, so that a replayed
-/// answer shows the same instant as the first.
+/// The system clock, which deployed functions use. It is truncated to the millisecond, the precision of the table, so
+/// that a replayed answer shows the same time as the first one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one clock that asks the machine")]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system clock")]
     fn now(&self) -> Timestamp {
         let now = Timestamp::now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)

@@ -1,26 +1,26 @@
-//! The only place that reads the environment: what a function was deployed with.
+//! The configuration that a function was deployed with. This is the only place that reads the environment.
 
 use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook, Rate};
 use crate::domain::{Cents, Credits, InvalidId, Package, PackageId, PriceBook};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// A setting that is missing or makes no sense.
+/// A setting that is missing or invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
     #[error("the environment variable {name} must be {expected}")]
     Invalid { name: &'static str, expected: &'static str },
-    #[error("PRICE_BOOK is not a price book")]
+    #[error("PRICE_BOOK cannot be parsed")]
     PriceBookUnreadable(#[source] serde_json::Error),
-    #[error("PRICE_BOOK cannot be sold from")]
+    #[error("PRICE_BOOK is not a valid price book")]
     PriceBookInvalid(#[from] InvalidPriceBook),
-    #[error("PRICE_BOOK names a package wrongly")]
+    #[error("PRICE_BOOK has an invalid package id")]
     PackageInvalid(#[from] InvalidId),
 }
 
-/// The settings a function was deployed with: its environment variables, from wherever they come.
+/// The environment variables of a function.
 #[derive(Clone, Debug)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -31,37 +31,37 @@ impl Environment {
         Self(std::env::vars().collect())
     }
 
-    /// Variables handed in, for a function that shares its process with others.
+    /// Explicit variables, for a function that shares its process with others.
     pub fn of(variables: BTreeMap<String, String>) -> Self {
         Self(variables)
     }
 
-    /// The value of a variable that must be there.
+    /// The value of a variable that must be set.
     ///
     /// # Errors
-    /// [`ConfigError::Missing`] where it is not set or empty.
+    /// [`ConfigError::Missing`] if it is unset or empty.
     pub fn required(&self, name: &'static str) -> Result<String, ConfigError> {
         self.optional(name).ok_or(ConfigError::Missing(name))
     }
 
-    /// The value of a variable, `None` where it is not set or empty.
+    /// The value of a variable; `None` if it is unset or empty.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// The price book of this deployment: the reference one, or what `PRICE_BOOK` overrides of it.
+    /// The price book of this deployment: the reference price book with the overrides in `PRICE_BOOK`.
     ///
     /// # Errors
-    /// [`ConfigError`] where the override cannot be read or sold from.
+    /// [`ConfigError`] if the overrides cannot be parsed or are not valid.
     pub fn price_book(&self) -> Result<PriceBook, ConfigError> {
         self.optional("PRICE_BOOK").map_or_else(|| Ok(PriceBook::reference()), |text| parse_price_book(&text))
     }
 }
 
-/// Overrides the reference price book with the parts that a JSON object names.
+/// The reference price book with the parts that a JSON object overrides.
 ///
 /// # Errors
-/// [`ConfigError`] where the override cannot be read or sold from.
+/// [`ConfigError`] if the overrides cannot be parsed or are not valid.
 pub fn parse_price_book(text: &str) -> Result<PriceBook, ConfigError> {
     let overrides: PriceBookOverrides = serde_json::from_str(text).map_err(ConfigError::PriceBookUnreadable)?;
     let mut book = PriceBook::reference();
@@ -111,11 +111,11 @@ struct PackageOverride {
 
 impl PackageOverride {
     fn into_package(self) -> Result<Package, ConfigError> {
-        let unreadable = |expected| ConfigError::Invalid { name: "PRICE_BOOK", expected };
+        let invalid = |expected| ConfigError::Invalid { name: "PRICE_BOOK", expected };
         Ok(Package {
             id: PackageId::parse(self.id)?,
-            credits: Credits::new(self.credits).ok_or(unreadable("packages of at most 10¹⁵ credits"))?,
-            price: Cents::new(self.price_cents).ok_or(unreadable("packages of 0 to 99999999 cents"))?,
+            credits: Credits::new(self.credits).ok_or(invalid("packages of at most 10¹⁵ credits"))?,
+            price: Cents::new(self.price_cents).ok_or(invalid("packages of 0 to 99999999 cents"))?,
         })
     }
 }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_book_that_makes_no_sense_is_refused() {
+    fn an_invalid_price_book_is_rejected() {
         for text in [
             "",
             "[]",

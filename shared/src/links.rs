@@ -1,7 +1,7 @@
-//! The signed, expiring links of e-mails: whoever holds one may open the payment page of one top-up, and nothing else.
+//! Signed, expiring links for e-mails. A link opens the payment page of one top-up and nothing else.
 //!
-//! Stripe's hosted pages expire and are never stored, so the link in an e-mail is ours and leads to a fresh one.
-//! A token is a bearer of that right: it must not be logged, and nothing but the page may be reached with it.
+//! Stripe's hosted pages expire and are never stored, so an e-mail links to us, and we redirect to a fresh page.
+//! The token is a bearer token: it must not be logged, and must give access to nothing but the page.
 
 use crate::domain::{AccountId, TopUpId};
 use base64::Engine;
@@ -9,36 +9,35 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
-use std::fmt;
 
-/// How long a link of an e-mail leads somewhere.
+/// How long a link in an e-mail is valid.
 pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// Signs links and checks them. Everybody who holds the secret can do both.
-#[derive(Clone)]
+/// Signs and verifies links. Anyone who has the secret can do both.
+#[derive(Clone, Debug)]
 pub struct LinkKey(Hmac<Sha256>);
 
 /// A secret too short to sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the secret of the links must have at least {} bytes", LinkKey::SECRET_BYTES_MIN)]
+#[error("the link secret must have at least {} bytes", LinkKey::SECRET_BYTES_MIN)]
 pub struct WeakSecret;
 
-/// Why a token leads nowhere. In order of precedence: only a genuine token is told that it has expired.
+/// Why a token was rejected, in order of precedence: only a genuine token is reported as expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkRejection {
-    #[error("the link is not of a known form")]
+    #[error("the link has an unknown format")]
     Malformed,
-    #[error("the link's signature is wrong")]
+    #[error("the link's signature is invalid")]
     BadSignature,
     #[error("the link has expired")]
     Expired,
 }
 
 impl LinkKey {
-    /// As many bytes as a signature has: <https://www.rfc-editor.org/rfc/rfc2104#section-3>.
+    /// The length of a signature in bytes: <https://www.rfc-editor.org/rfc/rfc2104#section-3>.
     pub const SECRET_BYTES_MIN: usize = 32;
 
-    /// The secret may sign other things as well: what signs links is derived from it and serves nothing else.
+    /// The secret may also be used for other purposes: the key that signs links is derived from it for links alone.
     ///
     /// # Errors
     /// [`WeakSecret`] below [`LinkKey::SECRET_BYTES_MIN`].
@@ -51,12 +50,12 @@ impl LinkKey {
         Ok(Self(keyed(&derived)))
     }
 
-    /// The page that `public_url` (with or without a slash at its end) serves for this top-up until then.
+    /// The URL of this top-up's page below `public_url` (with or without a trailing slash), valid until `expires_at`.
     pub fn pay_url(&self, public_url: &str, account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
         format!("{}/pay/{}", public_url.trim_end_matches('/'), self.sign(account, top_up, expires_at))
     }
 
-    /// A token of at most 203 characters, all of them safe in a path. It works until `expires_at`, to the millisecond.
+    /// A token of at most 203 characters, all of them safe in a path. It is valid until `expires_at`, to the millisecond.
     pub fn sign(&self, account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
         let payload = encode_payload(account, top_up, expires_at);
         let signature = self.0.clone().chain_update(&payload).finalize().into_bytes();
@@ -74,7 +73,7 @@ impl LinkKey {
         let (payload, signature) = token.split_once('.').ok_or(LinkRejection::Malformed)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkRejection::Malformed);
         let (payload, signature) = (decode(payload)?, decode(signature)?);
-        // Takes as long for a wrong signature as for a right one.
+        // Compares in constant time.
         self.0.clone().chain_update(&payload).verify_slice(&signature).map_err(|_| LinkRejection::BadSignature)?;
         let payload = String::from_utf8(payload).map_err(|_| LinkRejection::Malformed)?;
         let (account, top_up, expires_at) = decode_payload(&payload).ok_or(LinkRejection::Malformed)?;
@@ -82,29 +81,23 @@ impl LinkKey {
     }
 }
 
-impl fmt::Debug for LinkKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("LinkKey(..)")
-    }
-}
-
-/// Leads every payload, so that the form can change while links of the old one are still in mailboxes.
+/// Starts every payload, so that the format can change while old links are still in mailboxes.
 const VERSION: &str = "1";
-/// A signature made for anything else under the same secret is none of a link.
+/// Separates link signatures from any others made with the same secret.
 const PURPOSE: &[u8] = b"prepaid/pay-link";
-/// The longest account id makes 119 bytes of payload, which are 159 characters; the signature 43 and the dot 1.
+/// The longest account id makes a payload of 119 bytes, which encode to 159 characters. The signature adds 43, the dot 1.
 const TOKEN_LENGTH_MAX: usize = 203;
 
 fn keyed(secret: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).expect("HMAC takes a key of any length")
 }
 
-/// No field can hold a colon.
+/// No field can contain a colon.
 fn encode_payload(account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
     format!("{VERSION}:{}:{top_up}:{account}", expires_at.as_millisecond())
 }
 
-/// `None` for a payload of another version, too.
+/// `None` for a malformed payload or another version.
 fn decode_payload(payload: &str) -> Option<(AccountId, TopUpId, Timestamp)> {
     let mut fields = payload.strip_prefix(VERSION)?.strip_prefix(':')?.splitn(3, ':');
     let expires_at = Timestamp::from_millisecond(fields.next()?.parse().ok()?).ok()?;
@@ -200,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_genuine_token_is_told_that_it_has_expired() {
+    fn only_a_genuine_token_is_reported_as_expired() {
         let other = LinkKey::new([8; 32]).unwrap();
         assert_eq!(other.verify(&token(), at(1)), Err(LinkRejection::BadSignature));
         assert_eq!(key().verify(&token(), at(1)), Err(LinkRejection::Expired));
     }
 
     #[test]
-    fn a_signature_by_the_same_secret_for_another_purpose_is_none_of_a_link() {
+    fn a_signature_by_the_same_secret_for_another_purpose_is_rejected() {
         let payload = encode_payload(&account(), &TopUpId::mint(9), at(0));
         let signature = keyed(&SECRET).chain_update(&payload).finalize().into_bytes();
         let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature));
@@ -215,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_genuine_signature_on_another_version_or_on_nonsense_leads_nowhere() {
+    fn a_genuine_signature_on_another_version_or_on_nonsense_is_rejected() {
         for payload in [
             "2:1800000000000:top_00000000000000000000000000000009:customer_42",
             "1:1800000000000:top_9:customer_42",
@@ -233,8 +226,8 @@ mod tests {
     #[test]
     fn a_short_secret_signs_nothing_and_no_secret_is_shown() {
         assert_eq!(LinkKey::new([7; 31]).err(), Some(WeakSecret));
-        assert_eq!(WeakSecret.to_string(), "the secret of the links must have at least 32 bytes");
-        assert_eq!(format!("{:?}", key()), "LinkKey(..)");
+        assert_eq!(WeakSecret.to_string(), "the link secret must have at least 32 bytes");
+        assert_eq!(format!("{:?}", key()), "LinkKey(Hmac { ... })");
     }
 
     #[test]

@@ -1,27 +1,21 @@
-//! Secrets, read once while a function starts. Never from the environment, never in a log.
+//! Secrets, read once when a function starts. They never come from the environment and never reach a log.
 
 use crate::error::chain;
 use aws_sdk_secretsmanager::Client;
+use secrecy::SecretString;
 use serde::Deserialize;
-use std::fmt;
 
-/// What lies in the Stripe secret: `{"api_key": "…", "webhook_secrets": ["…"]}`.
-#[derive(Deserialize)]
+/// The content of the Stripe secret: `{"api_key": "…", "webhook_secrets": ["…"]}`.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StripeSecret {
-    pub api_key: String,
-    /// More than one while a signing secret is rolled.
+    pub api_key: SecretString,
+    /// More than one while a signing secret is being rolled.
     /// <https://docs.stripe.com/webhooks#roll-endpoint-secrets>
-    pub webhook_secrets: Vec<String>,
+    pub webhook_secrets: Vec<SecretString>,
 }
 
-impl fmt::Debug for StripeSecret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("StripeSecret(…)")
-    }
-}
-
-/// A secret that cannot be had. Says which, never what.
+/// A secret that cannot be used. The error names the secret, never its value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     #[error("the secret {id} cannot be read")]
@@ -30,12 +24,12 @@ pub enum SecretError {
         #[source]
         source: NotAnswered,
     },
-    #[error("the secret {id} is not what it should be")]
+    #[error("the secret {id} is malformed")]
     Malformed { id: String },
 }
 
-/// What Secrets Manager or the way to it reported, in words. Takes the SDK error's place as the source, since that holds
-/// the whole answer, and a function that cannot start prints its error with all that it holds.
+/// The failure that the SDK reported, as text. It replaces the SDK's error as the source because that error holds the
+/// whole response, and a function that cannot start prints its error with `Debug`.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotAnswered(String);
@@ -57,6 +51,6 @@ pub async fn secret_get(client: &Client, id: &str) -> Result<String, SecretError
 /// [`SecretError`].
 pub async fn stripe_secret_get(client: &Client, id: &str) -> Result<StripeSecret, SecretError> {
     let text = secret_get(client, id).await?;
-    // The parser's own words would quote the secret.
+    // The parser's message would quote the secret.
     serde_json::from_str(&text).map_err(|_| SecretError::Malformed { id: id.to_owned() })
 }

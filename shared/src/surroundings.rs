@@ -1,13 +1,13 @@
-//! What a function finds around it when it starts, and the adapters that are made of it.
+//! What a function gets from its platform when it starts, and the adapters built from it.
 //!
-//! The deployed function and the local cloud hand in different surroundings and wire the same function.
+//! A deployed function and the local cloud pass in different surroundings; the wiring is the same.
 
 use crate::aws::AwsEnvironment;
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, Environment};
 use crate::telemetry;
 
-/// The environment, the way to AWS, and the clock.
+/// The environment, access to AWS, and the clock.
 #[derive(Clone)]
 pub struct Surroundings<C> {
     pub environment: Environment,
@@ -16,10 +16,10 @@ pub struct Surroundings<C> {
 }
 
 impl Surroundings<SystemClock> {
-    /// Those of this process, as Lambda made them. Logging begins here.
+    /// The surroundings of this process, as Lambda set them up. This also starts logging.
     ///
     /// # Errors
-    /// [`ConfigError::Missing`] outside Lambda, unless the variables are set by hand.
+    /// [`ConfigError::Missing`] outside Lambda, unless the variables are set manually.
     pub fn of_process() -> Result<Self, ConfigError> {
         let environment = Environment::of_process();
         telemetry::start(&environment);
@@ -29,7 +29,7 @@ impl Surroundings<SystemClock> {
 }
 
 impl<C> Surroundings<C> {
-    /// The ledger in the table that `TABLE_NAME` names.
+    /// The ledger in the table named by `TABLE_NAME`.
     ///
     /// # Errors
     /// [`ConfigError::Missing`].
@@ -40,20 +40,20 @@ impl<C> Surroundings<C> {
         Ok(DynamoLedger::new(crate::aws::dynamodb(&self.aws), table, LedgerSettings::default()))
     }
 
-    /// The secret that `STRIPE_SECRET_ID` names.
+    /// The secret named by `STRIPE_SECRET_ID`.
     ///
     /// # Errors
-    /// Where the variable is missing, or the secret cannot be had.
+    /// If the variable is missing, or the secret cannot be read.
     #[cfg(feature = "secrets")]
     pub async fn stripe_secret(&self) -> Result<crate::secrets::StripeSecret, StartError> {
         let id = self.environment.required("STRIPE_SECRET_ID")?;
         Ok(crate::secrets::stripe_secret_get(&crate::aws::secrets_manager(&self.aws), &id).await?)
     }
 
-    /// The key of the links in e-mails, made of the secret that `LINK_SECRET_ID` names.
+    /// The signing key of e-mail links, derived from the secret named by `LINK_SECRET_ID`.
     ///
     /// # Errors
-    /// Where the variable is missing, or the secret cannot be had or is too short.
+    /// If the variable is missing, or the secret cannot be read or is too short.
     #[cfg(all(feature = "links", feature = "secrets"))]
     pub async fn link_key(&self) -> Result<crate::links::LinkKey, StartError> {
         let id = self.environment.required("LINK_SECRET_ID")?;
@@ -62,7 +62,7 @@ impl<C> Surroundings<C> {
     }
 }
 
-/// Why a function cannot start. It says which setting or secret, never what is in it.
+/// Why a function cannot start. It names the setting or secret, never its value.
 #[cfg(feature = "secrets")]
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

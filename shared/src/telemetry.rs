@@ -1,7 +1,7 @@
-//! What a function tells about itself: JSON log lines, and metrics inside them.
+//! Telemetry of a function: JSON log lines, and metrics embedded in them.
 //!
-//! No secret, no address of a person, nobody's own words and nothing that opens a page: what may be in a log, and what
-//! may not, is a list in `docs/decisions.md`.
+//! No secrets, no personal addresses, no text that people wrote and no links that open a page: `docs/decisions.md` lists
+//! what may be in a log.
 
 use crate::config::Environment;
 use jiff::Timestamp;
@@ -13,20 +13,20 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The crates of the functions, by the names that their log lines carry.
+/// The crates of this workspace that log, as named in the `target` of a log line.
 pub const OWN_CRATES: [&str; 7] =
     ["accounts", "charging", "notifications", "purchases", "shared", "stripe_webhooks", "top_up_sweep"];
 
-/// Starts logging as JSON lines on standard output, as much as `RUST_LOG` asks for (`info` without it):
-/// `warn`, or `info,shared=debug`.
+/// Starts logging JSON lines to standard output. `RUST_LOG` sets the level, as in `warn` or `info,shared=debug`; without
+/// it, the level is `info`.
 pub fn start(environment: &Environment) {
     subscriber(&environment.optional("RUST_LOG").unwrap_or_default(), std::io::stdout).init();
 }
 
-/// Writes to `writer` what the filter asks for; `info` where it cannot be read.
+/// Writes what the filter selects to `writer`; an invalid filter means `info`.
 ///
-/// However much is asked for, of crates that are not ours nothing below `info` is written: what an HTTP client or an
-/// SDK says there quotes what passes through it, credentials and bodies included.
+/// Crates that are not ours never log below `info`, whatever the filter says: at those levels an HTTP client or an SDK
+/// logs the data that passes through it, including credentials and bodies.
 pub fn subscriber<W>(filter: &str, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -48,7 +48,7 @@ fn limited(wanted: &Targets) -> Targets {
     })
 }
 
-/// Counts as a log line from which CloudWatch makes metrics by itself.
+/// A log line from which CloudWatch extracts these counts as metrics.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 pub fn embedded_metrics(function: &str, counts: &[(&str, u64)], now: Timestamp) -> Value {
     let metrics: Vec<Value> = counts.iter().map(|(name, _)| json!({"Name": name, "Unit": "Count"})).collect();
@@ -64,9 +64,9 @@ pub fn embedded_metrics(function: &str, counts: &[(&str, u64)], now: Timestamp) 
     Value::Object(line)
 }
 
-/// Writes a line of embedded metrics to standard output, where Lambda hands it to CloudWatch.
+/// Writes a line of embedded metrics to standard output, from which Lambda forwards it to CloudWatch.
 pub fn emit(metrics: &Value) {
-    // A log line that cannot be written is no reason to fail the work it tells about.
+    // A metric that cannot be written must not fail the work that it counts.
     let _ = writeln!(std::io::stdout().lock(), "{metrics}");
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use tracing::Level;
 
     #[test]
-    fn however_much_is_asked_for_other_crates_say_nothing_below_info() {
+    fn other_crates_log_nothing_below_info_whatever_the_filter_says() {
         for (filter, target, level, is_written) in [
             ("trace", "shared::ledger", Level::TRACE, true),
             ("trace", "charging", Level::TRACE, true),

@@ -166,7 +166,16 @@ fn impurities(sources: &[Source]) -> Vec<String> {
         "crate::config",
         "crate::telemetry",
     ];
-    let prefixes = ["aws_", "stripe_", "async_stripe", "crate::ledger", "crate::ports", "crate::stripe", "crate::email", "crate::http"];
+    let prefixes = [
+        "aws_",
+        "stripe_",
+        "async_stripe",
+        "crate::ledger",
+        "crate::ports",
+        "crate::stripe",
+        "crate::email",
+        "crate::http",
+    ];
     let mut found = vec![];
     for Source { path, text } in sources {
         let code = code(text);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::RandomIds;
-use shared::stripe::{Secret, Settings, StripePayments};
+use shared::stripe::{SecretString, Settings, StripePayments};
 use shared::use_cases::{Absent, Context};
 
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
@@ -64,7 +64,7 @@ async fn assert_tops_up(deadline_ms: u64) {
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
-    let mut settings = Settings::new(Secret::new(cloud.cloud.stripe_api_key.clone()));
+    let mut settings = Settings::new(SecretString::from(cloud.cloud.stripe_api_key.clone()));
     settings.api_base = cloud.cloud.urls.stripe.clone();
     let context = Context::<top_up_sweep::wiring::Deployed<_>> {
         ledger: ledger(&cloud),

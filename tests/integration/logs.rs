@@ -310,7 +310,7 @@ fn each_canary_is_found_however_it_is_written() {
     }
     let harmless = [
         r#"{"level":"INFO","account.id":"acme","outcome":"Paid","message":"swept"}"#,
-        "Stripe refused: status 402, type card_error, code card_declined, request req_1",
+        "Stripe refused the request: status 402, type card_error, code card_declined, request req_1",
         r#"{"stripe.path":"/invoices/in_1/pay","error":"[address] is not verified @ all"}"#,
     ];
     assert_eq!(canaries.found_in(&harmless.map(str::to_owned)), [""; 0]);

@@ -74,7 +74,7 @@ async fn every_kind_of_notice_is_sent_once_though_the_stream_delivers_everything
     for (account, start) in [
         ("buyer", "Receipt for your purchase"),
         ("topped-up", "Receipt for your automatic top-up"),
-        ("declined", "Action needed: the card was declined"),
+        ("declined", "Action needed: your card was declined"),
         ("asked", "Action needed: confirm"),
     ] {
         assert!(subjects(account).len() == 1 && subjects(account)[0].starts_with(start), "{:?}", subjects(account));

@@ -15,6 +15,7 @@ mod ledger;
 mod logs;
 mod mails;
 mod main_job;
+mod other_origins;
 mod pay_links;
 mod payments;
 mod permissions;

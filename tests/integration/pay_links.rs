@@ -27,6 +27,43 @@ fn assert_page(answer: &Answer, status: u16, heading: &str) {
     assert!(answer.content_type.starts_with("text/html"), "{}", answer.content_type);
     assert!(answer.text.contains(&format!("<h1>{heading}</h1>")), "{}", answer.text);
     assert_eq!(answer.location, None);
+    assert_guarded(answer);
+    // R29.
+    let policy = &answer.headers["content-security-policy"];
+    for directive in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"] {
+        assert!(policy.contains(directive), "{policy}");
+    }
+    assert!(!policy.contains("script-src") && !answer.text.contains("<script"), "nothing runs: {policy}");
+}
+
+/// R29: the address, which is all that it takes to pay, is told to nobody and kept by nobody.
+#[track_caller]
+fn assert_guarded(answer: &Answer) {
+    for (name, value) in
+        [("referrer-policy", "no-referrer"), ("x-content-type-options", "nosniff"), ("cache-control", "no-store")]
+    {
+        assert_eq!(answer.headers.get(name).map(String::as_str), Some(value), "{name}");
+    }
+}
+
+/// R12: a scanner of mail asks by HEAD, and whoever copies a link may end it with a slash; people are answered by pages.
+#[tokio::test]
+async fn a_link_is_followed_by_head_and_with_a_slash_behind_it() {
+    let (cloud, link) = declined().await;
+    for path in [link.clone(), format!("{link}/")] {
+        let page = cloud.visit(&path).await.expect(302);
+        let probed = cloud.send(cloud.request(reqwest::Method::HEAD, &path)).await.expect(302);
+        for answer in [&page, &probed] {
+            assert!(answer.location.as_ref().unwrap().starts_with(&cloud.cloud.urls.stripe));
+            assert_guarded(answer);
+        }
+        assert_eq!(probed.text, "");
+    }
+    let probed = cloud.send(cloud.request(reqwest::Method::HEAD, "/pay/false")).await.expect(404);
+    assert_eq!((probed.text.as_str(), probed.content_type.as_str()), ("", "text/html; charset=utf-8"));
+    for path in ["/pay/false", "/pay/false/", "/pay/false/or/longer", &format!("{link}/more")] {
+        assert_page(&cloud.visit(path).await, 404, "This link does not work");
+    }
 }
 
 #[tokio::test]

@@ -103,18 +103,16 @@ async fn a_key_opens_one_package_alone() {
 async fn a_request_that_is_not_as_it_must_be_opens_nothing() {
     let cloud = opened().await;
     let footprint = cloud.footprint();
-    let listed = "must be one of those that GET /v1/packages lists";
-    let spelled = "must be 1 to 40 characters of a-z 0-9 _";
+    let listed = "one of those that GET /v1/packages lists";
     for (body, field, message) in [
         (json!({"package": "credits_501"}), "package", listed),
         (json!({"package": 500}), "package", listed),
         (json!({"package": null}), "package", listed),
-        (json!({"package": ""}), "package", spelled),
-        (json!({"package": "Credits_500"}), "package", spelled),
-        (json!({"package": "c".repeat(41)}), "package", spelled),
-        (json!({}), "body", "missing field `package`"),
-        (json!(["credits_500"]), "body", "expected a JSON object"),
-        (json!({"package": "credits_500", "price_cents": 1}), "price_cents", "unknown field"),
+        (json!({"package": ""}), "package", listed),
+        (json!({"package": "Credits_500"}), "package", listed),
+        (json!({"package": "c".repeat(41)}), "package", listed),
+        (json!({}), "package", "is required: one of those that GET /v1/packages lists"),
+        (json!({"package": "credits_500", "price_cents": 1}), "price_cents", "is not known here"),
     ] {
         let answer = cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), Some("buy-1"), &body).await;
         assert_eq!(answer.status, 422, "{body}: {}", answer.text);

@@ -88,7 +88,7 @@ impl<C: Clock> Bench<C> {
         let scheduler = LocalScheduler::new(["timers"], clock.shared());
         let context = Context {
             ledger: DynamoLedger::new(database.client(), TABLE, LedgerSettings::default()),
-            payments: StripePayments::new(Settings::of(&environment, "sk_test_local".to_owned()).unwrap()).unwrap(),
+            payments: StripePayments::new(Settings::of(&environment, "sk_test_local".into()).unwrap()).unwrap(),
             mailer: Absent,
             timers: timers_in("timers", &scheduler),
             clock: own,
@@ -508,6 +508,6 @@ async fn the_template_hands_the_rate_of_calls_to_the_sweep() {
     // A paid attempt is four calls of the sweep and two of the webhook, and some of the 100 a second are customers'.
     assert!(6 * rate < 100, "{rate}");
     let environment = Environment::of(function.environment.clone());
-    let settings = Settings::of(&environment, "sk_test_local".to_owned()).unwrap();
+    let settings = Settings::of(&environment, "sk_test_local".into()).unwrap();
     assert_eq!(settings.endpoint_calls_per_second.map(NonZeroU32::get), Some(rate));
 }

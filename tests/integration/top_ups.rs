@@ -285,7 +285,7 @@ async fn without_any_card_the_customer_is_asked_to_pay_with_one() {
             json!(decline(DeclineReason::NoCard).reason)
         );
         let subjects = cloud.subjects(account);
-        assert!(subjects.len() == 1 && subjects[0].contains("there was no card"), "{subjects:?}");
+        assert!(subjects.len() == 1 && subjects[0].contains("no card for"), "{subjects:?}");
         cloud.pay_page(&cloud.hosted_page(account).await, "4242424242424242").await;
         cloud.settle().await;
         assert_topped_up_once(&cloud, account, 5_000, "a card of the customer's choice").await;

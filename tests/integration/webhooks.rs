@@ -34,6 +34,30 @@ async fn webhook_secret(cloud: &TestCloud) -> String {
     stripe["webhook_secrets"][0].as_str().unwrap().to_owned()
 }
 
+/// R8: what nobody reads does not matter, and a thin event is taken, counted and not followed.
+#[tokio::test]
+async fn events_that_hold_something_unusual_are_events_all_the_same() {
+    let cloud = TestCloud::start().await;
+    let secret = webhook_secret(&cloud).await;
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    let before = cloud.cloud.stripe.requests().len();
+    for (number, unusual) in [r#""\ud83d""#, "1e999", deep.as_str()].into_iter().enumerate() {
+        let body = format!(
+            r#"{{"id":"evt_{number}","type":"invoice.paid","data":{{"object":{{"id":"in_3","d":{unusual}}}}},"d":{unusual}}}"#
+        );
+        let signature = webhook_signature(&secret, cloud.cloud.clock.now().as_second(), body.as_bytes());
+        post_signed(&cloud, body.as_bytes(), Some(&signature)).await.expect(200);
+    }
+    assert_eq!(cloud.cloud.stripe.requests().len(), before + 3, "the invoice is asked for each time");
+    let thin = json!({
+        "id": "evt_test_1", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": false,
+        "created": "2026-01-05T00:00:00.000Z", "related_object": {"id": "in_3", "type": "invoice", "url": "/v1/invoices/in_3"},
+    });
+    post_event(&cloud, &thin).await.expect(200);
+    assert_eq!(cloud.cloud.stripe.requests().len(), before + 3, "a thin event is not followed");
+    assert!(cloud.log().iter().any(|line| line.contains("thin_events")), "and counted");
+}
+
 /// The newest event of a type that Stripe has.
 async fn event_of(cloud: &TestCloud, kind: &str) -> Value {
     let events = cloud.stripe_get(&format!("/v1/events?limit=1&type={kind}")).await;

@@ -2,77 +2,73 @@
 
 use crate::{App, Outside, existing};
 use lambda_http::Request;
-use serde::{Deserialize, Serialize};
-use shared::domain::payments::PaymentIssue;
-use shared::domain::payments::{AutoTopUpCommand, ConsentRecord};
-use shared::domain::{Account, Consenter, PriceBook};
-use shared::http::{Body, FieldError, Object, Problem, ReachedAccount, Reply, parse_body, query_integer, time};
+use serde::Serialize;
+use shared::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, ConsentRecord, PaymentIssue, decide_auto_top_up};
+use shared::domain::price_book::AutoTopUpLimits;
+use shared::domain::{Account, ConsentId, Consenter, PriceBook};
+use shared::http::{
+    Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query, text,
+    time,
+};
 use shared::ports::Consents;
-use shared::use_cases::payments::set_auto_top_up;
+use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::words::{CONSENT_TEXT_VERSION, consent_text, payment_issue};
 
 /// The settings as they stand. With `?threshold=…&target=…` the text to be shown is the one for those.
 pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let limits = app.context.price_book.auto_top_up;
-    let threshold = query_integer(request, "threshold", limits.threshold_min, limits.threshold_max)?;
-    let target = query_integer(request, "target", limits.target_min, limits.target_max)?;
+    let preview = parse_query(request, |query| preview(query, &limits))?;
     let account = existing(&app.context, account).await?;
-    answer(app, &account, threshold.zip(target)).await
+    if let Some(pair) = preview {
+        checked(&account, &app.context.price_book, pair)?;
+    }
+    answer(app, &account, preview).await
+}
+
+/// Threshold and target; half a choice has no worst case.
+fn preview(query: &mut Parameters, limits: &AutoTopUpLimits) -> Option<(i64, i64)> {
+    let threshold = query.integer("threshold", limits.threshold_min..=limits.threshold_max);
+    let target = query.integer("target", limits.target_min..=limits.target_max);
+    threshold.zip(target)
 }
 
 /// Stores what the customer chose.
 pub async fn put<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
-    let command = parse_body::<AutoTopUpRequest>(request)?.parse()?;
+    let command = parse_body(request, |fields| command(fields, &app.context.price_book.auto_top_up))?;
     let account = set_auto_top_up(&app.context, account.id(), &command).await?;
     answer(app, &account, None).await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AutoTopUpRequest {
-    enabled: bool,
-    threshold: Option<i64>,
-    target: Option<i64>,
-    consent: Option<Object<ConsentRequest>>,
+/// Switching off is a word alone: a form may be half filled in.
+fn command(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<AutoTopUpCommand> {
+    let is_enabled = fields.required("enabled", "true or false", boolean);
+    if is_enabled == Some(false) {
+        fields.ignore_others();
+        return Some(AutoTopUpCommand::Off);
+    }
+    let (thresholds, targets) = (limits.threshold_min..=limits.threshold_max, limits.target_min..=limits.target_max);
+    let threshold = fields.required("threshold", &an_integer(&thresholds), integer(&thresholds));
+    let target = fields.required("target", &an_integer(&targets), integer(&targets));
+    let consent = fields.object("consent", consent);
+    is_enabled?;
+    Some(AutoTopUpCommand::On { threshold: threshold?, target: target?, consent })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConsentRequest {
-    text_version: i64,
-    accepted_by: String,
+fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {
+    let versions = i64::MIN..=i64::MAX;
+    let version =
+        fields.required("text_version", "an integer: the version of the text that was shown", integer(&versions));
+    let accepted_by = fields.required("accepted_by", "a text of 1 to 100 bytes", text(Consenter::parse));
+    version.zip(accepted_by)
 }
 
-impl Body for AutoTopUpRequest {
-    const FIELDS: &'static [(&'static str, &'static str)] = &[
-        ("enabled", "true or false"),
-        ("threshold", "an integer, in credits"),
-        ("target", "an integer, in credits"),
-        ("consent", "an object of text_version and accepted_by"),
-        ("text_version", "an integer: the version of the text that was shown"),
-        ("accepted_by", "a text of 1 to 100 characters"),
-    ];
-}
-
-impl AutoTopUpRequest {
-    fn parse(self) -> Result<AutoTopUpCommand, Problem> {
-        if !self.enabled {
-            return Ok(AutoTopUpCommand::Off);
-        }
-        let missing = |field| FieldError::new(field, "is required to switch automatic top-ups on");
-        let consent = self.consent.map(|Object(consent)| {
-            let accepted_by = Consenter::parse(consent.accepted_by);
-            accepted_by.map(|accepted_by| (consent.text_version, accepted_by))
-        });
-        match (self.threshold, self.target, consent.transpose()) {
-            (Some(threshold), Some(target), Ok(consent)) => Ok(AutoTopUpCommand::On { threshold, target, consent }),
-            (threshold, target, consent) => {
-                let absent =
-                    [("threshold", threshold), ("target", target)].into_iter().filter(|(_, value)| value.is_none());
-                let unreadable = consent.err().map(FieldError::from);
-                Err(Problem::invalid(absent.map(|(field, _)| missing(field)).chain(unreadable).collect()))
-            }
-        }
+/// A pair that could not be saved has no text to agree to.
+fn checked(account: &Account, price_book: &PriceBook, (threshold, target): (i64, i64)) -> Result<(), Problem> {
+    let command = AutoTopUpCommand::On { threshold, target, consent: None };
+    let (consent, now) = (ConsentId::mint(0), account.created_at);
+    match decide_auto_top_up(account, price_book, &command, consent, now) {
+        Ok(_) | Err(AutoTopUpRefusal::ConsentRequired) => Ok(()),
+        Err(refusal) => Err(SetAutoTopUpError::Refused(refusal).into()),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{Outside, existing};
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::{Cause, Entry};
-use shared::http::{Problem, ReachedAccount, Reply, query_integer, time};
+use shared::http::{Problem, ReachedAccount, Reply, parse_query, time};
 use shared::ports::History;
 use shared::use_cases::Context;
 
@@ -19,8 +19,9 @@ pub async fn get<O: Outside>(
     request: &Request,
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let limit = query_integer(request, "limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
-    let cursor = query_integer(request, "cursor", 1, CURSOR_MAX)?;
+    let (limit, cursor) = parse_query(request, |query| {
+        (query.integer("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_DEFAULT), query.integer("cursor", 1..=CURSOR_MAX))
+    })?;
     let account = existing(context, account).await?;
     let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
     let entries = context.ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;

@@ -6,9 +6,11 @@ pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
-use shared::http::{Access, FieldError, Problem, ReachedAccount, Reply, Route, find_route, parse_body, respond, time};
+use shared::http::{
+    Access, Fields, Problem, ReachedAccount, Reply, Route, find_route, parse_body, respond, text, time,
+};
 use shared::ports::{Accounts, Consents, History, IdGenerator, Payments};
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
@@ -33,6 +35,7 @@ pub struct App<O: Outside> {
 #[derive(Clone, Copy, Debug)]
 pub enum Operation {
     OpenAccount,
+    Account,
     Balance,
     History,
     AutoTopUp,
@@ -42,6 +45,12 @@ pub enum Operation {
 /// Every route of this function, as `template.yaml` has them.
 pub const ROUTES: &[Route<Operation>] = &[
     Route { method: Method::POST, path: "/v1/accounts", access: Access::Service, operation: Operation::OpenAccount },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}",
+        access: Access::Customer,
+        operation: Operation::Account,
+    },
     Route {
         method: Method::GET,
         path: "/v1/accounts/{account}/balance",
@@ -78,6 +87,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     let found = find_route(ROUTES, request)?;
     match found.operation {
         Operation::OpenAccount => post_account(app, request).await,
+        Operation::Account => get_account(&app.context, found.account()?).await,
         Operation::Balance => get_balance(app, found.account()?).await,
         Operation::History => history::get(&app.context, request, found.account()?).await,
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
@@ -85,29 +95,21 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OpenAccountRequest {
-    account: String,
-    email: String,
-}
-
-impl shared::http::Body for OpenAccountRequest {
-    const FIELDS: &'static [(&'static str, &'static str)] =
-        &[("account", "a text of 1 to 64 characters of A-Z a-z 0-9 _ -"), ("email", "an e-mail address")];
+fn account_and_email(fields: &mut Fields<'_>) -> Option<(AccountId, EmailAddress)> {
+    let account = fields.required("account", "1 to 64 characters of A-Z a-z 0-9 _ -", text(AccountId::parse));
+    let email =
+        fields.required("email", "an e-mail address of at most 254 ASCII characters", text(EmailAddress::parse));
+    account.zip(email)
 }
 
 async fn post_account<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
-    let body = parse_body::<OpenAccountRequest>(request)?;
-    let (account, email) = match (AccountId::parse(body.account), EmailAddress::parse(body.email)) {
-        (Ok(account), Ok(email)) => (account, email),
-        (account, email) => {
-            let errors = account.err().into_iter().chain(email.err()).map(FieldError::from);
-            return Err(Problem::invalid(errors.collect()));
-        }
-    };
+    let (account, email) = parse_body(request, account_and_email)?;
     let opened = open_account(&app.context, &account, &email).await?;
     Reply::created(&AccountBody::of(&opened.account), opened.is_replay)
+}
+
+async fn get_account<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> Result<Reply, Problem> {
+    Reply::ok(&AccountBody::of(&existing(context, account).await?))
 }
 
 #[derive(Serialize)]

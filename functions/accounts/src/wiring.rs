@@ -30,7 +30,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
     let stripe = surroundings.stripe_secret().await?;
     let context = Context {
         ledger: surroundings.ledger()?,
-        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.waited_for())?,
+        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.interactive())?,
         mailer: Absent,
         timers: Absent,
         ids: RandomIds,

@@ -7,7 +7,7 @@ pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use operation::{ChargeRequest, QuoteRequest};
+use operation::QuoteBody;
 use serde::Serialize;
 use shared::domain::charging::ChargeCommand;
 use shared::domain::{Cause, IdempotencyKey, PriceBook};
@@ -69,7 +69,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
 
 async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let key = idempotency_key(request)?;
-    let (operation, reference) = parse_body::<ChargeRequest>(request)?.parse()?;
+    let (operation, reference) = parse_body(request, operation::charged)?;
     let command = ChargeCommand { key, operation, reference };
     let posted = charge(&app.context, account.id(), &command).await?;
     Reply::created(&ChargeBody::of(&posted), posted.is_replay)
@@ -82,7 +82,8 @@ async fn post_restore<O: Outside>(app: &App<O>, account: &ReachedAccount, charge
 }
 
 fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
-    Reply::ok(&parse_body::<QuoteRequest>(request)?.quote(price_book)?)
+    let operations = parse_body(request, operation::quoted)?;
+    Reply::ok(&QuoteBody::of(&operations, price_book))
 }
 
 #[derive(Serialize)]

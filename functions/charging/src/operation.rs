@@ -1,67 +1,63 @@
 //! Operations as bodies describe them: either `duration_ms` or `max_minutes`, whichever the operation is paid by.
 
-use serde::{Deserialize, Serialize};
-use shared::domain::OutOfRange;
-use shared::domain::{Credits, Operation, PriceBook, Reference};
-use shared::http::{Body, FieldError, Object, Problem};
+use serde::Serialize;
+use shared::domain::{Credits, InvalidReference, Operation, PriceBook, Reference};
+use shared::http::{Fields, an_integer, integer, text};
+use std::ops::RangeInclusive;
 
-const OPERATION_FIELDS: &[(&str, &str)] = &[
-    ("operation", "one of dubbing, training"),
-    ("duration_ms", "an integer from 1 to 86400000"),
-    ("max_minutes", "an integer from 1 to 1440"),
-    ("reference", "a text of 1 to 200 characters"),
-    ("operations", "a list of 1 to 100 operations"),
-];
+const DURATION_MS: RangeInclusive<i64> = 1..=Operation::DURATION_MS_MAX;
+const MAX_MINUTES: RangeInclusive<i64> = 1..=Operation::MAX_MINUTES_MAX;
 
 /// How many operations one quote may list.
-const QUOTE_OPERATIONS_MAX: usize = 100;
+const QUOTE_OPERATIONS: RangeInclusive<usize> = 1..=100;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChargeRequest {
-    operation: String,
-    duration_ms: Option<i64>,
-    max_minutes: Option<i64>,
-    reference: Option<String>,
+/// What is to be charged, and under which reference.
+pub fn charged(fields: &mut Fields<'_>) -> Option<(Operation, Option<Reference>)> {
+    let operation = operation(fields);
+    let reference = fields.told("reference", reference);
+    Some((operation?, reference))
 }
 
-impl Body for ChargeRequest {
-    const FIELDS: &'static [(&'static str, &'static str)] = OPERATION_FIELDS;
+/// The operations to be quoted.
+pub fn quoted(fields: &mut Fields<'_>) -> Option<Vec<Operation>> {
+    fields.objects("operations", QUOTE_OPERATIONS, operation)
 }
 
-impl ChargeRequest {
-    /// # Errors
-    /// A 422 naming every field that is not as it must be.
-    pub fn parse(self) -> Result<(Operation, Option<Reference>), Problem> {
-        let operation = parse_operation("", &self.operation, self.duration_ms, self.max_minutes);
-        let reference = self.reference.map(Reference::parse).transpose();
-        let reference = reference.map_err(|error| vec![FieldError::from(error)]);
-        match (operation, reference) {
-            (Ok(operation), Ok(reference)) => Ok((operation, reference)),
-            (operation, reference) => {
-                let errors = operation.err().into_iter().chain(reference.err()).flatten();
-                Err(Problem::invalid(errors.collect()))
-            }
+fn reference(json: &str) -> Result<Reference, String> {
+    let text: String = serde_json::from_str(json).map_err(|_| "must be a text of 1 to 200 characters".to_owned())?;
+    Reference::parse_new(text).map_err(|error| match error {
+        InvalidReference::Length => "must be a text of 1 to 200 characters".to_owned(),
+        InvalidReference::Invisible { character } => {
+            format!("must not have the character U+{:04X}, which cannot be seen", u32::from(character))
+        }
+    })
+}
+
+/// What it says of the other measure is told as well, whichever operation it is.
+fn operation(fields: &mut Fields<'_>) -> Option<Operation> {
+    let (duration_ms, max_minutes) = (an_integer(&DURATION_MS), an_integer(&MAX_MINUTES));
+    let name = fields.required("operation", "one of dubbing, training", text(known));
+    match name {
+        Some("dubbing") => {
+            fields.must_not_have("max_minutes", "is for training; dubbing takes duration_ms alone");
+            let duration_ms = fields.required("duration_ms", &duration_ms, integer(&DURATION_MS))?;
+            Operation::dubbing(duration_ms).ok()
+        }
+        Some(_) => {
+            fields.must_not_have("duration_ms", "is for dubbing; training takes max_minutes alone");
+            let max_minutes = fields.required("max_minutes", &max_minutes, integer(&MAX_MINUTES))?;
+            Operation::training(max_minutes).ok()
+        }
+        None => {
+            fields.optional("duration_ms", &duration_ms, integer(&DURATION_MS));
+            fields.optional("max_minutes", &max_minutes, integer(&MAX_MINUTES));
+            None
         }
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuoteRequest {
-    operations: Vec<Object<QuotedRequest>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct QuotedRequest {
-    operation: String,
-    duration_ms: Option<i64>,
-    max_minutes: Option<i64>,
-}
-
-impl Body for QuoteRequest {
-    const FIELDS: &'static [(&'static str, &'static str)] = OPERATION_FIELDS;
+fn known(name: String) -> Result<&'static str, String> {
+    ["dubbing", "training"].into_iter().find(|known| *known == name).ok_or(name)
 }
 
 /// What operations cost, one by one and together.
@@ -81,55 +77,21 @@ struct QuotedBody {
     credits: i64,
 }
 
-impl QuoteRequest {
-    /// # Errors
-    /// A 422 naming every field that is not as it must be.
-    pub fn quote(self, price_book: &PriceBook) -> Result<QuoteBody, Problem> {
-        if self.operations.is_empty() || self.operations.len() > QUOTE_OPERATIONS_MAX {
-            let message = format!("must be a list of 1 to {QUOTE_OPERATIONS_MAX} operations");
-            return Err(Problem::invalid(vec![FieldError::new("operations", message)]));
-        }
-        let (mut operations, mut errors, mut sum) = (vec![], vec![], Credits::ZERO);
-        for (position, Object(asked)) in self.operations.into_iter().enumerate() {
-            let prefix = format!("operations[{position}].");
-            match parse_operation(&prefix, &asked.operation, asked.duration_ms, asked.max_minutes) {
-                Ok(operation) => {
-                    let credits = price_book.price_of(operation);
-                    sum = sum.plus(credits).unwrap_or(Credits::MAX);
-                    operations.push(QuotedBody {
-                        operation: operation.name(),
-                        duration_ms: asked.duration_ms,
-                        max_minutes: asked.max_minutes,
-                        credits: credits.get(),
-                    });
-                }
-                Err(wrong) => errors.extend(wrong),
-            }
-        }
-        if errors.is_empty() { Ok(QuoteBody { operations, credits: sum.get() }) } else { Err(Problem::invalid(errors)) }
+impl QuoteBody {
+    pub fn of(operations: &[Operation], price_book: &PriceBook) -> Self {
+        let price = |operation: &Operation| price_book.price_of(*operation);
+        let sum = operations.iter().map(price).try_fold(Credits::ZERO, Credits::plus).unwrap_or(Credits::MAX);
+        let operations = operations.iter().map(|operation| QuotedBody::of(*operation, price(operation)));
+        Self { operations: operations.collect(), credits: sum.get() }
     }
 }
 
-fn parse_operation(
-    prefix: &str,
-    operation: &str,
-    duration_ms: Option<i64>,
-    max_minutes: Option<i64>,
-) -> Result<Operation, Vec<FieldError>> {
-    let wrong = |field: &str, message: &str| Err(vec![FieldError::new(format!("{prefix}{field}"), message)]);
-    let bounded = |parsed: Result<Operation, OutOfRange>| {
-        parsed.map_err(|range| {
-            let FieldError { field, message } = range.into();
-            vec![FieldError::new(format!("{prefix}{field}"), message)]
-        })
-    };
-    match (operation, duration_ms, max_minutes) {
-        ("dubbing", Some(duration_ms), None) => bounded(Operation::dubbing(duration_ms)),
-        ("training", None, Some(max_minutes)) => bounded(Operation::training(max_minutes)),
-        ("dubbing", None, None) => wrong("duration_ms", "is required for dubbing: an integer from 1 to 86400000"),
-        ("dubbing", _, Some(_)) => wrong("max_minutes", "is for training; dubbing takes duration_ms alone"),
-        ("training", None, None) => wrong("max_minutes", "is required for training: an integer from 1 to 1440"),
-        ("training", Some(_), _) => wrong("duration_ms", "is for dubbing; training takes max_minutes alone"),
-        _ => wrong("operation", "must be one of dubbing, training"),
+impl QuotedBody {
+    fn of(operation: Operation, credits: Credits) -> Self {
+        let (duration_ms, max_minutes) = match operation {
+            Operation::Dubbing { duration_ms } => (Some(duration_ms), None),
+            Operation::Training { max_minutes } => (None, Some(max_minutes)),
+        };
+        Self { operation: operation.name(), duration_ms, max_minutes, credits: credits.get() }
     }
 }

@@ -25,14 +25,14 @@ impl<C: Clock> Capabilities for Deployed<C> {
 
 /// Connects before the first charge comes.
 ///
-/// The TLS handshake happens while the function starts, with a whole processor, and not while a charge waits, with a
-/// fraction of one (docs/performance.md). Where it fails, DynamoDB is away for the moment or has got another authority
-/// since this was built: the function starts all the same, believes what the system does, and connects when asked.
+/// The TLS handshake happens while the function starts and has a whole processor, and not while a charge waits with a
+/// fraction of one (docs/performance.md). If it fails, DynamoDB is unavailable or its certificate has another root than
+/// when this was built: the function starts all the same, trusts the system's roots, and connects on first use.
 ///
 /// # Errors
 /// When a setting is missing or makes no sense.
 pub async fn connected_app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
-    let aws = surroundings.aws.believing_amazon();
+    let aws = surroundings.aws.trusting_amazon_alone();
     let of_amazon = app(Surroundings { aws, ..surroundings.clone() })?;
     match of_amazon.context.ledger.connect().await {
         Ok(()) => Ok(of_amazon),

@@ -5,11 +5,11 @@ pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::domain::payments::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
-    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, text, time,
 };
 use shared::links::LinkKey;
 use shared::ports::{Accounts, IdGenerator, Payments, Purchases, TopUps};
@@ -57,7 +57,8 @@ pub const ROUTES: &[Route<Operation>] = &[
         access: Access::Customer,
         operation: Operation::Purchase,
     },
-    Route { method: Method::GET, path: "/pay/{token}", access: Access::Public, operation: Operation::Pay },
+    Route { method: Method::GET, path: "/pay/{token+}", access: Access::Public, operation: Operation::Pay },
+    Route { method: Method::HEAD, path: "/pay/{token+}", access: Access::Public, operation: Operation::Pay },
 ];
 
 /// Answers one request.
@@ -104,24 +105,15 @@ impl<'a> PackageBody<'a> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PurchaseRequest {
-    package: String,
-}
-
-impl shared::http::Body for PurchaseRequest {
-    const FIELDS: &'static [(&'static str, &'static str)] = &[("package", "one of those that GET /v1/packages lists")];
-}
-
 async fn post_purchase<O: Outside>(
     app: &App<O>,
     request: &Request,
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let key = idempotency_key(request)?;
-    let package = PackageId::parse(parse_body::<PurchaseRequest>(request)?.package)
-        .map_err(|error| Problem::invalid(vec![error.into()]))?;
+    let package = parse_body(request, |fields| {
+        fields.required("package", "one of those that GET /v1/packages lists", text(PackageId::parse))
+    })?;
     let command = PurchaseCommand { key, package };
     let opened = open_purchase(&app.context, account.id(), &command).await?;
     Reply::created(&PurchaseBody::of(&opened.purchase), opened.is_replay)

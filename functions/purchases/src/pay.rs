@@ -9,7 +9,8 @@ use shared::use_cases::payments::{PayPage, PayPageError, pay_page};
 
 /// Redirects to Stripe's page for the open invoice, or says plainly why there is nothing to pay.
 pub async fn get<O: Outside>(app: &App<O>, token: &str) -> Result<Reply, Problem> {
-    let (account, top_up) = match app.links.verify(token, app.context.now()) {
+    // Whoever copies a link may end it with a slash.
+    let (account, top_up) = match app.links.verify(token.trim_end_matches('/'), app.context.now()) {
         Ok(named) => named,
         Err(LinkRejection::Expired) => return EXPIRED.reply(),
         Err(LinkRejection::Malformed | LinkRejection::BadSignature) => return UNKNOWN.reply(),
@@ -19,11 +20,15 @@ pub async fn get<O: Outside>(app: &App<O>, token: &str) -> Result<Reply, Problem
         Ok(PayPage::AlreadyPaid) => PAID.reply(),
         Ok(PayPage::Closed) => CLOSED.reply(),
         Err(PayPageError::NotFound(_)) => UNKNOWN.reply(),
-        Err(PayPageError::Outside(error)) if error.is_retryable() => {
-            tracing::warn!(account.id = %account, top_up.id = %top_up, error = chain(&error), "the payment page cannot be shown now");
-            UNAVAILABLE.reply()
+        Err(PayPageError::Outside(error)) => {
+            let (is_retryable, error) = (error.is_retryable(), chain(&error));
+            if is_retryable {
+                tracing::warn!(account.id = %account, top_up.id = %top_up, error, "the payment page cannot be shown now");
+                return UNAVAILABLE.reply();
+            }
+            tracing::error!(account.id = %account, top_up.id = %top_up, error, "the payment page cannot be shown");
+            FAILED.reply()
         }
-        Err(PayPageError::Outside(error)) => Err(error.into()),
     }
 }
 
@@ -54,6 +59,11 @@ const UNKNOWN: Page = Page {
     status: 404,
     heading: "This link does not work",
     text: "It may have been copied in part. Please use the whole link of the e-mail.",
+};
+const FAILED: Page = Page {
+    status: 500,
+    heading: "The payment page cannot be shown",
+    text: "Something is wrong on our side. Nothing was charged. Please try again later or write to us.",
 };
 const UNAVAILABLE: Page = Page {
     status: 503,

@@ -6,11 +6,13 @@ pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
+use serde_json::Value;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::ports::{Accounts, Customers, Events, IdGenerator, Payments, Purchases, TopUps};
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, ObjectKind, verify};
+use shared::telemetry::embedded_metrics;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::{Capabilities, Context};
 
@@ -29,7 +31,9 @@ impl<C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events,
 pub struct App<O: Outside> {
     pub context: Context<O>,
     /// More than one while the signing secret is rolled.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<SecretString>,
+    /// Where the count of events that no endpoint should send us goes, as one line of embedded metrics.
+    pub emit: fn(&Value),
 }
 
 /// Every route of this function, as `template.yaml` has them.
@@ -47,6 +51,12 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
     let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok());
     let event = verify(signature, request.body(), &app.secrets, app.context.now())
         .map_err(|rejection| Problem::invalid_signature(format!("The event is refused: {rejection}.")))?;
+    if event.is_thin {
+        // The object it names is fetched when the ordinary event about it comes.
+        tracing::warn!(event.id = %event.id, event.kind = event.kind, "a thin event: unsubscribe the endpoint from it");
+        (app.emit)(&embedded_metrics("stripe-webhooks", &[("thin_events", 1)], app.context.now()));
+        return Ok(Reply::empty());
+    }
     let applied = apply_event(&app.context, &event.id, &subject_of(&event)).await;
     match applied {
         Ok(applied) => {

@@ -3,10 +3,11 @@
 use lambda_http::Error;
 use shared::http::serve;
 use shared::surroundings::Surroundings;
+use shared::telemetry;
 use stripe_webhooks::{handle, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app: &'static _ = Box::leak(Box::new(wiring::app(Surroundings::of_process()?).await?));
+    let app: &'static _ = Box::leak(Box::new(wiring::app(Surroundings::of_process()?, telemetry::emit).await?));
     serve(|request| handle(app, request)).await
 }

@@ -2,10 +2,11 @@
 
 use crate::App;
 use lambda_http::Error;
+use serde_json::Value;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
 use shared::ports::RandomIds;
-use shared::stripe::{Secret, Settings, StripePayments};
+use shared::stripe::{Settings, StripePayments};
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -23,18 +24,20 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type PriceBook = Absent;
 }
 
+/// Lambda reads the counts that `emit` writes; elsewhere they go elsewhere.
+///
 /// # Errors
 /// When a setting is missing or makes no sense, or a secret cannot be had.
-pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
+pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<App<Deployed<C>>, Error> {
     let stripe = surroundings.stripe_secret().await?;
     let context = Context {
         ledger: surroundings.ledger()?,
-        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.waited_for())?,
+        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.interactive())?,
         mailer: Absent,
         timers: Absent,
         ids: RandomIds,
         price_book: Absent,
         clock: surroundings.clock,
     };
-    Ok(App { context, secrets: stripe.webhook_secrets.into_iter().map(Secret::new).collect() })
+    Ok(App { context, secrets: stripe.webhook_secrets, emit })
 }

@@ -1,8 +1,8 @@
 /**
- * The charge of functions/charging, as one would write it in JavaScript: the AWS SDK v3, one file, no framework.
+ * The charge of functions/charging in typical JavaScript: the AWS SDK v3, one file, no framework.
  *
- * It reads and writes the same items and gives the same answers. What an ordinary charge never touches is left out:
- * the change of day in the counters, the index of accounts that are due, restrictions.
+ * It reads and writes the same items and gives the same answers. It omits what an ordinary charge never touches: the
+ * change of day in the counters, the index of due accounts, and restrictions.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -52,7 +52,7 @@ export async function handler(event) {
 async function charge(event) {
   const claims = event.requestContext.authorizer.jwt.claims;
   if (!claims.scope.split(/[[\] ,]/).includes("credits/service")) {
-    throw new Problem(403, "forbidden", "Forbidden", "The scope credits/service is needed.");
+    throw new Problem(403, "forbidden", "Forbidden", "The token needs the scope credits/service.");
   }
   const account = event.pathParameters.account;
   const key = event.headers["idempotency-key"] ?? "";
@@ -63,14 +63,14 @@ async function charge(event) {
 
   const partition = { S: `ACCOUNT#${account}` };
   let state = await getItem({ PK: partition, SK: { S: "STATE" } });
-  for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+  for (let retries = 0; retries < TRIES_MAX; retries++) {
     if (state === undefined) throw new Problem(404, "not_found", "Not found", "There is no such account.");
     const balance = Number(state.balance.N);
     if (balance < price) {
       const entry = await getItem({ PK: partition, SK: { S: `ENTRY#charge:${key}` } });
       if (entry !== undefined) return replay(entry, operation);
       const missing = price - balance;
-      const detail = `The charge takes ${price} credits, ${missing} more than the balance.`;
+      const detail = `The charge costs ${price} credits, ${missing} more than the balance.`;
       const facts = { balance, required: price, missing };
       throw new Problem(402, "insufficient_credits", "Insufficient credits", detail, facts);
     }
@@ -82,7 +82,7 @@ async function charge(event) {
       if (!(error instanceof TransactionCanceledException)) throw error;
       const codes = error.CancellationReasons.map((reason) => reason.Code);
       if (codes.includes("TransactionConflict") || codes.includes("ThrottlingError")) {
-        await sleep(Math.min(10 * 2 ** attempt, 400));
+        await sleep(Math.min(10 * 2 ** retries, 400));
       } else if (codes[1] === "ConditionalCheckFailed") {
         return replay(error.CancellationReasons[1].Item, operation);
       } else if (codes[0] === "ConditionalCheckFailed") {
@@ -92,7 +92,7 @@ async function charge(event) {
       }
     }
   }
-  throw new Problem(503, "unavailable", "Unavailable", "Nothing is lost; ask again under the same key.");
+  throw new Problem(503, "unavailable", "Unavailable", "Nothing is lost. Try again in 2 seconds with the same idempotency key.");
 }
 
 async function getItem(key) {
@@ -105,7 +105,7 @@ function parseOperation(text) {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Problem(400, "malformed_body", "Malformed body", "The body must be one JSON object.");
+    throw new Problem(400, "malformed_body", "Malformed body", "The body must be a JSON object.");
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalid("body", "must be a JSON object");
@@ -202,7 +202,7 @@ function chargeBody(entry) {
 
 function invalid(field, message) {
   const errors = [{ field, message }];
-  return new Problem(422, "invalid_request", "Invalid request", "A field is not as it must be.", { errors });
+  return new Problem(422, "invalid_request", "Invalid request", "One field is invalid.", { errors });
 }
 
 function answer(statusCode, contentType, body) {

@@ -1,7 +1,7 @@
-"""The charge of functions/charging, as a Python developer would write it: boto3, one file, no framework.
+"""The charge of functions/charging in typical Python: boto3, one file, no framework.
 
-It reads and writes the same items and returns the same responses. It leaves out what an ordinary charge never touches:
-the change of day in the counters, the index of due accounts, and restrictions.
+It reads and writes the same items and gives the same answers. It omits what an ordinary charge never touches: the change
+of day in the counters, the index of due accounts, and restrictions.
 """
 
 import json
@@ -52,7 +52,7 @@ def handler(event, context):
 def charge(event):
     claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
     if "credits/service" not in re.split(r"[\[\] ,]", claims["scope"]):
-        raise Problem(403, "forbidden", "Forbidden", "The scope credits/service is needed.")
+        raise Problem(403, "forbidden", "Forbidden", "The token needs the scope credits/service.")
     account = event["pathParameters"]["account"]
     key = event["headers"].get("idempotency-key", "")
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", key):
@@ -61,7 +61,7 @@ def charge(event):
 
     state_key = {"PK": {"S": f"ACCOUNT#{account}"}, "SK": {"S": "STATE"}}
     state = dynamodb.get_item(TableName=TABLE, Key=state_key, ConsistentRead=True).get("Item")
-    for attempt in range(TRIES_MAX):
+    for retries in range(TRIES_MAX):
         if state is None:
             raise Problem(404, "not_found", "Not found", "There is no such account.")
         balance = int(state["balance"]["N"])
@@ -71,7 +71,7 @@ def charge(event):
             if entry is not None:
                 return replay(entry, operation)
             missing = price - balance
-            detail = f"The charge takes {price} credits, {missing} more than the balance."
+            detail = f"The charge costs {price} credits, {missing} more than the balance."
             facts = {"balance": balance, "required": price, "missing": missing}
             raise Problem(402, "insufficient_credits", "Insufficient credits", detail, **facts)
         next_state, entry = post(state, account, key, operation, price)
@@ -82,21 +82,21 @@ def charge(event):
             reasons = cancelled.response["CancellationReasons"]
             codes = [reason["Code"] for reason in reasons]
             if "TransactionConflict" in codes or "ThrottlingError" in codes:
-                time.sleep(min(0.01 * 2**attempt, 0.4))
+                time.sleep(min(0.01 * 2**retries, 0.4))
             elif codes[1] == "ConditionalCheckFailed":
                 return replay(reasons[1]["Item"], operation)
             elif codes[0] == "ConditionalCheckFailed":
                 state = reasons[0].get("Item")
             else:
                 raise
-    raise Problem(503, "unavailable", "Unavailable", "Nothing is lost; ask again under the same key.")
+    raise Problem(503, "unavailable", "Unavailable", "Nothing is lost. Try again in 2 seconds with the same idempotency key.")
 
 
 def parse_operation(text):
     try:
         body = json.loads(text)
     except ValueError:
-        raise Problem(400, "malformed_body", "Malformed body", "The body must be one JSON object.")
+        raise Problem(400, "malformed_body", "Malformed body", "The body must be a JSON object.")
     if not isinstance(body, dict):
         raise invalid("body", "must be a JSON object")
     attributes = {}
@@ -196,7 +196,7 @@ def charge_body(entry):
 
 def invalid(field, message):
     errors = [{"field": field, "message": message}]
-    return Problem(422, "invalid_request", "Invalid request", "A field is not as it must be.", errors=errors)
+    return Problem(422, "invalid_request", "Invalid request", "One field is invalid.", errors=errors)
 
 
 def answer(status, content_type, body):

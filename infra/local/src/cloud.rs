@@ -11,7 +11,7 @@ use local_aws::scheduler::{LocalScheduler, OneTimeSchedule};
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::LocalAws;
 use local_aws::ses::LocalSes;
-use local_gateway::schedules::{OneTime, OneTimeSource, Run};
+use local_gateway::schedules::{ChangeCount, OneTime, OneTimeSource, Run};
 use local_gateway::streams::{Delivered, FailedBatch, OnFailure, StreamError, StreamPage, StreamSource};
 use local_gateway::{
     Deployment, Functions, Gateway, Issuer, KeyPair, Schedules, StreamConsumer, Template, runtime_api,
@@ -115,7 +115,8 @@ impl LocalCloud {
         let source: Arc<dyn StreamSource> = Arc::new(TableStream(aws.dynamodb.clone()));
         let cloud = Arc::new(Self {
             schedules: Schedules::new(&template, functions.clone(), clock.shared())?
-                .with_one_time(Arc::new(OneTimeSchedules(aws.scheduler.clone()))),
+                .with_one_time(Arc::new(OneTimeSchedules(aws.scheduler.clone())))
+                .leaving_out_idle_runs(changes(&aws, &stripe)),
             streams: StreamConsumer::all(&template, &source, &functions, &on_failure()),
             has_own_processes: options.functions.is_some(),
             tasks: std::sync::Mutex::default(),
@@ -257,6 +258,12 @@ fn deployment(urls: &Urls) -> Deployment {
         stack_name: "prepaid".to_owned(),
         ..Deployment::default()
     }
+}
+
+/// Whatever a function does is a write to the table or a request to Stripe; mails and timers come with a write.
+fn changes(aws: &LocalAws, stripe: &LocalStripe) -> ChangeCount {
+    let (writes, stripe) = (aws.dynamodb.writes(), stripe.clone());
+    Arc::new(move || *writes.borrow() + stripe.requests_total())
 }
 
 /// What nobody but its holder may know.

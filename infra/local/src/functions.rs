@@ -44,6 +44,11 @@ pub async fn in_process_functions(
     ]))
 }
 
+/// Where a function's counts go here.
+fn emit(metrics: &Value) {
+    tracing::info!(%metrics, "counted");
+}
+
 /// What the functions' own wiring is handed here, where their `main`s hand it what Lambda gives them.
 struct Wiring<'a> {
     template: &'a Template,
@@ -94,11 +99,10 @@ impl Wiring<'_> {
 
     async fn stripe_webhooks(&self) -> Result<Arc<dyn Function>, Error> {
         let surroundings = self.surroundings("stripe-webhooks")?;
-        Ok(http_function!(stripe_webhooks::handle, stripe_webhooks::wiring::app(surroundings).await?))
+        Ok(http_function!(stripe_webhooks::handle, stripe_webhooks::wiring::app(surroundings, emit).await?))
     }
 
     async fn top_up_sweep(&self) -> Result<Arc<dyn Function>, Error> {
-        let emit = |metrics: &Value| tracing::info!(%metrics, "counted");
         let surroundings = self.surroundings("top-up-sweep")?;
         Ok(event_function!(top_up_sweep::handle, top_up_sweep::wiring::app(surroundings, emit).await?))
     }

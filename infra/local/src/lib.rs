@@ -7,6 +7,8 @@ pub mod clock;
 pub mod cloud;
 pub mod demo;
 mod functions;
+mod local_guard;
+mod local_problem;
 mod local_routes;
 pub mod operations;
 pub mod quote;

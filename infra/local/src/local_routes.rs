@@ -1,15 +1,20 @@
 //! What only the local cloud has, all under `/_local`: a page to start from, tokens, the clock, a sweep at once.
 
 use crate::cloud::{AdvanceError, LocalCloud};
+use crate::local_guard::guard;
+use crate::local_problem::LocalProblem;
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use jiff::{SignedDuration, Timestamp};
+use axum::{Json, Router, middleware};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
 use local_gateway::schedules::Run;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use std::sync::{Arc, Weak};
@@ -24,6 +29,7 @@ pub fn router(cloud: &Arc<LocalCloud>) -> Router {
         .route("/_local/sweep", post(sweep))
         .route("/_local/tokens", post(make_token))
         .with_state(Arc::downgrade(cloud))
+        .layer(middleware::from_fn(guard))
         .nest("/_local/issuer", cloud.issuer.router())
 }
 
@@ -44,9 +50,9 @@ struct Returned {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 enum Move {
-    /// How far, as `6h`, `30m` or ISO 8601.
+    /// How far, as `6h`, `1d`, `1w`, `1y` or ISO 8601; days and longer by the calendar of UTC.
     #[serde(rename = "advance")]
-    Advance(SignedDuration),
+    Advance(Span),
     /// Until when.
     #[serde(rename = "to")]
     To(Timestamp),
@@ -60,9 +66,10 @@ struct TokenRequest {
 }
 
 type Cloud = State<Weak<LocalCloud>>;
+type Answer = Result<Response, LocalProblem>;
 
-async fn home(State(cloud): Cloud) -> Response {
-    let Some(cloud) = cloud.upgrade() else { return stopping() };
+async fn home(State(cloud): Cloud) -> Answer {
+    let cloud = cloud.upgrade().ok_or_else(LocalProblem::stopping)?;
     let urls = &cloud.urls;
     let page = Home {
         api: &urls.api,
@@ -74,49 +81,66 @@ async fn home(State(cloud): Cloud) -> Response {
     render(&page)
 }
 
-async fn returned() -> Response {
+async fn returned() -> Answer {
     render(&Returned {})
 }
 
-async fn read_clock(State(cloud): Cloud) -> Response {
-    let Some(cloud) = cloud.upgrade() else { return stopping() };
-    Json(json!({ "now": shared::http::time(cloud.clock.now()) })).into_response()
+async fn read_clock(State(cloud): Cloud) -> Answer {
+    let cloud = cloud.upgrade().ok_or_else(LocalProblem::stopping)?;
+    Ok(Json(json!({ "now": shared::http::time(cloud.clock.now()) })).into_response())
 }
 
-async fn move_clock(State(cloud): Cloud, Json(asked): Json<Move>) -> Response {
-    let Some(cloud) = cloud.upgrade() else { return stopping() };
+async fn move_clock(State(cloud): Cloud, body: Bytes) -> Answer {
+    const EXPECTED: &str = r#"{"advance":"1d"} (or 30m, 6h, 1w, 1y) or {"to":"2027-01-01T00:00:00Z"}"#;
+    let cloud = cloud.upgrade().ok_or_else(LocalProblem::stopping)?;
     if cloud.has_own_processes {
-        return refused(
-            StatusCode::CONFLICT,
-            "compiled functions keep the machine's time, so the clock cannot be moved",
-        );
+        let detail = "The compiled functions keep the machine's time, so the clock cannot be moved.";
+        return Err(LocalProblem::new(StatusCode::CONFLICT, detail));
     }
-    let by = match asked {
-        Move::Advance(by) => by,
-        Move::To(instant) => instant.duration_since(cloud.clock.now()),
+    let now = cloud.clock.now();
+    let by = match read(&body, EXPECTED)? {
+        Move::Advance(span) => distance(now, span)?,
+        Move::To(instant) => instant.duration_since(now),
     };
     match cloud.advance(by).await {
         Ok(runs) => {
             let runs: Vec<Value> = runs.iter().map(run).collect();
-            Json(json!({ "now": shared::http::time(cloud.clock.now()), "runs": runs })).into_response()
+            Ok(Json(json!({ "now": shared::http::time(cloud.clock.now()), "runs": runs })).into_response())
         }
-        Err(error @ AdvanceError::NotForward(_)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
-        Err(error @ AdvanceError::Stream(_)) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Err(AdvanceError::NotForward(_)) => Err(not_forward()),
+        Err(error @ AdvanceError::Stream(_)) => Err(LocalProblem::internal(error)),
     }
 }
 
-async fn sweep(State(cloud): Cloud) -> Response {
-    let Some(cloud) = cloud.upgrade() else { return stopping() };
-    match cloud.sweep().await {
-        Ok(summary) => Json(summary).into_response(),
-        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
+fn distance(now: Timestamp, span: Span) -> Result<SignedDuration, LocalProblem> {
+    let reached = now.to_zoned(TimeZone::UTC).checked_add(span).map_err(|_| not_forward())?;
+    Ok(reached.timestamp().duration_since(now))
 }
 
-async fn make_token(State(cloud): Cloud, Json(asked): Json<TokenRequest>) -> Response {
-    let Some(cloud) = cloud.upgrade() else { return stopping() };
+fn not_forward() -> LocalProblem {
+    let detail = "The clock moves forward only, and not beyond the year 9999.";
+    LocalProblem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
+async fn sweep(State(cloud): Cloud) -> Answer {
+    let cloud = cloud.upgrade().ok_or_else(LocalProblem::stopping)?;
+    let summary = cloud.sweep().await.map_err(LocalProblem::internal)?;
+    Ok(Json(summary).into_response())
+}
+
+async fn make_token(State(cloud): Cloud, body: Bytes) -> Answer {
+    const EXPECTED: &str = r#"{"subject":"beta","scopes":["credits/customer"]}"#;
+    let cloud = cloud.upgrade().ok_or_else(LocalProblem::stopping)?;
+    let asked: TokenRequest = read(&body, EXPECTED)?;
     let scopes: Vec<&str> = asked.scopes.iter().map(String::as_str).collect();
-    Json(json!({ "token": cloud.token(&asked.subject, &scopes) })).into_response()
+    Ok(Json(json!({ "token": cloud.token(&asked.subject, &scopes) })).into_response())
+}
+
+/// The body as JSON, whatever it is called: a forgotten header is no reason to fail.
+fn read<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, LocalProblem> {
+    serde_json::from_slice(body).map_err(|_| {
+        LocalProblem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The body must be JSON such as {expected}."))
+    })
 }
 
 fn run(run: &Run) -> Value {
@@ -127,17 +151,6 @@ fn run(run: &Run) -> Value {
     json!({ "schedule": run.schedule, "due": shared::http::time(run.due), "answer": answer, "error": error })
 }
 
-fn render(page: &impl Template) -> Response {
-    match page.render() {
-        Ok(html) => Html(html).into_response(),
-        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
-}
-
-fn stopping() -> Response {
-    refused(StatusCode::SERVICE_UNAVAILABLE, "the local cloud is stopping")
-}
-
-fn refused(status: StatusCode, why: &str) -> Response {
-    (status, Json(json!({ "error": why }))).into_response()
+fn render(page: &impl Template) -> Answer {
+    page.render().map(|html| Html(html).into_response()).map_err(LocalProblem::internal)
 }

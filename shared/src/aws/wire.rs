@@ -1,4 +1,4 @@
-//! A service of AWS that gives one answer, or none, and keeps what it was sent.
+//! A fake AWS service for tests: it gives one answer, or none, and records the requests.
 
 use super::AwsEnvironment;
 use crate::config::Environment;
@@ -14,7 +14,7 @@ pub type Answer = fn() -> Result<HttpResponse, ConnectorError>;
 #[derive(Clone, Debug)]
 pub struct Wire {
     answer: Answer,
-    /// Method and address with the body, of each request.
+    /// Method and URL of each request, with its body.
     pub sent: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
@@ -23,7 +23,7 @@ impl Wire {
         Self { answer, sent: Arc::default() }
     }
 
-    /// What a function finds around it, with this behind every client.
+    /// A function's environment in which this service answers every client.
     pub fn environment(&self) -> AwsEnvironment {
         let variables =
             ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), "local".to_owned()));
@@ -31,7 +31,7 @@ impl Wire {
         let environment = Environment::of(variables.into_iter().chain([region]).collect());
         let connector = SharedHttpConnector::new(self.clone());
         let http = http_client_fn(move |_, _| connector.clone());
-        AwsEnvironment::of(&environment).expect("nothing is missing").with_http_client(http.into_shared())
+        AwsEnvironment::of(&environment).expect("all variables are set").with_http_client(http.into_shared())
     }
 }
 

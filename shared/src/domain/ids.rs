@@ -1,6 +1,7 @@
 //! Names of things. Each kind has a type of its own, parsed once at the border and never mixed up after.
 
 use std::fmt;
+use unicode_normalization::UnicodeNormalization;
 
 /// A text that is not the id it was offered as.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,73 @@ macro_rules! id {
     };
 }
 
+/// The company's own words on a charge (a job number, a file name), shown in the history.
+///
+/// Kept in Unicode's composed form, so that two platforms that write one name differently say the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference(String);
+
+/// A text that is no reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReference {
+    #[error("reference must be 1 to {} characters", Reference::CHARACTERS_MAX)]
+    Length,
+    /// Two references that look alike would not be the same, or one would not look like what it is.
+    #[error("reference must not have the character U+{:04X}, which cannot be seen", u32::from(*character))]
+    Invisible { character: char },
+}
+
+impl Reference {
+    pub const CHARACTERS_MAX: usize = 200;
+
+    /// A reference that was stored: by an earlier release perhaps, which took characters that nobody sees.
+    ///
+    /// # Errors
+    /// [`InvalidId`] when the text has another length or control characters.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
+        const EXPECTED: &str = "1 to 200 characters, none of them a control character";
+        let text: String = text.into().nfc().collect();
+        if (1..=Self::CHARACTERS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidId { what: "reference", expected: EXPECTED })
+        }
+    }
+
+    /// A reference that somebody gives a charge.
+    ///
+    /// # Errors
+    /// [`InvalidReference`] when the text has another length, control characters or invisible formatting.
+    pub fn parse_new(text: impl Into<String>) -> Result<Self, InvalidReference> {
+        let text = text.into();
+        match text.chars().find(|character| character.is_control() || is_invisible(*character)) {
+            Some(character) => Err(InvalidReference::Invisible { character }),
+            None => Self::parse(text).map_err(|_| InvalidReference::Length),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Characters that show nothing, end a line or turn the direction of others: Unicode's formatting characters and
+/// separators of lines. Without the two joiners, which Persian and emoji are written with.
+/// <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 macro_rules! minted_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $prefix:literal) => {
         id!($(#[$doc])* $name, $what, concat!($prefix, " and 32 hexadecimal digits"), |text| is_minted(text, $prefix));
@@ -67,13 +135,10 @@ id!(
 );
 id!(
     /// The caller's name for one movement of money. Never expires; doubles as the id of the charge it made.
-    IdempotencyKey, "Idempotency-Key", "1 to 128 characters of A-Z a-z 0-9 _ . : -",
-    |text| has_characters(text, 128, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-'))
-);
-id!(
-    /// The company's own words on a charge (a job number, a file name), shown in the history.
-    Reference, "reference", "1 to 200 characters, none of them a control character",
-    |text| (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    ///
+    /// A comma stands between two keys that were sent, and a quotation mark around one.
+    IdempotencyKey, "Idempotency-Key", "1 to 128 visible ASCII characters other than \" \\ ,",
+    |text| has_characters(text, 128, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b','))
 );
 id!(
     /// Who consented to automatic top-ups: a user's id or e-mail address in the company's own system.
@@ -164,6 +229,44 @@ mod tests {
         }
     }
 
+    /// R15: one text in two Unicode forms is one reference.
+    #[test]
+    fn references_are_compared_in_their_composed_form() {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+        assert_eq!(Reference::parse_new(decomposed), Reference::parse_new(composed));
+        assert_eq!(Reference::parse(decomposed).unwrap().as_str(), composed);
+        assert_ne!(
+            Reference::parse_new("\u{fb01}"),
+            Reference::parse_new("fi"),
+            "what looks different stays different"
+        );
+        assert!(Reference::parse_new("e\u{301}".repeat(200)).is_ok(), "200 characters, composed");
+    }
+
+    /// R15: what nobody sees is refused by name when it is sent, and still read where it was stored.
+    #[test]
+    fn references_have_no_characters_that_nobody_sees() {
+        for character in ['\u{202e}', '\u{200b}', '\u{feff}', '\u{2066}', '\u{ad}', '\u{2028}', '\u{e0041}'] {
+            let text = format!("a{character}b");
+            let error = Reference::parse_new(&text).unwrap_err();
+            assert_eq!(error, InvalidReference::Invisible { character });
+            assert!(error.to_string().contains(&format!("U+{:04X}", u32::from(character))), "{error}");
+            assert!(Reference::parse(&text).is_ok(), "{error}");
+        }
+        for character in ['\n', '\0', '\u{85}'] {
+            assert!(Reference::parse(format!("a{character}")).is_err(), "{character:?}");
+            let refused = Err(InvalidReference::Invisible { character });
+            assert_eq!(Reference::parse_new(format!("a{character}")), refused);
+        }
+        for text in ["episode-12", "Überraschung #1", "می\u{200c}خواهم", "👩\u{200d}🚀", "日本語", "שלום"]
+        {
+            assert!(Reference::parse_new(text).is_ok(), "{text}");
+        }
+        for text in [String::new(), "r".repeat(201)] {
+            assert_eq!(Reference::parse_new(&text), Err(InvalidReference::Length), "{text}");
+        }
+    }
+
     #[test]
     fn minted_ids_parse_back_and_sort_as_they_were_minted() {
         let (first, second) = (TopUpId::mint(1), TopUpId::mint(2));
@@ -174,9 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn idempotency_keys_are_safe_in_a_path_and_bounded() {
-        assert!(IdempotencyKey::parse("job-17:dub.v2_a").is_ok());
-        for invalid in ["", "a b", "a/b", "a#b", "é", &"k".repeat(129)] {
+    fn idempotency_keys_are_visible_ascii_and_bounded() {
+        for valid in ["job-17:dub.v2_a", "aGk/+w==", "a#b?c%2Fd", "~!@", &"k".repeat(128)] {
+            assert!(IdempotencyKey::parse(valid).is_ok(), "{valid}");
+        }
+        for invalid in ["", "a b", "a,b", "a\"b", "a\\b", "a\tb", "a\u{7f}", "é", &"k".repeat(129)] {
             assert!(IdempotencyKey::parse(invalid).is_err(), "{invalid}");
         }
     }

@@ -246,7 +246,7 @@ mod tests {
                 (125_000, "$1,250.00".into())
             ]
         );
-        assert_eq!(book.worst_case_per_day(100_000).unwrap().to_string(), "$4,000");
+        assert_eq!(book.worst_case_per_day(100_000).unwrap().to_string(), "$4,000.00");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a failed call to SES means for the mail, and what may be told of it.
+//! What a failed call to SES means for the e-mail, and what the error may reveal.
 
 use crate::aws::is_temporary;
 use crate::error::chain;
@@ -8,33 +8,33 @@ use aws_sdk_sesv2::operation::RequestId;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use std::error::Error;
 
-/// What SES or the way to it reported. Takes the SDK error's place as the source, since that quotes addresses
-/// ("not verified: ada@example.com") and holds the raw answer.
+/// The failure that the SDK reported. It replaces the SDK's error as the source because that error quotes addresses
+/// ("not verified: ada@example.com") and holds the raw response.
 #[derive(Debug, thiserror::Error)]
 #[error("{summary} (request {request_id})")]
 struct SesFailure {
     summary: String,
-    /// By which AWS's support finds the call.
+    /// Identifies the call for AWS support.
     request_id: String,
 }
 
 pub(super) fn to_mailer_error(error: SdkError<SendEmailError>) -> MailerError {
     let failure = SesFailure {
         summary: summary(&error),
-        request_id: error.request_id().unwrap_or("without an answer").to_owned(),
+        request_id: error.request_id().unwrap_or("without a response").to_owned(),
     };
-    match is_temporary(&error, judge) {
+    match is_temporary(&error, classify) {
         true => MailerError::Unavailable(failure.into()),
         false => MailerError::Rejected(failure.into()),
     }
 }
 
 pub(super) fn refused_before_sending(error: BuildError) -> MailerError {
-    MailerError::Rejected(SesFailure { summary: summary(&error), request_id: "never made".to_owned() }.into())
+    MailerError::Rejected(SesFailure { summary: summary(&error), request_id: "never sent".to_owned() }.into())
 }
 
-/// Whether the same mail may be accepted later without anybody's doing anything about this mail.
-fn judge(error: &SendEmailError) -> Option<bool> {
+/// Whether the same e-mail may be accepted later without changes to it.
+fn classify(error: &SendEmailError) -> Option<bool> {
     match error {
         SendEmailError::TooManyRequestsException(_)
         | SendEmailError::LimitExceededException(_)
@@ -48,7 +48,7 @@ fn judge(error: &SendEmailError) -> Option<bool> {
     }
 }
 
-/// The error and its causes on one line, every word with an `@` left out.
+/// The error and its causes on one line, with every word that contains an `@` replaced.
 fn summary(error: &(dyn Error + 'static)) -> String {
     let causes = chain(error);
     let words: Vec<&str> =

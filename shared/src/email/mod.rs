@@ -1,6 +1,6 @@
-//! E-mail through Amazon SES (API v2). The only module that names its SDK.
+//! E-mail through Amazon SES (API v2). No other module uses its SDK.
 //!
-//! Who is written to, and what, is the customer's affair: neither may enter a log, nor an error, which ends in one.
+//! The recipient and the content are private to the customer: neither may be in a log, or in an error, which is logged.
 
 mod failure;
 
@@ -10,7 +10,7 @@ use aws_sdk_sesv2::error::BuildError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use failure::{refused_before_sending, to_mailer_error};
 
-/// Sends from one address, which SES must have verified.
+/// Sends from one address, which must be verified in SES.
 #[derive(Clone, Debug)]
 pub struct SesMailer {
     client: Client,
@@ -18,14 +18,14 @@ pub struct SesMailer {
 }
 
 impl SesMailer {
-    /// `sender` is an address, or a name and an address as in a mail's `From`.
+    /// `sender` is an address, or a name and an address as in a `From` header.
     pub fn new(client: Client, sender: impl Into<String>) -> Self {
         Self { client, sender: sender.into() }
     }
 }
 
 impl Mailer for SesMailer {
-    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEemail.html>
+    /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
     async fn send(&self, email: &Email) -> Result<(), MailerError> {
         let message = message(email).map_err(refused_before_sending)?;
         self.client
@@ -41,7 +41,7 @@ impl Mailer for SesMailer {
 }
 
 fn message(email: &Email) -> Result<Message, BuildError> {
-    // Without a charset SES takes seven bits.
+    // Without a charset, SES expects 7-bit ASCII.
     let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
     let body = Body::builder().text(content(&email.text)?).html(content(&email.html)?).build();
     Ok(Message::builder().subject(content(&email.subject)?).body(body).build())

@@ -31,7 +31,7 @@ fn answer(status: u16, error_type: Option<&'static str>, body: &'static str) -> 
 }
 
 #[tokio::test]
-async fn a_mail_goes_out_as_text_and_html_in_utf_8_to_its_one_recipient() {
+async fn an_email_is_sent_as_text_and_html_in_utf_8_to_its_one_recipient() {
     let (mailer, wire) = mailer(|| answer(200, None, r#"{"MessageId":"m-1"}"#));
     mailer.send(&mail()).await.unwrap();
     let content = |data: &str| serde_json::json!({ "Data": data, "Charset": "UTF-8" });
@@ -47,9 +47,9 @@ async fn a_mail_goes_out_as_text_and_html_in_utf_8_to_its_one_recipient() {
     assert_eq!(*wire.sent.lock().unwrap(), [(url, expected)]);
 }
 
-/// Everything SES or the way to it can answer, and whether the mail may be accepted later as it is.
+/// Every failure of SES or of the connection, and whether the same e-mail may be accepted later.
 #[tokio::test]
-async fn every_failure_is_told_apart_by_whether_it_may_pass() {
+async fn every_failure_is_classified_as_temporary_or_permanent() {
     type Answer = fn() -> Result<HttpResponse, ConnectorError>;
     let temporary: [(&str, Answer); 9] = [
         ("rate", || answer(429, Some("TooManyRequestsException"), r#"{"message":"Maximum sending rate exceeded."}"#)),
@@ -58,11 +58,11 @@ async fn every_failure_is_told_apart_by_whether_it_may_pass() {
         ("internal", || answer(500, Some("InternalFailure"), "{}")),
         ("unavailable, not even JSON", || answer(503, None, "<html>Service Unavailable</html>")),
         ("throttled under another name", || answer(429, Some("ThrottlingException"), "{}")),
-        ("answer that cannot be read", || answer(200, None, "<html>")),
+        ("unreadable response", || answer(200, None, "<html>")),
         ("timeout", || Err(ConnectorError::timeout("no answer in time".into()))),
         ("connection", || Err(ConnectorError::io("connection reset".into()))),
     ];
-    let definite: [(&str, Answer); 7] = [
+    let permanent: [(&str, Answer); 7] = [
         ("message", || answer(400, Some("MessageRejected"), r#"{"message":"Email address is not verified."}"#)),
         ("domain", || answer(400, Some("MailFromDomainNotVerifiedException"), "{}")),
         ("request", || answer(400, Some("BadRequestException"), "{}")),
@@ -71,7 +71,7 @@ async fn every_failure_is_told_apart_by_whether_it_may_pass() {
         ("permission", || answer(403, Some("AccessDeniedException"), "{}")),
         ("signature", || answer(403, Some("InvalidSignatureException"), "{}")),
     ];
-    for (answers, is_temporary) in [(&temporary[..], true), (&definite[..], false)] {
+    for (answers, is_temporary) in [(&temporary[..], true), (&permanent[..], false)] {
         for (name, answer) in answers {
             let error = mailer(*answer).0.send(&mail()).await.expect_err(name);
             assert_eq!(matches!(error, MailerError::Unavailable(_)), is_temporary, "{name}: {error:?}");

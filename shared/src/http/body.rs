@@ -1,176 +1,174 @@
-//! Request bodies: parsed once, with an error that names the field and its range.
+//! Request bodies and queries: read once, with errors that name the fields and their ranges.
 
-use super::Problem;
-use crate::domain::InvalidId;
-use crate::domain::{OutOfRange, within};
-use lambda_http::{Request, RequestExt};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::error::Category;
-use std::fmt;
-use std::marker::PhantomData;
+use super::{Fields, Parameters, Problem};
+use lambda_http::Request;
+use lambda_http::aws_lambda_events::query_map::QueryMap;
 
-/// A JSON body. `FIELDS` says what each field must be, for whoever sends something else.
-pub trait Body: DeserializeOwned {
-    const FIELDS: &'static [(&'static str, &'static str)];
-}
+/// The largest body that is read. The largest that makes sense, a quote of 100 operations, has 10 KB.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
-/// A JSON object and nothing else, also inside of another one.
-///
-/// Left to itself, serde reads a list as well, its values in the order of the fields.
-#[derive(Clone, Copy, Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-    }
-}
-
-/// One field of a request that is not as it must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    pub field: String,
-    pub message: String,
-}
-
-impl FieldError {
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-}
-
-impl From<OutOfRange> for FieldError {
-    fn from(OutOfRange { field, min, max, .. }: OutOfRange) -> Self {
-        Self::new(field, format!("must be an integer from {min} to {max}"))
-    }
-}
-
-impl From<InvalidId> for FieldError {
-    fn from(InvalidId { what, expected }: InvalidId) -> Self {
-        Self::new(what, format!("must be {expected}"))
-    }
-}
-
-/// # Errors
-/// A 400 for what is not JSON, a 422 naming the field for JSON of another shape.
-pub fn parse_body<T: Body>(request: &Request) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(request.body().as_ref());
-    let parsed = serde_path_to_error::deserialize(&mut deserializer);
-    let Object(body) = parsed.map_err(|error| {
-        let path = error.path().to_string();
-        match error.inner().classify() {
-            Category::Data => Problem::invalid(vec![field_error::<T>(&path, error.inner())]),
-            Category::Syntax | Category::Eof | Category::Io => Problem::malformed_body(),
-        }
-    })?;
-    deserializer.end().map_err(|_| Problem::malformed_body())?;
-    Ok(body)
-}
-
-fn field_error<T: Body>(path: &str, error: &serde_json::Error) -> FieldError {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    let text = error.to_string();
-    // A name that is known elsewhere in the body may be unknown here.
-    let known = T::FIELDS.iter().find(|(field, _)| *field == name && !text.starts_with("unknown field"));
-    let message = match known {
-        Some((_, expected)) => format!("must be {expected}"),
-        None => text.split(" at line").next().unwrap_or_default().to_owned(),
-    };
-    FieldError::new(if path == "." { "body" } else { path }, message)
-}
-
-/// A number in the query, or `None` where it is not given. It has one form: no sign, no zero before it.
+/// The body's JSON object, as `read` takes it.
 ///
 /// # Errors
-/// A 422 that names the parameter and its range.
-pub fn query_integer(request: &Request, name: &'static str, min: i64, max: i64) -> Result<Option<i64>, Problem> {
-    let parameters = request.query_string_parameters_ref();
-    let Some(text) = parameters.and_then(|parameters| parameters.first(name)) else { return Ok(None) };
-    let value = text.parse().ok().filter(|value: &i64| value.to_string() == text);
-    let value = value.unwrap_or(min.saturating_sub(1));
-    within(name, value, min, max).map(Some).map_err(|error| Problem::invalid(vec![error.into()]))
+/// A 413 for a body that is too large, a 400 for what is not a JSON object, a 422 naming every field that is wrong.
+pub fn parse_body<T>(request: &Request, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Problem> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Problem::body_too_large(BODY_BYTES_MAX));
+    }
+    let json = std::str::from_utf8(body).map_err(|_| Problem::malformed_body())?;
+    let mut fields = Fields::parse(String::new(), json).ok_or_else(Problem::malformed_body)?;
+    let value = read(&mut fields);
+    fields.finish(value)
+}
+
+/// The query's parameters, as `read` takes them.
+///
+/// # Errors
+/// A 422 naming every parameter that is wrong, unknown or there twice.
+pub fn parse_query<T>(request: &Request, read: impl FnOnce(&mut Parameters) -> T) -> Result<T, Problem> {
+    let Ok(query) = request.uri().query().unwrap_or_default().parse::<QueryMap>();
+    let mut pairs: Vec<_> = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    // The map has no order, and the same request is to get the same answer.
+    pairs.sort();
+    let mut parameters = Parameters::new(pairs);
+    let value = read(&mut parameters);
+    parameters.finish(value)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fields::{an_integer, integer, text};
     use super::*;
-    use lambda_http::aws_lambda_events::query_map::QueryMap;
-    use serde::Deserialize;
+    use crate::domain::AccountId;
 
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Sample {
-        #[expect(dead_code, reason = "only whether it parses matters here")]
-        amount: i64,
+    const AMOUNT: std::ops::RangeInclusive<i64> = 1..=9;
+
+    fn amount(fields: &mut Fields<'_>) -> Option<i64> {
+        fields.required("amount", &an_integer(&AMOUNT), integer(&AMOUNT))
     }
 
-    impl Body for Sample {
-        const FIELDS: &'static [(&'static str, &'static str)] = &[("amount", "an integer from 1 to 9")];
+    fn order(fields: &mut Fields<'_>) -> Option<(String, Vec<i64>)> {
+        let account = fields.required("account", "a name", text(AccountId::parse));
+        let lines = fields.objects("lines", 1..=2, amount);
+        Some((account?.as_str().to_owned(), lines?))
     }
 
-    fn parse(body: &str) -> (u16, String) {
-        let request = Request::new(lambda_http::Body::from(body));
-        let problem = parse_body::<Sample>(&request).unwrap_err();
-        (problem.status(), problem.to_json("r").to_string())
+    fn request(body: impl Into<lambda_http::Body>) -> Request {
+        Request::new(body.into())
+    }
+
+    /// The fields that a problem names, with what it says of each.
+    fn told(problem: &Problem) -> Vec<(String, String)> {
+        let body = problem.to_json("r");
+        let errors = body["errors"].as_array().unwrap().iter();
+        let text = |error: &serde_json::Value, name: &str| error[name].as_str().unwrap().to_owned();
+        errors.map(|error| (text(error, "field"), text(error, "message"))).collect()
+    }
+
+    /// R22: what is not an object is malformed, whatever else it may be.
+    #[test]
+    fn what_is_not_a_json_object_is_malformed() {
+        for body in ["", "{", r#"{"amount":1}x"#, "\u{0}", "null", "[]", r#""x""#, "1", "true", "[1]"] {
+            assert_eq!(parse_body(&request(body), amount).unwrap_err().status(), 400, "{body:?}");
+        }
+        assert_eq!(parse_body(&request(vec![0xff]), amount).unwrap_err().status(), 400);
+        assert_eq!(parse_body(&request(r#" {"amount": 9} "#), amount).unwrap(), 9);
+    }
+
+    /// R20, R21: every field that is wrong is named by its path, in plain words.
+    #[test]
+    fn everything_that_is_wrong_is_told_together() {
+        let integer = "must be an integer from 1 to 9";
+        for (body, expected) in [
+            (r#"{"amount":"1"}"#, vec![("amount", integer)]),
+            (r#"{"amount":1.5}"#, vec![("amount", integer)]),
+            (r#"{"amount":1.0}"#, vec![("amount", integer)]),
+            (r#"{"amount":10}"#, vec![("amount", integer)]),
+            (r#"{"amount":99999999999999999999}"#, vec![("amount", integer)]),
+            (r#"{"amount":1e999}"#, vec![("amount", integer)]),
+            (r#"{"amount":[1]}"#, vec![("amount", integer)]),
+            ("{}", vec![("amount", "is required: an integer from 1 to 9")]),
+            (r#"{"amount":null}"#, vec![("amount", "is required: an integer from 1 to 9")]),
+            (r#"{"amount":1,"amount":2}"#, vec![("amount", "must be sent once")]),
+            (r#"{"amount":1,"\u0061mount":1}"#, vec![("amount", "must be sent once")]),
+            (
+                r#"{"amount":0,"x":2,"":{}}"#,
+                vec![("amount", integer), ("x", "is not known here"), ("", "is not known here")],
+            ),
+        ] {
+            let problem = parse_body(&request(body), amount).unwrap_err();
+            let expected = expected.into_iter().map(|(field, message)| (field.to_owned(), message.to_owned()));
+            assert_eq!((problem.status(), told(&problem)), (422, expected.collect()), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_is_named_by_its_place() {
+        let good = r#"{"account":"a","lines":[{"amount":1},{"amount":2}]}"#;
+        assert_eq!(parse_body(&request(good), order).unwrap(), ("a".to_owned(), vec![1, 2]));
+        for (body, expected) in [
+            (r#"{"lines":[{"amount":1},{"amount":0}]}"#, vec!["account", "lines[1].amount"]),
+            (r#"{"account":"a","lines":[{},{"amount":1,"x":1}]}"#, vec!["lines[0].amount", "lines[1].x"]),
+            (r#"{"account":"a","lines":[[1]]}"#, vec!["lines[0]"]),
+            (r#"{"account":"a","lines":[null]}"#, vec!["lines[0]"]),
+            (r#"{"account":"a","lines":[]}"#, vec!["lines"]),
+            (r#"{"account":"a","lines":{"amount":1}}"#, vec!["lines"]),
+            (r#"{"account":"a"}"#, vec!["lines"]),
+        ] {
+            let problem = parse_body(&request(body), order).unwrap_err();
+            let named: Vec<String> = told(&problem).into_iter().map(|(field, _)| field).collect();
+            assert_eq!(named, expected, "{body}");
+        }
+    }
+
+    /// R19: what was sent is said again in at most 64 characters, and not without end.
+    #[test]
+    fn an_answer_stays_small_whatever_was_sent() {
+        let long = format!(r#"{{"amount":1,"{}":1}}"#, "ö".repeat(100_000));
+        let [(field, _)] = &told(&parse_body(&request(long), amount).unwrap_err())[..] else { panic!("one field") };
+        assert_eq!((field.chars().count(), field.chars().last()), (64, Some('…')));
+        let names: Vec<String> = (0..20_000).map(|name| format!(r#""{name}":1"#)).collect();
+        let problem = parse_body(&request(format!("{{{}}}", names.join(","))), amount).unwrap_err();
+        assert_eq!(told(&problem).len(), 1_000);
+        let spaces = |count: usize| format!("{}{{\"amount\":1}}", " ".repeat(count - 12));
+        assert_eq!(parse_body(&request(spaces(BODY_BYTES_MAX)), amount).unwrap(), 1);
+        assert_eq!(parse_body(&request(spaces(BODY_BYTES_MAX + 1)), amount).unwrap_err().status(), 413);
+    }
+
+    fn asked(query: &str) -> Result<Option<i64>, Vec<(String, String)>> {
+        let mut request = Request::default();
+        *request.uri_mut() = format!("/?{query}").parse().unwrap();
+        parse_query(&request, |query| query.integer("limit", 1..=100)).map_err(|problem| {
+            assert_eq!(problem.status(), 422);
+            told(&problem)
+        })
     }
 
     #[test]
     fn a_number_in_the_query_has_one_form_and_a_range() {
-        let asked = |query: &str| {
-            let request = Request::default().with_query_string_parameters(query.parse::<QueryMap>().unwrap());
-            query_integer(&request, "limit", 1, 100).map_err(|problem| problem.status())
-        };
-        for (query, value) in [("", None), ("other=x", None), ("limit=1", Some(1)), ("limit=100", Some(100))] {
+        for (query, value) in [("", None), ("limit=1", Some(1)), ("limit=100", Some(100))] {
             assert_eq!(asked(query), Ok(value), "{query}");
         }
-        for query in [
-            "limit=",
-            "limit=0",
-            "limit=101",
-            "limit=%2B5",
-            "limit=05",
-            "limit=-5",
-            "limit=5.0",
-            "limit=5%20",
-            "limit=x",
-        ] {
-            assert_eq!(asked(query), Err(422), "{query}");
+        for value in ["", "0", "101", "%2B5", "05", "-5", "5.0", "5%20", "x"] {
+            let expected = ("limit".to_owned(), "must be an integer from 1 to 100".to_owned());
+            assert_eq!(asked(&format!("limit={value}")), Err(vec![expected]), "{value}");
         }
     }
 
+    /// R26: a typing error is not taken for a request without the parameter, nor the first of two for both.
     #[test]
-    fn what_is_not_json_is_malformed_and_what_has_another_shape_is_invalid() {
-        for body in ["", "{", "{\"amount\":1}x", "\u{0}"] {
-            assert_eq!(parse(body).0, 400, "{body:?}");
-        }
-        for (body, field, message) in [
-            (r#"{"amount":"1"}"#, "amount", "must be an integer from 1 to 9"),
-            (r#"{"amount":1.5}"#, "amount", "must be an integer from 1 to 9"),
-            (r#"{"amount":99999999999999999999}"#, "amount", "must be an integer from 1 to 9"),
-            (r#"{}"#, "body", "missing field `amount`"),
-            (r#"{"amount":1,"extra":2}"#, "extra", "unknown field `extra`"),
-            (r#"[1]"#, "body", "invalid type: sequence, expected a JSON object"),
-            (r#"null"#, "body", "invalid type: null, expected a JSON object"),
+    fn a_parameter_that_is_unknown_or_there_twice_is_named() {
+        let unknown = "is not a parameter of this request";
+        for (query, expected) in [
+            ("limt=5", vec![("limt", unknown)]),
+            ("Limit=5", vec![("Limit", unknown)]),
+            ("limit=5&limit=7", vec![("limit", "must be sent once")]),
+            ("limit=5&limit=5", vec![("limit", "must be sent once")]),
+            ("limit=0&x", vec![("limit", "must be an integer from 1 to 100"), ("x", unknown)]),
         ] {
-            let (status, text) = parse(body);
-            assert_eq!(status, 422, "{body}");
-            assert!(text.contains(&format!("\"field\":\"{field}\"")) && text.contains(message), "{body}: {text}");
+            let expected = expected.into_iter().map(|(name, message)| (name.to_owned(), message.to_owned()));
+            assert_eq!(asked(query), Err(expected.collect()), "{query}");
         }
     }
 }

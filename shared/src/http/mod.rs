@@ -3,14 +3,18 @@
 mod access;
 mod body;
 mod caller;
+mod field_error;
+mod fields;
 mod problem;
 mod reply;
 mod route;
 mod serve;
 
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
-pub use body::{Body, FieldError, Object, parse_body, query_integer};
+pub use body::{BODY_BYTES_MAX, parse_body, parse_query};
 pub use caller::{Caller, Scopes};
+pub use field_error::FieldError;
+pub use fields::{Fields, Parameters, an_integer, boolean, integer, text};
 pub use problem::Problem;
 pub use reply::{Reply, respond};
 pub use route::{Found, Route, find_route, idempotency_key};

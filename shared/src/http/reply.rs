@@ -3,11 +3,18 @@
 use super::Problem;
 use super::problem::RETRY_AFTER_SECONDS;
 use crate::error::chain;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
-use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
+
+/// A page of ours loads nothing, runs nothing, sends nothing and is shown in no frame; its style stands within it.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -43,6 +50,7 @@ impl Reply {
     pub fn html(status: u16, page: String) -> Self {
         Self::new(status, Body::Text(page))
             .with_header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+            .with_header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY))
     }
 
     /// 302: the customer's browser goes on to a page that must not be remembered.
@@ -67,7 +75,11 @@ impl Reply {
     fn new(status: u16, body: Body) -> Self {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let reply = Self(response).with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // The address of a page may be all that it takes to pay: no other page is told it.
+        let reply = Self(response)
+            .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+            .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .with_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         match status {
             503 => reply.with_header(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)),
             _ => reply,
@@ -101,7 +113,11 @@ pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<B
         }
         Reply::problem(&problem, &request_id)
     });
-    reply.0
+    let mut response = reply.0;
+    if request.method() == Method::HEAD {
+        *response.body_mut() = Body::Empty;
+    }
+    response
 }
 
 fn request_id(request: &Request) -> String {

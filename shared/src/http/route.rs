@@ -8,7 +8,9 @@ use lambda_http::{Request, RequestExt};
 use percent_encoding::percent_decode_str;
 use std::io;
 
-/// One row of a function's routes, as `template.yaml` and `openapi.yaml` write it: `/v1/accounts/{account}/balance`.
+/// One row of a function's routes, as `template.yaml` writes it: `/v1/accounts/{account}/balance`.
+///
+/// A parameter with a plus, at the end, takes the rest of the path: `/pay/{token+}`.
 #[derive(Clone, Debug)]
 pub struct Route<T> {
     pub method: Method,
@@ -65,7 +67,7 @@ const ACCOUNT: &str = "account";
 /// The route that API Gateway took, or, where it took none in particular, the one whose method and path fit.
 ///
 /// API Gateway hands the path on decoded: a slash, a question mark or two dots that stood encoded within one segment
-/// would make another path of it. So the route it took decides, and the parameters are those it read.
+/// would make another path of it. So the route it took decides, and the parameters are those it read, decoded by it.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 ///
 /// # Errors
@@ -102,12 +104,13 @@ impl<T> Route<T> {
         let read = request.path_parameters_ref();
         let names = self.path.split('/').filter_map(parameter);
         let value = |name| read.and_then(|read| read.first(name)).unwrap_or_default();
-        PathParameters(names.filter_map(|name| Some((name, decoded(value(name))?))).collect())
+        PathParameters(names.map(|name| (name, value(name).to_owned())).collect())
     }
 }
 
 fn parameter(segment: &'static str) -> Option<&'static str> {
-    segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'))
+    let name = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'))?;
+    Some(name.strip_suffix('+').unwrap_or(name))
 }
 
 /// `None` for what is no text; a parameter without a value is empty, which no id is.
@@ -129,32 +132,45 @@ fn find_by_path<'a, T>(routes: &'a [Route<T>], request: &Request) -> Result<(&'a
 }
 
 fn matches(template: &'static str, path: &str) -> Option<PathParameters> {
-    let (mut expected, mut actual) = (template.split('/'), path.split('/'));
+    let count = template.split('/').count();
+    let is_greedy = template.ends_with("+}");
+    // The last of so many parts is all that is left.
+    let actual: Vec<&str> = if is_greedy { path.splitn(count, '/').collect() } else { path.split('/').collect() };
+    if actual.len() != count {
+        return None;
+    }
     let mut parameters = vec![];
-    loop {
-        match (expected.next(), actual.next()) {
-            (None, None) => return Some(PathParameters(parameters)),
-            (Some(expected), Some(actual)) => match parameter(expected) {
-                Some(name) => parameters.push((name, decoded(actual)?)),
-                None if expected == actual => {}
-                None => return None,
-            },
-            (Some(_), None) | (None, Some(_)) => return None,
+    for (expected, actual) in template.split('/').zip(actual) {
+        match parameter(expected) {
+            Some(name) => parameters.push((name, decoded(actual)?)),
+            None if expected == actual => {}
+            None => return None,
         }
     }
+    Some(PathParameters(parameters))
 }
 
 /// The key under which this request moves money at most once.
 ///
+/// The key in quotes, as the IETF's draft has it, is the same key as without:
+/// <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header#section-2.1>
+///
 /// # Errors
-/// A 422 that names the header when it is missing, repeated or not a key.
+/// A 422 that names the header when it is missing, repeated or not a key. A key of one dot or two is refused as well:
+/// it becomes the id of a charge, and most clients would take it out of the path of a restore.
 pub fn idempotency_key(request: &Request) -> Result<IdempotencyKey, Problem> {
     let mut values = request.headers().get_all("idempotency-key").iter();
     let (first, second) = (values.next(), values.next());
     let key = first.filter(|_| second.is_none()).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    IdempotencyKey::parse(key).map_err(|InvalidId { what, expected }| {
-        Problem::invalid(vec![FieldError::new(what, format!("must be sent once, {expected}"))])
-    })
+    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    let refused = |message: String| Problem::invalid(vec![FieldError::new("Idempotency-Key", message)]);
+    match IdempotencyKey::parse(key) {
+        Ok(key) if matches!(key.as_str(), "." | "..") => {
+            Err(refused("must be more than dots, which a path does not keep".to_owned()))
+        }
+        Ok(key) => Ok(key),
+        Err(InvalidId { expected, .. }) => Err(refused(format!("must be sent once, {expected}"))),
+    }
 }
 
 #[cfg(test)]
@@ -175,7 +191,7 @@ mod tests {
         Route { method: Method::POST, path: "/v1/accounts/{account}/flags", access: Access::Support, operation: 3 };
     const PACKAGES: Route<u8> =
         Route { method: Method::GET, path: "/v1/packages", access: Access::Customer, operation: 4 };
-    const PAY: Route<u8> = Route { method: Method::GET, path: "/pay/{token}", access: Access::Public, operation: 5 };
+    const PAY: Route<u8> = Route { method: Method::GET, path: "/pay/{token+}", access: Access::Public, operation: 5 };
     const PORTAL: Route<u8> =
         Route { method: Method::GET, path: "/portal/{account}", access: Access::Session, operation: 6 };
     const ROUTES: [Route<u8>; 6] = [BALANCE, RESTORE, FLAG, PACKAGES, PAY, PORTAL];
@@ -221,8 +237,13 @@ mod tests {
         assert_eq!((operation, parameters.get("account"), parameters.get("charge")), (2, "a-1", "job:7"));
         assert_eq!(find("GET", "/v1/accounts/a-1/balance").unwrap().0, 1);
         assert_eq!(find("PUT", "/v1/accounts/a-1/balance"), Err(405));
+        for (path, token) in [("/pay/t-1", "t-1"), ("/pay/t-1/", "t-1/"), ("/pay/t-1/x%2Fy/z", "t-1/x/y/z")] {
+            let (operation, parameters) = find("GET", path).unwrap();
+            assert_eq!((operation, parameters.get("token")), (5, token));
+        }
         for path in [
             "/",
+            "/pay",
             "/v1/accounts/a-1",
             "/v1/accounts/a-1/balance/",
             "/v1/accounts/a-1/b/balance",
@@ -237,7 +258,7 @@ mod tests {
     fn the_route_that_the_gateway_took_decides_whatever_the_path_looks_like() {
         let service = claims("svc", "credits/service");
         let taken = |key: &str, parameters: Value| found(&event(key, &parameters, service.as_ref()));
-        let parameters = json!({ "account": "a-1", "charge": "job%3A7" });
+        let parameters = json!({ "account": "a-1", "charge": "job:7" });
         let restore = taken(&key(&RESTORE), parameters.clone()).unwrap();
         assert_eq!((restore.operation, restore.account().unwrap().id().as_str()), (2, "a-1"));
         assert_eq!((restore.parameter("charge"), restore.parameter("account")), ("job:7", ""));
@@ -249,8 +270,19 @@ mod tests {
             "a route of another function"
         );
         assert_eq!(taken("PUT /v1/accounts/{account}/balance", parameters).unwrap_err(), 404);
-        // Here the path is all there is.
-        assert_eq!(found(&event("$default", &Value::Null, service.as_ref())).unwrap_err(), 404);
+        let by_path = found(&event("$default", &Value::Null, service.as_ref())).unwrap();
+        assert_eq!(by_path.account().unwrap().id().as_str(), "a-1", "here the path is all there is");
+    }
+
+    /// R17: the gateway has decoded what stands in the path, and what is still encoded after that was sent so.
+    #[test]
+    fn a_path_is_decoded_once() {
+        let service = claims("svc", "credits/service");
+        let taken = |account: &str, charge: &str| {
+            found(&event(&key(&RESTORE), &json!({ "account": account, "charge": charge }), service.as_ref()))
+        };
+        assert_eq!(taken("a-1", "job%3A7").unwrap().parameter("charge"), "job%3A7");
+        assert_eq!(taken("a%2D1", "job").unwrap_err(), 404);
     }
 
     #[test]
@@ -308,7 +340,25 @@ mod tests {
             builder.body(lambda_http::Body::Empty).unwrap()
         };
         assert_eq!(idempotency_key(&request(&["job-7"])).unwrap().as_str(), "job-7");
-        for keys in [&[][..], &[""], &["a b"], &["a", "b"], &[&"k".repeat(129)]] {
+        // R14: the quoted form is the same key, and base64 is a key.
+        assert_eq!(idempotency_key(&request(&["\"job-7\""])).unwrap().as_str(), "job-7");
+        assert_eq!(idempotency_key(&request(&["aGk/+w=="])).unwrap().as_str(), "aGk/+w==");
+        assert_eq!(idempotency_key(&request(&["..."])).unwrap().as_str(), "...");
+        for keys in [
+            &[][..],
+            &[""],
+            &["a b"],
+            &["a", "b"],
+            &["a,b"],
+            &["\"\""],
+            &["\"a"],
+            &["\"a\"b\""],
+            &[&"k".repeat(129)],
+            // R27.
+            &["."],
+            &[".."],
+            &["\"..\""],
+        ] {
             assert_eq!(idempotency_key(&request(keys)).unwrap_err().status(), 422, "{keys:?}");
         }
     }

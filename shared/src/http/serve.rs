@@ -1,13 +1,35 @@
 //! Between the Lambda runtime and a function's handler.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::http::Uri;
+use lambda_http::http::header::HOST;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, Error, Request, Response, Service, service_fn};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What a query holds in its encoded form alone. <https://url.spec.whatwg.org/#query-percent-encode-set>
-const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+/// What is encoded within a path and a query: all but what RFC 3986 lets stand in both, and what is encoded already.
+/// <https://www.rfc-editor.org/rfc/rfc3986#appendix-A>
+const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/')
+    .remove(b'%');
 
 /// Answers requests until Lambda ends the process.
 ///
@@ -22,43 +44,114 @@ where
         let answer = handle(request);
         async move { Ok::<_, Error>(answer.await) }
     }));
-    let run = lambda_runtime::run(service_fn(move |event| adapter.call(with_valid_query(event))));
+    let run = lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+        let LambdaEvent { payload, context } = event;
+        adapter.call(LambdaEvent { payload: LambdaRequest::ApiGatewayV2(guarded(payload)), context })
+    }));
     // As a task of its own: waking one costs nothing, waking the future that `block_on` waits for a call of the kernel.
     tokio::spawn(run).await?
 }
 
-/// API Gateway hands a query on as it came, and `lambda_http` panics over one that no URI has.
-fn with_valid_query(event: LambdaEvent<ApiGatewayV2httpRequest>) -> LambdaEvent<LambdaRequest> {
-    let LambdaEvent { payload: mut request, context } = event;
-    if let Some(query) = &mut request.raw_query_string {
-        *query = utf8_percent_encode(query, NOT_IN_QUERY).to_string();
+/// An event that can be made a request of.
+///
+/// `lambda_http` makes one URI of host, path and query, and takes it for granted that it is one, while API Gateway
+/// hands on what a client sent. So path and query are encoded before, and the host and the protocol, which nothing
+/// here asks for, are left out. What is no URI even then, being too long, is for no route.
+fn guarded(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
+    request.headers.remove(HOST);
+    request.headers.remove("x-forwarded-proto");
+    request.request_context.domain_name = None;
+    let path = request.raw_path.as_deref().unwrap_or_default();
+    let path = format!("/{}", utf8_percent_encode(path.strip_prefix('/').unwrap_or(path), UNSAFE));
+    let query = request.raw_query_string.as_deref().unwrap_or_default();
+    let query = utf8_percent_encode(query, UNSAFE).to_string();
+    let is_uri = Uri::try_from(format!("{path}?{query}")).is_ok();
+    if !is_uri {
+        request.request_context.route_key = None;
     }
-    LambdaEvent { payload: LambdaRequest::ApiGatewayV2(request), context }
+    let kept = |text: String| if is_uri { text } else { String::new() };
+    request.raw_path = Some(kept(path));
+    request.raw_query_string = Some(kept(query));
+    request
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Reply;
     use lambda_http::Context;
-    use serde_json::json;
+    use lambda_http::http::{HeaderName, HeaderValue};
+    use serde_json::{Value, json};
+
+    fn event(path: &str, query: &str) -> ApiGatewayV2httpRequest {
+        let event = json!({
+            "version": "2.0", "routeKey": "GET /v1/packages", "rawPath": path, "rawQueryString": query,
+            "headers": { "host": "api.example.com", "x-forwarded-proto": "https", "accept": "*/*" },
+            "requestContext": {
+                "stage": "$default", "domainName": "api.example.com", "routeKey": "GET /v1/packages",
+                "http": { "method": "GET", "path": path },
+            },
+            "isBase64Encoded": false,
+        });
+        serde_json::from_str(&event.to_string()).unwrap()
+    }
+
+    fn request(path: &str, query: &str) -> Request {
+        Request::from(LambdaRequest::ApiGatewayV2(guarded(event(path, query))))
+    }
+
+    /// R9: what the conversion makes a URI of are letters, digits, and what stands in every URI.
+    #[test]
+    fn host_path_and_query_are_what_any_uri_has() {
+        for (path, query, expected) in [
+            ("/v1/packages", "", "/v1/packages"),
+            ("/v1/packages", "after=7&limit=%3C", "/v1/packages?after=7&limit=%3C"),
+            ("/v1/über", "ö=ß", "/v1/%C3%BCber?%C3%B6=%C3%9F"),
+            ("v1", "a=b?c", "/v1?a=b%3Fc"),
+            ("", "", "/"),
+        ] {
+            let request = request(path, query);
+            assert_eq!(request.uri().to_string(), expected, "{path} {query}");
+            assert!(request.headers().get(HOST).is_none() && request.headers().get("accept").is_some());
+        }
+        for character in ('\0'..='\u{ff}').filter(|character| *character != '%') {
+            let guarded = guarded(event(&format!("/a{character}b"), &format!("a{character}b")));
+            let (path, query) = (guarded.raw_path.unwrap(), guarded.raw_query_string.unwrap());
+            let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&byte);
+            assert!(path.bytes().all(is_safe) && query.bytes().all(is_safe), "{path} {query}");
+            assert!(guarded.request_context.domain_name.is_none() && guarded.headers.len() == 1);
+        }
+    }
 
     #[test]
-    fn a_query_that_no_uri_has_becomes_one_that_a_uri_has() {
-        for (query, expected) in [
-            ("after=7&limit=%3C", "after=7&limit=%3C"),
-            ("a=<b>&c=\"d\" {e}#f\u{7f}\n", "a=%3Cb%3E&c=%22d%22%20{e}%23f%7F%0A"),
-            ("ö=ß", "%C3%B6=%C3%9F"),
-            ("%", "%"),
-            ("", ""),
-        ] {
-            let event = json!({
-                "version": "2.0", "routeKey": "$default", "rawPath": "/v1/packages", "rawQueryString": query, "headers": {},
-                "requestContext": {"stage": "$default", "http": {"method": "GET", "path": "/v1/packages"}},
-                "isBase64Encoded": false,
-            });
-            let payload = serde_json::from_str(&event.to_string()).unwrap();
-            let event = with_valid_query(LambdaEvent::new(payload, Context::default()));
-            assert_eq!(Request::from(event.payload).uri().query().unwrap_or_default(), expected, "{query}");
-        }
+    fn what_is_longer_than_any_uri_is_for_no_route() {
+        let guarded = guarded(event("/v1/packages", &"a".repeat(70_000)));
+        assert_eq!((guarded.raw_path.as_deref(), guarded.raw_query_string.as_deref()), (Some(""), Some("")));
+        assert_eq!(guarded.request_context.route_key, None);
+    }
+
+    /// API Gateway takes cookies apart from the other headers.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+    #[tokio::test]
+    async fn a_reply_carries_headers_and_cookies_as_api_gateway_takes_them() {
+        let mut adapter = Adapter::from(service_fn(|request: Request| async move {
+            let reply = Reply::redirect("https://example.com/")
+                .map(|reply| {
+                    reply.with_header(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY"))
+                })
+                .map(|reply| reply.with_cookie(HeaderValue::from_static("a=1; Secure")))
+                .map(|reply| reply.with_cookie(HeaderValue::from_static("b=2")));
+            Ok::<_, Error>(crate::http::respond(&request, reply))
+        }));
+        let payload = LambdaRequest::ApiGatewayV2(guarded(event("/", "")));
+        let answer = adapter.call(LambdaEvent::new(payload, Context::default())).await.unwrap();
+        let answer: Value = serde_json::to_value(answer).unwrap();
+        assert_eq!((&answer["statusCode"], &answer["cookies"]), (&json!(302), &json!(["a=1; Secure", "b=2"])));
+        let headers = &answer["headers"];
+        assert_eq!(
+            (&headers["location"], &headers["x-frame-options"]),
+            (&json!("https://example.com/"), &json!("DENY"))
+        );
+        assert_eq!(headers.get("set-cookie"), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Attributes of an item, written and read strictly: what is missing, of another type or without a meaning is an
-//! error that names the item's key and the attribute. There are no defaults.
+//! Strict reading and writing of an item's attributes: a missing attribute, a wrong type or an unknown value is an error
+//! that names the item's key and the attribute. There are no defaults.
 //!
-//! Values never appear in an error, for they may be a customer's.
+//! Values never appear in an error, because they may be personal data.
 
 use super::keys::Key;
 use crate::domain::{Cents, Credits, InvalidId};
@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// An item, or a map within one, as the SDK holds it.
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
-/// An item that is not what this program writes.
+/// An item that this program could not have written.
 #[derive(Debug, thiserror::Error)]
 #[error("attribute {attribute} of item {key} {problem}")]
 pub(super) struct Unreadable {
@@ -29,11 +29,11 @@ enum Problem {
     Missing,
     #[error("is not of type {0}")]
     NotOfType(&'static str),
-    #[error("has a value without a meaning")]
-    Meaningless,
+    #[error("has an invalid value")]
+    Invalid,
 }
 
-/// Puts an item together.
+/// Builds an item.
 #[derive(Debug)]
 pub(super) struct Writer(Attributes);
 
@@ -53,7 +53,7 @@ impl Writer {
         self
     }
 
-    /// Leaves the attribute out where there is no value.
+    /// Adds the attribute only if there is a value.
     pub(super) fn with_optional(self, name: &str, value: Option<AttributeValue>) -> Self {
         match value {
             Some(value) => self.with(name, value),
@@ -95,23 +95,23 @@ pub(super) fn instant(value: Timestamp) -> AttributeValue {
     number(value.as_millisecond())
 }
 
-/// Seconds since 1970, which is what time to live is counted in:
+/// Seconds since 1970, the unit of time to live:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html>.
 pub(super) fn expiry(value: Timestamp) -> AttributeValue {
     number(value.as_second())
 }
 
-/// Takes an item, or a map within one, apart.
+/// Reads an item, or a map within one.
 pub(super) struct Reader<'a> {
     attributes: &'a Attributes,
     key: Key,
-    /// Where the map lies in the item, with a dot at its end; empty for the item itself.
+    /// The path of the map within the item, with a trailing dot; empty for the item itself.
     path: String,
 }
 
 impl<'a> Reader<'a> {
     /// # Errors
-    /// [`Unreadable`] when the attributes hold no key of the table.
+    /// [`Unreadable`] if the attributes do not include the table's key.
     pub(super) fn item(attributes: &'a Attributes) -> Result<Self, Unreadable> {
         let unknown = Key { partition: "?".into(), sort: "?".into() };
         let keyless = Self { attributes, key: unknown, path: String::new() };
@@ -119,9 +119,9 @@ impl<'a> Reader<'a> {
         Ok(Self { key, ..keyless })
     }
 
-    /// An id that the key holds.
+    /// An id that is part of the key.
     pub(super) fn id_in_key<T>(&self, attribute: &str, read: fn(&Key) -> Option<T>) -> Result<T, Unreadable> {
-        read(&self.key).ok_or_else(|| self.meaningless(attribute))
+        read(&self.key).ok_or_else(|| self.invalid(attribute))
     }
 
     pub(super) fn text(&self, name: &str) -> Result<&'a str, Unreadable> {
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<T, Unreadable> {
         let number = self.value(name)?.as_n().map_err(|_| self.unreadable(name, Problem::NotOfType("N")))?;
-        number.parse().map_err(|_| self.meaningless(name))
+        number.parse().map_err(|_| self.invalid(name))
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, Unreadable> {
@@ -145,27 +145,27 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn credits(&self, name: &str) -> Result<Credits, Unreadable> {
-        Credits::new(self.number(name)?).ok_or_else(|| self.meaningless(name))
+        Credits::new(self.number(name)?).ok_or_else(|| self.invalid(name))
     }
 
     pub(super) fn cents(&self, name: &str) -> Result<Cents, Unreadable> {
-        Cents::new(self.number(name)?).ok_or_else(|| self.meaningless(name))
+        Cents::new(self.number(name)?).ok_or_else(|| self.invalid(name))
     }
 
     pub(super) fn instant(&self, name: &str) -> Result<Timestamp, Unreadable> {
-        Timestamp::from_millisecond(self.number(name)?).map_err(|_| self.meaningless(name))
+        Timestamp::from_millisecond(self.number(name)?).map_err(|_| self.invalid(name))
     }
 
     pub(super) fn id<T>(&self, name: &str, parse: fn(String) -> Result<T, InvalidId>) -> Result<T, Unreadable> {
-        parse(self.text(name)?.to_owned()).map_err(|_| self.meaningless(name))
+        parse(self.text(name)?.to_owned()).map_err(|_| self.invalid(name))
     }
 
-    /// One word out of those that have a meaning.
-    pub(super) fn word<T>(&self, name: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Result<T, Unreadable> {
-        meaning(self.text(name)?).ok_or_else(|| self.meaningless(name))
+    /// One of a set of known words.
+    pub(super) fn word<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Unreadable> {
+        parse(self.text(name)?).ok_or_else(|| self.invalid(name))
     }
 
-    /// Reads the attribute if it is there at all; if it is, it has to be right.
+    /// Reads the attribute if it is present; a present attribute must be valid.
     pub(super) fn optional<T>(
         &self,
         name: &str,
@@ -174,8 +174,8 @@ impl<'a> Reader<'a> {
         self.attributes.contains_key(name).then(|| read(self, name)).transpose()
     }
 
-    pub(super) fn meaningless(&self, name: &str) -> Unreadable {
-        self.unreadable(name, Problem::Meaningless)
+    pub(super) fn invalid(&self, name: &str) -> Unreadable {
+        self.unreadable(name, Problem::Invalid)
     }
 
     fn value(&self, name: &str) -> Result<&'a AttributeValue, Unreadable> {

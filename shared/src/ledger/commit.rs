@@ -1,4 +1,4 @@
-//! A [`Change`] as one transaction, and what its refusal says.
+//! Writing a [`Change`] as one transaction, and what a refused transaction means.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 
 use super::attributes::Attributes;
@@ -17,11 +17,11 @@ use uuid::Uuid;
 
 const OPERATION: &str = "commit";
 
-/// Holds for an item that is not there yet.
+/// True if the item does not exist yet.
 const IS_NEW: &str = "attribute_not_exists(PK)";
 
 impl DynamoLedger {
-    /// Sends the change until it is answered, within the bounds of the retry settings.
+    /// Sends the change until it is answered, within the limits of the retry settings.
     pub(super) async fn commit_bounded(&self, change: &Change) -> Result<(), CommitError> {
         match tokio::time::timeout(self.settings.retry.elapsed_max, self.send(change)).await {
             Ok(sent) => sent,
@@ -29,19 +29,19 @@ impl DynamoLedger {
         }
     }
 
-    /// One token for all tries: if an earlier one was carried out and only its answer got lost, DynamoDB answers
-    /// the later one with success instead of a failed condition. The SDK keeps it through its own retries too.
+    /// All tries share one token: if an earlier try was carried out and only its answer was lost, DynamoDB answers the
+    /// later one with success instead of a failed condition. The SDK's own retries use the same token too.
     async fn send(&self, change: &Change) -> Result<(), CommitError> {
         let retry = &self.settings.retry;
         let token = Uuid::new_v4();
-        let mut attempts = 1;
+        let mut tries = 1;
         loop {
             let transaction = self.transaction(change, token).map_err(|error| broken(OPERATION, error))?;
             match transaction.send().await {
-                Err(error) if is_contended(&error) && attempts < retry.attempts_max => {
-                    tracing::debug!(ledger.attempts = attempts, "transaction refused for the moment");
-                    tokio::time::sleep(retry.delay(attempts)).await;
-                    attempts += 1;
+                Err(error) if is_contended(&error) && tries < retry.tries_max => {
+                    tracing::debug!(ledger.tries = tries, "retrying a contended transaction");
+                    tokio::time::sleep(retry.delay(tries)).await;
+                    tries += 1;
                 }
                 answered => return answered.map(drop).map_err(|error| refusal(change, error)),
             }
@@ -62,8 +62,8 @@ impl DynamoLedger {
     }
 }
 
-/// The account first, its entries in order, then everything written with them: [`refusal`] reads the reasons of a
-/// cancelled transaction in this order.
+/// The account first, then its entries in order, then everything else: [`refusal`] reads the reasons of a cancelled
+/// transaction in this order.
 fn puts(change: &Change) -> Vec<PutBuilder> {
     let account = &change.account.id;
     let mut puts = vec![put_account(&change.account)];
@@ -108,8 +108,8 @@ fn put_new(item: Attributes) -> PutBuilder {
 
 /// In order of precedence: contention, a replay, a race, anything else.
 ///
-/// Contention comes first because the conditions reported beside it were not judged against a settled state.
-/// A replay comes before a race because it stays true on the account as it is now.
+/// Contention comes first because the conditions reported with it were evaluated while another transaction was under way.
+/// A replay comes before a race because a replay stays true whatever the account looks like now.
 fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitError {
     if is_contended(&error) {
         return unavailable(OPERATION, error).into();
@@ -138,7 +138,7 @@ fn stale(reason: &CancellationReason) -> Result<CommitError, LedgerError> {
     Ok(CommitError::Stale { current: current.map(Box::new) })
 }
 
-/// An entry stood in the way, and yet none was returned.
+/// DynamoDB reported an existing entry without returning it.
 #[derive(Debug, thiserror::Error)]
-#[error("the entry that exists was not returned")]
+#[error("the existing entry was not returned")]
 struct NoOldEntry;

@@ -1,4 +1,4 @@
-//! What an error of DynamoDB means, asked by small questions that also look inside a cancelled transaction.
+//! Questions about DynamoDB's errors, which also look inside a cancelled transaction.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 
 use super::attributes::Unreadable;
@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::CancellationReason;
 use std::error::Error;
 
-/// Codes of refusals that pass: of whole requests, and of single items of a cancelled transaction.
+/// Codes of transient errors, both of whole requests and of single items of a cancelled transaction.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors>
-const PASSING: [&str; 8] = [
+const TRANSIENT: [&str; 8] = [
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -21,8 +21,7 @@ const PASSING: [&str; 8] = [
     "TransactionInProgressException",
 ];
 
-/// Why each item of a cancelled transaction was or was not to blame, in the order of the items.
-/// Empty for any other error.
+/// The cancellation reason of each item of a transaction, in the order of the items. Empty for any other error.
 pub(super) fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
@@ -30,26 +29,26 @@ pub(super) fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) ->
     }
 }
 
-/// Whether the same transaction may succeed in a moment: it met another one, or was throttled.
+/// Whether the same transaction may succeed in a moment: it conflicted with another one, or was throttled.
 ///
-/// One such reason is enough, for then nothing is said of the conditions: DynamoDB may report a condition as failed
+/// One such reason is enough, because it makes the conditions meaningless: DynamoDB may report a condition as failed
 /// against a state that the other transaction is about to replace.
 pub(super) fn is_contended(error: &SdkError<TransactWriteItemsError>) -> bool {
-    is_passing(error) || cancellation_reasons(error).iter().any(|reason| reason.code().is_some_and(is_passing_code))
+    is_transient(error) || cancellation_reasons(error).iter().any(|reason| reason.code().is_some_and(is_transient_code))
 }
 
 pub(super) fn is_condition_failed(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// The answer of the port to an error with which nothing better can be done.
+/// The port's error for an SDK error that has no more specific meaning.
 pub(super) fn ledger_error<E>(operation: &'static str, error: SdkError<E>) -> LedgerError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let is_unavailable = match &error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
-        SdkError::ServiceError(refusal) => is_passing(&error) || refusal.raw().status().as_u16() >= 500,
+        SdkError::ServiceError(refusal) => is_transient(&error) || refusal.raw().status().as_u16() >= 500,
         _ => false,
     };
     if is_unavailable { unavailable(operation, error) } else { broken(operation, error) }
@@ -67,10 +66,10 @@ pub(super) fn unreadable(operation: &'static str) -> impl Fn(Unreadable) -> Ledg
     move |unreadable| broken(operation, unreadable)
 }
 
-fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_passing_code)
+fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_transient_code)
 }
 
-fn is_passing_code(code: &str) -> bool {
-    PASSING.contains(&code)
+fn is_transient_code(code: &str) -> bool {
+    TRANSIENT.contains(&code)
 }

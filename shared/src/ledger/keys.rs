@@ -1,6 +1,6 @@
-//! Every key string of the table: one function per kind of item, and the way back where the key alone holds an id.
+//! Every key of the table: one function per kind of item, and the parsers for ids that only the key holds.
 //!
-//! Nothing else may put a key together. No id holds a `#`, so no two kinds of item can meet under one key.
+//! No other module may build a key. No id contains a `#`, so items of different kinds never share a key.
 
 use crate::domain::{
     AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, TopUpId,
@@ -11,10 +11,10 @@ use std::fmt;
 
 /// The index of entries: `account` and `seq`, which only entries carry both.
 pub(super) const HISTORY_INDEX: &str = "history";
-/// The index of accounts that a sweep has something to do for: `due_shard` and `due_at`, keys only.
+/// The index of accounts that are due for a sweep: `due_shard` and `due_at`, keys only.
 pub(super) const DUE_INDEX: &str = "due";
 
-/// Where an item lies.
+/// The key of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     pub partition: String,
@@ -67,12 +67,12 @@ pub(super) fn event(event: &EventId) -> Key {
     Key { partition: format!("EVENT#{event}"), sort: "EVENT".into() }
 }
 
-/// Where no item ever is.
+/// A key that no item ever has.
 pub(super) fn nothing() -> Key {
     Key { partition: "NOTHING".into(), sort: "NOTHING".into() }
 }
 
-/// The partition of [`DUE_INDEX`] that an account lies in while it is due.
+/// The partition of [`DUE_INDEX`] that holds an account while it is due.
 pub(super) fn due_shard_of(account: &AccountId) -> String {
     due_shard(Shard::of(crc32fast::hash(account.as_str().as_bytes())))
 }
@@ -81,13 +81,13 @@ pub(super) fn due_shard(shard: Shard) -> String {
     format!("{TOP_UP}{}", shard.get())
 }
 
-/// The notice under a key of the table's stream, or `None` if that is another kind of item.
+/// The notice that a key from the table's stream belongs to, or `None` for another kind of item.
 pub fn notice_of(partition: &str, sort: &str) -> Option<(AccountId, NoticeId)> {
     let key = Key { partition: partition.to_owned(), sort: sort.to_owned() };
     Some((key.account_id()?, key.notice_id()?))
 }
 
-/// The ids that items do not repeat among their attributes. `None` where the key is not of that kind.
+/// The ids that items do not repeat among their attributes; `None` if the key belongs to another kind of item.
 impl Key {
     pub(super) fn account_id(&self) -> Option<AccountId> {
         id(&self.partition, ACCOUNT, AccountId::parse)
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_item_has_a_key_of_its_own() {
+    fn every_kind_of_item_has_its_own_key() {
         let hex = "00000000000000000000000000000001";
         let date = "2026-01-31".parse().unwrap();
         for (made, partition, sort) in [
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_reads_back_from_its_key_and_an_unknown_kind_does_not() {
+    fn an_origin_is_parsed_from_its_key_and_an_unknown_kind_is_not() {
         for origin in [
             Origin::Charge(key("a:b:c")),
             Origin::Restore(key("charge:x")),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_notice_is_taken_for_a_notice() {
+    fn only_the_key_of_a_notice_is_parsed_as_one() {
         let owed = notice(&acme(), &NoticeId::mint(3));
         assert_eq!(notice_of(&owed.partition, &owed.sort), Some((acme(), NoticeId::mint(3))));
         for other in [account(&acme()), top_up(&acme(), &TopUpId::mint(3))] {
@@ -201,8 +201,8 @@ mod tests {
         }
     }
 
-    /// The sixteen partitions share the load; the numbers are CRC-32 (ISO-HDLC) modulo 16 and must never change,
-    /// or due accounts would be written to one partition and looked for in another during a deployment.
+    /// The sixteen partitions share the load. The numbers are CRC-32 (ISO-HDLC) modulo 16 and must never change:
+    /// during a deployment, due accounts would be written to one partition and looked up in another.
     #[test]
     fn an_account_keeps_its_shard() {
         let shard = |text: &str| due_shard_of(&AccountId::parse(text).unwrap());

@@ -1,4 +1,4 @@
-//! Marks of what is done: events that were applied, notices that were sent.
+//! Marks for finished work: events that were applied, and notices that were sent.
 
 use super::attributes::{instant, text};
 use super::errors::ledger_error;
@@ -28,8 +28,8 @@ impl Notices for DynamoLedger {
         self.read("notice_get", keys::notice(account, notice), items::notice_from_item).await
     }
 
-    /// A failed condition is no error: the notice was marked before, or its 30 days are over and nothing is owed.
-    /// Nothing is written then, so the table's stream stays silent too.
+    /// A failed condition is not an error: the notice was already marked, or it has expired after 30 days.
+    /// Then nothing is written, so the table's stream has no new record.
     async fn notice_mark_sent(
         &self,
         account: &AccountId,

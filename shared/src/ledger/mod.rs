@@ -1,8 +1,8 @@
-//! The ledger in one DynamoDB table: a change becomes one transaction, guarded by the account's `version` and by the
-//! absence of its entries.
+//! The ledger in one DynamoDB table: a change is one transaction, conditional on the account's `version` and on its new
+//! entries not existing yet.
 //!
-//! Nothing is decided here, nothing is cached, and no credits move but through [`Accounts::commit`].
-//! The client, its credentials and its timeouts come from outside.
+//! Nothing is decided or cached here, and credits move only through [`Accounts::commit`].
+//! The client, its credentials and its timeouts are passed in.
 
 mod attributes;
 mod commit;
@@ -26,7 +26,7 @@ use errors::{ledger_error, unavailable, unreadable};
 use keys::Key;
 use std::time::Duration;
 
-/// Well under the 10 seconds after which Lambda stops a start.
+/// Well under the 10 seconds that Lambda allows for initialization.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -38,13 +38,13 @@ pub struct DynamoLedger {
     settings: LedgerSettings,
 }
 
-/// What may differ between deployments and tests.
+/// Settings that tests change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerSettings {
     pub retry: RetrySettings,
-    /// How many due accounts make a page, 1 to 1,000.
+    /// The number of due accounts per page, 1 to 1,000.
     pub due_page_size: u16,
-    /// Whether every request asks what it costs. Only tests look at the answer.
+    /// Whether every request asks for its consumed capacity. Only tests read it.
     pub is_capacity_reported: bool,
 }
 
@@ -61,15 +61,15 @@ impl LedgerSettings {
 }
 
 impl DynamoLedger {
-    /// A ledger in the table, which has to be there, with the keys and indexes of `template.yaml`.
+    /// A ledger in an existing table with the keys and indexes of `template.yaml`.
     pub fn new(client: Client, table: impl Into<String>, settings: LedgerSettings) -> Self {
         Self { client, table: table.into(), settings }
     }
 
-    /// Opens the connection to DynamoDB before the first request needs it, by reading an item that is never there.
+    /// Opens the connection to DynamoDB before the first request needs it, by reading an item that never exists.
     ///
     /// # Errors
-    /// When nothing answered within [`CONNECT_TIME_MAX`]. The ledger is as usable as before: it connects when asked.
+    /// If there is no answer within [`CONNECT_TIME_MAX`]. The ledger remains usable: it connects on the next request.
     pub async fn connect(&self) -> Result<(), LedgerError> {
         match tokio::time::timeout(CONNECT_TIME_MAX, self.item("connect", keys::nothing())).await {
             Ok(answered) => answered.map(drop),

@@ -1,4 +1,4 @@
-//! Pages of the two indexes. They lag behind the table by moments.
+//! Pages of the two indexes. The indexes are eventually consistent.
 
 use super::attributes::{instant, number, text};
 use super::errors::{ledger_error, unreadable};

@@ -1,13 +1,13 @@
-//! What ids are made of.
+//! The source of new ids.
 
 use jiff::Timestamp;
 
-/// Makes 128 bits that nobody else has, the earlier ones smaller, to make ids of.
+/// Generates unique 128-bit numbers for ids. Later numbers are greater.
 pub trait IdGenerator: Send + Sync {
     fn generate(&self, now: Timestamp) -> u128;
 }
 
-/// Version 7 UUIDs: the millisecond first, then randomness. RFC 9562, section 5.7.
+/// Version 7 UUIDs: the time in milliseconds, then random bits. RFC 9562, section 5.7.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 

@@ -1,7 +1,7 @@
-//! The store of accounts, their entries and records, in narrow parts: a function names those that its role allows.
+//! The store of accounts, their entries and records, as narrow traits: a function uses those that its role allows.
 //!
 //! Reads by key are strongly consistent: they see every change committed before they began.
-//! Only [`History`] and [`DueIndex`] read indexes and may lag by moments.
+//! Only [`History`] and [`DueIndex`] read indexes, which are eventually consistent.
 
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
@@ -21,12 +21,12 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// [`CommitError::Duplicate`] when an entry of the same origin exists, in preference to
     /// [`CommitError::Stale`] when the stored account is not at `change.account.version - 1`.
-    /// [`CommitError::Failed`] when nothing is known of the outcome, after bounded retries: the change may have
-    /// been written, and whoever repeats the request finds out.
+    /// [`CommitError::Failed`] when the outcome is unknown after a limited number of retries: the change may have been
+    /// written, and a caller who repeats the request learns whether it was.
     fn commit(&self, change: &Change) -> impl Future<Output = Result<(), CommitError>> + Send;
 }
 
-/// Single entries, by what caused them.
+/// Single entries, by their origin.
 pub trait Entries: Send + Sync {
     fn entry_get(
         &self,
@@ -35,7 +35,7 @@ pub trait Entries: Send + Sync {
     ) -> impl Future<Output = Result<Option<Entry>, LedgerError>> + Send;
 }
 
-/// An account's entries in order.
+/// An account's entries in order of time.
 pub trait History: Send + Sync {
     /// The entries below `before_seq` (from the newest, if `None`), newest first, at most `limit` (1–100) of them.
     fn history_page(
@@ -54,7 +54,7 @@ pub trait Purchases: Send + Sync {
         purchase: &PurchaseId,
     ) -> impl Future<Output = Result<Option<Purchase>, LedgerError>> + Send;
 
-    /// The purchase that this key opened, if it opened one.
+    /// The purchase that was opened with this key, if any.
     fn purchase_id_get(
         &self,
         account: &AccountId,
@@ -71,7 +71,7 @@ pub trait TopUps: Send + Sync {
     ) -> impl Future<Output = Result<Option<TopUp>, LedgerError>> + Send;
 }
 
-/// What customers agreed to, word for word.
+/// The exact texts that customers agreed to.
 pub trait Consents: Send + Sync {
     fn consent_get(
         &self,
@@ -80,7 +80,7 @@ pub trait Consents: Send + Sync {
     ) -> impl Future<Output = Result<Option<ConsentRecord>, LedgerError>> + Send;
 }
 
-/// Which account a Stripe customer pays for.
+/// The account that belongs to a Stripe customer.
 pub trait Customers: Send + Sync {
     fn customer_account_get(
         &self,
@@ -88,11 +88,11 @@ pub trait Customers: Send + Sync {
     ) -> impl Future<Output = Result<Option<AccountId>, LedgerError>> + Send;
 }
 
-/// Which of Stripe's events were applied.
+/// The Stripe events that were applied.
 pub trait Events: Send + Sync {
     fn event_is_applied(&self, event: &EventId) -> impl Future<Output = Result<bool, LedgerError>> + Send;
 
-    /// Remembers that an event was applied, for 35 days, which is longer than Stripe sends it again.
+    /// Records for 35 days that an event was applied, which is longer than Stripe retries it.
     fn event_mark_applied(
         &self,
         event: &EventId,
@@ -100,7 +100,7 @@ pub trait Events: Send + Sync {
     ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
-/// E-mails that are owed.
+/// E-mails that have to be sent.
 pub trait Notices: Send + Sync {
     fn notice_get(
         &self,
@@ -108,7 +108,7 @@ pub trait Notices: Send + Sync {
         notice: &NoticeId,
     ) -> impl Future<Output = Result<Option<Notice>, LedgerError>> + Send;
 
-    /// Remembers that a notice was sent. Marking it twice keeps the first instant.
+    /// Records that a notice was sent. Marking it twice keeps the first time.
     fn notice_mark_sent(
         &self,
         account: &AccountId,
@@ -117,9 +117,9 @@ pub trait Notices: Send + Sync {
     ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
-/// The index of accounts on which a sweep has something to do.
+/// The index of accounts that are due for a sweep.
 pub trait DueIndex: Send + Sync {
-    /// One page of the accounts of a shard that are due at `now`, longest due first.
+    /// One page of the accounts of a shard that are due at `now`; those that became due first come first.
     fn due_accounts(
         &self,
         shard: Shard,
@@ -128,7 +128,7 @@ pub trait DueIndex: Send + Sync {
     ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
 }
 
-/// Every part at once, for whoever has the whole store.
+/// All the traits together, for code that may use the whole store.
 pub trait Ledger:
     Accounts + Entries + History + Purchases + TopUps + Consents + Customers + Events + Notices + DueIndex
 {
@@ -146,7 +146,7 @@ pub struct Shard(u8);
 impl Shard {
     pub const COUNT: u8 = 16;
 
-    /// The shard of a number, whatever its size.
+    /// The shard of any number.
     pub fn of(number: u32) -> Self {
         Self((number % u32::from(Self::COUNT)) as u8)
     }
@@ -160,7 +160,7 @@ impl Shard {
     }
 }
 
-/// Where a page of due accounts ended.
+/// The end of a page of due accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueCursor {
     pub account: AccountId,
@@ -177,14 +177,14 @@ pub struct DuePage {
 /// The store could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// It may answer later: throttling, conflicts beyond the bound of retries, the network, a failure on AWS's side.
-    #[error("the ledger is not available now: {operation}")]
+    /// It may answer later: throttling, conflicts after all retries, the network, a failure at AWS.
+    #[error("the ledger is unavailable: {operation}")]
     Unavailable {
         operation: &'static str,
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// It never will: an item that cannot be read, a table that is not there, a permission that is missing.
+    /// A retry will not help: an item that cannot be read, a missing table, a missing permission.
     #[error("the ledger failed: {operation}")]
     Broken {
         operation: &'static str,
@@ -206,11 +206,11 @@ impl LedgerError {
 /// Why a change was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Somebody else changed the account first. It stands as given here; decide again. `None` if it does not exist.
-    #[error("the account was changed in between")]
+    /// Another change was written first. `current` is the account as stored, `None` if it does not exist; decide again.
+    #[error("the account was changed concurrently")]
     Stale { current: Option<Box<Account>> },
-    /// The same cause made this entry before.
-    #[error("the entry exists")]
+    /// This entry with the same origin already exists.
+    #[error("the entry already exists")]
     Duplicate { entry: Box<Entry> },
     #[error(transparent)]
     Failed(#[from] LedgerError),

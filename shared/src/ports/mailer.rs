@@ -7,7 +7,7 @@ use std::future::Future;
 /// Sends e-mail.
 pub trait Mailer: Send + Sync {
     /// # Errors
-    /// [`MailerError`]; an e-mail that was accepted before the answer was lost may be sent twice, since SES takes no
+    /// [`MailerError`]. A caller who retries after a lost answer may send the e-mail twice, because SES has no
     /// idempotency key.
     fn send(&self, email: &Email) -> impl Future<Output = Result<(), MailerError>> + Send;
 }
@@ -24,8 +24,8 @@ pub struct Email {
 /// The e-mail was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum MailerError {
-    #[error("e-mail cannot be sent now")]
+    #[error("e-mail cannot be sent at the moment")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    #[error("the e-mail was refused")]
+    #[error("the e-mail was rejected")]
     Rejected(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! The narrow traits through which the system sees the outside, and the errors an adapter must answer with.
+//! The narrow traits for everything outside the system, and the errors that an adapter must return.
 
 mod ids;
 mod ledger;

@@ -10,17 +10,17 @@ use std::future::Future;
 
 /// The payment provider.
 ///
-/// Every call that creates or moves something sends an idempotency key made of our own ids, so that asking again
-/// after a lost answer is the same request.
+/// Every call that creates or moves something sends an idempotency key derived from our own ids, so that a retry after a
+/// lost answer is the same request.
 pub trait Payments: Send + Sync {
-    /// A customer to pay for the account.
+    /// Creates a customer for the account.
     fn customer_create(
         &self,
         account: &AccountId,
         email: &EmailAddress,
     ) -> impl Future<Output = Result<CustomerId, PaymentsError>> + Send;
 
-    /// The card that the customer's invoices are paid with by default.
+    /// The customer's default card.
     fn default_payment_method_get(
         &self,
         customer: &CustomerId,
@@ -33,35 +33,35 @@ pub trait Payments: Send + Sync {
         payment_method: &PaymentMethodId,
     ) -> impl Future<Output = Result<(), PaymentsError>> + Send;
 
-    /// A hosted page on which the purchase is paid and the card saved.
+    /// Opens a hosted page on which the customer pays for the purchase and saves the card.
     fn checkout_open(
         &self,
         customer: &CustomerId,
         purchase: &Purchase,
     ) -> impl Future<Output = Result<Checkout, PaymentsError>> + Send;
 
-    /// What became of a purchase's page.
+    /// The status of a purchase's payment page.
     fn checkout_get(
         &self,
         session: &CheckoutSessionId,
     ) -> impl Future<Output = Result<CheckoutReport, PaymentsError>> + Send;
 
-    /// Takes the money of an open attempt, by invoice on the saved card; called again, it is the same payment.
+    /// Charges the saved card for an open top-up, by an invoice. A repeated call is the same payment.
     ///
-    /// Never fails: what is not definite is [`TopUpOutcome::Unknown`], and an outage concludes nothing.
+    /// Never fails: anything that is not definite, such as an outage, is [`TopUpOutcome::Unknown`].
     fn top_up_pay(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
-    /// Looks up what became of an attempt and closes it if it is unpaid: abandoned once, nobody can pay it any more,
-    /// not even a [`Payments::top_up_pay`] that is under way.
+    /// Looks up the outcome of a top-up and closes it if it is unpaid: once it is abandoned, it can no longer be paid, not
+    /// even by a [`Payments::top_up_pay`] that is under way.
     ///
-    /// Never fails, as [`Payments::top_up_pay`].
+    /// Never fails, like [`Payments::top_up_pay`].
     fn top_up_close(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
-    /// An invoice as it stands now.
+    /// The current state of an invoice.
     fn invoice_get(&self, invoice: &InvoiceId) -> impl Future<Output = Result<InvoiceReport, PaymentsError>> + Send;
 }
 
-/// What Stripe says of a Checkout session.
+/// Stripe's report on a Checkout session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutReport {
     /// The account and purchase that its metadata names, if it is one of ours.
@@ -69,31 +69,31 @@ pub struct CheckoutReport {
     pub outcome: CheckoutOutcome,
 }
 
-/// What Stripe says of an invoice.
+/// Stripe's report on an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvoiceReport {
-    /// The account and attempt that its metadata names, if it is one of ours.
+    /// The account and top-up that its metadata names, if it is one of ours.
     pub top_up: Option<(AccountId, TopUpId)>,
     pub outcome: TopUpOutcome,
-    /// Stripe's page on which it can be paid, while it can be paid. Expires, so it is never stored.
+    /// The URL of Stripe's payment page while the invoice can be paid. It expires, so it is never stored.
     pub hosted_url: Option<String>,
 }
 
-/// The payment provider gave no answer to build on.
+/// The payment provider gave no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentsError {
-    /// It may answer later: a timeout, the network, 409, 429, 5xx, an answer that cannot be read.
-    #[error("the payment provider is not available now: {operation}")]
+    /// It may answer later: a timeout, the network, 409, 429, 5xx, an answer that cannot be parsed.
+    #[error("the payment provider is unavailable: {operation}")]
     Unavailable {
         operation: &'static str,
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
     /// No such object.
-    #[error("the payment provider knows no such object: {operation}")]
+    #[error("the payment provider has no such object: {operation}")]
     NotFound { operation: &'static str },
-    /// It refuses the request as we make it: a wrong key, a parameter it does not take.
-    #[error("the payment provider refused the request: {operation}")]
+    /// It rejects our request: a wrong key, an invalid parameter.
+    #[error("the payment provider rejected the request: {operation}")]
     Rejected {
         operation: &'static str,
         #[source]

@@ -6,36 +6,36 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 
-/// One-time timers: at an instant a function is woken and told what to do.
+/// One-time timers, which wake a function at a given time and tell it what to do.
 ///
-/// A timer goes off at least once, up to a minute late, and is then forgotten, so that its name may be set again.
-/// Whoever is woken has to bear being woken twice.
+/// A timer fires at least once, up to a minute late, and is then deleted, so that its name can be used again.
+/// The woken function must tolerate being woken twice.
 pub trait Timers: Send + Sync {
-    /// Sets a timer. Where one of that name is set already, that one stays as it is, which is success too.
+    /// Sets a timer. If one of that name is already set, it stays as it is, and this succeeds too.
     ///
     /// # Errors
-    /// [`TimersError::Unavailable`] when it may be set later, or is set without our knowing;
-    /// [`TimersError::Rejected`] when asking again would not help.
+    /// [`TimersError::Unavailable`] when a retry may succeed, or the timer may already be set;
+    /// [`TimersError::Rejected`] when a retry would not help.
     fn timer_set(&self, timer: &Timer) -> impl Future<Output = Result<(), TimersError>> + Send;
 }
 
-/// Who is woken when, and what for.
+/// Which function is woken, when, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
     pub name: TimerName,
-    /// Kept to the second, rounded up. One that has passed is refused.
+    /// Rounded up to the second. A time in the past is rejected.
     pub at: Timestamp,
-    /// The function that is woken, as the platform that runs it names it.
+    /// The function that is woken, by its name on the platform.
     pub function: String,
     pub wake: Wake,
 }
 
-/// What a timer is known by, made of what it is for: 1 to 64 letters, digits, `-` and `_`.
+/// The name of a timer, derived from its purpose: 1 to 64 letters, digits, `-` and `_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimerName(String);
 
 impl TimerName {
-    /// The same for every invocation that sets the timer of this part.
+    /// The same name for every invocation that sets the timer of this part.
     pub fn of_sweep(part: &SweepPart) -> Self {
         Self(format!("sweep-{}-{}", part.started_at.as_second(), part.number))
     }
@@ -54,15 +54,15 @@ impl fmt::Display for TimerName {
 /// What a timer is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// A sweep ran out of its process's time.
+    /// A sweep ran out of time before it was finished.
     ContinueSweep(SweepPart),
 }
 
 /// The timer is not known to be set.
 #[derive(Debug, thiserror::Error)]
 pub enum TimersError {
-    #[error("timers cannot be set now")]
+    #[error("timers cannot be set at the moment")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    #[error("the timer was refused")]
+    #[error("the timer was rejected")]
     Rejected(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -96,12 +96,12 @@ pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Resu
         .send(client)
         .await?;
     let purchase = session.metadata.as_ref().and_then(metadata::purchase);
-    Ok(CheckoutReport { outcome: judge(&session, purchase.is_some()), purchase })
+    Ok(CheckoutReport { outcome: classify(&session, purchase.is_some()), purchase })
 }
 
 /// A session is complete before a delayed payment has arrived, so only `payment_status` says that it is paid.
 /// <https://docs.stripe.com/checkout/fulfillment>
-fn judge(session: &CheckoutSession, is_ours: bool) -> CheckoutOutcome {
+fn classify(session: &CheckoutSession, is_ours: bool) -> CheckoutOutcome {
     match (session.payment_status.as_str(), session.status.as_deref()) {
         ("paid", _) => payment_of(session).map(CheckoutOutcome::Paid).unwrap_or_else(|| {
             if is_ours {
@@ -152,9 +152,9 @@ mod tests {
             ("expired", "unpaid", CheckoutOutcome::Expired),
         ] {
             let session = session(status, payment_status, r#""cus_1""#);
-            assert_eq!(judge(&session, true), expected, "{status} {payment_status}");
+            assert_eq!(classify(&session, true), expected, "{status} {payment_status}");
         }
-        let CheckoutOutcome::Paid(payment) = judge(&session("complete", "paid", r#""cus_1""#), true) else {
+        let CheckoutOutcome::Paid(payment) = classify(&session("complete", "paid", r#""cus_1""#), true) else {
             panic!("it is paid")
         };
         assert_eq!((payment.amount.get(), payment.payment_method.is_some()), (5_000, true), "before tax");
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_session_of_nobody_is_no_payment() {
-        assert_eq!(judge(&session("complete", "paid", "null"), false), CheckoutOutcome::Open);
+        assert_eq!(classify(&session("complete", "paid", "null"), false), CheckoutOutcome::Open);
     }
 
     #[test]

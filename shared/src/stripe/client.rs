@@ -1,11 +1,10 @@
-//! How a request of async-stripe's builders travels: one kept-alive HTTP client, our idempotency keys, our retries.
+//! The HTTP client that sends the requests of async-stripe's builders, with our idempotency keys and our retries.
 //!
-//! Only what is safe to repeat is repeated: reads and deletions, and what carries an idempotency key, under the same
-//! key. It decides nothing about money, and neither the API key nor Stripe's error object appears in what it logs.
+//! It retries only what is safe to retry: reads, deletions, and requests with an idempotency key, under the same key.
+//! It decides nothing about money, and never logs the API key or Stripe's error object.
 
-use super::Secret;
 use super::error::{Refusal, StripeError};
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 use super::responses::ErrorEnvelope;
 use crate::error::chain;
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,6 +14,7 @@ use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -22,22 +22,22 @@ use stripe_client_core::{
     ConfigOverride, CustomizedStripeRequest, RequestBuilder, RequestStrategy, StripeClient, StripeMethod, VERSION,
 };
 
-/// An answer beyond this is refused; a page of a hundred invoices stays far below.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Connections idle longer are closed; Stripe's own end closes them after about a minute.
+/// The longest response body that is read; a page of a hundred invoices is far smaller.
+const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Connections idle for longer are closed; Stripe closes its end after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
-/// How the client travels.
+/// The settings of the client.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     pub(super) api_base: Uri,
-    pub(super) api_key: Secret,
+    pub(super) api_key: SecretString,
     pub(super) endpoint_calls_per_second: Option<NonZeroU32>,
-    /// Of one attempt, unless the request names another.
+    /// Of one try, unless the request has its own.
     pub(super) timeout: Duration,
-    pub(super) attempts_max: NonZeroU32,
-    /// The longest first pause between attempts; it doubles with each.
+    pub(super) tries_max: NonZeroU32,
+    /// The longest delay before the first retry; it doubles with each retry.
     pub(super) backoff: Duration,
 }
 
@@ -45,16 +45,16 @@ pub(super) struct Client {
     http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
     authorization: HeaderValue,
-    pace: Option<Pace>,
+    rate_limiter: Option<RateLimiter>,
     timeout: Duration,
-    attempts_max: NonZeroU32,
+    tries_max: NonZeroU32,
     backoff: Duration,
 }
 
 impl Client {
-    /// `None` for a key that no header can carry.
+    /// `None` if the API key is not valid in a header.
     pub(super) fn new(transport: &Transport) -> Option<Self> {
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", transport.api_key.expose())).ok()?;
+        let mut authorization = HeaderValue::try_from(format!("Bearer {}", transport.api_key.expose_secret())).ok()?;
         authorization.set_sensitive(true);
         let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
@@ -65,21 +65,21 @@ impl Client {
             http,
             base: transport.api_base.to_string().trim_end_matches('/').to_owned(),
             authorization,
-            pace: transport.endpoint_calls_per_second.map(Pace::new),
+            rate_limiter: transport.endpoint_calls_per_second.map(RateLimiter::new),
             timeout: transport.timeout,
-            attempts_max: transport.attempts_max,
+            tries_max: transport.tries_max,
             backoff: transport.backoff,
         })
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Bytes, StripeError> {
-        if let Some(pace) = &self.pace {
-            pace.turn(&call.path).await;
+    async fn try_once(&self, call: &Call) -> Result<Bytes, StripeError> {
+        if let Some(rate_limiter) = &self.rate_limiter {
+            rate_limiter.acquire_permit(&call.path).await;
         }
         let exchange = async {
             let response = self.http.request(self.request(call)?).await.map_err(|error| no_answer(error.into()))?;
             let (head, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(no_answer)?.to_bytes();
+            let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await.map_err(no_answer)?.to_bytes();
             let request_id = header(&head.headers, "request-id");
             tracing::debug!(
                 stripe.path = call.path,
@@ -110,13 +110,13 @@ impl Client {
         if !call.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        request.body(Full::new(call.body.clone())).map_err(|_| StripeError::NotSent("it is no HTTP request"))
+        request.body(Full::new(call.body.clone())).map_err(|_| StripeError::NotSent("it is not a valid HTTP request"))
     }
 
-    /// Somewhere between nothing and a bound that doubles with every attempt, so that callers do not return in step.
-    fn pause(&self, attempts: u32) -> Duration {
-        let bound = self.backoff.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(BACKOFF_MAX);
-        bound.mul_f64(fastrand::f64())
+    /// A random delay up to a maximum that doubles with every try, so that callers do not retry in step.
+    fn delay(&self, tries: u32) -> Duration {
+        let longest = self.backoff.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(BACKOFF_MAX);
+        longest.mul_f64(fastrand::f64())
     }
 }
 
@@ -126,22 +126,22 @@ impl StripeClient for Client {
     async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
         let (request, settings) = request.into_pieces();
         let call = Call::new(request, settings)?;
-        let attempts_max = if call.is_repeatable() { self.attempts_max.get() } else { 1 };
-        let mut attempts = 1;
+        let tries_max = if call.is_retryable() { self.tries_max.get() } else { 1 };
+        let mut tries = 1;
         loop {
-            match self.attempt(&call).await {
-                Err(error) if attempts < attempts_max && error.is_worth_repeating() => {
+            match self.try_once(&call).await {
+                Err(error) if tries < tries_max && error.is_worth_retrying() => {
                     tracing::warn!(
                         stripe.path = call.path,
-                        stripe.attempts = attempts,
+                        stripe.tries = tries,
                         error = chain(&error),
-                        "Stripe is asked again"
+                        "retrying a call to Stripe"
                     );
-                    tokio::time::sleep(self.pause(attempts)).await;
-                    attempts += 1;
+                    tokio::time::sleep(self.delay(tries)).await;
+                    tries += 1;
                 }
                 Err(StripeError::Refused(mut refusal)) => {
-                    refusal.attempts = attempts;
+                    refusal.tries = tries;
                     return Err(StripeError::Refused(refusal));
                 }
                 answer => return answer,
@@ -156,10 +156,10 @@ impl fmt::Debug for Client {
     }
 }
 
-/// One request, ready to be sent as often as it takes.
+/// One request, which can be sent several times.
 struct Call {
     method: Method,
-    /// With the query.
+    /// Includes the query.
     path: String,
     body: Bytes,
     key: Option<HeaderValue>,
@@ -168,8 +168,8 @@ struct Call {
 
 impl Call {
     /// # Errors
-    /// [`StripeError::NotSent`] for a POST that says neither under which key it goes nor, by
-    /// [`RequestStrategy::Once`], that it needs none: a lost answer would leave it unrepeatable.
+    /// [`StripeError::NotSent`] for a POST that has neither an idempotency key nor [`RequestStrategy::Once`]: after a
+    /// lost answer it could not be retried.
     fn new(request: RequestBuilder, settings: ConfigOverride) -> Result<Self, StripeError> {
         let method = match request.method {
             StripeMethod::Get => Method::GET,
@@ -179,11 +179,11 @@ impl Call {
         let key = match settings.request_strategy {
             Some(RequestStrategy::Idempotent(key)) => {
                 let key = HeaderValue::try_from(key.into_inner());
-                Some(key.map_err(|_| StripeError::NotSent("its idempotency key cannot be a header"))?)
+                Some(key.map_err(|_| StripeError::NotSent("its idempotency key is not valid in a header"))?)
             }
             Some(RequestStrategy::Once) => None,
             Some(RequestStrategy::Retry(_) | RequestStrategy::ExponentialBackoff(_)) => {
-                return Err(StripeError::NotSent("retries without a key of ours are not made"));
+                return Err(StripeError::NotSent("it asks for retries without an idempotency key"));
             }
             None if method == Method::POST => return Err(StripeError::NotSent("it has no idempotency key")),
             None => None,
@@ -192,18 +192,18 @@ impl Call {
             Some(query) => format!("{}?{query}", request.path),
             None => request.path,
         };
-        let body = request.body.map(in_order).unwrap_or_default();
+        let body = request.body.map(sorted).unwrap_or_default();
         Ok(Self { method, path, body: body.into(), key, timeout: settings.timeout })
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn is_retryable(&self) -> bool {
         self.key.is_some() || self.method != Method::POST
     }
 }
 
-/// The form with its parameters sorted: the builders keep metadata in a `HashMap`, whose order differs from one
-/// request to the next, and a key that comes back with another body is an error.
-fn in_order(form: String) -> String {
+/// The form with its parameters sorted. The builders keep metadata in a `HashMap`, whose order differs from one request
+/// to the next, and Stripe rejects a known idempotency key with a different body.
+fn sorted(form: String) -> String {
     let mut parameters: Vec<_> = form.split('&').collect();
     parameters.sort_unstable();
     parameters.join("&")
@@ -217,7 +217,8 @@ fn header<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'header
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What is kept of a refusal, the number of attempts apart. A body that is no envelope of Stripe's (a proxy's page) leaves the status alone.
+/// The refusal that a response describes, with `tries` still unset. If the body is not Stripe's error envelope (a proxy's
+/// error page, say), only the status is known.
 fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
     let envelope: Option<ErrorEnvelope> =
         std::str::from_utf8(body).ok().and_then(|text| miniserde::json::from_str(text).ok());
@@ -231,7 +232,7 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
         param: error.param,
         should_retry: header(headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
         is_replayed: header(headers, "idempotent-replayed") == Some("true"),
-        attempts: 0,
+        tries: 0,
     }
 }
 
@@ -240,22 +241,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_sent_in_one_order() {
-        assert_eq!(in_order("b[1]=x&a=1&b[0]=y".into()), "a=1&b[0]=y&b[1]=x");
-        assert_eq!(in_order(String::new()), "");
+    fn parameters_are_sent_in_a_fixed_order() {
+        assert_eq!(sorted("b[1]=x&a=1&b[0]=y".into()), "a=1&b[0]=y&b[1]=x");
+        assert_eq!(sorted(String::new()), "");
     }
 
     #[test]
-    fn a_post_without_a_word_on_its_key_is_never_sent() {
+    fn a_post_that_does_not_mention_its_key_is_never_sent() {
         let unkeyed = stripe_billing::invoice::CreateInvoice::new();
         let (request, settings) = pieces(&unkeyed, None);
         assert!(matches!(Call::new(request, settings), Err(StripeError::NotSent(_))));
         let (request, settings) = pieces(&unkeyed, Some(RequestStrategy::Once));
-        assert!(!Call::new(request, settings).unwrap().is_repeatable());
+        assert!(!Call::new(request, settings).unwrap().is_retryable());
         let (request, settings) = pieces(&unkeyed, Some(RequestStrategy::Retry(3)));
         assert!(matches!(Call::new(request, settings), Err(StripeError::NotSent(_))));
         let (request, settings) = pieces(&stripe_billing::invoice::RetrieveInvoice::new("in_1"), None);
-        assert!(Call::new(request, settings).unwrap().is_repeatable());
+        assert!(Call::new(request, settings).unwrap().is_retryable());
     }
 
     #[test]
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(refusal, Refusal { status: 502, ..Refusal::default() });
     }
 
-    /// What the client is handed for a request.
+    /// A request as the client receives it.
     fn pieces<R: stripe_client_core::StripeRequest>(
         request: &R,
         strategy: Option<RequestStrategy>,
@@ -273,22 +274,22 @@ mod tests {
         if let Some(strategy) = strategy {
             request = request.request_strategy(strategy);
         }
-        let kept = Keep(std::sync::Mutex::new(None));
+        let recorder = Recorder(std::sync::Mutex::new(None));
         let waker = std::task::Waker::noop();
-        let sent = std::pin::pin!(request.send(&kept));
+        let sent = std::pin::pin!(request.send(&recorder));
         assert!(sent.poll(&mut std::task::Context::from_waker(waker)).is_ready());
-        kept.0.lock().unwrap().take().unwrap().into_pieces()
+        recorder.0.lock().unwrap().take().unwrap().into_pieces()
     }
 
-    /// A client that keeps what it is asked to send.
-    struct Keep(std::sync::Mutex<Option<CustomizedStripeRequest>>);
+    /// A client that records the request instead of sending it.
+    struct Recorder(std::sync::Mutex<Option<CustomizedStripeRequest>>);
 
-    impl StripeClient for Keep {
+    impl StripeClient for Recorder {
         type Err = StripeError;
 
         async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
             *self.0.lock().unwrap() = Some(request);
-            Err(StripeError::NotSent("it is kept"))
+            Err(StripeError::NotSent("it is recorded"))
         }
     }
 }

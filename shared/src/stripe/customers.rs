@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::responses::{Created, Customer};
-use super::{hexadecimal, keyed, metadata};
+use super::{keyed, metadata};
 use crate::domain::{AccountId, CustomerId, EmailAddress, PaymentMethodId};
 use sha2::{Digest, Sha256};
 use stripe_client_core::{RequestStrategy, StripeRequest};
@@ -19,7 +19,7 @@ pub(super) async fn create(
     account: &AccountId,
     email: &EmailAddress,
 ) -> Result<CustomerId, StripeError> {
-    let digest = hexadecimal(&Sha256::digest(email.as_str())[..DIGEST_BYTES]);
+    let digest = hex::encode(&Sha256::digest(email.as_str())[..DIGEST_BYTES]);
     let key = format!("account:{account}:customer:{digest}");
     let request = CreateCustomer::new().email(email.as_str()).metadata(metadata::of_account(account));
     let customer: Created = keyed::send(client, &key, None, &request, keyed::nothing).await?;

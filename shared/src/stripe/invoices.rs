@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::outcome::judge_invoice;
+use super::outcome::classify_invoice;
 use super::responses::{Invoice, InvoiceStatus, List, PaymentIntent};
 use crate::domain::payments::TopUpOutcome;
 use crate::domain::{InvoiceId, PaymentIntentId, TopUp};
@@ -43,13 +43,13 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
         (InvoiceStatus::Paid, Some(intent)) => payment_intent(client, &intent)
             .await
             .inspect_err(|error| {
-                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown")
+                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown");
             })
             .ok(),
         (InvoiceStatus::Open, Some(intent)) => Some(payment_intent(client, &intent).await?),
         _ => None,
     };
-    let outcome = judge_invoice(invoice, intent.as_ref());
+    let outcome = classify_invoice(invoice, intent.as_ref());
     if invoice.status() == InvoiceStatus::Paid && outcome == TopUpOutcome::Unknown {
         tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
     }

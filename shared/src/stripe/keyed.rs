@@ -1,9 +1,9 @@
-//! Requests under a key of ours, and the way out where Stripe remembers a failure of its own under that key.
+//! Requests with an idempotency key, and the recovery when Stripe has stored a failure of its own under that key.
 //!
-//! Stripe keeps the first answer of a key for a day, a 500 too: <https://docs.stripe.com/api/idempotent_requests>.
-//! Such a request is over, but whether it did anything only the objects say. So they are asked, and the same request
-//! goes out under the next key only where nothing was done. The keys follow from our ids alone, so that whoever
-//! repeats the whole takes the same way.
+//! Stripe stores the first answer to a key for a day, even a 500: <https://docs.stripe.com/api/idempotent_requests>.
+//! Retrying under that key is pointless, and only Stripe's objects show whether the request had an effect. So we look the
+//! effect up, and send the request under the next key only if it had none. The keys are derived from our ids alone, so
+//! that a repeated call goes through the same keys.
 
 use super::client::Client;
 use super::error::StripeError;
@@ -12,16 +12,16 @@ use std::future::Future;
 use std::time::Duration;
 use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
 
-/// So many keys may fail in one call. While Stripe goes on failing, each call uses up a few more, and one that comes
-/// after the outage still finds a key that is good.
+/// How many keys may fail in one call. During an outage each call uses up a few more keys, and a call after the outage
+/// still finds an unused one.
 const FAILURES_MAX: u32 = 2;
-/// So many keys in turn, which is more than all the sweeps of the time in which an attempt is sent use up.
+/// The number of keys, which is more than all sweeps use up while a top-up is open.
 const KEYS_MAX: u32 = 100;
 
-/// Sends the request under `key`; `effect` answers what a failed one has done all the same, if it did anything.
+/// Sends the request under `key`; `effect` looks up what a failed request has done, if it had an effect.
 ///
 /// # Errors
-/// Those of Stripe, of the request or of `effect`.
+/// [`StripeError`] of the request or of `effect`.
 pub(super) async fn send<Answer, Effect>(
     client: &Client,
     key: &str,
@@ -42,12 +42,15 @@ where
         }
         used += 1;
         match sent.send(client).await {
-            Err(error) if error.is_remembered_failure() && used < KEYS_MAX => {
-                tracing::warn!(error = chain(&error), "Stripe remembers a failure of its own; its objects are asked");
+            Err(error) if error.is_stored_failure() && used < KEYS_MAX => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "Stripe has stored a failure under the key; looking up its effect"
+                );
                 if let Some(answer) = effect().await? {
                     return Ok(answer);
                 }
-                failures += u32::from(!error.is_failure_of_old());
+                failures += u32::from(!error.is_earlier_failure());
                 if failures == FAILURES_MAX {
                     return Err(error);
                 }
@@ -57,7 +60,7 @@ where
     }
 }
 
-/// For requests that may be made twice without harm.
+/// The `effect` of requests that are harmless when sent twice.
 pub(super) async fn nothing<Answer>() -> Result<Option<Answer>, StripeError> {
     Ok(None)
 }

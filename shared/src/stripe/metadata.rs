@@ -1,4 +1,4 @@
-//! What our objects at Stripe carry to be known again: whose they are, and which attempt or purchase they pay for.
+//! The metadata of our objects at Stripe: their account, and the top-up or purchase that they pay for.
 
 use crate::domain::{AccountId, Purchase, PurchaseId, TopUp, TopUpId};
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +9,7 @@ const ACCOUNT: &str = "account";
 const PURCHASE: &str = "purchase";
 const TOP_UP: &str = "top_up";
 
-/// As async-stripe's builders take it.
+/// Metadata in the type that async-stripe's builders expect.
 pub(super) type Given = HashMap<String, String>;
 
 pub(super) fn of_account(account: &AccountId) -> Given {
@@ -24,12 +24,12 @@ pub(super) fn of_top_up(top_up: &TopUp) -> Given {
     given([(ACCOUNT, top_up.account.as_str()), (TOP_UP, top_up.id.as_str())])
 }
 
-/// The purchase it names, if it is one of ours.
+/// The purchase that the metadata names, if it is one of ours.
 pub(super) fn purchase(metadata: &Metadata) -> Option<(AccountId, PurchaseId)> {
     Some((account(metadata)?, PurchaseId::parse(metadata.get(PURCHASE)?).ok()?))
 }
 
-/// The attempt it names, if it is one of ours.
+/// The top-up that the metadata names, if it is one of ours.
 pub(super) fn top_up(metadata: &Metadata) -> Option<(AccountId, TopUpId)> {
     Some((account(metadata)?, TopUpId::parse(metadata.get(TOP_UP)?).ok()?))
 }

@@ -1,10 +1,10 @@
-//! Stripe: the [`Payments`] port over its HTTP API, and the check that a webhook comes from it.
+//! Stripe: the [`Payments`] port over its HTTP API, and the verification of its webhooks.
 //!
-//! async-stripe's builders spell the requests; transport, retries and the reading of answers are ours.
+//! async-stripe's builders build the requests; transport, retries and the parsing of answers are ours.
 //! Nothing here decides about credits, and nothing else in the system names a Stripe parameter.
 //!
-//! An answer is believed only as far as it is definite: [`TopUpOutcome::Unknown`] and
-//! [`PaymentsError::Unavailable`] stand for everything else.
+//! Only a definite answer leads to a conclusion: everything else is [`TopUpOutcome::Unknown`] or
+//! [`PaymentsError::Unavailable`].
 
 mod checkout;
 mod client;
@@ -14,15 +14,14 @@ mod invoices;
 mod keyed;
 mod metadata;
 mod outcome;
-mod pace;
+mod rate_limiter;
 mod responses;
-mod secret;
 mod settings;
 mod top_ups;
 pub mod webhook;
 
 pub use error::{Refusal, StripeError};
-pub use secret::Secret;
+pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
 use crate::domain::payments::Checkout;
@@ -34,9 +33,10 @@ use crate::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
 use client::{Client, Transport};
 use customers::DefaultError;
 use hyper::Uri;
+use secrecy::ExposeSecret;
 use std::time::Duration;
 
-/// Stripe as the use cases see it. Cheap to share by reference; holds the pool of connections.
+/// The adapter to Stripe. It holds the connection pool, and is cheap to share by reference.
 #[derive(Debug)]
 pub struct StripePayments {
     client: Client,
@@ -45,13 +45,14 @@ pub struct StripePayments {
 
 impl StripePayments {
     /// # Errors
-    /// [`InvalidSettings`]; Stripe is not asked.
+    /// [`InvalidSettings`]; nothing is sent to Stripe.
     pub fn new(settings: Settings) -> Result<Self, InvalidSettings> {
         let api_base = web_address(&settings.api_base).filter(|uri| uri.query().is_none());
         let api_base = api_base.ok_or(InvalidSettings::ApiBase)?;
-        let is_live = ["sk_live_", "rk_live_"].iter().any(|prefix| settings.api_key.expose().starts_with(prefix));
+        let is_live =
+            ["sk_live_", "rk_live_"].iter().any(|prefix| settings.api_key.expose_secret().starts_with(prefix));
         if is_live && api_base.scheme_str() != Some("https") {
-            return Err(InvalidSettings::LiveKeyInTheOpen);
+            return Err(InvalidSettings::LiveKeyUnencrypted);
         }
         if settings.return_url.as_deref().is_some_and(|url| web_address(url).is_none()) {
             return Err(InvalidSettings::ReturnUrl);
@@ -61,7 +62,7 @@ impl StripePayments {
             api_key: settings.api_key,
             endpoint_calls_per_second: settings.endpoint_calls_per_second,
             timeout: settings.timeout,
-            attempts_max: settings.attempts_max,
+            tries_max: settings.tries_max,
             backoff: settings.backoff,
         };
         let charging = Charging {
@@ -136,41 +137,37 @@ impl Payments for StripePayments {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new(Secret::new("sk_test_local"))
+        Settings::new(SecretString::from("sk_test_local"))
     }
 
     #[test]
-    fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
-        let live = Secret::new("rk_live_local");
+    fn invalid_settings_are_rejected_before_anything_is_sent() {
+        let live = SecretString::from("rk_live_local");
         for (name, settings, expected) in [
             ("Stripe", settings(), None),
             ("the stand-in", Settings { api_base: "http://127.0.0.1:12111/".into(), ..settings() }, None),
             ("no scheme", Settings { api_base: "api.stripe.com".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
             ("a query", Settings { api_base: "http://a/?b".into(), ..settings() }, Some(InvalidSettings::ApiBase)),
             (
-                "no page",
+                "no return URL",
                 Settings { return_url: Some("/billing".into()), ..settings() },
                 Some(InvalidSettings::ReturnUrl),
             ),
             (
                 "a key with a line break",
-                Settings { api_key: Secret::new("sk\n"), ..settings() },
+                Settings { api_key: SecretString::from("sk\n"), ..settings() },
                 Some(InvalidSettings::ApiKey),
             ),
             ("a live key to Stripe", Settings { api_key: live.clone(), ..settings() }, None),
             (
-                "a live key in the open",
+                "a live key without encryption",
                 Settings { api_key: live, api_base: "http://127.0.0.1:12111".into(), ..settings() },
-                Some(InvalidSettings::LiveKeyInTheOpen),
+                Some(InvalidSettings::LiveKeyUnencrypted),
             ),
         ] {
             assert_eq!(StripePayments::new(settings).err(), expected, "{name}");

@@ -11,7 +11,7 @@ use crate::domain::{Cents, CustomerId};
 
 /// What a call of `POST /v1/invoices/{id}/pay` that did not answer 200 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Classification {
     /// Definite: no money was taken.
     Card(CardAnswer),
     /// The call may have taken the money: the invoice has to be asked.
@@ -29,24 +29,24 @@ pub(super) enum CardAnswer {
 }
 
 /// <https://docs.stripe.com/api/invoices/pay>
-pub(super) fn judge_pay(error: &StripeError) -> Verdict {
+pub(super) fn classify_pay(error: &StripeError) -> Classification {
     match error {
-        StripeError::NoAnswer(_) | StripeError::Unreadable(_) => Verdict::Unclear,
-        StripeError::NotSent(_) => Verdict::Unexpected,
-        StripeError::Refused(refusal) => judge_refusal(refusal),
+        StripeError::NoAnswer(_) | StripeError::Unreadable(_) => Classification::Unclear,
+        StripeError::NotSent(_) => Classification::Unexpected,
+        StripeError::Refused(refusal) => classify_refusal(refusal),
     }
 }
 
-fn judge_refusal(refusal: &Refusal) -> Verdict {
+fn classify_refusal(refusal: &Refusal) -> Classification {
     match refusal.status {
-        _ if refusal.is_transient() => Verdict::Unclear,
+        _ if refusal.is_transient() => Classification::Unclear,
         402 => {
-            let answer = judge_card(refusal.code.as_deref(), refusal.decline_code.as_deref());
+            let answer = classify_card(refusal.code.as_deref(), refusal.decline_code.as_deref());
             let is_about_card = refusal.kind.as_deref() == Some("card_error") || answer == CardAnswer::ActionRequired;
-            if is_about_card { Verdict::Card(answer) } else { Verdict::Unexpected }
+            if is_about_card { Classification::Card(answer) } else { Classification::Unexpected }
         }
-        400 | 404 if names_no_card(refusal) => Verdict::Card(CardAnswer::Declined(DeclineReason::NoCard)),
-        _ => Verdict::Unexpected,
+        400 | 404 if names_no_card(refusal) => Classification::Card(CardAnswer::Declined(DeclineReason::NoCard)),
+        _ => Classification::Unexpected,
     }
 }
 
@@ -62,7 +62,7 @@ fn names_no_card(refusal: &Refusal) -> bool {
 /// What Stripe asks not to be told to the person at the card (`lost_card`, `stolen_card`, `fraudulent`) is
 /// [`DeclineReason::Generic`], as is what nobody but the bank understands:
 /// <https://docs.stripe.com/declines/codes>.
-pub(super) fn judge_card(code: Option<&str>, decline_code: Option<&str>) -> CardAnswer {
+pub(super) fn classify_card(code: Option<&str>, decline_code: Option<&str>) -> CardAnswer {
     let asks_for_action = |code| {
         matches!(
             code,
@@ -99,11 +99,11 @@ pub(super) fn judge_card(code: Option<&str>, decline_code: Option<&str>) -> Card
 ///
 /// An uncollectible invoice is written off in the books only: it can still be paid, so nothing is concluded
 /// until it is paid or void. <https://docs.stripe.com/invoicing/overview#invoice-statuses>
-pub(super) fn judge_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -> TopUpOutcome {
+pub(super) fn classify_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -> TopUpOutcome {
     match invoice.status() {
         InvoiceStatus::Paid => payment_of(invoice, intent).map_or(TopUpOutcome::Unknown, TopUpOutcome::Paid),
         InvoiceStatus::Void => TopUpOutcome::Abandoned,
-        InvoiceStatus::Open => match intent.and_then(judge_intent) {
+        InvoiceStatus::Open => match intent.and_then(classify_intent) {
             Some(CardAnswer::ActionRequired) => TopUpOutcome::ActionRequired { invoice: invoice.id() },
             Some(CardAnswer::Declined(reason)) => TopUpOutcome::Declined { reason, invoice: invoice.id() },
             None => TopUpOutcome::Unknown,
@@ -114,11 +114,11 @@ pub(super) fn judge_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -
 
 /// The bank's last word on an intent, `None` while it was never tried or is under way.
 /// <https://docs.stripe.com/payments/paymentintents/lifecycle>
-fn judge_intent(intent: &PaymentIntent) -> Option<CardAnswer> {
+fn classify_intent(intent: &PaymentIntent) -> Option<CardAnswer> {
     match (intent.status.as_str(), &intent.last_payment_error) {
         ("requires_action", _) => Some(CardAnswer::ActionRequired),
         ("requires_payment_method", Some(failure)) => {
-            Some(judge_card(failure.code.as_deref(), failure.decline_code.as_deref()))
+            Some(classify_card(failure.code.as_deref(), failure.decline_code.as_deref()))
         }
         _ => None,
     }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::domain::{InvoiceId, PaymentIntentId, PaymentMethodId};
     use CardAnswer::{ActionRequired, Declined};
-    use Verdict::{Card, Unclear, Unexpected};
+    use Classification::{Card, Unclear, Unexpected};
 
     fn refused(status: u16, kind: &str, code: &str, decline_code: &str, param: &str) -> StripeError {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -211,7 +211,7 @@ mod tests {
             ("an answer cut short", StripeError::Unreadable("end of input".into()), Unclear),
             ("nothing sent", StripeError::NotSent("no key"), Unexpected),
         ] {
-            assert_eq!(judge_pay(&error), expected, "{name}");
+            assert_eq!(classify_pay(&error), expected, "{name}");
         }
     }
 
@@ -247,7 +247,7 @@ mod tests {
             ("", "", Generic),
         ] {
             let some = |text: &'static str| (!text.is_empty()).then_some(text);
-            assert_eq!(judge_card(some(code), some(decline_code)), Declined(expected), "{code} {decline_code}");
+            assert_eq!(classify_card(some(code), some(decline_code)), Declined(expected), "{code} {decline_code}");
         }
     }
 
@@ -284,7 +284,7 @@ mod tests {
         ] {
             let invoice = invoice(status, 4_501);
             let parsed = intent.map(|intent| miniserde::json::from_str::<PaymentIntent>(intent).unwrap());
-            assert_eq!(judge_invoice(&invoice, parsed.as_ref()), expected, "{status} {intent:?}");
+            assert_eq!(classify_invoice(&invoice, parsed.as_ref()), expected, "{status} {intent:?}");
         }
     }
 
@@ -303,10 +303,10 @@ mod tests {
                 payment_intent: PaymentIntentId::parse("pi_1").ok(),
                 payment_method: PaymentMethodId::parse("pm_1").ok().filter(|_| kept),
             };
-            assert_eq!(judge_invoice(&invoice(r#""paid""#, 4_501), Some(&intent)), TopUpOutcome::Paid(expected));
+            assert_eq!(classify_invoice(&invoice(r#""paid""#, 4_501), Some(&intent)), TopUpOutcome::Paid(expected));
         }
         let beyond_stripes_largest_amount = invoice(r#""paid""#, 100_000_000);
-        assert_eq!(judge_invoice(&beyond_stripes_largest_amount, None), TopUpOutcome::Unknown);
+        assert_eq!(classify_invoice(&beyond_stripes_largest_amount, None), TopUpOutcome::Unknown);
     }
 
     /// An invoice as Stripe writes it, taxed with a dollar.

@@ -1,8 +1,8 @@
-//! The parts of Stripe's answers that are read, and nothing more: a field we do not use cannot break us.
+//! The fields of Stripe's responses that we use, and no others: a field we do not read cannot break us.
 //!
-//! miniserde reads them because async-stripe's requests hand their answers to it.
-//! A status is a text here and becomes an enum on the way out, so that a word Stripe adds later is `Other`
-//! instead of an unreadable answer.
+//! They are parsed by miniserde because async-stripe's requests require it.
+//! A status is parsed as a string and then converted to an enum, so that a status that Stripe adds later becomes `Other`
+//! instead of a parse error.
 
 use super::metadata::{self, Metadata};
 use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUpId};
@@ -14,7 +14,7 @@ pub(super) struct Created {
     pub(super) id: String,
 }
 
-/// What a deletion leaves.
+/// The response to a deletion.
 #[derive(Deserialize)]
 pub(super) struct Deleted {
     pub(super) deleted: bool,
@@ -38,7 +38,7 @@ pub(super) struct InvoiceSettings {
     pub(super) default_payment_method: Option<String>,
 }
 
-/// A Checkout session just created. <https://docs.stripe.com/api/checkout/sessions/object>
+/// A new Checkout session. <https://docs.stripe.com/api/checkout/sessions/object>
 #[derive(Deserialize)]
 pub(super) struct OpenedSession {
     pub(super) id: String,
@@ -72,7 +72,7 @@ pub(super) struct PaymentIntent {
 #[derive(Deserialize)]
 pub(super) struct PaymentMethod {
     pub(super) id: String,
-    /// To whom it is attached.
+    /// The customer it is attached to.
     pub(super) customer: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl PaymentIntent {
         PaymentIntentId::parse(&*self.id).ok()
     }
 
-    /// The card it was paid with, if that is attached to the customer and so may be used again.
+    /// The card that paid, if it is attached to the customer and can therefore be charged again.
     pub(super) fn reusable_method(&self, customer: &CustomerId) -> Option<PaymentMethodId> {
         let method = self.payment_method.as_ref()?;
         let is_attached = method.customer.as_deref() == Some(customer.as_str());
@@ -108,7 +108,7 @@ pub(super) struct Invoice {
     pub(super) total_excluding_tax: Option<i64>,
     pub(super) hosted_invoice_url: Option<String>,
     metadata: Option<Metadata>,
-    /// Where it was expanded.
+    /// Present if it was expanded.
     payments: Option<List<InvoicePayment>>,
 }
 
@@ -120,7 +120,7 @@ pub(super) enum InvoiceStatus {
     Paid,
     Uncollectible,
     Void,
-    /// A word that Stripe did not have when this was written.
+    /// A status that Stripe added after this was written.
     Other,
 }
 
@@ -152,17 +152,17 @@ impl Invoice {
         InvoiceId::parse(&*self.id).ok()
     }
 
-    /// In cents: what was asked for, after discounts and before tax.
+    /// The amount in cents, after discounts and before tax.
     pub(super) fn before_tax(&self) -> i64 {
         self.total_excluding_tax.unwrap_or(self.subtotal)
     }
 
-    /// The attempt its metadata names.
+    /// The top-up that its metadata names.
     pub(super) fn top_up(&self) -> Option<(AccountId, TopUpId)> {
         metadata::top_up(self.metadata.as_ref()?)
     }
 
-    /// The payment intent that paid it, else the one that is to pay it.
+    /// The payment intent that paid the invoice, or the default one if it is unpaid.
     /// <https://docs.stripe.com/api/invoice-payment/object>
     pub(super) fn payment_intent(&self) -> Option<PaymentIntentId> {
         let payments = &self.payments.as_ref()?.data;

@@ -6,7 +6,7 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::outcome::{CardAnswer, Verdict, judge_invoice, judge_pay};
+use super::outcome::{CardAnswer, Classification, classify_invoice, classify_pay};
 use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
 use super::{Charging, invoices, keyed, metadata};
 use crate::domain::payments::{DeclineReason, TopUpOutcome};
@@ -43,8 +43,9 @@ struct Stuck {
 
 impl Stuck {
     async fn outcome(self, client: &Client, top_up: &TopUp) -> TopUpOutcome {
-        let verdict = if self.error.is_transient() { Verdict::Unclear } else { Verdict::Unexpected };
-        paid_or_unknown(client, top_up, self.invoice.as_ref(), self.step, verdict, &self.error).await
+        let classification =
+            if self.error.is_transient() { Classification::Unclear } else { Classification::Unexpected };
+        paid_or_unknown(client, top_up, self.invoice.as_ref(), self.step, classification, &self.error).await
     }
 }
 
@@ -157,7 +158,7 @@ async fn take(
     let answered = match answer {
         // Paid by this very call, and so with the card that it named: the intent would tell nothing new.
         Ok(invoice) if invoice.status() == InvoiceStatus::Paid && !is_looked_up.load(Ordering::Relaxed) => {
-            Ok(judge_invoice(&invoice, None))
+            Ok(classify_invoice(&invoice, None))
         }
         Ok(invoice) => invoices::outcome(client, &invoice).await,
         Err(error) => Err(error),
@@ -167,15 +168,15 @@ async fn take(
         Ok(outcome) => return outcome,
         Err(error) => error,
     };
-    match judge_pay(&error) {
-        Verdict::Card(answer) => {
+    match classify_pay(&error) {
+        Classification::Card(answer) => {
             tracing::info!(top_up.id = %top_up.id, invoice.id = %invoice, error = chain(&error), "the card was not charged");
             match answer {
                 CardAnswer::ActionRequired => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
                 CardAnswer::Declined(reason) => TopUpOutcome::Declined { reason, invoice: Some(invoice) },
             }
         }
-        verdict => paid_or_unknown(client, top_up, Some(&invoice), "pay", verdict, &error).await,
+        classification => paid_or_unknown(client, top_up, Some(&invoice), "pay", classification, &error).await,
     }
 }
 
@@ -186,7 +187,7 @@ async fn paid_or_unknown(
     top_up: &TopUp,
     invoice: Option<&InvoiceId>,
     step: &'static str,
-    verdict: Verdict,
+    classification: Classification,
     error: &StripeError,
 ) -> TopUpOutcome {
     let invoice_id = invoice.map(InvoiceId::as_str);
@@ -198,7 +199,7 @@ async fn paid_or_unknown(
         tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid all the same");
         return outcome;
     }
-    if verdict == Verdict::Unclear {
+    if classification == Classification::Unclear {
         tracing::warn!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the outcome is not known yet");
     } else {
         tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "Stripe does not take the attempt");

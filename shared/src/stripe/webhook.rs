@@ -3,14 +3,18 @@
 //! An event only says where to look: whoever acts on it fetches the object, so neither the order of events nor the
 //! endpoint's API version matters, and nothing else of the body is believed.
 
-use super::Secret;
 use crate::domain::EventId;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use serde_json::Value;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::value::RawValue;
 use sha2::Sha256;
+use std::collections::BTreeMap;
 
-/// How far the signature's time may lie from ours, in seconds, either way: Stripe's own default.
+/// How far the signature's time may lie from ours, in seconds, either way.
+///
+/// Five minutes into the past are Stripe's default. That the future is bounded as well is ours: Stripe's own libraries
+/// take any time ahead, and an event with such a time, once seen by somebody, could be sent again until it is past.
 /// <https://docs.stripe.com/webhooks#replay-attacks>
 pub const TOLERANCE_SECONDS: i64 = 300;
 
@@ -47,6 +51,9 @@ pub struct Event {
     pub kind: String,
     /// The object it is about; a few objects, a balance for example, have no id.
     pub object_id: Option<String>,
+    /// A thin event, which another kind of endpoint is subscribed to. It brings no object that we know.
+    /// <https://docs.stripe.com/event-destinations#thin-events>
+    pub is_thin: bool,
 }
 
 impl Event {
@@ -82,7 +89,7 @@ pub enum WebhookRejection {
 pub fn verify(
     signature_header: Option<&str>,
     body: &[u8],
-    secrets: &[Secret],
+    secrets: &[SecretString],
     now: Timestamp,
 ) -> Result<Event, WebhookRejection> {
     let header = SignatureHeader::parse(signature_header.ok_or(WebhookRejection::MissingHeader)?)?;
@@ -121,8 +128,8 @@ impl<'header> SignatureHeader<'header> {
     }
 
     /// Compares in constant time.
-    fn is_signed_with(&self, secret: &Secret, body: &[u8]) -> bool {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+    fn is_signed_with(&self, secret: &SecretString, body: &[u8]) -> bool {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
             .expect("HMAC takes keys of any length: RFC 2104, section 2");
         mac.update(self.time.as_bytes());
         mac.update(b".");
@@ -148,13 +155,28 @@ fn digest(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// The members of an object, each left as it is until it is asked for: what nobody reads may hold whatever it likes.
+type Members<'json> = BTreeMap<String, &'json RawValue>;
+
 fn read(body: &[u8]) -> Option<Event> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let object_id = match body["data"]["object"].as_object()?.get("id") {
-        None | Some(Value::Null) => None,
-        Some(id) => Some(id.as_str()?.to_owned()),
-    };
-    Some(Event { id: EventId::parse(body["id"].as_str()?).ok()?, kind: body["type"].as_str()?.to_owned(), object_id })
+    let body: Members<'_> = serde_json::from_slice(body).ok()?;
+    let is_thin = body.get("object").is_some_and(|object| object.get() == r#""v2.core.event""#);
+    let object_id = if is_thin { None } else { object_id(&body)? };
+    Some(Event { id: EventId::parse(text(body.get("id")?)?).ok()?, kind: text(body.get("type")?)?, object_id, is_thin })
+}
+
+/// `None` where there is no object, `Some(None)` for an object without an id.
+fn object_id(body: &Members<'_>) -> Option<Option<String>> {
+    let data: Members<'_> = serde_json::from_str(body.get("data")?.get()).ok()?;
+    let object: Members<'_> = serde_json::from_str(data.get("object")?.get()).ok()?;
+    match object.get("id") {
+        None => Some(None),
+        Some(id) => serde_json::from_str(id.get()).ok(),
+    }
+}
+
+fn text(json: &RawValue) -> Option<String> {
+    serde_json::from_str(json.get()).ok()
 }
 
 #[cfg(test)]

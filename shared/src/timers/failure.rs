@@ -6,7 +6,7 @@ use aws_sdk_scheduler::error::{BuildError, SdkError};
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
 
 pub(super) fn to_timers_error(error: SdkError<CreateScheduleError>) -> TimersError {
-    match is_temporary(&error, judge) {
+    match is_temporary(&error, classify) {
         true => TimersError::Unavailable(error.into()),
         false => TimersError::Rejected(error.into()),
     }
@@ -16,11 +16,11 @@ pub(super) fn refused_before_sending(error: BuildError) -> TimersError {
     TimersError::Rejected(error.into())
 }
 
-/// Whether the same timer may be set by asking again, or may be set already.
-fn judge(error: &CreateScheduleError) -> Option<bool> {
+/// Whether a retry may set the same timer, or it may be set already.
+fn classify(error: &CreateScheduleError) -> Option<bool> {
     match error {
         CreateScheduleError::InternalServerException(_) | CreateScheduleError::ThrottlingException(_) => Some(true),
-        // The number of schedules: they go as they are done, but not by asking again.
+        // The limit on the number of schedules. Finished schedules are deleted, but a retry does not speed that up.
         CreateScheduleError::ServiceQuotaExceededException(_)
         | CreateScheduleError::ConflictException(_)
         | CreateScheduleError::ResourceNotFoundException(_)

@@ -1,6 +1,6 @@
-//! What a timer tells the function that it wakes, as JSON: `{"wake": {"continue_sweep": {…}}}`.
+//! The JSON event that a timer sends to the function it wakes: `{"wake": {"continue_sweep": {…}}}`.
 //!
-//! An event without `wake` is none of ours: a schedule's own, or one made by hand.
+//! An event without `wake` is not from a timer: it comes from the recurring schedule, or was sent manually.
 
 use crate::domain::AccountId;
 use crate::ports::{DueCursor, Shard, Wake};
@@ -35,12 +35,12 @@ struct CursorMessage {
     due_at: Timestamp,
 }
 
-/// An event that says it is a timer's, and cannot be understood.
+/// An event from a timer that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("the event is no timer's: {0}")]
+#[error("the timer's event cannot be parsed: {0}")]
 pub struct UnreadableWake(String);
 
-/// What the timer is for that sent this event; `None` for an event of another source.
+/// The reason for waking that a timer's event holds; `None` for an event from another source.
 ///
 /// # Errors
 /// [`UnreadableWake`].
@@ -75,7 +75,7 @@ pub(super) fn of_wake(wake: &Wake) -> String {
     };
     let remainder = remainder.0.iter().map(turn).collect();
     let wake = WakeMessage::ContinueSweep { started_at: *started_at, due_by: *due_by, number: *number, remainder };
-    serde_json::to_string(&Message { wake }).expect("it holds nothing that JSON has no form for")
+    serde_json::to_string(&Message { wake }).expect("every field has a JSON representation")
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_what_is_understood() {
+    fn a_message_reads_back_as_written() {
         let wake = Wake::ContinueSweep(part());
         let event: Value = serde_json::from_str(&of_wake(&wake)).unwrap();
         assert_eq!(event["wake"]["continue_sweep"]["started_at"], "1970-01-01T00:00:00Z");
@@ -102,17 +102,17 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_message_is_far_below_what_a_target_takes() {
+    fn the_longest_message_is_far_below_the_limit_of_a_target() {
         let after = DueCursor { account: AccountId::parse("a".repeat(64)).unwrap(), due_at: Timestamp::MAX };
         let turns = Shard::all().map(|shard| Turn { shard, after: Some(after.clone()) }).collect();
         let first = SweepPart::first(Timestamp::MAX, Timestamp::MAX);
         let part = SweepPart { number: u32::MAX, remainder: Remainder(turns), ..first };
-        // Lambda takes 256 KB asynchronously.
+        // Lambda accepts 256 KB for asynchronous invocations.
         assert!(of_wake(&Wake::ContinueSweep(part)).len() < 4_096);
     }
 
     #[test]
-    fn other_events_are_no_timers_and_a_damaged_one_is_an_error() {
+    fn an_event_from_another_source_is_ignored_and_a_damaged_one_is_an_error() {
         assert_eq!(wake_of_event(&json!({"source": "aws.scheduler", "time": "2026-01-05T00:00:00Z"})).unwrap(), None);
         assert_eq!(wake_of_event(&json!({})).unwrap(), None);
         let sound: Value = serde_json::from_str(&of_wake(&Wake::ContinueSweep(part()))).unwrap();

@@ -1,7 +1,7 @@
-//! Timers as one-time schedules of EventBridge Scheduler. The only module that names its SDK.
+//! Timers as one-time schedules of EventBridge Scheduler. No other module uses its SDK.
 //!
-//! A timer's name is its schedule's, so that setting it again makes no second one. [`message`] is what the function
-//! that is woken finds in its event.
+//! The schedule has the timer's name, so setting a timer again does not create a second one. [`message`] is the event
+//! that the woken function receives.
 
 mod failure;
 mod message;
@@ -19,18 +19,18 @@ use aws_sdk_scheduler::types::{
 use failure::{refused_before_sending, to_timers_error};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-/// What every timer of a deployment shares.
+/// The settings of all timers of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimerSettings {
-    /// The group of schedules that is the deployment's own.
+    /// The deployment's own schedule group.
     pub group: String,
-    /// What the scheduler becomes in order to invoke the function.
+    /// The role that the scheduler assumes to invoke the function.
     pub role_arn: String,
-    /// The queue that takes what could not be delivered.
+    /// The queue for events that could not be delivered.
     pub dead_letter_arn: String,
 }
 
-/// How often and for how long the scheduler tries to hand a timer over, as the template's schedule does.
+/// How often and for how long the scheduler tries to deliver a timer's event, as for the schedule in the template.
 const RETRIES_MAX: i32 = 5;
 const AGE_SECONDS_MAX: i32 = 1_500;
 
@@ -48,7 +48,7 @@ impl TimerSettings {
     }
 }
 
-/// Sets timers in one group of schedules.
+/// Sets timers in one schedule group.
 #[derive(Clone, Debug)]
 pub struct EventBridgeTimers {
     client: Client,
@@ -60,8 +60,8 @@ impl EventBridgeTimers {
         Self { client, settings }
     }
 
-    /// The client token is left to the SDK, which sends the same one with each of its tries. Were it made of the name,
-    /// a repetition a second later, for another instant, would be another request under the same token.
+    /// The SDK sets the client token, and sends the same one with each of its tries. A token derived from the name would
+    /// be wrong: setting the timer a second later, for another time, would be a different request under the same token.
     fn request(&self, timer: &Timer) -> Result<CreateScheduleFluentBuilder, BuildError> {
         let target = Target::builder()
             .arn(&timer.function)
@@ -99,7 +99,7 @@ impl Timers for EventBridgeTimers {
     }
 }
 
-/// Rounded up to the second, which is as fine as an expression is.
+/// Rounded up to the second, the precision of an expression.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time>
 fn at_expression(at: Timestamp) -> String {
     let whole = at.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).unwrap_or(at);

@@ -42,7 +42,7 @@ fn set() -> Result<HttpResponse, ConnectorError> {
 }
 
 #[tokio::test]
-async fn a_timer_is_a_schedule_that_fires_once_and_then_goes() {
+async fn a_timer_is_a_schedule_that_fires_once_and_is_then_deleted() {
     let (timers, wire) = timers(set);
     timers.timer_set(&timer()).await.unwrap();
     let (url, mut body) = wire.sent.lock().unwrap().remove(0);
@@ -76,26 +76,26 @@ async fn a_timer_that_is_set_already_is_success() {
     timers(conflict).0.timer_set(&timer()).await.unwrap();
 }
 
-/// Everything the scheduler or the way to it can answer, and whether asking again may help.
+/// Every failure of the scheduler or of the connection, and whether a retry may help.
 #[tokio::test]
-async fn every_failure_is_told_apart_by_whether_it_may_pass() {
+async fn every_failure_is_classified_as_temporary_or_permanent() {
     let temporary: [(&str, Answer); 7] = [
         ("rate", || answer(429, Some("ThrottlingException"), r#"{"Message":"Rate exceeded"}"#)),
         ("internal", || answer(500, Some("InternalServerException"), r#"{"Message":"?"}"#)),
         ("unavailable, not even JSON", || answer(503, None, "<html>Service Unavailable</html>")),
         ("throttled under another name", || answer(429, Some("TooManyRequestsException"), "{}")),
-        ("answer that cannot be read", || answer(200, None, "<html>")),
+        ("unreadable response", || answer(200, None, "<html>")),
         ("timeout", || Err(ConnectorError::timeout("no answer in time".into()))),
         ("connection", || Err(ConnectorError::io("connection reset".into()))),
     ];
-    let definite: [(&str, Answer); 5] = [
+    let permanent: [(&str, Answer); 5] = [
         ("the past", || answer(400, Some("ValidationException"), r#"{"Message":"in the past"}"#)),
         ("no group", || answer(404, Some("ResourceNotFoundException"), r#"{"Message":"no group"}"#)),
         ("too many", || answer(402, Some("ServiceQuotaExceededException"), r#"{"Message":"quota"}"#)),
         ("permission", || answer(403, Some("AccessDeniedException"), "{}")),
         ("signature", || answer(403, Some("InvalidSignatureException"), "{}")),
     ];
-    for (answers, is_temporary) in [(&temporary[..], true), (&definite[..], false)] {
+    for (answers, is_temporary) in [(&temporary[..], true), (&permanent[..], false)] {
         for (name, answer) in answers {
             let error = timers(*answer).0.timer_set(&timer()).await.expect_err(name);
             assert_eq!(matches!(error, TimersError::Unavailable(_)), is_temporary, "{name}: {error:?}");
@@ -104,7 +104,7 @@ async fn every_failure_is_told_apart_by_whether_it_may_pass() {
 }
 
 #[test]
-fn an_instant_is_rounded_up_to_the_second() {
+fn a_time_is_rounded_up_to_the_second() {
     for (at, expression) in [
         ("2026-01-05T00:11:00Z", "at(2026-01-05T00:11:00)"),
         ("2026-01-05T00:11:00.000000001Z", "at(2026-01-05T00:11:01)"),

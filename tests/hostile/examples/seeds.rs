@@ -1,6 +1,6 @@
-//! Writes the known good inputs that fuzzing starts from to `tests/fuzz/seeds`, one directory per door.
+//! Writes the valid inputs that fuzzing starts from to `tests/fuzz/seeds`, one directory per door.
 //!
-//! Those found by fuzzing are kept beside them under names of their own and are not touched.
+//! Inputs found by fuzzing are in the same directories under other names and are not changed.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be written fails")]
 
@@ -62,7 +62,7 @@ fn write(door: &str, name: &str, data: &[u8]) {
     fs::write(directory.join(name), data).unwrap();
 }
 
-/// The fuzzer takes no longer inputs.
+/// The fuzzer does not accept longer inputs.
 const AUDIO_BYTES_MAX: usize = 4_096;
 
 /// The smallest files of each format.
@@ -77,7 +77,7 @@ fn audio_files() -> Vec<(String, Vec<u8>)> {
     files.map(read).filter(is_small).chain(others()).collect()
 }
 
-/// What no fixture is small enough for: a WAV, an AIFF and an AU of a few samples.
+/// Formats without a small enough fixture: a WAV, an AIFF and an AU file of a few samples.
 fn others() -> Vec<(String, Vec<u8>)> {
     let wav = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x08\0\0\0\x80\x80\x80\x80\x80\x80\x80\x80";
     let aiff = b"FORM\0\0\0\x36AIFFCOMM\0\0\0\x12\0\x01\0\0\0\x08\0\x08\x40\x0b\xfa\0\0\0\0\0\0\0SSND\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
@@ -126,7 +126,7 @@ fn claims() -> Vec<Value> {
     ]
 }
 
-/// One change of each shape.
+/// One change of each kind.
 fn changes() -> Vec<Change> {
     let complete = Change { account: complete_account(), entries: vec![], records: vec![], notices: vec![] };
     let waiting = Change {

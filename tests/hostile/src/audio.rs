@@ -1,13 +1,13 @@
-//! Files that customers send to be priced by their length.
+//! Audio files from customers, which are priced by their length.
 
 use audio_length::measure;
 use std::io::Cursor;
 
-/// No byte of any format holds more: a block of FLAC, of 65,536 samples, at a sample per second.
+/// The longest duration that one byte of any format can hold: a FLAC block of 65,536 samples at one sample per second.
 const MILLISECONDS_PER_BYTE_MAX: u128 = 65_536_000;
 
-/// A file: what is measured is as long as its bytes can be and named in plain text, a tag behind it changes nothing,
-/// and what is refused is refused in one line of plain text.
+/// Any file: its length is at most what its bytes can hold, its format is named in plain text, a tag at its end changes
+/// nothing, and a rejection is one line of plain text.
 pub fn audio(data: &[u8]) {
     match measure(Cursor::new(data)) {
         Ok(measured) => {
@@ -33,7 +33,7 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
 }
 
-/// The long form of the tag begins 227 bytes before the short one.
+/// The extended tag starts 227 bytes before the short one.
 fn ends_as_half_a_tag(data: &[u8]) -> bool {
     data.len().checked_sub(227).is_some_and(|start| data[start..].starts_with(b"TAG+"))
 }

@@ -1,14 +1,14 @@
-//! The body of every request that changes something.
+//! The bodies of all requests that change something.
 
 use crate::webhooks::signature_header;
 use crate::world::{ACCOUNT, Asked, Function, World, now, service_claims};
 use serde_json::{Map, json};
 use shared::http::Route;
 
-/// A request that may carry a body: who answers it, its method and its path.
+/// A request with a body: its function, method and path.
 pub type BodyRoute = (Function, String, String);
 
-/// Every route of the functions that changes something, chosen by the first byte.
+/// All routes that change something; the first byte chooses one.
 pub fn routes() -> Vec<BodyRoute> {
     [
         changing(Function::Accounts, accounts::ROUTES),
@@ -25,8 +25,8 @@ fn changing<T>(function: Function, routes: &[Route<T>]) -> Vec<BodyRoute> {
     routes.iter().filter(is_changing).map(|route| (function, route.method.to_string(), path(route))).collect()
 }
 
-/// The first byte chooses the route, the rest is the body, sent twice under one key and, for the webhook, well signed:
-/// whatever it is, the second time moves nothing and is answered as the first.
+/// The first byte chooses the route, the rest is the body, which is sent twice under one key and, for the webhook, with a
+/// valid signature. The second request changes nothing and gets the same answer as the first.
 pub fn bodies(data: &[u8]) {
     let Some((route, body)) = data.split_first() else { return };
     let routes = routes();

@@ -1,24 +1,24 @@
-//! The claims of a token, as the authorizer hands them on.
+//! The claims of a token, as the authorizer passes them on.
 
 use crate::world::{ACCOUNT, Asked, BALANCE, Function, World};
 use serde_json::{Map, Value, json};
 
-/// JSON claims before three doors: the customer's own account, another function's route for services, and no account.
+/// JSON claims for three requests: the customer's own account, another function's route for services, and no account.
 ///
-/// Whoever is let in holds the scope of services, or that of customers and the account's name, letter for letter.
+/// A caller who is admitted has the scope of services, or that of customers and exactly the account's name.
 pub fn callers(data: &[u8]) {
     let Ok(claims) = serde_json::from_slice::<Map<String, Value>>(data) else { return };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-    let scopes = if claims.contains_key("scope") { text("scope") } else { text("scp") };
-    let (is_service, is_customer) = (holds("credits/service", scopes), holds("credits/customer", scopes));
+    let holds = |scope: &str| ["scope", "scp"].iter().any(|claim| words(text(claim)).any(|word| word == scope));
+    let (is_service, is_customer) = (holds("credits/service"), holds("credits/customer"));
     let reaches = is_service || (is_customer && text("sub") == ACCOUNT);
     let claims = Some(Value::Object(claims.clone()));
 
     let balance =
         Asked { method: "GET", path: "/v1/accounts/acme/balance", claims: claims.clone(), ..Asked::default() };
-    // Claims that are not all text come from no authorizer, and are not even read.
+    // No authorizer sends claims that are not all strings, so such an event cannot be parsed.
     let Some(answer) = World::of(Function::Accounts).answer(&balance.event()) else { return };
-    // Another's account is answered as one that does not exist.
+    // Another customer's account is answered like one that does not exist.
     let refused = if is_service || is_customer { 404 } else { 403 };
     assert_eq!(answer.status, if reaches { 200 } else { refused }, "{answer:?}");
     if answer.status == 200 {
@@ -31,20 +31,17 @@ pub fn callers(data: &[u8]) {
     let path = "/v1/accounts/acme/charges";
     let charge = Asked { method: "POST", path, headers, claims: claims.clone(), body, ..Asked::default() };
     let world = World::of(Function::Charging);
-    let answer = world.answer(&charge.event()).expect("these claims were read before");
+    let answer = world.answer(&charge.event()).expect("these claims were parsed before");
     assert_eq!(answer.status, if is_service { 201 } else { 403 }, "{answer:?}");
     assert_eq!(world.books().1, if is_service { 2 } else { 1 }, "only a service charges");
 
     let nobody = Asked { method: "GET", path: "/v1/accounts/nobody/balance", claims, ..Asked::default() };
-    let answer = World::of(Function::Accounts).answer(&nobody.event()).expect("these claims were read before");
+    let answer = World::of(Function::Accounts).answer(&nobody.event()).expect("these claims were parsed before");
     assert_eq!(answer.status, refused, "{answer:?}");
 }
 
-/// One scope among others, parted by spaces or commas; only around all of them stand the brackets of a list.
-fn holds(scope: &str, scopes: &str) -> bool {
-    let are_brackets = |text: &str| text.bytes().all(|byte| matches!(byte, b'[' | b']'));
-    scopes.match_indices(scope).any(|(start, _)| {
-        let (before, after) = (&scopes[..start], &scopes[start + scope.len()..]);
-        (before.ends_with([' ', ',']) || are_brackets(before)) && (after.starts_with([' ', ',']) || are_brackets(after))
-    })
+/// Parted by blanks; only around all of them stand the brackets of a list.
+fn words(claim: &str) -> impl Iterator<Item = &str> {
+    let is_list = claim.len() >= 2 && claim.starts_with('[') && claim.ends_with(']');
+    if is_list { &claim[1..claim.len() - 1] } else { claim }.split(|character: char| character.is_ascii_whitespace())
 }

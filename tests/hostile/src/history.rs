@@ -4,11 +4,11 @@ use crate::world::{Asked, Function, World, ledger_with, service_claims};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// More entries than the smallest pages hold.
+/// More entries than fit on a small page.
 const PURCHASES: [i64; 7] = [500; 7];
 
-/// A limit and, after a line's end, a cursor: what is not refused is a page of the entries below the cursor, a cursor
-/// that is taken is written as we write it, and following it shows every entry once.
+/// A limit and, on the next line, a cursor: an accepted request returns a page of the entries below the cursor, an accepted
+/// cursor is in canonical form, and following the cursors shows every entry once.
 pub fn history(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (limit, cursor) = text.split_once('\n').map_or((text, None), |(limit, cursor)| (limit, Some(cursor)));
@@ -16,11 +16,11 @@ pub fn history(data: &[u8]) {
     let Some(page) = page(&world, limit, cursor) else { return };
 
     let below = cursor.map_or(u64::MAX, |cursor| {
-        let seq: u64 = cursor.parse().expect("a cursor that is taken is a number");
+        let seq: u64 = cursor.parse().expect("an accepted cursor is a number");
         assert_eq!(seq.to_string(), cursor, "a cursor has one form");
         seq
     });
-    let limit: usize = limit.parse().expect("a limit that is taken is a number");
+    let limit: usize = limit.parse().expect("an accepted limit is a number");
     assert!((1..=100).contains(&limit));
     let expected: Vec<u64> = (1..=PURCHASES.len() as u64).rev().filter(|seq| *seq < below).collect();
 
@@ -32,13 +32,13 @@ pub fn history(data: &[u8]) {
         shown.extend(entries.iter().map(|entry| entry["seq"].as_u64().expect("an entry has a place")));
         let cursor = page["next_cursor"].as_str();
         assert_eq!(page["has_more"], Value::Bool(cursor.is_some()));
-        next =
-            cursor.map(|cursor| self::page(&world, &limit.to_string(), Some(cursor)).expect("our own cursor is taken"));
+        next = cursor
+            .map(|cursor| self::page(&world, &limit.to_string(), Some(cursor)).expect("our own cursor is accepted"));
     }
     assert_eq!(shown, expected);
 }
 
-/// The page, or `None` if it is refused.
+/// The page, or `None` if the request is rejected.
 fn page(world: &World, limit: &str, cursor: Option<&str>) -> Option<Value> {
     let mut query = format!("limit={}", utf8_percent_encode(limit, NON_ALPHANUMERIC));
     if let Some(cursor) = cursor {

@@ -1,4 +1,4 @@
-//! What lies in the table.
+//! The items of the table.
 
 use crate::table::Table;
 use crate::world::{account_id, link_key, now};
@@ -12,7 +12,7 @@ use shared::domain::{
 use shared::ports::*;
 use tokio::runtime::Runtime;
 
-/// A DynamoDB item in JSON, read as each thing that the ledger knows: what is read is written as it was read.
+/// A DynamoDB item in JSON, read as each kind of item: whatever can be read is written back unchanged.
 pub fn items(data: &[u8]) {
     let Ok(item @ Value::Object(_)) = serde_json::from_slice(data) else { return };
     TABLE.with(|(table, ledger, runtime)| {
@@ -22,7 +22,7 @@ pub fn items(data: &[u8]) {
                 runtime.block_on(kind.read(ledger))
             };
             let write = |thing: &Thing| {
-                runtime.block_on(ledger.commit(&thing.change())).expect("whatever was read can be written");
+                runtime.block_on(ledger.commit(&thing.change())).expect("what was read can be written");
                 table.written().remove(thing.position())
             };
             let Ok(Some(thing)) = read(&item) else { continue };
@@ -84,7 +84,7 @@ impl Kind {
         Self::Customer,
     ];
 
-    /// Reads whatever is there as this; the table answers every key with the same item.
+    /// Reads the item as this kind; the table returns the same item for every key.
     async fn read(self, ledger: &impl Ledger) -> Result<Option<Thing>, LedgerError> {
         let account = account_id();
         let thing = match self {
@@ -102,7 +102,7 @@ impl Kind {
 }
 
 impl Thing {
-    /// A change that writes it.
+    /// A change that writes this value.
     fn change(&self) -> Change {
         let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
         let mut change = decide_open_account(account_id(), email, customer(), now());
@@ -124,12 +124,12 @@ impl Thing {
         change
     }
 
-    /// Where in the transaction it stands: the account comes first.
+    /// Its position in the transaction; the account comes first.
     fn position(&self) -> usize {
         usize::from(!matches!(self, Self::Account(_)))
     }
 
-    /// What is asked of it elsewhere can be asked of it.
+    /// Calls the functions that use this value.
     fn look(&self) {
         match self {
             Self::Account(account) => {
@@ -146,13 +146,13 @@ impl Thing {
     }
 }
 
-/// What is written of what was read says the same: texts and switches to the letter, numbers by their value.
-/// Keys follow from what was asked for, and what only DynamoDB reads follows from the rest.
+/// The written item equals the one that was read: strings and booleans exactly, numbers by value.
+/// Keys depend on the request, and attributes that only DynamoDB reads are derived from the others.
 fn assert_kept(item: &Value, written: &Value, thing: &Thing) {
     const DERIVED: [&str; 6] = ["PK", "SK", "account", "due_at", "due_shard", "expires_at"];
     let (Some(item), Some(written)) = (item.as_object(), written.as_object()) else { return };
     for (name, value) in written.iter().filter(|(name, _)| !DERIVED.contains(&name.as_str())) {
-        let read = item.get(name).unwrap_or_else(|| panic!("{name} comes from nowhere: {thing:?}"));
+        let read = item.get(name).unwrap_or_else(|| panic!("{name} was not in the item: {thing:?}"));
         assert_same(read, value, name);
     }
 }
@@ -169,7 +169,7 @@ fn assert_same(read: &Value, written: &Value, name: &str) {
                 let number = |text: &Value| text.as_str().and_then(|text| text.parse::<i128>().ok());
                 assert!(number(read).is_some() && number(read) == number(value), "{name}: {read} became {value}");
             }
-            // A date has several forms.
+            // A date has several notations.
             (_, read) if name == "date" => assert!(read.is_string()),
             (_, read) => assert_eq!(read, value, "{name}"),
         }
@@ -184,7 +184,7 @@ fn customer() -> CustomerId {
     CustomerId::parse("cus_1").expect("a customer's id")
 }
 
-/// One item of each kind and shape as the ledger writes them, to start from.
+/// One item of each kind and shape as written by the ledger, as seeds.
 pub fn written_items(changes: &[Change]) -> Vec<Value> {
     TABLE.with(|(table, ledger, runtime)| {
         let mut items = vec![];

@@ -1,9 +1,9 @@
-//! What arrives from outside, whatever its bytes are: one function per door, each with what must hold behind it.
+//! Fuzz targets for all input from outside: one function per door, each with the rules that must hold for any bytes.
 //!
-//! A function takes any bytes, makes of them what would arrive, and panics where a rule is broken.
-//! `tests/fuzz` looks for such bytes for as long as it is let; the test here tries the known good ones and their
-//! neighbours. Everything is reached as it is deployed: by the functions' `handle`, the ledger on the SDK's client, the
-//! public functions of `shared`, the reader of audio. Nothing here asks the machine for the time, for randomness, or for the network.
+//! A function turns any bytes into input of its door, and panics if a rule is broken.
+//! `tests/fuzz` searches for such bytes for as long as it runs; the test here tries the seeds and small mutations of them.
+//! Everything is called as deployed: the functions' `handle`, the ledger on the SDK's client, the public functions of
+//! `shared`, the audio parser. Nothing here uses the system clock, system randomness, or the network.
 
 mod audio;
 mod bodies;
@@ -23,10 +23,10 @@ pub use items::written_items;
 pub use links::sample_token;
 pub use webhooks::signed_delivery;
 
-/// A door, by the name of its fuzz target and of its directory of seeds.
+/// A door, with the name of its fuzz target and its directory of seeds.
 pub type Door = (&'static str, fn(&[u8]));
 
-/// Every door.
+/// All doors.
 pub const DOORS: &[Door] = &[
     ("audio", audio::audio),
     ("bodies", bodies::bodies),
@@ -40,11 +40,11 @@ pub const DOORS: &[Door] = &[
     ("webhooks", webhooks::webhooks),
 ];
 
-/// Opens a door by its name.
+/// Calls a door by its name.
 ///
 /// # Panics
-/// For a name that is none, and where a rule is broken.
+/// If the name is unknown, or a rule is broken.
 pub fn open(name: &str, data: &[u8]) {
-    let (_, door) = DOORS.iter().find(|(known, _)| *known == name).expect("a fuzz target is named as a door");
+    let (_, door) = DOORS.iter().find(|(known, _)| *known == name).expect("a fuzz target has the name of a door");
     door(data);
 }

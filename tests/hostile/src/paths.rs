@@ -2,8 +2,8 @@
 
 use crate::world::{Asked, Function, World, service_claims};
 
-/// A method and, after a blank, a path, decoded as API Gateway does. Whatever it is, without a verified token nothing
-/// is found but the routes that are open to all, and no path leads to a defect of ours.
+/// A method and, after a space, a path, percent-decoded as by API Gateway. Without a verified token only public routes are
+/// found, and no path causes a 500.
 pub fn paths(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Some((method, path)) = text.split_once(' ') else { return };

@@ -6,7 +6,7 @@ use shared::domain::payments::{AutoTopUpCommand, decide_auto_top_up};
 use shared::domain::{Cents, ConsentId, Consenter, Credits, Operation, PriceBook};
 use shared::words::CONSENT_TEXT_VERSION;
 
-/// The bytes as JSON: a book that is taken can be sold from, to the last of its bounds.
+/// Any bytes as JSON: an accepted price book works for all amounts within its bounds.
 pub fn price_books(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(book) = parse_price_book(text) else { return };
@@ -33,7 +33,7 @@ fn operations(book: &PriceBook) {
     }
 }
 
-/// Whatever may be chosen costs no more than what is agreed to, four times a day.
+/// No permitted setting costs more than the agreed maximum, four times a day.
 fn top_ups(book: &PriceBook) {
     let limits = book.auto_top_up;
     let tables = ledger_with(&[]);

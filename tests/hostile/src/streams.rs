@@ -10,7 +10,7 @@ use shared::use_cases::{Absent, Capabilities, Context};
 use simulation::ledger::MemoryLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The bytes as an event of the stream: nothing is sent that is not owed, and what fails is named.
+/// Any bytes as an event of the stream: only unsent notices are sent, and every failure is reported.
 pub fn streams(data: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Event>(data) else { return };
     let numbers: Vec<Option<String>> =

@@ -1,4 +1,4 @@
-//! A DynamoDB that answers every read with one item and keeps what is written: the SDK's own client, with no network.
+//! A fake DynamoDB behind the SDK's client: it answers every read with one item and records what is written.
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The item that is there, and the items of the last transaction.
+/// The stored item, and the items of the last transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Table(Arc<Mutex<Contents>>);
 
@@ -23,7 +23,7 @@ struct Contents {
 }
 
 impl Table {
-    /// A ledger in this table.
+    /// A ledger on this table.
     pub fn ledger(&self) -> DynamoLedger {
         let connector = SharedHttpConnector::new(self.clone());
         let config = aws_sdk_dynamodb::Config::builder()
@@ -36,12 +36,12 @@ impl Table {
         DynamoLedger::new(Client::from_conf(config), "credits", LedgerSettings::default())
     }
 
-    /// From now on every key leads to this item.
+    /// From now on, every read returns this item.
     pub fn hold(&self, item: &Value) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).item = item.clone();
     }
 
-    /// What the last transaction put, in its order.
+    /// The items of the last transaction, in order.
     pub fn written(&self) -> Vec<Value> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).written)
     }

@@ -3,11 +3,11 @@
 use crate::world::{WEBHOOK_SECRET, now};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, TOLERANCE_SECONDS, WebhookRejection, verify};
 
-/// A header's line and a body as they come, and the body as one that we signed, with one byte of header or body
-/// changed: what is taken was signed with our secret, byte for byte, and within five minutes.
+/// A header line and a body as they are, and the body as one that we signed, with one byte of header or body changed: an
+/// accepted delivery was signed with our secret, is unchanged, and is at most five minutes old.
 pub fn webhooks(data: &[u8]) {
     let (header, body) = match data.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&data[..end], &data[end + 1..]),
@@ -19,13 +19,13 @@ pub fn webhooks(data: &[u8]) {
         assert!(is_signed(header, body), "{header}");
     }
     if let [age, low, high, flipped, body @ ..] = data {
-        // From 512 seconds ago to as far ahead, in steps of four.
+        // From 512 seconds ago to 508 seconds ahead, in steps of four.
         changed((i64::from(*age) - 128) * 4, u16::from_le_bytes([*low, *high]).into(), *flipped, body);
     }
 }
 
 fn offered(header: &str, body: &[u8]) -> Result<Event, WebhookRejection> {
-    verify(Some(header), body, &[Secret::new("whsec_other"), Secret::new(WEBHOOK_SECRET)], now())
+    verify(Some(header), body, &[SecretString::from("whsec_other"), SecretString::from(WEBHOOK_SECRET)], now())
 }
 
 fn changed(age_seconds: i64, position: usize, flipped: u8, body: &[u8]) {
@@ -46,11 +46,11 @@ fn changed(age_seconds: i64, position: usize, flipped: u8, body: &[u8]) {
         (0, Err(WebhookRejection::FromTheFuture { ahead_seconds })) => {
             assert_eq!((-ahead_seconds, is_in_time), (age_seconds, false));
         }
-        (0, Err(other)) => panic!("signed, and yet {other}"),
+        (0, Err(other)) => panic!("signed, but {other}"),
         (_, outcome) => {
             let refused = outcome.expect_err("a changed byte is noticed");
             let is_told = matches!(refused, WebhookRejection::NoMatchingSignature | WebhookRejection::MalformedHeader);
-            assert!(is_told, "nothing is read of what is not signed: {refused}");
+            assert!(is_told, "nothing unsigned is parsed: {refused}");
         }
     }
 }
@@ -64,12 +64,12 @@ fn is_signed(header: &str, body: &[u8]) -> bool {
     is_near && fields.contains(&("v1", &signature(time, body)))
 }
 
-/// What Stripe would send along with this body.
+/// The signature header that Stripe would send with this body.
 pub fn signature_header(seconds: i64, body: &[u8]) -> String {
     format!("t={seconds},v1={}", signature(&seconds.to_string(), body))
 }
 
-/// A header's line and the body under it, well signed.
+/// A header line with a valid signature, and the body on the following lines.
 pub fn signed_delivery(body: &[u8]) -> Vec<u8> {
     [signature_header(now().as_second(), body).as_bytes(), b"\n", body].concat()
 }
@@ -79,5 +79,5 @@ fn signature(time: &str, body: &[u8]) -> String {
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(mac.finalize().into_bytes())
 }

@@ -1,4 +1,4 @@
-//! The product in memory: the four functions behind API Gateway, a ledger that never fails, and a Stripe that agrees.
+//! The product in memory: the four functions behind API Gateway, with a ledger and a Stripe that never fail.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,18 +14,18 @@ use shared::domain::{
 };
 use shared::links::LinkKey;
 use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, Payments, PaymentsError};
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use shared::use_cases::{Absent, Capabilities, Context};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The account that is open, with [`BALANCE`] credits.
+/// The one open account, which has [`BALANCE`] credits.
 pub const ACCOUNT: &str = "acme";
 pub const BALANCE: i64 = 30_000;
 pub const WEBHOOK_SECRET: &str = "whsec_local";
 const LINK_SECRET: [u8; 32] = [7; 32];
 
-/// A fixed instant, in whole seconds.
+/// A fixed time, in whole seconds.
 pub fn now() -> Timestamp {
     Timestamp::constant(1_800_000_000, 0)
 }
@@ -38,7 +38,7 @@ pub fn account_id() -> AccountId {
     AccountId::parse(ACCOUNT).expect("an account's id")
 }
 
-/// Ids in the order they are asked for.
+/// Sequential ids.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -48,7 +48,7 @@ impl IdGenerator for Counter {
     }
 }
 
-/// One of the functions that answer HTTP requests, on a ledger of its own that holds the one account.
+/// One of the functions that answer HTTP requests, with its own ledger that has the one account.
 pub enum World {
     Accounts(accounts::App<InMemory>),
     Charging(charging::App<InMemory>),
@@ -58,7 +58,7 @@ pub enum World {
 
 type Clock = fn() -> Timestamp;
 
-/// The outside as the functions see it here.
+/// The capabilities of the functions.
 pub enum InMemory {}
 
 impl Capabilities for InMemory {
@@ -104,8 +104,8 @@ impl World {
             Function::Charging => Self::Charging(charging::App { context }),
             Function::Purchases => Self::Purchases(purchases::App { context, links: link_key() }),
             Function::StripeWebhooks => {
-                let secrets = vec![Secret::new(WEBHOOK_SECRET)];
-                Self::StripeWebhooks(stripe_webhooks::App { context, secrets })
+                let secrets = vec![SecretString::from(WEBHOOK_SECRET)];
+                Self::StripeWebhooks(stripe_webhooks::App { context, secrets, emit: |_| {} })
             }
         }
     }
@@ -119,10 +119,10 @@ impl World {
         }
     }
 
-    /// Answers one of API Gateway's events; `None` for one that cannot even be read.
+    /// Answers one of API Gateway's events; `None` if the event cannot be parsed.
     ///
     /// # Panics
-    /// Where the answer is none that the API's description knows.
+    /// If the answer is not in the OpenAPI description.
     pub fn answer(&self, event: &Value) -> Option<Answer> {
         let request = lambda_http::request::from_str(&event.to_string()).ok()?;
         let response = futures::executor::block_on(async {
@@ -136,10 +136,10 @@ impl World {
         Some(Answer::read(&response))
     }
 
-    /// The books: the balance and how many entries made it.
+    /// The balance and the number of entries.
     ///
     /// # Panics
-    /// Where the balance is not the sum of the entries, or an entry is missing in between.
+    /// If the balance is not the sum of the entries, or the entries have a gap.
     pub fn books(&self) -> (i64, usize) {
         let tables = self.ledger().tables();
         let partition = tables.partitions.get(&account_id()).expect("the account was opened");
@@ -151,7 +151,7 @@ impl World {
     }
 }
 
-/// What came back.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -176,9 +176,9 @@ impl Answer {
         answer
     }
 
-    /// What holds for every answer: a status that is described, never a defect of ours, and a body of its kind.
+    /// The rules for every answer: a documented status other than 500, and a body of the right type.
     fn check(&self) {
-        const KNOWN: [u16; 13] = [200, 201, 302, 400, 401, 402, 403, 404, 405, 409, 410, 422, 503];
+        const KNOWN: [u16; 14] = [200, 201, 302, 400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 503];
         assert!(KNOWN.contains(&self.status), "{self:?}");
         if self.content_type == "application/problem+json" {
             let body = self.json();
@@ -196,18 +196,18 @@ impl Answer {
     }
 }
 
-/// A request as API Gateway hands it on.
+/// A request as API Gateway passes it on.
 #[derive(Clone, Debug, Default)]
 pub struct Asked<'a> {
     pub method: &'a str,
-    /// The path of the route that was taken and the one parameter in it; without, the path alone decides.
+    /// The path of the matched route and its one parameter; if `None`, the path alone decides.
     pub route: Option<(&'a str, (&'a str, &'a str))>,
-    /// Decoded, as API Gateway does.
+    /// Percent-decoded, as by API Gateway.
     pub path: &'a str,
-    /// As it came.
+    /// Not decoded.
     pub query: &'a str,
     pub headers: Map<String, Value>,
-    /// What the authorizer verified; `None` behind a route that has none.
+    /// The claims verified by the authorizer; `None` for a route without one.
     pub claims: Option<Value>,
     pub body: &'a [u8],
 }
@@ -246,7 +246,7 @@ impl Asked<'_> {
     }
 }
 
-/// What the authorizer says of the company's own services.
+/// The claims of the company's own services.
 pub fn service_claims() -> Option<Value> {
     Some(json!({ "sub": "service", "scope": "credits/service" }))
 }
@@ -255,7 +255,7 @@ fn ledger() -> MemoryLedger {
     ledger_with(&[BALANCE])
 }
 
-/// A ledger with the one account, which bought credits this often.
+/// A ledger with the one account and this many purchases.
 pub fn ledger_with(purchases: &[i64]) -> MemoryLedger {
     let ledger = MemoryLedger::new(MemoryLedgerSettings { due_page_size: 10, is_lagging: false });
     let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
@@ -278,11 +278,11 @@ fn bought(ledger: &MemoryLedger, mut account: Account, credits: i64, purchase: P
     let cause = Cause::Purchase { purchase, package };
     let entry = Entry { seq: account.seq, credits, balance_after: account.balance, created_at: now(), cause };
     let change = Change { account: account.clone(), entries: vec![entry], records: vec![], notices: vec![] };
-    ledger.write(&change).expect("nobody else writes");
+    ledger.write(&change).expect("there are no other writers");
     account
 }
 
-/// A Stripe that opens whatever is asked for, and where nothing has been paid yet.
+/// A Stripe that creates everything, and where nothing has been paid yet.
 pub struct AgreeablePayments;
 
 impl Payments for AgreeablePayments {

@@ -1,11 +1,11 @@
-//! Every seed of the fuzz targets, and its near neighbours, through the doors: a moment of what `make fuzz` does for
-//! hours. What that once found lies among the seeds and is tried here first.
+//! Calls the doors with every seed of the fuzz targets and small mutations of it: a short version of what `make fuzz` does
+//! for hours. Inputs that it once found are among the seeds and are tried first.
 
 #![expect(clippy::unwrap_used, reason = "seeds that cannot be read fail the test")]
 
 use std::path::{Path, PathBuf};
 
-/// How many changed copies of each seed are tried.
+/// The number of mutations of each seed.
 const NEIGHBOURS: u32 = 20;
 
 fn seeds(door: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -34,7 +34,7 @@ fn every_door_holds_against_its_seeds_and_their_neighbours() {
     }
 }
 
-/// One to three changes: a byte, a piece left out, a piece twice, a piece of another seed.
+/// One to three mutations: a changed byte, a removed piece, a repeated piece, or a piece of another seed.
 fn changed(seed: &[u8], seeds: &[(PathBuf, Vec<u8>)], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut data = seed.to_vec();
     for _ in 0..random.u8(1..=3) {

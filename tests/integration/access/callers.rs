@@ -9,8 +9,19 @@ pub const CUSTOMER: &str = "credits/customer";
 /// The scopes of the product, those that no route names yet among them.
 const SCOPES: [&str; 3] = [CUSTOMER, "credits/service", "credits/support"];
 /// Scopes that are none of ours, and some that look like it.
-const OTHER_SCOPES: [&str; 7] =
-    ["openid", "credits", "credits/", "credits/services", "credits/service.read", "CREDITS/SERVICE", "service"];
+const OTHER_SCOPES: [&str; 10] = [
+    "openid",
+    "credits",
+    "credits/",
+    "credits/services",
+    "credits/service.read",
+    "CREDITS/SERVICE",
+    "service",
+    // R24.
+    "credits/service,",
+    "openid,credits/service",
+    "[credits/service]",
+];
 /// Who has credits, who has an account beside it, who has none, and no customer at all.
 const SUBJECTS: [&str; 4] = ["acme", "globex", "ghost", "service"];
 

@@ -104,4 +104,10 @@ async fn limits_and_cursors_that_are_none_are_refused() {
         assert_eq!(answer.status, 422, "{cursor:?}: {}", answer.text);
         answer.expect_problem(422, "invalid_request").field_error("cursor");
     }
+    // R26: a typing error does not show the first page again and again.
+    for (query, field) in [("cursr=5", "cursr"), ("limit=5&limit=7", "limit"), ("cursor=2&cursor=2", "cursor")] {
+        page(&cloud, query).await.expect_problem(422, "invalid_request").field_error(field);
+    }
+    let both = page(&cloud, "limit=0&cursor=x&page=2").await.expect_problem(422, "invalid_request");
+    assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all are told: {}", both.text);
 }

@@ -1,6 +1,6 @@
-//! The rules of money, read off the real table, the Stripe stand-in's objects and the inbox.
+//! The rules about money, checked on the real table, the Stripe stand-in's objects and the inbox.
 //!
-//! They are written anew from the documented rules and use none of the product's own reading or deciding.
+//! They are an independent implementation of the documented rules and use none of the product's code.
 
 use crate::kills::killer::Killer;
 use crate::support::TestCloud;
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// A rule that was broken, in words.
+/// A description of a broken rule.
 pub type Broken = String;
 
 macro_rules! rule {
@@ -22,7 +22,7 @@ pub(super) use rule;
 
 const SIX_HOURS_MS: i64 = 6 * 60 * 60 * 1_000;
 
-/// Everything that is known of one account.
+/// Everything that is stored about one account.
 pub struct Books {
     account: String,
     /// The account's own item.
@@ -48,9 +48,9 @@ impl Books {
         let customers = cloud.stripe_list(&format!("/v1/customers?limit=100&email={email}")).await;
         rule!(customers.len() == 1, "{account} has {} customers at Stripe", customers.len());
         let customer = customers[0]["id"].as_str().unwrap_or_default();
-        rule!(state["customer"] == customer, "{account} is not its customer's");
+        rule!(state["customer"] == customer, "{account} has another customer than {customer}");
         let link = partition(cloud, &format!("STRIPE#{customer}")).await;
-        rule!(link.len() == 1 && link[0]["account_id"] == account, "{customer} does not lead to {account}");
+        rule!(link.len() == 1 && link[0]["account_id"] == account, "{customer} does not refer to {account}");
         let list = async |path: &str| cloud.stripe_list(&format!("{path}?limit=100&customer={customer}")).await;
         Ok(Self {
             account: account.to_owned(),
@@ -62,7 +62,7 @@ impl Books {
         })
     }
 
-    /// Checks everything that holds once all was repeated and nothing is under way.
+    /// Checks the rules that hold once everything was retried and nothing is under way.
     pub fn check(&self, cloud: &TestCloud, killer: &Killer) -> Result<(), Broken> {
         self.check_entries()?;
         self.check_purchases()?;
@@ -75,7 +75,7 @@ impl Books {
         self.items.get(kind).into_iter().flatten().map(|(id, item)| (id.as_str(), item))
     }
 
-    /// The entry of this cause, such as `charge:job-1`.
+    /// The entry with this origin, such as `charge:job-1`.
     pub fn entry(&self, origin: &str) -> Option<&Value> {
         self.items.get("ENTRY")?.get(origin)
     }
@@ -113,7 +113,10 @@ impl Books {
     fn check_purchases(&self) -> Result<(), Broken> {
         for session in &self.sessions {
             let id = session["metadata"]["purchase"].as_str().unwrap_or_default();
-            rule!(self.items.get("PURCHASE").is_some_and(|known| known.contains_key(id)), "a page is of no purchase");
+            rule!(
+                self.items.get("PURCHASE").is_some_and(|known| known.contains_key(id)),
+                "a page belongs to no purchase"
+            );
         }
         for (id, purchase) in self.of_kind("PURCHASE") {
             let pages: Vec<_> = self.sessions.iter().filter(|page| page["metadata"]["purchase"] == id).collect();
@@ -130,46 +133,43 @@ impl Books {
 
     fn check_top_ups(&self) -> Result<(), Broken> {
         let account = &self.account;
-        rule!(self.state.get("open_top_up").is_none(), "an attempt of {account} stays open");
+        rule!(self.state.get("open_top_up").is_none(), "a top-up of {account} stays open");
         for invoice in self.invoices.iter().filter(|made| made["metadata"]["top_up"].is_string()) {
             let id = invoice["metadata"]["top_up"].as_str().unwrap_or_default();
             rule!(
                 self.items.get("TOP_UP").is_some_and(|known| known.contains_key(id)),
-                "{} is of no attempt",
+                "{} belongs to no top-up",
                 invoice["id"]
             );
         }
         let mut opened: Vec<i64> = vec![];
         let mut pausing = vec![];
-        for (id, attempt) in self.of_kind("TOP_UP") {
+        for (id, top_up) in self.of_kind("TOP_UP") {
             let invoices: Vec<_> = self.invoices.iter().filter(|made| made["metadata"]["top_up"] == id).collect();
             rule!(invoices.len() == 1, "{id} has {} invoices", invoices.len());
             let is_paid = invoices[0]["status"] == "paid";
             let granted = self.entry(&format!("top_up:{id}")).map(|entry| number(entry, "credits"));
-            let expected = is_paid.then(|| number(attempt, "credits"));
+            let expected = is_paid.then(|| number(top_up, "credits"));
             rule!(granted == expected, "{id} granted {granted:?}, not {expected:?}");
-            let status = attempt["status"].as_str().unwrap_or_default();
+            let status = top_up["status"].as_str().unwrap_or_default();
             rule!(is_paid == (status == "paid"), "{id} is {status}, its invoice {}", invoices[0]["status"]);
             rule!(status != "open", "{id} stays open");
-            rule!(invoices[0]["total"] == attempt["price"], "{id} costs {}, not its price", invoices[0]["total"]);
-            rule!(attempt["invoice"] == invoices[0]["id"], "{id} does not know its invoice");
+            rule!(invoices[0]["total"] == top_up["price"], "{id} costs {}, not its price", invoices[0]["total"]);
+            rule!(top_up["invoice"] == invoices[0]["id"], "{id} does not know its invoice");
             if matches!(status, "declined" | "action_required") {
                 pausing.push(id);
             }
-            opened.push(number(attempt, "opened_at"));
+            opened.push(number(top_up, "opened_at"));
         }
         opened.sort_unstable();
         let is_too_soon = opened.windows(2).any(|pair| pair[1] - pair[0] < SIX_HOURS_MS);
-        rule!(!is_too_soon, "{account} has two attempts within six hours");
+        rule!(!is_too_soon, "{account} has two top-ups within six hours");
         let issue = self.state["payment_issue"]["top_up"].as_str();
-        rule!(
-            pausing == Vec::from_iter(issue),
-            "{account} is paused by {issue:?}, its unpaid attempts are {pausing:?}"
-        );
+        rule!(pausing == Vec::from_iter(issue), "{account} is paused by {issue:?}, its unpaid top-ups are {pausing:?}");
         Ok(())
     }
 
-    /// What Stripe took is what was granted for, and no card was asked twice by itself.
+    /// The money that Stripe took equals the price of the granted credits, and no top-up was declined twice.
     fn check_money(&self) -> Result<(), Broken> {
         let account = &self.account;
         let taken: i64 =
@@ -182,12 +182,12 @@ impl Books {
             .sum();
         rule!(taken == sold, "{taken} cents were taken from {account} for {sold} cents of credits");
         let refused = self.charges.iter().filter(|charge| charge["paid"] == false).count();
-        let attempts = self.of_kind("TOP_UP").count();
-        rule!(refused <= attempts, "the bank refused {refused} times for {attempts} attempts of {account}");
+        let top_ups = self.of_kind("TOP_UP").count();
+        rule!(refused <= top_ups, "the bank refused {refused} times for {top_ups} top-ups of {account}");
         Ok(())
     }
 
-    /// One notice for each transition, sent at least once, and again only where a kill came before the mark.
+    /// One notice for each transition, sent at least once, and again only if a kill came before it was marked as sent.
     fn check_notices(&self, cloud: &TestCloud, killer: &Killer) -> Result<(), Broken> {
         let account = &self.account;
         let is = |status: &'static str| move |(_, record): &(&str, &Value)| record["status"] == status;
@@ -200,19 +200,22 @@ impl Books {
         cloud.subjects(account).into_iter().for_each(|subject| *mails.entry(subject).or_default() += 1);
         let notices = self.of_kind("NOTICE").count();
         rule!(mails.len() == notices, "{account} is owed {notices} mails and has {mails:?}");
-        let again = self.mails_again(cloud);
+        let duplicates = self.duplicate_mails(cloud);
         let excused = killer.excused_mails(&format!("owner@{account}.example"));
-        rule!(again <= excused, "{account} has {again} mails again, {excused} of them by a kill: {mails:?}");
+        rule!(
+            duplicates <= excused,
+            "{account} has {duplicates} duplicate e-mails, {excused} of them by a kill: {mails:?}"
+        );
         Ok(())
     }
 
-    /// Mails beyond one for each notice.
-    pub fn mails_again(&self, cloud: &TestCloud) -> usize {
+    /// The number of duplicate e-mails.
+    pub fn duplicate_mails(&self, cloud: &TestCloud) -> usize {
         cloud.mails(&self.account).len().saturating_sub(self.of_kind("NOTICE").count())
     }
 }
 
-/// A number that is missing is none that anything equals.
+/// The value of an attribute. A missing one gives a number that equals no other.
 fn number(item: &Value, name: &str) -> i64 {
     item[name].as_i64().unwrap_or(i64::MIN / 4)
 }
@@ -245,9 +248,9 @@ fn plain_map(attributes: &HashMap<String, AttributeValue>) -> Value {
 fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),
-        AttributeValue::N(number) => json!(number.parse::<i64>().expect("whole numbers alone are stored")),
+        AttributeValue::N(number) => json!(number.parse::<i64>().expect("only whole numbers are stored")),
         AttributeValue::Bool(flag) => json!(flag),
         AttributeValue::M(attributes) => plain_map(attributes),
-        other => panic!("{other:?} is of a type that nothing is stored as"),
+        other => panic!("{other:?} has a type that is never stored"),
     }
 }

@@ -1,4 +1,4 @@
-//! Ends processes by SIGKILL at random instants, and keeps count of what they had done by then.
+//! Kills processes with SIGKILL at random times, and counts how far they had come.
 
 use local_aws::dynamodb::Recording;
 use local_aws::ses::LocalSes;
@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// So many of the latest stages of one kind say how long such a stage usually lasts.
+/// The number of recent stages of one kind that are kept as samples of its duration.
 const SAMPLES_MAX: usize = 40;
 
-/// The hand that kills. Only functions of `victims` are killed, and only while it is armed.
+/// Kills functions: only those in `victims`, and only while it is armed.
 pub struct Killer {
     victims: &'static [&'static str],
     state: Mutex<State>,
@@ -24,13 +24,13 @@ struct State {
     stand_ins: Option<StandIns>,
     kills_left: u32,
     is_measuring: bool,
-    /// How long stages lasted that nobody meant to kill: the others that lived are the short ones.
+    /// The durations of stages that were not meant to be killed. Those that were and survived are too short to count.
     samples: BTreeMap<(String, StageKind), VecDeque<Duration>>,
     is_doomed: bool,
-    /// Such a part of the drawn time is granted: less and less while the doomed get done before it is over, as they do
-    /// where the machine is busy at one moment and idle at the next. So the kills land however fast it is.
-    patience: f64,
-    /// Whether the last invocation was killed and its mails are not looked at yet: one may still be under way.
+    /// The drawn lifetime is multiplied by this. It shrinks while stages finish before they are killed, which happens if
+    /// the machine gets faster, so that the kills hit whatever the speed of the machine.
+    lifetime_factor: f64,
+    /// Whether the last invocation was killed and its e-mails are not counted yet, as one may still be on its way.
     is_unaccounted: bool,
     mails_before: usize,
     story: Vec<String>,
@@ -38,19 +38,19 @@ struct State {
     tally: Tally,
 }
 
-/// Where to see what a function has asked of the outside.
+/// The stand-ins, which record a function's outside calls.
 struct StandIns {
     dynamodb: Recording,
     stripe: LocalStripe,
     ses: LocalSes,
 }
 
-/// What was killed so far.
+/// The kills so far.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub invocations: u32,
     pub killed_in_init: u32,
-    /// Killed invocations by the number of calls that had reached a stand-in.
+    /// Killed invocations, by the number of calls that had reached a stand-in.
     pub killed_after_calls: BTreeMap<usize, u32>,
 }
 
@@ -69,7 +69,7 @@ impl Killer {
             is_measuring: false,
             samples: BTreeMap::new(),
             is_doomed: false,
-            patience: 1.0,
+            lifetime_factor: 1.0,
             is_unaccounted: false,
             mails_before: 0,
             story: vec![],
@@ -79,18 +79,18 @@ impl Killer {
         Self { victims, state: Mutex::new(state) }
     }
 
-    /// From now on the traces are looked for in this cloud.
+    /// From now on, counts the calls in this cloud.
     pub fn look_at(&self, cloud: &LocalCloud) {
         let (dynamodb, stripe, ses) = (cloud.aws.dynamodb.record(), cloud.stripe.clone(), cloud.aws.ses.clone());
         self.state().stand_ins = Some(StandIns { dynamodb, stripe, ses });
     }
 
-    /// While it measures, arming is without effect.
+    /// While it measures, arming has no effect.
     pub fn measure(&self, is_measuring: bool) {
         self.state().is_measuring = is_measuring;
     }
 
-    /// Up to so many kills until [`Killer::disarm`].
+    /// Allows up to this many kills until [`Killer::disarm`].
     pub fn arm(&self, kills: u32) {
         let mut state = self.state();
         state.kills_left = if state.is_measuring { 0 } else { kills };
@@ -106,19 +106,19 @@ impl Killer {
         self.state().tally.clone()
     }
 
-    /// Forgets the story of the last round.
+    /// Clears the story of the last round.
     pub fn begin_round(&self) {
         let mut state = self.state();
         state.story.clear();
         state.excuses.clear();
     }
 
-    /// What happened in this round, a line for each stage.
+    /// What happened in this round, one line per stage.
     pub fn story(&self) -> String {
         self.state().story.join("\n")
     }
 
-    /// How many mails to this address were taken from functions that were killed before they could mark it as sent.
+    /// The number of e-mails to this address sent by functions that were killed before they could mark them as sent.
     pub fn excused_mails(&self, to: &str) -> usize {
         self.state().excuses.iter().filter(|excused| *excused == to).count()
     }
@@ -146,7 +146,7 @@ impl Watcher for Killer {
         match ending {
             Ending::Killed => {
                 state.kills_left -= 1;
-                state.patience = 1.0;
+                state.lifetime_factor = 1.0;
                 match kind {
                     StageKind::Init => state.tally.killed_in_init += 1,
                     StageKind::FirstInvocation | StageKind::LaterInvocation => {
@@ -156,7 +156,7 @@ impl Watcher for Killer {
                 }
             }
             Ending::Completed if !state.is_doomed => state.sample(stage, lasted),
-            Ending::Completed => state.patience *= 0.8,
+            Ending::Completed => state.lifetime_factor *= 0.8,
             Ending::Exited => {}
         }
     }
@@ -173,16 +173,16 @@ impl State {
         }
     }
 
-    /// Notes how far the invocation had come that was killed just now.
+    /// Records how far the invocation that was just killed had come.
     fn count_calls(&mut self) {
         let Some(stand_ins) = &self.stand_ins else { return };
         let mails = stand_ins.ses.messages().len().saturating_sub(self.mails_before);
         let calls = stand_ins.dynamodb.names().len() + stand_ins.stripe.requests().len() + mails;
         *self.tally.killed_after_calls.entry(calls).or_default() += 1;
-        self.story.push(format!("{calls} calls had been made"));
+        self.story.push(format!("{calls} calls were made"));
     }
 
-    /// Notes who was written to by the invocation that was killed last.
+    /// Records the recipients of e-mails from the invocation that was killed last.
     fn account(&mut self) {
         let Some(stand_ins) = self.stand_ins.as_ref().filter(|_| self.is_unaccounted) else { return };
         let mails = stand_ins.ses.messages();
@@ -190,8 +190,8 @@ impl State {
         self.is_unaccounted = false;
     }
 
-    /// Five of six invocations and one of six starts are to be killed, each at an instant that may be any of those
-    /// that another such one lasted. Nothing is killed before it is known how long that is.
+    /// Kills five of six invocations and one of six starts, at a random time within the duration of a sampled stage of the
+    /// same kind. Nothing is killed before there are samples.
     fn draw_lifetime(&mut self, stage: &Stage) -> Option<Duration> {
         let is_meant = match stage.kind {
             StageKind::Init => self.random.u8(..6) == 0,
@@ -202,7 +202,7 @@ impl State {
         }
         let samples = self.samples.get(&(stage.function.clone(), stage.kind))?;
         let usual = samples[self.random.usize(..samples.len())];
-        Some(usual.mul_f64(self.random.f64() * self.patience))
+        Some(usual.mul_f64(self.random.f64() * self.lifetime_factor))
     }
 
     fn sample(&mut self, stage: &Stage, lasted: Duration) {

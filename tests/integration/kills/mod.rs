@@ -1,13 +1,13 @@
-//! The compiled functions, killed by SIGKILL at random instants in the middle of what they do.
+//! The compiled functions, killed by SIGKILL at random times while they work.
 //!
-//! They run as processes of their own behind the local Runtime API, with the machine's clock, against the stand-ins.
-//! Whatever a kill leaves half done has to come right by the tries that follow anyway, and no rule of money may be
-//! broken by it. The instants are drawn anew over what each function usually takes, so they lie before, between and
-//! after its calls to the outside; the seed decides what is drawn, but not what the machine does meanwhile, so a
-//! failing seed fails again only as a rule.
+//! They run as separate processes behind the local Runtime API, with the system clock, against the stand-ins.
+//! The ordinary retries must complete whatever a kill leaves unfinished, and no rule about money may be broken.
+//! The times are drawn from the usual duration of each function, so they lie before, between and after its outside calls.
+//! The seed determines the random numbers, but not the timing of the machine, so a failing seed usually fails again, but
+//! not always.
 //!
 //! `make kill` plays five hundred kills of each workflow; `KILLS`, `SEED` and `FUNCTIONS` (a directory with the
-//! functions' programs) may be set for any run.
+//! functions' programs) can be set for any run.
 
 mod binaries;
 mod books;
@@ -23,13 +23,13 @@ use std::time::Instant;
 use workflows::Workflow;
 use world::World;
 
-/// Kills of each workflow if nothing else is asked for.
+/// The default number of kills of each workflow.
 const KILLS: u32 = 10;
-/// So often a workflow is played with nobody killed, to see how long its functions take.
+/// The number of rounds without kills, which measure how long the functions take.
 const ROUNDS_TO_MEASURE: u32 = 3;
-/// Rounds in one cloud. A fresh one after that keeps the lists of Stripe's objects and the table's stream short.
+/// Rounds per cloud. A fresh cloud keeps the lists of Stripe's objects and the table's stream short.
 const ROUNDS_PER_CLOUD: u32 = 25;
-/// Rounds for each kill, at most: with more than that the kills do not land.
+/// The most rounds per kill; if more are needed, the kills miss.
 const ROUNDS_PER_KILL_MAX: u32 = 5;
 
 macro_rules! survives {
@@ -53,13 +53,13 @@ survives! {
     every_mail_is_sent_though_functions_are_killed: Mail,
 }
 
-/// A variable of the environment, by which a developer asks for another run than usual.
-#[expect(clippy::disallowed_methods, reason = "a developer chooses how much is killed, and of which programs")]
+/// An environment variable that changes the run.
+#[expect(clippy::disallowed_methods, reason = "a developer sets the number of kills and the programs")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Plays rounds until enough kills have landed; answers with a line for the table.
+/// Plays rounds until there are enough kills. Returns a line for the table.
 async fn play(workflow: Workflow) -> String {
     let number = |name: &str, usual: u64| setting(name).map_or(usual, |text| text.parse().expect("a number"));
     let wanted = u32::try_from(number("KILLS", KILLS.into())).expect("a number of kills");
@@ -68,11 +68,11 @@ async fn play(workflow: Workflow) -> String {
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kills-{workflow:?}.log"));
     let _ = std::fs::remove_file(&log);
     let killer = Arc::new(Killer::new(workflow.victims(), seed));
-    let (began, mut rounds, mut mails_again) = (Instant::now(), 0, 0);
+    let (began, mut rounds, mut duplicate_mails) = (Instant::now(), 0, 0);
     while killer.tally().killed() < wanted {
         let mut world = World::start(&functions, log.clone(), &killer, seed.wrapping_add(rounds.into())).await;
         for _ in 0..ROUNDS_PER_CLOUD {
-            assert!(rounds < wanted * ROUNDS_PER_KILL_MAX + 20, "the kills do not land: {:?}", killer.tally());
+            assert!(rounds < wanted * ROUNDS_PER_KILL_MAX + 20, "the kills miss: {:?}", killer.tally());
             killer.measure(rounds < ROUNDS_TO_MEASURE);
             killer.begin_round();
             rounds += 1;
@@ -81,32 +81,32 @@ async fn play(workflow: Workflow) -> String {
                 Ok(accounts) => world.check(&accounts).await,
                 Err(broken) => Err(broken),
             };
-            mails_again += again.unwrap_or_else(|broken| panic!("{broken}"));
+            duplicate_mails += again.unwrap_or_else(|broken| panic!("{broken}"));
             drop(story);
             if killer.tally().killed() >= wanted {
                 break;
             }
         }
     }
-    row(workflow, &killer.tally(), rounds, mails_again, began)
+    row(workflow, &killer.tally(), rounds, duplicate_mails, began)
 }
 
-fn row(workflow: Workflow, tally: &Tally, rounds: u32, mails_again: usize, began: Instant) -> String {
+fn row(workflow: Workflow, tally: &Tally, rounds: u32, duplicate_mails: usize, began: Instant) -> String {
     let calls: Vec<_> = tally.killed_after_calls.iter().map(|(calls, kills)| format!("{calls}:{kills}")).collect();
     format!(
-        "{:20} {:4} kills {:4} in INIT {:5} invocations {:4} rounds {:4} s {:3} mails again; kills by calls made: {}",
+        "{:20} {:4} kills {:4} in INIT {:5} invocations {:4} rounds {:4} s {:3} duplicate e-mails; kills by calls made: {}",
         workflow.name(),
         tally.killed(),
         tally.killed_in_init,
         tally.invocations,
         rounds,
         began.elapsed().as_secs(),
-        mails_again,
+        duplicate_mails,
         calls.join(" "),
     )
 }
 
-/// Told when a round panics, whoever panics in it.
+/// Prints the story of a round if it panics.
 struct Story<'a> {
     workflow: Workflow,
     seed: u64,
@@ -121,8 +121,8 @@ impl Drop for Story<'_> {
             let Self { workflow, seed, round, killer, log } = self;
             let _ = writeln!(
                 std::io::stderr(),
-                "\n{workflow:?} broke a rule in round {round} of seed {seed} (SEED={seed}; the timing is the machine's).\n\
-                 What the functions logged is in {}. What happened in this round:\n{}\n",
+                "\n{workflow:?} broke a rule in round {round} of seed {seed} (SEED={seed}; the timing may differ).\n\
+                 The functions' log is in {}. What happened in this round:\n{}\n",
                 log.display(),
                 killer.story()
             );

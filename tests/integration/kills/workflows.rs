@@ -1,4 +1,4 @@
-//! Every workflow of the product, each step of which may be killed several times.
+//! The workflows of the product. Each step may be killed several times.
 
 use super::books::{Books, Broken, rule};
 use super::world::World;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const CARD: &str = "4242424242424242";
 
-/// What a client, Stripe, the schedule or the stream sets going.
+/// A workflow that a client, Stripe, the schedule or the stream triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workflow {
     OpenAccount,
@@ -48,7 +48,7 @@ impl Workflow {
         }
     }
 
-    /// Plays it once; answers with the accounts whose books are to be checked.
+    /// Plays it once. Returns the accounts whose books have to be checked.
     pub async fn play(self, world: &mut World) -> Result<Vec<String>, Broken> {
         let account = world.next_account();
         match self {
@@ -77,7 +77,7 @@ async fn open_account(world: &mut World, account: &str) -> Result<(), Broken> {
     Ok(())
 }
 
-/// A charge of so many minutes of training: what it was answered with, if the balance covered it.
+/// Charges a training of `minutes` minutes. Returns the answer if the balance covered it.
 async fn charged(world: &World, account: &str, key: &str, minutes: i64) -> Result<Option<Value>, Broken> {
     let before = world.cloud.balance(account).await;
     let path = format!("/v1/accounts/{account}/charges");
@@ -96,7 +96,7 @@ async fn charged(world: &World, account: &str, key: &str, minutes: i64) -> Resul
     Ok(Some(answer.body))
 }
 
-/// Charges until the balance is used up, the last of which are refused.
+/// Charges until the balance is used up; the last charges are refused.
 async fn charge(world: &mut World, account: &str) -> Result<(), Broken> {
     world.cloud.open_account(account).await;
     world.cloud.buy(account, "credits_500", CARD).await;
@@ -128,7 +128,7 @@ async fn restore(world: &mut World, account: &str) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The page, the payment, and the grant by whoever comes first: the webhook or the customer's look.
+/// The page, the payment, and the grant, either by the webhook or when the customer checks the purchase.
 async fn purchase(world: &mut World, account: &str) -> Result<(), Broken> {
     world.cloud.open_account(account).await;
     world.arm();
@@ -146,7 +146,7 @@ async fn purchase(world: &mut World, account: &str) -> Result<(), Broken> {
     world.deliver_webhooks().await?;
     let books = Books::read(&world.cloud, account).await?;
     rule!(books.state["balance"] == 5_000, "{account} has {}", books.state["balance"]);
-    // The card is known for top-ups, here and as the customer's default at Stripe.
+    // The card is saved for top-ups, both in the account and as the customer's default at Stripe.
     let customer = world.cloud.stripe_get(&format!("/v1/customers/{}", text(&books.state, "customer"))).await;
     let default = &customer["invoice_settings"]["default_payment_method"];
     rule!(books.state["payment_method"] == *default, "{default} is not the card of {account}");
@@ -182,11 +182,11 @@ async fn auto_top_up(world: &mut World, account: &str) -> Result<(), Broken> {
     let kept = (stored["is_enabled"] == true, stored["threshold"].as_i64().unwrap_or_default(), target);
     rule!(kept == settings, "{settings:?} were stored as {kept:?}");
     let consent = books.of_kind("CONSENT").find(|(id, _)| stored["consent"]["id"] == *id);
-    rule!(consent.is_some_and(|(_, consent)| consent["target"] == target), "nobody kept the consent to {target}");
+    rule!(consent.is_some_and(|(_, consent)| consent["target"] == target), "the consent to {target} is not stored");
     Ok(())
 }
 
-/// Two accounts in each sweep, so that one is killed while several attempts are under way.
+/// Two accounts per sweep, so that a sweep is killed while several top-ups are under way.
 async fn sweep_paid(world: &mut World) -> Result<Vec<String>, Broken> {
     let accounts = vec![world.next_account(), world.next_account()];
     for account in &accounts {
@@ -201,7 +201,7 @@ async fn sweep_paid(world: &mut World) -> Result<Vec<String>, Broken> {
         let balance = world.cloud.balance(account).await;
         rule!(balance == 5_000, "{account} was topped up to {balance}");
     }
-    // Below the threshold again at once, and not charged again within six hours.
+    // The balance falls below the threshold again at once, but is not topped up again within six hours.
     let body = json!({"operation": "dubbing", "duration_ms": 4_500 * 6_000});
     world.post(&format!("/v1/accounts/{}/charges", accounts[0]), "job", &body).await.expect(201);
     world.arm();
@@ -223,7 +223,7 @@ async fn sweep_action_required(world: &mut World, account: &str) -> Result<(), B
     resumed(world, account).await
 }
 
-/// From the sweep to Stripe's page: the account is paused, told so, and charged by no further sweep.
+/// From the sweep to Stripe's page: the account is paused and notified, and no later sweep charges it.
 async fn paused(world: &mut World, account: &str, kind: &str) -> Result<String, Broken> {
     world.arm();
     world.sweep().await?;
@@ -260,7 +260,7 @@ async fn expect_nothing_due(world: &mut World) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Several receipts are owed at once, so that they are sent in one batch.
+/// Several receipts are due at once, so that they are sent in one batch.
 async fn mail(world: &mut World) -> Result<Vec<String>, Broken> {
     let mut accounts = vec![];
     for _ in 0..world.random.u32(1..=6) {
@@ -271,7 +271,7 @@ async fn mail(world: &mut World) -> Result<Vec<String>, Broken> {
         accounts.push(account);
     }
     world.deliver_webhooks().await?;
-    // Fewer than the tries after which the template gives a record up.
+    // Fewer than the tries after which the template drops a record.
     world.arm_up_to(15);
     world.send_mails().await?;
     Ok(accounts)

@@ -1,7 +1,7 @@
-//! A cloud of compiled functions that are killed, and whoever waits for them: clients, Stripe, the schedule, the stream.
+//! A cloud of compiled functions that are killed, and their callers: clients, Stripe, the schedule and the stream.
 //!
-//! All of them try again as they do outside: a client while it is answered with 5xx, under the same idempotency key;
-//! Stripe while an event is not answered with 2xx; the schedule with its next sweep; the stream with the same records.
+//! All of them retry as in production: a client while the answer is 5xx, with the same idempotency key; Stripe until an
+//! event is answered with 2xx; the schedule with the next sweep; the stream with the same records.
 
 use super::books::{Books, Broken, rule};
 use super::killer::Killer;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Beyond this many tries something is stuck: many more than there are kills.
+/// After this many tries something is stuck; there are far fewer kills.
 const TRIES_MAX: u32 = 40;
 
 pub struct World {
@@ -37,13 +37,13 @@ impl World {
         Self { cloud, killer: Arc::clone(killer), random: fastrand::Rng::with_seed(seed), accounts: 0 }
     }
 
-    /// A name that no account of this cloud has.
+    /// A new name for an account.
     pub fn next_account(&mut self) -> String {
         self.accounts += 1;
         format!("account-{}", self.accounts)
     }
 
-    /// From now on what is asked for may be killed, a few times.
+    /// From now on, invocations may be killed a few times.
     pub fn arm(&mut self) {
         self.arm_up_to(4);
     }
@@ -68,7 +68,7 @@ impl World {
         self.send(Method::POST, path, &self.cloud.cloud.service_token(), Some(key), body).await
     }
 
-    /// Opens a purchase's page and answers with its id and the page.
+    /// Opens a purchase and returns its id and the URL of its page.
     pub async fn open_purchase(&self, account: &str, package: &str) -> Result<(String, String), Broken> {
         let path = format!("/v1/accounts/{account}/purchases");
         let opened = self.post(&path, "buy", &json!({ "package": package })).await;
@@ -77,14 +77,14 @@ impl World {
         Ok((text("purchase"), text("checkout_url")))
     }
 
-    /// The link in the account's newest mail, followed until it leads to Stripe's page.
+    /// The Stripe page that the link in the account's newest e-mail redirects to.
     pub async fn hosted_page(&self, account: &str) -> Result<String, Broken> {
         let link = self.cloud.request(Method::GET, &self.cloud.pay_link(account));
         let answer = self.cloud.send_until_answered(link, TRIES_MAX).await;
-        answer.location.ok_or_else(|| format!("the link leads nowhere: {} {}", answer.status, answer.text))
+        answer.location.ok_or_else(|| format!("the link does not redirect: {} {}", answer.status, answer.text))
     }
 
-    /// Stripe's deliveries, the ones that failed brought forward, until every event has arrived.
+    /// Delivers Stripe's events, retrying failed ones without delay, until every event has arrived.
     pub async fn deliver_webhooks(&self) -> Result<(), Broken> {
         let stripe = &self.cloud.cloud.stripe;
         for _ in 0..TRIES_MAX {
@@ -96,7 +96,7 @@ impl World {
         Err(format!("an event does not arrive in {TRIES_MAX} tries"))
     }
 
-    /// The stream's records, each as often as it takes.
+    /// Delivers the stream's records, each as often as needed.
     pub async fn send_mails(&self) -> Result<(), Broken> {
         for stream in &self.cloud.cloud.streams {
             let delivered = stream.drain().await.map_err(|error| error.to_string())?;
@@ -105,7 +105,7 @@ impl World {
         Ok(())
     }
 
-    /// One sweep after the other until one has left nothing for the next; answers with the last one's summary.
+    /// Runs sweeps until one leaves nothing for the next. Returns the last summary.
     pub async fn sweep(&mut self) -> Result<Value, Broken> {
         for _ in 0..TRIES_MAX {
             match self.cloud.cloud.sweep().await {
@@ -119,8 +119,7 @@ impl World {
         Err(format!("accounts are left over by {TRIES_MAX} sweeps"))
     }
 
-    /// Ends the killing, lets everything come to rest and checks the books of the accounts; answers with the number of
-    /// mails that came again.
+    /// Stops killing, finishes all work and checks the books of the accounts. Returns the number of duplicate e-mails.
     pub async fn check(&self, accounts: &[String]) -> Result<usize, Broken> {
         self.killer.disarm();
         self.deliver_webhooks().await?;
@@ -129,7 +128,7 @@ impl World {
         for account in accounts {
             let books = Books::read(&self.cloud, account).await?;
             books.check(&self.cloud, &self.killer)?;
-            again += books.mails_again(&self.cloud);
+            again += books.duplicate_mails(&self.cloud);
         }
         Ok(again)
     }

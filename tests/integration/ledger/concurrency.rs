@@ -1,4 +1,4 @@
-//! Sixty-four at once on one account, while transactions conflict as they do in AWS.
+//! Sixty-four concurrent charges on one account, with transaction conflicts as in AWS.
 
 use super::samples::*;
 use super::stores::{Embedded, embedded};
@@ -20,7 +20,7 @@ enum Outcome {
     Refused,
 }
 
-/// Decides and commits until there is an answer, as a use case and its callers together do.
+/// Decides and commits until there is an answer, like a use case whose caller retries.
 async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome {
     let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     loop {
@@ -44,7 +44,7 @@ async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome 
     }
 }
 
-/// Runs one task for each key and returns how often each outcome came, having checked what holds whatever they are.
+/// Runs one task per key, checks the books, and returns how often each outcome occurred.
 async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outcome, usize> {
     let store = embedded().await;
     opened_with(&store.ledger, balance).await;
@@ -66,7 +66,7 @@ async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outco
     outcomes
 }
 
-/// The balance is the sum of the entries, there are as many as were promised, and none is missing or there twice.
+/// The balance is the sum of the entries, and every charge that succeeded has exactly one entry.
 async fn check_books(store: &Embedded, bought: i64, charged: usize) {
     let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
     let entries = store.ledger.history_page(&account.id, None, 100).await.unwrap();

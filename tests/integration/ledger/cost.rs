@@ -1,4 +1,4 @@
-//! What the ledger asks of DynamoDB, counted.
+//! The number and cost of the ledger's requests to DynamoDB.
 
 use super::samples::*;
 use super::stores::{Embedded, embedded_with};
@@ -49,7 +49,7 @@ async fn a_charge_is_one_consistent_read_and_one_transaction_of_two_items() {
     assert_eq!(transaction.operation.request["TransactItems"][1]["Put"]["Item"]["SK"]["S"], "ENTRY#charge:job");
 }
 
-/// Neither when the account is far from its threshold nor while it stays due: what the index holds does not change.
+/// Neither far from the threshold nor while the account stays due, because its item in the index does not change.
 #[tokio::test]
 async fn an_ordinary_charge_writes_nothing_to_the_index_of_due_accounts() {
     for (name, balance, is_indexed) in

@@ -1,4 +1,4 @@
-//! Days on which DynamoDB conflicts, throttles, and loses requests and answers.
+//! Faults of DynamoDB: conflicts, throttling, lost requests and lost answers.
 
 use super::samples::*;
 use super::stores::{Embedded, TABLE, embedded, embedded_with};
@@ -15,8 +15,8 @@ use CancellationCode::{
     ConditionalCheckFailed, None as Unblamed, ProvisionedThroughputExceeded, ThrottlingError, TransactionConflict,
 };
 
-fn few_attempts() -> LedgerSettings {
-    let retry = RetrySettings { attempts_max: 3, ..RetrySettings::default() };
+fn few_tries() -> LedgerSettings {
+    let retry = RetrySettings { tries_max: 3, ..RetrySettings::default() };
     LedgerSettings { retry, ..LedgerSettings::default() }
 }
 
@@ -34,7 +34,7 @@ async fn assert_unavailable(outcome: Result<(), CommitError>) {
     }
 }
 
-/// A function begins with it, and has to begin whatever DynamoDB does.
+/// A function connects when it starts, and must start even if DynamoDB is unavailable.
 #[tokio::test(start_paused = true)]
 async fn a_ledger_that_could_not_connect_works_when_dynamodb_is_back() {
     let Embedded { database, ledger } = embedded().await;
@@ -47,9 +47,9 @@ async fn a_ledger_that_could_not_connect_works_when_dynamodb_is_back() {
     ledger.connect().await.unwrap();
 }
 
-/// Each of these says nothing of the conditions, whatever else it says: the charge goes through on the next try.
+/// Each of these errors leaves the conditions undecided, whatever else it reports: the charge succeeds on the next try.
 #[tokio::test(start_paused = true)]
-async fn contention_is_tried_again_even_where_a_condition_is_said_to_have_failed() {
+async fn contention_is_retried_even_if_a_condition_is_reported_as_failed() {
     let cancelled = |codes: &[CancellationCode]| Fault::CancelTransaction(codes.to_vec());
     for (number, fault) in [
         cancelled(&[TransactionConflict, Unblamed]),
@@ -78,8 +78,8 @@ async fn contention_is_tried_again_even_where_a_condition_is_said_to_have_failed
 }
 
 #[tokio::test(start_paused = true)]
-async fn contention_beyond_the_bound_is_unavailable_and_nothing_is_written() {
-    let Embedded { database, ledger } = embedded_with(few_attempts()).await;
+async fn contention_after_the_last_try_is_unavailable_and_nothing_is_written() {
+    let Embedded { database, ledger } = embedded_with(few_tries()).await;
     let account = opened_with(&ledger, 100).await;
     for fault in [
         Fault::CancelTransaction(vec![TransactionConflict, ConditionalCheckFailed]),
@@ -96,8 +96,8 @@ async fn contention_beyond_the_bound_is_unavailable_and_nothing_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_ends_in_time_however_many_attempts_it_has() {
-    let retry = RetrySettings { attempts_max: u32::MAX, ..RetrySettings::default() };
+async fn a_commit_ends_in_time_however_many_tries_it_has() {
+    let retry = RetrySettings { tries_max: u32::MAX, ..RetrySettings::default() };
     let Embedded { database, ledger } = embedded_with(LedgerSettings { retry, ..LedgerSettings::default() }).await;
     let account = opened_with(&ledger, 100).await;
     database.faults().decide_with(|operation| {
@@ -109,9 +109,9 @@ async fn a_commit_ends_in_time_however_many_attempts_it_has() {
     assert!(elapsed >= Duration::from_secs(5) && elapsed < Duration::from_millis(5_100), "{elapsed:?}");
 }
 
-/// A condition that really failed, reported beside nothing else, is final at once.
+/// A failed condition without any other error is final.
 #[tokio::test(start_paused = true)]
-async fn a_failed_condition_is_not_tried_again() {
+async fn a_failed_condition_is_not_retried() {
     let Embedded { database, ledger } = embedded().await;
     let account = opened_with(&ledger, 100).await;
     ledger.commit(&posted(&account, -10, charge("job"))).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_failed_condition_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_charge_whose_answer_was_lost_is_found_by_whoever_repeats_it() {
+async fn a_charge_whose_answer_was_lost_is_found_when_it_is_repeated() {
     for loss in [Loss::Timeout, Loss::ConnectionReset] {
         let Embedded { database, ledger } = embedded().await;
         let account = opened_with(&ledger, 100).await;
@@ -138,7 +138,7 @@ async fn a_charge_whose_answer_was_lost_is_found_by_whoever_repeats_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_on_the_side_of_aws_or_the_network_is_unavailable_and_writes_nothing() {
+async fn a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing() {
     let Embedded { database, ledger } = embedded().await;
     let account = opened_with(&ledger, 100).await;
     for fault in [
@@ -154,10 +154,10 @@ async fn a_failure_on_the_side_of_aws_or_the_network_is_unavailable_and_writes_n
     }
 }
 
-/// With the SDK's own retries on, a lost answer is asked for again under the same token, and DynamoDB knows that
-/// the transaction was carried out: the caller sees its first success.
+/// With the SDK's own retries, a request whose answer was lost is sent again under the same token, and DynamoDB knows
+/// that the transaction was carried out: the caller gets the first success.
 #[tokio::test(start_paused = true)]
-async fn the_sdk_repeats_a_lost_transaction_under_the_same_token() {
+async fn the_sdk_retries_a_lost_transaction_under_the_same_token() {
     for fault in [
         Fault::LoseAnswer(Loss::Timeout),
         Fault::LoseAnswer(Loss::ConnectionReset),
@@ -175,7 +175,7 @@ async fn the_sdk_repeats_a_lost_transaction_under_the_same_token() {
     }
 }
 
-/// A lost answer, then a conflict: the token lasts through the ledger's own tries as well.
+/// A lost answer, then a conflict: the ledger's own tries use the same token as well.
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success() {
     let Embedded { database, ledger } = embedded().await;
@@ -190,7 +190,7 @@ async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_commit_has_a_token_of_its_own() {
+async fn each_commit_has_its_own_token() {
     let Embedded { database, ledger } = embedded().await;
     let account = opened_with(&ledger, 100).await;
     let recording = database.record();
@@ -200,9 +200,9 @@ async fn each_commit_has_a_token_of_its_own() {
     assert_eq!(tokens(&recording).len(), 3);
 }
 
-/// Every read and mark: what passes may be asked again, a table that is not there may not.
+/// Every read and mark: a transient failure is retryable, a missing table is not.
 #[tokio::test(start_paused = true)]
-async fn reads_and_marks_tell_what_passes_from_what_does_not() {
+async fn reads_and_marks_distinguish_transient_failures_from_permanent_ones() {
     let Embedded { database, ledger } = embedded().await;
     let account = opened(&ledger).await;
     let elsewhere = DynamoLedger::new(database.client(), "no-such-table", LedgerSettings::default());
@@ -239,7 +239,7 @@ async fn ask(ledger: &DynamoLedger, account: &Account, number: usize) -> Result<
     }
 }
 
-/// A ledger whose client tries again by itself, as a deployed one does.
+/// A ledger whose client has the SDK's own retries, as when deployed.
 fn retrying(database: &LocalDynamoDb) -> DynamoLedger {
     let config = database.client_config().retry_config(RetryConfig::standard().with_max_attempts(3)).build();
     DynamoLedger::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE, LedgerSettings::default())

@@ -1,4 +1,4 @@
-//! Items as they lie in the table: read strictly, small enough, and forgotten in time.
+//! Items in the table: strict reading, size limits and expiry.
 
 use super::samples::*;
 use super::stores::{Embedded, TABLE, embedded};
@@ -22,7 +22,7 @@ struct Stored {
 #[derive(Clone, Copy)]
 enum Kind {
     Account,
-    /// By its place in [`causes`].
+    /// The entry whose cause has this index in [`causes`].
     Entry(usize),
     Purchase,
     PurchaseKey,
@@ -32,7 +32,7 @@ enum Kind {
     Customer,
 }
 
-/// Reads the item and tells whether it was there.
+/// Reads the item and returns whether it was there.
 async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
     let account = account_id();
     let is_there = match kind {
@@ -48,7 +48,7 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
     Ok(is_there)
 }
 
-/// Attributes without which an item still has a meaning.
+/// Attributes that are optional.
 const MAY_BE_ABSENT: [&str; 12] = [
     "auto_top_up",
     "checkout",
@@ -64,14 +64,14 @@ const MAY_BE_ABSENT: [&str; 12] = [
     "settled_at",
 ];
 
-/// For DynamoDB alone: keys of indexes and the end of an item's time.
+/// Attributes that only DynamoDB reads: keys of indexes and the expiry.
 const UNREAD: [&str; 4] = ["account", "due_at", "due_shard", "expires_at"];
 
-/// Whatever is written there is a text to a customer.
+/// Attributes that may hold any text.
 const FREE_TEXT: [&str; 3] = ["checkout.url", "restriction.reason", "text"];
 
 #[tokio::test]
-async fn an_attribute_that_is_missing_is_named() {
+async fn a_missing_attribute_is_named() {
     let store = filled().await;
     for stored in stored_items() {
         let item = get(&store, &stored).await;
@@ -86,7 +86,7 @@ async fn an_attribute_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn an_attribute_of_another_type_is_named() {
+async fn an_attribute_of_the_wrong_type_is_named() {
     let store = filled().await;
     for stored in stored_items() {
         let item = get(&store, &stored).await;
@@ -103,18 +103,18 @@ async fn an_attribute_of_another_type_is_named() {
 }
 
 #[tokio::test]
-async fn an_attribute_whose_value_has_no_meaning_is_named() {
+async fn an_attribute_with_an_invalid_value_is_named() {
     let store = filled().await;
     for stored in stored_items() {
         let item = get(&store, &stored).await;
         for path in paths(&item).iter().filter(|path| !UNREAD.contains(&path.as_str())) {
-            let meaningless = match at_path(&item, path) {
+            let invalid = match at_path(&item, path) {
                 AttributeValue::N(_) => AttributeValue::N("1.5".into()),
                 AttributeValue::S(_) if !FREE_TEXT.contains(&path.as_str()) => AttributeValue::S("\u{7}".into()),
                 _ => continue,
             };
-            let outcome = read_altered(&store, &stored, &item, path, Some(meaningless)).await;
-            assert_named(outcome, &stored, path, "has a value without a meaning");
+            let outcome = read_altered(&store, &stored, &item, path, Some(invalid)).await;
+            assert_named(outcome, &stored, path, "has an invalid value");
         }
     }
 }
@@ -136,12 +136,12 @@ async fn numbers_outside_their_range_are_named() {
         let stored = stored_items().into_iter().find(|stored| stored.name == name).unwrap();
         let item = get(&store, &stored).await;
         let outcome = read_altered(&store, &stored, &item, path, Some(AttributeValue::N(number.into()))).await;
-        assert_named(outcome, &stored, path, "has a value without a meaning");
+        assert_named(outcome, &stored, path, "has an invalid value");
     }
 }
 
 #[tokio::test]
-async fn an_unreadable_account_is_no_race_and_an_unreadable_entry_no_replay() {
+async fn an_unreadable_account_is_not_a_race_and_an_unreadable_entry_is_not_a_replay() {
     let store = filled().await;
     let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
     for (name, path) in [("account", "balance"), ("dubbing", "credits")] {
@@ -158,9 +158,9 @@ async fn an_unreadable_account_is_no_race_and_an_unreadable_entry_no_replay() {
     }
 }
 
-/// Account, e-mail address and consenter at their longest, Stripe's ids as long as Stripe makes them (`cus_` and 14,
-/// `pm_` and 24 characters), and a restriction whose reason takes what is left. Beyond 1 KB nothing breaks: each
-/// charge of that account then costs two write units more. An open attempt and a pause exclude each other.
+/// Account, e-mail address and consenter have their maximum length, Stripe's ids their usual length (`cus_` and 14, `pm_`
+/// and 24 characters), and a restriction's reason takes the rest. Above 1 KB nothing breaks, but each charge of that
+/// account costs two more write units. An open top-up and a pause exclude each other.
 #[tokio::test]
 async fn a_complete_account_fits_in_one_write_unit() {
     let longest = |length: usize| "x".repeat(length);
@@ -205,7 +205,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
 }
 
 #[tokio::test]
-async fn only_entries_carry_what_the_history_is_made_of() {
+async fn only_entries_have_the_keys_of_the_history_index() {
     let store = filled().await;
     for stored in stored_items() {
         let is_entry = stored.sort.starts_with("ENTRY#");
@@ -287,7 +287,7 @@ fn stored_items() -> Vec<Stored> {
     items
 }
 
-/// Reads the item with one attribute altered, and puts it back as it was.
+/// Reads the item with one attribute altered, and then restores it.
 async fn read_altered(
     store: &Embedded,
     stored: &Stored,
@@ -311,7 +311,7 @@ fn assert_named(outcome: Result<bool, LedgerError>, stored: &Stored, path: &str,
     assert!(source.to_string().starts_with(&expected), "{source} instead of {expected}");
 }
 
-/// Every attribute, with those within maps, but without the key.
+/// Every attribute except the key, including those within maps.
 fn paths(item: &Item) -> Vec<String> {
     let within = |(name, value): (&String, &AttributeValue)| match value {
         AttributeValue::M(map) => {
@@ -362,7 +362,7 @@ async fn put(store: &Embedded, item: Item) {
     store.database.client().put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
 }
 
-/// As DynamoDB counts: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+/// The size as DynamoDB counts it: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),

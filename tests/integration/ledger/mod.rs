@@ -1,7 +1,7 @@
-//! The ledger: what every implementation of the port owes, and what the one on DynamoDB owes besides.
+//! The ledger: the contract of the port, and further tests of the implementation on DynamoDB.
 //!
-//! The contract runs against the embedded engine behind the SDK's own wire format, and also against the endpoint
-//! that `AWS_ENDPOINT_URL_DYNAMODB` names, if it does.
+//! The contract runs against the embedded engine through the SDK, and also against the endpoint in
+//! `AWS_ENDPOINT_URL_DYNAMODB`, if it is set.
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in tests but does not know their helpers for tests")]
 

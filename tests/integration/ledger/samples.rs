@@ -1,4 +1,4 @@
-//! Values that the tests of the ledger start from.
+//! Sample values for the tests of the ledger.
 
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::account::decide_open_account;
@@ -19,7 +19,7 @@ pub const DECLINE_REASONS: [DeclineReason; 8] = [
     DeclineReason::Generic,
 ];
 
-/// That many milliseconds after midnight (UTC) of an ordinary day.
+/// The time this many milliseconds after midnight (UTC) of some day.
 pub fn at(milliseconds: i64) -> Timestamp {
     let midnight: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     midnight + SignedDuration::from_millis(milliseconds)
@@ -51,13 +51,13 @@ pub fn opening_of(account: &str, customer: &str) -> Change {
     decide_open_account(AccountId::parse(account).unwrap(), email, customer_id(customer), at(0))
 }
 
-/// An open account with nothing in it.
+/// Opens an empty account.
 pub async fn opened<L: Ledger>(ledger: &L) -> Account {
     ledger.commit(&opening()).await.unwrap();
     opening().account
 }
 
-/// An open account to which a purchase gave credits.
+/// Opens an account and adds credits with a purchase.
 pub async fn opened_with<L: Ledger>(ledger: &L, balance: i64) -> Account {
     let account = opened(ledger).await;
     let bought = Cause::Purchase { purchase: PurchaseId::mint(1), package: package_id() };
@@ -66,13 +66,13 @@ pub async fn opened_with<L: Ledger>(ledger: &L, balance: i64) -> Account {
     change.account
 }
 
-/// The next version of the account and nothing with it.
+/// The next version of the account without other changes.
 pub fn changed(account: &Account) -> Change {
     let account = Account { version: account.version + 1, ..account.clone() };
     Change { account, entries: vec![], records: vec![], notices: vec![] }
 }
 
-/// The next version of the account, moved by one entry.
+/// The next version of the account with one entry.
 pub fn posted(account: &Account, moved: i64, cause: Cause) -> Change {
     let mut change = changed(account);
     change.account.seq += 1;
@@ -133,7 +133,7 @@ pub fn payment_issue(kind: PaymentIssueKind) -> PaymentIssue {
     PaymentIssue { kind, top_up: TopUpId::mint(3), since: at(5) }
 }
 
-/// An account in which everything that can be absent is there.
+/// An account in which every optional field is set.
 pub fn complete_account() -> Account {
     Account {
         version: 1,

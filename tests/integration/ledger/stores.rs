@@ -1,4 +1,4 @@
-//! Ledgers to test, each on a table of its own made from `template.yaml`.
+//! The ledgers under test, each with its own table made from `template.yaml`.
 
 use super::contract::DUE_PAGE_SIZE;
 use aws_credential_types::Credentials;
@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use local_aws::REGION;
 use local_aws::dynamodb::LocalDynamoDb;
+use local_aws::wire::{SharedHttpClient, losing_first_answers};
 use local_gateway::{Deployment, Template};
 use serde_json::Value;
 use shared::ledger::{DynamoLedger, LedgerSettings};
@@ -34,32 +35,47 @@ pub async fn embedded_with(settings: LedgerSettings) -> Embedded {
     Embedded { database, ledger }
 }
 
-/// One of each kind, with nothing in it and pages of [`DUE_PAGE_SIZE`].
+/// One empty ledger of each kind, with pages of [`DUE_PAGE_SIZE`].
 pub async fn empty() -> Vec<DynamoLedger> {
-    let settings = LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() };
-    let embedded = embedded_with(settings).await.ledger;
-    [embedded].into_iter().chain(external().await).collect()
+    let embedded = embedded_with(settings()).await.ledger;
+    [embedded].into_iter().chain(external(|client| client).await).collect()
 }
 
-/// A ledger at the endpoint that the environment names, if it names one: an emulator, for the keys are made up.
+/// The same, where the answer to each transaction gets lost and only its repetition is answered.
+pub async fn losing_answers() -> Vec<DynamoLedger> {
+    let database = LocalDynamoDb::in_memory();
+    database.create_table(TABLE, &table_properties()).await.unwrap();
+    let config = database.client_config().http_client(lossy(database.sdk_config_http_client()));
+    let embedded = DynamoLedger::new(Client::from_conf(config.build()), TABLE, settings());
+    [embedded].into_iter().chain(external(lossy).await).collect()
+}
+
+fn lossy(client: SharedHttpClient) -> SharedHttpClient {
+    losing_first_answers(client, "TransactWriteItems")
+}
+
+fn settings() -> LedgerSettings {
+    LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() }
+}
+
+/// A ledger at the endpoint set in the environment, if any. It must be an emulator, because the credentials are fake.
 #[expect(clippy::disallowed_methods, reason = "the developer chooses a second engine by the SDK's own variable")]
-async fn external() -> Option<DynamoLedger> {
+async fn external(through: impl FnOnce(SharedHttpClient) -> SharedHttpClient) -> Option<DynamoLedger> {
     let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok()?;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .endpoint_url(endpoint)
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(through(aws_smithy_http_client::Builder::new().build_http()))
         .build();
     let client = Client::from_conf(config);
     let table = format!("ledger-{}", uuid::Uuid::now_v7());
     create_table(&client, &table, &table_properties()).await;
-    let settings = LedgerSettings { due_page_size: DUE_PAGE_SIZE, ..LedgerSettings::default() };
-    Some(DynamoLedger::new(client, table, settings))
+    Some(DynamoLedger::new(client, table, settings()))
 }
 
-/// As deployed, but without the stream, which no test here reads.
+/// The deployed table without its stream, which no test here reads.
 fn table_properties() -> Value {
     let yaml = include_str!("../../../template.yaml");
     let required = ["JwtIssuer", "JwtAudience", "StripeSecretArn", "ReturnUrl", "Sender", "SenderIdentity"];

@@ -13,7 +13,7 @@ use shared::domain::{
     PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus,
 };
 use shared::ports::Payments;
-use shared::stripe::{Secret, Settings, StripePayments};
+use shared::stripe::{SecretString, Settings, StripePayments};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -76,10 +76,10 @@ impl Bench {
         let mut settings = Settings {
             api_base: self.base_url.clone(),
             endpoint_calls_per_second: None,
-            attempts_max: NonZeroU32::MIN,
+            tries_max: NonZeroU32::MIN,
             backoff: Duration::from_millis(1),
             return_url: Some("https://app.example.com/billing".to_owned()),
-            ..Settings::new(Secret::new(API_KEY))
+            ..Settings::new(SecretString::from(API_KEY))
         };
         change(&mut settings);
         StripePayments::new(settings).unwrap()

@@ -4,7 +4,7 @@ use super::bench::{Bench, account, email};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
 use shared::ports::{Payments, PaymentsError};
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 
 const CUSTOMERS: &str = "/v1/customers";
 
@@ -74,7 +74,7 @@ async fn what_is_not_there_is_not_found_and_a_wrong_key_is_rejected() {
     bench.delete(&format!("/v1/customers/{customer}")).await;
     let deleted = payments.default_payment_method_get(&customer).await;
     assert!(matches!(deleted, Err(PaymentsError::NotFound { .. })), "{deleted:?}");
-    let stranger = bench.payments_with(|settings| settings.api_key = Secret::new("sk_test_stranger"));
+    let stranger = bench.payments_with(|settings| settings.api_key = SecretString::from("sk_test_stranger"));
     let rejected = stranger.customer_create(&account(), &email("ada@example.com")).await;
     assert!(matches!(rejected, Err(PaymentsError::Rejected { .. })), "{rejected:?}");
 }

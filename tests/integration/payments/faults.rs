@@ -5,7 +5,7 @@ use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::payments::{DeclineReason, TopUpOutcome};
 use shared::ports::Payments;
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn the_same_faults_are_mended_on_the_spot_by_retries_under_the_same_keys()
             let top_up = bench.top_up_on("pm_card_visa").await;
             bench.stripe.add_fault(Fault::once("POST", step, action));
             let why = format!("{action:?} at {step}");
-            let payments = bench.payments_with(|settings| settings.attempts_max = NonZeroU32::new(3).unwrap());
+            let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(3).unwrap());
             paid(payments.top_up_pay(&top_up).await);
             bench.assert_paid_once(&top_up, &why).await;
         }
@@ -64,7 +64,7 @@ async fn a_lost_answer_to_pay_is_asked_for_again_under_the_same_key() {
     let bench = Bench::start().await;
     let top_up = bench.top_up_on("pm_card_visa").await;
     bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseAnswer));
-    let payments = bench.payments_with(|settings| settings.attempts_max = NonZeroU32::new(2).unwrap());
+    let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(2).unwrap());
     paid(payments.top_up_pay(&top_up).await);
     let key = format!("top_up:{}:pay:0", top_up.id);
     assert_eq!(bench.keys(PAY), [(key.clone(), false), (key, true)]);
@@ -135,7 +135,7 @@ async fn an_outage_of_any_length_pauses_nobody() {
 async fn a_key_that_stripe_does_not_take_pauses_nobody() {
     let bench = Bench::start().await;
     let top_up = bench.top_up_on("pm_card_visa").await;
-    let stranger = bench.payments_with(|settings| settings.api_key = Secret::new("sk_test_stranger"));
+    let stranger = bench.payments_with(|settings| settings.api_key = SecretString::from("sk_test_stranger"));
     assert_eq!(stranger.top_up_pay(&top_up).await, TopUpOutcome::Unknown);
     assert_eq!(stranger.top_up_close(&top_up).await, TopUpOutcome::Unknown);
     assert!(bench.invoices(&top_up.customer).await.is_empty());

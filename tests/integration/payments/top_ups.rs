@@ -53,7 +53,7 @@ async fn asked_again_a_paid_attempt_is_the_same_payment() {
 async fn two_sweeps_at_once_make_one_payment() {
     let bench = Bench::start().await;
     let top_up = bench.top_up_on("pm_card_visa").await;
-    let payments = bench.payments_with(|settings| settings.attempts_max = NonZeroU32::new(5).unwrap());
+    let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(5).unwrap());
     let (left, right) = tokio::join!(payments.top_up_pay(&top_up), payments.top_up_pay(&top_up));
     assert_eq!(paid(left), paid(right));
     bench.assert_paid_once(&top_up, "two at once").await;

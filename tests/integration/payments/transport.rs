@@ -3,7 +3,7 @@
 use super::bench::{API_KEY, Bench, account, email};
 use local_stripe::{Fault, FaultAction};
 use shared::ports::{Payments, PaymentsError};
-use shared::stripe::Secret;
+use shared::stripe::SecretString;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ const CUSTOMERS: &str = "/v1/customers";
 #[tokio::test]
 async fn retries_end_at_their_bound_and_carry_the_same_key() {
     let bench = Bench::start().await;
-    let payments = bench.payments_with(|settings| settings.attempts_max = NonZeroU32::new(3).unwrap());
+    let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(3).unwrap());
     bench.stripe.add_fault(Fault { method: None, path: CUSTOMERS.into(), action: FaultAction::Unavailable, count: 5 });
     let outage = payments.customer_create(&account(), &email("ada@example.com")).await;
     assert!(matches!(outage, Err(PaymentsError::Unavailable { .. })), "{outage:?}");
@@ -29,7 +29,7 @@ async fn retries_end_at_their_bound_and_carry_the_same_key() {
 #[tokio::test]
 async fn what_carries_no_key_is_sent_once() {
     let bench = Bench::start().await;
-    let payments = bench.payments_with(|settings| settings.attempts_max = NonZeroU32::new(3).unwrap());
+    let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(3).unwrap());
     let customer = bench.customer().await;
     let card = bench.card(&customer, "pm_card_visa").await;
     bench.stripe.add_fault(Fault::once("POST", "/v1/customers/*", FaultAction::Unavailable));
@@ -41,8 +41,8 @@ async fn what_carries_no_key_is_sent_once() {
 async fn a_refusal_is_not_sent_again() {
     let bench = Bench::start().await;
     let stranger = bench.payments_with(|settings| {
-        settings.api_key = Secret::new("sk_test_stranger");
-        settings.attempts_max = NonZeroU32::new(3).unwrap();
+        settings.api_key = SecretString::from("sk_test_stranger");
+        settings.tries_max = NonZeroU32::new(3).unwrap();
     });
     assert!(stranger.customer_create(&account(), &email("ada@example.com")).await.is_err());
     assert_eq!(bench.stripe.request_count("POST", CUSTOMERS), 1);
@@ -58,9 +58,9 @@ async fn calls_beyond_the_rate_wait_but_not_where_somebody_waits_for_them() {
         payments.default_payment_method_get(&customer).await.unwrap();
     }
     assert!(started.elapsed() >= Duration::from_millis(240), "one every 50 ms: {:?}", started.elapsed());
-    let settings = shared::stripe::Settings::new(Secret::new(API_KEY));
+    let settings = shared::stripe::Settings::new(SecretString::from(API_KEY));
     assert!(settings.endpoint_calls_per_second.is_some());
-    assert_eq!(settings.waited_for().endpoint_calls_per_second, None);
+    assert_eq!(settings.interactive().endpoint_calls_per_second, None);
 }
 
 /// The stand-in is not asked: what is looked at is the request as it stands on the wire.
@@ -74,7 +74,8 @@ fn a_request_names_the_version_the_key_and_the_program_and_keeps_its_connection(
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let settings = shared::stripe::Settings { api_base, ..shared::stripe::Settings::new(Secret::new(API_KEY)) };
+        let settings =
+            shared::stripe::Settings { api_base, ..shared::stripe::Settings::new(SecretString::from(API_KEY)) };
         let payments = shared::stripe::StripePayments::new(settings).unwrap();
         for _ in 0..2 {
             payments.customer_create(&account(), &email("ada@example.com")).await.unwrap();
@@ -121,7 +122,7 @@ async fn neither_the_key_nor_stripes_own_words_are_ever_logged() {
     let bench = Bench::start().await;
     let declined = bench.top_up_on("pm_card_chargeCustomerFail").await;
     bench.payments().top_up_pay(&declined).await;
-    let stranger = bench.payments_with(|settings| settings.api_key = Secret::new("sk_test_stranger"));
+    let stranger = bench.payments_with(|settings| settings.api_key = SecretString::from("sk_test_stranger"));
     stranger.top_up_pay(&declined).await;
     let refused = stranger.customer_create(&account(), &email("ada@example.com")).await.unwrap_err();
     tracing::error!(error = &refused as &(dyn std::error::Error + 'static), "as the border logs it");

@@ -1,4 +1,4 @@
-//! The API's description, `infra/openapi.yaml`, and whether an answer is one that it foresees.
+//! The OpenAPI description, `infra/openapi.yaml`, and checks of answers against it.
 
 use super::Answer;
 use jsonschema::Validator;
@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
 
-/// The one description; reading it takes a while.
+/// The description, parsed only once because that takes a while.
 pub static DESCRIPTION: LazyLock<Description> =
     LazyLock::new(|| Description::read(include_str!("../../../infra/openapi.yaml")));
 
@@ -18,10 +18,10 @@ pub struct Description {
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
-/// The scopes of which a token needs one, by method and path; `None` where no token is needed.
+/// The scopes by method and path. A token needs one of them; `None` means that no token is needed.
 pub type Operations = BTreeMap<(String, String), Option<BTreeSet<String>>>;
 
-/// A request as the description shows it: what it gives an example of, and no more.
+/// The example request of an operation.
 pub struct Example {
     pub path_parameters: BTreeMap<String, String>,
     pub headers: Vec<(String, String)>,
@@ -45,10 +45,10 @@ impl Description {
         paths.iter().flat_map(operation).collect()
     }
 
-    /// The example of an operation, with everything that it requires.
+    /// The example request of an operation, with everything that is required.
     ///
     /// # Panics
-    /// Where the description requires something of a caller with a token and shows no example of it.
+    /// If a required parameter or body of an operation with a token has no example.
     pub fn example(&self, method: &str, path: &str) -> Example {
         let item = &self.document["paths"][path];
         let operation = &item[method.to_lowercase()];
@@ -56,7 +56,7 @@ impl Description {
         let example_of = |place: &Value, name: &str| {
             let example = first_example(place).map(|example| self.resolved(example).clone());
             let example = example.map(|example| example.get("value").cloned().unwrap_or(example));
-            assert!(is_open || example.is_some(), "infra/openapi.yaml shows no example of {name} of {method} {path}");
+            assert!(is_open || example.is_some(), "infra/openapi.yaml has no example of {name} of {method} {path}");
             example
         };
         let mut found = Example { path_parameters: BTreeMap::new(), headers: vec![], body: None };
@@ -81,16 +81,16 @@ impl Description {
         found
     }
 
-    /// The statuses that an operation may answer with.
+    /// The statuses of an operation.
     pub fn statuses(&self, method: &str, path: &str) -> BTreeSet<u16> {
         let responses = self.document["paths"][path][method.to_lowercase()]["responses"].as_object();
         responses.expect("an operation has responses").keys().map(|status| status.parse().expect("a status")).collect()
     }
 
-    /// Checks that the answer is foreseen: its status, its kind, every property of its body, what its headers say.
-    /// Answers with the path as it is described, or `None` for a path that is not.
+    /// Checks an answer against the description: its status, media type, headers, and every property of its body.
+    /// Returns the path from the description, or `None` for a path that is not described.
     ///
-    /// An answer may carry more than is described, so that it can grow; what it carries today is described wholly.
+    /// The description allows additional properties so that answers can grow, but those of today must all be described.
     #[track_caller]
     pub fn check(&self, method: &str, path: &str, sent: Option<&[u8]>, answer: &Answer) -> Option<String> {
         let path = self.described_path(method, path)?;
@@ -124,7 +124,7 @@ impl Description {
         }
     }
 
-    /// What was taken is described as something that is taken.
+    /// An accepted request must be valid according to the description.
     #[track_caller]
     fn check_request(&self, what: &str, described: &Value, sent: Option<&[u8]>) {
         let Some(Ok(body)) = sent.map(serde_json::from_slice::<Value>) else { return };
@@ -136,16 +136,16 @@ impl Description {
     #[track_caller]
     fn check_value(&self, what: &str, schema: impl FnOnce() -> Value, value: &Value) {
         let validator = {
-            let mut validators = self.validators.lock().expect("nobody panics here");
+            let mut validators = self.validators.lock().expect("no code panics while holding the lock");
             let validator = validators.entry(what.to_owned()).or_insert_with(|| Arc::new(validator(&schema())));
             Arc::clone(validator)
         };
         let errors: Vec<String> =
             validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
-        assert!(errors.is_empty(), "{what} is not as described: {errors:?} in {value}");
+        assert!(errors.is_empty(), "{what} does not match the description: {errors:?} in {value}");
     }
 
-    /// The most literal of the described paths that a request's path fits.
+    /// The most specific path in the description that matches a request's path.
     fn described_path(&self, method: &str, path: &str) -> Option<String> {
         let fits = |described: &&(String, String)| {
             let (wanted, given) = (described.1.split('/'), path.split('/'));
@@ -161,13 +161,13 @@ impl Description {
 
     fn resolved<'a>(&'a self, mut node: &'a Value) -> &'a Value {
         while let Some(reference) = node["$ref"].as_str() {
-            let pointer = reference.strip_prefix('#').expect("references stay in the document");
-            node = self.document.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"));
+            let pointer = reference.strip_prefix('#').expect("references are local");
+            node = self.document.pointer(pointer).unwrap_or_else(|| panic!("{reference} does not exist"));
         }
         node
     }
 
-    /// The schema with its references followed and no property beside those that it names.
+    /// The schema with its references resolved and without additional properties.
     fn closed(&self, schema: &Value) -> Value {
         let mut schema = self.followed(schema, Self::closed);
         if let Some(schema) = schema.as_object_mut() {
@@ -176,12 +176,12 @@ impl Description {
         schema
     }
 
-    /// The schema with its references followed.
+    /// The schema with its references resolved.
     fn open(&self, schema: &Value) -> Value {
         self.followed(schema, Self::open)
     }
 
-    /// Alternatives and parts of one schema stay open, since each sees the properties of the others.
+    /// The parts of `allOf`, `oneOf` and `anyOf` stay open, because each also sees the properties of the others.
     fn followed(&self, schema: &Value, nested: fn(&Self, &Value) -> Value) -> Value {
         let Some(own) = schema.as_object() else { return schema.clone() };
         let mut merged = Map::new();
@@ -211,14 +211,14 @@ fn validator(schema: &Value) -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(schema).expect("a schema")
 }
 
-/// The one example of a parameter or a body, or the first of several.
+/// The example of a parameter or a body, or the first of several.
 fn first_example(place: &Value) -> Option<&Value> {
     place.get("example").or_else(|| place["examples"].as_object()?.values().next())
 }
 
-/// Alternatives are requirements of one scope each.
+/// Each security requirement is one scope, and they are alternatives.
 fn scopes(operation: &Value) -> Option<BTreeSet<String>> {
-    let requirements = operation["security"].as_array().expect("every operation says who may ask");
+    let requirements = operation["security"].as_array().expect("every operation has security requirements");
     let named = requirements.iter().map(|requirement| {
         let [Value::String(scope)] = &requirement["token"].as_array().expect("scopes")[..] else {
             panic!("one scope per alternative: {requirement}")
@@ -242,6 +242,6 @@ fn json_of(yaml: &Yaml<'_>) -> Value {
             };
             Value::Object(entries.iter().map(entry).collect())
         }
-        other => panic!("the description has something else than plain values: {other:?}"),
+        other => panic!("the description has a node that is not a plain value: {other:?}"),
     }
 }

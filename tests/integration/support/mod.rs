@@ -1,4 +1,4 @@
-//! What the tests of the whole product start from: a local cloud of their own, and hands to use it with.
+//! The test harness: a local cloud for each test, and helpers to use it.
 
 pub mod description;
 pub mod net;
@@ -23,26 +23,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// A product of the test's own: an empty table, an empty Stripe, an empty inbox, a clock that stands still.
+/// The test's own deployment: an empty table, an empty Stripe, an empty inbox, a stopped clock.
 ///
-/// Nothing moves by itself: webhooks, streams and schedules go on in [`TestCloud::settle`] and [`TestCloud::advance`].
+/// Nothing happens on its own: webhooks, streams and schedules run in [`TestCloud::settle`] and [`TestCloud::advance`].
 ///
-/// Every answer of the API has to be one that its description foresees.
+/// Every answer of the API is checked against the OpenAPI description.
 pub struct TestCloud {
     pub cloud: Arc<LocalCloud>,
     client: Client,
     answers: Mutex<BTreeSet<String>>,
     refused_calls: Mutex<BTreeSet<(String, Call)>>,
-    /// What is secret or personal in this cloud, as far as it has come by here.
+    /// The secret and personal data of this cloud that was seen so far.
     canaries: Mutex<Canaries>,
     log: Log,
 }
 
-/// Where the functions' lines are since a cloud was started; those of other tests in the same time may be among them.
+/// The functions' log lines since the cloud was started. They may include lines of tests that ran at the same time.
 enum Log {
-    /// In the log of the run, from there on.
+    /// The log of the test run, from this line on.
     Net { start: usize },
-    /// In the file that the functions' processes write to, from that byte on.
+    /// The file that the functions' processes write to, from this byte on.
     File { path: PathBuf, start: usize },
 }
 
@@ -58,7 +58,7 @@ impl Log {
         match self {
             Self::Net { start } => NET.since(*start),
             Self::File { path, start } => {
-                // No function ran where there is no log.
+                // Without a log file, no function has run.
                 let log = std::fs::read(path).unwrap_or_default();
                 String::from_utf8_lossy(&log[*start..]).lines().map(str::to_owned).collect()
             }
@@ -70,14 +70,14 @@ impl Drop for TestCloud {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let refused = self.take_refused_calls();
-            assert!(refused.is_empty(), "the roles of the template do not allow what was done: {refused:#?}");
+            assert!(refused.is_empty(), "the roles in the template do not allow these calls: {refused:#?}");
             let leaks = self.leaks();
-            assert!(leaks.is_empty(), "the functions' logs hold what they may not: {leaks:#?}");
+            assert!(leaks.is_empty(), "the functions' logs contain secret or personal data: {leaks:#?}");
         }
     }
 }
 
-/// What nobody but its holder may know.
+/// The secrets of a cloud.
 fn secrets(cloud: &LocalCloud) -> Canaries {
     let mut canaries = Canaries::default();
     canaries.plant("the secret access key", &cloud.signing.secret_access_key);
@@ -93,11 +93,11 @@ fn secrets(cloud: &LocalCloud) -> Canaries {
 }
 
 fn options() -> Options {
-    let midnight: Timestamp = "2026-01-05T00:00:00Z".parse().expect("an instant");
+    let midnight: Timestamp = "2026-01-05T00:00:00Z".parse().expect("a time");
     Options::new(MovableClock::standing(midnight))
 }
 
-/// An answer of the API, read whole.
+/// A complete answer of the API.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -108,7 +108,7 @@ pub struct Answer {
     pub www_authenticate: Option<String>,
     pub body: Value,
     pub text: String,
-    /// By name in lower case.
+    /// The headers by lower-case name.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -128,7 +128,7 @@ impl Answer {
         Self { status, content_type, is_replay, location, retry_after, www_authenticate, body, text, headers }
     }
 
-    /// The answer, if it has this status.
+    /// Returns the answer after checking its status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
@@ -158,7 +158,7 @@ impl Answer {
             .to_owned()
     }
 
-    /// Status, headers and body but for the request's id and the moment, in which two equal answers differ.
+    /// Status, headers and body without the request id and the date, which differ between equal answers.
     pub fn without_request_id(&self) -> (u16, BTreeMap<String, String>, String) {
         let mut headers = self.headers.clone();
         headers.retain(|name, _| !["apigw-requestid", "date"].contains(&name.as_str()));
@@ -171,13 +171,13 @@ impl TestCloud {
         Self::start_with(options()).await.expect("the local cloud starts")
     }
 
-    /// A product deployed from the repository's template with one text replaced, where it stands first.
+    /// A product deployed from the repository's template with the first occurrence of a text replaced.
     pub async fn start_changed(from: &str, to: &str) -> Self {
         Self::try_start_changed(from, to).await.expect("the local cloud starts")
     }
 
     /// # Errors
-    /// When the product does not start from the changed template.
+    /// If the product does not start from the changed template.
     pub async fn try_start_changed(from: &str, to: &str) -> Result<Self, Error> {
         let options = options();
         let template = std::fs::read_to_string(&options.template)?;
@@ -188,35 +188,35 @@ impl TestCloud {
     }
 
     /// # Errors
-    /// When the product does not start.
+    /// If the product does not start.
     pub async fn start_with(options: Options) -> Result<Self, Error> {
         let log = Log::beginning(&options);
         let cloud = LocalCloud::start(options).await?;
-        // A rate schedule fires for the first time when it is made.
+        // A rate schedule fires for the first time when it is created.
         cloud.advance(SignedDuration::ZERO).await?;
         let client = Client::builder().redirect(redirect::Policy::none()).build()?;
         let canaries = Mutex::new(secrets(&cloud));
         Ok(Self { cloud, client, answers: Mutex::default(), refused_calls: Mutex::default(), canaries, log })
     }
 
-    /// What the functions logged since this cloud was started.
+    /// The functions' log lines since this cloud was started.
     pub fn log(&self) -> Vec<String> {
         self.log.lines()
     }
 
-    /// What is in the log and may not be.
+    /// The secret or personal data found in the log.
     pub fn leaks(&self) -> Vec<String> {
         self.canaries().found_in(&self.log())
     }
 
-    /// Everything secret or personal that this cloud knows of.
+    /// All secret and personal data of this cloud.
     pub fn canaries(&self) -> Canaries {
-        let mut canaries = self.canaries.lock().expect("nobody panics here").clone();
+        let mut canaries = self.canaries.lock().expect("no code panics while holding the lock").clone();
         for mail in self.cloud.aws.ses.messages().iter().take(20) {
-            canaries.plant("a mail's subject", &mail.subject);
+            canaries.plant("an e-mail's subject", &mail.subject);
             mail.to.iter().for_each(|to| canaries.plant("an e-mail address", to));
             for line in mail.text.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| line.len() > 20) {
-                canaries.plant("a mail's words", line);
+                canaries.plant("an e-mail's text", line);
                 let token = line.split_once("/pay/").map(|(_, token)| token);
                 token.iter().for_each(|token| canaries.plant("a payment link's token", token));
             }
@@ -224,22 +224,22 @@ impl TestCloud {
         canaries
     }
 
-    /// Adds something that this test knows to be secret or personal.
+    /// Adds a text that is secret or personal in this test.
     pub fn plant(&self, what: &str, text: &str) {
-        self.canaries.lock().expect("nobody panics here").plant(what, text);
+        self.canaries.lock().expect("no code panics while holding the lock").plant(what, text);
     }
 
-    /// The calls that AWS refused to the functions for want of a permission, each with the function's logical id.
-    /// A test that does not ask for them fails where there are any.
+    /// The calls that AWS denied for lack of a permission, each with the function's logical id.
+    /// A test with denied calls fails unless it takes them.
     pub fn take_refused_calls(&self) -> BTreeSet<(String, Call)> {
-        let mut taken = self.refused_calls.lock().expect("nobody panics here");
+        let mut taken = self.refused_calls.lock().expect("no code panics while holding the lock");
         let refused = self.cloud.aws.access.refused();
         let new = refused.difference(&taken).cloned().collect();
         *taken = refused;
         new
     }
 
-    /// A request to the API; tokens, headers and body are the caller's to add.
+    /// A request to the API; the caller adds token, headers and body.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.cloud.urls.api))
     }
@@ -252,13 +252,13 @@ impl TestCloud {
         answer
     }
 
-    /// Sends the same request again as long as it is answered with 5xx, as every client should.
+    /// Retries the request while the answer is 5xx, as every client should.
     pub async fn send_until_answered(&self, request: RequestBuilder, tries_max: u32) -> Answer {
         let request = request.build().expect("a request");
         for _ in 0..tries_max {
             let copy = request.try_clone().expect("a body that is not streamed");
             let answer = Answer::read(self.client.execute(copy).await.expect("the API answers")).await;
-            // What API Gateway says of a function that died is not part of the API's description.
+            // API Gateway's answer for a function that died is not part of the OpenAPI description.
             let is_gateways = answer.status == 500 && answer.body == json!({"message": "Internal Server Error"});
             if !is_gateways {
                 self.check(&request, &answer);
@@ -267,7 +267,7 @@ impl TestCloud {
                 return answer;
             }
         }
-        panic!("{} {} is refused {tries_max} times", request.method(), request.url());
+        panic!("{} {} failed {tries_max} times", request.method(), request.url());
     }
 
     fn check(&self, request: &reqwest::Request, answer: &Answer) {
@@ -277,13 +277,13 @@ impl TestCloud {
         if url.as_str().starts_with(&self.cloud.urls.api) {
             let path = DESCRIPTION.check(method.as_str(), url.path(), sent, answer);
             let answered = path.map(|path| format!("{method} {path} {}", answer.status));
-            self.answers.lock().expect("nobody panics here").extend(answered);
+            self.answers.lock().expect("no code panics while holding the lock").extend(answered);
         }
     }
 
-    /// What passed by that may be in no log.
+    /// Adds the secret and personal data of one request and its answer.
     fn plant_exchange(&self, headers: &HeaderMap, sent: Option<&[u8]>, answer: &Answer) {
-        let mut canaries = self.canaries.lock().expect("nobody panics here");
+        let mut canaries = self.canaries.lock().expect("no code panics while holding the lock");
         for (name, value) in headers.iter().filter_map(|(name, value)| Some((name, value.to_str().ok()?))) {
             match name.as_str() {
                 "authorization" => {
@@ -299,12 +299,12 @@ impl TestCloud {
         let request: Value = sent.and_then(|sent| serde_json::from_slice(sent).ok()).unwrap_or_default();
         canaries.plant_json(&request);
         canaries.plant_json(&answer.body);
-        answer.location.iter().for_each(|page| canaries.plant("a page of Stripe's", page));
+        answer.location.iter().for_each(|page| canaries.plant("a Stripe page", page));
     }
 
-    /// Every answer of the API so far, as `GET /v1/packages 200`, its path as it is described.
+    /// Every answer of the API so far, as in `GET /v1/packages 200`, with the path from the OpenAPI description.
     pub fn answers(&self) -> BTreeSet<String> {
-        self.answers.lock().expect("nobody panics here").clone()
+        self.answers.lock().expect("no code panics while holding the lock").clone()
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -328,7 +328,7 @@ impl TestCloud {
         self.post("/v1/accounts", &self.cloud.service_token(), None, &body).await.expect(201);
     }
 
-    /// Buys a package and pays it with a card on the hosted page; webhooks are delivered and e-mails sent.
+    /// Buys a package and pays with a card on the hosted page. Webhooks are delivered and e-mails sent.
     pub async fn buy(&self, account: &str, package: &str, card: &str) {
         let path = format!("/v1/accounts/{account}/purchases");
         let key = format!("buy-{}", uuid::Uuid::new_v4());
@@ -338,7 +338,7 @@ impl TestCloud {
         self.settle().await;
     }
 
-    /// Pays a hosted page of Stripe's as a browser does, confirming with the bank where it asks.
+    /// Pays on a hosted Stripe page as a browser does, and confirms if the bank asks.
     pub async fn pay_page(&self, url: &str, card: &str) {
         let form = [("card_number", card), ("email", "payer@customer.example"), ("country", "US")];
         let paid = Answer::read(self.client.post(url).form(&form).send().await.expect("the page answers")).await;
@@ -361,7 +361,7 @@ impl TestCloud {
         self.put(&path, &self.cloud.customer_token(account), &body).await.expect(200);
     }
 
-    /// Charges a training of so many minutes, at 10 credits each.
+    /// Charges a training of `max_minutes` minutes, at 10 credits a minute.
     pub async fn charge(&self, account: &str, key: &str, max_minutes: i64) -> Answer {
         let body = json!({"operation": "training", "max_minutes": max_minutes});
         self.post(&format!("/v1/accounts/{account}/charges"), &self.cloud.service_token(), Some(key), &body).await
@@ -377,7 +377,7 @@ impl TestCloud {
         self.get(&format!("/v1/accounts/{account}/auto-top-up"), &self.cloud.service_token()).await.expect(200).body
     }
 
-    /// Every entry, newest first; checks that they add up to the balance.
+    /// Every entry, newest first. Checks that their sum is the balance.
     pub async fn history(&self, account: &str) -> Vec<Value> {
         let path = format!("/v1/accounts/{account}/history?limit=100");
         let answer = self.get(&path, &self.cloud.service_token()).await.expect(200);
@@ -396,13 +396,13 @@ impl TestCloud {
         self.cloud.sweep().await.expect("the sweep succeeds")
     }
 
-    /// Delivers webhooks and stream records until none is due.
+    /// Delivers webhooks and stream records until none are due.
     pub async fn settle(&self) {
         let delivered = self.cloud.settle().await.expect("the stream can be read");
         assert!(!delivered.is_blocked && delivered.records_failed == 0, "{delivered:?}");
     }
 
-    /// The subjects of all mails to the account's owner, oldest first.
+    /// The subjects of all e-mails to the account's owner, oldest first.
     pub fn subjects(&self, account: &str) -> Vec<String> {
         self.mails(account).into_iter().map(|mail| mail.subject).collect()
     }
@@ -414,7 +414,7 @@ impl TestCloud {
         mails
     }
 
-    /// The path of the link in the account's newest mail.
+    /// The path of the link in the account's newest e-mail.
     pub fn pay_link(&self, account: &str) -> String {
         let mail = self.mails(account).pop().expect("a mail was sent");
         let text = mail.text.expect("a mail has a text form");
@@ -427,18 +427,18 @@ impl TestCloud {
         self.cloud.clock.now()
     }
 
-    /// The name of the product's one table.
+    /// The name of the table.
     pub fn table(&self) -> String {
         self.cloud.template.tables["Table"].name.clone()
     }
 
-    /// What the table holds and how far its stream has come: equal before and after, nothing was written in between.
+    /// The contents of the table and the end of its stream. If they are equal before and after, nothing was written.
     pub fn footprint(&self) -> (Vec<(String, i64)>, StreamCursor) {
         let end = self.cloud.aws.dynamodb.stream_end(&self.table()).expect("the table has a stream");
         (self.cloud.aws.dynamodb.tables(), end)
     }
 
-    /// Blocks an account's charges, as support would: there is no route for it.
+    /// Blocks an account's charges as support would; there is no route for it.
     pub async fn restrict(&self, account: &str, reason: &str, until: Timestamp) {
         let ledger = self.ledger();
         let account = AccountId::parse(account).expect("an account id");

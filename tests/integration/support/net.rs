@@ -1,7 +1,7 @@
-//! What the functions write into their logs in any test, and what may not be in there.
+//! The functions' log lines in all tests, and the search for secret and personal data in them.
 //!
-//! One subscriber for the whole run writes lines as the deployed functions do, at the most verbose level they can be
-//! set to. Every [`super::TestCloud`] looks through the lines of its time for what it knows to be secret or personal.
+//! One subscriber for the whole test run writes lines as the deployed functions do, at the most verbose level possible.
+//! Every [`super::TestCloud`] searches the lines of its lifetime for its secret and personal data.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine;
@@ -15,14 +15,14 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// As much as `RUST_LOG` can ask for.
+/// The most verbose level of `RUST_LOG`.
 pub const MOST_VERBOSE: &str = "trace";
 
-/// Lines of a log as it grows. Clones share them.
+/// The lines of a growing log. Clones share them.
 #[derive(Clone, Default)]
 pub struct Net(Arc<Mutex<Vec<String>>>);
 
-/// The lines of the whole run, from the first use on.
+/// The lines of the whole test run, from the first use on.
 pub static NET: LazyLock<Net> = LazyLock::new(|| {
     let net = Net::default();
     telemetry::subscriber(MOST_VERBOSE, net.clone()).init();
@@ -43,7 +43,7 @@ impl Net {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
-    /// What a panic of the product's says ends up in the log, too; one of a test's is its verdict.
+    /// Adds the panics of the product to the log, but not those of the tests.
     fn catch_panics(&self) {
         let (net, before) = (self.clone(), std::panic::take_hook());
         std::panic::set_hook(Box::new(move |panic: &PanicHookInfo<'_>| {
@@ -56,7 +56,7 @@ impl Net {
     }
 }
 
-/// The formatter hands over one whole line at a time.
+/// The formatter writes one whole line at a time.
 impl Write for Net {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         self.push(String::from_utf8_lossy(line).into_owned());
@@ -76,27 +76,27 @@ impl MakeWriter<'_> for Net {
     }
 }
 
-/// Texts that may be in no line, each with what it is.
+/// Texts that must not appear in any line, each with a description.
 #[derive(Clone, Default)]
 pub struct Canaries(BTreeMap<String, String>);
 
 impl Canaries {
-    /// Shorter texts are found in words that mean no harm.
+    /// Shorter texts also occur in harmless words.
     const BYTES_MIN: usize = 8;
 
-    /// Adds a text, which keeps the first name it was given; one too short to be told from others is left out.
+    /// Adds a text with its description, unless it has one already. A text that is too short is ignored.
     pub fn plant(&mut self, what: &str, text: &str) {
         if text.len() >= Self::BYTES_MIN {
             self.0.entry(text.to_owned()).or_insert_with(|| what.to_owned());
         }
     }
 
-    /// What is in the lines that may not be, with the line it is in.
+    /// The forbidden texts in the lines, each with its line.
     pub fn found_in(&self, lines: &[String]) -> Vec<String> {
         let forms =
             self.0.iter().flat_map(|(text, what)| forms(text).into_iter().map(move |form| (form, what.as_str())));
         let (forms, names): (Vec<String>, Vec<&str>) = forms.unzip();
-        // The kind that is made the quickest: every test makes one, and reads few lines with it.
+        // The kind that is fastest to build: every test builds one and searches few lines with it.
         let canaries = AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(forms);
         let canaries = canaries.expect("the texts of one test are not too many");
         let mut found = BTreeSet::new();
@@ -108,12 +108,12 @@ impl Canaries {
         found.into_iter().collect()
     }
 
-    /// Everything planted, each with what it is.
+    /// Every text with its description.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(text, what)| (what.as_str(), text.as_str()))
     }
 
-    /// Adds what an answer or a request says about a person or of a page that opens to whoever knows its address.
+    /// Adds the personal data in the body of a request or an answer, and the URLs of pages that open without a login.
     pub fn plant_json(&mut self, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.plant_json(item)),
@@ -133,7 +133,7 @@ impl Canaries {
 fn what_is(name: &str) -> Option<&'static str> {
     Some(match name {
         "accepted_by" => "who consented",
-        "checkout_url" | "hosted_invoice_url" | "invoice_pdf" | "receipt_url" => "a page of Stripe's",
+        "checkout_url" | "hosted_invoice_url" | "invoice_pdf" | "receipt_url" => "a Stripe page",
         "default_payment_method" | "payment_method" => "a saved card",
         "email" | "customer_email" | "receipt_email" => "an e-mail address",
         "reference" => "a charge's reference",
@@ -141,11 +141,11 @@ fn what_is(name: &str) -> Option<&'static str> {
     })
 }
 
-/// How a text may be written: as it is, in JSON, in a form or an address, in base64.
+/// The encodings of a text: plain, in JSON, in a form or a URL, in base64.
 fn forms(text: &str) -> Vec<String> {
     let json = Value::from(text).to_string();
     let twice = Value::from(json.trim_matches('"')).to_string();
-    let url = reqwest::Url::parse_with_params("http://x", [("", text)]).expect("an address");
+    let url = reqwest::Url::parse_with_params("http://x", [("", text)]).expect("a URL");
     let mut forms = vec![
         text.to_owned(),
         json.trim_matches('"').to_owned(),
@@ -161,7 +161,7 @@ fn forms(text: &str) -> Vec<String> {
 
 type Kind = (&'static str, fn(&str) -> bool);
 
-/// What is secret or personal whatever it says.
+/// Patterns of texts that are always secret or personal.
 const KINDS: [Kind; 7] = [
     ("an e-mail address", has_address),
     ("a JSON web token", |line| has_word(line, "eyJ", 17)),
@@ -172,7 +172,7 @@ const KINDS: [Kind; 7] = [
     ("a saved card", |line| has_word(line, "pm_", 1)),
 ];
 
-/// A word that begins so and goes on for so many characters: three letters alone are found in any random id.
+/// Whether there is a word with this beginning and at least `more` further characters: three letters alone occur in random ids.
 fn has_word(line: &str, beginning: &str, more: usize) -> bool {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     line.match_indices(beginning).any(|(start, _)| {
@@ -181,7 +181,7 @@ fn has_word(line: &str, beginning: &str, more: usize) -> bool {
     })
 }
 
-/// A sign of an address with a word before it and a domain after it, percent-encoded as well.
+/// Whether there is an `@`, plain or percent-encoded, between a word and a domain.
 fn has_address(line: &str) -> bool {
     let is_word = |character: char| character.is_ascii_alphanumeric();
     ["@", "%40"].iter().any(|at| {

@@ -1,4 +1,4 @@
-//! Stripe's side of a test: the operator's API, the pages as a browser sees them, and what was really paid.
+//! Helpers for Stripe in a test: its API, its pages as a browser sees them, and the money that was taken.
 
 use super::{Answer, TestCloud};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
 
 impl TestCloud {
-    /// Asks Stripe's API as the company's operator would, past the product.
+    /// Calls Stripe's API directly, as an operator of the company would.
     pub async fn stripe(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Answer {
         let request = self.client.request(method, format!("{}{path}", self.cloud.urls.stripe));
         self.send(request.bearer_auth(&self.cloud.stripe_api_key).form(form)).await
@@ -21,7 +21,7 @@ impl TestCloud {
         self.stripe(Method::POST, path, form).await.expect(200).body
     }
 
-    /// All of a list that fits on one page, newest first.
+    /// A list that fits on one page, newest first.
     pub async fn stripe_list(&self, path: &str) -> Vec<Value> {
         let list = self.stripe_get(path).await;
         assert_eq!(list["has_more"], json!(false), "{path}");
@@ -47,14 +47,14 @@ impl TestCloud {
         saved
     }
 
-    /// An account without credits whose automatic top-ups are on (below 1,000, up to 5,000): due at the next sweep.
+    /// Opens an account without credits and with automatic top-ups (below 1,000, up to 5,000), due at the next sweep.
     pub async fn open_due_account(&self, account: &str, card: &str) {
         self.open_account(account).await;
         self.save_card(account, card).await;
         self.turn_on_auto_top_up(account, 1_000, 5_000).await;
     }
 
-    /// The invoices made for the account's top-ups, newest first.
+    /// The invoices for the account's top-ups, newest first.
     pub async fn top_up_invoices(&self, account: &str) -> Vec<Value> {
         let customer = self.customer(account).await;
         let mut invoices = self.stripe_list(&format!("/v1/invoices?limit=100&customer={customer}")).await;
@@ -62,7 +62,7 @@ impl TestCloud {
         invoices
     }
 
-    /// What was really taken from the account's cards, in cents, newest first.
+    /// The amounts taken from the account's cards, in cents, newest first.
     pub async fn cents_taken(&self, account: &str) -> Vec<i64> {
         let customer = self.customer(account).await;
         let charges = self.stripe_list(&format!("/v1/charges?limit=100&customer={customer}")).await;
@@ -77,7 +77,7 @@ impl TestCloud {
         wanted.map(|entry| entry["credits"].as_i64().expect("credits")).collect()
     }
 
-    /// How many requests asked Stripe to take the money of a top-up.
+    /// The number of requests to pay an invoice.
     pub fn pay_calls(&self) -> usize {
         self.cloud.stripe.request_count("POST", "/v1/invoices/*/pay")
     }
@@ -88,7 +88,7 @@ impl TestCloud {
         self.send(self.client.get(url)).await
     }
 
-    /// Submits a card on a hosted page, and nothing more.
+    /// Submits a card on a hosted page, without confirming with the bank.
     pub async fn submit_card(&self, url: &str, card: &str) -> Answer {
         let form = [("card_number", card), ("email", "payer@customer.example"), ("country", "US")];
         self.send(self.client.post(url).form(&form)).await
@@ -104,24 +104,24 @@ impl TestCloud {
         assert!(answer.status < 400, "{}", answer.text);
     }
 
-    /// Stripe's page that the link in the account's newest mail leads to.
+    /// The Stripe page that the link in the account's newest e-mail redirects to.
     pub async fn hosted_page(&self, account: &str) -> String {
-        self.visit(&self.pay_link(account)).await.expect(302).location.expect("a redirect leads somewhere")
+        self.visit(&self.pay_link(account)).await.expect(302).location.expect("a redirect has a location")
     }
 
-    /// A secret as the functions read it.
+    /// The value of a secret, as the functions read it.
     pub async fn secret(&self, name: &str) -> String {
         let request = self.client.post(&self.cloud.urls.aws).header("x-amz-target", "secretsmanager.GetSecretValue");
         let answer = self.send(request.json(&json!({ "SecretId": name }))).await.expect(200);
         answer.body["SecretString"].as_str().expect("a secret").to_owned()
     }
 
-    /// The key that the links of this cloud's mails are signed with.
+    /// The key that signs the links in this cloud's e-mails.
     pub async fn link_key(&self) -> LinkKey {
         LinkKey::new(self.secret("links").await).expect("the secret is long enough")
     }
 
-    /// The ledger under the product, to look at what no route shows and to store what no request would.
+    /// The product's ledger, to read what no route returns and to store what no request would.
     pub fn ledger(&self) -> DynamoLedger {
         let table = &self.cloud.template.tables["Table"].name;
         DynamoLedger::new(self.cloud.aws.dynamodb.client(), table, LedgerSettings::default())

@@ -1,12 +1,12 @@
-//! The bugs of adapters that the model commits where `mutants/mutants.toml` lists them and one is switched on.
+//! Bugs of adapters, listed in `mutants/mutants.toml`, which the model commits when one is switched on.
 
-/// Whether the model is to do wrong, in this way, now.
+/// Whether this bug is switched on.
 #[cfg(feature = "mutants")]
 pub fn has_bug(name: &str) -> bool {
     mutants::switch::is_on(name)
 }
 
-/// Without the feature `mutants`, never.
+/// Always false without the feature `mutants`.
 #[cfg(not(feature = "mutants"))]
 pub const fn has_bug(_name: &str) -> bool {
     false

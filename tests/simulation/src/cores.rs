@@ -1,8 +1,8 @@
-//! The same work on every core.
+//! Running the same work on every core.
 
 use std::thread;
 
-/// What the work comes to on each core; the cores share what is to be done among themselves.
+/// The result of the work on each core. The work itself divides the tasks between the cores.
 pub fn on_all_cores<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {

@@ -1,6 +1,6 @@
-//! What runs do, as two numbers: two versions of the code that give the same numbers do the same, seed by seed.
+//! The behavior of runs as two numbers: two versions of the code with the same numbers behave the same, seed by seed.
 //!
-//! Sums over seeds do not depend on which core played which.
+//! The sum over several seeds does not depend on which core played which seed.
 
 use crate::run::Run;
 use crate::schedule::Schedule;
@@ -9,16 +9,16 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::ops::AddAssign;
 
-/// Of one run, or the sum over several.
+/// The digest of one run, or the sum over several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest {
-    /// Of every line of the story: requests, calls, their fates, and answers, in their order.
+    /// The hash of every line of the story: requests, calls, their fates, and answers, in order.
     steps: u128,
-    /// Of what is stored and what Stripe has at the end. It stays where the story alone is told in other words.
+    /// The hash of the final state of the ledger and of Stripe. It does not depend on the wording of the story.
     ends: u128,
 }
 
-/// Plays the schedule of a seed, and takes down all that it does; a broken rule belongs to it, too.
+/// Plays the schedule of a seed and hashes everything that happens, including a broken rule.
 pub fn digest(seed: u64) -> Digest {
     let mut run = Run::new(true);
     let (mut steps, mut ends) = (Sha256::new(), Sha256::new());
@@ -37,7 +37,7 @@ pub fn digest(seed: u64) -> Digest {
     Digest { steps: number(steps), ends: number(ends) }
 }
 
-/// Every account with its records, and what Stripe has of it.
+/// Every account with its records and its objects at Stripe.
 fn end(world: &World) -> Vec<String> {
     let mut lines = vec![];
     let tables = world.ledger.tables();

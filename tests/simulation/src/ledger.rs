@@ -1,6 +1,7 @@
-//! A ledger in memory that obeys DynamoDB's rules as the port states them: conditions, all or nothing, indexes that lag.
+//! An in-memory ledger with the semantics that the port takes from DynamoDB: conditions, atomic writes, and eventually
+//! consistent indexes.
 //!
-//! It answers at once and never fails; faults are put between it and its callers by [`crate::outside`].
+//! It answers at once and never fails; [`crate::outside`] injects the faults.
 
 use crate::bugs::has_bug;
 use jiff::Timestamp;
@@ -38,16 +39,16 @@ pub struct Tables {
     pub partitions: BTreeMap<AccountId, Partition>,
     customers: BTreeMap<CustomerId, AccountId>,
     events: BTreeSet<EventId>,
-    /// The index `due` as it is read, which may be behind.
+    /// The index `due` as readers see it, possibly outdated.
     pub due: BTreeMap<AccountId, Timestamp>,
-    /// The index `history` as it is read, which may be behind.
+    /// The index `history` as readers see it, possibly outdated.
     pub history: BTreeMap<AccountId, BTreeMap<u64, Entry>>,
     behind: VecDeque<IndexUpdate>,
-    /// What was written since it was last taken, with the account as it stood before.
+    /// The changes since the last [`Tables::take_journal`], each with the previous state of the account.
     journal: Vec<Committed>,
 }
 
-/// A change that was written.
+/// A committed change.
 #[derive(Clone, Debug)]
 pub struct Committed {
     pub before: Option<Account>,
@@ -79,7 +80,7 @@ impl MemoryLedger {
         Self { settings, tables: Mutex::default() }
     }
 
-    /// Everything stored, for whoever checks it.
+    /// Everything stored, for checks.
     pub fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,21 +121,21 @@ impl MemoryLedger {
             .collect();
         due.sort();
         due.truncate(self.settings.due_page_size);
-        // DynamoDB says where a full page ended, whether or not anything follows.
+        // DynamoDB returns the end of a full page whether or not anything follows.
         let last = due.last().filter(|_| due.len() == self.settings.due_page_size);
         let next = last.map(|(due_at, account)| DueCursor { account: (*account).clone(), due_at: *due_at });
         DuePage { accounts: due.into_iter().map(|(_, account)| account.clone()).collect(), next }
     }
 }
 
-/// The adapter spreads accounts by another sum; which one is its own affair.
+/// The adapter uses another hash function; which one does not matter.
 fn shard_of(account: &AccountId) -> Shard {
     let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
     Shard::of(account.as_str().bytes().fold(2_166_136_261, mix) >> 8)
 }
 
 impl Tables {
-    /// Every account there is.
+    /// Every account.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.partitions.values().filter_map(|partition| partition.account.as_ref())
     }
@@ -194,7 +195,7 @@ impl Tables {
         }
     }
 
-    /// Carries at most this many of the oldest changes over to the indexes.
+    /// Applies at most this many of the oldest pending changes to the indexes.
     pub fn catch_up(&mut self, count: usize) {
         for update in self.behind.drain(..count.min(self.behind.len())) {
             match update.due_at {
@@ -207,7 +208,7 @@ impl Tables {
         }
     }
 
-    /// What was written since the last call, oldest first.
+    /// The changes since the last call, oldest first.
     pub fn take_journal(&mut self) -> Vec<Committed> {
         std::mem::take(&mut self.journal)
     }

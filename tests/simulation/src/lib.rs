@@ -1,13 +1,12 @@
-//! A deterministic simulation of faults over the real use cases.
+//! A deterministic fault simulation of the real use cases.
 //!
-//! The use cases run unchanged against a ledger, a Stripe and a mailer in memory. Every call to those waits until a
-//! schedule, grown from one number, has decided what becomes of it; after every step the rules are checked, and at the
-//! end, with the faults over and everything repeated that was lost, so is that nothing was forgotten.
-//! The same seed is the same run, to the letter.
+//! The use cases run unchanged against an in-memory ledger, Stripe and mailer. Every call to them waits until a schedule,
+//! generated from a seed, decides its fate. The rules are checked after every step, and once more at the end, when the
+//! faults are over and every lost request was repeated. The same seed always gives exactly the same run.
 //!
-//! Nothing here asks the machine for the time, for randomness, or for a thread.
+//! Nothing here reads the system clock, draws system randomness, or starts a thread.
 
-/// With the feature `mutants`, the use cases are those with bugs to switch on.
+/// With the feature `mutants`, this is the copy of `shared` whose bugs can be switched on.
 #[cfg(feature = "mutants")]
 extern crate mutants as shared;
 
@@ -41,11 +40,11 @@ use run::Run;
 pub struct Failure {
     /// The rule, in words.
     pub rule: String,
-    /// What happened, line by line; empty unless it was asked for.
+    /// The log of the run, line by line; empty unless it was requested.
     pub story: Vec<String>,
 }
 
-/// Plays a schedule, and writes down what happens if it `is_told`.
+/// Plays a schedule, and logs it if `is_told`.
 ///
 /// # Errors
 /// [`Failure`] with the first broken rule.
@@ -59,6 +58,6 @@ pub fn play(schedule: &Schedule, is_told: bool) -> Result<Vec<String>, Failure> 
     }
 }
 
-/// A run allocates ids and records by the thousand; this allocator takes a third of the time.
+/// A run allocates thousands of ids and records; this allocator takes a third of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,5 +1,5 @@
-//! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and tells
-//! the story; `--seed N` plays that schedule alone. `--digest` says in two numbers what all the schedules do.
+//! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and prints
+//! the story. `--seed N` plays one schedule alone. `--digest` prints the digest of all schedules.
 
 use simulation::{Digest, Schedule, WORKFLOWS, digest, on_all_cores, play, shrink};
 use std::io::{self, Write};
@@ -11,14 +11,14 @@ use std::time::Instant;
 const USAGE: &str = "simulate [--seed N] [--from N] [--count N] [--story] [--digest]";
 const COUNT: u64 = 100_000;
 
-/// What is asked for.
+/// The options of the command line.
 struct Wanted {
     seeds: Range<u64>,
-    /// Whether one schedule alone is to be played.
+    /// Whether to play one schedule alone.
     is_single: bool,
-    /// Whether a run that breaks no rule is told as well.
+    /// Whether to print the story even if no rule is broken.
     is_told: bool,
-    /// Whether to say what the runs do, whatever they break, and nothing else.
+    /// Whether to print only the digest of the runs, whether or not they break a rule.
     is_digest: bool,
 }
 
@@ -53,7 +53,7 @@ fn main() -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether no set of at most two faults breaks a workflow.
+/// Returns whether the workflows withstand every set of at most two faults.
 fn enumerate_workflows(out: &mut impl Write) -> io::Result<bool> {
     for workflow in &WORKFLOWS {
         match workflow.enumerate(2) {
@@ -73,7 +73,7 @@ fn enumerate_workflows(out: &mut impl Write) -> io::Result<bool> {
     Ok(true)
 }
 
-/// How many steps were played, and the lowest seed seen that breaks a rule.
+/// The number of steps played, and the lowest seed seen that breaks a rule.
 fn play_all(seeds: &Range<u64>) -> (usize, Option<u64>) {
     let (next, end) = (AtomicU64::new(seeds.start), AtomicU64::new(seeds.end));
     let work = || {
@@ -95,7 +95,7 @@ fn play_all(seeds: &Range<u64>) -> (usize, Option<u64>) {
     ended.fold((0, None), |(sum, lowest), (steps, broken)| (sum + steps, lowest.into_iter().chain(broken).min()))
 }
 
-/// What all the runs do.
+/// The sum of the digests of all runs.
 fn digest_all(seeds: &Range<u64>) -> Digest {
     let next = AtomicU64::new(seeds.start);
     let work = || {
@@ -113,7 +113,7 @@ fn digest_all(seeds: &Range<u64>) -> Digest {
     sum
 }
 
-/// The shortest run found that breaks a rule as the seed's does.
+/// Prints the shortest run found that breaks a rule like the run of this seed.
 fn tell(out: &mut impl Write, seed: u64) -> io::Result<()> {
     let schedule = Schedule::new(seed);
     let Some((shortest, _)) = shrink(&schedule) else { return Ok(()) };

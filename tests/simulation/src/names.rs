@@ -1,4 +1,4 @@
-//! Short ways to the accounts, cards, keys and requests that a simulation speaks of.
+//! Short constructors for the accounts, cards, keys and requests of a simulation.
 
 use crate::request::Request;
 use shared::domain::charging::ChargeCommand;
@@ -19,7 +19,7 @@ fn key(kind: &str, number: u32) -> IdempotencyKey {
     IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number make a key")
 }
 
-/// Ten credits for each minute.
+/// Ten credits per minute.
 pub fn charge(name: &str, number: u32, minutes: i64) -> Request {
     let operation = Operation::Training { max_minutes: minutes };
     Request::Charge(account(name), ChargeCommand { key: key("job", number), operation, reference: None })

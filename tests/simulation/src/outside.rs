@@ -1,4 +1,4 @@
-//! The ports as the use cases see them: every call waits until the schedule has decided its fate.
+//! The ports as the use cases see them: every call waits until the schedule decides its fate.
 
 use crate::bugs::has_bug;
 use crate::ledger::MemoryLedger;
@@ -38,11 +38,11 @@ impl Capabilities for Simulated {
     type PriceBook = PriceBook;
 }
 
-/// The outside behind its faults. Cloned for every caller.
+/// The outside with injected faults. Cloned for every caller.
 #[derive(Clone)]
 pub struct Outside(pub Arc<World>);
 
-/// The longest that a function runs: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+/// The longest run of a function: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const PROCESS_LIFE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_mins(30);
@@ -64,7 +64,7 @@ impl Outside {
         }
     }
 
-    /// Waits for the schedule's decision, and carries it out.
+    /// Waits for the schedule's decision and carries it out.
     async fn call<T: Send + 'static>(
         &self,
         what: impl FnOnce() -> String + Send,
@@ -104,7 +104,7 @@ impl Outside {
         }
     }
 
-    /// Waits until the schedule has decided what becomes of a call; what is not eventful works at once.
+    /// Waits until the schedule decides the fate of a call. A call that is not eventful works at once.
     fn decision(&self, what: &str, is_eventful: bool) -> impl Future<Output = Fate> + Send {
         let mut waiting = None;
         poll_fn(move |context| {
@@ -166,7 +166,7 @@ impl Outside {
         answer.map_err(|Lost| PaymentsError::Unavailable { operation, source: "no answer".into() })
     }
 
-    /// What the answer concludes may be concluded from now on.
+    /// Allows the conclusion of this answer from now on.
     fn told(&self, top_up: &TopUpId, outcome: TopUpOutcome) -> TopUpOutcome {
         if let Some(conclusion) = conclusion(&outcome) {
             self.0.stripe().told.top_ups.insert((top_up.clone(), conclusion));
@@ -176,7 +176,7 @@ impl Outside {
 
     async fn take(&self, top_up: &TopUp, invoice: InvoiceId, card: PaymentMethodId) -> TopUpOutcome {
         let id = invoice.clone();
-        let (account, attempt) = (top_up.account.clone(), top_up.id.clone());
+        let (account, top_up_id) = (top_up.account.clone(), top_up.id.clone());
         let what = {
             let (invoice, card) = (invoice.clone(), card.clone());
             move || format!("Stripe: pay {invoice} of {} with {card}", top_up.id)
@@ -184,7 +184,7 @@ impl Outside {
         let ask = move |world: &World| {
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
             if asked.is_fresh
-                && let Some(reason) = why_not_charged(world, &account, &attempt)
+                && let Some(reason) = why_not_charged(world, &account, &top_up_id)
             {
                 world.violate(format!("a timer charges {account}, {reason}"));
             }
@@ -240,8 +240,8 @@ impl Outside {
     }
 
     async fn create_invoice(&self, top_up: &TopUp) -> Result<InvoiceId, Lost> {
-        let attempt = top_up.clone();
-        let create = move |world: &World| world.stripe().invoice_create(&attempt, world.time());
+        let wanted = top_up.clone();
+        let create = move |world: &World| world.stripe().invoice_create(&wanted, world.time());
         self.stripe(|| format!("Stripe: create the invoice of {}", top_up.id), create).await
     }
 }
@@ -250,16 +250,16 @@ fn report(invoice: InvoiceId) -> impl FnOnce(&World) -> Option<InvoiceReport> + 
     move |world| world.stripe().invoice_get(&invoice)
 }
 
-/// Why a timer may not ask the bank for this attempt's money now, if it may not.
+/// Why a sweep may not charge the card for this top-up now, if it may not.
 ///
-/// What came up less than a process's life ago may have come up after it looked: the customer declined on the page
-/// of this very invoice, say, or switched top-ups off.
-fn why_not_charged(world: &World, account: &AccountId, attempt: &TopUpId) -> Option<&'static str> {
+/// Changes within the lifetime of a process are ignored because it may have read the account before them: for example, the
+/// customer's card was declined on the page of this invoice, or the customer switched top-ups off.
+fn why_not_charged(world: &World, account: &AccountId, top_up: &TopUpId) -> Option<&'static str> {
     let tables = world.ledger.tables();
     let account = tables.partitions.get(account)?.account.as_ref()?;
     let off = account.auto_top_up.as_ref().filter(|settings| !settings.is_enabled);
     let is_old = |issue: &PaymentIssue| world.time().duration_since(issue.since) >= PROCESS_LIFE_MAX;
-    if account.payment_issue.as_ref().is_some_and(|issue| issue.top_up != *attempt || is_old(issue)) {
+    if account.payment_issue.as_ref().is_some_and(|issue| issue.top_up != *top_up || is_old(issue)) {
         Some("which is paused")
     } else if off.is_some_and(|off| world.desk().off_for_long.contains(&off.consent.id)) {
         Some("which switched top-ups off long ago")
@@ -272,9 +272,9 @@ fn ledger_lost(operation: &'static str) -> LedgerError {
     LedgerError::Unavailable { operation, source: "no answer".into() }
 }
 
-/// The ledger in memory never waits.
+/// The in-memory ledger never waits.
 fn at_once<T>(answer: impl Future<Output = T>) -> T {
-    answer.now_or_never().expect("the ledger in memory answers at once")
+    answer.now_or_never().expect("the in-memory ledger answers at once")
 }
 
 impl Clock for Outside {
@@ -390,8 +390,8 @@ impl DueIndex for Outside {
         now: Timestamp,
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
-        // Of sixteen calls hardly one matters: a shard in which nothing is due is waited for only if it is the first.
-        // A sweep that is short of time spends it on them all the same.
+        // Hardly one of the sixteen calls matters: a shard with nothing due waits only if it is the first.
+        // A sweep that is short of time spends time on each of them all the same.
         if self.0.desk().sweep_time < SWEEP_TIME {
             self.0.advance(SignedDuration::from_millis(1));
         }
@@ -403,7 +403,7 @@ impl DueIndex for Outside {
     }
 }
 
-/// A change as the story tells it.
+/// A change as shown in the story.
 fn describe(change: &Change) -> String {
     let Change { account, entries, records, notices } = change;
     let mut text = format!("{} version {} balance {}", account.id, account.version, account.balance);
@@ -498,7 +498,7 @@ impl Payments for Outside {
 }
 
 impl Mailer for Outside {
-    /// The subject holds the notice's id.
+    /// The subject is the notice's id.
     async fn send(&self, email: &Email) -> Result<(), MailerError> {
         let notice = NoticeId::parse(&*email.subject).expect("the simulation writes the notice's id as the subject");
         let what = || format!("SES: send {}", email.subject);

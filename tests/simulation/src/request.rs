@@ -1,4 +1,4 @@
-//! What callers ask of the system, and whether its answers are true.
+//! The requests of callers, and checks that the answers are true.
 
 use crate::outside::Outside;
 use shared::clock::Clock;
@@ -26,7 +26,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-/// One request, to be repeated word for word until it is answered.
+/// One request, repeated unchanged until it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     OpenAccount(AccountId),
@@ -38,7 +38,7 @@ pub enum Request {
     PayPage(AccountId, TopUpId),
     Event(EventId, Subject),
     Notice(AccountId, NoticeId),
-    /// By the schedule, or the part that a timer goes on with.
+    /// A sweep from the schedule, or the part that a timer continues.
     Sweep(Option<SweepPart>),
 }
 
@@ -46,7 +46,7 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     Answered(String),
-    /// Whoever asked has to ask again.
+    /// The caller has to retry.
     NotNow(String),
     /// The answer is not true.
     Wrong(String),
@@ -55,7 +55,7 @@ pub enum Ended {
 use Ended::{Answered, NotNow, Wrong};
 
 impl Outside {
-    /// The words are formed for a story alone.
+    /// The text is only built if the story is logged.
     fn answered(&self, words: impl fmt::Display) -> Ended {
         Answered(self.words(words))
     }
@@ -69,11 +69,11 @@ impl Outside {
     }
 }
 
-/// Attempts that a sweep has under way at once.
+/// The number of top-ups that a sweep processes concurrently.
 const CONCURRENCY: usize = 2;
 
 impl Request {
-    /// Whether somebody repeats it until it is answered.
+    /// Whether the caller repeats it until it is answered.
     pub fn is_repeated(&self) -> bool {
         match self {
             Self::OpenAccount(_)
@@ -81,14 +81,14 @@ impl Request {
             | Self::Restore(..)
             | Self::OpenPurchase(..)
             | Self::SetAutoTopUp(..) => true,
-            // Events and notices have lists of their own; the others come again by themselves.
+            // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..) | Self::PayPage(..) | Self::Event(..) | Self::Notice(..) | Self::Sweep(_) => false,
         }
     }
 
-    /// Asks, with everything that the question needs inside the future.
+    /// Runs the request in a future that owns everything it needs.
     ///
-    /// Each kind is boxed by itself: together they would all be as large as the largest, and moved about as such.
+    /// Each kind is boxed separately: a single future would be as large as the largest one and be moved around as such.
     pub fn run(self, outside: Outside) -> Pin<Box<dyn Future<Output = Ended> + Send>> {
         match self {
             Self::OpenAccount(id) => Box::pin(async move { run_open_account(&outside, &id).await }),
@@ -236,7 +236,7 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
 async fn run_pay_page(outside: &Outside, account: &AccountId, id: &TopUpId) -> Ended {
     match pay_page(&outside.context(), account, id).await {
         Ok(page) => outside.answered(format_args!("{page:?}")),
-        Err(PayPageError::NotFound(_)) => Wrong("an attempt that is stored is not found".into()),
+        Err(PayPageError::NotFound(_)) => Wrong("a top-up that is stored is not found".into()),
         Err(PayPageError::Outside(error)) => other(outside, &error),
     }
 }

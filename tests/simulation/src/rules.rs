@@ -1,6 +1,6 @@
-//! The rules that hold after every change and, once nothing is lost any more, at rest.
+//! The rules that hold after every change, and those that hold at rest, when nothing is lost any more.
 //!
-//! They are written anew from the documented rules and use none of the domain's decisions.
+//! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
 use crate::ledger::{Committed, Partition};
 use crate::stripe::{InvoiceStatus, SessionStatus, Stripe};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 const INTERVAL: SignedDuration = SignedDuration::from_hours(6);
 
-/// A rule that was broken, in words.
+/// A description of a broken rule.
 pub type Broken = String;
 
 macro_rules! rule {
@@ -26,12 +26,12 @@ macro_rules! rule {
     };
 }
 
-/// What was seen of records so far.
+/// The records seen so far.
 #[derive(Default)]
 pub struct Rules {
     top_ups: BTreeMap<TopUpId, TopUp>,
     purchases: BTreeMap<PurchaseId, Purchase>,
-    /// When each account's last attempt was opened.
+    /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
 }
 
@@ -62,8 +62,8 @@ impl Rules {
         rule!(account.version == version + 1, "{id} goes from version {version} to {}", account.version);
         let moved: i64 = change.entries.iter().map(|entry| entry.credits.get()).sum();
         let entries = change.entries.len() as u64;
-        rule!(account.balance.get() == balance + moved, "the balance of {id} moves by other than its entry");
-        rule!(account.seq == seq + entries, "{id} counts its entries wrongly");
+        rule!(account.balance.get() == balance + moved, "the balance of {id} does not move by its entries");
+        rule!(account.seq == seq + entries, "the entry count of {id} is wrong");
         for record in &change.records {
             match record {
                 Record::TopUp(top_up) => self.check_top_up(before.as_ref(), account, top_up, stripe)?,
@@ -79,7 +79,7 @@ impl Rules {
         match &entry.cause {
             Cause::Charge { key, operation, .. } => {
                 let Operation::Training { max_minutes } = operation else {
-                    return Err(format!("{key} is no training"));
+                    return Err(format!("{key} is not a training"));
                 };
                 rule!(credits == -10 * max_minutes, "charge {key} moves {credits} credits for {max_minutes} minutes");
                 rule!(after >= 0, "charge {key} overdraws the balance to {after}");
@@ -111,7 +111,7 @@ impl Rules {
                 let (opened_at, last) =
                     (top_up.opened_at, self.last_openings.insert(account.id.clone(), top_up.opened_at));
                 let since = last.map(|last| opened_at.duration_since(last));
-                rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last attempt");
+                rule!(since.is_none_or(|since| since >= INTERVAL), "{id} opens {since:?} after the last top-up");
                 rule!(account.open_top_up.as_ref() == Some(id), "{} does not say that {id} is open", account.id);
                 rule!(account.last_top_up_at == Some(opened_at), "{} does not say when {id} was opened", account.id);
             }
@@ -161,25 +161,25 @@ impl Rules {
     }
 }
 
-/// An attempt opens when every gate is open, over what is missing.
+/// A top-up opens only if every gate is open, for the credits that are missing.
 fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken> {
     let id = &top_up.id;
     let Some(account) = before else { return Err(format!("{id} opens on no account")) };
     let settings = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled);
     let Some(settings) = settings else { return Err(format!("{id} opens although top-ups are off")) };
     rule!(top_up.status == TopUpStatus::Open, "{id} is new and not open");
-    rule!(account.open_top_up.is_none(), "{id} opens beside an open attempt");
+    rule!(account.open_top_up.is_none(), "{id} opens while another top-up is open");
     rule!(account.payment_issue.is_none(), "{id} opens while top-ups are paused");
     let (balance, threshold, target) = (account.balance.get(), settings.threshold.get(), settings.target.get());
     rule!(balance < threshold, "{id} opens at a balance of {balance}, which is not below {threshold}");
-    rule!(top_up.payment_method == account.payment_method, "{id} is to be paid with another card than the account's");
+    rule!(top_up.payment_method == account.payment_method, "{id} has another card than the account");
     let missing = (target - balance).min(target);
-    rule!(top_up.credits.get() == missing, "{id} is over {} where {missing} are missing", top_up.credits);
+    rule!(top_up.credits.get() == missing, "{id} is for {} credits where {missing} are missing", top_up.credits);
     rule!(top_up.price.get() == missing, "{id} costs {} for {missing} credits", top_up.price);
     Ok(())
 }
 
-/// What one account's items say of each other.
+/// The consistency of one account's items.
 fn check_partition(partition: &Partition) -> Result<(), Broken> {
     let Some(account) = &partition.account else { return Err("items without an account".into()) };
     let id = &account.id;
@@ -193,7 +193,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         if let Cause::Restore { charge } = &entry.cause {
             let charged = partition.entries.get(&Origin::Charge(charge.clone()));
             let is_exact = charged.is_some_and(|charged| charged.credits == entry.credits.negated());
-            rule!(is_exact, "the restore of {charge} gives back other than the charge took");
+            rule!(is_exact, "the restore of {charge} does not return what the charge took");
         }
     }
     for (origin, entry) in &partition.entries {
@@ -212,14 +212,14 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         such.map(|top_up| &top_up.id).collect::<Vec<_>>()
     };
     let open = with(|status| status == TopUpStatus::Open);
-    rule!(open == Vec::from_iter(&account.open_top_up), "the open attempts of {id} are {open:?}");
+    rule!(open == Vec::from_iter(&account.open_top_up), "the open top-ups of {id} are {open:?}");
     let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
     let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
-    rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid attempts are {pausing:?}");
+    rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid top-ups are {pausing:?}");
     if let Some(settings) = &account.auto_top_up {
         let consent = partition.consents.get(&settings.consent.id);
         let is_kept = consent.is_some_and(|kept| kept.target == settings.target && kept.consent == settings.consent);
-        rule!(is_kept, "{id} is topped up under a consent that nobody kept");
+        rule!(is_kept, "{id} is topped up under a consent that was not stored");
     }
     check_usage(partition, account)?;
     check_notices(partition)
@@ -235,7 +235,7 @@ fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
     }
 }
 
-/// What an entry may be there for once.
+/// The cause of an entry; there may be only one entry per cause.
 fn cause(entry: &Entry) -> (&'static str, &str) {
     match &entry.cause {
         Cause::Charge { key, .. } => ("charge", key.as_str()),
@@ -245,7 +245,7 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
     }
 }
 
-/// The days together count what the entries say; on which day a charge around midnight counts is left open.
+/// The sum of the days matches the entries. A charge around midnight may count on either day.
 fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
     let days = || partition.usage_days.values().chain([&account.usage]);
     let is_charge = |entry: &&Entry| matches!(entry.cause, Cause::Charge { .. });
@@ -254,7 +254,7 @@ fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
         partition.entries.values().filter(is_such).map(|entry| entry.credits.get()).sum()
     };
     let charges = partition.entries.values().filter(is_charge).count() as u64;
-    rule!(days().map(|day| day.charges).sum::<u64>() == charges, "{} counts its charges wrongly", account.id);
+    rule!(days().map(|day| day.charges).sum::<u64>() == charges, "the charge count of {} is wrong", account.id);
     let charged: i64 = days().map(|day| day.credits_charged.get()).sum();
     rule!(charged == -sum(&is_charge), "{} counts {charged} credits as charged", account.id);
     let restored: i64 = days().map(|day| day.credits_restored.get()).sum();
@@ -262,7 +262,7 @@ fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
     Ok(())
 }
 
-/// One notice for each transition, and each for something that happened.
+/// One notice for each transition, and none without one.
 fn check_notices(partition: &Partition) -> Result<(), Broken> {
     let mut told: Vec<_> = partition
         .notices
@@ -284,7 +284,7 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
         let (id, status) = (top_up.id.as_str(), top_up.status);
         rule!(is_told(id, "paid") == (status == TopUpStatus::Paid), "{id} is {status:?}, the notice differs");
         let is_failed = matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
-        rule!(!is_failed || is_told(id, "failed"), "nobody is told that {id} failed");
+        rule!(!is_failed || is_told(id, "failed"), "no notice says that {id} failed");
     }
     for purchase in partition.purchases.values() {
         let (id, is_paid) = (purchase.id.as_str(), purchase.status == PurchaseStatus::Paid);
@@ -293,7 +293,7 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
     Ok(())
 }
 
-/// What holds once nothing is lost any more, everything was repeated, and the windows are over.
+/// The rules at rest, when the faults are over, everything was repeated, and the time windows are over.
 ///
 /// # Errors
 /// The first broken rule.
@@ -324,12 +324,12 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             rule!(is_known, "{id} keeps {card:?}, which is neither its choice nor the card of a payment");
         }
         rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
-        rule!(due_at.is_none_or(|due_at| due_at > now), "{id} was due at {due_at:?}, and no sweep came to it");
+        rule!(due_at.is_none_or(|due_at| due_at > now), "{id} was due at {due_at:?}, and no sweep processed it");
     }
     for invoice in &stripe.invoices {
         let partition = tables.partitions.get(&invoice.account);
         let top_up = partition.and_then(|partition| partition.top_ups.get(&invoice.top_up));
-        rule!(top_up.is_some_and(|top_up| top_up.price == invoice.amount), "{} is of no attempt", invoice.id);
+        rule!(top_up.is_some_and(|top_up| top_up.price == invoice.amount), "{} belongs to no top-up", invoice.id);
         rule!(
             invoice.off_session_asks <= 1,
             "the bank was asked for {} {} times",
@@ -365,12 +365,12 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         TopUpStatus::Open => false,
         TopUpStatus::Paid => is_paid,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
-        // An empty draft is left by a process that ended while it closed the attempt: nobody is asked to pay it.
+        // A process that dies while it closes a top-up leaves an empty draft, which is never sent to the customer.
         TopUpStatus::Abandoned => matches!(status, None | Some(InvoiceStatus::Draft | InvoiceStatus::Void)),
     };
     let can_be_paid = matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
     let known = invoices.first().map(|invoice| &invoice.id);
-    rule!(!can_be_paid || top_up.invoice.as_ref() == known, "the customer is not led to the invoice of {id}");
+    rule!(!can_be_paid || top_up.invoice.as_ref() == known, "{id} does not know the invoice that the customer can pay");
     rule!(is_consistent, "{id} stays {:?} although its invoice is {status:?}", top_up.status);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One run: the tasks under way, and what happens next to them and around them.
+//! One run: the tasks under way, and the events that affect them.
 
 use crate::names;
 use crate::outside::Outside;
@@ -29,22 +29,22 @@ pub struct Run {
     pub outside: Outside,
     tasks: Vec<Task>,
     next_task: u32,
-    /// Asked and not answered, by callers who will ask again.
+    /// Unanswered requests of callers who will retry.
     pub unanswered: Vec<Request>,
-    /// Everything ever asked, to be asked once more.
+    /// All requests so far, to be sent once more.
     pub asked: Vec<Request>,
     rules: Rules,
     /// Numbers the keys of requests.
     pub keys: u32,
-    /// When the last sweep was due.
+    /// The scheduled time of the last sweep.
     pub last_sweep: Option<Timestamp>,
     woken: Arc<Woken>,
     waker: Waker,
 }
 
-/// How often everything left over is taken up again at the end before that counts as stuck.
+/// How many times the remaining work is retried at the end before the run counts as stuck.
 const ROUNDS_MAX: u32 = 200;
-/// Days pass at the end, in steps longer than the interval between attempts, until every window is over.
+/// Days pass at the end, in steps longer than the interval between top-ups, until every time window is over.
 const FINAL_SWEEPS: u32 = 8;
 const BETWEEN_FINAL_SWEEPS: SignedDuration = SignedDuration::from_hours(7);
 
@@ -69,7 +69,7 @@ impl Run {
         &self.outside.0
     }
 
-    /// An account with 500 credits, a saved card of its own and automatic top-ups.
+    /// Prepares an account with 500 credits, its own saved card and automatic top-ups.
     ///
     /// # Errors
     /// The first broken rule.
@@ -85,7 +85,7 @@ impl Run {
         self.check()
     }
 
-    /// Begins a request; it runs up to its first call.
+    /// Starts a request and runs it up to its first call.
     pub fn start(&mut self, request: Request) -> u32 {
         let id = self.next_task;
         self.next_task += 1;
@@ -99,7 +99,7 @@ impl Run {
         id
     }
 
-    /// Whether a sender of this notice is under way: the stream hands a record to one at a time.
+    /// Whether this notice is being sent: the stream delivers a record to one invocation at a time.
     pub fn is_being_sent(&self, notice: &NoticeId) -> bool {
         self.tasks.iter().any(|task| matches!(&task.request, Request::Notice(_, id) if id == notice))
     }
@@ -108,7 +108,7 @@ impl Run {
         self.world().desk().gates.len()
     }
 
-    /// Decides the fate of a waiting call, and lets its caller go on.
+    /// Decides the fate of a waiting call and resumes its caller.
     pub fn resume(&mut self, position: usize, fate: Fate) {
         let gate = self.world().desk().gates.remove(position);
         self.world().tell(|| format!("#{} {}: {fate:?}", gate.task, gate.what));
@@ -169,14 +169,14 @@ impl Run {
         }
     }
 
-    /// All processes end: none outlives a quarter of an hour.
+    /// Ends all processes; none lives longer than 15 minutes.
     pub fn end_all(&mut self) {
         while !self.tasks.is_empty() {
             self.end(0, Ended::NotNow("its time was over".into()));
         }
     }
 
-    /// What was sent and not awaited arrives.
+    /// A late request arrives.
     pub fn arrive(&mut self, position: usize) {
         let late = self.world().desk().late.remove(position);
         self.world().tell(|| format!("late: {}", late.what));
@@ -191,7 +191,7 @@ impl Run {
         }
     }
 
-    /// Hours pass.
+    /// Lets hours pass.
     pub fn pass(&mut self, time: SignedDuration) {
         self.arrive_all();
         self.end_all();
@@ -206,7 +206,7 @@ impl Run {
         self.world().stripe().expire_sessions(self.outside.now());
     }
 
-    /// Lets a timer go off, waiting for it if need be. `None` if there is none at this position.
+    /// Fires a timer, waiting for its time if needed. `None` if there is no timer at this position.
     pub fn wake(&mut self, position: usize) -> Option<Request> {
         let timer = {
             let mut alarms = self.world().alarms();
@@ -224,7 +224,7 @@ impl Run {
         Some(Request::Sweep(Some(part)))
     }
 
-    /// Checks what changed since the last time.
+    /// Checks everything that changed since the last check.
     ///
     /// # Errors
     /// The first broken rule.
@@ -235,21 +235,21 @@ impl Run {
         self.rules.check(&self.outside.0)
     }
 
-    /// Runs a request from beginning to end, with nothing going wrong.
+    /// Runs a request from beginning to end without faults.
     pub fn run_now(&mut self, request: Request) {
         self.world().desk().is_calm = true;
         self.start(request);
         self.world().desk().is_calm = false;
     }
 
-    /// The events that Stripe has to send, again or for the first time.
+    /// The events that Stripe has not delivered yet.
     pub fn undelivered(&self) -> Vec<Request> {
         let stripe = self.world().stripe();
         let undelivered = stripe.events.iter().filter(|event| !event.is_delivered);
         undelivered.map(|event| Request::Event(event.id.clone(), event.subject.clone())).collect()
     }
 
-    /// The notices that the stream has to deliver.
+    /// The notices that the stream has not delivered yet.
     pub fn owed(&self) -> Vec<(AccountId, NoticeId)> {
         let tables = self.world().ledger.tables();
         let notices = tables.partitions.values().flat_map(|partition| partition.notices.values());
@@ -257,13 +257,13 @@ impl Run {
         owed.map(|notice| (notice.account.clone(), notice.id.clone())).collect()
     }
 
-    /// What Stripe and the stream have to deliver.
+    /// Everything that Stripe and the stream have not delivered yet.
     pub fn to_be_delivered(&self) -> Vec<Request> {
         let notices = self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice));
         self.undelivered().into_iter().chain(notices).collect()
     }
 
-    /// Carries on all that is left over, until nothing is.
+    /// Repeats all unfinished work until none is left.
     fn settle(&mut self) -> Result<(), String> {
         for _ in 0..ROUNDS_MAX {
             let mut left = std::mem::take(&mut self.unanswered);
@@ -277,16 +277,16 @@ impl Run {
             }
             self.world().ledger.tables().catch_up(usize::MAX);
         }
-        Err("something is repeated for ever although nothing fails".into())
+        Err("some work never finishes although nothing fails".into())
     }
 
-    /// Whether time alone brings nothing more about.
+    /// Whether nothing more will happen as time passes.
     fn is_over(&self) -> bool {
         let has_open_page = self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
         !has_open_page && self.world().ledger.tables().due.is_empty()
     }
 
-    /// The faults are over, everything is repeated, and days pass.
+    /// Ends the faults, repeats all unfinished work, and lets days pass.
     ///
     /// # Errors
     /// The first broken rule.

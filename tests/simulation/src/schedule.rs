@@ -1,4 +1,4 @@
-//! What happens in a run, grown from numbers: one for each step, so that a step can be left out and the others stay.
+//! The random steps of a run. Each step has its own random number, so a step can be removed without changing the others.
 
 use crate::names;
 use crate::request::Request;
@@ -14,17 +14,17 @@ use shared::ports::Wake;
 use std::ops::Range;
 
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
-/// The first accounts are open and topped up by themselves when the run begins.
+/// The first accounts are open, with automatic top-ups, when the run starts.
 const ACCOUNTS_PREPARED: usize = 2;
 const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
-/// Those chosen here; more are possible.
+/// The range used here; the product allows more.
 const THRESHOLDS: Range<i64> = 100..650;
 const STEPS_MIN: usize = 40;
 const STEPS_MAX: usize = 260;
-/// As many as it takes to apply an event.
+/// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
 
-/// What most of a run is about: the rarer a course of events, the more a run has to keep to its subject.
+/// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
     Everything,
@@ -36,9 +36,9 @@ pub enum Focus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     pub focus: Focus,
-    /// Of a hundred calls, how many go wrong.
+    /// The percentage of calls that fail.
     pub faults_percent: u32,
-    /// Each of these decides one step.
+    /// One random number per step.
     pub steps: Vec<u64>,
 }
 
@@ -51,7 +51,7 @@ impl Schedule {
         Self { focus, faults_percent, steps }
     }
 
-    /// Plays it.
+    /// Plays the schedule.
     ///
     /// # Errors
     /// The first broken rule.
@@ -69,11 +69,11 @@ impl Schedule {
         let milliseconds = if rng.u32(0..60) == 0 { rng.u32(500..5_000) } else { rng.u32(0..30) };
         run.world().advance(SignedDuration::from_millis(milliseconds.into()));
         run.world().ledger.tables().catch_up(rng.usize(0..3));
-        // An outage is shorter than the time between two.
+        // Outages are shorter than the time between them.
         if run.world().desk().is_stripe_down && rng.u32(0..15) == 0 {
             switch_stripe(run);
         }
-        // In a run about top-ups more often than in others somebody is overtaken at the worst moment.
+        // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };
         let is_done = match rng.u32(0..kinds) {
             0..60 => go_on(run, rng, self.faults_percent),
@@ -94,7 +94,7 @@ impl Schedule {
         }
     }
 
-    /// Somebody asks for something.
+    /// Sends a random request.
     fn ask(&self, run: &mut Run, rng: &mut Rng) -> bool {
         let name = match (self.focus, rng.u32(0..100)) {
             (Focus::Everything, 0..45) | (Focus::TopUps | Focus::Charges, 0..80) => ACCOUNTS[0],
@@ -107,7 +107,7 @@ impl Schedule {
             Focus::Charges => [4, 40, 20, 20, 6, 2, 3, 1, 0, 4],
         };
         let Some(request) = choose_request(run, rng, name, weights) else { return false };
-        // Somebody who is quick overtakes everybody who is under way.
+        // A fast request overtakes all those under way.
         if rng.u32(0..3) == 0 {
             run.run_now(request);
         } else {
@@ -117,7 +117,7 @@ impl Schedule {
     }
 }
 
-/// One of the kinds of requests, each as often as its weight.
+/// A random kind of request, chosen by weight.
 fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) -> Option<Request> {
     let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
@@ -148,7 +148,7 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) 
         7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
         8 => choose_top_up(run, rng, &account)?,
         _ => {
-            // Every other sweep runs out of its time.
+            // Every other sweep runs out of time.
             let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
             run.world().desk().sweep_time = time;
             Request::Sweep(Some(choose_sweep(run, rng)))
@@ -156,7 +156,7 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) 
     })
 }
 
-/// A sweep of now, or one whose event comes once more, or so late that its time is nearly over.
+/// A sweep that is due now, or a duplicate of the last one, or one so late that its time is nearly over.
 fn choose_sweep(run: &mut Run, rng: &mut Rng) -> SweepPart {
     let now = run.world().time();
     let due = match (rng.u32(0..8), run.last_sweep) {
@@ -168,7 +168,7 @@ fn choose_sweep(run: &mut Run, rng: &mut Rng) -> SweepPart {
     SweepPart::first(due, now)
 }
 
-/// Some settings, quite often with the threshold exactly at the balance.
+/// Random settings, often with the threshold exactly at the balance.
 fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
     let balance = {
         let tables = run.world().ledger.tables();
@@ -180,7 +180,7 @@ fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
     names::settings(threshold, threshold + 1_000 + i64::from(rng.u32(0..3)) * 100)
 }
 
-/// Two customers with a card, some credits, and top-ups switched on.
+/// Prepares two customers with a card, some credits, and top-ups switched on.
 fn prepare(run: &mut Run) -> Result<(), String> {
     for (number, name) in (1..).zip(&ACCOUNTS[..ACCOUNTS_PREPARED]) {
         let account = names::account(name);
@@ -198,7 +198,7 @@ fn go_on(run: &mut Run, rng: &mut Rng, faults_percent: u32) -> bool {
     }
     let fate =
         if rng.u32(0..100) < faults_percent { Fate::FAULTS[rng.usize(0..Fate::FAULTS.len())] } else { Fate::Works };
-    // Most often somebody goes on who was about to: otherwise nobody would get anywhere.
+    // Usually the newest call resumes; otherwise no request would make progress.
     let position = if rng.u32(0..3) == 0 { rng.usize(0..waiting) } else { waiting - 1 };
     run.resume(position, fate);
     true
@@ -226,7 +226,7 @@ fn choose_top_up(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Reques
     Some(Request::PayPage(account.clone(), id))
 }
 
-/// Somebody who has no answer asks again, or somebody who had one asks once more.
+/// Repeats a request, whether or not it was answered.
 fn repeat(run: &mut Run, rng: &mut Rng) -> bool {
     if !run.unanswered.is_empty() && rng.bool() {
         let request = run.unanswered.remove(rng.usize(0..run.unanswered.len()));
@@ -256,7 +256,7 @@ fn deliver_notice(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// A timer goes off, now and then one that did before.
+/// Fires a timer, occasionally one that has fired before.
 fn wake(run: &mut Run, rng: &mut Rng) -> bool {
     let (set, gone_off) = {
         let alarms = run.world().alarms();
@@ -269,7 +269,7 @@ fn wake(run: &mut Run, rng: &mut Rng) -> bool {
     }
     let Some(timer) = rng.choice(gone_off) else { return false };
     let Wake::ContinueSweep(part) = timer.wake;
-    // Now and then so late that the sweep's own time is about to be over.
+    // Occasionally so late that the sweep's own time is nearly over.
     let nearly_over = part.ends_at() - SignedDuration::from_millis(rng.i64(0..20_000));
     let wait = nearly_over.duration_since(run.world().time());
     if rng.bool() && wait.is_positive() {
@@ -280,7 +280,7 @@ fn wake(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// While somebody waits, somebody else gets done at once with what concerns the same thing.
+/// While some requests wait, another one on the same subject runs to its end.
 fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     if rng.bool() {
         if rng.u32(0..4) == 0 {
@@ -303,7 +303,7 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     if rng.bool() {
         run.run_now(Request::Sweep(None));
     } else {
-        // Off for a moment, in which the attempt is closed.
+        // Top-ups are off for a moment, in which the open one is closed.
         run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
         run.run_now(Request::Sweep(None));
         let settings = settings(run, rng, &account);
@@ -312,7 +312,7 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// A customer pays an invoice that the bank has refused, and charges while Stripe's word of it is under way.
+/// A customer pays an invoice that the bank has refused, and charges while Stripe's event is being applied.
 fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
     let card = names::card(rng.u32(1..6));
     let (account, line) = {
@@ -342,7 +342,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// Something that a customer or the company does at Stripe.
+/// An action of a customer or of the company at Stripe.
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     let card = names::card(rng.u32(1..6));
     let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
@@ -382,7 +382,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// A customer makes a card the one to be paid with.
+/// A customer chooses a default card.
 fn choose_card(run: &Run, rng: &mut Rng, card: &PaymentMethodId) -> Option<CustomerId> {
     let customers: Vec<_> = {
         let tables = run.world().ledger.tables();
@@ -393,7 +393,7 @@ fn choose_card(run: &Run, rng: &mut Rng, card: &PaymentMethodId) -> Option<Custo
     Some(customer)
 }
 
-/// The payment pages that are open and whose addresses customers can know.
+/// The open payment pages whose URLs customers can know.
 fn known_pages(run: &Run) -> Vec<usize> {
     let tables = run.world().ledger.tables();
     let purchases = tables.partitions.values().flat_map(|partition| partition.purchases.values());

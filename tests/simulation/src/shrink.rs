@@ -3,8 +3,8 @@
 use crate::schedule::Schedule;
 use crate::{Failure, play};
 
-/// Leaves out as many steps as can be left out, in ever smaller pieces, with a rule still broken.
-/// `None` if none is broken to begin with.
+/// Removes as many steps as possible, in ever smaller pieces, so that a rule is still broken.
+/// `None` if the schedule breaks no rule.
 pub fn shrink(schedule: &Schedule) -> Option<(Schedule, Failure)> {
     let mut failure = play(schedule, false).err()?;
     let mut shortest = schedule.clone();

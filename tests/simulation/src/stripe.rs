@@ -1,7 +1,6 @@
-//! What Stripe keeps and does, as far as the port shows it: customers, cards, payment pages, invoices, events.
+//! An in-memory Stripe, as far as the port needs it: customers, cards, payment pages, invoices and events.
 //!
-//! Each function is one request that Stripe carries out at once and whole; which of them get lost on the way is
-//! decided in [`crate::outside`].
+//! Each function is one request that Stripe carries out atomically; [`crate::outside`] decides which requests are lost.
 
 use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
@@ -16,12 +15,12 @@ use shared::ports::{CheckoutReport, InvoiceReport};
 use shared::use_cases::payments::Subject;
 use std::collections::BTreeMap;
 
-/// After this time Stripe may have forgotten a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
+/// After this time Stripe may have deleted a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
 const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// A payment page closes by itself: <https://docs.stripe.com/api/checkout/sessions/object>.
+/// A payment page expires after this time: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
-/// How a card answers at the moment.
+/// How a card currently responds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
     #[default]
@@ -38,7 +37,7 @@ pub enum InvoiceStatus {
     Void,
 }
 
-/// The bank's last word.
+/// The bank's last answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BankAnswer {
     Declined,
@@ -55,7 +54,7 @@ pub struct Invoice {
     pub status: InvoiceStatus,
     pub last_answer: Option<BankAnswer>,
     paid_with: Option<PaymentMethodId>,
-    /// How often the bank was asked without the customer being there.
+    /// How many off-session payments the bank was asked for.
     pub off_session_asks: u32,
 }
 
@@ -78,22 +77,22 @@ pub struct Session {
     paid_with: Option<PaymentMethodId>,
 }
 
-/// Something that Stripe tells by a webhook.
+/// An event that Stripe sends to a webhook.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub id: EventId,
     pub subject: Subject,
-    /// Whether it was answered with success once.
+    /// Whether a delivery was answered with success.
     pub is_delivered: bool,
 }
 
-/// A request whose answer is kept under its key.
+/// An answer stored under its idempotency key.
 struct Kept<T> {
     at: Timestamp,
     answer: T,
 }
 
-/// Everything at Stripe.
+/// The state of Stripe.
 #[derive(Default)]
 pub struct Stripe {
     counter: u64,
@@ -109,7 +108,7 @@ pub struct Stripe {
     pub told: Told,
 }
 
-/// What asking the card came to, and whether the bank was asked just now.
+/// The result of charging a card, and whether the bank was asked just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedNow {
     pub answer: Asked,
@@ -120,7 +119,7 @@ pub struct AskedNow {
 pub enum Asked {
     Paid,
     Refused(BankAnswer),
-    /// The invoice takes no payment: it is paid, void or gone.
+    /// The invoice cannot be paid: it is already paid, void or deleted.
     NotTaken,
 }
 
@@ -143,7 +142,7 @@ impl Stripe {
         self.moods.insert(card.clone(), mood);
     }
 
-    /// An account has one address here, so its id alone is the key.
+    /// An account has only one address here, so its id alone is the key.
     pub fn customer_create(&mut self, account: &AccountId, now: Timestamp) -> CustomerId {
         if let Some(kept) = self.customers.get(account).filter(|kept| is_kept(kept.at, now)) {
             return kept.answer.clone();
@@ -215,7 +214,7 @@ impl Stripe {
         Some(CheckoutReport { purchase: Some((session.account.clone(), session.purchase.clone())), outcome })
     }
 
-    /// The customer pays on the page, if it is still open.
+    /// The customer pays on the page if it is still open.
     pub fn session_pay(&mut self, position: usize, card: &PaymentMethodId) -> bool {
         let is_good = self.mood(card) != Mood::Declines;
         let Some(session) = self.sessions.get_mut(position).filter(|session| session.status == SessionStatus::Open)
@@ -231,7 +230,7 @@ impl Stripe {
         is_good
     }
 
-    /// Closes the pages whose time is over.
+    /// Closes expired pages.
     pub fn expire_sessions(&mut self, now: Timestamp) {
         let mut expired = vec![];
         for session in &mut self.sessions {
@@ -245,9 +244,9 @@ impl Stripe {
         }
     }
 
-    // ── Invoices of attempts ─────────────────────────────────────────────────────────────────────────────────────
+    // ── Invoices of top-ups ──────────────────────────────────────────────────────────────────────────────────────
 
-    /// A draft, the same one again under the attempt's key.
+    /// Creates a draft, or returns the existing one under the same key.
     pub fn invoice_create(&mut self, top_up: &TopUp, now: Timestamp) -> InvoiceId {
         if let Some(kept) =
             self.invoice_keys.get(&top_up.id).filter(|kept| is_kept(kept.at, now) && !has_bug("invoice_key_from_time"))
@@ -270,7 +269,7 @@ impl Stripe {
         id
     }
 
-    /// `None` for an invoice that is gone.
+    /// `None` for a deleted invoice.
     pub fn invoice_finalize(&mut self, id: &InvoiceId) -> Option<()> {
         let invoice = self.invoices.iter_mut().find(|invoice| invoice.id == *id)?;
         if invoice.status == InvoiceStatus::Draft {
@@ -279,7 +278,7 @@ impl Stripe {
         Some(())
     }
 
-    /// Asks the bank, once for each key; a refusal is kept as well.
+    /// Asks the bank once per key; a refusal is stored as well.
     pub fn invoice_pay(&mut self, id: &InvoiceId, card: &PaymentMethodId, now: Timestamp) -> AskedNow {
         let known = |answer| AskedNow { answer, is_fresh: false };
         let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else {
@@ -316,7 +315,7 @@ impl Stripe {
         self.tell(subject);
     }
 
-    /// The customer pays on the hosted page: with the card saved or another, confirming what the bank asks for.
+    /// The customer pays on the hosted page, with the saved card or another, and confirms if the bank asks.
     pub fn invoice_pay_by_customer(&mut self, position: usize, card: &PaymentMethodId) -> Option<bool> {
         self.invoices.get(position).filter(|invoice| invoice.status == InvoiceStatus::Open)?;
         let answer = (self.mood(card) == Mood::Declines).then_some(BankAnswer::Declined);
@@ -324,7 +323,7 @@ impl Stripe {
         Some(answer.is_none())
     }
 
-    /// Voids an open invoice and deletes a draft; what is paid or void stays as it is.
+    /// Voids an open invoice or deletes a draft. A paid or void invoice does not change.
     pub fn invoice_void(&mut self, id: &InvoiceId) {
         let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else { return };
         match self.invoices[position].status {
@@ -341,7 +340,7 @@ impl Stripe {
         self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
     }
 
-    /// `None` for an invoice that is gone.
+    /// `None` for a deleted invoice.
     pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
         let invoice = self.invoices.iter().find(|invoice| invoice.id == *id)?;
         let outcome = match (invoice.status, invoice.last_answer) {
@@ -367,7 +366,7 @@ fn is_kept(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) < KEY_KEPT
 }
 
-/// The bank's word as the port says it.
+/// The bank's answer as an outcome of the port.
 pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
     match answer {
         BankAnswer::Declined => {
@@ -377,7 +376,7 @@ pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
     }
 }
 
-/// What an answer about an attempt concludes, if anything.
+/// The conclusion that an outcome of a top-up allows, if any.
 pub fn conclusion(outcome: &TopUpOutcome) -> Option<Conclusion> {
     match outcome {
         TopUpOutcome::Paid(_) => Some(Conclusion::Paid),

@@ -1,9 +1,9 @@
-//! What Stripe's answers, those that arrived, have said so far: nothing else may be concluded.
+//! The conclusions that Stripe's answers have allowed so far, counting only answers that arrived.
 
 use shared::domain::{PurchaseId, TopUpId};
 use std::collections::BTreeSet;
 
-/// A definite word about an attempt.
+/// A definite outcome of a top-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Conclusion {
     Paid,
@@ -12,7 +12,7 @@ pub enum Conclusion {
     Abandoned,
 }
 
-/// A definite word about a purchase.
+/// A definite outcome of a purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PurchaseConclusion {
     Paid,

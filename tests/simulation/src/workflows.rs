@@ -1,8 +1,8 @@
-//! Each thing the product does, from its first call to its last mail, with every set of at most two faults in it.
+//! Each workflow of the product, from its first call to its last e-mail, with every set of at most two faults.
 //!
-//! Where the schedules look far, this looks everywhere: the calls of a workflow are numbered, and each of them, and
-//! each pair of them, meets each fault. What a fault makes necessary (a request repeated, an event sent again, another
-//! sweep) is part of the workflow, so that the second fault may strike there.
+//! Where the schedules search deep, this is exhaustive: the calls of a workflow are numbered, and each call and each pair
+//! of calls meets each fault. The recovery from a fault (a repeated request, a redelivered event, another sweep) is part
+//! of the workflow, so the second fault may strike there.
 
 use crate::cores::on_all_cores;
 use crate::request::Request;
@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use shared::domain::payments::AutoTopUpCommand;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// A thing the product does.
+/// A workflow of the product.
 pub struct Workflow {
     pub name: &'static str,
     acts: &'static [Act],
@@ -23,17 +23,17 @@ pub struct Workflow {
 
 /// What happens next in a workflow.
 enum Act {
-    /// Somebody asks, and asks again until there is an answer.
+    /// A caller sends a request and repeats it until it is answered.
     Ask(fn(&Run) -> Request),
-    /// Stripe's events and the stream's records are delivered, and again until they are taken.
+    /// Stripe's events and the stream's records are delivered until they are accepted.
     Deliver,
-    /// The timers go off.
+    /// The timers fire.
     Wake,
     /// Something outside: a customer at Stripe, an outage, time.
     Outside(fn(&mut Run)),
 }
 
-/// Every thing the product does. Each begins with a customer who has 500 credits, a card, and top-ups below 200.
+/// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
 pub const WORKFLOWS: [Workflow; 16] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
@@ -107,7 +107,7 @@ pub const WORKFLOWS: [Workflow; 16] = [
         ],
     },
     Workflow {
-        name: "top up, and switch off before it is known what became of it",
+        name: "top up, and switch off before the outcome is known",
         acts: &[
             Ask(charge_400),
             Outside(stripe_goes_down),
@@ -166,7 +166,7 @@ fn sweep(_: &Run) -> Request {
     Request::Sweep(None)
 }
 
-/// The customer looks what became of the last purchase.
+/// The customer checks the last purchase.
 fn look(run: &Run) -> Request {
     let tables = run.world().ledger.tables();
     let purchases = tables.partitions.values().flat_map(|partition| partition.purchases.values());
@@ -174,7 +174,7 @@ fn look(run: &Run) -> Request {
     Request::CheckPurchase(last.account.clone(), last.id.clone())
 }
 
-/// The customer follows the link of the last e-mail; without an attempt there is none, and a sweep does no harm.
+/// The customer follows the link in the last e-mail. If there is no top-up there is no link, and a sweep does no harm.
 fn link(run: &Run) -> Request {
     let tables = run.world().ledger.tables();
     let top_ups = tables.partitions.values().flat_map(|partition| partition.top_ups.values());
@@ -240,7 +240,7 @@ fn charge_another(_: &Run) -> Request {
     names::charge("bolt", 12, 40)
 }
 
-/// So little that a sweep begins with the first account alone.
+/// So little time that a sweep only processes the first account.
 fn give_little_time(run: &mut Run) {
     run.world().desk().sweep_time = A_CALL * 12;
 }
@@ -258,25 +258,25 @@ fn pass_a_day(run: &mut Run) {
 }
 
 const THRESHOLD: i64 = 200;
-/// How long a call takes.
+/// The duration of a call.
 const A_CALL: SignedDuration = SignedDuration::from_millis(1);
 
 // ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// A fault at one call of a workflow, counted from 0.
+/// A fault at one call of a workflow; calls are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub call: usize,
     pub fate: Fate,
 }
 
-/// With two faults or fewer, everything has its answer after this many tries.
+/// With at most two faults, everything is answered within this many tries.
 const TRIES_MAX: u32 = 6;
 
-/// What was looked at.
+/// The extent of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enumerated {
-    /// Calls of the workflow in which nothing fails.
+    /// The number of calls of the workflow without faults.
     pub calls: usize,
     pub runs: u64,
 }
@@ -288,7 +288,7 @@ impl Workflow {
     /// The first set seen that breaks a rule, with its story.
     pub fn enumerate(&self, faults_max: usize) -> Result<Enumerated, (Vec<Fault>, Failure)> {
         let broken = |faults: &[Fault]| {
-            let mut failure = self.play(faults).expect_err("a run is the same again");
+            let mut failure = self.play(faults).expect_err("a run is deterministic");
             failure.story = self.story(faults);
             (faults.to_vec(), failure)
         };
@@ -319,7 +319,7 @@ impl Workflow {
         }
     }
 
-    /// What happens with these faults, line by line.
+    /// The log of the run with these faults, line by line.
     pub fn story(&self, faults: &[Fault]) -> Vec<String> {
         let mut run = Run::new(true);
         let played = self.play_acts(&mut run, faults, &mut 0);
@@ -328,7 +328,7 @@ impl Workflow {
         story
     }
 
-    /// One fault, and each second one after it. Answers with the number of runs.
+    /// Plays one fault, and each second fault after it. Returns the number of runs.
     fn play_with(&self, first: Fault, more: usize) -> Result<u64, Vec<Fault>> {
         let calls = self.play(&[first]).map_err(|_| vec![first])?;
         let mut runs = 1;
@@ -344,7 +344,7 @@ impl Workflow {
         Ok(runs)
     }
 
-    /// Plays it once. Answers with the number of calls.
+    /// Plays it once. Returns the number of calls.
     fn play(&self, faults: &[Fault]) -> Result<usize, Failure> {
         let mut calls = 0;
         let played = self.play_acts(&mut Run::new(false), faults, &mut calls);
@@ -379,7 +379,7 @@ impl Workflow {
     }
 }
 
-/// Asks until there is an answer, or until whoever asks gives up.
+/// Repeats a request until it is answered or the caller gives up.
 fn ask(run: &mut Run, request: Request, faults: &[Fault], calls: &mut usize) -> Result<(), String> {
     run.unanswered.push(request);
     for _ in 0..TRIES_MAX {

@@ -1,4 +1,4 @@
-//! What lies outside of the use cases, and the desk at which their calls wait for the schedule's decision.
+//! Everything outside the use cases, and the desk at which their calls wait for the schedule's decision.
 
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
@@ -9,72 +9,72 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// What becomes of one call to the outside.
+/// The fate of one call to the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Works,
     /// The request never arrives.
     RequestLost,
-    /// It takes effect, and the caller learns nothing of it.
+    /// It takes effect, but the answer is lost.
     AnswerLost,
-    /// The caller learns nothing, and it takes effect some time after.
+    /// The caller gets no answer, and it takes effect some time later.
     Late,
-    /// The caller is gone before anything takes effect.
+    /// The caller dies before anything takes effect.
     DiesBefore,
-    /// It takes effect, and the caller is gone.
+    /// It takes effect, and then the caller dies.
     DiesAfter,
 }
 
 impl Fate {
-    /// Everything but what is meant to happen.
+    /// Every fate except [`Fate::Works`].
     pub const FAULTS: [Self; 5] = [Self::RequestLost, Self::AnswerLost, Self::Late, Self::DiesBefore, Self::DiesAfter];
 }
 
-/// A call that waits.
+/// A waiting call.
 pub struct Gate {
-    /// Its number among all calls of the run that ever waited.
+    /// Its number among all calls of the run that waited.
     pub call: u64,
     pub task: u32,
     pub what: String,
     pub waker: Waker,
 }
 
-/// A request on its way, whose sender no longer listens.
+/// A request on its way whose sender has given up.
 pub struct LateEffect {
     pub what: String,
     pub effect: Box<dyn FnOnce(&World) + Send>,
 }
 
-/// The calls that wait, and the state of the run.
+/// The waiting calls, and the state of the run.
 #[derive(Default)]
 pub struct Desk {
     pub gates: Vec<Gate>,
-    /// Calls that ever waited.
+    /// The number of calls that have waited so far.
     pub calls: u64,
-    /// The call that goes on now, and how.
+    /// The call that resumes now, and its fate.
     pub decided: Option<(u64, Fate)>,
-    /// Whether every call works at once and none waits.
+    /// Whether every call works at once without waiting.
     pub is_calm: bool,
     pub late: Vec<LateEffect>,
-    /// The task that is polled now.
+    /// The task that is being polled.
     pub current: u32,
-    /// Whether that task came to its end in the middle.
+    /// Whether that task died in the middle.
     pub is_dead: bool,
-    /// Whether what takes effect now was sent some time ago.
+    /// Whether the request that takes effect now was sent some time ago.
     pub is_late: bool,
-    /// The last consents of those who had top-ups switched off when hours passed.
+    /// The consents of accounts that had top-ups switched off when hours passed.
     pub off_for_long: BTreeSet<ConsentId>,
-    /// How long a sweep may begin attempts before its process's time is over.
+    /// How long a sweep may open top-ups before its process runs out of time.
     pub sweep_time: SignedDuration,
     /// While it is down, no request reaches Stripe.
     pub is_stripe_down: bool,
-    /// What happened so far, where somebody wants to read it.
+    /// The log of the run so far, if it was requested.
     pub story: Option<Vec<String>>,
     /// The first rule that was broken.
     pub violation: Option<String>,
 }
 
-/// What the mails sent so far were sent for.
+/// The notices that e-mails were sent for so far.
 #[derive(Default)]
 pub struct Outbox {
     sent: BTreeMap<NoticeId, Sent>,
@@ -83,12 +83,12 @@ pub struct Outbox {
 #[derive(Clone, Copy, Default)]
 struct Sent {
     times: u32,
-    /// Whether the next one may come: something was lost since the last.
+    /// Whether another e-mail is allowed because something was lost since the last one.
     is_excused: bool,
 }
 
 impl Outbox {
-    /// False for a mail that comes again without an excuse.
+    /// Returns false for a duplicate e-mail without an excuse.
     pub fn send(&mut self, notice: &NoticeId, is_late: bool) -> bool {
         let sent = self.sent.entry(notice.clone()).or_default();
         let is_allowed = sent.times == 0 || sent.is_excused || is_late;
@@ -109,14 +109,14 @@ impl Outbox {
 /// The one-time timers.
 #[derive(Default)]
 pub struct Alarms {
-    /// Those that have not gone off yet.
+    /// The timers that have not fired yet.
     pub set: Vec<Timer>,
-    /// Those that have, and may once more.
+    /// The timers that have fired, and may fire once more.
     pub gone_off: Vec<Timer>,
 }
 
 impl Alarms {
-    /// Sets a timer unless one of that name is set; false for one whose instant has passed.
+    /// Sets a timer unless one of that name is set. Returns false if its time has passed.
     pub fn set(&mut self, timer: &Timer, now: Timestamp) -> bool {
         let is_in_time = timer.at > now;
         if is_in_time && self.set.iter().all(|set| set.name != timer.name) {
@@ -125,7 +125,7 @@ impl Alarms {
         is_in_time
     }
 
-    /// Whether a timer for the same part of the same sweep was set under another name.
+    /// Whether a timer for the same part of the same sweep exists under another name.
     pub fn has_other_for(&self, timer: &Timer) -> bool {
         let part = |timer: &Timer| {
             let Wake::ContinueSweep(part) = &timer.wake;
@@ -149,7 +149,7 @@ pub struct World {
 }
 
 const DUE_PAGE_SIZE: usize = 2;
-/// Most sweeps are over long before.
+/// Most sweeps finish long before.
 pub const SWEEP_TIME: SignedDuration = SignedDuration::from_mins(11);
 
 impl World {
@@ -193,7 +193,7 @@ impl World {
         *lock(&self.now) += by;
     }
 
-    /// The instant first, then a number of its own, as the ids in production.
+    /// The time first, then a unique number, like the ids in production.
     pub fn mint(&self, now: Timestamp) -> u128 {
         let mut minted = lock(&self.minted);
         *minted += 1;
@@ -201,7 +201,7 @@ impl World {
         (millis << 64) | u128::from(*minted)
     }
 
-    /// Whether somebody wants to read what happens.
+    /// Whether a log of the run was requested.
     pub fn is_told(&self) -> bool {
         self.desk().story.is_some()
     }
@@ -219,7 +219,7 @@ impl World {
     }
 }
 
-/// Nobody panics while holding one, and one thread holds them all.
+/// No code panics while holding a lock, and one thread takes all of them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

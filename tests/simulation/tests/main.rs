@@ -1,7 +1,7 @@
-//! The ledger in memory is one, and no schedule breaks a rule.
+//! The in-memory ledger fulfills the contract, and no schedule breaks a rule.
 //!
-//! Every fault by itself and the first thousand schedules are played here, for whoever changes something; `make simulate`
-//! plays every pair of faults and a million schedules.
+//! This plays every single fault and the first thousand schedules; `make simulate` plays every pair of faults and a million
+//! schedules.
 
 mod ledger;
 

@@ -1,10 +1,10 @@
-//! Each deliberate bug is found, and soon.
+//! Each deliberate bug is found quickly.
 
 use mutants::{MUTANTS, Mutant, switch};
 use simulation::{Schedule, on_all_cores, play};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The search is bounded by its schedules and not by the clock, so that a busy machine finds what an idle one does.
+/// The search is limited by the number of schedules and not by time, so that a busy machine finds the same bugs.
 const SCHEDULES_MAX: u64 = 20_000;
 
 #[test]

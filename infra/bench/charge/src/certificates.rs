@@ -1,4 +1,4 @@
-//! A certificate authority made at every start, so that the functions speak TLS as they do in AWS.
+//! A certificate authority generated at every start, so that the functions use TLS as they do in AWS.
 
 use crate::Error;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
@@ -8,23 +8,23 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
-/// The name that the server is asked under. Not an address, so that every client looks a name up, as it must in AWS.
+/// The server's host name. It is not an IP address, so every client has to resolve it, as in AWS.
 pub const HOST: &str = "localhost";
 
-/// What a server needs to be believed, and a client to believe it.
+/// What a server needs to present a certificate, and a client to trust it.
 pub struct Certificates {
     pub acceptor: TlsAcceptor,
-    /// The authority, as PEM.
+    /// The root certificate, as PEM.
     pub authority: String,
 }
 
 impl Certificates {
     /// # Errors
-    /// When no keys can be made.
+    /// If no keys can be generated.
     pub fn generate() -> Result<Self, Error> {
         let mut authority = CertificateParams::new(vec![])?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // OpenSSL takes a certificate whose issuer is called like itself for one that signed itself.
+        // OpenSSL takes a certificate whose issuer has its own name for a self-signed one.
         authority.distinguished_name.push(DnType::CommonName, "benchmark authority");
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;

@@ -1,4 +1,4 @@
-//! That what is compared is the same charge: the same requests, and what each of them has to be answered.
+//! A check that all variants implement the same charge: the same requests must get the same answers.
 
 use crate::Error;
 use crate::certificates::HOST;
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 
-/// What one charge of the benchmark costs: 90 seconds of dubbing.
+/// The price of one charge in the benchmark: 90 seconds of dubbing.
 pub const PRICE: i64 = 15;
 const DUBBING: &str = r#"{"operation":"dubbing","duration_ms":90000}"#;
 
-/// The event of API Gateway for one charge.
+/// API Gateway's event for one charge.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 pub fn charge_event(key: &str) -> Value {
     event(ACCOUNT, key, DUBBING)
@@ -34,10 +34,10 @@ fn event(account: &str, key: &str, body: &str) -> Value {
     event
 }
 
-/// What a charge that was taken answers: the `number`th of an account that began with this balance.
+/// Checks the answer to the `number`th charge of an account that started with this balance.
 ///
 /// # Errors
-/// When the answer is another one.
+/// If the answer is not the expected one.
 pub fn check_charge(answer: &Value, key: &str, number: i64, balance: i64) -> Result<(), Error> {
     let body = json!({
         "charge": key,
@@ -50,10 +50,10 @@ pub fn check_charge(answer: &Value, key: &str, number: i64, balance: i64) -> Res
     check(answer, 201, &body)
 }
 
-/// Puts a variant through every answer that a charge can have.
+/// Checks every kind of answer of a variant.
 ///
 /// # Errors
-/// With the first answer that is not as it has to be.
+/// The first wrong answer.
 pub async fn check_variant(
     variant: &Variant,
     environment: &BTreeMap<String, String>,
@@ -73,7 +73,7 @@ pub async fn check_variant(
         (event(ACCOUNT, "job-2", "[]"), 422, json!({ "code": "invalid_request" })),
         (event(ACCOUNT, "no key", DUBBING), 422, json!({ "code": "invalid_request" })),
         (event("nobody", "job-2", DUBBING), 404, json!({ "code": "not_found" })),
-        // 61 seconds begin a second minute and cost 10.17, rounded up.
+        // 61 seconds cost 10.17 credits, rounded up.
         (event(ACCOUNT, "job-3", r#"{"operation":"dubbing","duration_ms":61000}"#), 201, json!({ "credits": 11 })),
         (event(ACCOUNT, "job-4", r#"{"operation":"dubbing","duration_ms":1}"#), 201, json!({ "balance": 964 })),
     ] {
@@ -83,15 +83,15 @@ pub async fn check_variant(
     let answer = process.invoke(&event(ACCOUNT, "job-5", DUBBING)).await?;
     check(&answer, 201, &json!({ "charge": "job-5", "balance": 949, "seq": 5 }))?;
     if database.faults().remaining() > 0 {
-        return Err("a transaction that met another one was not sent again".into());
+        return Err("a transaction that conflicted with another one was not retried".into());
     }
     Ok(())
 }
 
-/// Starts a variant beside a DynamoDB that takes connections and never answers.
+/// Starts a variant with a DynamoDB that accepts connections and never answers.
 ///
 /// # Errors
-/// When it does not ask for an event all the same.
+/// If it does not ask for an event all the same.
 pub async fn check_start_without_dynamodb(
     variant: &Variant,
     environment: &BTreeMap<String, String>,
@@ -103,7 +103,7 @@ pub async fn check_start_without_dynamodb(
     Process::start(variant, &environment).await.map(drop)
 }
 
-/// Every field of `body` has to be in the answer's, which may have more.
+/// Every field of `body` must be in the answer's body, which may have more.
 fn check(answer: &Value, status: u16, body: &Value) -> Result<(), Error> {
     let text = answer["body"].as_str().unwrap_or_default();
     let actual: Value = serde_json::from_str(text).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a million charges cost in AWS, from what was counted.
+//! The cost of a million charges in AWS, calculated from the counts.
 
 use crate::Error;
 use crate::dynamodb::Units;
@@ -15,22 +15,22 @@ const READ_UNITS_MILLION: f64 = 0.125;
 const WRITE_UNITS_MILLION: f64 = 0.625;
 const LOG_GIGABYTE: f64 = 0.50;
 
-/// An assumption, the only one: no stand-in has DynamoDB's latency. A consistent read takes about 5 ms and a
-/// transaction of two items about 25 ms; the function's own time, measured here, is lost in that.
+/// The only assumption, because no stand-in has DynamoDB's latency. A consistent read takes about 5 ms and a transaction of
+/// two items about 25 ms; the function's own time is negligible in comparison.
 pub const BILLED_MS: f64 = 30.0;
 
-/// CloudWatch adds this to every line that it takes in.
+/// CloudWatch adds this to every ingested line.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
 const LOG_LINE_OVERHEAD_BYTES: usize = 26;
 
-/// The lines that Lambda itself writes for an invocation, unless the template asks it for warnings alone.
+/// The lines that Lambda itself logs for an invocation, unless the template sets the system log level to WARN.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>
 const PLATFORM_LINES: [&str; 2] = [
     r#"{"time":"2026-11-22T09:30:00.000Z","type":"platform.start","record":{"requestId":"6f7f0961-f834-4c8b-9f29-8a8f1b5c2c11","version":"$LATEST"}}"#,
     r#"{"time":"2026-11-22T09:30:00.030Z","type":"platform.report","record":{"requestId":"6f7f0961-f834-4c8b-9f29-8a8f1b5c2c11","metrics":{"durationMs":29.412,"billedDurationMs":30,"memorySizeMB":256,"maxMemoryUsedMB":22},"status":"success"}}"#,
 ];
 
-/// What stands for the variables of an access log line: an ordinary charge.
+/// The values of the variables in an access log line for an ordinary charge.
 const ACCESS: [(&str, &str); 8] = [
     ("$context.requestId", "JKJaXmPLvHcESHA="),
     ("$context.requestTimeEpoch", "1795339800"),
@@ -42,12 +42,12 @@ const ACCESS: [(&str, &str); 8] = [
     ("$context.authorizer.error", "-"),
 ];
 
-/// What one charge uses.
+/// The usage of one charge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
     pub units: Units,
     pub memory_mb: u32,
-    /// Of the function itself, of Lambda and of API Gateway.
+    /// The log bytes of the function itself, of Lambda and of API Gateway.
     pub log_bytes: usize,
 }
 
@@ -78,10 +78,10 @@ impl Cost {
     }
 }
 
-/// The bytes that Lambda and API Gateway log for one charge, as the template asks them to.
+/// The bytes that Lambda and API Gateway log for one charge, as configured in the template.
 ///
 /// # Errors
-/// When the template is not as this program knows it.
+/// If the template does not have the expected structure.
 pub fn template_log_bytes(template: &str) -> Result<usize, Error> {
     let documents = Yaml::load_from_str(template)?;
     let text =
@@ -94,7 +94,7 @@ pub fn template_log_bytes(template: &str) -> Result<usize, Error> {
     Ok(lines.map(|line| line.len() + LOG_LINE_OVERHEAD_BYTES).sum())
 }
 
-/// The line that API Gateway makes of a format.
+/// The line that API Gateway logs for a format.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html>
 fn access_line(format: &str) -> Result<String, Error> {
     let line = ACCESS.iter().fold(format.to_owned(), |line, (variable, value)| {

@@ -1,4 +1,4 @@
-//! DynamoDB over TLS: the embedded database of the local cloud, which keeps real conditions, and a count of units.
+//! DynamoDB over TLS: the embedded database of the local cloud, which enforces conditions, with a count of capacity units.
 
 use crate::Error;
 use crate::certificates::{Certificates, HOST};
@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 /// The account that is charged.
 pub const ACCOUNT: &str = "acme";
 
-/// One endpoint, behind which the table can be replaced by a fresh one.
+/// One endpoint whose table can be replaced by a fresh one.
 #[derive(Clone)]
 pub struct DynamoDb {
     pub endpoint: String,
@@ -35,7 +35,7 @@ struct Served {
     units: Units,
 }
 
-/// What requests were charged for, in capacity units.
+/// The consumed capacity units.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Units {
@@ -47,13 +47,13 @@ impl DynamoDb {
     /// Serves the table of the template until the program ends.
     ///
     /// # Errors
-    /// When no port can be had, or the template has not exactly one table.
+    /// If there is no free port, or the template does not have exactly one table.
     pub async fn start(template: &Template, certificates: &Certificates) -> Result<Self, Error> {
         let [table] = template.tables.values().collect::<Vec<_>>()[..] else {
-            return Err("the template has not exactly one table".into());
+            return Err("the template does not have exactly one table".into());
         };
         let mut properties = table.properties.clone();
-        // Nobody reads the stream here, and in memory every record would make the next write slower.
+        // The stream is not read here, and in memory every record would slow down the next write.
         properties.as_object_mut().and_then(|properties| properties.remove("StreamSpecification"));
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("https://{HOST}:{}", tcp.local_addr()?.port());
@@ -64,10 +64,10 @@ impl DynamoDb {
         Ok(Self { endpoint, table: table.name.clone(), properties, served })
     }
 
-    /// Puts a fresh table in place, with one account of this balance, and begins to count anew.
+    /// Replaces the table by a fresh one that has one account with this balance, and resets the count.
     ///
     /// # Errors
-    /// When the table or the account is refused.
+    /// If the table or the account is rejected.
     pub async fn reset(&self, balance: i64) -> Result<LocalDynamoDb, Error> {
         let database = LocalDynamoDb::in_memory();
         database.create_table(&self.table, &self.properties).await?;
@@ -80,13 +80,13 @@ impl DynamoDb {
         Ok(database)
     }
 
-    /// What was counted since the last [`reset`](Self::reset).
+    /// The count since the last [`reset`](Self::reset).
     pub fn units(&self) -> Units {
         lock(&self.served).units
     }
 }
 
-/// An account with everything that a customer in good order has: a card, automatic top-ups and the consent to them.
+/// An account in good standing with a card, automatic top-ups and the consent to them.
 fn account_item(balance: i64) -> Value {
     json!({
         "PK": { "S": format!("ACCOUNT#{ACCOUNT}") },
@@ -98,7 +98,7 @@ fn account_item(balance: i64) -> Value {
         "seq": { "N": "1" },
         "balance": { "N": balance.to_string() },
         "usage": { "M": {
-            // Charges of a clock that is behind this day count into it, so no run meets a midnight.
+            // A date in the future: charges before it count into this day, so no run crosses midnight.
             "date": { "S": "2100-01-01" },
             "charges": { "N": "0" },
             "credits_charged": { "N": "0" },
@@ -120,7 +120,7 @@ fn account_item(balance: i64) -> Value {
     })
 }
 
-/// Carries one request out, having asked what it consumes, which the client did not ask and is not told.
+/// Executes a request and records its consumed capacity, which is removed from the response to the client.
 async fn answer(State(served): State<Arc<Mutex<Served>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let Ok(mut request) = serde_json::from_slice::<Value>(&body) else {
@@ -145,7 +145,7 @@ async fn answer(State(served): State<Arc<Mutex<Served>>>, headers: HeaderMap, bo
 }
 
 impl Units {
-    /// `ConsumedCapacity` is one object, or for a transaction a list with one for each table.
+    /// `ConsumedCapacity` is one object, or for a transaction a list with one object per table.
     fn count(&mut self, target: &str, consumed: &Value) {
         let tables = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
         let units: f64 = tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum();
@@ -166,12 +166,12 @@ impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
-    /// One handshake at a time is enough: one function runs at a time.
+    /// One handshake at a time is enough, because one function runs at a time.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (connection, address) = Listener::accept(&mut self.tcp).await;
             drop(connection.set_nodelay(true));
-            // Who does not believe the certificate says so itself.
+            // A client that does not trust the certificate reports that itself.
             if let Ok(stream) = self.acceptor.accept(connection).await {
                 return (stream, address);
             }

@@ -1,8 +1,8 @@
-//! The benchmark of one charge: our function beside what one would write instead, and beside nothing at all.
+//! The benchmark of one charge: our function compared with typical alternatives and with an empty function.
 //!
-//! All of them run as Lambda runs them, behind a Runtime API, and speak TLS to one DynamoDB of the local cloud.
-//! Only CPU time is compared, which hardly depends on what else the machine does; every round starts every variant
-//! afresh, so what disturbs a round disturbs all of them. The program fails where a bar is missed.
+//! All of them run as in Lambda, behind a Runtime API, and connect to the local cloud's DynamoDB over TLS.
+//! Only CPU time is compared, which hardly depends on other load on the machine. Every round restarts every variant, so a
+//! disturbance in a round affects all of them. The program fails if a limit is missed.
 
 mod certificates;
 mod contract;
@@ -34,29 +34,29 @@ use variants::{Variant, Variants, told};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// So much that no charge brings the account near its threshold.
+/// High enough that no charge brings the account near its threshold.
 const BALANCE: i64 = 1_000_000;
-/// Charges that are not counted: after them Node's compiler has done the most of its work.
+/// Charges that are not measured; after them Node's compiler has done most of its work.
 const WARMING: usize = 100;
 
 #[derive(Parser)]
 #[command(about = "Measures one charge beside Python, Node.js and a hello world")]
 struct Options {
-    /// How often every variant is started
+    /// Number of starts of every variant
     #[arg(long, default_value_t = 25)]
     rounds: usize,
-    /// Charges of every start that are counted as warm
+    /// Number of warm charges per start
     #[arg(long, default_value_t = 300)]
     charges: usize,
-    /// Where the release builds of charging and bench-hello are
+    /// Directory of the release builds of charging and bench-hello
     #[arg(long, default_value = "target/release")]
     release: PathBuf,
-    /// Where infra/bench/install has put Python, Node.js and their packages
+    /// Directory into which infra/bench/install put Python, Node.js and their packages
     #[arg(long, default_value = "target/bench")]
     tools: PathBuf,
 }
 
-/// What all rounds brought.
+/// The results of all rounds.
 struct Rounds {
     charging: Measured,
     python: Measured,
@@ -77,10 +77,10 @@ fn main() -> Result<ExitCode, Error> {
     Runtime::new()?.block_on(bench(&options))
 }
 
-/// Keeps functions and stand-ins on the last core, where they take turns.
+/// Pins functions and stand-ins to the last core, so that they alternate.
 ///
-/// A process that sends to another core pays for waking it up: on a virtual machine 15 to 30 µs of its own time for
-/// each request, more than sending takes, which says nothing of the process.
+/// A process that sends to another core pays for waking it up: on a virtual machine that takes 15 to 30 µs of its own time
+/// per request, which is more than the sending and says nothing about the process.
 fn stay_on_one_core() -> Result<(), Error> {
     let this = Pid::from_raw(0);
     let all = sched_getaffinity(this)?;
@@ -112,7 +112,7 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
     let mut measured: [Measured; 4] = Default::default();
     let mut counted = Counted::default();
     for round in 0..options.rounds {
-        // Each round begins with another variant, so that none always has the same one before it.
+        // Each round starts with another variant, so that no variant always runs after the same one.
         for turn in 0..measured.len() {
             let position = (round + turn) % measured.len();
             let variant = variants.all()[position];
@@ -148,7 +148,7 @@ struct Run {
     counted: Counted,
 }
 
-/// What the warm charges of one start used.
+/// The usage of the warm charges of one start.
 #[derive(Clone, Copy, Default)]
 struct Counted {
     units: Units,
@@ -211,7 +211,7 @@ fn tell(out: &mut impl Write, rounds: &Rounds, variants: &Variants, options: &Op
     Ok(if bars.iter().all(|bar| bar.is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the template has to be told before it can be read; of no interest here.
+/// The parameters that the template requires; they do not matter here.
 fn deployment() -> Deployment {
     let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench";
     let parameters = [
@@ -232,7 +232,7 @@ fn deployment() -> Deployment {
     }
 }
 
-/// What Lambda gives every function, and where DynamoDB is.
+/// The environment of every function, as in Lambda, with the endpoint of DynamoDB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 fn environment(
     dynamodb: &DynamoDb,
@@ -245,10 +245,10 @@ fn environment(
         std::fs::write(&path, format!("{roots}\n{}", certificates.authority))?;
         Ok(path.to_string_lossy().into_owned())
     };
-    let amazon = bundle("amazon.pem", include_str!("../../../../shared/src/amazon-authorities.pem"))?;
+    let amazon = bundle("amazon.pem", include_str!("../../../../shared/src/amazon-root-certificates.pem"))?;
     let all = bundle("all.pem", &std::fs::read_to_string(&variants.roots)?)?;
     let ours = bundle("ours.pem", "")?;
-    // A session token of a Lambda role is about this long, and signed with every request.
+    // A session token of a Lambda role is about this long, and is signed with every request.
     let session_token = "x".repeat(800);
     let variables = [
         ("AWS_ACCESS_KEY_ID", "local"),
@@ -267,8 +267,8 @@ fn environment(
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
         ("TABLE_NAME", &dynamodb.table),
-        // Each believes what it believes in Lambda, and our authority: charging those of Amazon, boto3 all that come
-        // with it; Node.js has its own compiled in.
+        // Each trust store is the one used in Lambda plus our own root: Amazon's roots for charging, the bundled roots for
+        // boto3; Node.js has its own compiled in.
         ("SSL_CERT_FILE", &amazon),
         ("AWS_CA_BUNDLE", &all),
         ("NODE_EXTRA_CA_CERTS", &ours),

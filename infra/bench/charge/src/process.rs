@@ -1,4 +1,4 @@
-//! One started function, and what the kernel has counted of it.
+//! One started function, and the kernel's measurements of it.
 
 use crate::Error;
 use crate::runtime_api::RuntimeApi;
@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-/// How long two readings of a process's CPU time are apart that have to agree.
+/// The time between two readings of a process's CPU time that have to agree.
 const SETTLING: Duration = Duration::from_millis(3);
-/// After so many readings the last one counts: a runtime may be busy with itself for ever.
+/// After this many readings the last one counts, because a runtime may never become idle.
 const READINGS_MAX: usize = 100;
-/// Nothing here takes longer, unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A process that takes longer hangs.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A running function; dropping it ends it.
+/// A running function; it is killed on drop.
 pub struct Process {
     child: Child,
     clock: ClockId,
@@ -29,15 +29,15 @@ pub struct Process {
     output: Output,
 }
 
-/// What a process has written, to standard output and standard error together.
+/// The standard output and standard error of a process.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Vec<u8>>>);
 
 impl Process {
-    /// Starts the variant with this environment and nothing else, and waits until it asks for its first event.
+    /// Starts the variant with exactly this environment, and waits until it asks for its first event.
     ///
     /// # Errors
-    /// When it cannot be started, or ends or hangs before.
+    /// If it cannot be started, or ends or hangs before that.
     pub async fn start(variant: &Variant, environment: &BTreeMap<String, String>) -> Result<Self, Error> {
         let api = RuntimeApi::start().await?;
         let mut child = Command::new(&variant.program)
@@ -64,15 +64,15 @@ impl Process {
         Ok(process)
     }
 
-    /// Hands one event over, takes the answer, and waits until the process asks for the next one.
+    /// Sends one event, returns the answer, and waits until the process asks for the next event.
     ///
     /// # Errors
-    /// When it reports an error, ends or hangs.
+    /// If it reports an error, ends or hangs.
     pub async fn invoke(&mut self, event: &Value) -> Result<Value, Error> {
         let answer = tokio::select! {
             answer = self.api.invoke(event) => answer,
             ended = self.child.wait() => Err(format!("it ended: {ended:?}").into()),
-            () = tokio::time::sleep(PATIENCE) => Err("no answer came".into()),
+            () = tokio::time::sleep(TIMEOUT) => Err("no answer came".into()),
         };
         let answer = answer.map_err(|error: Error| self.complaint(&error.to_string()))?;
         self.idle().await?;
@@ -84,21 +84,21 @@ impl Process {
         let polled = tokio::select! {
             polled = self.api.polled(self.polls) => polled,
             ended = self.child.wait() => Err(format!("it ended: {ended:?}").into()),
-            () = tokio::time::sleep(PATIENCE) => Err("it asked for no event".into()),
+            () = tokio::time::sleep(TIMEOUT) => Err("it asked for no event".into()),
         };
         polled.map_err(|error: Error| self.complaint(&error.to_string()))
     }
 
-    /// What went wrong, with what the process had to say.
+    /// An error with the output of the process.
     pub fn complaint(&self, what: &str) -> Error {
         let text = self.output.0.lock().unwrap_or_else(PoisonError::into_inner);
         format!("{what}; the function wrote: {}", String::from_utf8_lossy(&text)).into()
     }
 
-    /// The CPU time of all threads since the start, those that have ended included, once it stands still.
+    /// The CPU time of all threads since the start, including those that have ended, once it stops growing.
     ///
     /// # Errors
-    /// When the process is gone.
+    /// If the process is gone.
     pub async fn cpu(&self) -> Result<Duration, Error> {
         let mut before = self.clock.now()?;
         for _ in 0..READINGS_MAX {
@@ -112,11 +112,11 @@ impl Process {
         Ok(before.into())
     }
 
-    /// The most memory it has had in use, in bytes.
+    /// The peak memory, in bytes.
     /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
     ///
     /// # Errors
-    /// When the process is gone.
+    /// If the process is gone.
     pub fn peak_memory_bytes(&self) -> Result<u64, Error> {
         let id = self.child.id().ok_or("the process has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
@@ -125,7 +125,7 @@ impl Process {
         Ok(kibibytes * 1024)
     }
 
-    /// How much it has written so far.
+    /// The number of bytes it has written so far.
     pub fn output_bytes(&self) -> usize {
         self.output.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

@@ -1,4 +1,4 @@
-//! The table, and the bars that the product is held to.
+//! The table of results, and the limits that the product has to meet.
 
 use crate::cost::{BILLED_MS, Cost, Usage};
 use crate::statistics::{Interval, median, ratio_of_medians};
@@ -7,26 +7,26 @@ use crate::{Error, Rounds};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
-/// What was measured of one variant: one value per round.
+/// The measurements of one variant, one value per round.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
-    /// From the start of the process to its first question for an event.
+    /// From the start of the process to its first request for an event.
     pub init_ms: Vec<f64>,
-    /// From there to the next question.
+    /// From there to the next request.
     pub first_ms: Vec<f64>,
-    /// Per charge, once it runs warm.
+    /// Per charge, when warm.
     pub warm_us: Vec<f64>,
     pub memory_mb: Vec<f64>,
     pub zip_mb: f64,
 }
 
-/// One promise: what it is about, how it came out, and whether it is held.
+/// One limit with its result.
 pub struct Bar {
     pub text: String,
     pub is_met: bool,
 }
 
-/// Below the lower end of an interval nobody can call it luck.
+/// The lower end of the interval must reach the limit, so that luck is ruled out.
 fn at_least(name: &str, ratio: Interval, bar: f64) -> Bar {
     let Interval { low, estimate, high } = ratio;
     let text = format!("{name} at least {bar} times: {estimate:.1} ({low:.1} to {high:.1})");
@@ -37,7 +37,7 @@ fn at_most(name: &str, value: f64, bar: f64, unit: &str) -> Bar {
     Bar { text: format!("{name} at most {bar} {unit}: {value:.2}"), is_met: value <= bar }
 }
 
-/// Everything the product is held to, in the order of the table.
+/// All limits, in the order of the table.
 pub fn bars(rounds: &Rounds, cost: &Cost) -> Vec<Bar> {
     let Rounds { charging, python, node, hello, .. } = rounds;
     let floor = ratio_of_medians(&charging.init_ms, &hello.init_ms);
@@ -75,7 +75,7 @@ pub fn table(rounds: &Rounds, variants: &Variants) -> Table {
     table
 }
 
-/// What a million charges cost, part by part.
+/// The cost of a million charges, item by item.
 pub fn cost_line(usage: &Usage, cost: &Cost) -> String {
     format!(
         "A million charges: ${:.2} = HTTP API {:.2} + Lambda {:.2} ({BILLED_MS:.0} ms at {} MB) + {} read units {:.3} \
@@ -93,10 +93,10 @@ pub fn cost_line(usage: &Usage, cost: &Cost) -> String {
     )
 }
 
-/// What was measured on: the processor and the kernel.
+/// The machine: its processor and its kernel.
 ///
 /// # Errors
-/// When this is no Linux.
+/// If this is not Linux.
 pub fn machine() -> Result<String, Error> {
     let information = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = information.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");

@@ -1,6 +1,6 @@
-//! The Lambda Runtime API for one process: hands out events one at a time and takes the answers.
+//! The Lambda Runtime API for one process: it sends one event at a time and receives the answers.
 //!
-//! It knows when the process asks for its next event, which is when it has nothing left to do.
+//! It knows when the process asks for its next event, that is, when the process is idle.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use crate::Error;
@@ -18,10 +18,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::AbortHandle;
 
-/// What a process made of an event, or what it reported instead.
+/// A process's answer to an event, or the error that it reported.
 type Outcome = Result<Value, String>;
 
-/// The side of the caller. Dropping it ends the server.
+/// The caller's side. The server ends when it is dropped.
 pub struct RuntimeApi {
     pub address: SocketAddr,
     events: mpsc::Sender<Bytes>,
@@ -38,7 +38,7 @@ struct Server {
 
 impl RuntimeApi {
     /// # Errors
-    /// When no port can be had.
+    /// If there is no free port.
     pub async fn start() -> Result<Self, Error> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -57,10 +57,10 @@ impl RuntimeApi {
         Ok(Self { address, events, outcomes, polls, server })
     }
 
-    /// Waits until the process has asked for an event so many times since it was started.
+    /// Waits until the process has asked for this many events since its start.
     ///
     /// # Errors
-    /// When it reports an error instead.
+    /// If it reports an error instead.
     pub async fn polled(&mut self, times: u64) -> Result<(), Error> {
         tokio::select! {
             polled = self.polls.wait_for(|polls| *polls >= times) => polled.map(drop).map_err(Error::from),
@@ -68,10 +68,10 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands one event over and waits for the answer.
+    /// Sends one event and waits for the answer.
     ///
     /// # Errors
-    /// When the process reports an error.
+    /// If the process reports an error.
     pub async fn invoke(&mut self, event: &Value) -> Result<Value, Error> {
         self.events.send(Bytes::from(event.to_string())).await?;
         let outcome = self.outcomes.recv().await.ok_or("the Runtime API is gone")?;
@@ -92,7 +92,7 @@ async fn next(State(server): State<Arc<Server>>) -> Response {
     };
     let headers = [
         ("lambda-runtime-aws-request-id", uuid::Uuid::new_v4().to_string()),
-        // Far enough: none of the runtimes here does more with it than subtract.
+        // Any deadline far in the future will do: these runtimes only subtract from it.
         ("lambda-runtime-deadline-ms", "4102444800000".to_owned()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:charging".to_owned()),
         ("lambda-runtime-trace-id", "Root=1-6740a000-0123456789abcdef01234567;Sampled=0".to_owned()),
@@ -102,7 +102,7 @@ async fn next(State(server): State<Arc<Server>>) -> Response {
 }
 
 async fn response(State(server): State<Arc<Server>>, body: Bytes) -> StatusCode {
-    let outcome = serde_json::from_slice(&body).map_err(|error| format!("an answer that is no JSON: {error}"));
+    let outcome = serde_json::from_slice(&body).map_err(|error| format!("the answer is not JSON: {error}"));
     accepted(&server, outcome).await
 }
 

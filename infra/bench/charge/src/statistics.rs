@@ -1,10 +1,10 @@
-//! Medians, and how far they can be trusted.
+//! Medians and their confidence intervals.
 
 use fastrand::Rng;
 
-/// How often rounds are drawn anew.
+/// The number of bootstrap samples.
 const RESAMPLES: usize = 10_000;
-/// Any number; the same one, so that the same rounds give the same interval.
+/// Any fixed number, so that the same rounds give the same interval.
 const SEED: u64 = 20_261_122;
 
 /// An estimate and the 95 % interval around it.
@@ -26,10 +26,10 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// The ratio of two medians, bootstrapped: whole rounds are drawn with replacement, since what disturbed a round
-/// disturbed both of its values, and the interval holds the middle 95 % of the ratios that come out.
+/// The ratio of two medians with a bootstrap interval: whole rounds are drawn with replacement, because a disturbance
+/// affects both values of a round, and the interval is the middle 95 % of the resulting ratios.
 ///
-/// Both lists hold one value per round, in the same order.
+/// Both lists have one value per round, in the same order.
 pub fn ratio_of_medians(dividends: &[f64], divisors: &[f64]) -> Interval {
     let rounds = dividends.len().min(divisors.len());
     let mut random = Rng::with_seed(SEED);
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(interval, Interval { low: 30.0, estimate: 30.0, high: 30.0 });
     }
 
-    /// A machine that was slower for some rounds slowed both: drawn as pairs, the ratio does not notice.
+    /// A machine that was slow in some rounds slowed both values, so a ratio of pairs is not affected.
     #[test]
     fn a_slow_round_that_slows_both_changes_no_ratio() {
         let divisors: Vec<f64> = (1..=15).map(f64::from).collect();
@@ -90,7 +90,7 @@ mod tests {
         assert!(wild.high - wild.low > 10.0 * (calm.high - calm.low), "{calm:?} {wild:?}");
     }
 
-    /// Of values drawn from a known distribution, about 19 of 20 intervals have to hold its median.
+    /// For values from a known distribution, about 19 of 20 intervals must contain its median.
     #[test]
     fn the_interval_holds_the_truth_about_as_often_as_it_says() {
         let mut random = Rng::with_seed(1);

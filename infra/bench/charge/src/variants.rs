@@ -1,4 +1,4 @@
-//! What is compared: how each function is started, and what of it would be uploaded.
+//! The compared functions: how each is started, and which of its files would be uploaded.
 
 use crate::Error;
 use serde_json::Value;
@@ -9,34 +9,34 @@ use std::process::Command;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// One function.
+/// One compared function.
 pub struct Variant {
     pub name: &'static str,
     pub program: PathBuf,
     pub arguments: Vec<String>,
-    /// Where it runs, as Lambda runs a function in its task root.
+    /// The working directory, which in Lambda is the task root.
     pub directory: PathBuf,
     pub environment: BTreeMap<String, String>,
-    /// The files that are zipped, or a directory of them.
+    /// The files or the directory to upload.
     upload: PathBuf,
 }
 
-/// All of them, and the versions of what they are made of.
+/// All variants, and the versions of their runtimes and packages.
 pub struct Variants {
     pub charging: Variant,
     pub python: Variant,
     pub node: Variant,
     pub hello: Variant,
     pub versions: String,
-    /// The certificate authorities that boto3 brings.
+    /// The root certificates that come with boto3.
     pub roots: PathBuf,
 }
 
 impl Variants {
-    /// `release` holds the programs in Rust, `tools` what `infra/bench/install` puts there.
+    /// `release` has the programs in Rust, `tools` the output of `infra/bench/install`.
     ///
     /// # Errors
-    /// When Python or Node cannot be asked what they are.
+    /// If the versions of Python or Node cannot be determined.
     pub fn find(release: &Path, tools: &Path, charging: &BTreeMap<String, String>) -> Result<Self, Error> {
         let (python, node) = (tools.join("python"), tools.join("node"));
         let python_program = python.join("bin/python");
@@ -100,7 +100,7 @@ fn node_versions(program: &Path, tools: &Path) -> Result<String, Error> {
     Ok([node, version("@aws-sdk/client-dynamodb")?, version("aws-lambda-ric")?].join(", "))
 }
 
-/// What a program prints.
+/// The output of a program.
 pub fn told(program: &Path, arguments: &[&str]) -> Result<String, Error> {
     let output =
         Command::new(program).args(arguments).output().map_err(|error| format!("{}: {error}", program.display()))?;
@@ -111,10 +111,10 @@ pub fn told(program: &Path, arguments: &[&str]) -> Result<String, Error> {
 }
 
 impl Variant {
-    /// The size of what is uploaded, zipped as small as deflate makes it, in bytes.
+    /// The size of the upload in bytes, as a zip file with the best compression.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// If a file cannot be read.
     pub fn zip_bytes(&self) -> Result<u64, Error> {
         let mut zip = ZipWriter::new(tempfile::tempfile()?);
         for file in files(&self.upload)? {

@@ -1,4 +1,4 @@
-//! The least a function in Rust can be: the floor that the benchmark of a charge is measured from.
+//! The smallest possible function in Rust: the baseline for the benchmark of a charge.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};

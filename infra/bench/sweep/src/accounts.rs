@@ -1,4 +1,4 @@
-//! The accounts of a run: the due ones through the ledger, the others as copies of what the ledger stores.
+//! The accounts of a run: the due ones are written through the ledger, the others as copies of items of the ledger.
 
 use crate::Error;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -16,12 +16,12 @@ use shared::domain::{
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::*;
 
-/// Items imported in one go.
+/// The number of items per import.
 const BATCH: usize = 10_000;
 const THRESHOLD: i64 = 1_000;
 pub const TARGET: i64 = 5_000;
 
-/// Fills the table: `due` accounts that can be topped up, and others that are not due, up to `count` in all.
+/// Fills the table with `due` accounts that can be topped up, and others that are not due, `count` in total.
 pub async fn load(database: &LocalDynamoDb, table: &str, count: usize, due: usize) -> Result<(), Error> {
     let now = SystemClock.now();
     let ledger = DynamoLedger::new(database.client(), table, LedgerSettings::default());
@@ -39,7 +39,7 @@ pub async fn load(database: &LocalDynamoDb, table: &str, count: usize, due: usiz
     Ok(())
 }
 
-/// How many of the due accounts have been filled up to their target, by exactly one entry each.
+/// The number of due accounts that were topped up to their target by exactly one entry.
 pub async fn topped_up(database: &LocalDynamoDb, table: &str, due: usize) -> Result<usize, Error> {
     let mut filled = 0;
     for number in 0..due {
@@ -51,7 +51,7 @@ pub async fn topped_up(database: &LocalDynamoDb, table: &str, due: usize) -> Res
     Ok(filled)
 }
 
-/// How many accounts are due now.
+/// The number of accounts that are due now.
 pub async fn due(database: &LocalDynamoDb, table: &str) -> Result<u64, Error> {
     let mut due = 0;
     for shard in Shard::all() {
@@ -86,7 +86,7 @@ async fn resting_items(database: &LocalDynamoDb, table: &str, now: Timestamp) ->
         Account { auto_top_up: None, ..due.clone() },
         Account { balance: Credits::constant(THRESHOLD * 4), ..due.clone() },
         Account { payment_issue, ..due.clone() },
-        // In the index, and not due before the hours are over.
+        // In the index, but not due until the interval is over.
         Account { last_top_up_at: Some(now - SignedDuration::from_hours(1)), ..due },
     ];
     let mut items = vec![];
@@ -111,7 +111,7 @@ fn copy(item: &Value, number: usize) -> Value {
     item
 }
 
-/// Empty, on, with a card, and due since yesterday.
+/// An empty account with top-ups on and a card, due since yesterday.
 fn due_account(name: &str, now: Timestamp) -> Account {
     let yesterday = now - SignedDuration::from_hours(24);
     let consent = Consent {

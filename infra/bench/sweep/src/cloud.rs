@@ -1,4 +1,4 @@
-//! What the function meets where it is deployed: DynamoDB, Scheduler, Secrets Manager, Stripe, and Lambda's time.
+//! The function's environment when deployed: DynamoDB, Scheduler, Secrets Manager, Stripe, and Lambda's time limit.
 
 use crate::measure::{Report, Sampler, Tally};
 use crate::stripe::Stripe;
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 const BINARY: &str = "top-up-sweep";
 const TICK: Duration = Duration::from_millis(500);
 
-/// Everything around the function, on ports of 127.0.0.1.
+/// All services that the function uses, on ports of 127.0.0.1.
 pub struct Cloud {
     pub aws: LocalAws,
     pub stripe: Stripe,
@@ -51,7 +51,7 @@ impl Cloud {
             access: Access::default(),
         };
         let mut properties = template.tables["Table"].properties.clone();
-        // Nobody reads it here, and in memory each write would look through all of it.
+        // The stream is not read here, and in memory each write would search all of it.
         properties.as_object_mut().map(|properties| properties.remove("StreamSpecification"));
         aws.dynamodb.create_table(&template.tables["Table"].name, &properties).await?;
         let stripe = Stripe::new(arguments.latency);
@@ -69,7 +69,7 @@ impl Cloud {
         self.template.tables["Table"].name.clone()
     }
 
-    /// Sweeps every half hour, and whenever a sweep has asked to be continued, until all are paid.
+    /// Sweeps every half hour, and whenever a timer continues a sweep, until all accounts are topped up.
     pub async fn sweep_until_done(&self, due: usize) -> Result<Report, Error> {
         let function = self.template.function_of_binary(BINARY).ok_or("the template has no sweep")?.logical_id.clone();
         let (recording, mut tally) = (self.aws.dynamodb.record(), Tally::default());
@@ -109,7 +109,7 @@ impl Cloud {
                 if accounts::due(&self.aws.dynamodb, &self.table()).await? == 0 {
                     break;
                 }
-                // What was asked just now is no part of the sweep.
+                // The requests of the check above are not part of the sweep.
                 recording.clear();
             }
         }
@@ -118,7 +118,7 @@ impl Cloud {
     }
 }
 
-/// The repository's template, as `sam deploy` would be told.
+/// The repository's template with the parameters that `sam deploy` would get.
 fn template(stripe_url: &str) -> Result<Template, Error> {
     let yaml = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../template.yaml"))?;
     let unused = ["JwtIssuer", "JwtAudience", "ReturnUrl", "Sender", "SenderIdentity"];
@@ -131,7 +131,7 @@ fn template(stripe_url: &str) -> Result<Template, Error> {
 fn programs(arguments: &Arguments, aws_url: &str) -> Programs {
     let mut environment: BTreeMap<String, String> = [
         ("AWS_ENDPOINT_URL", aws_url),
-        // One line for each account would drown the figures.
+        // One line per account would hide the results.
         ("RUST_LOG", "warn"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -1,9 +1,9 @@
-//! How a sweep fares among a million accounts: the function that is deployed, as a process of its own, against the
-//! embedded DynamoDB and a Stripe that counts and limits what it is asked.
+//! A benchmark of the sweep with a million accounts: the deployed function as a separate process, with the embedded
+//! DynamoDB and a Stripe that counts and limits its calls.
 //!
-//! Nothing is faster than it would be: the function lives fifteen minutes, sweeps begin every thirty, and Stripe takes
-//! 25 calls of an endpoint and 100 in all within any second. The results go to standard output, one line each, and the
-//! process fails where a promise is not kept.
+//! Everything runs in real time: the function lives for 15 minutes, sweeps start every 30, and Stripe accepts 25 calls to
+//! one endpoint and 100 in total within any second. The results are printed to standard output, one per line, and the
+//! process fails if a limit is missed.
 
 mod accounts;
 mod cloud;
@@ -17,23 +17,23 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Sweeps a table of many accounts, and measures what that takes.
+/// Sweeps a table of many accounts and measures it.
 #[derive(Clone, Debug, Parser)]
 struct Arguments {
-    /// Accounts in the table, those that are due included.
+    /// Accounts in the table, including those that are due.
     #[arg(long, default_value_t = 1_000_000)]
     accounts: usize,
     /// Accounts that are due for a top-up.
     #[arg(long, default_value_t = 1_000)]
     due: usize,
-    /// Calls a second to each of Stripe's endpoints; without, as the template deploys it.
+    /// Calls a second to each of Stripe's endpoints; the default is that of the template.
     #[arg(long)]
     rate: Option<u32>,
-    /// How long Stripe takes over each call, in percent of what it is taken to take: 300 ms to make an invoice, 200 for
-    /// its item, 500 to finalize it and 1,200 to charge the card.
+    /// The latency of Stripe in percent of the assumed one: 300 ms to create an invoice, 200 for its item, 500 to finalize
+    /// it and 1,200 to charge the card.
     #[arg(long, default_value_t = 100)]
     latency: u32,
-    /// Where the compiled function is: `DIR/top-up-sweep/bootstrap` or `DIR/top-up-sweep`.
+    /// The directory of the compiled function: `DIR/top-up-sweep/bootstrap` or `DIR/top-up-sweep`.
     #[arg(long)]
     functions: PathBuf,
 }
@@ -66,8 +66,8 @@ async fn run(arguments: Arguments) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Progress and results alike: a run is read by people.
+/// Prints progress or a result.
 fn say(text: &str) {
-    // Whoever closed the pipe does not want to know.
+    // A closed pipe is not an error.
     let _ = writeln!(stdout().lock(), "{text}");
 }

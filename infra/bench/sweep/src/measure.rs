@@ -1,4 +1,4 @@
-//! What a run is measured by, and what is promised of it.
+//! The measurements of a run, and the limits that it has to meet.
 
 use crate::stripe::{CALLS_MAX, Calls, ENDPOINT_CALLS_MAX};
 use crate::{Error, say};
@@ -8,11 +8,11 @@ use shared::ports::Shard;
 use std::fmt;
 use std::time::Duration;
 
-/// The function's processes may take this much more memory at their end than after their first minute, in kilobytes.
+/// The most that the memory of the function's processes may grow after the warm-up, in kilobytes.
 const GROWTH_MAX_KB: u64 = 4 * 1024;
 const WARM_UP: Duration = Duration::from_secs(20);
 
-/// What the parts of the sweeps answered, added up.
+/// The sum of the summaries of all parts of the sweeps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
     pub paid: u64,
@@ -34,7 +34,7 @@ impl Summary {
     }
 }
 
-/// What was asked of DynamoDB.
+/// The requests to DynamoDB.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     queries: usize,
@@ -69,7 +69,7 @@ impl Tally {
 /// The memory of the function's processes over time.
 #[derive(Clone, Debug, Default)]
 pub struct Sampler {
-    /// Seconds since the beginning, and kilobytes of the largest process.
+    /// The seconds since the start, and the kilobytes of the largest process.
     samples: Vec<(u64, u64)>,
 }
 
@@ -79,7 +79,7 @@ impl Sampler {
         let second = elapsed.as_secs();
         if self.samples.last().is_none_or(|(last, _)| *last < second) {
             if second.is_multiple_of(60) {
-                say(&format!("{} minutes: the function takes {kilobytes} KB", second / 60));
+                say(&format!("{} minutes: the function uses {kilobytes} KB", second / 60));
             }
             self.samples.push((second, kilobytes));
         }
@@ -94,13 +94,13 @@ impl Sampler {
         self.most(0..u64::MAX)
     }
 
-    /// The peak of the time in which it warms up.
+    /// The peak during the warm-up.
     fn early(&self) -> u64 {
         self.most(0..WARM_UP.as_secs())
     }
 }
 
-/// Resident memory of this process's children, as Linux tells it; nothing elsewhere.
+/// The resident memory of this process's children on Linux; empty elsewhere.
 fn children_resident_kb() -> Vec<u64> {
     let own = std::process::id().to_string();
     let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
@@ -110,7 +110,7 @@ fn children_resident_kb() -> Vec<u64> {
         let line = status.lines().find(|line| line.starts_with(name))?;
         Some(line.split_whitespace().nth(1)?.to_owned())
     };
-    // Before it has become the function, a child is a copy of this process, with all of its memory.
+    // Before it executes the function, a child is a copy of this process with all of its memory.
     let is_function = |status: &String| {
         field(status, "PPid:").as_ref() == Some(&own)
             && ["top-up-sweep", "bootstrap"].contains(&field(status, "Name:").unwrap_or_default().as_str())
@@ -119,16 +119,16 @@ fn children_resident_kb() -> Vec<u64> {
     children.filter_map(|status| field(&status, "VmRSS:")?.parse().ok()).collect()
 }
 
-/// All of a run.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub due: usize,
     pub summary: Summary,
     pub sweeps: usize,
     pub continuations: usize,
-    /// Parts under way at the same time.
+    /// The most parts under way at the same time.
     pub most_at_once: usize,
-    /// Until the last call.
+    /// The time until the last call.
     pub seconds: f64,
     pub calls: Calls,
     pub tally: Tally,

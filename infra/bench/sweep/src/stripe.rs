@@ -1,9 +1,9 @@
-//! Stripe as far as a sweep asks it, holding it to Stripe's limits: <https://docs.stripe.com/rate-limits>.
+//! The part of Stripe that a sweep calls, with Stripe's rate limits: <https://docs.stripe.com/rate-limits>.
 //!
-//! `infra/local/stripe` keeps every object, event and key and looks through all of them at each call, which is right
-//! for tests and too slow for tens of thousands of invoices. This one keeps an invoice's state and the answers of keys,
-//! refuses what is out of order (a second payment, an item on a finalized invoice, a key with another body), and
-//! answers 429 like Stripe does.
+//! `infra/local/stripe` keeps every object, event and key and searches all of them at each call, which is fine for tests
+//! but too slow for tens of thousands of invoices. This one keeps the state of each invoice and the answer to each key,
+//! rejects invalid calls (a second payment, an item on a finalized invoice, a key with another body), and answers 429 as
+//! Stripe does.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -21,7 +21,7 @@ pub const ENDPOINT_CALLS_MAX: usize = 25;
 pub const CALLS_MAX: usize = 100;
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// A Stripe with invoices and limits. Clones are the same.
+/// A Stripe with invoices and rate limits. Clones share their state.
 #[derive(Clone, Default)]
 pub struct Stripe(Arc<Mutex<Books>>);
 
@@ -29,9 +29,9 @@ pub struct Stripe(Arc<Mutex<Books>>);
 struct Books {
     latency_percent: u32,
     invoices: HashMap<String, Invoice>,
-    /// Key → the request's body and the answer.
+    /// The request's body and the answer by idempotency key.
     keys: HashMap<String, (Bytes, Value)>,
-    lanes: BTreeMap<String, Lane>,
+    call_counts: BTreeMap<String, CallCount>,
     refusals: usize,
     latest: Option<Instant>,
 }
@@ -44,16 +44,16 @@ struct Invoice {
     status: &'static str,
 }
 
-/// The calls of the last second, and the most there ever were in one.
+/// The calls of the last second, and the highest number in any second.
 #[derive(Default)]
-struct Lane {
+struct CallCount {
     calls: VecDeque<Instant>,
     most: usize,
     total: usize,
 }
 
-impl Lane {
-    fn enter(&mut self, now: Instant, max: usize) -> bool {
+impl CallCount {
+    fn add(&mut self, now: Instant, max: usize) -> bool {
         while self.calls.front().is_some_and(|earliest| now.duration_since(*earliest) >= WINDOW) {
             self.calls.pop_front();
         }
@@ -64,14 +64,14 @@ impl Lane {
     }
 }
 
-/// What came in, as it is reported.
+/// The statistics of all calls.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    /// By endpoint: how many, and the most in any second.
+    /// The total per endpoint, and the most in any second.
     pub endpoints: BTreeMap<String, (usize, usize)>,
-    /// The most of all endpoints together in any second.
+    /// The most calls to all endpoints in any second.
     pub most: usize,
-    /// Answers 429.
+    /// The number of 429 answers.
     pub refusals: usize,
     pub latest: Option<Instant>,
 }
@@ -87,17 +87,17 @@ impl Stripe {
 
     pub fn calls(&self) -> Calls {
         let books = self.books();
-        let all = books.lanes.get(ALL).map_or(0, |lane| lane.most);
-        let endpoints = books.lanes.iter().filter(|(name, _)| *name != ALL);
+        let all = books.call_counts.get(ALL).map_or(0, |count| count.most);
+        let endpoints = books.call_counts.iter().filter(|(name, _)| *name != ALL);
         Calls {
-            endpoints: endpoints.map(|(name, lane)| (name.clone(), (lane.total, lane.most))).collect(),
+            endpoints: endpoints.map(|(name, count)| (name.clone(), (count.total, count.most))).collect(),
             most: all,
             refusals: books.refusals,
             latest: books.latest,
         }
     }
 
-    /// Customers with exactly one paid invoice; none may have more.
+    /// The number of customers with exactly one paid invoice; no customer may have more.
     pub fn customers_paid_once(&self) -> usize {
         let mut paid: HashMap<String, usize> = HashMap::new();
         for invoice in self.books().invoices.values().filter(|invoice| invoice.status == "paid") {
@@ -125,8 +125,8 @@ async fn answer(State(stripe): State<Stripe>, method: Method, uri: Uri, headers:
         let mut books = stripe.books();
         let now = Instant::now();
         books.latest = Some(now);
-        let is_within = books.lanes.entry(endpoint.clone()).or_default().enter(now, ENDPOINT_CALLS_MAX);
-        let is_within = books.lanes.entry(ALL.to_owned()).or_default().enter(now, CALLS_MAX) && is_within;
+        let is_within = books.call_counts.entry(endpoint.clone()).or_default().add(now, ENDPOINT_CALLS_MAX);
+        let is_within = books.call_counts.entry(ALL.to_owned()).or_default().add(now, CALLS_MAX) && is_within;
         if !is_within {
             books.refusals += 1;
             return refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit", "Too many requests.");
@@ -137,7 +137,7 @@ async fn answer(State(stripe): State<Stripe>, method: Method, uri: Uri, headers:
     stripe.books().carry_out(&method, &path, key, &body)
 }
 
-/// What a call to Stripe is taken to take.
+/// The assumed latency of a call to Stripe.
 fn latency(endpoint: &str) -> Duration {
     Duration::from_millis(match endpoint {
         "invoices" => 300,

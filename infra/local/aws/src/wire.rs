@@ -2,11 +2,14 @@
 //!
 //! This module knows HTTP and the smithy connector traits; it must not know any service.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
+pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -95,6 +98,36 @@ pub trait Door: Clone + Debug + Send + Sync + 'static {
 pub fn http_client(door: impl Door) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(InProcess(door));
     http_client_fn(move |_, _| connector.clone())
+}
+
+/// A client like `inner`, but for the network: the first answer to each request of the operation `target` gets lost after
+/// the service has done as asked. A request that is sent again, to the letter, is answered.
+pub fn losing_first_answers(inner: SharedHttpClient, target: &'static str) -> SharedHttpClient {
+    let asked = Arc::new(Mutex::new(HashSet::new()));
+    http_client_fn(move |settings, components| {
+        let connector = inner.http_connector(settings, components);
+        SharedHttpConnector::new(LosingFirstAnswers { connector, target, asked: Arc::clone(&asked) })
+    })
+}
+
+#[derive(Debug)]
+struct LosingFirstAnswers {
+    connector: SharedHttpConnector,
+    target: &'static str,
+    asked: Arc<Mutex<HashSet<Vec<u8>>>>,
+}
+
+impl HttpConnector for LosingFirstAnswers {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let is_meant = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(self.target));
+        let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
+        let is_first = is_meant && self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(body);
+        let answer = self.connector.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            if is_first { Err(connector_error(Loss::ConnectionReset)) } else { Ok(answer) }
+        })
+    }
 }
 
 #[derive(Debug)]

@@ -20,11 +20,12 @@ use uuid::Uuid;
 
 use crate::Clock;
 use crate::authorizer::{Authorized, JwtAuthorizer, KeySource, Refusal};
+use crate::cors;
 use crate::event::{self, Circumstances};
 use crate::function::{self, FunctionError, Functions};
 use crate::response;
 use crate::routes::{self, Match};
-use crate::template::{Route, Template};
+use crate::template::{Cors, Route, Template};
 
 /// 10 MB, the largest request body.
 ///
@@ -42,6 +43,7 @@ pub struct Gateway {
 
 struct Inner {
     routes: Vec<Route>,
+    cors: Option<Cors>,
     authorizers: BTreeMap<String, JwtAuthorizer>,
     functions: Functions,
     api_id: String,
@@ -60,6 +62,7 @@ impl Gateway {
         Self {
             inner: Arc::new(Inner {
                 routes: template.routes.clone(),
+                cors: template.cors.clone(),
                 authorizers: authorizers.collect(),
                 functions,
                 api_id: template.api_id.clone(),
@@ -87,7 +90,11 @@ impl Gateway {
 async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response<Body> {
     // API Gateway's ids look like this: a few random bytes in base64.
     let request_id = BASE64_URL_SAFE.encode(&Uuid::now_v7().as_bytes()[5..]);
+    let origin = inner.cors.as_ref().and_then(|cors| cors::allowed_origin(cors, request.headers()));
     let mut response = inner.answer(request, &request_id).await.unwrap_or_else(|refusal| refusal);
+    if let Some(cors) = inner.cors.as_ref().filter(|_| response.status() != StatusCode::NO_CONTENT) {
+        cors::finish(cors, origin, &mut response);
+    }
     if let Ok(value) = HeaderValue::try_from(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -97,6 +104,10 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response<B
 impl Inner {
     async fn answer(&self, request: Request, request_id: &str) -> Result<Response<Body>, Response<Body>> {
         let (parts, body) = request.into_parts();
+        let cors = self.cors.as_ref();
+        if let Some(answer) = cors.and_then(|cors| cors::preflight(cors, &parts.method, &parts.headers)) {
+            return Ok(answer);
+        }
         let taken = routes::find(&self.routes, parts.method.as_str(), parts.uri.path())
             .ok_or_else(|| message(StatusCode::NOT_FOUND, "Not Found"))?;
         let authorized = self.authorize(taken.route, &parts).await?;

@@ -10,6 +10,7 @@
 //! Every source takes its time from one movable [`Clock`].
 
 pub mod authorizer;
+mod cors;
 mod error;
 mod event;
 mod filter;

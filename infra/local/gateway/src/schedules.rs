@@ -8,6 +8,7 @@
 //! could not be reached; a function that failed is tried again by Lambda's rules for asynchronous invocations.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
+mod calendar;
 mod expression;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,9 @@ pub struct OneTime {
     pub event_age_max: Duration,
 }
 
+/// Rises with everything that a function may have brought about.
+pub type ChangeCount = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// The template's schedules, and what is still due of them and of those made at run time.
 pub struct Schedules {
     schedules: Vec<Arc<Planned>>,
@@ -61,6 +65,7 @@ pub struct Schedules {
     account_id: String,
     region: String,
     is_delivering_twice: AtomicBool,
+    changes: Option<ChangeCount>,
     agenda: Mutex<Agenda>,
 }
 
@@ -121,21 +126,34 @@ impl Agenda {
     }
 }
 
+/// Says on the way how far the clock has come, for a move over days may take a while.
+#[derive(Default)]
+struct Progress {
+    last_told: Option<Timestamp>,
+}
+
+impl Progress {
+    fn passes(&mut self, due: Timestamp, now: Timestamp, runs: usize) {
+        let day = SignedDuration::from_hours(24);
+        if due.duration_since(*self.last_told.get_or_insert(due)) >= day {
+            self.last_told = Some(due);
+            tracing::info!(schedules.at = %due, schedules.until = %now, schedules.runs = runs, "the clock moves on");
+        }
+    }
+}
+
 impl Schedules {
     /// Every schedule of the template, created now by the clock.
     ///
     /// # Errors
-    /// When an expression is none, which reading the template would have found.
+    /// When an expression is none, which reading the template would have found, or never fires.
     pub fn new(template: &Template, functions: Functions, clock: Clock) -> Result<Self, ExpressionError> {
         let mut agenda = Agenda::default();
         let mut schedules = Vec::new();
         for schedule in &template.schedules {
-            let expression = Expression::parse(&schedule.expression)?;
-            let first = expression.first(clock());
+            let (expression, first) = Expression::parse_from(&schedule.expression, clock())?;
             let planned = Arc::new(Planned { schedule: schedule.clone(), expression: Some(expression) });
-            if let Some(first) = first {
-                agenda.enter(first, Try::new(&planned, first));
-            }
+            agenda.enter(first, Try::new(&planned, first));
             schedules.push(planned);
         }
         Ok(Self {
@@ -146,6 +164,7 @@ impl Schedules {
             account_id: template.account_id.clone(),
             region: template.region.clone(),
             is_delivering_twice: AtomicBool::new(false),
+            changes: None,
             agenda: Mutex::new(agenda),
         })
     }
@@ -154,6 +173,15 @@ impl Schedules {
     #[must_use]
     pub fn with_one_time(self, source: Arc<dyn OneTimeSource>) -> Self {
         Self { one_time: Some(source), ..self }
+    }
+
+    /// Leaves out repetitions of a run that changed nothing, by this count, while nothing else changed either.
+    ///
+    /// A schedule that is moved past hundreds of times at once runs as if it were moved past one by one, since all of it
+    /// happens at the one instant to which the clock was moved.
+    #[must_use]
+    pub fn leaving_out_idle_runs(self, changes: ChangeCount) -> Self {
+        Self { changes: Some(changes), ..self }
     }
 
     /// From now on delivers each invocation twice, as both services are allowed to.
@@ -170,22 +198,32 @@ impl Schedules {
 
     /// Runs everything due until `now`, one after the other in order of time, and says what ran.
     ///
-    /// A schedule that was due several times runs as often. What a run makes that is due by `now` runs as well.
+    /// A schedule that was due several times runs as often, but for idle runs that are left out. What a run makes that is due by `now` runs as well.
     pub async fn advance_to(&self, now: Timestamp) -> Vec<Run> {
         let mut agenda = self.agenda.lock().await;
         let mut runs = Vec::new();
+        let mut idle = BTreeMap::new();
+        let mut progress = Progress::default();
         loop {
             self.enter_one_time(&mut agenda, now);
             let Some((due, attempt)) = agenda.take_due(now) else { break };
+            progress.passes(due, now, runs.len());
             let expression = attempt.planned.expression.as_ref().filter(|_| attempt.is_first());
             if let Some(next) = expression.and_then(|expression| expression.after(due)) {
                 agenda.enter(next, Try::new(&attempt.planned, next));
+            }
+            let before = self.changes.as_ref().map(|count| count());
+            if before.is_some() && attempt.is_first() && idle.get(&attempt.planned.schedule.name) == before.as_ref() {
+                continue;
             }
             let copies = if self.is_delivering_twice.load(Ordering::Relaxed) { 2 } else { 1 };
             for _ in 0..copies {
                 let run = self.attempt(due, &attempt).await;
                 if let (Some(retry_at), Err(error)) = (run.retry_at, &run.result) {
                     agenda.enter(retry_at, attempt.after(error));
+                }
+                if let Some(before) = before.filter(|_| run.result.is_ok()) {
+                    idle.insert(run.schedule.clone(), before);
                 }
                 runs.push(run);
             }

@@ -1,4 +1,5 @@
-//! What happens to a request under `/v1` around its operation: faults, authentication, idempotency, headers, log.
+//! What happens to a request to the API around its operation: faults, authentication, version, idempotency, headers,
+//! log.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::idempotency::{Answer, Fingerprint};
 use crate::request_log::RequestRecord;
 use crate::router;
 use crate::server::{ConnectionLost, Core, LocalStripe};
-use crate::state::API_VERSION;
+use crate::state::{API_VERSION, SIMULATED_VERSIONS};
 
 /// What came in, as far as the stages need it.
 struct Call {
@@ -73,6 +74,10 @@ impl Core {
             _ => {}
         }
         self.authenticate(call)?;
+        call.require_version()?;
+        if call.path.starts_with("/v2/") {
+            return Err(ApiError::unrecognized_v2_url(call.method.as_str(), &call.path));
+        }
         call.require_form()?;
         match &call.idempotency_key {
             None => Ok(None),
@@ -109,10 +114,10 @@ impl Core {
     }
 
     fn execute(&mut self, call: &Call, fault: Option<FaultAction>, request_id: &str) -> Answer {
-        let result = if fault == Some(FaultAction::InternalError) {
-            Err(ApiError::internal())
-        } else {
-            router::answer(&mut self.state, &call.method, &call.path, &call.encoded)
+        let result = match fault {
+            Some(FaultAction::InternalError) => Err(ApiError::internal()),
+            Some(FaultAction::Refuse { refusal }) => Err(refusal.error()),
+            _ => router::answer(&mut self.state, &call.method, &call.path, &call.encoded),
         };
         let result =
             if fault == Some(FaultAction::InternalErrorAfterEffect) { Err(ApiError::internal()) } else { result };
@@ -154,6 +159,14 @@ impl Call {
             idempotency_key: header("idempotency-key").filter(|key| is_post && !key.is_empty()),
             method: head.method,
         }
+    }
+
+    /// <https://docs.stripe.com/api/versioning>
+    fn require_version(&self) -> Result<(), ApiError> {
+        if SIMULATED_VERSIONS.contains(&self.version.as_str()) {
+            return Ok(());
+        }
+        Err(ApiError::unknown_version(&self.version))
     }
 
     fn require_form(&self) -> Result<(), ApiError> {

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::error::Refusal;
 use crate::server::LocalStripe;
 
 pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Response<Bytes> {
@@ -26,6 +28,12 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
             let delivered = stripe.deliver_due().await;
             respond(StatusCode::OK, &json!({ "delivered": delivered }))
         }
+        ("POST", ["customers", customer, "discount"]) => {
+            with_fallible_body(body, |discount| stripe.give_discount(customer, discount))
+        }
+        ("POST", ["checkout", "sessions", session, "price"]) => {
+            with_fallible_body(body, |price: PagePrice| stripe.reprice_checkout(session, &price.currency, price.amount))
+        }
         ("POST", ["charges", charge, "dispute"]) => match stripe.open_dispute(charge) {
             Ok(dispute) => respond(StatusCode::OK, &json!({ "dispute": dispute })),
             Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
@@ -37,6 +45,25 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
             }
         }
         _ => respond(StatusCode::NOT_FOUND, &json!({ "error": "no such control" })),
+    }
+}
+
+/// What a page is to ask for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PagePrice {
+    currency: String,
+    amount: i64,
+}
+
+fn with_fallible_body<T: DeserializeOwned>(
+    body: &Bytes,
+    act: impl FnOnce(T) -> Result<(), Refusal>,
+) -> Response<Bytes> {
+    match serde_json::from_slice(body).map(act) {
+        Ok(Ok(())) => respond(StatusCode::OK, &json!({})),
+        Ok(Err(refusal)) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
+        Err(error) => respond(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),
     }
 }
 

@@ -62,8 +62,27 @@ impl ApiError {
         }
     }
 
+    /// A bill in one currency while something in another waits for its invoice.
+    pub(crate) fn currencies_combined(other: &str) -> Self {
+        let message = format!(
+            "You cannot combine currencies on a single customer: this one has an active discount or invoice item with \
+             currency {other}."
+        );
+        Self::invalid_state(None, message)
+    }
+
     pub(crate) fn unrecognized_url(method: &str, path: &str) -> Self {
         Self::new(404, "invalid_request_error", None, format!("Unrecognized request URL ({method}: {path})."))
+    }
+
+    /// The second version of the API has other envelopes, and none of its routes is simulated:
+    /// <https://docs.stripe.com/api-v2-overview>.
+    pub(crate) fn unrecognized_v2_url(method: &str, path: &str) -> Self {
+        Self { code: Some("not_found"), ..Self::unrecognized_url(method, path) }
+    }
+
+    pub(crate) fn unknown_version(version: &str) -> Self {
+        Self::new(400, "invalid_request_error", None, format!("Invalid Stripe API version: {version}"))
     }
 
     pub(crate) fn unauthorized(message: &str) -> Self {

@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::error::ApiError;
+use crate::objects::invoice;
+
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -18,8 +21,54 @@ pub enum FaultAction {
     InternalErrorAfterEffect,
     /// 503 before anything is done; the key forgets it.
     Unavailable,
+    /// 400 with nothing done, and no hope that asking again would change it; the key remembers it.
+    Refuse { refusal: DefiniteRefusal },
     /// The request waits so long before anything is done, its key in use meanwhile.
     Latency { milliseconds: u64 },
+}
+
+/// Why Stripe says no for good: <https://docs.stripe.com/error-codes>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DefiniteRefusal {
+    /// The customer was deleted.
+    CustomerMissing,
+    /// The card was detached, or is another customer's.
+    PaymentMethodMissing,
+    /// Something of the customer's waits in another currency.
+    CurrenciesCombined,
+    /// Automatic tax, and nobody knows where the customer is.
+    CustomerTaxLocationInvalid,
+    /// Automatic tax, and the account has not set it up.
+    StripeTaxInactive,
+    AmountTooSmall,
+    AmountTooLarge,
+    /// The kind of payment method does not know the currency.
+    PaymentMethodCurrencyMismatch,
+    /// A parameter that this version of the API does not know.
+    ParameterUnknown,
+    /// The account may not do this at all; the envelope has no code.
+    Unexplained,
+}
+
+impl DefiniteRefusal {
+    pub(crate) fn error(self) -> ApiError {
+        let invalid = |code, message: &str| ApiError::invalid_state(Some(code), message);
+        match self {
+            Self::CustomerMissing => ApiError::no_such("customer", "cus_deleted", Some("customer")),
+            Self::PaymentMethodMissing => ApiError::no_such("PaymentMethod", "pm_foreign", Some("payment_method")),
+            Self::CurrenciesCombined => ApiError::currencies_combined("eur"),
+            Self::CustomerTaxLocationInvalid => invoice::no_tax_location(),
+            Self::StripeTaxInactive => invalid("stripe_tax_inactive", "Automatic tax is not set up on this account."),
+            Self::AmountTooSmall => invalid("amount_too_small", "The amount is below what can be charged."),
+            Self::AmountTooLarge => invalid("amount_too_large", "The amount is above what can be charged."),
+            Self::PaymentMethodCurrencyMismatch => {
+                invalid("payment_method_currency_mismatch", "The payment method pays nothing in this currency.")
+            }
+            Self::ParameterUnknown => invalid("parameter_unknown", "Received unknown parameter: chosen_by_a_test"),
+            Self::Unexplained => ApiError::invalid_state(None, "Your account cannot currently make this request."),
+        }
+    }
 }
 
 /// A fault for the next `count` requests that match.

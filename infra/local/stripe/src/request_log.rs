@@ -34,21 +34,30 @@ impl RequestRecord {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct RequestLog(VecDeque<RequestRecord>);
+pub(crate) struct RequestLog {
+    records: VecDeque<RequestRecord>,
+    total: u64,
+}
 
 impl RequestLog {
     pub(crate) fn add(&mut self, record: RequestRecord) {
-        if self.0.len() == KEPT_MAX {
-            self.0.pop_front();
+        if self.records.len() == KEPT_MAX {
+            self.records.pop_front();
         }
-        self.0.push_back(record);
+        self.records.push_back(record);
+        self.total += 1;
     }
 
     pub(crate) fn records(&self) -> Vec<RequestRecord> {
-        self.0.iter().cloned().collect()
+        self.records.iter().cloned().collect()
+    }
+
+    /// Also of those that are no longer remembered.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.records.clear();
     }
 }

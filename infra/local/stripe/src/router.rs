@@ -6,8 +6,9 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::expansion::expand;
 use crate::objects::{
-    billing_portal, charge, checkout_operations, customer, dispute, event, invoice_item, invoice_operations,
-    invoice_payment, payment_intent, payment_method, refund, setup_intent, webhook_endpoint,
+    billing_portal, charge, checkout_operations, credit_note_operations, customer, customer_balance, discount, dispute,
+    event, invoice_item, invoice_operations, invoice_payment, payment_intent_operations, payment_method, payment_page,
+    price, product, refund, setup_intent, webhook_endpoint,
 };
 use crate::parameters::Expansion;
 use crate::state::State;
@@ -36,7 +37,14 @@ fn get(state: &State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["checkout", "sessions"] => checkout_operations::list(state, encoded),
         ["checkout", "sessions", id] => checkout_operations::retrieve(state, id, encoded),
         ["checkout", "sessions", id, "line_items"] => checkout_operations::list_line_items(state, id, encoded),
+        ["credit_notes"] => credit_note_operations::list(state, encoded),
+        ["credit_notes", id] => credit_note_operations::retrieve(state, id, encoded),
+        ["credit_notes", id, "lines"] => credit_note_operations::list_lines(state, id, encoded),
         ["customers"] => customer::list(state, encoded),
+        ["customers", id, "balance_transactions"] => customer_balance::list(state, id, encoded),
+        ["customers", id, "balance_transactions", transaction] => {
+            customer_balance::retrieve(state, id, transaction, encoded)
+        }
         ["customers", id] => customer::retrieve(state, id, encoded),
         ["customers", id, "payment_methods"] => payment_method::list_of_customer(state, id, encoded),
         ["customers", id, "payment_methods", payment_method] => {
@@ -53,10 +61,15 @@ fn get(state: &State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["invoices"] => invoice_operations::list(state, encoded),
         ["invoices", id] => invoice_operations::retrieve(state, id, encoded),
         ["invoices", id, "lines"] => invoice_operations::list_lines(state, id, encoded),
-        ["payment_intents"] => payment_intent::list(state, encoded),
-        ["payment_intents", id] => payment_intent::retrieve(state, id, encoded),
+        ["payment_intents"] => payment_intent_operations::list(state, encoded),
+        ["payment_intents", id] => payment_intent_operations::retrieve(state, id, encoded),
+        ["payment_pages", id] => payment_page::retrieve(state, id, encoded),
         ["payment_methods"] => payment_method::list(state, encoded),
         ["payment_methods", id] => payment_method::retrieve(state, id, encoded),
+        ["prices"] => price::list(state, encoded),
+        ["prices", id] => price::retrieve(state, id, encoded),
+        ["products"] => product::list(state, encoded),
+        ["products", id] => product::retrieve(state, id, encoded),
         ["refunds"] => refund::list(state, encoded),
         ["refunds", id] => refund::retrieve(state, id, encoded),
         ["setup_intents"] => setup_intent::list(state, encoded),
@@ -72,7 +85,11 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["billing_portal", "sessions"] => billing_portal::create(state, encoded),
         ["checkout", "sessions"] => checkout_operations::create(state, encoded),
         ["checkout", "sessions", id, "expire"] => checkout_operations::expire(state, id, encoded),
+        ["credit_notes"] => credit_note_operations::create(state, encoded),
+        ["credit_notes", id] => credit_note_operations::update(state, id, encoded),
+        ["credit_notes", id, "void"] => credit_note_operations::void(state, id, encoded),
         ["customers"] => customer::create(state, encoded),
+        ["customers", id, "balance_transactions"] => customer_balance::create(state, id, encoded),
         ["customers", id] => customer::update(state, id, encoded),
         ["disputes", id, "close"] => dispute::close(state, id, encoded),
         ["invoiceitems"] => invoice_item::create(state, encoded),
@@ -83,13 +100,16 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["invoices", id, "mark_uncollectible"] => invoice_operations::mark_uncollectible(state, id, encoded),
         ["invoices", id, "pay"] => invoice_operations::pay(state, id, encoded),
         ["invoices", id, "void"] => invoice_operations::void(state, id, encoded),
-        ["payment_intents"] => payment_intent::create(state, encoded),
-        ["payment_intents", id, "cancel"] => payment_intent::cancel_by_request(state, id, encoded),
-        ["payment_intents", id, "confirm"] => payment_intent::confirm(state, id, encoded),
+        ["payment_intents"] => payment_intent_operations::create(state, encoded),
+        ["payment_intents", id, "cancel"] => payment_intent_operations::cancel_by_request(state, id, encoded),
+        ["payment_intents", id, "confirm"] => payment_intent_operations::confirm(state, id, encoded),
+        ["payment_pages", id, "confirm"] => payment_page::confirm(state, id, encoded),
         ["payment_methods"] => payment_method::create(state, encoded),
         ["payment_methods", id] => payment_method::update(state, id, encoded),
         ["payment_methods", id, "attach"] => payment_method::attach(state, id, encoded),
         ["payment_methods", id, "detach"] => payment_method::detach(state, id, encoded),
+        ["prices"] => price::create(state, encoded),
+        ["products"] => product::create(state, encoded),
         ["refunds"] => refund::create(state, encoded),
         ["setup_intents"] => setup_intent::create(state, encoded),
         ["setup_intents", id, "confirm"] => setup_intent::confirm(state, id, encoded),
@@ -102,6 +122,7 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
 fn delete(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
     Some(match *segments {
         ["customers", id] => customer::delete(state, id, encoded),
+        ["customers", id, "discount"] => discount::delete(state, id, encoded),
         ["invoiceitems", id] => invoice_item::delete(state, id, encoded),
         ["invoices", id] => invoice_operations::delete(state, id, encoded),
         ["webhook_endpoints", id] => webhook_endpoint::delete(state, id, encoded),

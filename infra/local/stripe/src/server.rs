@@ -16,15 +16,16 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::cards::DisputeKind;
 use crate::error::Refusal;
 use crate::faults::{Fault, Faults};
 use crate::idempotency::Keys;
-use crate::objects::{dispute, webhook_endpoint};
+use crate::instruments::DisputeKind;
+use crate::objects::discount::{self, CustomerDiscount};
+use crate::objects::{checkout_session, dispute, webhook_endpoint};
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::state::{AccountSettings, State};
 use crate::webhooks::{self, WebhookConduct, WebhookTarget};
-use crate::{api, control, pages};
+use crate::{api, control, pages, parameters};
 
 /// How often the background task looks whether the movable clock has made a delivery due.
 const DELIVERY_TICK: Duration = Duration::from_millis(250);
@@ -109,7 +110,7 @@ impl LocalStripe {
 
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionLost> {
         let path = request.uri().path();
-        let response = if path.starts_with("/v1/") {
+        let response = if path.starts_with("/v1/") || path.starts_with("/v2/") {
             api::answer(self, request).await
         } else if path.starts_with("/_control/") {
             Ok(control::answer(self, &request).await)
@@ -212,6 +213,12 @@ impl LocalStripe {
         self.requests().iter().filter(|record| record.is(method, pattern)).count()
     }
 
+    /// How many requests to the API there ever were.
+    #[must_use]
+    pub fn requests_total(&self) -> u64 {
+        self.core().log.total()
+    }
+
     pub fn clear_requests(&self) {
         self.core().log.clear();
     }
@@ -230,6 +237,23 @@ impl LocalStripe {
     /// When the dispute is unknown or closed.
     pub fn decide_dispute(&self, dispute: &str, is_won: bool) -> Result<(), Refusal> {
         Ok(dispute::decide(&mut self.core().state, dispute, is_won)?)
+    }
+
+    /// Gives a customer a discount on every bill, as somebody may in the dashboard.
+    ///
+    /// # Errors
+    /// When the customer is unknown or the discount makes no sense.
+    pub fn give_discount(&self, customer: &str, discount: CustomerDiscount) -> Result<(), Refusal> {
+        Ok(discount::give(&mut self.core().state, customer, discount)?)
+    }
+
+    /// Has the page of an open payment session ask for another currency and amount than it was made for.
+    ///
+    /// # Errors
+    /// When the session is unknown, not open, or was already tried to be paid.
+    pub fn reprice_checkout(&self, session: &str, currency: &str, amount: i64) -> Result<(), Refusal> {
+        let currency = parameters::currency(currency)?;
+        Ok(checkout_session::reprice(&mut self.core().state, session, currency, amount)?)
     }
 
     /// The state at this moment; what the time has brought about has happened.

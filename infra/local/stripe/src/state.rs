@@ -2,32 +2,41 @@
 //!
 //! It does no IO and asks no clock: `now` is set before each transition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::currencies;
 use crate::error::ApiError;
 use crate::ids::Ids;
 use crate::objects::billing_portal::PortalSession;
 use crate::objects::charge::Charge;
 use crate::objects::checkout_session::CheckoutSession;
+use crate::objects::credit_note::CreditNote;
 use crate::objects::customer::Customer;
+use crate::objects::customer_balance::CustomerBalanceTransaction;
 use crate::objects::dispute::Dispute;
 use crate::objects::invoice::Invoice;
 use crate::objects::invoice_item::InvoiceItem;
 use crate::objects::invoice_payment::InvoicePayment;
 use crate::objects::payment_intent::PaymentIntent;
 use crate::objects::payment_method::PaymentMethod;
+use crate::objects::price::Price;
+use crate::objects::product::Product;
 use crate::objects::refund::Refund;
 use crate::objects::setup_intent::SetupIntent;
 use crate::objects::webhook_endpoint::WebhookEndpoint;
-use crate::objects::{checkout_session, event::Event, invoice};
+use crate::objects::{checkout_session, event::Event, invoice, payment_intent};
 use crate::parameters::Page;
 use crate::webhooks::Deliveries;
 
 /// The version whose shapes are simulated: <https://docs.stripe.com/changelog>.
 pub(crate) const API_VERSION: &str = "2026-09-30.endive";
+
+/// A version named like another differs from it by additions alone, none of which is simulated:
+/// <https://docs.stripe.com/api/versioning>.
+pub(crate) const SIMULATED_VERSIONS: [&str; 2] = [API_VERSION, "2026-10-28.endive"];
 
 pub(crate) trait Resource {
     /// As it stands in messages and in `object`.
@@ -89,8 +98,11 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) settings: AccountSettings,
     pub(crate) customers: Table<Customer>,
+    pub(crate) customer_balance_transactions: Table<CustomerBalanceTransaction>,
     pub(crate) payment_methods: Table<PaymentMethod>,
     pub(crate) payment_intents: Table<PaymentIntent>,
+    /// Second and intent of the banks' answers to come.
+    pub(crate) debits_underway: BTreeSet<(i64, String)>,
     pub(crate) setup_intents: Table<SetupIntent>,
     pub(crate) charges: Table<Charge>,
     pub(crate) refunds: Table<Refund>,
@@ -98,6 +110,9 @@ pub(crate) struct State {
     pub(crate) invoices: Table<Invoice>,
     pub(crate) invoice_items: Table<InvoiceItem>,
     pub(crate) invoice_payments: Table<InvoicePayment>,
+    pub(crate) credit_notes: Table<CreditNote>,
+    pub(crate) products: Table<Product>,
+    pub(crate) prices: Table<Price>,
     pub(crate) checkout_sessions: Table<CheckoutSession>,
     pub(crate) portal_sessions: Table<PortalSession>,
     pub(crate) events: Table<Event>,
@@ -112,8 +127,10 @@ impl State {
             ids: Ids::new(seed),
             settings,
             customers: Table::default(),
+            customer_balance_transactions: Table::default(),
             payment_methods: Table::default(),
             payment_intents: Table::default(),
+            debits_underway: BTreeSet::new(),
             setup_intents: Table::default(),
             charges: Table::default(),
             refunds: Table::default(),
@@ -121,6 +138,9 @@ impl State {
             invoices: Table::default(),
             invoice_items: Table::default(),
             invoice_payments: Table::default(),
+            credit_notes: Table::default(),
+            products: Table::default(),
+            prices: Table::default(),
             checkout_sessions: Table::default(),
             portal_sessions: Table::default(),
             events: Table::default(),
@@ -132,6 +152,7 @@ impl State {
     /// Takes over the time and does what has become due by it.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = now;
+        payment_intent::settle_due(self);
         checkout_session::expire_due(self);
         invoice::advance_due(self);
     }
@@ -149,9 +170,9 @@ impl State {
         format!("{}{path}", self.settings.base_url)
     }
 
-    /// The tax on `amount` in minor units, half a unit rounded up.
-    pub(crate) fn tax_on(&self, amount: i64) -> i64 {
-        (amount * i64::from(self.settings.tax_basis_points) + 5_000) / 10_000
+    /// The tax on `amount`, both in the currency's `amount` units.
+    pub(crate) fn tax_on(&self, amount: i64, currency: &str) -> i64 {
+        currencies::share_of(amount, self.settings.tax_basis_points, currency)
     }
 
     /// Any object as the API shows it, by its id.
@@ -168,6 +189,10 @@ impl State {
             "in" => self.rendered(&self.invoices, id),
             "ii" => self.rendered(&self.invoice_items, id),
             "inpay" => self.rendered(&self.invoice_payments, id),
+            "cbtxn" => self.rendered(&self.customer_balance_transactions, id),
+            "cn" => self.rendered(&self.credit_notes, id),
+            "price" => self.rendered(&self.prices, id),
+            "prod" => self.rendered(&self.products, id),
             "cs" => self.rendered(&self.checkout_sessions, id),
             "bps" => self.rendered(&self.portal_sessions, id),
             "evt" => self.rendered(&self.events, id),

@@ -222,6 +222,5 @@ pub fn webhook_signature(secret: &str, signed_at: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(format!("{signed_at}.").as_bytes());
     mac.update(body);
-    let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={signed_at},v1={digest}")
+    format!("t={signed_at},v1={}", hex::encode(mac.finalize().into_bytes()))
 }

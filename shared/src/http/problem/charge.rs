@@ -18,7 +18,7 @@ impl From<ChargeError> for Problem {
             }
             ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required }) => {
                 let missing = required.get().saturating_sub(balance.get());
-                let detail = format!("The charge takes {required} credits, {missing} more than the balance.");
+                let detail = format!("The charge costs {required} credits, {missing} more than the balance.");
                 Self::new(402, "insufficient_credits", "Insufficient credits", detail)
                     .with("balance", balance.get())
                     .with("required", required.get())

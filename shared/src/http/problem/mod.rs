@@ -53,7 +53,7 @@ impl Problem {
     }
 
     pub fn malformed_body() -> Self {
-        Self::new(400, "malformed_body", "Malformed body", "The body must be one JSON object.")
+        Self::new(400, "malformed_body", "Malformed body", "The body must be a JSON object.")
     }
 
     pub fn invalid_signature(detail: impl Into<String>) -> Self {
@@ -61,12 +61,12 @@ impl Problem {
     }
 
     pub fn unauthenticated() -> Self {
-        Self::new(401, "unauthenticated", "Unauthenticated", "A token verified by the authorizer is needed.")
+        Self::new(401, "unauthenticated", "Unauthenticated", "The request needs a valid access token.")
     }
 
     /// `scopes` are those of which the token needs one.
     pub fn forbidden(scopes: &[&str]) -> Self {
-        Self::new(403, "forbidden", "Forbidden", format!("The scope {} is needed.", scopes.join(" or ")))
+        Self::new(403, "forbidden", "Forbidden", format!("The token needs the scope {}.", scopes.join(" or ")))
     }
 
     pub fn not_found(what: &str) -> Self {
@@ -74,23 +74,28 @@ impl Problem {
     }
 
     pub fn method_not_allowed() -> Self {
-        Self::new(405, "method_not_allowed", "Method not allowed", "The path takes other methods.")
+        Self::new(405, "method_not_allowed", "Method not allowed", "The path does not support this method.")
+    }
+
+    pub fn body_too_large(bytes_max: usize) -> Self {
+        let detail = format!("The body may have at most {bytes_max} bytes.");
+        Self::new(413, "body_too_large", "Body too large", detail)
     }
 
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let errors: Vec<Value> =
             errors.into_iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
-        let detail =
-            if errors.len() == 1 { "A field is not as it must be." } else { "Some fields are not as they must be." };
+        let detail = if errors.len() == 1 { "One field is invalid." } else { "Several fields are invalid." };
         Self::new(422, "invalid_request", "Invalid request", detail).with("errors", errors)
     }
 
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(500, "internal_error", "Internal error", "This is a defect of ours.").because(cause)
+        Self::new(500, "internal_error", "Internal error", "This is an error on our side.").because(cause)
     }
 
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = format!("Nothing is lost; ask again in {RETRY_AFTER_SECONDS} seconds, under the same key.");
+        let detail =
+            format!("Nothing is lost. Try again in {RETRY_AFTER_SECONDS} seconds with the same idempotency key.");
         Self::new(503, "unavailable", "Unavailable", detail).because(cause)
     }
 

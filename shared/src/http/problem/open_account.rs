@@ -10,7 +10,7 @@ impl From<OpenAccountError> for Problem {
                 409,
                 "account_exists",
                 "Account exists",
-                "The account was opened before, with another e-mail address.",
+                "The account already exists with another e-mail address.",
             ),
             OpenAccountError::Outside(error) => error.into(),
         }

@@ -19,7 +19,7 @@ impl From<NotFound> for Problem {
 
 impl From<KeyReused> for Problem {
     fn from(error: KeyReused) -> Self {
-        let detail = format!("The idempotency key {} was used before for another request.", error.key);
+        let detail = format!("The idempotency key {} was already used for another request.", error.key);
         Self::new(409, "idempotency_key_reused", "Conflict", detail)
     }
 }

@@ -1,4 +1,4 @@
-//! The account: read and written by every charge, so it has to stay within the 1 KB of one write unit.
+//! The account. Every charge reads and writes it, so it must fit in the 1 KB of one write unit.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
 use super::{consent, usage_day, words};
@@ -25,7 +25,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("open_top_up", account.open_top_up.as_ref().map(text))
         .with_optional("payment_issue", account.payment_issue.as_ref().map(write_payment_issue))
         .with_optional("restriction", account.restriction.as_ref().map(write_restriction))
-        // Both or neither: an account that is not due is not in the index.
+        // Both attributes or neither: an account that is not due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(keys::due_shard_of(&account.id))))
         .with_optional("due_at", due_at.map(instant))
         .into_attributes()
@@ -88,7 +88,7 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
     let kind = match issue.text("kind")? {
         "declined" => PaymentIssueKind::Declined(issue.word("decline_reason", words::decline_reason)?),
         "action_required" => PaymentIssueKind::ActionRequired,
-        _ => return Err(issue.meaningless("kind")),
+        _ => return Err(issue.invalid("kind")),
     };
     Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })
 }

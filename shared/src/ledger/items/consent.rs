@@ -1,4 +1,4 @@
-//! A consent: who, when and to which version within the account; the text itself in an item of its own.
+//! A consent. The account holds who consented, when and to which version; the text is an item of its own.
 
 use crate::domain::payments::{Consent, ConsentRecord};
 use crate::domain::{AccountId, ConsentId, Consenter};

@@ -1,11 +1,11 @@
-//! What the index `due` holds: the keys of the table and its own, nothing else.
+//! Items of the index `due`, which projects keys only.
 
 use crate::domain::AccountId;
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, instant, text};
 use crate::ledger::keys::{self, Key};
 use crate::ports::{DueCursor, DuePage, Shard};
 
-/// Where the next page begins, in the form DynamoDB gave it.
+/// The start of the next page, as DynamoDB's exclusive start key.
 pub(in crate::ledger) fn due_cursor_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {
     Writer::item(keys::account(&cursor.account))
         .with("due_shard", text(keys::due_shard(shard)))

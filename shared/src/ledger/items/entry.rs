@@ -1,4 +1,4 @@
-//! An entry. Its origin is its key; the attributes hold the rest of its cause.
+//! An entry. Its key is its origin; the attributes hold the rest of its cause.
 
 use crate::domain::{AccountId, Cause, Entry, Operation, Origin, PackageId, Reference};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
@@ -52,8 +52,8 @@ fn write_operation(item: Writer, operation: Operation) -> Writer {
 
 fn read_operation(item: &Reader<'_>) -> Result<Operation, Unreadable> {
     match item.text("operation")? {
-        "dubbing" => Operation::dubbing(item.number("duration_ms")?).map_err(|_| item.meaningless("duration_ms")),
-        "training" => Operation::training(item.number("max_minutes")?).map_err(|_| item.meaningless("max_minutes")),
-        _ => Err(item.meaningless("operation")),
+        "dubbing" => Operation::dubbing(item.number("duration_ms")?).map_err(|_| item.invalid("duration_ms")),
+        "training" => Operation::training(item.number("max_minutes")?).map_err(|_| item.invalid("max_minutes")),
+        _ => Err(item.invalid("operation")),
     }
 }

@@ -1,11 +1,11 @@
-//! Items that lead from one id to another, or only say that something was there.
+//! Items that map one id to another, or only record that something happened.
 
 use crate::domain::{AccountId, CustomerId, EventId, IdempotencyKey, PurchaseId};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, expiry, instant, text};
 use crate::ledger::keys;
 use jiff::{SignedDuration, Timestamp};
 
-/// Stripe sends an event again for three days and lists it for thirty:
+/// Stripe retries an event for three days and lists it for thirty:
 /// <https://docs.stripe.com/webhooks#retries>, <https://docs.stripe.com/api/events>.
 const EVENT_KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
 

@@ -1,6 +1,6 @@
-//! What each domain value looks like in the table, one file per kind of item.
+//! The item of each domain value, one file per kind of item.
 //!
-//! Ids that the key holds are not repeated among the attributes. Only entries carry an attribute `account`: with
+//! Ids that are part of the key are not repeated among the attributes. Only entries carry an attribute `account`: with
 //! `seq` it is the key of the index `history`, in which nothing but entries may appear.
 
 mod account;

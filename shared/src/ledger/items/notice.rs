@@ -86,7 +86,7 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
         "top_up_action_required" => {
             NoticeKind::TopUpActionRequired { top_up: top_up()?, credits: credits()?, price: price()? }
         }
-        _ => return Err(item.meaningless("kind")),
+        _ => return Err(item.invalid("kind")),
     };
     Ok(kind)
 }

@@ -1,4 +1,4 @@
-//! A purchase, written again at each step of its life.
+//! A purchase, overwritten at each change of its status.
 
 use super::words;
 use crate::domain::payments::Checkout;

@@ -1,4 +1,4 @@
-//! An attempt at an automatic top-up, written again at each step of its life.
+//! An automatic top-up attempt, overwritten at each change of its status.
 
 use super::words;
 use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpStatus};
@@ -48,7 +48,7 @@ fn read_status(item: &Reader<'_>) -> Result<TopUpStatus, Unreadable> {
         "declined" => TopUpStatus::Declined(item.word("decline_reason", words::decline_reason)?),
         "action_required" => TopUpStatus::ActionRequired,
         "abandoned" => TopUpStatus::Abandoned,
-        _ => return Err(item.meaningless("status")),
+        _ => return Err(item.invalid("status")),
     };
     Ok(status)
 }

@@ -1,4 +1,4 @@
-//! The words that stand for states and reasons. A word once written is never given another meaning.
+//! The stored words for statuses and reasons. The meaning of a stored word never changes.
 
 use crate::domain::payments::DeclineReason;
 use crate::domain::{PurchaseStatus, TopUpStatus};
@@ -49,7 +49,7 @@ pub(super) fn purchase_status(word: &str) -> Option<PurchaseStatus> {
     Some(status)
 }
 
-/// Without the reason of a decline, which is an attribute of its own.
+/// Without the decline reason, which is a separate attribute.
 pub(super) fn top_up_status_word(status: TopUpStatus) -> &'static str {
     match status {
         TopUpStatus::Open => "open",

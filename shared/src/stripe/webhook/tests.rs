@@ -1,6 +1,5 @@
 //! The verifier against signatures made here, whole and damaged.
 
-use super::super::hexadecimal;
 use super::*;
 
 const SECRET: &str = "whsec_local";
@@ -16,7 +15,7 @@ fn signature(secret: &str, time: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}.").as_bytes());
     mac.update(body);
-    hexadecimal(&mac.finalize().into_bytes())
+    hex::encode(mac.finalize().into_bytes())
 }
 
 fn header(body: &[u8]) -> String {
@@ -28,14 +27,14 @@ fn seconds(seconds: i64) -> Timestamp {
 }
 
 fn verify_at(now: i64, header: &str, body: &[u8]) -> Result<Event, WebhookRejection> {
-    verify(Some(header), body, &[Secret::new(SECRET)], seconds(now))
+    verify(Some(header), body, &[SecretString::from(SECRET)], seconds(now))
 }
 
 #[test]
 fn a_signed_event_says_which_object_it_is_about() {
     let event = verify_at(SIGNED_AT, &header(&body()), &body()).unwrap();
     let id = EventId::parse("evt_1").unwrap();
-    assert_eq!(event, Event { id, kind: "invoice.paid".into(), object_id: Some("in_1".into()) });
+    assert_eq!(event, Event { id, kind: "invoice.paid".into(), object_id: Some("in_1".into()), is_thin: false });
 }
 
 /// A signature that nobody here computed: HMAC-SHA256 by OpenSSL over `1700000000.{}` with the key `whsec_local`.
@@ -75,7 +74,10 @@ fn each_rejection_has_its_name() {
     ] {
         assert_eq!(verify_at(SIGNED_AT, &header, &body), Err(expected), "{name}");
     }
-    assert_eq!(verify(None, &body, &[Secret::new(SECRET)], seconds(SIGNED_AT)), Err(WebhookRejection::MissingHeader));
+    assert_eq!(
+        verify(None, &body, &[SecretString::from(SECRET)], seconds(SIGNED_AT)),
+        Err(WebhookRejection::MissingHeader)
+    );
     let no_secrets = verify(Some(&header(&body)), &body, &[], seconds(SIGNED_AT));
     assert_eq!(no_secrets, Err(WebhookRejection::NoMatchingSignature), "no secret is not every secret");
 }
@@ -111,7 +113,7 @@ fn while_a_secret_rolls_either_one_is_enough() {
     for secrets in
         [vec!["whsec_old"], vec!["whsec_new"], vec!["whsec_new", "whsec_old"], vec!["whsec_gone", "whsec_old"]]
     {
-        let kept: Vec<_> = secrets.iter().copied().map(Secret::new).collect();
+        let kept: Vec<_> = secrets.iter().copied().map(SecretString::from).collect();
         assert!(verify(Some(&both), &body, &kept, seconds(SIGNED_AT)).is_ok(), "{secrets:?}");
     }
 }
@@ -163,6 +165,36 @@ fn a_signed_body_that_is_no_event_is_unreadable() {
         let header = header(body.as_bytes());
         assert_eq!(verify_at(SIGNED_AT, &header, body.as_bytes()), Err(WebhookRejection::UnreadableBody), "{body}");
     }
+}
+
+/// R8: only what is read has to be readable.
+#[test]
+fn what_nobody_reads_may_hold_whatever_it_likes() {
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    for unusual in
+        [r#""\ud83d""#, r#""\udc00\ud83d""#, "1e999", "-123456789012345678901234567890", &deep, r#"{"\ud83d":1}"#]
+    {
+        for place in ["top", "data", "object"] {
+            let at = |here: &str| if here == place { format!(r#","unread":{unusual}"#) } else { String::new() };
+            let body = format!(
+                r#"{{"id":"evt_1","type":"invoice.paid","data":{{"object":{{"id":"in_3"{}}}{}}}{}}}"#,
+                at("object"),
+                at("data"),
+                at("top")
+            );
+            let event = verify_at(SIGNED_AT, &header(body.as_bytes()), body.as_bytes()).unwrap();
+            assert_eq!((event.object_id.as_deref(), event.kind.as_str()), (Some("in_3"), "invoice.paid"), "{body}");
+        }
+    }
+}
+
+/// R8: a thin event is an event, about nothing that we fetch.
+#[test]
+fn a_thin_event_is_read_and_concerns_nobody() {
+    let body = br#"{"id":"evt_test_65R9","object":"v2.core.event","type":"v1.invoice.paid","livemode":false,
+        "created":"2026-01-05T00:00:00.000Z","related_object":{"id":"in_1","type":"invoice","url":"/v1/invoices/in_1"}}"#;
+    let event = verify_at(SIGNED_AT, &header(body), body).unwrap();
+    assert_eq!((event.is_thin, event.object_kind(), event.object_id), (true, None, None));
 }
 
 #[test]

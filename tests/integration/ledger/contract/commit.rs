@@ -1,4 +1,4 @@
-//! A change is written whole or not at all, and a refusal says why.
+//! A change is written atomically, and a refused change has a reason.
 
 use crate::ledger::samples::*;
 use shared::domain::*;
@@ -50,7 +50,7 @@ pub async fn stale_absent<L: Ledger>(ledger: &L) {
     }
 }
 
-/// Once with the account as it was decided on, once with an account that moved on: the replay comes first.
+/// With the account as it was read and with a newer account: the replay takes precedence.
 pub async fn duplicate<L: Ledger>(ledger: &L) {
     let account = opened_with(ledger, 100).await;
     let first = posted(&account, -10, charge("job"));
@@ -104,6 +104,16 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.purchase_get(&account.id, &PurchaseId::mint(5)).await.unwrap(), Some(complete_purchase()));
     assert_eq!(ledger.top_up_get(&account.id, &TopUpId::mint(6)).await.unwrap(), Some(complete_top_up()));
     assert_eq!(ledger.notice_get(&account.id, &NoticeId::mint(8)).await.unwrap(), accepted.notices.into_iter().next());
+}
+
+/// Takes a ledger on which the first answer to every commit gets lost. R33
+pub async fn lost_answer<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let first = posted(&account, -10, charge("job"));
+    ledger.commit(&first).await.unwrap();
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account.clone()));
+    assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), first.entries.first().cloned());
+    assert_eq!(ledger.history_page(&account.id, None, 100).await.unwrap().len(), 2);
 }
 
 pub async fn replaced_records<L: Ledger>(ledger: &L) {

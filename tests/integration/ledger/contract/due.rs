@@ -1,4 +1,4 @@
-//! The accounts a sweep has something to do for.
+//! The index of accounts that are due for a sweep.
 
 use super::DUE_PAGE_SIZE;
 use crate::ledger::samples::*;
@@ -23,13 +23,13 @@ pub async fn membership<L: Ledger>(ledger: &L) {
         ("off", Account { auto_top_up: Some(off), ..due.clone() }, false),
         ("clawed back", Account { balance: credits(-1), ..due.clone() }, true),
         ("paused", Account { payment_issue: issue.clone(), ..due.clone() }, false),
-        ("open attempt", Account { open_top_up: Some(TopUpId::mint(1)), balance: credits(9_000), ..due.clone() }, true),
+        ("open top-up", Account { open_top_up: Some(TopUpId::mint(1)), balance: credits(9_000), ..due.clone() }, true),
         (
-            "attempt less than six hours ago",
+            "top-up less than six hours ago",
             Account { last_top_up_at: Some(at(NOW - 21_599_999)), ..due.clone() },
             false,
         ),
-        ("attempt six hours ago", Account { last_top_up_at: Some(at(NOW - 21_600_000)), ..due }, true),
+        ("top-up six hours ago", Account { last_top_up_at: Some(at(NOW - 21_600_000)), ..due }, true),
     ];
     for (version, (name, state, is_listed)) in (1..).zip(states) {
         let account = Account { version, ..state };
@@ -43,7 +43,7 @@ pub async fn membership<L: Ledger>(ledger: &L) {
 pub async fn order_and_pages<L: Ledger>(ledger: &L) {
     let interval = PriceBook::TOP_UP_INTERVAL;
     for number in 0..100 {
-        // Two each at the same instant, and not in the order of their ids.
+        // Two accounts each at the same time, and not in the order of their ids.
         let last = at(NOW) - interval - SignedDuration::from_secs((number * 37 % 100) / 2);
         let opening = opening_of(&format!("customer_{number}"), &format!("cus_{number}"));
         let account = Account { auto_top_up: Some(settings()), last_top_up_at: Some(last), ..opening.account };
@@ -69,7 +69,7 @@ pub async fn order_and_pages<L: Ledger>(ledger: &L) {
     assert_eq!(earlier.len(), 50, "those due later wait");
 }
 
-/// Of every shard, its accounts in the order of its pages.
+/// The due accounts of every shard, in the order of its pages.
 async fn all_due<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<Vec<AccountId>> {
     let mut shards = vec![];
     for shard in Shard::all() {

@@ -46,7 +46,7 @@ pub async fn only_entries<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.history_page(&change.account.id, None, 100).await.unwrap(), change.entries);
 }
 
-/// More than nine, so that an order by text would show.
+/// More than nine entries, so that sorting them as text would be noticed.
 async fn twelve_entries<L: Ledger>(ledger: &L) -> AccountId {
     let mut account = opened(ledger).await;
     for number in 1..=12 {

@@ -1,4 +1,4 @@
-//! Events that were applied and notices that were sent.
+//! Marks for applied events and sent notices.
 
 use crate::ledger::samples::*;
 use shared::domain::*;

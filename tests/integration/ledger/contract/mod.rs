@@ -1,9 +1,11 @@
-//! What every [`Ledger`](shared::ports::Ledger) owes, whatever it stores things in.
+//! The contract of every [`Ledger`](shared::ports::Ledger), whatever its storage.
 //!
-//! Each function takes a ledger with nothing in it whose pages of due accounts hold [`DUE_PAGE_SIZE`].
-//! Which ledgers there are is for the module `stores` beside this one to say: the fault simulation has one of its own.
+//! Each function takes an empty ledger whose pages of due accounts hold [`DUE_PAGE_SIZE`] accounts.
+//! The module `stores` next to this one provides the ledgers; the fault simulation has its own.
+//! Some engines lose charges to each other and forget a transaction's token, so both are part of the contract (R33).
 
 mod commit;
+mod concurrency;
 mod due;
 mod history;
 mod marks;
@@ -24,6 +26,21 @@ macro_rules! on_every_ledger {
     )*};
 }
 
+macro_rules! on_every_ledger_that_loses_answers {
+    ($($contract:path => $name:ident,)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            for ledger in stores::losing_answers().await {
+                $contract(&ledger).await;
+            }
+        }
+    )*};
+}
+
+on_every_ledger_that_loses_answers! {
+    commit::lost_answer => a_commit_whose_answer_was_lost_is_done_once_and_told_as_done,
+}
+
 on_every_ledger! {
     round_trip::nothing => what_was_never_written_is_none,
     round_trip::accounts => accounts_in_every_state_read_back_as_written,
@@ -39,6 +56,8 @@ on_every_ledger! {
     commit::duplicate => an_entry_of_the_same_origin_is_returned_in_preference_to_a_race,
     commit::all_or_nothing => a_refused_change_writes_nothing,
     commit::replaced_records => a_record_replaces_what_was_under_its_key,
+    concurrency::oversell => sixty_four_at_once_sell_what_is_there_and_every_sale_has_its_entry,
+    concurrency::one_key => one_key_used_sixty_four_times_at_once_is_written_once,
     history::pages => history_is_read_page_by_page_newest_first,
     history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
     due::membership => an_account_is_listed_only_while_it_is_due,

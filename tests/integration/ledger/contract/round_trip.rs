@@ -1,4 +1,4 @@
-//! What is written is read back unchanged.
+//! Values are read back as they were written.
 
 use crate::ledger::samples::*;
 use shared::domain::payments::AutoTopUp;

@@ -1,4 +1,4 @@
-//! The ledger in memory under the same contract as the one on DynamoDB.
+//! The contract of the ledger, run against the in-memory ledger.
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in tests but does not know their helpers for tests")]
 

@@ -1,10 +1,15 @@
-//! Ledgers to hold to the contract.
+//! The ledgers that are tested against the contract.
 
 use super::contract::DUE_PAGE_SIZE;
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 
-/// One of each kind, with nothing in it and pages of [`DUE_PAGE_SIZE`].
+/// One empty ledger of each kind, with pages of [`DUE_PAGE_SIZE`].
 pub async fn empty() -> [MemoryLedger; 1] {
     let settings = MemoryLedgerSettings { due_page_size: DUE_PAGE_SIZE.into(), is_lagging: false };
     [MemoryLedger::new(settings)]
+}
+
+/// Nothing lies between this ledger and its caller, so no answer can get lost there.
+pub async fn losing_answers() -> [MemoryLedger; 0] {
+    []
 }

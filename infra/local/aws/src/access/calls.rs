@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::dynamodb::Operation;
 use crate::secrets::{self, LocalSecrets};
-use crate::ses::LocalSes;
+use crate::ses::{LocalSes, suppression};
 use crate::wire::WireRequest;
 use crate::{ACCOUNT, REGION, dynamodb, scheduler};
 
@@ -35,6 +35,13 @@ pub(super) fn of(request: &WireRequest, ses: &LocalSes) -> Vec<Call> {
         vec![call("secretsmanager", operation, secret(&request.body))]
     } else if let Some(name) = request.path.strip_prefix(scheduler::PATH_PREFIX) {
         of_scheduler(name, &request.body)
+    } else if request.path.starts_with(suppression::PATH) {
+        let verb = match request.method.as_str() {
+            "PUT" => "Put",
+            "DELETE" => "Delete",
+            _ => "Get",
+        };
+        vec![call("ses", &format!("{verb}SuppressedDestination"), "*".to_owned())]
     } else {
         vec![call("ses", "SendEmail", ses.identity_arn(&request.body))]
     }

@@ -33,6 +33,7 @@ pub(super) fn pages(ses: LocalSes) -> Router {
     Router::new()
         .route("/inbox", get(list))
         .route("/inbox.json", get(list_json))
+        .route("/inbox/events.json", get(list_events))
         .route("/inbox/{id}", get(show))
         .route("/inbox/{id}/html", get(show_html))
         .with_state(ses)
@@ -44,6 +45,10 @@ async fn list(State(ses): State<LocalSes>) -> Response {
 
 async fn list_json(State(ses): State<LocalSes>) -> Json<Vec<Message>> {
     Json(newest_first(&ses))
+}
+
+async fn list_events(State(ses): State<LocalSes>) -> Json<Vec<serde_json::Value>> {
+    Json(ses.events())
 }
 
 async fn show(State(ses): State<LocalSes>, Path(id): Path<String>) -> Response {

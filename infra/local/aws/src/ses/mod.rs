@@ -2,9 +2,13 @@
 //!
 //! See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>. Simple content only; the sandbox's
 //! rule that recipients must be verified as well does not apply.
+//!
+//! What becomes of a mail is told as events, for there is no bus here that would carry them ([`LocalSes::events`]).
 
+mod events;
 mod inbox;
 mod send_email;
+pub(crate) mod suppression;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -13,9 +17,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
+
+pub use suppression::SuppressionReason;
 
 use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
 use crate::{ACCOUNT, Clock, REGION};
+use send_email::Known;
+use suppression::Suppressed;
 
 pub(crate) const SEND_EMAIL_PATH: &str = "/v2/email/outbound-emails";
 
@@ -32,6 +41,9 @@ pub struct LocalSes {
 #[derive(Default)]
 struct State {
     verified_identities: BTreeSet<String>,
+    configuration_sets: BTreeSet<String>,
+    suppressed: Suppressed,
+    events: VecDeque<Value>,
     messages: VecDeque<Message>,
     faults: VecDeque<SesFault>,
 }
@@ -61,6 +73,16 @@ pub struct Message {
     pub html: Option<String>,
     /// `EmailTags` as name and value.
     pub tags: Vec<(String, String)>,
+    /// `Headers` as name and value, those that SES writes itself not among them.
+    pub headers: Vec<(String, String)>,
+    /// `ConfigurationSetName`.
+    pub configuration_set: Option<String>,
+}
+
+impl Message {
+    fn recipients(&self) -> impl Iterator<Item = &str> {
+        self.to.iter().chain(&self.cc).chain(&self.bcc).map(String::as_str)
+    }
 }
 
 /// What happens to one `SendEmail` instead of an honest answer.
@@ -84,6 +106,24 @@ impl LocalSes {
         let verified_identities =
             verified_identities.into_iter().map(|identity| identity.into().to_ascii_lowercase()).collect();
         Self { clock, state: Arc::new(Mutex::new(State { verified_identities, ..State::default() })) }
+    }
+
+    /// Configuration sets that there are; any other is refused.
+    #[must_use]
+    pub fn with_configuration_sets(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.state().configuration_sets = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Puts an address on the account's suppression list.
+    pub fn suppress(&self, address: &str, reason: SuppressionReason) {
+        let now = (self.clock)();
+        self.state().suppressed.add(address, reason, now);
+    }
+
+    /// What became of the mails that name a configuration set, oldest first and as EventBridge would hand it over.
+    pub fn events(&self) -> Vec<Value> {
+        self.state().events.iter().cloned().collect()
     }
 
     /// Everything accepted so far, oldest first.
@@ -141,10 +181,15 @@ impl LocalSes {
     fn accept(&self, body: &[u8]) -> WireAnswer {
         let id = uuid::Uuid::now_v7().to_string();
         let mut state = self.state();
-        let message = match send_email::read(body, &id, (self.clock)(), &state.verified_identities) {
+        let known = Known { identities: &state.verified_identities, configuration_sets: &state.configuration_sets };
+        let message = match send_email::read(body, &id, (self.clock)(), known) {
             Ok(message) => message,
             Err(refused) => return refused.into(),
         };
+        let events = events::of(&message, &state.suppressed);
+        state.events.extend(events);
+        let surplus = state.events.len().saturating_sub(MESSAGES_MAX);
+        state.events.drain(..surplus);
         if state.messages.len() == MESSAGES_MAX {
             state.messages.pop_front();
         }
@@ -167,6 +212,10 @@ impl Door for LocalSes {
     async fn exchange(&self, request: WireRequest) -> Result<WireAnswer, Loss> {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", SEND_EMAIL_PATH) => self.send_email(&request.body),
+            (_, path) if path.starts_with(suppression::PATH) => {
+                let now = (self.clock)();
+                Ok(self.state().suppressed.answer(&request, now))
+            }
             _ => Ok(WireAnswer::unknown_operation()),
         }
     }

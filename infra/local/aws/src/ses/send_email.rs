@@ -16,6 +16,12 @@ const RECIPIENTS_MAX: usize = 50;
 /// See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html>.
 const TAG_CHARACTERS_MAX: usize = 256;
 
+/// Of all, and of the name and the value of one.
+/// See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageHeader.html>.
+const HEADERS_MAX: usize = 15;
+const HEADER_NAME_MAX: usize = 126;
+const HEADER_VALUE_MAX: usize = 870;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct SendEmailRequest {
@@ -28,6 +34,14 @@ struct SendEmailRequest {
     content: Content,
     #[serde(default)]
     email_tags: Vec<Tag>,
+    configuration_set_name: Option<String>,
+}
+
+/// What the account has set up.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) identities: &'a BTreeSet<String>,
+    pub(super) configuration_sets: &'a BTreeSet<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -51,6 +65,8 @@ struct Content {
 struct Simple {
     subject: Part,
     body: Body,
+    #[serde(default)]
+    headers: Vec<Tag>,
 }
 
 #[derive(Deserialize)]
@@ -78,23 +94,20 @@ struct Tag {
 pub(super) enum Refused {
     BadRequest(String),
     MessageRejected(String),
+    NotFound(String),
 }
 
 impl From<Refused> for WireAnswer {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::BadRequest(message) => Self::error(400, "BadRequestException", &message),
+            Refused::NotFound(message) => Self::error(404, "NotFoundException", &message),
             Refused::MessageRejected(message) => Self::error(400, "MessageRejected", &message),
         }
     }
 }
 
-pub(super) fn read(
-    body: &[u8],
-    id: &str,
-    received_at: Timestamp,
-    verified_identities: &BTreeSet<String>,
-) -> Result<Message, Refused> {
+pub(super) fn read(body: &[u8], id: &str, received_at: Timestamp, known: Known<'_>) -> Result<Message, Refused> {
     let request: SendEmailRequest =
         serde_json::from_slice(body).map_err(|error| bad_request(&format!("The request cannot be read: {error}")))?;
     let from = request.from_email_address.ok_or_else(|| bad_request("FromEmailAddress is missing."))?;
@@ -102,7 +115,11 @@ pub(super) fn read(
     let simple = simple_content(request.content)?;
     check_recipients([&to, &cc, &bcc])?;
     check_tags(&request.email_tags)?;
-    check_sender(&from, verified_identities)?;
+    check_subject(&simple.subject.data)?;
+    check_headers(&simple.headers)?;
+    check_configuration_set(request.configuration_set_name.as_deref(), known.configuration_sets)?;
+    check_sender(&from, known.identities)?;
+    let named = |pairs: Vec<Tag>| pairs.into_iter().map(|pair| (pair.name, pair.value)).collect();
     Ok(Message {
         id: id.to_owned(),
         received_at,
@@ -114,7 +131,9 @@ pub(super) fn read(
         subject: simple.subject.data,
         text: simple.body.text.map(|part| part.data),
         html: simple.body.html.map(|part| part.data),
-        tags: request.email_tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
+        tags: named(request.email_tags),
+        headers: named(simple.headers),
+        configuration_set: request.configuration_set_name,
     })
 }
 
@@ -137,9 +156,53 @@ fn check_recipients(lists: [&Vec<String>; 3]) -> Result<(), Refused> {
     if count > RECIPIENTS_MAX {
         return Err(bad_request(&format!("Recipient count exceeds {RECIPIENTS_MAX}.")));
     }
-    match lists.into_iter().flatten().find(|recipient| !is_address(address_of(recipient))) {
-        Some(recipient) => Err(bad_request(&format!("{recipient} is no e-mail address."))),
+    lists.into_iter().flatten().try_for_each(|recipient| check_recipient(recipient))
+}
+
+/// The part before the `@` is ASCII, for SES does not speak SMTPUTF8.
+/// <https://docs.aws.amazon.com/ses/latest/dg/send-email-raw.html#send-email-mime-encoding-special-characters>
+fn check_recipient(recipient: &str) -> Result<(), Refused> {
+    let address = address_of(recipient);
+    if recipient.contains(['\r', '\n']) || !is_address(address) {
+        return Err(bad_request(&format!("{recipient:?} is no e-mail address.")));
+    }
+    if address.split('@').next().is_some_and(|local| !local.is_ascii()) {
+        return Err(bad_request("Local address contains non-ASCII characters."));
+    }
+    Ok(())
+}
+
+/// A line break would begin a header of its own.
+fn check_subject(subject: &str) -> Result<(), Refused> {
+    if subject.contains(['\r', '\n']) {
+        return Err(bad_request("The subject must not contain a line break."));
+    }
+    Ok(())
+}
+
+fn check_headers(headers: &[Tag]) -> Result<(), Refused> {
+    if headers.len() > HEADERS_MAX {
+        return Err(bad_request(&format!("There may be at most {HEADERS_MAX} headers.")));
+    }
+    let is_name = |name: &str| {
+        (1..=HEADER_NAME_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+    };
+    let is_value = |value: &str| {
+        (1..=HEADER_VALUE_MAX).contains(&value.len())
+            && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    };
+    match headers.iter().find(|header| !is_name(&header.name) || !is_value(&header.value)) {
+        Some(header) => Err(bad_request(&format!("Invalid header {:?}.", header.name))),
         None => Ok(()),
+    }
+}
+
+fn check_configuration_set(name: Option<&str>, known: &BTreeSet<String>) -> Result<(), Refused> {
+    match name {
+        Some(name) if !known.contains(name) => {
+            Err(Refused::NotFound(format!("Configuration set <{name}> does not exist.")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -183,7 +246,7 @@ fn check_sender(from: &str, verified_identities: &BTreeSet<String>) -> Result<()
 }
 
 /// The address in `Name <address>`, or the text itself.
-fn address_of(mailbox: &str) -> &str {
+pub(super) fn address_of(mailbox: &str) -> &str {
     let inside = mailbox.trim().strip_suffix('>').and_then(|start| start.rsplit_once('<'));
     inside.map_or(mailbox.trim(), |(_, address)| address)
 }

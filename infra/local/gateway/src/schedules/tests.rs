@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex as StdMutex};
 
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -268,4 +269,29 @@ async fn a_one_time_schedule_for_nobody_is_refused_as_often_as_its_own_policy_al
     let lost: Vec<_> = runs.iter().filter(|run| run.schedule == "lost").collect();
     assert_eq!(lost.len(), 2);
     assert!(lost.iter().all(|run| matches!(run.result, Err(FunctionError::Unknown { .. }))), "{lost:?}");
+}
+
+// R31
+#[tokio::test]
+async fn a_clock_moved_by_days_runs_over_nothing_once_and_over_changes_as_often_as_they_come() {
+    let count = Arc::new(AtomicU64::new(0));
+    for (changes_per_reading, runs_of_the_rate) in [(0, 1), (1, 48 * 30 + 1)] {
+        let counted = Arc::clone(&count);
+        let schedules = schedules(Script::function(vec![]).0)
+            .leaving_out_idle_runs(Arc::new(move || counted.fetch_add(changes_per_reading, Ordering::Relaxed)));
+        let runs = schedules.advance_to(at("2026-12-22T07:45:00Z")).await;
+        let of_the_rate = runs.iter().filter(|run| run.schedule == "SweepHalfHourly").count();
+        assert_eq!(of_the_rate, runs_of_the_rate, "{changes_per_reading}");
+        assert_eq!(schedules.next_due().await, Some(at("2026-12-22T08:00:00Z")), "the other schedule's");
+    }
+}
+
+// R31
+#[tokio::test]
+async fn a_failed_run_is_never_taken_for_an_idle_one() {
+    let schedules = schedules(Script::function(vec![failed(); 2]).0).leaving_out_idle_runs(Arc::new(|| 0));
+    let runs = schedules.advance_to(at("2026-11-22T10:00:00Z")).await;
+    let of_the_rate: Vec<_> = runs.iter().filter(|run| run.schedule == "SweepHalfHourly").collect();
+    assert_eq!(of_the_rate.iter().filter(|run| run.result.is_err()).count(), 2);
+    assert_eq!(of_the_rate.iter().filter(|run| run.result.is_ok()).count(), 1);
 }

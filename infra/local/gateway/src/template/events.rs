@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::document::{Node, Place};
+use super::document::{Content, Node, Place};
 use super::{Reader, Template, TemplateError};
 use crate::filter::FilterCriteria;
 use crate::routes::RoutePath;
@@ -45,6 +45,18 @@ pub struct Authorizer {
     pub header: String,
     /// Scopes of every route that names none itself.
     pub scopes: Vec<String>,
+}
+
+/// `CorsConfiguration` of the HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// `*` is any.
+    pub allow_origins: Vec<String>,
+    pub allow_methods: Vec<String>,
+    pub allow_headers: Vec<String>,
+    pub expose_headers: Vec<String>,
+    /// How long a browser may remember the answer to a preflight request.
+    pub max_age_seconds: Option<u32>,
 }
 
 /// One `ScheduleV2` event.
@@ -98,7 +110,7 @@ impl Reader<'_> {
             [api] => *api,
             [_, second, ..] => return Err(unsupported(&second.1.place, "a second HTTP API")),
         };
-        for name in ["CorsConfiguration", "DefinitionBody", "DefinitionUri"] {
+        for name in ["DefinitionBody", "DefinitionUri"] {
             if let Some(property) = self.property(resource, "HttpApi", name)? {
                 return Err(unsupported(&property.place, name));
             }
@@ -109,6 +121,9 @@ impl Reader<'_> {
             return Err(unsupported(&stage.place, "a stage other than $default"));
         }
         template.api_id = self.reference(logical_id, &resource.place)?;
+        let cors = self.property(resource, "HttpApi", "CorsConfiguration")?;
+        template.cors =
+            cors.filter(|node| !matches!(node.content, Content::Absent)).map(|node| cors_of(&node)).transpose()?;
         let auth = self.property(resource, "HttpApi", "Auth")?;
         let mut default_authorizer = None;
         if let Some(auth) = auth {
@@ -132,7 +147,7 @@ impl Reader<'_> {
             let kind = event.require("Type")?;
             let properties = match event.get("Properties") {
                 Some(properties) => self.resolver.resolve(properties)?,
-                None => Node { place: event.place.clone(), content: super::document::Content::Map(Vec::new()) },
+                None => Node { place: event.place.clone(), content: Content::Map(Vec::new()) },
             };
             match kind.as_text()? {
                 "HttpApi" => {
@@ -189,6 +204,11 @@ impl Reader<'_> {
             && !["UTC", "Etc/UTC"].contains(&zone.as_text()?)
         {
             return Err(unsupported(&zone.place, "a time zone other than UTC"));
+        }
+        if let Some(mode) = event.at(&["FlexibleTimeWindow", "Mode"])
+            && mode.as_text()? != "OFF"
+        {
+            return Err(unsupported(&mode.place, "a flexible time window"));
         }
         let expression = event.require("ScheduleExpression")?;
         crate::schedules::Expression::parse(expression.as_text()?)
@@ -293,6 +313,28 @@ fn stream(function: &str, event: &Node, template: &Template) -> Result<Option<St
         reports_item_failures: response_types.iter().any(|kind| kind == "ReportBatchItemFailures"),
         failure_destination: super::on_failure(event)?,
     }))
+}
+
+/// A list of origins or `true` alone, which SAM takes as well, say too little to be worth reading.
+fn cors_of(node: &Node) -> Result<Cors, TemplateError> {
+    const KNOWN: [&str; 5] = ["AllowHeaders", "AllowMethods", "AllowOrigins", "ExposeHeaders", "MaxAge"];
+    if !matches!(node.content, Content::Map(_)) {
+        return Err(unsupported(&node.place, "a CorsConfiguration that is not a map"));
+    }
+    if let Some((name, property)) = node.entries()?.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
+        return Err(unsupported(&property.place, name));
+    }
+    let texts = |name: &str| -> Result<Vec<String>, TemplateError> {
+        let items = node.get(name).map_or(Ok(&[][..]), Node::items)?;
+        items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+    };
+    Ok(Cors {
+        allow_origins: texts("AllowOrigins")?,
+        allow_methods: texts("AllowMethods")?,
+        allow_headers: texts("AllowHeaders")?,
+        expose_headers: texts("ExposeHeaders")?,
+        max_age_seconds: node.get("MaxAge").map(Node::as_number).transpose()?,
+    })
 }
 
 fn filters(event: &Node) -> Result<FilterCriteria, TemplateError> {

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use super::document::{Content, Node, Place};
 use super::{Deployment, TemplateError};
 
+/// The type of a parameter whose value is a list of texts.
+const LIST: &str = "CommaDelimitedList";
+
 pub(super) struct Resolver<'a> {
     root: &'a Node,
     deployment: &'a Deployment,
@@ -78,6 +81,12 @@ impl<'a> Resolver<'a> {
     fn reference(&self, name: &str, place: &Place) -> Result<Node, TemplateError> {
         if name == "AWS::NoValue" {
             return Ok(Node { place: place.clone(), content: Content::Absent });
+        }
+        if self.root.at(&["Parameters", name, "Type"]).is_some_and(|kind| kind.as_text().is_ok_and(|kind| kind == LIST))
+        {
+            let items = self.parameter(name, place)?;
+            let items = items.split(',').map(|item| Node::text(place, item.trim().to_owned())).collect();
+            return Ok(Node { place: place.clone(), content: Content::List(items) });
         }
         let text = match name {
             "AWS::Region" => self.deployment.region.clone(),

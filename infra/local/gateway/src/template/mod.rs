@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use document::Node;
 pub use document::Place;
-pub use events::{Authorizer, Route, Schedule, Stream};
+pub use events::{Authorizer, Cors, Route, Schedule, Stream};
 use intrinsics::Resolver;
 pub use role::Statement;
 use serde_json::Value;
@@ -57,6 +57,8 @@ pub struct Template {
     /// Functions by logical id.
     pub functions: BTreeMap<String, FunctionConfiguration>,
     pub routes: Vec<Route>,
+    /// What pages of other origins may do; `None` where nobody configured it.
+    pub cors: Option<Cors>,
     /// JWT authorizers by name.
     pub authorizers: BTreeMap<String, Authorizer>,
     pub schedules: Vec<Schedule>,
@@ -174,6 +176,7 @@ impl<'a> Reader<'a> {
         let mut template = Template {
             functions: BTreeMap::new(),
             routes: Vec::new(),
+            cors: None,
             authorizers: BTreeMap::new(),
             schedules: Vec::new(),
             schedule_groups: Vec::new(),

@@ -160,6 +160,8 @@ fn what_would_run_differently_from_aws_is_refused() {
         ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "nothing is known as Other"),
         ("$request.header.Authorization", "$request.querystring.token", "not a request header"),
         ("rate(30 minutes)", "rate(30 seconds)", "is not a schedule"),
+        // R38
+        ("Mode: 'OFF'", "Mode: FLEXIBLE, MaximumWindowInMinutes: 5", "a flexible time window is not supported"),
         ("[{\"prefix\":\"PET#\"}]", "[{\"like\":\"PET#\"}]", "operator like is not known"),
         ("!GetAtt PetsTable.StreamArn", "arn:elsewhere", "nothing is known as arn:elsewhere"),
         ("BuildProperties: { Binary: pets }", "BuildProperties: {}", "Metadata.BuildProperties.Binary is missing"),
@@ -176,7 +178,7 @@ fn what_would_run_differently_from_aws_is_refused() {
         (
             "      Auth:\n        Def",
             "      CorsConfiguration: true\n      Auth:\n        Def",
-            "CorsConfiguration is not supported",
+            "a CorsConfiguration that is not a map is not supported",
         ),
         ("  LOG_LEVEL: info", "  LOG_LEVEL: info\n        LOG_LEVEL: warn", "duplicated key"),
     ] {

@@ -4,10 +4,46 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::dispute;
-use crate::cards::Decline;
+use super::payment_method::PaymentMethod;
 use crate::error::ApiError;
+use crate::instruments::Decline;
 use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
 use crate::state::{Resource, State};
+
+/// What the bank has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Nothing yet; a bank debit is on its way.
+    Pending,
+    Paid,
+    Declined(&'static Decline),
+}
+
+impl Answer {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Paid => "succeeded",
+            Self::Declined(_) => "failed",
+        }
+    }
+
+    fn decline(self) -> Option<&'static Decline> {
+        match self {
+            Self::Declined(decline) => Some(decline),
+            Self::Pending | Self::Paid => None,
+        }
+    }
+
+    fn render_outcome(self) -> Value {
+        let (network_status, kind) = match self {
+            Self::Pending | Self::Paid => ("approved_by_network", "authorized"),
+            Self::Declined(_) => ("declined_by_network", "issuer_declined"),
+        };
+        let reason = self.decline().and_then(|decline| decline.decline_code);
+        json!({ "network_status": network_status, "reason": reason, "risk_level": "normal", "type": kind })
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Charge {
@@ -18,14 +54,14 @@ pub(crate) struct Charge {
     pub(crate) customer: Option<String>,
     pub(crate) payment_intent: String,
     payment_method: String,
-    decline: Option<&'static Decline>,
+    answer: Answer,
     pub(crate) amount_refunded: i64,
     pub(crate) is_disputed: bool,
 }
 
 impl Charge {
     pub(crate) fn is_paid(&self) -> bool {
-        self.decline.is_none()
+        self.answer == Answer::Paid
     }
 }
 
@@ -34,7 +70,9 @@ impl Resource for Charge {
 
     fn render(&self, state: &State) -> Value {
         let intent = state.payment_intents.find(&self.payment_intent);
-        let card = state.payment_methods.find(&self.payment_method).map(|method| method.render_card());
+        let kind = state.payment_methods.find(&self.payment_method).map(|method| method.instrument.kind.as_str());
+        let details = state.payment_methods.find(&self.payment_method).map(PaymentMethod::render_details);
+        let decline = self.answer.decline();
         json!({
             "id": self.id,
             "object": "charge",
@@ -48,25 +86,20 @@ impl Resource for Charge {
             "customer": self.customer,
             "description": intent.and_then(|intent| intent.description.as_deref()),
             "disputed": self.is_disputed,
-            "failure_code": self.decline.map(|decline| decline.code),
-            "failure_message": self.decline.map(|decline| decline.error().message),
+            "failure_code": decline.map(|decline| decline.code),
+            "failure_message": decline.map(|decline| decline.error().message),
             "livemode": false,
             "metadata": intent.map(|intent| &intent.metadata),
-            "outcome": {
-                "network_status": if self.is_paid() { "approved_by_network" } else { "declined_by_network" },
-                "reason": self.decline.and_then(|decline| decline.decline_code),
-                "risk_level": "normal",
-                "type": if self.is_paid() { "authorized" } else { "issuer_declined" },
-            },
+            "outcome": self.answer.render_outcome(),
             "paid": self.is_paid(),
             "payment_intent": self.payment_intent,
             "payment_method": self.payment_method,
-            "payment_method_details": { "card": card, "type": "card" },
+            "payment_method_details": kind.map(|kind| json!({ kind: details, "type": kind })),
             "receipt_email": null,
             "receipt_number": null,
             "receipt_url": self.is_paid().then(|| state.url(&format!("/receipts/{}", self.id))),
             "refunded": self.is_paid() && self.amount_refunded == self.amount,
-            "status": if self.is_paid() { "succeeded" } else { "failed" },
+            "status": self.answer.as_str(),
         })
     }
 }
@@ -76,7 +109,7 @@ pub(crate) fn insert(
     state: &mut State,
     payment_intent: &str,
     payment_method: &str,
-    decline: Option<&'static Decline>,
+    answer: Answer,
 ) -> Result<String, ApiError> {
     let id = state.ids.next("ch_");
     let intent = state.payment_intents.get(payment_intent)?;
@@ -88,21 +121,35 @@ pub(crate) fn insert(
         customer: intent.customer.clone(),
         payment_intent: payment_intent.to_owned(),
         payment_method: payment_method.to_owned(),
-        decline,
+        answer,
         amount_refunded: 0,
         is_disputed: false,
     };
     state.charges.insert(&id, charge);
     state.payment_intents.get_mut(payment_intent)?.latest_charge = Some(id.clone());
-    state.emit(if decline.is_none() { "charge.succeeded" } else { "charge.failed" }, &id);
+    state.emit(event_of(answer), &id);
     Ok(id)
+}
+
+fn event_of(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Pending => "charge.pending",
+        Answer::Paid => "charge.succeeded",
+        Answer::Declined(_) => "charge.failed",
+    }
+}
+
+/// The bank's answer to a debit that was on its way.
+pub(crate) fn settle(state: &mut State, id: &str, answer: Answer) -> Result<(), ApiError> {
+    state.charges.get_mut(id)?.answer = answer;
+    state.emit(event_of(answer), id);
+    Ok(())
 }
 
 /// Opens the dispute that some test cards bring about at once.
 pub(crate) fn dispute_if_card_says_so(state: &mut State, id: &str) -> Result<(), ApiError> {
     let charge = state.charges.get(id)?;
-    let card = state.payment_methods.get(&charge.payment_method)?.card;
-    match card.dispute {
+    match state.payment_methods.get(&charge.payment_method)?.instrument.dispute {
         Some(kind) => dispute::open(state, id, kind).map(drop),
         None => Ok(()),
     }

@@ -4,8 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::checkout_session::{self, CheckoutSession, IntentData, InvoiceData, LineItem, Mode, Status};
+use super::payment_intent_operations::Shipping;
 use super::{AutomaticTax, customer, invoice, setup_intent};
+use crate::currencies::{require_minimum, require_step};
 use crate::error::ApiError;
+use crate::instruments::Kind;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
     required,
@@ -38,6 +41,7 @@ struct PriceData {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct LineItemFields {
+    price: Option<String>,
     price_data: Option<PriceData>,
     quantity: Option<u32>,
 }
@@ -63,6 +67,8 @@ struct PaymentIntentData {
     description: Option<String>,
     metadata: Option<MetadataChange>,
     setup_future_usage: Option<String>,
+    #[serde(rename = "shipping")]
+    _shipping: Shipping,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,6 +137,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
             return Err(invoice::no_tax_location());
         }
     }
+    let payment_method_kinds = kinds(&creation.payment_method_types)?;
     let (line_items, currency) = price(state, &creation)?;
     let (intent_data, invoice_data) =
         data(creation.payment_intent_data, creation.setup_intent_data, creation.invoice_creation)?;
@@ -148,6 +155,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
         cancel_url: creation.cancel_url,
         expires_at,
         line_items,
+        payment_method_kinds,
         metadata: merge_metadata(&Metadata::new(), creation.metadata)?,
         has_automatic_tax: creation.automatic_tax.enabled,
         updates_address,
@@ -157,6 +165,9 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
         setup_intent: None,
         invoice: None,
     };
+    if let (Mode::Payment, Some(currency)) = (mode, &session.currency) {
+        require_minimum(session.total(state), currency)?;
+    }
     let id = session.id.clone();
     let intent = (session.customer.clone(), session.intent_data.clone());
     state.checkout_sessions.insert(&id, session);
@@ -181,9 +192,6 @@ fn check_mode(creation: &Creation, mode: Mode) -> Result<(), ApiError> {
     }
     if creation.customer.is_some() && creation.customer_creation.is_some() {
         return Err(invalid("customer_creation", "Give either customer or customer_creation."));
-    }
-    if creation.payment_method_types.iter().any(|kind| kind != "card") {
-        return Err(invalid("payment_method_types", "Only cards are simulated."));
     }
     match mode {
         Mode::Payment if creation.line_items.is_empty() => Err(ApiError::missing_parameter("line_items")),
@@ -212,28 +220,69 @@ fn expiry(state: &State, expires_at: Option<i64>) -> Result<i64, ApiError> {
     }
 }
 
+/// Every simulated kind, unless some are named.
+fn kinds(names: &[String]) -> Result<Vec<Kind>, ApiError> {
+    if names.is_empty() {
+        return Ok(Kind::ALL.to_vec());
+    }
+    let kind = |name: &String| {
+        Kind::by_name(name)
+            .ok_or_else(|| invalid("payment_method_types", "Only card, us_bank_account and sepa_debit are simulated."))
+    };
+    names.iter().map(kind).collect()
+}
+
 fn price(state: &mut State, creation: &Creation) -> Result<(Vec<LineItem>, Option<String>), ApiError> {
     let mut session_currency = creation.currency.as_deref().map(currency).transpose()?;
     let mut line_items = Vec::new();
     for (index, fields) in creation.line_items.iter().enumerate() {
         let name = |field: &str| format!("line_items[{index}]{field}");
-        let price = fields.price_data.as_ref().ok_or_else(|| ApiError::missing_parameter(&name("[price_data]")))?;
-        let item_currency = currency(required(price.currency.as_deref(), &name("[price_data][currency]"))?)?;
+        let (item_currency, item) = match &fields.price {
+            Some(price) => priced(state, price, fields, name)?,
+            None => priced_ad_hoc(state, fields, name)?,
+        };
         if session_currency.get_or_insert_with(|| item_currency.clone()) != &item_currency {
             return Err(invalid(&name("[price_data][currency]"), "All items must have the same currency."));
         }
-        let unit_amount = required(price.unit_amount, &name("[price_data][unit_amount]"))?;
-        if unit_amount < 0 {
-            return Err(invalid(&name("[price_data][unit_amount]"), "unit_amount must not be negative."));
-        }
-        line_items.push(LineItem {
-            id: state.ids.next("li_"),
-            name: required(price.product_data.name.clone(), &name("[price_data][product_data][name]"))?,
-            unit_amount,
-            quantity: required(fields.quantity, &name("[quantity]"))?,
-        });
+        line_items.push(item);
     }
     Ok((line_items, session_currency))
+}
+
+fn priced(
+    state: &mut State,
+    price: &str,
+    fields: &LineItemFields,
+    name: impl Fn(&str) -> String,
+) -> Result<(String, LineItem), ApiError> {
+    let found = state.prices.get_for(price, &name("[price]"))?;
+    let product = state.products.get(&found.product)?;
+    let (currency, label, unit_amount) = (found.currency.clone(), product.name.clone(), found.unit_amount);
+    let quantity = required(fields.quantity, &name("[quantity]"))?;
+    let price = Some(price.to_owned());
+    Ok((currency, LineItem { id: state.ids.next("li_"), name: label, price, unit_amount, quantity }))
+}
+
+fn priced_ad_hoc(
+    state: &mut State,
+    fields: &LineItemFields,
+    name: impl Fn(&str) -> String,
+) -> Result<(String, LineItem), ApiError> {
+    let data = fields.price_data.as_ref().ok_or_else(|| ApiError::missing_parameter(&name("[price_data]")))?;
+    let currency = currency(required(data.currency.as_deref(), &name("[price_data][currency]"))?)?;
+    let unit_amount = required(data.unit_amount, &name("[price_data][unit_amount]"))?;
+    if unit_amount < 0 {
+        return Err(invalid(&name("[price_data][unit_amount]"), "unit_amount must not be negative."));
+    }
+    require_step(unit_amount, &currency, &name("[price_data][unit_amount]"))?;
+    let item = LineItem {
+        id: state.ids.next("li_"),
+        name: required(data.product_data.name.clone(), &name("[price_data][product_data][name]"))?,
+        price: None,
+        unit_amount,
+        quantity: required(fields.quantity, &name("[quantity]"))?,
+    };
+    Ok((currency, item))
 }
 
 fn data(
@@ -241,9 +290,9 @@ fn data(
     setup_intent: Option<SetupIntentData>,
     invoice: InvoiceCreation,
 ) -> Result<(IntentData, Option<InvoiceData>), ApiError> {
-    let PaymentIntentData { description, metadata, setup_future_usage } = match setup_intent {
+    let PaymentIntentData { description, metadata, setup_future_usage, .. } = match setup_intent {
         Some(SetupIntentData { description, metadata }) => {
-            PaymentIntentData { description, metadata, setup_future_usage: None }
+            PaymentIntentData { description, metadata, ..PaymentIntentData::default() }
         }
         None => payment_intent.unwrap_or_default(),
     };

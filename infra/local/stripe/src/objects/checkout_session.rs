@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::customer::{self, Customer};
 use super::payment_intent::{self, Draft, Outcome, Purpose};
 use super::{invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
-use crate::cards::TestCard;
 use crate::error::ApiError;
+use crate::instruments::Instrument;
+use crate::instruments::Kind;
 use crate::parameters::Metadata;
 use crate::state::{Resource, State, list_of};
 
@@ -39,6 +40,7 @@ impl Status {
 pub(crate) struct LineItem {
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) price: Option<String>,
     /// In minor units of the session's currency.
     pub(crate) unit_amount: i64,
     pub(crate) quantity: u32,
@@ -81,6 +83,8 @@ pub(crate) struct CheckoutSession {
     pub(crate) cancel_url: Option<String>,
     pub(crate) expires_at: i64,
     pub(crate) line_items: Vec<LineItem>,
+    /// The page takes no others.
+    pub(crate) payment_method_kinds: Vec<Kind>,
     pub(crate) metadata: Metadata,
     pub(crate) has_automatic_tax: bool,
     /// The address typed on the page becomes the customer's.
@@ -94,16 +98,30 @@ pub(crate) struct CheckoutSession {
 }
 
 impl CheckoutSession {
+    /// Whether the page offers this kind, and the kind its currency.
+    pub(crate) fn takes(&self, kind: Kind) -> bool {
+        self.payment_method_kinds.contains(&kind) && self.currency.as_deref().is_none_or(|own| kind.takes(own))
+    }
+
     pub(crate) fn subtotal(&self) -> i64 {
         self.line_items.iter().map(LineItem::amount).sum()
     }
 
     pub(crate) fn tax(&self, state: &State) -> i64 {
-        if self.has_automatic_tax { state.tax_on(self.subtotal()) } else { 0 }
+        if !self.has_automatic_tax {
+            return 0;
+        }
+        state.tax_on(self.subtotal(), self.currency.as_deref().unwrap_or("usd"))
     }
 
     pub(crate) fn total(&self, state: &State) -> i64 {
         self.subtotal() + self.tax(state)
+    }
+
+    /// A complete session whose bank debit is on its way, or came back, is not.
+    fn is_paid(&self, state: &State) -> bool {
+        let intent = self.payment_intent.as_deref().and_then(|intent| state.payment_intents.find(intent));
+        intent.is_some_and(|intent| intent.status == payment_intent::Status::Succeeded)
     }
 
     /// Where the customer's browser goes afterwards.
@@ -122,7 +140,7 @@ impl CheckoutSession {
                 "amount_total": item.amount(),
                 "currency": self.currency,
                 "description": item.name,
-                "price": null,
+                "price": item.price,
                 "quantity": item.quantity,
             })
         });
@@ -139,7 +157,7 @@ impl Resource for CheckoutSession {
         let email = owner.and_then(|owner| owner.email.as_ref()).or(self.customer_email.as_ref());
         let payment_status = match (self.mode, self.status) {
             (Mode::Setup, _) => "no_payment_required",
-            (Mode::Payment, Status::Complete) => "paid",
+            (Mode::Payment, Status::Complete) if self.is_paid(state) => "paid",
             (Mode::Payment, _) => "unpaid",
         };
         json!({
@@ -184,7 +202,7 @@ impl Resource for CheckoutSession {
             "metadata": self.metadata,
             "mode": if is_payment { "payment" } else { "setup" },
             "payment_intent": self.payment_intent,
-            "payment_method_types": ["card"],
+            "payment_method_types": self.payment_method_kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
             "payment_status": payment_status,
             "recovered_from": null,
             "setup_intent": self.setup_intent,
@@ -227,16 +245,31 @@ pub(crate) fn submit(state: &mut State, id: &str, typed: Typed) -> Result<Submis
     if session.status != Status::Open {
         return Err(ApiError::invalid_state(None, format!("This session is {}.", session.status.as_str())));
     }
-    let mode = session.mode;
-    let Some(card) = TestCard::by_number(&typed.card_number) else {
+    let Some(instrument) = Instrument::by_number(&typed.card_number) else {
         return Ok(Submission::Refused(payment_method::unknown_number().message));
     };
-    make_customer_if_wanted(state, id, typed.email)?;
-    locate_customer_if_wanted(state, id, &typed.country)?;
-    let payment_method = payment_method::insert(state, card);
+    if !session.takes(instrument.kind) {
+        let message = format!("A {} cannot be used here.", instrument.kind.as_str());
+        return Ok(Submission::Refused(message));
+    }
+    let payment_method = payment_method::insert(state, instrument);
+    submit_method(state, id, &payment_method, typed.email, &typed.country)
+}
+
+/// What Stripe's own page sends behind the button.
+pub(crate) fn submit_method(
+    state: &mut State,
+    id: &str,
+    payment_method: &str,
+    email: Option<String>,
+    country: &str,
+) -> Result<Submission, ApiError> {
+    let mode = state.checkout_sessions.get(id)?.mode;
+    make_customer_if_wanted(state, id, email)?;
+    locate_customer_if_wanted(state, id, country)?;
     match mode {
-        Mode::Payment => pay(state, id, &payment_method),
-        Mode::Setup => set_up(state, id, &payment_method),
+        Mode::Payment => pay(state, id, payment_method),
+        Mode::Setup => set_up(state, id, payment_method),
     }
 }
 
@@ -288,7 +321,7 @@ fn pay(state: &mut State, id: &str, payment_method: &str) -> Result<Submission, 
         }
     };
     Ok(match payment_intent::attempt(state, &intent, payment_method, false)? {
-        Outcome::Succeeded => Submission::Completed,
+        Outcome::Succeeded | Outcome::Processing => Submission::Completed,
         Outcome::ActionRequired => Submission::NeedsAuthentication(intent),
         Outcome::Declined(refusal) => Submission::Refused(refusal.message),
     })
@@ -307,14 +340,49 @@ fn set_up(state: &mut State, id: &str, payment_method: &str) -> Result<Submissio
     })
 }
 
-/// Told by the payment intent of what became of an attempt; only a success changes the session.
+/// Told by the payment intent of what became of an attempt; only one that went through completes the session.
 pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
-    if !matches!(outcome, Outcome::Succeeded) {
-        return Ok(());
+    match outcome {
+        Outcome::Succeeded => {
+            state.checkout_sessions.get_mut(id)?.status = Status::Complete;
+            make_invoice_if_wanted(state, id)?;
+        }
+        Outcome::Processing => state.checkout_sessions.get_mut(id)?.status = Status::Complete,
+        Outcome::ActionRequired | Outcome::Declined(_) => return Ok(()),
     }
-    state.checkout_sessions.get_mut(id)?.status = Status::Complete;
-    make_invoice_if_wanted(state, id)?;
     state.emit("checkout.session.completed", id);
+    Ok(())
+}
+
+/// Told days later what the bank said: <https://docs.stripe.com/payments/checkout/fulfillment#delayed-notification>.
+pub(crate) fn follow_settlement(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
+    match outcome {
+        Outcome::Succeeded => {
+            make_invoice_if_wanted(state, id)?;
+            state.emit("checkout.session.async_payment_succeeded", id);
+        }
+        Outcome::Declined(_) => state.emit("checkout.session.async_payment_failed", id),
+        Outcome::Processing | Outcome::ActionRequired => {}
+    }
+    Ok(())
+}
+
+/// The page asks for something else than the session was made for, as a conversion or a mistake in the dashboard may
+/// bring about.
+///
+/// # Errors
+/// For a session that is not an open one with mode payment.
+pub(crate) fn reprice(state: &mut State, id: &str, currency: String, amount: i64) -> Result<(), ApiError> {
+    let session = state.checkout_sessions.get_mut(id)?;
+    if session.status != Status::Open || session.mode != Mode::Payment || session.payment_intent.is_some() {
+        return Err(ApiError::invalid_state(None, "Only an open payment session without a payment can be repriced."));
+    }
+    session.currency = Some(currency);
+    session.line_items.truncate(1);
+    for item in &mut session.line_items {
+        item.unit_amount = amount;
+        item.quantity = 1;
+    }
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Address;
-use super::payment_method;
+use super::customer_balance::{self, Reason};
+use super::discount::Discount;
+use super::{Address, invoice_item, payment_method};
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters, set,
@@ -23,6 +24,11 @@ pub(crate) struct Customer {
     address: Option<Address>,
     preferred_locales: Vec<String>,
     metadata: Metadata,
+    /// In credit below zero, in debt above, in the units of [`Self::currency`].
+    pub(crate) balance: i64,
+    /// Of the first thing billed.
+    pub(crate) currency: Option<String>,
+    pub(crate) discount: Option<Discount>,
     pub(crate) default_payment_method: Option<String>,
     invoice_prefix: String,
     next_invoice_sequence: u32,
@@ -46,12 +52,13 @@ impl Resource for Customer {
             "id": self.id,
             "object": "customer",
             "address": self.address.as_ref().map(Address::render),
-            "balance": 0,
+            "balance": self.balance,
             "created": self.created,
-            "currency": null,
+            "currency": self.currency,
             "default_source": null,
             "delinquent": false,
             "description": self.description,
+            "discount": self.discount.as_ref().map(Discount::render),
             "email": self.email,
             "invoice_prefix": self.invoice_prefix,
             "invoice_settings": {
@@ -82,6 +89,7 @@ struct InvoiceSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Fields {
+    balance: Option<i64>,
     email: Option<String>,
     name: Option<String>,
     phone: Option<String>,
@@ -133,6 +141,9 @@ pub(crate) fn insert(state: &mut State, email: Option<String>) -> String {
         address: None,
         preferred_locales: Vec::new(),
         metadata: Metadata::new(),
+        balance: 0,
+        currency: None,
+        discount: None,
         default_payment_method: None,
         invoice_prefix: state.ids.token(8).to_ascii_uppercase(),
         next_invoice_sequence: 1,
@@ -176,7 +187,17 @@ fn apply(state: &mut State, id: &str, fields: Fields) -> Result<(), ApiError> {
         customer.preferred_locales = locales;
     }
     customer.metadata = metadata;
-    Ok(())
+    match fields.balance {
+        Some(balance) => set_balance(state, id, balance),
+        None => Ok(()),
+    }
+}
+
+/// A customer whose currency is open gets that of the account.
+fn set_balance(state: &mut State, id: &str, balance: i64) -> Result<(), ApiError> {
+    let customer = state.customers.get(id)?;
+    let currency = customer.currency.clone().unwrap_or_else(|| "usd".to_owned());
+    customer_balance::record(state, id, balance - customer.balance, &currency, Reason::Adjustment).map(drop)
 }
 
 pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
@@ -224,6 +245,20 @@ pub(crate) fn existing<'state>(
         .find(id)
         .filter(|customer| !customer.is_deleted)
         .ok_or_else(|| ApiError::no_such("customer", id, param))
+}
+
+/// The currency that the customer is billed in, noted with the first bill.
+///
+/// # Errors
+/// While an item or a discount in another currency waits for its invoice.
+pub(crate) fn require_currency(state: &mut State, id: &str, currency: &str) -> Result<(), ApiError> {
+    let of_discount = state.customers.get(id)?.discount.as_ref().and_then(Discount::currency);
+    let waiting = invoice_item::waiting_currencies(state, id);
+    if let Some(other) = of_discount.into_iter().chain(waiting).find(|other| *other != currency) {
+        return Err(ApiError::currencies_combined(other));
+    }
+    state.customers.get_mut(id)?.currency.get_or_insert_with(|| currency.to_owned());
+    Ok(())
 }
 
 /// Takes over where the customer lives, as Checkout asks for it.

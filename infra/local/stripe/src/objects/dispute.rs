@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cards::DisputeKind;
 use crate::error::ApiError;
+use crate::instruments::DisputeKind;
 use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
 use crate::state::{Resource, State};
 

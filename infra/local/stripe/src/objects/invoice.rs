@@ -7,8 +7,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::customer::{self, Customer};
+use super::customer_balance::{self, Reason};
+use super::discount::Discount;
 use super::payment_intent::{self, Draft, Outcome, Purpose};
 use super::{invoice_item, invoice_payment, render_automatic_tax};
+use crate::currencies;
 use crate::error::ApiError;
 use crate::parameters::Metadata;
 use crate::state::{Resource, State, list_of};
@@ -66,25 +69,87 @@ pub(crate) struct Invoice {
     pub(crate) attempt_count: u32,
     pub(crate) last_finalization_error: Option<Value>,
     pub(crate) transitions: Transitions,
+    /// The customer's when the draft was made.
+    pub(crate) discount: Option<Discount>,
+    /// What finalizing made of the total; `None` while a draft.
+    pub(crate) demand: Option<Demand>,
+    pub(crate) amount_paid: i64,
+    /// By credit notes from before and from after the payment.
+    pub(crate) pre_payment_credited: i64,
+    pub(crate) post_payment_credited: i64,
 }
 
 /// In minor units of the currency.
 pub(crate) struct Amounts {
     pub(crate) subtotal: i64,
+    pub(crate) discount: i64,
     pub(crate) tax: i64,
 }
 
 impl Amounts {
+    pub(crate) fn net(&self) -> i64 {
+        self.subtotal - self.discount
+    }
+
     pub(crate) fn total(&self) -> i64 {
-        self.subtotal + self.tax
+        self.net() + self.tax
+    }
+}
+
+/// What is asked for once the customer's balance has done its part: <https://docs.stripe.com/billing/customer/balance>.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    pub(crate) amount: i64,
+    starting_balance: i64,
+    ending_balance: i64,
+}
+
+impl Demand {
+    /// A demand below the least that can be charged becomes a debt, and nothing is asked for.
+    fn of(total: i64, balance: i64, currency: &str) -> Self {
+        let due = total + balance;
+        if due < currencies::minimum_charge(currency).max(1) {
+            Self { amount: 0, starting_balance: balance, ending_balance: due }
+        } else {
+            Self { amount: due, starting_balance: balance, ending_balance: 0 }
+        }
+    }
+
+    /// What finalizing did to the balance.
+    fn balance_change(self) -> i64 {
+        self.ending_balance - self.starting_balance
     }
 }
 
 impl Invoice {
     pub(crate) fn amounts(&self, state: &State) -> Amounts {
         let subtotal = invoice_item::of_invoice(state, &self.id).map(|item| item.amount).sum();
+        let discount = self.discount.as_ref().map_or(0, |discount| discount.amount(subtotal, &self.currency));
         let is_taxed = self.has_automatic_tax && self.is_located(state);
-        Amounts { subtotal, tax: if is_taxed { state.tax_on(subtotal) } else { 0 } }
+        let tax = if is_taxed { state.tax_on(subtotal - discount, &self.currency) } else { 0 };
+        Amounts { subtotal, discount, tax }
+    }
+
+    /// Of a draft what it would be if it were finalized now.
+    fn demand(&self, state: &State) -> Demand {
+        self.demand.unwrap_or_else(|| {
+            let balance = customer_balance::of(state, &self.customer, &self.currency);
+            Demand::of(self.amounts(state).total(), balance, &self.currency)
+        })
+    }
+
+    /// After the credit notes from before the payment.
+    pub(crate) fn amount_due(&self, state: &State) -> i64 {
+        self.demand(state).amount - self.pre_payment_credited
+    }
+
+    pub(crate) fn amount_remaining(&self, state: &State) -> i64 {
+        self.amount_due(state) - self.amount_paid
+    }
+
+    /// What credit notes may still take back.
+    pub(crate) fn creditable(&self, state: &State) -> i64 {
+        self.amounts(state).total() - self.pre_payment_credited - self.post_payment_credited
     }
 
     fn is_located(&self, state: &State) -> bool {
@@ -104,7 +169,7 @@ impl Resource for Invoice {
     fn render(&self, state: &State) -> Value {
         let amounts = self.amounts(state);
         let total = amounts.total();
-        let amount_paid = if self.status == Status::Paid { total } else { 0 };
+        let demand = self.demand(state);
         let owner = state.customers.find(&self.customer);
         let lines = invoice_item::of_invoice(state, &self.id).map(|item| item.render_line()).collect();
         json!({
@@ -112,10 +177,10 @@ impl Resource for Invoice {
             "object": "invoice",
             "account_country": "US",
             "account_name": "Local test account",
-            "amount_due": total,
+            "amount_due": self.amount_due(state),
             "amount_overpaid": 0,
-            "amount_paid": amount_paid,
-            "amount_remaining": total - amount_paid,
+            "amount_paid": self.amount_paid,
+            "amount_remaining": self.amount_remaining(state),
             "amount_shipping": 0,
             "attempt_count": self.attempt_count,
             "attempted": self.attempt_count > 0,
@@ -134,10 +199,10 @@ impl Resource for Invoice {
             "default_payment_method": self.default_payment_method,
             "default_source": null,
             "description": self.description,
-            "discounts": [],
+            "discounts": self.discount.iter().map(Discount::id).collect::<Vec<_>>(),
             "due_date": self.due_date,
             "effective_at": self.transitions.finalized_at,
-            "ending_balance": self.transitions.finalized_at.map(|_| 0),
+            "ending_balance": self.demand.map(|demand| demand.ending_balance),
             "footer": self.footer,
             "hosted_invoice_url": self.hosted_url(state, ""),
             "invoice_pdf": self.hosted_url(state, "/pdf"),
@@ -150,8 +215,10 @@ impl Resource for Invoice {
             "parent": null,
             "period_end": self.created,
             "period_start": self.created,
+            "post_payment_credit_notes_amount": self.post_payment_credited,
+            "pre_payment_credit_notes_amount": self.pre_payment_credited,
             "receipt_number": null,
-            "starting_balance": 0,
+            "starting_balance": demand.starting_balance,
             "statement_descriptor": null,
             "status": self.status.as_str(),
             "status_transitions": {
@@ -163,15 +230,17 @@ impl Resource for Invoice {
             "subtotal": amounts.subtotal,
             "subtotal_excluding_tax": amounts.subtotal,
             "total": total,
-            "total_discount_amounts": [],
-            "total_excluding_tax": amounts.subtotal,
+            "total_discount_amounts": self.discount.iter()
+                .map(|discount| json!({ "amount": amounts.discount, "discount": discount.id() }))
+                .collect::<Vec<_>>(),
+            "total_excluding_tax": amounts.net(),
             "total_taxes": if self.has_automatic_tax {
                 json!([{
                     "amount": amounts.tax,
                     "tax_behavior": "exclusive",
                     "tax_rate_details": null,
                     "taxability_reason": "standard_rated",
-                    "taxable_amount": amounts.subtotal,
+                    "taxable_amount": amounts.net(),
                     "type": "tax_rate_details",
                 }])
             } else {
@@ -182,20 +251,47 @@ impl Resource for Invoice {
     }
 }
 
-/// Draft to open, with number and payment intent; to paid at once when nothing is owed.
+/// Draft to open, with number and payment intent; to paid at once when nothing is to be charged.
 ///
 /// # Errors
-/// With automatic tax and a customer of whom no address is known; the invoice stays a draft and an event says so:
-/// <https://docs.stripe.com/tax/customer-locations>.
+/// For a customer who was deleted, and with automatic tax and a customer of whom no address is known; then the invoice
+/// stays a draft and an event says so: <https://docs.stripe.com/tax/customer-locations>.
 pub(crate) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
     let draft = state.invoices.get(id)?;
+    customer::existing(state, &draft.customer, Some("customer"))?;
     if draft.has_automatic_tax && !draft.is_located(state) {
         let refusal = no_tax_location();
         state.invoices.get_mut(id)?.last_finalization_error = Some(refusal.object());
         state.emit("invoice.finalization_failed", id);
         return Err(refusal);
     }
-    let customer = draft.customer.clone();
+    let demand = draft.demand(state);
+    let (customer, currency) = (draft.customer.clone(), draft.currency.clone());
+    let number = open(state, id, demand)?;
+    if demand.balance_change() != 0 {
+        let reason = Reason::AppliedToInvoice(id.to_owned());
+        customer_balance::change(state, &customer, demand.balance_change(), &currency, reason)?;
+    }
+    if demand.amount > 0 {
+        let draft = Draft {
+            amount: demand.amount,
+            currency,
+            customer: Some(customer),
+            description: Some(format!("Payment for Invoice {number}")),
+            metadata: Metadata::new(),
+            setup_future_usage: None,
+            purpose: Purpose::Invoice(id.to_owned()),
+        };
+        let intent = payment_intent::insert(state, draft);
+        invoice_payment::insert(state, id, &intent, demand.amount);
+    }
+    state.emit("invoice.finalized", id);
+    if demand.amount == 0 { mark_paid(state, id) } else { Ok(()) }
+}
+
+/// Gives the draft its number, and says what is asked for from now on.
+fn open(state: &mut State, id: &str, demand: Demand) -> Result<String, ApiError> {
+    let customer = state.invoices.get(id)?.customer.clone();
     let number = customer::take_invoice_number(state, &customer)?;
     let now = state.now_seconds();
     let invoice = state.invoices.get_mut(id)?;
@@ -203,59 +299,59 @@ pub(crate) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
     invoice.last_finalization_error = None;
     invoice.number = Some(number.clone());
     invoice.transitions.finalized_at = Some(now);
-    let (currency, metadata) = (invoice.currency.clone(), Metadata::new());
-    let amount = state.invoices.get(id)?.amounts(state).total();
-    if amount > 0 {
-        let draft = Draft {
-            amount,
-            currency,
-            customer: Some(customer),
-            description: Some(format!("Payment for Invoice {number}")),
-            metadata,
-            setup_future_usage: None,
-            purpose: Purpose::Invoice(id.to_owned()),
-        };
-        let intent = payment_intent::insert(state, draft);
-        invoice_payment::insert(state, id, &intent, amount);
-    }
-    state.emit("invoice.finalized", id);
-    if amount == 0 { mark_paid(state, id) } else { Ok(()) }
+    invoice.demand = Some(demand);
+    Ok(number)
 }
 
 /// Told by the payment intent of what became of an attempt.
 pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
     let before = state.render(id);
     state.invoices.get_mut(id)?.attempt_count += 1;
-    match outcome {
-        Outcome::Succeeded => mark_paid(state, id),
-        Outcome::ActionRequired => {
-            state.emit_update("invoice.updated", id, &before);
-            state.emit("invoice.payment_action_required", id);
-            state.emit("invoice.payment_failed", id);
-            Ok(())
-        }
-        Outcome::Declined(_) => {
-            state.emit_update("invoice.updated", id, &before);
-            state.emit("invoice.payment_failed", id);
-            Ok(())
-        }
-    }
+    follow(state, id, outcome, &before)
 }
 
-fn mark_paid(state: &mut State, id: &str) -> Result<(), ApiError> {
+/// Told by the payment intent of what became of an attempt that was counted when it began.
+pub(crate) fn follow_settlement(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
+    let before = state.render(id);
+    follow(state, id, outcome, &before)
+}
+
+fn follow(state: &mut State, id: &str, outcome: &Outcome, before: &Value) -> Result<(), ApiError> {
+    let kinds: &[&str] = match outcome {
+        Outcome::Succeeded => {
+            let amount = state.invoices.get(id)?.amount_remaining(state);
+            state.invoices.get_mut(id)?.amount_paid += amount;
+            invoice_payment::settle(state, id);
+            return mark_paid(state, id);
+        }
+        Outcome::Processing => &[],
+        Outcome::ActionRequired => &["invoice.payment_action_required", "invoice.payment_failed"],
+        Outcome::Declined(_) => &["invoice.payment_failed"],
+    };
+    state.emit_update("invoice.updated", id, before);
+    for kind in kinds {
+        state.emit(kind, id);
+    }
+    Ok(())
+}
+
+/// Nothing is left to be paid, whoever or whatever took care of it.
+pub(crate) fn mark_paid(state: &mut State, id: &str) -> Result<(), ApiError> {
     let before = state.render(id);
     let now = state.now_seconds();
     let invoice = state.invoices.get_mut(id)?;
     invoice.status = Status::Paid;
     invoice.transitions.paid_at = Some(now);
-    invoice_payment::settle(state, id);
     state.emit_update("invoice.updated", id, &before);
     state.emit("invoice.paid", id);
     state.emit("invoice.payment_succeeded", id);
     Ok(())
 }
 
-/// Open to void, its payment intent canceled.
+/// Open to void, its payment intent canceled, the customer's balance as it was before.
+///
+/// # Errors
+/// While a payment is processing, which nobody can call back.
 pub(crate) fn void(state: &mut State, id: &str) -> Result<(), ApiError> {
     let before = state.render(id);
     if let Some(intent) = invoice_payment::intent_of_invoice(state, id) {
@@ -266,25 +362,34 @@ pub(crate) fn void(state: &mut State, id: &str) -> Result<(), ApiError> {
     let invoice = state.invoices.get_mut(id)?;
     invoice.status = Status::Void;
     invoice.transitions.voided_at = Some(now);
+    give_balance_back(state, id)?;
     state.emit_update("invoice.updated", id, &before);
     state.emit("invoice.voided", id);
     Ok(())
 }
 
+fn give_balance_back(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let invoice = state.invoices.get(id)?;
+    let change = invoice.demand.map_or(0, Demand::balance_change);
+    if change == 0 {
+        return Ok(());
+    }
+    let (customer, currency) = (invoice.customer.clone(), invoice.currency.clone());
+    let reason = Reason::UnappliedFromInvoice(id.to_owned());
+    customer_balance::change(state, &customer, -change, &currency, reason).map(drop)
+}
+
 /// The invoice of a Checkout payment, made once the money is there:
 /// <https://docs.stripe.com/payments/checkout/receipts#paid-invoices>.
 pub(crate) fn finalize_as_paid_by(state: &mut State, id: &str, intent: &str) -> Result<(), ApiError> {
-    let customer = state.invoices.get(id)?.customer.clone();
-    let number = customer::take_invoice_number(state, &customer)?;
-    let now = state.now_seconds();
     let amount = state.invoices.get(id)?.amounts(state).total();
+    open(state, id, Demand { amount, starting_balance: 0, ending_balance: 0 })?;
     let invoice = state.invoices.get_mut(id)?;
-    invoice.status = Status::Open;
-    invoice.number = Some(number);
-    invoice.transitions.finalized_at = Some(now);
     invoice.attempt_count = 1;
+    invoice.amount_paid = amount;
     invoice_payment::insert(state, id, intent, amount);
     state.emit("invoice.finalized", id);
+    invoice_payment::settle(state, id);
     mark_paid(state, id)
 }
 

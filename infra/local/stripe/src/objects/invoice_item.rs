@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::customer;
 use super::invoice::Status;
+use crate::currencies::require_step;
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
@@ -27,10 +28,15 @@ pub(crate) struct InvoiceItem {
 }
 
 impl InvoiceItem {
+    /// Of its line on the invoice.
+    pub(crate) fn line_id(&self) -> String {
+        self.id.replacen("ii_", "il_", 1)
+    }
+
     /// As it stands in `lines` of its invoice.
     pub(crate) fn render_line(&self) -> Value {
         json!({
-            "id": self.id.replacen("ii_", "il_", 1),
+            "id": self.line_id(),
             "object": "line_item",
             "amount": self.amount,
             "currency": self.currency,
@@ -119,6 +125,8 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
             currency
         }
     };
+    require_step(amount, &currency, "amount")?;
+    customer::require_currency(state, &customer, &currency)?;
     let item = Draft { customer, invoice: creation.invoice, amount, currency, description: creation.description };
     let id = insert(state, item, 1, metadata);
     state.emit("invoiceitem.created", &id);
@@ -178,6 +186,7 @@ pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Valu
     let update: Update = parse(encoded)?;
     require_changeable(state, id)?;
     let item = state.invoice_items.get_mut(id)?;
+    require_step(update.amount.unwrap_or(item.amount), &item.currency, "amount")?;
     item.metadata = merge_metadata(&item.metadata, update.metadata)?;
     item.amount = update.amount.unwrap_or(item.amount);
     set(&mut item.description, update.description);
@@ -228,6 +237,20 @@ pub(crate) fn of_invoice<'state>(
 pub(crate) fn pending_of(state: &State, customer: &str) -> Vec<String> {
     let pending = state.invoice_items.iter().filter(|(_, item)| item.customer == customer && item.invoice.is_none());
     pending.map(|(id, _)| id.to_owned()).collect()
+}
+
+/// Currencies of the items that are not yet on a finalized invoice.
+pub(crate) fn waiting_currencies<'state>(
+    state: &'state State,
+    customer: &'state str,
+) -> impl Iterator<Item = &'state str> {
+    let is_draft = |invoice: &str| state.invoices.find(invoice).is_some_and(|found| found.status == Status::Draft);
+    state
+        .invoice_items
+        .iter()
+        .map(|(_, item)| item)
+        .filter(move |item| item.customer == customer && item.invoice.as_deref().is_none_or(is_draft))
+        .map(|item| item.currency.as_str())
 }
 
 pub(crate) fn move_to_invoice(state: &mut State, items: &[String], invoice: &str) {

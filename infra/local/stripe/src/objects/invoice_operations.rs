@@ -52,6 +52,9 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     }
     let given_currency = creation.currency.as_deref().map(currency).transpose()?;
     customer::existing(state, &customer, Some("customer"))?;
+    if let Some(currency) = &given_currency {
+        customer::require_currency(state, &customer, currency)?;
+    }
     if let Some(method) = &creation.default_payment_method {
         payment_method::require_attached(state, method, &customer, "default_payment_method")?;
     }
@@ -59,7 +62,9 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     let pending_currency = pending.first().and_then(|item| state.invoice_items.find(item)).map(|item| &item.currency);
     let currency = given_currency.or_else(|| pending_currency.cloned()).unwrap_or_else(|| "usd".to_owned());
     let id = insert(state, &customer, &currency, creation.automatic_tax.enabled, metadata);
+    let discount = state.customers.get(&customer)?.discount.clone();
     let invoice = state.invoices.get_mut(&id)?;
+    invoice.discount = discount;
     invoice.auto_advance = creation.auto_advance;
     invoice.collection_method = collection_method;
     invoice.default_payment_method = creation.default_payment_method;
@@ -102,6 +107,11 @@ pub(crate) fn insert(
         attempt_count: 0,
         last_finalization_error: None,
         transitions: Transitions::default(),
+        discount: None,
+        demand: None,
+        amount_paid: 0,
+        pre_payment_credited: 0,
+        post_payment_credited: 0,
     };
     state.invoices.insert(&id, invoice);
     id
@@ -187,6 +197,7 @@ pub(crate) fn pay(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, 
         Status::Paid => return Err(ApiError::invalid_state(None, "Invoice is already paid")),
         Status::Void => return Err(ApiError::invalid_state(None, "A voided invoice cannot be paid.")),
     }
+    invoice_payment::require_not_processing(state, id)?;
     if let Some(given) = &payment.payment_method {
         payment_method::require_attached(state, given, &invoice.customer, "payment_method")?;
     }
@@ -199,7 +210,7 @@ pub(crate) fn pay(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, 
         return Ok(state.render(id));
     };
     match payment_intent::attempt(state, &intent, &payment_method, payment.off_session.unwrap_or(true))? {
-        Outcome::Succeeded => Ok(state.render(id)),
+        Outcome::Succeeded | Outcome::Processing => Ok(state.render(id)),
         Outcome::Declined(refusal) => Err(refusal),
         Outcome::ActionRequired => {
             let message = "The customer has to authenticate this payment before it can be completed.";

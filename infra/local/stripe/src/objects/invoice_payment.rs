@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::payment_intent;
 use crate::error::ApiError;
 use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
 use crate::state::{Resource, State, list_of};
@@ -81,6 +82,25 @@ fn of_invoice<'state>(state: &'state State, invoice: &'state str) -> impl Iterat
 
 pub(crate) fn intent_of_invoice(state: &State, invoice: &str) -> Option<String> {
     of_invoice(state, invoice).next().map(|payment| payment.payment_intent.clone())
+}
+
+/// # Errors
+/// While the invoice's payment is on its way.
+pub(crate) fn require_not_processing(state: &State, invoice: &str) -> Result<(), ApiError> {
+    let intent = intent_of_invoice(state, invoice);
+    match intent.and_then(|intent| state.payment_intents.find(&intent)).map(|intent| intent.status) {
+        Some(status @ payment_intent::Status::Processing) => Err(payment_intent::unexpected_state(status)),
+        _ => Ok(()),
+    }
+}
+
+/// Asks for less, or again for more, after a credit note.
+pub(crate) fn request(state: &mut State, invoice: &str, amount: i64) -> Result<(), ApiError> {
+    change(state, invoice, |payment| payment.amount_requested = amount);
+    match intent_of_invoice(state, invoice) {
+        Some(intent) => payment_intent::set_amount(state, &intent, amount),
+        None => Ok(()),
+    }
 }
 
 /// The invoice an intent pays, if it pays one.

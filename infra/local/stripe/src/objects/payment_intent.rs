@@ -1,17 +1,15 @@
-//! Payment intents, and the one place where a card is charged: <https://docs.stripe.com/api/payment_intents>.
+//! Payment intents, and the one place where a card or an account is charged: <https://docs.stripe.com/api/payment_intents>.
 //!
+//! The requests are in [`super::payment_intent_operations`].
 //! What a payment means to an invoice or a Checkout session is decided there, told by [`Outcome`].
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Address, charge, checkout_session, customer, invoice, payment_method};
-use crate::cards::Verdict;
+use super::charge::{self, Answer};
+use super::{checkout_session, invoice, payment_method};
 use crate::error::ApiError;
-use crate::parameters::{
-    CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
-    required,
-};
+use crate::instruments::{Kind, Settlement, Verdict};
+use crate::parameters::Metadata;
 use crate::state::{Resource, State};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +17,8 @@ pub(crate) enum Status {
     RequiresPaymentMethod,
     RequiresConfirmation,
     RequiresAction,
+    /// A bank debit is on its way; days may pass.
+    Processing,
     Succeeded,
     Canceled,
 }
@@ -29,6 +29,7 @@ impl Status {
             Self::RequiresPaymentMethod => "requires_payment_method",
             Self::RequiresConfirmation => "requires_confirmation",
             Self::RequiresAction => "requires_action",
+            Self::Processing => "processing",
             Self::Succeeded => "succeeded",
             Self::Canceled => "canceled",
         }
@@ -47,6 +48,8 @@ pub(crate) enum Purpose {
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
     Succeeded,
+    /// What becomes of it is told days later.
+    Processing,
     ActionRequired,
     Declined(ApiError),
 }
@@ -54,7 +57,7 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct PaymentIntent {
     id: String,
-    created: i64,
+    pub(crate) created: i64,
     pub(crate) amount: i64,
     pub(crate) currency: String,
     pub(crate) customer: Option<String>,
@@ -109,7 +112,7 @@ impl Resource for PaymentIntent {
             "next_action": next_action,
             "payment_method": self.payment_method,
             "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
-            "payment_method_types": ["card"],
+            "payment_method_types": Kind::ALL.map(Kind::as_str),
             "receipt_email": null,
             "setup_future_usage": self.setup_future_usage,
             "shipping": null,
@@ -164,8 +167,13 @@ pub(crate) fn attempt(
     payment_method: &str,
     is_off_session: bool,
 ) -> Result<Outcome, ApiError> {
-    let needs_authentication = state.payment_methods.get(payment_method)?.needs_authentication(is_off_session);
+    let method = state.payment_methods.get(payment_method)?;
+    let (kind, needs_authentication) = (method.instrument.kind, method.needs_authentication(is_off_session));
     let intent = state.payment_intents.get_mut(id)?;
+    if !kind.takes(&intent.currency) {
+        let message = format!("A {} pays nothing in {}.", kind.as_str(), intent.currency);
+        return Err(ApiError::invalid_state(Some("payment_method_currency_mismatch"), message));
+    }
     intent.payment_method = Some(payment_method.to_owned());
     intent.is_off_session = is_off_session;
     intent.last_payment_error = None;
@@ -174,7 +182,7 @@ pub(crate) fn attempt(
         state.emit("payment_intent.requires_action", id);
         Outcome::ActionRequired
     } else {
-        charge_card(state, id, payment_method)?
+        charge_instrument(state, id, payment_method)?
     };
     follow_up(state, id, &outcome)?;
     Ok(outcome)
@@ -187,7 +195,7 @@ pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticate
         return Err(unexpected_state(intent.status));
     };
     let outcome = if is_authenticated {
-        charge_card(state, id, &payment_method)?
+        charge_instrument(state, id, &payment_method)?
     } else {
         let message = "The bank could not authenticate the card's holder; try again or use another card.";
         let refusal = ApiError::card("payment_intent_authentication_failure", None, message);
@@ -197,21 +205,96 @@ pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticate
     Ok(outcome)
 }
 
-fn charge_card(state: &mut State, id: &str, payment_method: &str) -> Result<Outcome, ApiError> {
-    if let Verdict::Decline(reason) = state.payment_methods.get(payment_method)?.card.on_payment {
-        let charge = charge::insert(state, id, payment_method, Some(reason))?;
+fn charge_instrument(state: &mut State, id: &str, payment_method: &str) -> Result<Outcome, ApiError> {
+    match state.payment_methods.get(payment_method)?.instrument.settlement {
+        Settlement::AtOnce => answer_at_once(state, id, payment_method),
+        Settlement::After(duration) => {
+            let due_at = state.seconds_after(duration);
+            state.debits_underway.insert((due_at, id.to_owned()));
+            begin_debit(state, id, payment_method)
+        }
+        Settlement::Never => begin_debit(state, id, payment_method),
+    }
+}
+
+fn answer_at_once(state: &mut State, id: &str, payment_method: &str) -> Result<Outcome, ApiError> {
+    let answer = bank_answer(state, payment_method)?;
+    let charge = charge::insert(state, id, payment_method, answer)?;
+    if answer == Answer::Paid {
+        save_card_if_wanted(state, id, payment_method)?;
+    }
+    conclude(state, id, payment_method, &charge, answer)
+}
+
+fn bank_answer(state: &State, payment_method: &str) -> Result<Answer, ApiError> {
+    Ok(match state.payment_methods.get(payment_method)?.instrument.on_payment {
+        Verdict::Approve => Answer::Paid,
+        Verdict::Decline(reason) => Answer::Declined(reason),
+    })
+}
+
+/// The money is asked for; the customer's account is known from now on.
+fn begin_debit(state: &mut State, id: &str, payment_method: &str) -> Result<Outcome, ApiError> {
+    charge::insert(state, id, payment_method, Answer::Pending)?;
+    state.payment_intents.get_mut(id)?.status = Status::Processing;
+    save_card_if_wanted(state, id, payment_method)?;
+    state.emit("payment_intent.processing", id);
+    Ok(Outcome::Processing)
+}
+
+/// Brings in the banks' answers whose day has come.
+pub(crate) fn settle_due(state: &mut State) {
+    let now = state.now_seconds();
+    while let Some((due_at, _)) = state.debits_underway.first()
+        && *due_at <= now
+        && let Some((_, id)) = state.debits_underway.pop_first()
+    {
+        if let Err(refusal) = settle(state, &id) {
+            tracing::warn!(payment_intent.id = id, message = refusal.message, "a bank debit could not be settled");
+        }
+    }
+}
+
+fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let intent = state.payment_intents.get(id)?;
+    let (Status::Processing, Some(payment_method), Some(charge)) =
+        (intent.status, intent.payment_method.clone(), intent.latest_charge.clone())
+    else {
+        return Ok(());
+    };
+    let answer = bank_answer(state, &payment_method)?;
+    charge::settle(state, &charge, answer)?;
+    let outcome = conclude(state, id, &payment_method, &charge, answer)?;
+    match state.payment_intents.get(id)?.purpose.clone() {
+        Purpose::Itself => Ok(()),
+        Purpose::Invoice(invoice) => invoice::follow_settlement(state, &invoice, &outcome),
+        Purpose::CheckoutSession(session) => checkout_session::follow_settlement(state, &session, &outcome),
+    }
+}
+
+fn conclude(
+    state: &mut State,
+    id: &str,
+    payment_method: &str,
+    charge: &str,
+    answer: Answer,
+) -> Result<Outcome, ApiError> {
+    if let Answer::Declined(reason) = answer {
         let refusal = reason.error().with("charge", json!(charge));
         return decline(state, id, payment_method, refusal);
     }
-    let charge = charge::insert(state, id, payment_method, None)?;
     state.payment_intents.get_mut(id)?.status = Status::Succeeded;
-    save_card_if_wanted(state, id, payment_method)?;
     state.emit("payment_intent.succeeded", id);
-    charge::dispute_if_card_says_so(state, &charge)?;
+    charge::dispute_if_card_says_so(state, charge)?;
     Ok(Outcome::Succeeded)
 }
 
-fn decline(state: &mut State, id: &str, payment_method: &str, refusal: ApiError) -> Result<Outcome, ApiError> {
+pub(crate) fn decline(
+    state: &mut State,
+    id: &str,
+    payment_method: &str,
+    refusal: ApiError,
+) -> Result<Outcome, ApiError> {
     let refusal = refusal.with("payment_method", state.render(payment_method));
     let intent = state.payment_intents.get_mut(id)?;
     intent.status = Status::RequiresPaymentMethod;
@@ -235,6 +318,11 @@ fn save_card_if_wanted(state: &mut State, id: &str, payment_method: &str) -> Res
     payment_method::attach_to(state, payment_method, &customer).map(drop)
 }
 
+pub(crate) fn set_amount(state: &mut State, id: &str, amount: i64) -> Result<(), ApiError> {
+    state.payment_intents.get_mut(id)?.amount = amount;
+    Ok(())
+}
+
 fn follow_up(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
     match state.payment_intents.get(id)?.purpose.clone() {
         Purpose::Itself => Ok(()),
@@ -246,7 +334,7 @@ fn follow_up(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiEr
 pub(crate) fn cancel(state: &mut State, id: &str, reason: &str) -> Result<(), ApiError> {
     let now = state.now_seconds();
     let intent = state.payment_intents.get_mut(id)?;
-    if matches!(intent.status, Status::Succeeded | Status::Canceled) {
+    if matches!(intent.status, Status::Processing | Status::Succeeded | Status::Canceled) {
         return Err(unexpected_state(intent.status));
     }
     intent.status = Status::Canceled;
@@ -256,143 +344,7 @@ pub(crate) fn cancel(state: &mut State, id: &str, reason: &str) -> Result<(), Ap
     Ok(())
 }
 
-fn unexpected_state(status: Status) -> ApiError {
+pub(crate) fn unexpected_state(status: Status) -> ApiError {
     let message = format!("This PaymentIntent has the status {}, which does not allow it.", status.as_str());
     ApiError::invalid_state(Some("payment_intent_unexpected_state"), message)
-}
-
-/// Taken and forgotten: nothing is shipped.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Shipping {
-    #[serde(rename = "name")]
-    _name: Option<String>,
-    #[serde(rename = "address")]
-    _address: Address,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Creation {
-    amount: Option<i64>,
-    currency: Option<String>,
-    customer: Option<String>,
-    description: Option<String>,
-    metadata: Option<MetadataChange>,
-    setup_future_usage: Option<String>,
-    payment_method: Option<String>,
-    #[serde(rename = "payment_method_types")]
-    _payment_method_types: Vec<String>,
-    #[serde(rename = "shipping")]
-    _shipping: Shipping,
-    confirm: bool,
-    off_session: bool,
-}
-
-pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
-    let creation: Creation = parse(encoded)?;
-    let amount = required(creation.amount, "amount")?;
-    if amount < 1 {
-        return Err(ApiError::invalid_parameter("parameter_invalid_integer", "amount", "amount must be at least 1."));
-    }
-    let currency = currency(&required(creation.currency, "currency")?)?;
-    if let Some(customer) = &creation.customer {
-        customer::existing(state, customer, Some("customer"))?;
-    }
-    let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
-    let payment_method = creation
-        .payment_method
-        .map(|given| payment_method::usable(state, &given, creation.customer.as_deref()))
-        .transpose()?;
-    let draft = Draft {
-        amount,
-        currency,
-        customer: creation.customer,
-        description: creation.description,
-        metadata,
-        setup_future_usage: creation.setup_future_usage,
-        purpose: Purpose::Itself,
-    };
-    let id = insert(state, draft);
-    if let Some(payment_method) = payment_method {
-        let intent = state.payment_intents.get_mut(&id)?;
-        intent.payment_method = Some(payment_method);
-        intent.status = Status::RequiresConfirmation;
-    }
-    if creation.confirm { confirm_now(state, &id, creation.off_session) } else { Ok(state.render(&id)) }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Confirmation {
-    payment_method: Option<String>,
-    off_session: bool,
-    #[serde(rename = "return_url")]
-    _return_url: Option<String>,
-}
-
-pub(crate) fn confirm(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
-    let confirmation: Confirmation = parse(encoded)?;
-    let customer = state.payment_intents.get(id)?.customer.clone();
-    if let Some(given) = confirmation.payment_method {
-        let payment_method = payment_method::usable(state, &given, customer.as_deref())?;
-        state.payment_intents.get_mut(id)?.payment_method = Some(payment_method);
-    }
-    confirm_now(state, id, confirmation.off_session)
-}
-
-fn confirm_now(state: &mut State, id: &str, is_off_session: bool) -> Result<Value, ApiError> {
-    let intent = state.payment_intents.get(id)?;
-    if matches!(intent.status, Status::Succeeded | Status::Canceled | Status::RequiresAction) {
-        return Err(unexpected_state(intent.status));
-    }
-    let payment_method = intent.payment_method.clone().ok_or_else(|| ApiError::missing_parameter("payment_method"))?;
-    match attempt(state, id, &payment_method, is_off_session)? {
-        Outcome::Declined(refusal) => Err(refusal),
-        Outcome::ActionRequired if is_off_session => {
-            let message = "The bank asks for authentication, but the customer is not present.";
-            let refusal = ApiError::card("authentication_required", Some("authentication_required"), message);
-            match decline(state, id, &payment_method, refusal)? {
-                Outcome::Declined(refusal) => Err(refusal),
-                Outcome::Succeeded | Outcome::ActionRequired => Ok(state.render(id)),
-            }
-        }
-        Outcome::ActionRequired | Outcome::Succeeded => Ok(state.render(id)),
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Cancellation {
-    cancellation_reason: Option<String>,
-}
-
-pub(crate) fn cancel_by_request(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
-    let cancellation: Cancellation = parse(encoded)?;
-    if let Purpose::Invoice(_) = state.payment_intents.get(id)?.purpose {
-        let message = "The PaymentIntent of an invoice is canceled by voiding the invoice.";
-        return Err(ApiError::invalid_state(None, message));
-    }
-    cancel(state, id, cancellation.cancellation_reason.as_deref().unwrap_or("requested_by_customer"))?;
-    Ok(state.render(id))
-}
-
-pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
-    parse::<NoParameters>(encoded)?;
-    Ok(state.payment_intents.get(id)?.render(state))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Filters {
-    customer: Option<String>,
-    created: Option<CreatedRange>,
-}
-
-pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
-    let filters: Filters = parse_filters(encoded)?;
-    state.list(&state.payment_intents, &Page::parse(encoded)?, "/v1/payment_intents", |intent| {
-        filters.customer.as_ref().is_none_or(|customer| intent.customer.as_ref() == Some(customer))
-            && filters.created.is_none_or(|range| range.contains(intent.created))
-    })
 }

@@ -1,11 +1,11 @@
-//! Payment methods, cards only: <https://docs.stripe.com/api/payment_methods>.
+//! Payment methods, cards and bank accounts: <https://docs.stripe.com/api/payment_methods>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Address, customer};
-use crate::cards::{Authentication, TestCard, Verdict};
 use crate::error::ApiError;
+use crate::instruments::{Authentication, Instrument, Kind, Verdict};
 use crate::parameters::{
     Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters, required, set,
 };
@@ -18,7 +18,7 @@ pub(crate) struct PaymentMethod {
     pub(crate) customer: Option<String>,
     /// A detached payment method can never be used again.
     pub(crate) is_detached: bool,
-    pub(crate) card: &'static TestCard,
+    pub(crate) instrument: &'static Instrument,
     exp_month: u8,
     exp_year: i16,
     /// Authenticated for payments without its customer being present.
@@ -39,7 +39,7 @@ struct BillingDetails {
 impl PaymentMethod {
     /// Whether the bank wants its customer to authenticate before this payment.
     pub(crate) fn needs_authentication(&self, is_off_session: bool) -> bool {
-        match self.card.authentication {
+        match self.instrument.authentication {
             Authentication::Never => false,
             Authentication::UnlessSetUp => !(is_off_session && self.is_set_up),
             Authentication::Always => true,
@@ -47,23 +47,49 @@ impl PaymentMethod {
         }
     }
 
-    pub(crate) fn label(&self) -> String {
-        format!("{} •••• {}", self.card.brand, self.card.last4())
+    pub(crate) fn email(&self) -> Option<&str> {
+        self.billing_details.email.as_deref()
     }
 
-    pub(crate) fn render_card(&self) -> Value {
+    pub(crate) fn label(&self) -> String {
+        format!("{} •••• {}", self.instrument.brand, self.instrument.last4())
+    }
+
+    /// As it stands under the name of its kind, also in a charge.
+    pub(crate) fn render_details(&self) -> Value {
+        match self.instrument.kind {
+            Kind::Card => self.render_card(),
+            Kind::UsBankAccount => json!({
+                "account_holder_type": "individual",
+                "account_type": "checking",
+                "bank_name": self.instrument.brand,
+                "fingerprint": format!("fp{}", self.instrument.number),
+                "last4": self.instrument.last4(),
+                "routing_number": "110000000",
+            }),
+            Kind::SepaDebit => json!({
+                "bank_code": &self.instrument.number[4..9],
+                "branch_code": null,
+                "country": &self.instrument.number[..2],
+                "fingerprint": format!("fp{}", self.instrument.number),
+                "last4": self.instrument.last4(),
+            }),
+        }
+    }
+
+    fn render_card(&self) -> Value {
         json!({
-            "brand": self.card.brand,
+            "brand": self.instrument.brand,
             "checks": { "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass" },
             "country": "US",
-            "display_brand": self.card.brand,
+            "display_brand": self.instrument.brand,
             "exp_month": self.exp_month,
             "exp_year": self.exp_year,
-            "fingerprint": format!("fp{}", self.card.number),
+            "fingerprint": format!("fp{}", self.instrument.number),
             "funding": "credit",
             "generated_from": null,
-            "last4": self.card.last4(),
-            "networks": { "available": [self.card.brand], "preferred": null },
+            "last4": self.instrument.last4(),
+            "networks": { "available": [self.instrument.brand], "preferred": null },
             "three_d_secure_usage": { "supported": true },
             "wallet": null,
         })
@@ -74,7 +100,8 @@ impl Resource for PaymentMethod {
     const NAME: &'static str = "PaymentMethod";
 
     fn render(&self, _: &State) -> Value {
-        json!({
+        let kind = self.instrument.kind.as_str();
+        let mut rendered = json!({
             "id": self.id,
             "object": "payment_method",
             "allow_redisplay": "unspecified",
@@ -85,13 +112,14 @@ impl Resource for PaymentMethod {
                 "phone": self.billing_details.phone,
                 "tax_id": null,
             },
-            "card": self.render_card(),
             "created": self.created,
             "customer": self.customer,
             "livemode": false,
             "metadata": self.metadata,
-            "type": "card",
-        })
+            "type": kind,
+        });
+        rendered[kind] = self.render_details();
+        rendered
     }
 }
 
@@ -108,28 +136,65 @@ struct CardFields {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+struct BankAccountFields {
+    account_number: Option<String>,
+    #[serde(rename = "account_holder_type")]
+    _account_holder_type: Option<String>,
+    #[serde(rename = "account_type")]
+    _account_type: Option<String>,
+    #[serde(rename = "routing_number")]
+    _routing_number: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SepaFields {
+    iban: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Creation {
     #[serde(rename = "type")]
     kind: Option<String>,
     card: CardFields,
+    us_bank_account: BankAccountFields,
+    sepa_debit: SepaFields,
     billing_details: BillingDetails,
     metadata: Option<MetadataChange>,
 }
 
+impl Creation {
+    /// What the given number or token stands for.
+    fn instrument(&self) -> Result<&'static Instrument, ApiError> {
+        let name = required(self.kind.as_deref(), "type")?;
+        let kind = Kind::by_name(name).ok_or_else(|| {
+            let message = "Only card, us_bank_account and sepa_debit are simulated.";
+            ApiError::invalid_parameter("parameter_invalid", "type", message)
+        })?;
+        let (number, param, is_unknown): (_, _, fn() -> ApiError) = match kind {
+            Kind::Card => match &self.card.token {
+                Some(token) => {
+                    let card = Instrument::by_alias(token);
+                    return card.ok_or_else(|| ApiError::no_such("token", token, Some("card[token]")));
+                }
+                None => (&self.card.number, "card", unknown_number),
+            },
+            Kind::UsBankAccount => {
+                (&self.us_bank_account.account_number, "us_bank_account[account_number]", unknown_account)
+            }
+            Kind::SepaDebit => (&self.sepa_debit.iban, "sepa_debit[iban]", unknown_account),
+        };
+        let number = number.as_deref().ok_or_else(|| ApiError::missing_parameter(param))?;
+        Instrument::by_number(number).filter(|found| found.kind == kind).ok_or_else(is_unknown)
+    }
+}
+
 pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
     let creation: Creation = parse(encoded)?;
-    if required(creation.kind, "type")? != "card" {
-        return Err(ApiError::invalid_parameter("parameter_invalid", "type", "Only cards are simulated."));
-    }
-    let card = match (&creation.card.token, &creation.card.number) {
-        (Some(token), _) => {
-            TestCard::by_alias(token).ok_or_else(|| ApiError::no_such("token", token, Some("card[token]")))?
-        }
-        (None, Some(number)) => TestCard::by_number(number).ok_or_else(unknown_number)?,
-        (None, None) => return Err(ApiError::missing_parameter("card")),
-    };
+    let instrument = creation.instrument()?;
     let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
-    let id = insert(state, card);
+    let id = insert(state, instrument);
     let payment_method = state.payment_methods.get_mut(&id)?;
     payment_method.metadata = metadata;
     payment_method.billing_details = creation.billing_details;
@@ -145,8 +210,13 @@ pub(crate) fn unknown_number() -> ApiError {
     ApiError::card("incorrect_number", None, "The card number is wrong: use one of the test cards.")
 }
 
-/// A new payment method for `card`, valid for two years yet and with nobody.
-pub(crate) fn insert(state: &mut State, card: &'static TestCard) -> String {
+fn unknown_account() -> ApiError {
+    let message = "The account is unknown: use one of the test accounts.";
+    ApiError::invalid_parameter("account_number_invalid", "account_number", message)
+}
+
+/// A new payment method for `instrument`, a card valid for two years yet, and with nobody.
+pub(crate) fn insert(state: &mut State, instrument: &'static Instrument) -> String {
     let id = state.ids.next("pm_");
     let date = state.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let payment_method = PaymentMethod {
@@ -154,7 +224,7 @@ pub(crate) fn insert(state: &mut State, card: &'static TestCard) -> String {
         created: state.now_seconds(),
         customer: None,
         is_detached: false,
-        card,
+        instrument,
         exp_month: 12,
         exp_year: date.year() + 2,
         is_set_up: false,
@@ -217,8 +287,8 @@ pub(crate) fn attach(state: &mut State, id: &str, encoded: &[u8]) -> Result<Valu
 /// # Errors
 /// 402 for cards that refuse to be saved, 400 for one that is detached or with another customer.
 pub(crate) fn attach_to(state: &mut State, id: &str, customer: &str) -> Result<String, ApiError> {
-    let card = match TestCard::by_alias(id) {
-        Some(card) => card,
+    let instrument = match Instrument::by_alias(id) {
+        Some(instrument) => instrument,
         None => {
             let payment_method = state.payment_methods.get(id)?;
             if payment_method.is_detached {
@@ -231,14 +301,14 @@ pub(crate) fn attach_to(state: &mut State, id: &str, customer: &str) -> Result<S
                     let message = "This PaymentMethod is already attached to another customer.";
                     return Err(ApiError::invalid_state(Some("payment_method_unexpected_state"), message));
                 }
-                None => payment_method.card,
+                None => payment_method.instrument,
             }
         }
     };
-    if let Verdict::Decline(decline) = card.on_attach {
+    if let Verdict::Decline(decline) = instrument.on_attach {
         return Err(decline.error());
     }
-    let id = if TestCard::by_alias(id).is_some() { insert(state, card) } else { id.to_owned() };
+    let id = if Instrument::by_alias(id).is_some() { insert(state, instrument) } else { id.to_owned() };
     state.payment_methods.get_mut(&id)?.customer = Some(customer.to_owned());
     state.emit("payment_method.attached", &id);
     Ok(id)
@@ -286,8 +356,8 @@ pub(crate) fn require_attached(state: &State, id: &str, customer: &str, param: &
 /// # Errors
 /// `resource_missing` for any other.
 pub(crate) fn usable(state: &mut State, given: &str, customer: Option<&str>) -> Result<String, ApiError> {
-    if let Some(card) = TestCard::by_alias(given) {
-        return Ok(insert(state, card));
+    if let Some(instrument) = Instrument::by_alias(given) {
+        return Ok(insert(state, instrument));
     }
     let payment_method = state.payment_methods.get_for(given, "payment_method")?;
     let is_free = payment_method.customer.is_none() && !payment_method.is_detached;
@@ -341,10 +411,11 @@ fn list_filtered(
     encoded: &[u8],
 ) -> Result<Value, ApiError> {
     customer::existing(state, customer, Some("customer"))?;
-    let is_simulated = filters.kind.as_deref().is_none_or(|kind| kind == "card")
-        && filters.allow_redisplay.as_deref().is_none_or(|redisplay| redisplay == "unspecified");
+    let is_wanted =
+        |method: &PaymentMethod| filters.kind.as_deref().is_none_or(|kind| method.instrument.kind.as_str() == kind);
+    let is_simulated = filters.allow_redisplay.as_deref().is_none_or(|redisplay| redisplay == "unspecified");
     state.list(&state.payment_methods, &Page::parse(encoded)?, url, |method| {
-        is_simulated && method.customer.as_deref() == Some(customer)
+        is_simulated && is_wanted(method) && method.customer.as_deref() == Some(customer)
     })
 }
 

@@ -3,6 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::charge::Charge;
+use super::invoice_payment;
+use crate::currencies::require_step;
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters,
@@ -65,11 +68,52 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
         }
         (None, None) => return Err(ApiError::missing_parameter("payment_intent")),
     };
-    let paid = state.charges.get_for(&charge, "charge")?;
+    let id = insert(state, &charge, creation.amount, creation.reason, metadata)?;
+    Ok(state.render(&id))
+}
+
+/// What a credit note gives back of the invoice's payment.
+pub(crate) fn of_invoice(state: &mut State, invoice: &str, amount: i64) -> Result<String, ApiError> {
+    let intent = invoice_payment::intent_of_invoice(state, invoice);
+    let charge =
+        intent.and_then(|intent| state.payment_intents.find(&intent)).and_then(|found| found.latest_charge.clone());
+    let charge = charge.ok_or_else(|| ApiError::invalid_state(None, "This invoice has no payment to refund."))?;
+    insert(state, &charge, Some(amount), None, Metadata::new())
+}
+
+fn insert(
+    state: &mut State,
+    charge: &str,
+    amount: Option<i64>,
+    reason: Option<String>,
+    metadata: Metadata,
+) -> Result<String, ApiError> {
+    let paid = state.charges.get_for(charge, "charge")?;
     let left = paid.amount - paid.amount_refunded;
-    let amount = creation.amount.unwrap_or(left);
+    let amount = amount.unwrap_or(left);
+    require_refundable(paid, amount, left)?;
+    let refund = Refund {
+        id: state.ids.next("re_"),
+        created: state.now_seconds(),
+        amount,
+        currency: paid.currency.clone(),
+        charge: charge.to_owned(),
+        payment_intent: paid.payment_intent.clone(),
+        reason,
+        metadata,
+    };
+    let id = refund.id.clone();
+    state.refunds.insert(&id, refund);
+    let before = state.render(charge);
+    state.charges.get_mut(charge)?.amount_refunded += amount;
+    state.emit("refund.created", &id);
+    state.emit_update("charge.refunded", charge, &before);
+    Ok(id)
+}
+
+fn require_refundable(paid: &Charge, amount: i64, left: i64) -> Result<(), ApiError> {
     if !paid.is_paid() {
-        return Err(ApiError::invalid_state(None, "A failed charge cannot be refunded."));
+        return Err(ApiError::invalid_state(None, "A charge that is not paid cannot be refunded."));
     }
     if paid.is_disputed {
         return Err(ApiError::invalid_state(Some("charge_disputed"), "A disputed charge cannot be refunded."));
@@ -82,23 +126,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
         let message = format!("The amount must be 1 to {left}, which is what is left of the charge.");
         return Err(ApiError::invalid_state(Some("amount_too_large"), message));
     }
-    let refund = Refund {
-        id: state.ids.next("re_"),
-        created: state.now_seconds(),
-        amount,
-        currency: paid.currency.clone(),
-        charge: charge.clone(),
-        payment_intent: paid.payment_intent.clone(),
-        reason: creation.reason,
-        metadata,
-    };
-    let id = refund.id.clone();
-    state.refunds.insert(&id, refund);
-    let before = state.render(&charge);
-    state.charges.get_mut(&charge)?.amount_refunded += amount;
-    state.emit("refund.created", &id);
-    state.emit_update("charge.refunded", &charge, &before);
-    Ok(state.render(&id))
+    require_step(amount, &paid.currency, "amount")
 }
 
 pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {

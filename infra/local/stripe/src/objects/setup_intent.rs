@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{checkout_session, customer, payment_method};
-use crate::cards::Verdict;
 use crate::error::ApiError;
+use crate::instruments::Verdict;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters,
 };
@@ -134,8 +134,8 @@ pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticate
 }
 
 fn verify(state: &mut State, id: &str, payment_method: &str) -> Result<Option<ApiError>, ApiError> {
-    let card = state.payment_methods.get(payment_method)?.card;
-    if let Verdict::Decline(reason) = card.on_attach {
+    let instrument = state.payment_methods.get(payment_method)?.instrument;
+    if let Verdict::Decline(reason) = instrument.on_attach {
         return fail(state, id, reason.error()).map(Some);
     }
     state.payment_methods.get_mut(payment_method)?.is_set_up = true;

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Page, html, message, money, read, redirect};
+use super::{Page, format_amount, html, message, read, redirect};
 use crate::error::ApiError;
 use crate::objects::checkout_session::Status as SessionStatus;
 use crate::objects::payment_intent::{self, Purpose};
@@ -22,7 +22,7 @@ pub(crate) fn show(state: &State, id: &str) -> Page {
         Some(intent) => (intent.status == setup_intent::Status::RequiresAction, None),
         None => {
             let intent = state.payment_intents.get(id)?;
-            let amount = money(intent.amount, &intent.currency);
+            let amount = format_amount(intent.amount, &intent.currency);
             (intent.status == payment_intent::Status::RequiresAction, Some(amount))
         }
     };

@@ -4,7 +4,7 @@ use askama::Template;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::{CardForm, Line, Page, html, message, money, read, redirect};
+use super::{CardForm, Line, Page, format_amount, html, message, read, redirect};
 use crate::objects::checkout_session::{self, CheckoutSession, LineItem, Status, Submission, Typed};
 use crate::objects::{payment_intent, setup_intent};
 use crate::state::State;
@@ -64,18 +64,18 @@ fn page(state: &State, session: &CheckoutSession, status: StatusCode, error: Opt
     let currency = session.currency.as_deref().unwrap_or("usd");
     let describe = |item: &LineItem| Line {
         label: if item.quantity == 1 { item.name.clone() } else { format!("{} × {}", item.name, item.quantity) },
-        amount: money(item.amount(), currency),
+        amount: format_amount(item.amount(), currency),
     };
     let mut lines: Vec<Line> = session.line_items.iter().map(describe).collect();
     let tax = session.tax(state);
     if tax > 0 {
-        lines.push(Line { label: "Tax".to_owned(), amount: money(tax, currency) });
+        lines.push(Line { label: "Tax".to_owned(), amount: format_amount(tax, currency) });
     }
     let owner = session.customer.as_deref().and_then(|customer| state.customers.find(customer));
     let email = owner.and_then(|owner| owner.email.clone()).or_else(|| session.customer_email.clone());
     let template = Checkout {
         lines,
-        total: money(session.total(state), currency),
+        total: format_amount(session.total(state), currency),
         asks_email: email.is_none() && owner.is_none(),
         email: email.unwrap_or_default(),
         asks_country: session.has_automatic_tax,

@@ -2,12 +2,12 @@
 
 use askama::Template;
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use super::{CardForm, Line, Page, html, message, money, pdf, read, redirect};
-use crate::cards::TestCard;
+use super::{CardForm, Line, Page, download as download_pdf, format_amount, html, message, read, redirect};
 use crate::error::ApiError;
+use crate::instruments::Instrument;
 use crate::objects::invoice::{Invoice, Status};
 use crate::objects::payment_intent::{self, Outcome};
 use crate::objects::{invoice_item, invoice_payment, payment_method};
@@ -16,6 +16,7 @@ use crate::state::State;
 
 enum PayState {
     Payable,
+    Processing,
     Paid,
     Closed,
 }
@@ -26,6 +27,7 @@ struct InvoicePage {
     number: String,
     lines: Vec<Line>,
     total: String,
+    due: String,
     pdf_url: String,
     receipt_url: Option<String>,
     authenticate_url: Option<String>,
@@ -63,19 +65,20 @@ pub(crate) fn submit(state: &mut State, id: &str, query: &str, form: &[u8]) -> P
     let Some(invoice) = linked(state, id, query)? else {
         return Ok(expired());
     };
-    let is_payable = matches!(invoice.status, Status::Open | Status::Uncollectible);
+    let is_payable = matches!(invoice.status, Status::Open | Status::Uncollectible)
+        && invoice_payment::require_not_processing(state, id).is_ok();
     let intent = invoice_payment::intent_of_invoice(state, id).filter(|_| is_payable);
     let Some(intent) = intent else {
         return Ok(page(state, invoice, StatusCode::CONFLICT, None));
     };
     let form: CardForm = read(form)?;
-    let Some(card) = TestCard::by_number(&form.card_number) else {
+    let Some(instrument) = Instrument::by_number(&form.card_number) else {
         let reason = payment_method::unknown_number().message;
         return Ok(page(state, invoice, StatusCode::PAYMENT_REQUIRED, Some(reason)));
     };
-    let payment_method = payment_method::insert(state, card);
+    let payment_method = payment_method::insert(state, instrument);
     match payment_intent::attempt(state, &intent, &payment_method, false)? {
-        Outcome::Succeeded => Ok(redirect(&state.url(&format!("/i/{id}?{query}")))),
+        Outcome::Succeeded | Outcome::Processing => Ok(redirect(&state.url(&format!("/i/{id}?{query}")))),
         Outcome::ActionRequired => Ok(redirect(&state.url(&format!("/authenticate/{intent}")))),
         Outcome::Declined(refusal) => {
             Ok(page(state, state.invoices.get(id)?, StatusCode::PAYMENT_REQUIRED, Some(refusal.message)))
@@ -88,6 +91,7 @@ fn page(state: &State, invoice: &Invoice, status: StatusCode, error: Option<Stri
     let intent = invoice_payment::intent_of_invoice(state, &invoice.id);
     let intent = intent.as_deref().and_then(|intent| state.payment_intents.find(intent).map(|found| (intent, found)));
     let waits_for_bank = intent.filter(|(_, intent)| intent.status == payment_intent::Status::RequiresAction);
+    let is_processing = invoice_payment::require_not_processing(state, &invoice.id).is_err();
     let receipt_url = intent
         .filter(|(_, intent)| intent.status == payment_intent::Status::Succeeded)
         .and_then(|(_, intent)| intent.latest_charge.as_ref())
@@ -95,11 +99,13 @@ fn page(state: &State, invoice: &Invoice, status: StatusCode, error: Option<Stri
     let template = InvoicePage {
         number: invoice.number.clone().unwrap_or_default(),
         lines: lines(state, invoice),
-        total: money(invoice.amounts(state).total(), &invoice.currency),
+        total: format_amount(invoice.amounts(state).total(), &invoice.currency),
+        due: format_amount(invoice.amount_remaining(state), &invoice.currency),
         pdf_url: rendered["invoice_pdf"].as_str().unwrap_or_default().to_owned(),
         receipt_url,
         authenticate_url: waits_for_bank.map(|(id, _)| state.url(&format!("/authenticate/{id}"))),
         state: match invoice.status {
+            Status::Open | Status::Uncollectible if is_processing => PayState::Processing,
             Status::Draft | Status::Open | Status::Uncollectible => PayState::Payable,
             Status::Paid => PayState::Paid,
             Status::Void => PayState::Closed,
@@ -113,12 +119,21 @@ fn lines(state: &State, invoice: &Invoice) -> Vec<Line> {
     let mut lines: Vec<Line> = invoice_item::of_invoice(state, &invoice.id)
         .map(|item| Line {
             label: item.description.clone().unwrap_or_default(),
-            amount: money(item.amount, &item.currency),
+            amount: format_amount(item.amount, &item.currency),
         })
         .collect();
+    let amounts = invoice.amounts(state);
+    let mut add = |label: &str, amount: i64| {
+        lines.push(Line { label: label.to_owned(), amount: format_amount(amount, &invoice.currency) });
+    };
+    if amounts.discount > 0 {
+        add("Discount", -amounts.discount);
+    }
     if invoice.has_automatic_tax {
-        let tax = invoice.amounts(state).tax;
-        lines.push(Line { label: "Tax".to_owned(), amount: money(tax, &invoice.currency) });
+        add("Tax", amounts.tax);
+    }
+    if invoice.pre_payment_credited > 0 {
+        add("Credit notes, taken off what is due", -invoice.pre_payment_credited);
     }
     lines
 }
@@ -137,13 +152,6 @@ pub(crate) fn download(state: &State, id: &str, query: &str) -> Page {
         String::new(),
     ];
     text.extend(lines(state, invoice).into_iter().map(|line| format!("{}   {}", line.label, line.amount)));
-    text.push(format!("Total   {}", money(invoice.amounts(state).total(), &invoice.currency)));
-    let mut response = Response::new(Bytes::from(pdf::page_of(&text)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
-    let disposition = format!("attachment; filename=\"Invoice-{number}.pdf\"");
-    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    text.push(format!("Total   {}", format_amount(invoice.amounts(state).total(), &invoice.currency)));
+    Ok(download_pdf(&format!("Invoice-{number}"), &text))
 }

@@ -4,6 +4,7 @@
 
 mod authenticate;
 mod checkout;
+mod credit_note;
 mod hosted_invoice;
 mod pdf;
 mod portal;
@@ -15,6 +16,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::currencies::format_amount;
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -33,6 +35,7 @@ pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Response<By
         ("GET", ["i", id]) => hosted_invoice::show(state, id, query),
         ("POST", ["i", id]) => hosted_invoice::submit(state, id, query, form),
         ("GET", ["i", id, "pdf"]) => hosted_invoice::download(state, id, query),
+        ("GET", ["credit_notes", id, "pdf"]) => credit_note::download(state, id),
         ("GET", ["receipts", id]) => receipt::show(state, id),
         ("GET", ["p", "session", id]) => portal::show(state, id),
         ("POST", ["p", "session", id]) => portal::submit(state, id, form),
@@ -55,6 +58,17 @@ struct CardForm {
 
 fn read<T: DeserializeOwned>(form: &[u8]) -> Result<T, ApiError> {
     crate::parameters::parse(form)
+}
+
+/// A document to be saved under `name`.
+fn download(name: &str, text: &[String]) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(pdf::page_of(text)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.pdf\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
 }
 
 /// A line of a bill.
@@ -94,20 +108,5 @@ fn redirect(url: &str) -> Response<Bytes> {
             response
         }
         Err(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "That did not work", "The link back is malformed.", None),
-    }
-}
-
-/// Minor units as a person reads them: <https://docs.stripe.com/currencies#zero-decimal>.
-fn money(amount: i64, currency: &str) -> String {
-    const WITHOUT_DECIMALS: [&str; 16] = [
-        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
-    ];
-    let name = currency.to_ascii_uppercase();
-    if WITHOUT_DECIMALS.contains(&currency) {
-        format!("{amount} {name}")
-    } else {
-        let sign = if amount < 0 { "-" } else { "" };
-        let amount = amount.unsigned_abs();
-        format!("{sign}{}.{:02} {name}", amount / 100, amount % 100)
     }
 }

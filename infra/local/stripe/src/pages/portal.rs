@@ -6,8 +6,8 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::{Page, html, read, redirect};
-use crate::cards::TestCard;
 use crate::error::ApiError;
+use crate::instruments::Instrument;
 use crate::objects::payment_method;
 use crate::state::State;
 
@@ -57,8 +57,8 @@ fn change(state: &mut State, id: &str, form: Form) -> Result<(), ApiError> {
             method
         }
         (None, Some(number)) => {
-            let card = TestCard::by_number(&number).ok_or_else(payment_method::unknown_number)?;
-            let method = payment_method::insert(state, card);
+            let instrument = Instrument::by_number(&number).ok_or_else(payment_method::unknown_number)?;
+            let method = payment_method::insert(state, instrument);
             payment_method::attach_to(state, &method, &customer)?;
             state.payment_methods.get_mut(&method)?.is_set_up = true;
             method

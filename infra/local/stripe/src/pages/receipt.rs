@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{Page, html, money};
+use super::{Page, format_amount, html};
 use crate::error::ApiError;
 use crate::objects::invoice_payment;
 use crate::objects::payment_method::PaymentMethod;
@@ -28,11 +28,11 @@ pub(crate) fn show(state: &State, id: &str) -> Page {
     let invoice = invoice_payment::invoice_of_intent(state, &charge.payment_intent);
     let date = jiff::Timestamp::from_second(charge.created).map(|paid_at| paid_at.strftime("%-d %B %Y").to_string());
     let template = Receipt {
-        amount: money(charge.amount, &charge.currency),
+        amount: format_amount(charge.amount, &charge.currency),
         card: method.map(PaymentMethod::label).unwrap_or_default(),
         date: date.unwrap_or_default(),
         invoice: invoice.and_then(|invoice| state.invoices.find(&invoice)?.number.clone()),
-        refunded: (charge.amount_refunded > 0).then(|| money(charge.amount_refunded, &charge.currency)),
+        refunded: (charge.amount_refunded > 0).then(|| format_amount(charge.amount_refunded, &charge.currency)),
     };
     Ok(html(StatusCode::OK, &template))
 }

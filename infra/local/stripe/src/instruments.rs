@@ -1,6 +1,52 @@
-//! Stripe's test cards, one row each: <https://docs.stripe.com/testing>.
+//! What pays: Stripe's test cards, one row each, and the test bank accounts of [`crate::debits`].
+//!
+//! <https://docs.stripe.com/testing>
 
+use jiff::SignedDuration;
+
+use crate::debits::DEBITS;
 use crate::error::ApiError;
+
+/// As `type` of a payment method tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Card,
+    UsBankAccount,
+    SepaDebit,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Card, Self::UsBankAccount, Self::SepaDebit];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::UsBankAccount => "us_bank_account",
+            Self::SepaDebit => "sepa_debit",
+        }
+    }
+
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The one currency of a bank debit; cards take all.
+    pub(crate) fn takes(self, currency: &str) -> bool {
+        match self {
+            Self::Card => true,
+            Self::UsBankAccount => currency == "usd",
+            Self::SepaDebit => currency == "eur",
+        }
+    }
+}
+
+/// When the bank's answer is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settlement {
+    AtOnce,
+    After(SignedDuration),
+    Never,
+}
 
 /// What the bank says to a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,20 +80,28 @@ pub(crate) struct Decline {
     pub(crate) code: &'static str,
     pub(crate) decline_code: Option<&'static str>,
     message: &'static str,
+    is_of_card: bool,
 }
 
 impl Decline {
     pub(crate) fn error(&self) -> ApiError {
-        ApiError::card(self.code, self.decline_code, self.message)
+        if self.is_of_card {
+            ApiError::card(self.code, self.decline_code, self.message)
+        } else {
+            ApiError::invalid_state(Some(self.code), self.message)
+        }
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TestCard {
-    /// Without `pm_card_` (or `tok_`) and the brand in front of a behaviour.
-    name: &'static str,
+pub(crate) struct Instrument {
+    /// Of a card without `pm_card_` (or `tok_`) and the brand in front of a behaviour.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     pub(crate) number: &'static str,
+    /// Of a bank account the bank's name.
     pub(crate) brand: &'static str,
+    pub(crate) settlement: Settlement,
     pub(crate) authentication: Authentication,
     /// Whether it can be saved with a customer.
     pub(crate) on_attach: Verdict,
@@ -56,30 +110,36 @@ pub(crate) struct TestCard {
     pub(crate) dispute: Option<DisputeKind>,
 }
 
-impl TestCard {
+impl Instrument {
     pub(crate) fn last4(&self) -> &'static str {
         &self.number[self.number.len() - 4..]
     }
 
     /// By the id of a test payment method or token, such as `pm_card_visa` and `tok_visa`.
     pub(crate) fn by_alias(alias: &str) -> Option<&'static Self> {
+        if let Some(debit) = DEBITS.iter().find(|debit| debit.name == alias) {
+            return Some(debit);
+        }
         let name = alias.strip_prefix("pm_card_").or_else(|| alias.strip_prefix("tok_"))?;
         let behaviour = name.strip_prefix("visa_").unwrap_or(name);
         CARDS.iter().find(|card| card.name == name || card.name == behaviour)
     }
 
-    /// By a number as typed, with or without spaces.
+    /// By a card's number, an account's or an IBAN, as typed, with or without spaces.
     pub(crate) fn by_number(number: &str) -> Option<&'static Self> {
-        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        CARDS.iter().find(|card| card.number == digits)
+        let plain: String = number.chars().filter(char::is_ascii_alphanumeric).collect();
+        CARDS.iter().chain(DEBITS).find(|instrument| instrument.number.eq_ignore_ascii_case(&plain))
     }
 }
 
-const fn card(name: &'static str, number: &'static str, brand: &'static str) -> TestCard {
-    TestCard {
+/// A card that pays; the base of every row.
+pub(crate) const fn instrument(name: &'static str, number: &'static str, brand: &'static str) -> Instrument {
+    Instrument {
         name,
+        kind: Kind::Card,
         number,
         brand,
+        settlement: Settlement::AtOnce,
         authentication: Authentication::Never,
         on_attach: Verdict::Approve,
         on_payment: Verdict::Approve,
@@ -87,20 +147,25 @@ const fn card(name: &'static str, number: &'static str, brand: &'static str) -> 
     }
 }
 
-const fn declining(name: &'static str, number: &'static str, decline: &'static Decline) -> TestCard {
-    TestCard {
+const fn declining(name: &'static str, number: &'static str, decline: &'static Decline) -> Instrument {
+    Instrument {
         on_attach: Verdict::Decline(decline),
         on_payment: Verdict::Decline(decline),
-        ..card(name, number, "visa")
+        ..instrument(name, number, "visa")
     }
 }
 
-const fn authenticating(name: &'static str, number: &'static str, authentication: Authentication) -> TestCard {
-    TestCard { authentication, ..card(name, number, "visa") }
+const fn authenticating(name: &'static str, number: &'static str, authentication: Authentication) -> Instrument {
+    Instrument { authentication, ..instrument(name, number, "visa") }
 }
 
 const fn declined(code: &'static str, decline_code: Option<&'static str>, message: &'static str) -> Decline {
-    Decline { code, decline_code, message }
+    Decline { code, decline_code, message, is_of_card: true }
+}
+
+/// Told days after the payment was begun, and not as an error of a card.
+pub(crate) const fn refused_by_bank(code: &'static str, message: &'static str) -> Decline {
+    Decline { code, decline_code: None, message, is_of_card: false }
 }
 
 static GENERIC: Decline = declined("card_declined", Some("generic_decline"), "The card was declined.");
@@ -113,14 +178,20 @@ static EXPIRED: Decline = declined("expired_card", None, "The card has expired."
 static CVC: Decline = declined("incorrect_cvc", None, "The card's security code is wrong.");
 static PROCESSING: Decline = declined("processing_error", None, "The card could not be processed; try again later.");
 
-static CARDS: &[TestCard] = &[
-    card("visa", "4242424242424242", "visa"),
-    card("visa_debit", "4000056655665556", "visa"),
-    card("mastercard", "5555555555554444", "mastercard"),
-    card("amex", "378282246310005", "amex"),
-    TestCard { on_payment: Verdict::Decline(&GENERIC), ..card("chargeCustomerFail", "4000000000000341", "visa") },
-    TestCard { dispute: Some(DisputeKind::Chargeback), ..card("createDispute", "4000000000000259", "visa") },
-    TestCard { dispute: Some(DisputeKind::Inquiry), ..card("createDisputeInquiry", "4000000000001976", "visa") },
+static CARDS: &[Instrument] = &[
+    instrument("visa", "4242424242424242", "visa"),
+    instrument("visa_debit", "4000056655665556", "visa"),
+    instrument("mastercard", "5555555555554444", "mastercard"),
+    instrument("amex", "378282246310005", "amex"),
+    Instrument {
+        on_payment: Verdict::Decline(&GENERIC),
+        ..instrument("chargeCustomerFail", "4000000000000341", "visa")
+    },
+    Instrument { dispute: Some(DisputeKind::Chargeback), ..instrument("createDispute", "4000000000000259", "visa") },
+    Instrument {
+        dispute: Some(DisputeKind::Inquiry),
+        ..instrument("createDisputeInquiry", "4000000000001976", "visa")
+    },
     declining("chargeDeclined", "4000000000000002", &GENERIC),
     declining("chargeDeclinedInsufficientFunds", "4000000000009995", &FUNDS),
     declining("chargeDeclinedLostCard", "4000000000009987", &LOST),
@@ -134,14 +205,14 @@ static CARDS: &[TestCard] = &[
     authenticating("authenticationRequired", "4000002760003184", Authentication::Always),
     authenticating("authenticationRequiredOnSetup", "4000002500003155", Authentication::UnlessSetUp),
     authenticating("authenticationRequiredSetupForOffSession", "4000003800000446", Authentication::OnSessionOnly),
-    TestCard {
+    Instrument {
         authentication: Authentication::Always,
         on_payment: Verdict::Decline(&FUNDS),
-        ..card("authenticationRequiredChargeDeclinedInsufficientFunds", "4000008260003178", "visa")
+        ..instrument("authenticationRequiredChargeDeclinedInsufficientFunds", "4000008260003178", "visa")
     },
-    TestCard {
+    Instrument {
         authentication: Authentication::Always,
         on_payment: Verdict::Decline(&GENERIC),
-        ..card("threeDSecureRequiredChargeDeclined", "4000008400001629", "visa")
+        ..instrument("threeDSecureRequiredChargeDeclined", "4000008400001629", "visa")
     },
 ];

@@ -1,0 +1,110 @@
+//! R34: Stripe's own scenarios, played by Stripe's own command line against the stand-in.
+//!
+//! `make triggers` installs that program and names it in `STRIPE_CLI`. It runs as it is handed out, without a login and
+//! with a home of its own, and knows no other address than the stand-in's.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use local_stripe::{LocalStripe, Settings};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+const KEY: &str = "sk_test_local";
+const SUBSCRIBED: &str = "enabled_events[]=";
+/// What the product will be told of, or meets at Stripe, beside the events it subscribes to.
+const OTHERS: [&str; 6] = [
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
+    "charge.refunded",
+    "charge.dispute.created",
+    "customer.deleted",
+];
+/// By then every bank has answered.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(6 * 24);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The event types that the README's command subscribes to.
+fn subscribed() -> Vec<&'static str> {
+    let readme = include_str!("../../../../README.md");
+    let after = |line: &'static str| line.split_once(SUBSCRIBED).map(|(_, kind)| kind);
+    let kinds: Vec<_> = readme.lines().filter_map(after).filter_map(|kind| kind.split('\'').next()).collect();
+    assert_eq!(kinds.len(), 9, "the README says that there are nine: {kinds:?}");
+    kinds
+}
+
+struct Bench {
+    now: Arc<Mutex<Timestamp>>,
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let now = Arc::new(Mutex::new("2026-11-22T12:00:00Z".parse::<Timestamp>().unwrap()));
+        let clock = Arc::clone(&now);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let stripe = LocalStripe::new(Settings {
+            api_keys: vec![KEY.to_owned()],
+            base_url: base.clone(),
+            tax_basis_points: 0,
+            seed: 7,
+            clock: Arc::new(move || *clock.lock().unwrap()),
+        });
+        tokio::spawn(async move { stripe.serve(listener).await });
+        Self { now, base, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    /// What the program says, when it fails or takes too long.
+    #[expect(clippy::disallowed_methods, reason = "make triggers tells this test alone where the program is")]
+    async fn trigger(&self, kind: &str) -> Result<(), String> {
+        let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("stripe-cli");
+        std::fs::create_dir_all(&home).unwrap();
+        let program = std::env::var("STRIPE_CLI").expect("make triggers says where Stripe's command line is");
+        let running = Command::new(program)
+            .args(["trigger", kind, "--api-base", &self.base, "--api-key", KEY])
+            .env("HOME", &home)
+            .env("STRIPE_CLI_TELEMETRY_OPTOUT", "1")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(PATIENCE, running).await.map_err(|_| "it did not end".to_owned())?.unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        if output.status.success() && text.contains("Trigger succeeded") { Ok(()) } else { Err(text) }
+    }
+
+    /// How many events of a type there are once every bank has answered.
+    async fn count(&self, kind: &str) -> usize {
+        *self.now.lock().unwrap() += SETTLED_AFTER;
+        let request = self.client.get(format!("{}/v1/events?limit=100&type={kind}", self.base)).bearer_auth(KEY);
+        let list: Value = request.send().await.unwrap().json().await.unwrap();
+        list["data"].as_array().unwrap().len()
+    }
+}
+
+// R34
+#[tokio::test]
+#[ignore = "needs Stripe's command line, which make triggers installs"]
+async fn stripes_own_scenarios_bring_about_every_event_that_the_product_subscribes_to() {
+    let mut failures = Vec::new();
+    let kinds: Vec<_> = subscribed().into_iter().chain(OTHERS).collect();
+    for kind in &kinds {
+        let bench = Bench::new().await;
+        if let Err(text) = bench.trigger(kind).await {
+            failures.push(format!("{kind}: {text}"));
+        } else if bench.count(kind).await == 0 {
+            failures.push(format!("{kind}: the scenario passed without the event"));
+        }
+    }
+    let passed = kinds.len() - failures.len();
+    eprintln!("{passed} of {} scenarios passed, {} failed", kinds.len(), failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}

@@ -1,0 +1,68 @@
+//! Many at once on one account: what is there is sold once, and what was said to be sold is written. R33
+//!
+//! Engines that pass everything else lose charges to each other here.
+
+use crate::ledger::samples::*;
+use futures::future::join_all;
+use shared::domain::*;
+use shared::ports::*;
+
+const TASKS: usize = 64;
+const PRICE: i64 = 10;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Charged,
+    Replayed,
+    Refused,
+}
+
+/// Decides on the account as a lost race returned it, until there is an answer.
+async fn charge_once<L: Ledger>(ledger: &L, text: &str) -> Outcome {
+    let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+    while account.balance.get() >= PRICE {
+        match ledger.commit(&posted(&account, -PRICE, charge(text))).await {
+            Ok(()) => return Outcome::Charged,
+            Err(CommitError::Duplicate { entry }) => {
+                assert_eq!(entry.cause, charge(text));
+                return Outcome::Replayed;
+            }
+            Err(CommitError::Stale { current }) => account = *current.unwrap(),
+            Err(CommitError::Failed(error)) => {
+                assert!(error.is_retryable(), "{error:?}");
+                account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+            }
+        }
+    }
+    Outcome::Refused
+}
+
+/// Runs one task for each key at once, and says how each ended.
+async fn run<L: Ledger>(ledger: &L, balance: i64, keys: &[String]) -> Vec<Outcome> {
+    opened_with(ledger, balance).await;
+    let outcomes = join_all(keys.iter().map(|text| charge_once(ledger, text))).await;
+    let charged = outcomes.iter().filter(|outcome| **outcome == Outcome::Charged).count();
+    let account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+    let entries = ledger.history_page(&account.id, None, 100).await.unwrap();
+    assert_eq!(entries.len(), charged + 1, "as many entries as answers that promised one, and the purchase");
+    let sum: i64 = entries.iter().map(|entry| entry.credits.get()).sum();
+    assert_eq!((account.balance.get(), sum), (balance - PRICE * charged as i64, account.balance.get()));
+    assert_eq!(account.seq, charged as u64 + 1);
+    outcomes
+}
+
+pub async fn oversell<L: Ledger>(ledger: &L) {
+    let keys: Vec<String> = (0..TASKS).map(|number| format!("job-{number}")).collect();
+    let outcomes = run(ledger, 205, &keys).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Charged).count(), 20);
+    for (text, outcome) in keys.iter().zip(outcomes) {
+        let entry = ledger.entry_get(&account_id(), &Origin::Charge(key(text))).await.unwrap();
+        assert_eq!(entry.is_some(), outcome == Outcome::Charged, "{text}");
+    }
+}
+
+pub async fn one_key<L: Ledger>(ledger: &L) {
+    let outcomes = run(ledger, 1_000, &vec!["job".to_owned(); TASKS]).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Charged).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Replayed).count(), TASKS - 1);
+}
