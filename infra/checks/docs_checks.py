@@ -141,11 +141,17 @@ def functions_of(text):
 
 
 def tests_that_do_not_exist(repository):
-    """Tests are cited in a table's column `tests`, after `Tests:`, or alone within parentheses."""
+    """The billing rules cite tests in a table's column `tests`, after `Tests:`, and alone within parentheses.
+
+    In every document, only a test has a name as long as a sentence.
+    """
     functions = set().union(*map(functions_of, repository.sources().values()))
-    for name in cited_tests(repository.texts[BILLING_RULES]):
-        if name not in functions:
-            yield f"{BILLING_RULES}: there is no test {name}"
+    for path, text in repository.documents().items():
+        cited = {name for name in code_spans(text) if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+){5,}", name)}
+        if path == BILLING_RULES:
+            cited |= set(cited_tests(text))
+        for name in sorted(cited - functions):
+            yield f"{path}: there is no test {name}"
 
 
 def cited_tests(text):

@@ -79,6 +79,10 @@ BREAKAGES = {
         append(BILLING_RULES, "\nIt holds (`the_book_is_valid`, `a_test_of_nothing`).\n"),
         f"{BILLING_RULES}: there is no test a_test_of_nothing",
     ),
+    "another document cites a test that does not exist": (
+        append(DATA_MODEL, "\nIt holds: `a_test_of_nothing_at_all_fails`.\n"),
+        f"{DATA_MODEL}: there is no test a_test_of_nothing_at_all_fails",
+    ),
     "an attribute is not documented": (
         replace(DATA_MODEL, "| `auto_top_up.consent.price_max_cents` |", "| `auto_top_up.consent` |"),
         f"{DATA_MODEL}: account is written with price_max_cents, which is not in its table",
