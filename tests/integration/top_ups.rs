@@ -20,6 +20,7 @@ use shared::words::decline;
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
 const PAY: &str = "/v1/invoices/*/pay";
+const VOID: &str = "/v1/invoices/*/void";
 const STEPS: [&str; 4] = ["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/finalize", PAY];
 
 /// Takes so many credits in one charge for dubbing, at ten credits a minute.
@@ -308,6 +309,122 @@ async fn an_invoice_voided_at_stripe_ends_attempt_and_pause_without_a_payment() 
     assert_nothing_due(&cloud.advance(SignedDuration::from_mins(5 * 60 + 59)).await);
     assert_eq!(cloud.advance(SignedDuration::from_mins(1)).await[0]["paid"], json!(1));
     assert_eq!((cloud.balance("acme").await, cloud.top_up_invoices("acme").await.len()), (5_000, 2));
+}
+
+/// R1: Stripe calls an invoice paid that support has credited in full. Whoever looks first, nothing is granted.
+#[tokio::test]
+async fn an_invoice_credited_in_full_ends_attempt_and_pause_and_grants_nothing() {
+    for by_link in [false, true] {
+        let cloud = TestCloud::start().await;
+        cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+        cloud.advance(HALF_AN_HOUR).await;
+        let link = cloud.pay_link("acme");
+        let invoice = cloud.top_up_invoices("acme").await.remove(0);
+        credit(&cloud, &invoice, 5_000).await;
+        if by_link {
+            assert!(cloud.visit(&link).await.expect(200).text.contains("nothing to pay"));
+        }
+        cloud.settle().await;
+        let credited = cloud.top_up_invoices("acme").await.remove(0);
+        assert_eq!((&credited["status"], &credited["amount_paid"]), (&json!("paid"), &json!(0)), "the case itself");
+        assert_eq!(payment_issue(&cloud, "acme").await, Value::Null, "{by_link}");
+        assert_eq!((cloud.balance("acme").await, cloud.entries("acme", "top_up").await), (0, vec![]), "{by_link}");
+        assert_eq!(cloud.mails("acme").len(), 1, "no receipt for what nobody paid: {by_link}");
+    }
+}
+
+/// R1: of an invoice that was credited by nine tenths, the tenth that was paid is granted, and the rest is closed.
+#[tokio::test]
+async fn of_an_invoice_credited_in_part_what_was_paid_is_granted_and_no_more() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    credit(&cloud, &invoice, 4_500).await;
+    let page = cloud.hosted_page("acme").await;
+    cloud.submit_card(&page, "4242424242424242").await;
+    cloud.settle().await;
+    assert_eq!(cloud.cents_taken("acme").await, [500]);
+    assert_eq!((cloud.balance("acme").await, cloud.entries("acme", "top_up").await), (500, vec![500]));
+    assert_eq!(payment_issue(&cloud, "acme").await, Value::Null);
+    let receipt = cloud.subjects("acme").pop().unwrap();
+    assert!(receipt.contains("500 credits for $5"), "{receipt}");
+}
+
+/// The customer's own credit on Stripe's books pays when the invoice is finalized: nothing is charged, all is granted.
+#[tokio::test]
+async fn a_top_up_paid_by_the_customers_own_credit_is_granted() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let customer = cloud.customer("acme").await;
+    let form = [("amount", "-6000"), ("currency", "usd")];
+    cloud.stripe_post(&format!("/v1/customers/{customer}/balance_transactions"), &form).await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    assert_eq!((&invoice["status"], &invoice["amount_paid"]), (&json!("paid"), &json!(0)));
+    assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await), (5_000, vec![]));
+}
+
+/// Support takes so many cents of an invoice back, as from Stripe's dashboard.
+async fn credit(cloud: &TestCloud, invoice: &Value, cents: i64) {
+    let (invoice, cents) = (invoice["id"].as_str().unwrap(), cents.to_string());
+    cloud.stripe_post("/v1/credit_notes", &[("invoice", invoice), ("amount", &cents)]).await;
+}
+
+/// R2: the bank declined, and the answer, the look after it and the event were all lost for longer than an attempt is
+/// sent: the customer is told once, and the card is not asked again.
+#[tokio::test]
+async fn a_decline_nobody_heard_of_for_twenty_hours_pauses_with_one_mail_and_no_second_try() {
+    for (card, kind) in
+        [("pm_card_chargeCustomerFail", "declined"), ("pm_card_authenticationRequired", "action_required")]
+    {
+        let cloud = TestCloud::start().await;
+        cloud.open_due_account("acme", card).await;
+        cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 1_000, ..WebhookConduct::default() });
+        cloud.cloud.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseAnswer));
+        cloud.advance(HALF_AN_HOUR).await;
+        for path in ["/v1/invoices", "/v1/invoices/*"] {
+            cloud.cloud.stripe.add_fault(outage(path, FaultAction::Unavailable));
+        }
+        cloud.advance(SignedDuration::from_hours(20)).await;
+        assert_eq!(payment_issue(&cloud, "acme").await, Value::Null, "{kind}: nothing is known yet");
+        cloud.cloud.stripe.clear_faults();
+        cloud.advance(SignedDuration::from_hours(8)).await;
+        assert_eq!(payment_issue(&cloud, "acme").await, json!(kind));
+        assert_eq!((cloud.mails("acme").len(), cloud.top_up_invoices("acme").await.len()), (1, 1), "{kind}");
+        assert_eq!(cloud.top_up_invoices("acme").await[0]["attempt_count"], json!(1), "{kind}");
+        cloud.submit_card(&cloud.hosted_page("acme").await, "4242424242424242").await;
+        cloud.visit(&cloud.pay_link("acme")).await.expect(200);
+        assert_eq!(cloud.balance("acme").await, 5_000, "{kind}");
+    }
+}
+
+/// R3: a bank debit is under way for days. Nothing is voided, no other attempt opens, and then it is paid, or declined
+/// with one mail; whether the sweep or the event comes first does not matter.
+#[tokio::test]
+async fn a_debit_is_waited_for_as_long_as_it_takes_and_then_paid_or_declined() {
+    for (account, is_paid) in [("pm_usBankAccount", true), ("pm_usBankAccount_insufficientFunds", false)] {
+        for drop_next in [0, 1_000] {
+            let cloud = TestCloud::start().await;
+            cloud.open_due_account("acme", account).await;
+            cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next, ..WebhookConduct::default() });
+            let sweeps = cloud.advance(HALF_AN_HOUR).await;
+            assert_eq!(sweeps[0]["processing"], json!(1), "{account}");
+            cloud.advance(SignedDuration::from_hours(4 * 24 - 1)).await;
+            assert_eq!(cloud.top_up_invoices("acme").await[0]["status"], json!("open"), "{account}");
+            assert_unpaused_without_mail(&cloud, "acme", account).await;
+            cloud.advance(SignedDuration::from_hours(8)).await;
+            assert_eq!(cloud.top_up_invoices("acme").await.len(), 1, "{account}");
+            assert_eq!((cloud.pay_calls(), cloud.cloud.stripe.request_count("POST", VOID)), (1, 0), "{account}");
+            let (balance, issue) = if is_paid { (5_000, Value::Null) } else { (0, json!("declined")) };
+            assert_eq!(
+                (cloud.balance("acme").await, payment_issue(&cloud, "acme").await),
+                (balance, issue),
+                "{account}"
+            );
+            assert_eq!(cloud.mails("acme").len(), 1, "{account}");
+        }
+    }
 }
 
 /// All faults of an outage at all steps: nobody is paused or written to, and when it is over the same attempt ends in

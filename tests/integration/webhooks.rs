@@ -4,7 +4,7 @@ use crate::support::{Answer, TestCloud};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use local_aws::dynamodb::{Fault as TableFault, Recording, Refusal};
-use local_stripe::{Fault, FaultAction, WebhookConduct, webhook_signature};
+use local_stripe::{DefiniteRefusal, Fault, FaultAction, WebhookConduct, webhook_signature};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
@@ -223,6 +223,29 @@ async fn objects_of_other_deployments_are_accepted_and_move_nothing() {
     post_event(&cloud, &event_of(&cloud, "customer.updated").await).await.expect(200);
     assert_eq!(recording.count("TransactWriteItems"), 0);
     assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
+}
+
+/// R13: whether an invoice is ours is told by its metadata; what pays a foreign one is not looked at, and may be a
+/// payment that our key cannot read.
+#[tokio::test]
+async fn a_foreign_open_invoice_is_accepted_without_a_look_at_its_payment() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let customer = cloud.customer("acme").await;
+    drop_all(&cloud);
+    let invoice = cloud.stripe_post("/v1/invoices", &[("customer", customer.as_str())]).await;
+    let id = invoice["id"].as_str().unwrap();
+    let item = [("customer", customer.as_str()), ("invoice", id), ("amount", "700"), ("currency", "usd")];
+    cloud.stripe_post("/v1/invoiceitems", &item).await;
+    cloud.stripe_post(&format!("/v1/invoices/{id}/finalize"), &[]).await;
+    let event = json!({
+        "id": "evt_foreign", "object": "event", "type": "invoice.payment_failed", "created": 1, "livemode": false,
+        "data": {"object": {"id": id, "object": "invoice"}},
+    });
+    let refusal = DefiniteRefusal::Unexplained;
+    cloud.cloud.stripe.add_fault(Fault::once("GET", "/v1/payment_intents/*", FaultAction::Refuse { refusal }));
+    post_event(&cloud, &event).await.expect(200);
+    assert_eq!(cloud.cloud.stripe.request_count("GET", "/v1/payment_intents/*"), 0);
 }
 
 /// An invoice made past the product for an account's customer, paid with a card that works.

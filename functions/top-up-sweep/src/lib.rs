@@ -60,6 +60,7 @@ pub struct Summary {
     pub declined: u64,
     pub action_required: u64,
     pub abandoned: u64,
+    pub processing: u64,
     pub unknown: u64,
     pub skipped: u64,
     pub failed: u64,
@@ -114,18 +115,31 @@ fn due_at(payload: &Value, now: Timestamp) -> Timestamp {
 
 impl Summary {
     fn new(summary: SweepSummary, is_continued: bool) -> Self {
-        let SweepSummary { due, paid, declined, action_required, abandoned, unknown, skipped, failed, is_complete } =
-            summary;
-        Self { due, paid, declined, action_required, abandoned, unknown, skipped, failed, is_complete, is_continued }
+        let SweepSummary { due, paid, declined, action_required, abandoned, processing, .. } = summary;
+        let SweepSummary { unknown, skipped, failed, is_complete, .. } = summary;
+        Self {
+            due,
+            paid,
+            declined,
+            action_required,
+            abandoned,
+            processing,
+            unknown,
+            skipped,
+            failed,
+            is_complete,
+            is_continued,
+        }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 8] {
+    fn counts(&self) -> [(&'static str, u64); 9] {
         [
             ("due", self.due),
             ("paid", self.paid),
             ("declined", self.declined),
             ("action_required", self.action_required),
             ("abandoned", self.abandoned),
+            ("processing", self.processing),
             ("unknown", self.unknown),
             ("skipped", self.skipped),
             ("failed", self.failed),

@@ -47,6 +47,8 @@ enum CheckoutReport {
 #[derive(Clone, Copy, Debug)]
 enum TopUpReport {
     Paid,
+    PartlyPaid,
+    Processing,
     Declined,
     ActionRequired,
     Abandoned,
@@ -57,6 +59,8 @@ fn command() -> impl Strategy<Value = Command> {
     let checkout = prop_oneof![Just(CheckoutReport::Paid), Just(CheckoutReport::Open), Just(CheckoutReport::Expired)];
     let top_up = prop_oneof![
         3 => Just(TopUpReport::Paid),
+        1 => Just(TopUpReport::PartlyPaid),
+        1 => Just(TopUpReport::Processing),
         1 => Just(TopUpReport::Declined),
         1 => Just(TopUpReport::ActionRequired),
         1 => Just(TopUpReport::Abandoned),
@@ -207,6 +211,11 @@ impl World {
         };
         let outcome = match report {
             TopUpReport::Paid => TopUpOutcome::Paid(Payment { amount: top_up.price, ..payment() }),
+            TopUpReport::PartlyPaid => {
+                let received = Cents::new(top_up.price.get() / 2).unwrap();
+                TopUpOutcome::PartlyPaid { payment: Payment { amount: top_up.price, ..payment() }, received }
+            }
+            TopUpReport::Processing => TopUpOutcome::Processing { invoice: None },
             TopUpReport::Declined => TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: None },
             TopUpReport::ActionRequired => TopUpOutcome::ActionRequired { invoice: None },
             TopUpReport::Abandoned => TopUpOutcome::Abandoned,
@@ -239,7 +248,11 @@ impl World {
         for top_up in self.top_ups.values() {
             let origin = Origin::TopUp(top_up.id.clone());
             let granted = self.entries.iter().find(|entry| entry.origin() == origin).map(|entry| entry.credits);
-            let expected = (top_up.status == TopUpStatus::Paid).then_some(top_up.credits);
+            let expected = match top_up.status {
+                TopUpStatus::Paid => Some(top_up.credits),
+                TopUpStatus::PartlyPaid => Credits::new(top_up.price.get() / 2),
+                _ => None,
+            };
             assert_eq!(granted, expected, "a paid attempt grants exactly what it froze, any other nothing");
         }
         for purchase in self.purchases.values() {

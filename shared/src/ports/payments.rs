@@ -51,8 +51,8 @@ pub trait Payments: Send + Sync {
     /// Never fails: anything that is not definite, such as an outage, is [`TopUpOutcome::Unknown`].
     fn top_up_pay(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
-    /// Looks up the outcome of a top-up and closes it if it is unpaid: once it is abandoned, it can no longer be paid, not
-    /// even by a [`Payments::top_up_pay`] that is under way.
+    /// Looks up the outcome of a top-up and closes it if no bank has said anything about it: once it is abandoned, it can
+    /// no longer be paid, not even by a [`Payments::top_up_pay`] that is under way.
     ///
     /// Never fails, like [`Payments::top_up_pay`].
     fn top_up_close(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
@@ -74,6 +74,7 @@ pub struct CheckoutReport {
 pub struct InvoiceReport {
     /// The account and top-up that its metadata names, if it is one of ours.
     pub top_up: Option<(AccountId, TopUpId)>,
+    /// [`TopUpOutcome::Unknown`] if it is none of ours.
     pub outcome: TopUpOutcome,
     /// The URL of Stripe's payment page while the invoice can be paid. It expires, so it is never stored.
     pub hosted_url: Option<String>,

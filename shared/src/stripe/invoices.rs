@@ -29,9 +29,14 @@ pub(super) async fn retrieve(client: &Client, invoice: &InvoiceId) -> Result<Inv
 
 pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<InvoiceReport, StripeError> {
     let invoice = retrieve(client, invoice).await?;
+    let Some(top_up) = invoice.top_up() else {
+        // Nobody's attempt: its payment is not looked at, and may be one that our key cannot read.
+        return Ok(InvoiceReport { top_up: None, outcome: TopUpOutcome::Unknown, hosted_url: None });
+    };
     let outcome = outcome(client, &invoice).await?;
     let is_open = invoice.status() == InvoiceStatus::Open;
-    Ok(InvoiceReport { top_up: invoice.top_up(), outcome, hosted_url: invoice.hosted_invoice_url.filter(|_| is_open) })
+    let hosted_url = invoice.hosted_invoice_url.filter(|_| is_open);
+    Ok(InvoiceReport { top_up: Some(top_up), outcome, hosted_url })
 }
 
 /// What an invoice with its payments says.
@@ -46,12 +51,21 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
                 tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown");
             })
             .ok(),
-        (InvoiceStatus::Open, Some(intent)) => Some(payment_intent(client, &intent).await?),
+        (InvoiceStatus::Open | InvoiceStatus::Uncollectible, Some(intent)) => {
+            Some(payment_intent(client, &intent).await?)
+        }
         _ => None,
     };
     let outcome = classify_invoice(invoice, intent.as_ref());
-    if invoice.status() == InvoiceStatus::Paid && outcome == TopUpOutcome::Unknown {
-        tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
+    match (invoice.status(), &outcome) {
+        (InvoiceStatus::Paid, TopUpOutcome::Unknown) => {
+            tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
+        }
+        (InvoiceStatus::Paid, TopUpOutcome::Abandoned | TopUpOutcome::PartlyPaid { .. }) => {
+            let amounts = invoice.paid_invoice();
+            tracing::warn!(invoice.id = invoice.id, ?amounts, "Stripe calls an invoice paid that was not paid in full");
+        }
+        _ => {}
     }
     Ok(outcome)
 }

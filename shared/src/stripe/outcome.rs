@@ -5,8 +5,7 @@
 
 use super::error::{Refusal, StripeError};
 use super::responses::{Invoice, InvoiceStatus, PaymentIntent};
-use crate::domain::payments::Payment;
-use crate::domain::payments::{DeclineReason, TopUpOutcome};
+use crate::domain::payments::{DeclineReason, Payment, Received, TopUpOutcome};
 use crate::domain::{Cents, CustomerId};
 
 /// What a call of `POST /v1/invoices/{id}/pay` that did not answer 200 says.
@@ -101,8 +100,18 @@ pub(super) fn classify_card(code: Option<&str>, decline_code: Option<&str>) -> C
 /// until it is paid or void. <https://docs.stripe.com/invoicing/overview#invoice-statuses>
 pub(super) fn classify_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -> TopUpOutcome {
     match invoice.status() {
-        InvoiceStatus::Paid => payment_of(invoice, intent).map_or(TopUpOutcome::Unknown, TopUpOutcome::Paid),
+        InvoiceStatus::Paid => payment_of(invoice, intent).map_or(TopUpOutcome::Unknown, |payment| {
+            match invoice.paid_invoice().received(payment.amount) {
+                Received::All => TopUpOutcome::Paid(payment),
+                Received::Part(received) => TopUpOutcome::PartlyPaid { payment, received },
+                Received::Nothing => TopUpOutcome::Abandoned,
+            }
+        }),
         InvoiceStatus::Void => TopUpOutcome::Abandoned,
+        // Written off or not: what is under way may still pay it.
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible if intent.is_some_and(PaymentIntent::is_processing) => {
+            TopUpOutcome::Processing { invoice: invoice.id() }
+        }
         InvoiceStatus::Open => match intent.and_then(classify_intent) {
             Some(CardAnswer::ActionRequired) => TopUpOutcome::ActionRequired { invoice: invoice.id() },
             Some(CardAnswer::Declined(reason)) => TopUpOutcome::Declined { reason, invoice: invoice.id() },
@@ -255,12 +264,14 @@ mod tests {
     fn an_invoice_says_what_became_of_its_attempt() {
         let id = InvoiceId::parse("in_1").ok();
         let declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: id.clone() };
+        let processing = TopUpOutcome::Processing { invoice: id.clone() };
         let action_required = TopUpOutcome::ActionRequired { invoice: id };
         for (status, intent, expected) in [
             (r#""draft""#, None, TopUpOutcome::Unknown),
             (r#""open""#, None, TopUpOutcome::Unknown),
             (r#""open""#, Some(r#"{"id":"pi_1","status":"requires_payment_method"}"#), TopUpOutcome::Unknown),
-            (r#""open""#, Some(r#"{"id":"pi_1","status":"processing"}"#), TopUpOutcome::Unknown),
+            (r#""open""#, Some(r#"{"id":"pi_1","status":"processing"}"#), processing.clone()),
+            (r#""uncollectible""#, Some(r#"{"id":"pi_1","status":"processing"}"#), processing),
             (r#""open""#, Some(r#"{"id":"pi_1","status":"succeeded"}"#), TopUpOutcome::Unknown),
             (r#""open""#, Some(r#"{"id":"pi_1","status":"requires_action"}"#), action_required.clone()),
             (
@@ -309,12 +320,45 @@ mod tests {
         assert_eq!(classify_invoice(&beyond_stripes_largest_amount, None), TopUpOutcome::Unknown);
     }
 
+    /// R1 and R37: what Stripe calls paid is paid as far as money came.
+    #[test]
+    fn an_invoice_that_was_credited_is_paid_as_far_as_money_came() {
+        let part =
+            |cents| TopUpOutcome::PartlyPaid { payment: paid_by_nobody_known(), received: Cents::new(cents).unwrap() };
+        for (amount_paid, starting_balance, ending_balance, expected) in [
+            (4_601, 0, 0, TopUpOutcome::Paid(paid_by_nobody_known())),
+            (0, -4_601, 0, TopUpOutcome::Paid(paid_by_nobody_known())),
+            (0, 0, 0, TopUpOutcome::Abandoned),
+            (0, 0, 4_601, TopUpOutcome::Abandoned),
+            (460, 0, 0, part(450)),
+        ] {
+            let invoice = invoice_paid_by(r#""paid""#, 4_501, (amount_paid, starting_balance, ending_balance));
+            assert_eq!(classify_invoice(&invoice, None), expected, "{amount_paid} {starting_balance} {ending_balance}");
+        }
+    }
+
+    fn paid_by_nobody_known() -> Payment {
+        Payment {
+            customer: CustomerId::parse("cus_1").unwrap(),
+            amount: Cents::new(4_501).unwrap(),
+            currency: "usd".into(),
+            invoice: InvoiceId::parse("in_1").ok(),
+            payment_intent: PaymentIntentId::parse("pi_1").ok(),
+            payment_method: None,
+        }
+    }
+
     /// An invoice as Stripe writes it, taxed with a dollar.
     fn invoice(status: &str, before_tax: i64) -> Invoice {
+        invoice_paid_by(status, before_tax, (before_tax + 100, 0, 0))
+    }
+
+    fn invoice_paid_by(status: &str, before_tax: i64, (paid, before, after): (i64, i64, i64)) -> Invoice {
         let total = before_tax + 100;
         miniserde::json::from_str(&format!(
             r#"{{"id":"in_1","object":"invoice","status":{status},"customer":"cus_1","currency":"usd",
                 "subtotal":{before_tax},"total_excluding_tax":{before_tax},"total":{total},
+                "amount_paid":{paid},"starting_balance":{before},"ending_balance":{after},
                 "payments":{{"object":"list","has_more":false,"data":[
                     {{"status":"canceled","is_default":false,"payment":{{"payment_intent":"pi_0"}}}},
                     {{"status":"paid","is_default":true,"payment":{{"type":"payment_intent","payment_intent":"pi_1"}}}}

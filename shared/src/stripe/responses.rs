@@ -5,6 +5,7 @@
 //! instead of a parse error.
 
 use super::metadata::{self, Metadata};
+use crate::domain::payments::PaidInvoice;
 use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUpId};
 use miniserde::Deserialize;
 
@@ -87,6 +88,11 @@ impl PaymentIntent {
         PaymentIntentId::parse(&*self.id).ok()
     }
 
+    /// A bank debit is under way: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
+    pub(super) fn is_processing(&self) -> bool {
+        self.status == "processing"
+    }
+
     /// The card that paid, if it is attached to the customer and can therefore be charged again.
     pub(super) fn reusable_method(&self, customer: &CustomerId) -> Option<PaymentMethodId> {
         let method = self.payment_method.as_ref()?;
@@ -106,6 +112,13 @@ pub(super) struct Invoice {
     pub(super) subtotal: i64,
     /// In cents, after discounts, before tax.
     pub(super) total_excluding_tax: Option<i64>,
+    /// In cents, after discounts, with tax; a credit note does not change it.
+    total: i64,
+    /// In cents, by cards, debits and transfers.
+    amount_paid: i64,
+    /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
+    starting_balance: i64,
+    ending_balance: Option<i64>,
     pub(super) hosted_invoice_url: Option<String>,
     metadata: Option<Metadata>,
     /// Present if it was expanded.
@@ -155,6 +168,16 @@ impl Invoice {
     /// The amount in cents, after discounts and before tax.
     pub(super) fn before_tax(&self) -> i64 {
         self.total_excluding_tax.unwrap_or(self.subtotal)
+    }
+
+    /// The amounts that tell how much of it was really paid.
+    pub(super) fn paid_invoice(&self) -> PaidInvoice {
+        PaidInvoice {
+            total: self.total,
+            amount_paid: self.amount_paid,
+            starting_balance: self.starting_balance,
+            ending_balance: self.ending_balance.unwrap_or(self.starting_balance),
+        }
     }
 
     /// The top-up that its metadata names.

@@ -194,9 +194,10 @@ async fn paid_or_unknown(
     if let Some(invoice) = invoice
         && let Ok(invoice) = invoices::retrieve(client, invoice).await
         && invoice.status() == InvoiceStatus::Paid
-        && let Ok(outcome @ TopUpOutcome::Paid(_)) = invoices::outcome(client, &invoice).await
+        && let Ok(outcome) = invoices::outcome(client, &invoice).await
+        && outcome != TopUpOutcome::Unknown
     {
-        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid all the same");
+        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid or credited all the same");
         return outcome;
     }
     if classification == Classification::Unclear {
@@ -229,8 +230,8 @@ async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
     for invoice in &found {
         match close_invoice(client, top_up, invoice).await? {
             TopUpOutcome::Abandoned => {}
-            paid @ TopUpOutcome::Paid(_) => return Ok(paid),
-            _ => outcome = TopUpOutcome::Unknown,
+            paid @ (TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. }) => return Ok(paid),
+            unpaid => outcome = unpaid,
         }
     }
     match outcome {
@@ -261,24 +262,21 @@ async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Resul
         InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
         InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
         InvoiceStatus::Draft => delete(client, id).await,
-        InvoiceStatus::Open | InvoiceStatus::Uncollectible => match void(client, top_up, id).await {
-            Ok(voided) if voided.status() == InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
-            Err(error) if error.is_transient() => Err(error),
-            Ok(_) | Err(_) => after_refused_void(client, id).await,
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible => match invoices::outcome(client, &invoice).await? {
+            TopUpOutcome::Unknown => void_untouched(client, top_up, id).await,
+            // What the bank has said is concluded, and not voided away.
+            said => Ok(said),
         },
         InvoiceStatus::Other => Ok(TopUpOutcome::Unknown),
     }
 }
 
-/// A payment may have come first, or another void.
-async fn after_refused_void(client: &Client, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
-    let invoice = invoices::retrieve(client, id).await?;
-    match invoice.status() {
-        InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
-        InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
-        InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible | InvoiceStatus::Other => {
-            Ok(TopUpOutcome::Unknown)
-        }
+/// Voids an invoice of which no bank has said anything; a payment may come first, or another void.
+async fn void_untouched(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+    match void(client, top_up, id).await {
+        Ok(voided) if voided.status() == InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
+        Err(error) if error.is_transient() => Err(error),
+        Ok(_) | Err(_) => invoices::outcome(client, &invoices::retrieve(client, id).await?).await,
     }
 }
 

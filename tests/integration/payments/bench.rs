@@ -3,7 +3,7 @@
 use crate::support::net::{Canaries, NET};
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local_stripe::LocalStripe;
 use serde_json::Value;
 use shared::domain::payments::Payment;
@@ -65,6 +65,12 @@ impl Bench {
 
     pub fn now(&self) -> Timestamp {
         *self.now.lock().unwrap()
+    }
+
+    /// Time passes, and what is due at Stripe happens.
+    pub async fn pass(&self, time: SignedDuration) {
+        *self.now.lock().unwrap() += time;
+        self.stripe.deliver_due().await;
     }
 
     /// The adapter, sending every call once, so that a fault is not mended before it is seen.

@@ -1,9 +1,10 @@
 //! Closing an attempt: nothing may come of it afterwards, and a payment that was faster is not lost.
 
 use super::bench::{Bench, PRICE, paid};
+use jiff::SignedDuration;
 use local_stripe::{Fault, FaultAction};
-use shared::domain::payments::Payment;
 use shared::domain::payments::TopUpOutcome;
+use shared::domain::payments::{DeclineReason, Payment};
 use shared::domain::{InvoiceId, TopUp, TopUpId};
 use shared::ports::Payments;
 
@@ -78,17 +79,53 @@ async fn an_open_invoice_is_voided_and_a_late_payment_finds_it_so() {
 }
 
 #[tokio::test]
-async fn a_declined_attempts_invoice_is_found_by_its_id() {
+async fn an_attempts_invoice_is_found_by_its_id() {
     let bench = Bench::start().await;
-    let mut top_up = bench.top_up_on("pm_card_chargeCustomerFail").await;
-    let TopUpOutcome::Declined { invoice, .. } = bench.payments().top_up_pay(&top_up).await else {
-        panic!("it is declined")
-    };
-    top_up.invoice = invoice;
+    let mut top_up = stuck_at(&bench, PAY).await;
+    top_up.invoice = InvoiceId::parse(bench.invoices(&top_up.customer).await[0]["id"].as_str().unwrap()).ok();
     bench.stripe.clear_requests();
     assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
     assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
     assert_eq!(bench.keys(VOID), [(format!("top_up:{}:void", top_up.id), false)]);
+}
+
+/// R2: the bank refused, and nobody heard of it: whoever closes the attempt reads that first, and voids nothing.
+#[tokio::test]
+async fn what_the_bank_has_refused_is_concluded_and_not_voided() {
+    for (alias, is_declined) in [("pm_card_chargeCustomerFail", true), ("pm_card_authenticationRequired", false)] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on(alias).await;
+        bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseAnswer));
+        assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "{alias}");
+        let closed = bench.payments().top_up_close(&top_up).await;
+        let said = match &closed {
+            TopUpOutcome::Declined { invoice: Some(_), .. } => Some(true),
+            TopUpOutcome::ActionRequired { invoice: Some(_) } => Some(false),
+            _ => None,
+        };
+        assert_eq!(said, Some(is_declined), "{alias}: {closed:?}");
+        assert_eq!(bench.keys(VOID), [], "{alias}");
+        assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "open", "{alias}");
+    }
+}
+
+/// R3: a bank debit takes days. Meanwhile nothing is voided, and then it is paid or declined.
+#[tokio::test]
+async fn a_debit_that_is_processing_is_waited_for_and_never_voided() {
+    for (alias, is_paid) in [("pm_usBankAccount", true), ("pm_usBankAccount_insufficientFunds", false)] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on(alias).await;
+        let processing = bench.payments().top_up_pay(&top_up).await;
+        assert!(matches!(processing, TopUpOutcome::Processing { invoice: Some(_) }), "{alias}: {processing:?}");
+        assert_eq!(bench.payments().top_up_close(&top_up).await, processing, "{alias}");
+        bench.pass(SignedDuration::from_hours(4 * 24)).await;
+        match bench.payments().top_up_close(&top_up).await {
+            TopUpOutcome::Paid(payment) if is_paid => assert_eq!(payment.amount.get(), PRICE),
+            TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, .. } if !is_paid => {}
+            other => panic!("{alias}: {other:?}"),
+        }
+        assert_eq!(bench.keys(VOID), [], "{alias}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::bugs::has_bug;
 use crate::ledger::MemoryLedger;
-use crate::stripe::{Asked, conclusion, refusal};
+use crate::stripe::{Asked, InvoiceStatus, conclusion, refusal};
 use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, SWEEP_TIME, World};
 use futures::FutureExt;
@@ -193,10 +193,11 @@ impl Outside {
         match self.stripe(what, ask).await {
             Ok(Asked::Refused(answer)) => refusal(answer, invoice),
             Ok(Asked::Paid | Asked::NotTaken) | Err(Lost) => {
-                let answer = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await;
-                match answer {
-                    Ok(Some(InvoiceReport { outcome: outcome @ TopUpOutcome::Paid(_), .. })) => outcome,
-                    _ => TopUpOutcome::Unknown,
+                let id = invoice.clone();
+                let get = move |world: &World| world.stripe().invoice_get_if_paid(&id);
+                match self.stripe(|| format!("Stripe: get {invoice}"), get).await {
+                    Ok(Some(report)) => report.outcome,
+                    Ok(None) | Err(Lost) => TopUpOutcome::Unknown,
                 }
             }
         }
@@ -224,19 +225,34 @@ impl Outside {
         }
         let mut outcome = TopUpOutcome::Abandoned;
         for invoice in found {
-            let id = invoice.clone();
-            let void = move |world: &World| {
-                world.stripe().invoice_void(&id);
-                world.stripe().invoice_get(&id)
-            };
-            let answer = self.stripe(|| format!("Stripe: void {invoice} of {}", top_up.id), void).await?;
-            match answer.map(|report| report.outcome) {
+            match self.close_invoice(top_up, &invoice).await? {
                 None | Some(TopUpOutcome::Abandoned) => {}
-                Some(paid @ TopUpOutcome::Paid(_)) => return Ok(paid),
-                Some(_) => outcome = TopUpOutcome::Unknown,
+                Some(paid @ (TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. })) => return Ok(paid),
+                Some(unpaid) => outcome = unpaid,
             }
         }
         Ok(outcome)
+    }
+
+    /// Reads what the bank has said, and voids only where it has said nothing.
+    async fn close_invoice(&self, top_up: &TopUp, invoice: &InvoiceId) -> Result<Option<TopUpOutcome>, Lost> {
+        let looked = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await?;
+        match looked.map(|report| report.outcome) {
+            None => return Ok(None),
+            Some(TopUpOutcome::Unknown) => {}
+            Some(_) if has_bug("attempt_closed_without_a_look") => {}
+            Some(said) => return Ok(Some(said)),
+        }
+        let id = invoice.clone();
+        let void = move |world: &World| {
+            if let Some(said) = why_not_voided(world, &id) {
+                world.violate(format!("{id} is voided, {said}"));
+            }
+            world.stripe().invoice_void(&id);
+            world.stripe().invoice_get(&id)
+        };
+        let answer = self.stripe(|| format!("Stripe: void {invoice} of {}", top_up.id), void).await?;
+        Ok(answer.map(|report| report.outcome))
     }
 
     async fn create_invoice(&self, top_up: &TopUp) -> Result<InvoiceId, Lost> {
@@ -266,6 +282,18 @@ fn why_not_charged(world: &World, account: &AccountId, top_up: &TopUpId) -> Opti
     } else {
         None
     }
+}
+
+/// Why an attempt's invoice may not be voided by whoever closes the attempt, if it may not. What the bank said less than
+/// a process's life ago, it may have said after the look.
+fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
+    let stripe = world.stripe();
+    let invoice = stripe.invoices.iter().find(|known| known.id == *invoice && known.status == InvoiceStatus::Open)?;
+    if invoice.is_processing() {
+        return Some("although its debit is under way");
+    }
+    let is_old = |refused_at: Timestamp| world.time().duration_since(refused_at) >= PROCESS_LIFE_MAX;
+    invoice.refused_at.is_some_and(is_old).then_some("although the bank has refused it, and nobody is told")
 }
 
 fn ledger_lost(operation: &'static str) -> LedgerError {

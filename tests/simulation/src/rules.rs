@@ -90,8 +90,9 @@ impl Rules {
                 rule!(frozen == Some(entry.credits), "{purchase} grants {credits}, not {frozen:?}");
             }
             Cause::TopUp { top_up } => {
-                let frozen = self.top_ups.get(top_up).map(|known| known.credits);
-                rule!(frozen == Some(entry.credits), "{top_up} grants {credits}, not {frozen:?}");
+                let known = self.top_ups.get(top_up).filter(|known| known.status != TopUpStatus::PartlyPaid);
+                let frozen = known.map_or(entry.credits, |known| known.credits);
+                rule!(frozen == entry.credits, "{top_up} grants {credits}, not {frozen}");
             }
         }
         Ok(())
@@ -121,13 +122,16 @@ impl Rules {
                     (top_up.credits, top_up.price, top_up.opened_at, top_up.customer.clone(), card)
                 };
                 rule!(frozen(known) == frozen(top_up), "what {id} froze when it was opened has changed");
-                rule!(known.status != TopUpStatus::Paid, "{id} is changed after it was paid");
+                let was_paid = matches!(known.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid);
+                rule!(!was_paid, "{id} is changed after it was paid");
                 rule!(top_up.status != TopUpStatus::Open, "{id} is opened again");
             }
         }
         let conclusion = match top_up.status {
             TopUpStatus::Open => None,
+            TopUpStatus::Processing => Some(Conclusion::Processing),
             TopUpStatus::Paid => Some(Conclusion::Paid),
+            TopUpStatus::PartlyPaid => Some(Conclusion::PartlyPaid),
             TopUpStatus::Declined(_) => Some(Conclusion::Declined),
             TopUpStatus::ActionRequired => Some(Conclusion::ActionRequired),
             TopUpStatus::Abandoned => Some(Conclusion::Abandoned),
@@ -211,7 +215,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         let such = partition.top_ups.values().filter(move |top_up| is_such(top_up.status));
         such.map(|top_up| &top_up.id).collect::<Vec<_>>()
     };
-    let open = with(|status| status == TopUpStatus::Open);
+    let open = with(|status| matches!(status, TopUpStatus::Open | TopUpStatus::Processing));
     rule!(open == Vec::from_iter(&account.open_top_up), "the open top-ups of {id} are {open:?}");
     let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
     let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
@@ -282,7 +286,8 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
     let is_told = |id, what| told.binary_search(&(id, what)).is_ok();
     for top_up in partition.top_ups.values() {
         let (id, status) = (top_up.id.as_str(), top_up.status);
-        rule!(is_told(id, "paid") == (status == TopUpStatus::Paid), "{id} is {status:?}, the notice differs");
+        let is_paid = matches!(status, TopUpStatus::Paid | TopUpStatus::PartlyPaid);
+        rule!(is_told(id, "paid") == is_paid, "{id} is {status:?}, the notice differs");
         let is_failed = matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
         rule!(!is_failed || is_told(id, "failed"), "no notice says that {id} failed");
     }
@@ -359,14 +364,29 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
     rule!(invoices.len() <= 1, "{id} has {} invoices", invoices.len());
     let grants = granted(partition, |cause| matches!(cause, Cause::TopUp { top_up } if top_up == id));
     let status = invoices.first().map(|invoice| invoice.status);
-    let is_paid = status == Some(InvoiceStatus::Paid);
-    rule!(grants == usize::from(is_paid), "{id} was granted {grants} times, its invoice is {status:?}");
+    let is_called_paid = status == Some(InvoiceStatus::Paid);
+    // A credit costs a cent here.
+    let received = invoices.first().filter(|_| is_called_paid).map_or(0, |invoice| invoice.received());
+    rule!(grants == usize::from(received > 0), "{id} was granted {grants} times, {received} cents were received");
+    let credits: i64 = partition
+        .entries
+        .values()
+        .filter(|entry| entry.origin() == Origin::TopUp(id.clone()))
+        .map(|entry| entry.credits.get())
+        .sum();
+    rule!(credits == received, "{id} granted {credits} credits for {received} cents");
+    let price = top_up.price.get();
     let is_consistent = match top_up.status {
-        TopUpStatus::Open => false,
-        TopUpStatus::Paid => is_paid,
+        TopUpStatus::Open | TopUpStatus::Processing => false,
+        TopUpStatus::Paid => received == price,
+        TopUpStatus::PartlyPaid => received > 0 && received < price,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
         // A process that dies while it closes a top-up leaves an empty draft, which is never sent to the customer.
-        TopUpStatus::Abandoned => matches!(status, None | Some(InvoiceStatus::Draft | InvoiceStatus::Void)),
+        TopUpStatus::Abandoned => match status {
+            None | Some(InvoiceStatus::Draft | InvoiceStatus::Void) => true,
+            Some(InvoiceStatus::Paid) => received == 0,
+            Some(InvoiceStatus::Open) => false,
+        },
     };
     let can_be_paid = matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
     let known = invoices.first().map(|invoice| &invoice.id);

@@ -4,7 +4,7 @@ use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
 use crate::rules::{Rules, check_at_rest};
-use crate::stripe::SessionStatus;
+use crate::stripe::{Invoice, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME, World};
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
@@ -204,6 +204,7 @@ impl Run {
         self.world().advance(time);
         self.world().tell(|| format!("{time:#} pass, it is {}", self.outside.now()));
         self.world().stripe().expire_sessions(self.outside.now());
+        self.world().stripe().settle_debits(self.outside.now());
     }
 
     /// Fires a timer, waiting for its time if needed. `None` if there is no timer at this position.
@@ -282,7 +283,9 @@ impl Run {
 
     /// Whether nothing more will happen as time passes.
     fn is_over(&self) -> bool {
-        let has_open_page = self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
+        let is_debited = self.world().stripe().invoices.iter().any(Invoice::is_processing);
+        let has_open_page =
+            is_debited || self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
         !has_open_page && self.world().ledger.tables().due.is_empty()
     }
 

@@ -319,7 +319,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
         let mut stripe = run.world().stripe();
         let is_refused = |at: &usize| {
             let invoice = &stripe.invoices[*at];
-            invoice.status == InvoiceStatus::Open && invoice.last_answer.is_some()
+            invoice.status == InvoiceStatus::Open && invoice.last_answer.is_some() && !invoice.is_processing()
         };
         let Some(position) = rng.choice((0..stripe.invoices.len()).filter(is_refused).collect::<Vec<_>>()) else {
             return false;
@@ -346,7 +346,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     let card = names::card(rng.u32(1..6));
     let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
-    let line = match rng.u32(if has_invoice { 2..9 } else { 0..10 }) {
+    let line = match rng.u32(if has_invoice { 2..11 } else { 0..10 }) {
         0..3 => {
             let open = known_pages(run);
             let Some(position) = rng.choice(&open).copied() else { return false };
@@ -368,12 +368,27 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
             stripe.invoice_void(&invoice);
             format!("support voids {invoice}")
         }
+        9 if has_invoice => {
+            let mut stripe = run.world().stripe();
+            let open = (0..stripe.invoices.len()).filter(|at| stripe.invoices[*at].status == InvoiceStatus::Open);
+            let Some(position) = rng.choice(open.collect::<Vec<_>>()) else { return false };
+            let cents = if rng.bool() { i64::MAX } else { rng.i64(1..1_000) };
+            stripe.invoice_credit(position, cents);
+            let invoice = &stripe.invoices[position];
+            format!("support credits {} of {}", invoice.credited, invoice.id)
+        }
+        10 => {
+            let Some(customer) = choose_customer(run, rng) else { return false };
+            let cents = rng.i64(1..3_000);
+            run.world().stripe().give_balance(&customer, cents);
+            format!("support gives {customer} {cents} cents for its next invoices")
+        }
         7 => {
             let Some(customer) = choose_card(run, rng, &card) else { return false };
             format!("{customer} chooses {card}")
         }
         _ => {
-            let mood = [Mood::Pays, Mood::Declines, Mood::AsksForConfirmation][rng.usize(0..3)];
+            let mood = [Mood::Pays, Mood::Declines, Mood::AsksForConfirmation, Mood::TakesDays][rng.usize(0..4)];
             run.world().stripe().set_mood(&card, mood);
             format!("{card} from now on: {mood:?}")
         }
@@ -384,13 +399,15 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
 
 /// A customer chooses a default card.
 fn choose_card(run: &Run, rng: &mut Rng, card: &PaymentMethodId) -> Option<CustomerId> {
-    let customers: Vec<_> = {
-        let tables = run.world().ledger.tables();
-        tables.accounts().map(|account| account.customer.clone()).collect()
-    };
-    let customer = rng.choice(customers)?;
+    let customer = choose_customer(run, rng)?;
     run.world().stripe().set_default_card(&customer, card);
     Some(customer)
+}
+
+fn choose_customer(run: &Run, rng: &mut Rng) -> Option<CustomerId> {
+    let tables = run.world().ledger.tables();
+    let customers: Vec<_> = tables.accounts().map(|account| account.customer.clone()).collect();
+    rng.choice(customers)
 }
 
 /// The open payment pages whose URLs customers can know.

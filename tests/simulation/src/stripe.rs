@@ -6,7 +6,7 @@ use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use shared::domain::payments::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, PaidInvoice, Received, TopUpOutcome};
 use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
@@ -20,6 +20,11 @@ const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A payment page expires after this time: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long a bank takes for a debit.
+const DEBIT_TAKES: SignedDuration = SignedDuration::from_hours(30);
+/// In cents: less than this Stripe does not charge.
+const CHARGE_MIN: i64 = 50;
+
 /// How a card currently responds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
@@ -27,6 +32,8 @@ pub enum Mood {
     Pays,
     Declines,
     AsksForConfirmation,
+    /// A bank account, whose debit takes days.
+    TakesDays,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,8 @@ pub enum InvoiceStatus {
 pub enum BankAnswer {
     Declined,
     ActionRequired,
+    /// It answers in some days.
+    Processing,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +62,16 @@ pub struct Invoice {
     pub amount: Cents,
     pub status: InvoiceStatus,
     pub last_answer: Option<BankAnswer>,
+    /// In cents, by cards.
+    pub amount_paid: i64,
+    /// In cents, by credit notes before the payment.
+    pub credited: i64,
+    /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
+    pub starting_balance: i64,
+    pub ending_balance: i64,
     paid_with: Option<PaymentMethodId>,
+    /// When it refused or went to work, asked without the customer being there.
+    pub refused_at: Option<Timestamp>,
     /// How many off-session payments the bank was asked for.
     pub off_session_asks: u32,
 }
@@ -99,6 +117,8 @@ pub struct Stripe {
     customers: BTreeMap<AccountId, Kept<CustomerId>>,
     pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
     moods: BTreeMap<PaymentMethodId, Mood>,
+    /// In cents, below zero what Stripe owes.
+    balances: BTreeMap<CustomerId, i64>,
     pub invoices: Vec<Invoice>,
     invoice_keys: BTreeMap<TopUpId, Kept<InvoiceId>>,
     pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
@@ -263,7 +283,12 @@ impl Stripe {
             amount: top_up.price,
             status: InvoiceStatus::Draft,
             last_answer: None,
+            amount_paid: 0,
+            credited: 0,
+            starting_balance: 0,
+            ending_balance: 0,
             paid_with: None,
+            refused_at: None,
             off_session_asks: 0,
         });
         id
@@ -274,8 +299,37 @@ impl Stripe {
         let invoice = self.invoices.iter_mut().find(|invoice| invoice.id == *id)?;
         if invoice.status == InvoiceStatus::Draft {
             invoice.status = InvoiceStatus::Open;
+            let balance = self.balances.entry(invoice.customer.clone()).or_default();
+            invoice.starting_balance = *balance;
+            // What is left below the least that can be charged becomes a debt.
+            let due = invoice.amount.get() + *balance;
+            invoice.ending_balance = if due < CHARGE_MIN { due } else { 0 };
+            *balance = invoice.ending_balance;
+            self.pay_if_nothing_is_due(id);
         }
         Some(())
+    }
+
+    /// Support gives a customer a credit on the books of Stripe.
+    pub fn give_balance(&mut self, customer: &CustomerId, cents: i64) {
+        *self.balances.entry(customer.clone()).or_default() -= cents;
+    }
+
+    /// Support credits so much of an open invoice.
+    pub fn invoice_credit(&mut self, position: usize, cents: i64) {
+        let is_free = |invoice: &&mut Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
+        let Some(invoice) = self.invoices.get_mut(position).filter(is_free) else { return };
+        invoice.credited += cents.min(invoice.due()).min(invoice.amount.get() - invoice.credited);
+        let id = invoice.id.clone();
+        self.pay_if_nothing_is_due(&id);
+    }
+
+    fn pay_if_nothing_is_due(&mut self, id: &InvoiceId) {
+        let is_due = |invoice: &&mut Invoice| invoice.id == *id && invoice.due() == 0;
+        if let Some(invoice) = self.invoices.iter_mut().find(is_due) {
+            invoice.status = InvoiceStatus::Paid;
+            self.tell(Subject::Invoice(id.clone()));
+        }
     }
 
     /// Asks the bank once per key; a refusal is stored as well.
@@ -288,7 +342,12 @@ impl Stripe {
         if let Some(kept) =
             self.pay_keys.get(&top_up).filter(|kept| is_kept(kept.at, now) && !has_bug("payment_key_from_time"))
         {
-            return known(kept.answer.map_or(Asked::Paid, Asked::Refused));
+            let answer = match kept.answer {
+                // Stripe's answer of then holds the payment's id alone, and the payment is read as it stands now.
+                Some(BankAnswer::Processing) => self.invoices[position].last_answer,
+                kept => kept,
+            };
+            return known(answer.map_or(Asked::Paid, Asked::Refused));
         }
         if self.invoices[position].status != InvoiceStatus::Open {
             return known(Asked::NotTaken);
@@ -298,7 +357,9 @@ impl Stripe {
             Mood::Pays => None,
             Mood::Declines => Some(BankAnswer::Declined),
             Mood::AsksForConfirmation => Some(BankAnswer::ActionRequired),
+            Mood::TakesDays => Some(BankAnswer::Processing),
         };
+        self.invoices[position].refused_at = answer.map(|_| now);
         self.pay_keys.insert(top_up, Kept { at: now, answer });
         self.answered(position, card, answer);
         AskedNow { answer: answer.map_or(Asked::Paid, Asked::Refused), is_fresh: true }
@@ -308,28 +369,52 @@ impl Stripe {
         let invoice = &mut self.invoices[position];
         invoice.last_answer = answer;
         if answer.is_none() {
+            invoice.amount_paid += invoice.due();
             invoice.status = InvoiceStatus::Paid;
             invoice.paid_with = Some(card.clone());
         }
-        let subject = Subject::Invoice(invoice.id.clone());
-        self.tell(subject);
+        // That a debit is under way is no event of an invoice.
+        if answer != Some(BankAnswer::Processing) {
+            let subject = Subject::Invoice(invoice.id.clone());
+            self.tell(subject);
+        }
+    }
+
+    /// The banks answer the debits that have been under way for days: some are paid and some are not.
+    pub fn settle_debits(&mut self, now: Timestamp) {
+        for position in 0..self.invoices.len() {
+            let invoice = &self.invoices[position];
+            let since = invoice.refused_at.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+            if invoice.is_processing() && since >= DEBIT_TAKES {
+                // Every other one.
+                let answer = (position % 2 == 0).then_some(BankAnswer::Declined);
+                let account = PaymentMethodId::parse("pm_debit").expect("letters make a card's id");
+                self.answered(position, &account, answer);
+                self.invoices[position].refused_at = answer.map(|_| now);
+            }
+        }
     }
 
     /// The customer pays on the hosted page, with the saved card or another, and confirms if the bank asks.
     pub fn invoice_pay_by_customer(&mut self, position: usize, card: &PaymentMethodId) -> Option<bool> {
-        self.invoices.get(position).filter(|invoice| invoice.status == InvoiceStatus::Open)?;
+        let is_free = |invoice: &&Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
+        self.invoices.get(position).filter(is_free)?;
         let answer = (self.mood(card) == Mood::Declines).then_some(BankAnswer::Declined);
         self.answered(position, card, answer);
         Some(answer.is_none())
     }
 
-    /// Voids an open invoice or deletes a draft. A paid or void invoice does not change.
+    /// Voids an open invoice and deletes a draft; what is paid, void or about to be paid stays as it is.
     pub fn invoice_void(&mut self, id: &InvoiceId) {
         let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else { return };
         match self.invoices[position].status {
             InvoiceStatus::Draft => drop(self.invoices.remove(position)),
+            InvoiceStatus::Open if self.invoices[position].is_processing() => {}
             InvoiceStatus::Open => {
-                self.invoices[position].status = InvoiceStatus::Void;
+                let invoice = &mut self.invoices[position];
+                invoice.status = InvoiceStatus::Void;
+                let used = invoice.ending_balance - invoice.starting_balance;
+                *self.balances.entry(invoice.customer.clone()).or_default() -= used;
                 self.tell(Subject::Invoice(id.clone()));
             }
             InvoiceStatus::Paid | InvoiceStatus::Void => {}
@@ -340,18 +425,17 @@ impl Stripe {
         self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
     }
 
+    /// `None` unless Stripe calls it paid.
+    pub fn invoice_get_if_paid(&self, id: &InvoiceId) -> Option<InvoiceReport> {
+        let is_paid = |invoice: &Invoice| invoice.id == *id && invoice.status == InvoiceStatus::Paid;
+        self.invoices.iter().any(is_paid).then(|| self.invoice_get(id)).flatten()
+    }
+
     /// `None` for a deleted invoice.
     pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
         let invoice = self.invoices.iter().find(|invoice| invoice.id == *id)?;
         let outcome = match (invoice.status, invoice.last_answer) {
-            (InvoiceStatus::Paid, _) => TopUpOutcome::Paid(Payment {
-                customer: invoice.customer.clone(),
-                amount: invoice.amount,
-                currency: "usd".into(),
-                invoice: Some(id.clone()),
-                payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
-                payment_method: invoice.paid_with.clone(),
-            }),
+            (InvoiceStatus::Paid, _) => invoice.paid(),
             (InvoiceStatus::Void, _) => TopUpOutcome::Abandoned,
             (InvoiceStatus::Open, Some(answer)) => refusal(answer, id.clone()),
             (InvoiceStatus::Draft | InvoiceStatus::Open, _) => TopUpOutcome::Unknown,
@@ -359,6 +443,50 @@ impl Stripe {
         let is_open = invoice.status == InvoiceStatus::Open;
         let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
         Some(InvoiceReport { top_up: Some((invoice.account.clone(), invoice.top_up.clone())), outcome, hosted_url })
+    }
+}
+
+impl Invoice {
+    /// Whether a debit is under way.
+    pub fn is_processing(&self) -> bool {
+        self.status == InvoiceStatus::Open && self.last_answer == Some(BankAnswer::Processing)
+    }
+
+    /// In cents: what came from cards and from the customer's own credit.
+    pub fn received(&self) -> i64 {
+        let from_credit =
+            if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
+        let for_old_debt = if self.starting_balance > 0 { self.starting_balance } else { 0 };
+        (self.amount_paid + from_credit - for_old_debt).clamp(0, self.amount.get())
+    }
+
+    /// In cents: what is left to be paid.
+    fn due(&self) -> i64 {
+        let asked = if self.ending_balance == 0 { self.amount.get() + self.starting_balance } else { 0 };
+        asked - self.credited - self.amount_paid
+    }
+
+    /// What Stripe says of a paid invoice, read as the adapter reads it.
+    fn paid(&self) -> TopUpOutcome {
+        let payment = Payment {
+            customer: self.customer.clone(),
+            amount: self.amount,
+            currency: "usd".into(),
+            invoice: Some(self.id.clone()),
+            payment_intent: PaymentIntentId::parse(format!("pi_{}", self.id)).ok(),
+            payment_method: self.paid_with.clone(),
+        };
+        let amounts = PaidInvoice {
+            total: self.amount.get(),
+            amount_paid: self.amount_paid,
+            starting_balance: self.starting_balance,
+            ending_balance: self.ending_balance,
+        };
+        match amounts.received(self.amount) {
+            Received::All => TopUpOutcome::Paid(payment),
+            Received::Part(received) => TopUpOutcome::PartlyPaid { payment, received },
+            Received::Nothing => TopUpOutcome::Abandoned,
+        }
     }
 }
 
@@ -373,6 +501,7 @@ pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
             TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: Some(invoice) }
         }
         BankAnswer::ActionRequired => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
+        BankAnswer::Processing => TopUpOutcome::Processing { invoice: Some(invoice) },
     }
 }
 
@@ -380,6 +509,8 @@ pub fn refusal(answer: BankAnswer, invoice: InvoiceId) -> TopUpOutcome {
 pub fn conclusion(outcome: &TopUpOutcome) -> Option<Conclusion> {
     match outcome {
         TopUpOutcome::Paid(_) => Some(Conclusion::Paid),
+        TopUpOutcome::PartlyPaid { .. } => Some(Conclusion::PartlyPaid),
+        TopUpOutcome::Processing { .. } => Some(Conclusion::Processing),
         TopUpOutcome::Declined { .. } => Some(Conclusion::Declined),
         TopUpOutcome::ActionRequired { .. } => Some(Conclusion::ActionRequired),
         TopUpOutcome::Abandoned => Some(Conclusion::Abandoned),

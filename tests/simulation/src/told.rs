@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Conclusion {
     Paid,
+    PartlyPaid,
+    Processing,
     Declined,
     ActionRequired,
     Abandoned,

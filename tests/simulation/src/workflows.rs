@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 16] = [
+pub const WORKFLOWS: [Workflow; 21] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -103,6 +103,81 @@ pub const WORKFLOWS: [Workflow; 16] = [
             Ask(sweep),
             Deliver,
             Outside(void_invoice),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, of which nobody hears for longer than an attempt is sent",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(stripe_goes_down),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(stripe_comes_up),
+            Ask(sweep),
+            Deliver,
+            Ask(link),
+            Outside(pay_invoice),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up by a debit that takes two days",
+        acts: &[
+            Outside(take_days),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up by a debit, and switch off while it is under way",
+        acts: &[
+            Outside(take_days),
+            Ask(charge_400),
+            Ask(sweep),
+            Ask(off),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Outside(pass_a_day),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, and have the invoice credited in full",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(credit_all),
+            Ask(link),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, have a part of the invoice credited, and pay the rest",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(credit_a_part),
+            Outside(pay_invoice),
+            Ask(link),
             Deliver,
         ],
     },
@@ -205,6 +280,22 @@ fn void_invoice(run: &mut Run) {
     }
 }
 
+fn credit_all(run: &mut Run) {
+    credit(run, i64::MAX);
+}
+
+fn credit_a_part(run: &mut Run) {
+    credit(run, 900);
+}
+
+fn credit(run: &mut Run, cents: i64) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.invoices.iter().position(|invoice| invoice.status == InvoiceStatus::Open);
+    if let Some(open) = open {
+        stripe.invoice_credit(open, cents);
+    }
+}
+
 fn choose_card(run: &mut Run) {
     let customer = {
         let tables = run.world().ledger.tables();
@@ -215,6 +306,10 @@ fn choose_card(run: &mut Run) {
 
 fn decline(run: &mut Run) {
     run.world().stripe().set_mood(&names::card(1), Mood::Declines);
+}
+
+fn take_days(run: &mut Run) {
+    run.world().stripe().set_mood(&names::card(1), Mood::TakesDays);
 }
 
 fn ask_for_confirmation(run: &mut Run) {

@@ -5,6 +5,7 @@ mod gates;
 mod payment;
 mod payment_issue;
 mod purchase;
+mod received;
 mod records;
 mod top_up;
 
@@ -13,5 +14,6 @@ pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
 pub use payment::{CURRENCY, CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind};
 pub use purchase::{check_purchase_replay, decide_checkout_opened, decide_open_purchase, decide_purchase_outcome};
+pub use received::{PaidInvoice, Received};
 pub use records::{AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use top_up::{NextStep, decide_open_top_up, decide_top_up_outcome, next_step};

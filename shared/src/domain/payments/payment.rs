@@ -11,7 +11,7 @@ pub const CURRENCY: &str = "usd";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
     pub customer: CustomerId,
-    /// Before tax.
+    /// What was asked for, before tax.
     pub amount: Cents,
     /// Lower-case ISO 4217.
     pub currency: String,
@@ -33,6 +33,11 @@ pub enum CheckoutOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopUpOutcome {
     Paid(Payment),
+    /// The invoice is paid, but a part of it was credited by the company: only `received`, before tax, was paid.
+    PartlyPaid {
+        payment: Payment,
+        received: Cents,
+    },
     Declined {
         reason: DeclineReason,
         invoice: Option<InvoiceId>,
@@ -40,7 +45,11 @@ pub enum TopUpOutcome {
     ActionRequired {
         invoice: Option<InvoiceId>,
     },
-    /// The invoice is void, or there is none and none will come.
+    /// A bank debit is under way, which takes days: it is paid or declined then.
+    Processing {
+        invoice: Option<InvoiceId>,
+    },
+    /// The invoice is void or was credited in full, or there is none and none will come: nothing was paid.
     Abandoned,
     /// Nothing is known (timeout, 5xx, 429, network): nothing is concluded.
     Unknown,

@@ -64,12 +64,26 @@ pub struct TopUp {
 pub enum TopUpStatus {
     /// The outcome is not known yet: the same attempt is asked again.
     Open,
+    /// A bank debit is under way, which takes days: nothing is asked or closed meanwhile.
+    Processing,
     Paid,
+    /// A part was paid and granted; the rest was credited by the company, and is closed.
+    PartlyPaid,
     Declined(DeclineReason),
     /// The customer's bank wants a confirmation (3D Secure).
     ActionRequired,
     /// Closed without a payment; the invoice is void or never came to be.
     Abandoned,
+}
+
+impl TopUpStatus {
+    /// Whether it holds its account: no other attempt opens before it has ended.
+    pub fn is_under_way(self) -> bool {
+        match self {
+            Self::Open | Self::Processing => true,
+            Self::Paid | Self::PartlyPaid | Self::Declined(_) | Self::ActionRequired | Self::Abandoned => false,
+        }
+    }
 }
 
 /// The settings as chosen last.

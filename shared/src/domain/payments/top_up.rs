@@ -4,7 +4,9 @@ use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind};
 use super::records::{TopUp, TopUpStatus};
-use crate::domain::{Account, Cause, Change, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId};
+use crate::domain::{
+    Account, Cause, Cents, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
+};
 use jiff::Timestamp;
 
 /// Opens an attempt if one is due. Committing the change is the claim: of two sweeps at most one succeeds.
@@ -46,15 +48,17 @@ pub fn decide_open_top_up(
 pub enum NextStep {
     /// Ask Stripe to take the money; asked again, the same keys make it the same payment.
     Pay,
-    /// Look at what became of it, and close what is unpaid.
+    /// Look at what became of it, and close what no bank has said anything about.
     LookUpAndClose,
 }
 
 /// An attempt is sent while Stripe still remembers its keys and the customer still wants top-ups; then it is only closed.
+/// One whose debit is under way is never sent again.
 pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep {
     let is_wanted = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
     let is_remembered = now.duration_since(top_up.opened_at) < PriceBook::TOP_UP_SEND_WINDOW;
-    if is_wanted && is_remembered { NextStep::Pay } else { NextStep::LookUpAndClose }
+    let is_unanswered = top_up.status == TopUpStatus::Open;
+    if is_wanted && is_remembered && is_unanswered { NextStep::Pay } else { NextStep::LookUpAndClose }
 }
 
 /// Carries an attempt one step further: grants what was paid, once; pauses on a definite failure; ends a pause.
@@ -71,21 +75,36 @@ pub fn decide_top_up_outcome(
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Option<Change>, GrantRefusal> {
-    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing};
     match (top_up.status, outcome) {
-        (Paid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
-        (Open | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Paid(payment)) => {
+        (Paid | PartlyPaid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
+        (Open | Processing | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Paid(payment)) => {
             check_payment(account, payment, top_up.price)?;
-            grant_top_up(account, top_up, payment, notice, now).map(Some)
+            let whole = Bought { credits: top_up.credits, price: top_up.price, status: Paid };
+            grant_top_up(account, top_up, (payment, whole), notice, now).map(Some)
         }
-        (Open, TopUpOutcome::Declined { reason, invoice }) => {
+        (
+            Open | Processing | Declined(_) | ActionRequired | Abandoned,
+            TopUpOutcome::PartlyPaid { payment, received },
+        ) => {
+            check_payment(account, payment, top_up.price)?;
+            let part = Bought { credits: credits_for(top_up, *received), price: *received, status: PartlyPaid };
+            grant_top_up(account, top_up, (payment, part), notice, now).map(Some)
+        }
+        (Open, TopUpOutcome::Processing { invoice }) => {
+            let mut change = Change::on(account, now);
+            let invoice = invoice.clone().or(top_up.invoice.clone());
+            change.records.push(Record::TopUp(TopUp { status: Processing, invoice, ..top_up.clone() }));
+            Ok(Some(change))
+        }
+        (Open | Processing, TopUpOutcome::Declined { reason, invoice }) => {
             let kind = PaymentIssueKind::Declined(*reason);
             Ok(Some(pause(account, top_up, kind, invoice.clone(), notice, now)))
         }
-        (Open, TopUpOutcome::ActionRequired { invoice }) => {
+        (Open | Processing, TopUpOutcome::ActionRequired { invoice }) => {
             Ok(Some(pause(account, top_up, PaymentIssueKind::ActionRequired, invoice.clone(), notice, now)))
         }
-        (Open | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
+        (Open | Processing | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
             let mut change = Change::on(account, now);
             release(&mut change.account, &top_up.id);
             change.records.push(Record::TopUp(TopUp { status: Abandoned, settled_at: Some(now), ..top_up.clone() }));
@@ -95,25 +114,41 @@ pub fn decide_top_up_outcome(
         (
             Declined(_) | ActionRequired | Abandoned,
             TopUpOutcome::Declined { .. } | TopUpOutcome::ActionRequired { .. },
-        ) => Ok(None),
+        )
+        | (Processing | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Processing { .. }) => Ok(None),
     }
+}
+
+/// What a payment buys, and how it leaves the attempt.
+struct Bought {
+    credits: Credits,
+    price: Cents,
+    status: TopUpStatus,
+}
+
+/// What a part of an attempt's price buys: the same part of its credits, rounded up to a whole one.
+fn credits_for(top_up: &TopUp, received: Cents) -> Credits {
+    let price = i128::from(top_up.price.get()).max(1);
+    let exact = i128::from(top_up.credits.get()).saturating_mul(received.get().into());
+    let rounded_up = exact.div_euclid(price).saturating_add(i128::from(exact.rem_euclid(price) > 0));
+    i64::try_from(rounded_up).ok().and_then(Credits::new).unwrap_or(top_up.credits).min(top_up.credits)
 }
 
 fn grant_top_up(
     account: &Account,
     top_up: &TopUp,
-    payment: &Payment,
+    (payment, bought): (&Payment, Bought),
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Change, GrantRefusal> {
     let mut change = Change::on(account, now);
-    change.post(top_up.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
+    change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
     if payment.payment_method.is_some() {
         change.account.payment_method = payment.payment_method.clone();
     }
     change.records.push(Record::TopUp(TopUp {
-        status: TopUpStatus::Paid,
+        status: bought.status,
         invoice: payment.invoice.clone().or(top_up.invoice.clone()),
         payment_intent: payment.payment_intent.clone(),
         settled_at: Some(now),
@@ -121,8 +156,8 @@ fn grant_top_up(
     }));
     let kind = NoticeKind::TopUpPaid {
         top_up: top_up.id.clone(),
-        credits: top_up.credits,
-        price: top_up.price,
+        credits: bought.credits,
+        price: bought.price,
         balance: change.account.balance,
     };
     change.notices.push(owed(account, kind, notice, now));
@@ -168,9 +203,9 @@ fn owed(account: &Account, kind: NoticeKind, id: NoticeId, now: Timestamp) -> No
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Origin;
     use crate::domain::payments::{AutoTopUp, DeclineReason, Payment};
     use crate::domain::samples::*;
-    use crate::domain::{Cents, Credits, Origin};
 
     const HOUR: i64 = 3_600;
 
@@ -252,43 +287,74 @@ mod tests {
         ] {
             assert_eq!(next_step(account, &top_up, now), expected);
         }
+        let processing = TopUp { status: TopUpStatus::Processing, ..top_up };
+        assert_eq!(next_step(&change.account, &processing, at(1)), NextStep::LookUpAndClose, "it has an answer (R3)");
     }
 
     /// Every status crossed with every outcome: what the attempt becomes, what is granted, whether an e-mail
     /// is owed and whether the account is paused after.
     #[test]
     fn every_outcome_has_one_effect_in_every_status() {
-        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing};
         let declined = Declined(DeclineReason::InsufficientFunds);
         let was_declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: None };
         let asked_action = TopUpOutcome::ActionRequired { invoice: None };
         let was_paid = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let received = Cents::new(501).unwrap();
+        let payment = Payment { amount: Cents::new(4_501).unwrap(), ..payment() };
+        let paid_in_part = TopUpOutcome::PartlyPaid { payment, received };
+        let under_way = TopUpOutcome::Processing { invoice: None };
         let granted = Some((Paid, 4_501, 1, false));
+        let granted_in_part = Some((PartlyPaid, 501, 1, false));
         let closed = Some((Abandoned, 0, 0, false));
         for (status, outcome, expected) in [
             (Open, &TopUpOutcome::Unknown, None),
             (Open, &was_paid, granted),
+            (Open, &paid_in_part, granted_in_part),
+            (Open, &under_way, Some((Processing, 0, 0, false))),
+            (Processing, &TopUpOutcome::Unknown, None),
+            (Processing, &was_paid, granted),
+            (Processing, &paid_in_part, granted_in_part),
+            (Processing, &under_way, None),
+            (Processing, &was_declined, Some((declined, 0, 1, true))),
+            (Processing, &asked_action, Some((ActionRequired, 0, 1, true))),
+            (Processing, &TopUpOutcome::Abandoned, closed),
             (Open, &was_declined, Some((declined, 0, 1, true))),
             (Open, &asked_action, Some((ActionRequired, 0, 1, true))),
             (Open, &TopUpOutcome::Abandoned, closed),
             (declined, &TopUpOutcome::Unknown, None),
             (declined, &was_paid, granted),
+            (declined, &paid_in_part, granted_in_part),
             (declined, &was_declined, None),
+            (declined, &under_way, None),
             (declined, &asked_action, None),
             (declined, &TopUpOutcome::Abandoned, closed),
             (ActionRequired, &TopUpOutcome::Unknown, None),
             (ActionRequired, &was_paid, granted),
+            (ActionRequired, &paid_in_part, granted_in_part),
             (ActionRequired, &was_declined, None),
+            (ActionRequired, &under_way, None),
             (ActionRequired, &asked_action, None),
             (ActionRequired, &TopUpOutcome::Abandoned, closed),
             (Paid, &TopUpOutcome::Unknown, None),
             (Paid, &was_paid, None),
+            (Paid, &paid_in_part, None),
             (Paid, &was_declined, None),
+            (Paid, &under_way, None),
             (Paid, &asked_action, None),
             (Paid, &TopUpOutcome::Abandoned, None),
+            (PartlyPaid, &TopUpOutcome::Unknown, None),
+            (PartlyPaid, &was_paid, None),
+            (PartlyPaid, &paid_in_part, None),
+            (PartlyPaid, &was_declined, None),
+            (PartlyPaid, &under_way, None),
+            (PartlyPaid, &asked_action, None),
+            (PartlyPaid, &TopUpOutcome::Abandoned, None),
             (Abandoned, &TopUpOutcome::Unknown, None),
+            (Abandoned, &paid_in_part, granted_in_part),
             (Abandoned, &was_paid, granted),
             (Abandoned, &was_declined, None),
+            (Abandoned, &under_way, None),
             (Abandoned, &asked_action, None),
             (Abandoned, &TopUpOutcome::Abandoned, None),
         ] {
@@ -296,7 +362,8 @@ mod tests {
             let change = decide_top_up_outcome(&account, &top_up, outcome, NoticeId::mint(1), at(2)).unwrap();
             let effect = change.map(|change| {
                 let [Record::TopUp(top_up)] = &change.records[..] else { panic!("the attempt is written") };
-                assert_eq!(change.account.open_top_up, None, "a settled attempt holds nothing");
+                let held = top_up.status.is_under_way().then_some(&top_up.id);
+                assert_eq!(change.account.open_top_up.as_ref(), held, "an attempt holds its account until it ends");
                 let granted = change.entries.iter().map(|entry| entry.credits.get()).sum::<i64>();
                 assert_eq!(change.account.balance.get(), 499 + granted);
                 (top_up.status, granted, change.notices.len(), change.account.payment_issue.is_some())
@@ -313,6 +380,30 @@ mod tests {
         assert_eq!(only_entry(&change).origin(), Origin::TopUp(TopUpId::mint(1)));
         let short = TopUpOutcome::Paid(Payment { amount: Cents::new(4_500).unwrap(), ..payment() });
         let refusal = decide_top_up_outcome(&account, &top_up, &short, NoticeId::mint(1), at(2)).unwrap_err();
+        assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
+    }
+
+    /// R1: credits for the part that was paid, by the price, a broken one counting as whole.
+    #[test]
+    fn a_part_that_was_paid_grants_its_part_of_the_credits_and_the_receipt_is_over_that_part() {
+        let (account, top_up) = standing_at(TopUpStatus::Open);
+        let (credits, cents) = (|credits| Credits::new(credits).unwrap(), |cents| Cents::new(cents).unwrap());
+        for (frozen, price, received, granted) in
+            [(2_000, 2_000, 200, 200), (2_000, 4_000, 201, 101), (3_000, 1_000, 1, 3), (1_000, 3_000, 2_999, 1_000)]
+        {
+            let top_up = TopUp { credits: credits(frozen), price: cents(price), ..top_up.clone() };
+            let payment = Payment { amount: top_up.price, ..payment() };
+            let outcome = TopUpOutcome::PartlyPaid { payment, received: cents(received) };
+            let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
+            assert_eq!(only_entry(&change).credits, credits(granted));
+            let NoticeKind::TopUpPaid { credits: told, price: paid, .. } = &change.notices[0].kind else {
+                panic!("a receipt is owed")
+            };
+            assert_eq!((*told, *paid), (credits(granted), cents(received)));
+        }
+        let another = Payment { amount: cents(4_500), ..payment() };
+        let outcome = TopUpOutcome::PartlyPaid { payment: another, received: cents(1) };
+        let refusal = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap_err();
         assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
     }
 
@@ -335,9 +426,13 @@ mod tests {
         account.payment_issue = match status {
             TopUpStatus::Declined(reason) => paused(PaymentIssueKind::Declined(reason)),
             TopUpStatus::ActionRequired => paused(PaymentIssueKind::ActionRequired),
-            TopUpStatus::Open | TopUpStatus::Paid | TopUpStatus::Abandoned => None,
+            TopUpStatus::Open
+            | TopUpStatus::Processing
+            | TopUpStatus::Paid
+            | TopUpStatus::PartlyPaid
+            | TopUpStatus::Abandoned => None,
         };
-        if status != TopUpStatus::Open {
+        if !status.is_under_way() {
             account.open_top_up = None;
         }
         (account, TopUp { status, ..top_up })

@@ -8,7 +8,12 @@ use crate::ledger::keys::{self, Key};
 pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
     let decline_reason = match top_up.status {
         TopUpStatus::Declined(reason) => Some(words::decline_reason_word(reason)),
-        TopUpStatus::Open | TopUpStatus::Paid | TopUpStatus::ActionRequired | TopUpStatus::Abandoned => None,
+        TopUpStatus::Open
+        | TopUpStatus::Processing
+        | TopUpStatus::Paid
+        | TopUpStatus::PartlyPaid
+        | TopUpStatus::ActionRequired
+        | TopUpStatus::Abandoned => None,
     };
     Writer::item(keys::top_up(&top_up.account, &top_up.id))
         .with("customer", text(&top_up.customer))
@@ -44,7 +49,9 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
 fn read_status(item: &Reader<'_>) -> Result<TopUpStatus, Unreadable> {
     let status = match item.text("status")? {
         "open" => TopUpStatus::Open,
+        "processing" => TopUpStatus::Processing,
         "paid" => TopUpStatus::Paid,
+        "partly_paid" => TopUpStatus::PartlyPaid,
         "declined" => TopUpStatus::Declined(item.word("decline_reason", words::decline_reason)?),
         "action_required" => TopUpStatus::ActionRequired,
         "abandoned" => TopUpStatus::Abandoned,

@@ -53,7 +53,9 @@ pub(super) fn purchase_status(word: &str) -> Option<PurchaseStatus> {
 pub(super) fn top_up_status_word(status: TopUpStatus) -> &'static str {
     match status {
         TopUpStatus::Open => "open",
+        TopUpStatus::Processing => "processing",
         TopUpStatus::Paid => "paid",
+        TopUpStatus::PartlyPaid => "partly_paid",
         TopUpStatus::Declined(_) => "declined",
         TopUpStatus::ActionRequired => "action_required",
         TopUpStatus::Abandoned => "abandoned",

@@ -37,13 +37,18 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payme
     let attempt = context.ledger.top_up_get(account, top_up).await?;
     let attempt = attempt.ok_or_else(|| NotFound::TopUp(top_up.clone()))?;
     let invoice = match (attempt.status, attempt.invoice) {
-        (TopUpStatus::Paid, _) => return Ok(PayPage::AlreadyPaid),
+        (TopUpStatus::Paid | TopUpStatus::PartlyPaid, _) => return Ok(PayPage::AlreadyPaid),
         (TopUpStatus::Abandoned, _) | (_, None) => return Ok(PayPage::Closed),
-        (TopUpStatus::Open | TopUpStatus::Declined(_) | TopUpStatus::ActionRequired, Some(invoice)) => invoice,
+        (
+            TopUpStatus::Open | TopUpStatus::Processing | TopUpStatus::Declined(_) | TopUpStatus::ActionRequired,
+            Some(invoice),
+        ) => invoice,
     };
     let report = context.payments.invoice_get(&invoice).await?;
     match record_top_up_outcome(context, account, top_up, &report.outcome).await {
-        Ok(attempt) if attempt.status == TopUpStatus::Paid => Ok(PayPage::AlreadyPaid),
+        Ok(attempt) if matches!(attempt.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid) => {
+            Ok(PayPage::AlreadyPaid)
+        }
         Ok(_) => Ok(report.hosted_url.map_or(PayPage::Closed, PayPage::Hosted)),
         Err(RecordOutcomeError::NotFound(missing)) => Err(missing.into()),
         Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),

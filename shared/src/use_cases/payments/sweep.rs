@@ -51,6 +51,8 @@ pub struct SweepSummary {
     pub declined: u64,
     pub action_required: u64,
     pub abandoned: u64,
+    /// A bank debit is under way, which takes days.
+    pub processing: u64,
     /// Nothing is known yet: the next sweep asks again.
     pub unknown: u64,
     /// Another sweep was first, or the account was no longer due.
@@ -194,10 +196,11 @@ impl SweepSummary {
     fn count(&mut self, attempted: Result<ToppedUp, RecordOutcomeError>) {
         let counter = match attempted {
             Ok(ToppedUp::Skipped(_)) => &mut self.skipped,
-            Ok(ToppedUp::Attempted(TopUpStatus::Paid)) => &mut self.paid,
+            Ok(ToppedUp::Attempted(TopUpStatus::Paid | TopUpStatus::PartlyPaid)) => &mut self.paid,
             Ok(ToppedUp::Attempted(TopUpStatus::Declined(_))) => &mut self.declined,
             Ok(ToppedUp::Attempted(TopUpStatus::ActionRequired)) => &mut self.action_required,
             Ok(ToppedUp::Attempted(TopUpStatus::Abandoned)) => &mut self.abandoned,
+            Ok(ToppedUp::Attempted(TopUpStatus::Processing)) => &mut self.processing,
             Ok(ToppedUp::Attempted(TopUpStatus::Open)) => &mut self.unknown,
             Err(_) => &mut self.failed,
         };

@@ -59,7 +59,7 @@ async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, Ids: IdGenerato
         Ok::<_, NoAttempt>(Some(attempt.ok_or_else(|| StoreError::Missing(format!("top-up {open}")))?))
     };
     let decide = |account: &Account, attempt: &Option<TopUp>, now| match attempt {
-        Some(attempt) if attempt.status == TopUpStatus::Open => Ok(None),
+        Some(attempt) if attempt.status.is_under_way() => Ok(None),
         // It ended between the two reads: the next sweep sees what has become of the account.
         Some(attempt) => Err(NotDue::AttemptOpen(attempt.id.clone()).into()),
         None => {

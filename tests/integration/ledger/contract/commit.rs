@@ -112,7 +112,10 @@ pub async fn lost_answer<L: Ledger>(ledger: &L) {
     let first = posted(&account, -10, charge("job"));
     ledger.commit(&first).await.unwrap();
     assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account.clone()));
-    assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), first.entries.first().cloned());
+    assert_eq!(
+        ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(),
+        first.entries.first().cloned()
+    );
     assert_eq!(ledger.history_page(&account.id, None, 100).await.unwrap().len(), 2);
 }
 

@@ -68,9 +68,11 @@ pub async fn purchases<L: Ledger>(ledger: &L) {
 }
 
 pub async fn top_ups<L: Ledger>(ledger: &L) {
-    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid};
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing};
     let mut account = opened(ledger).await;
-    let statuses = [Open, Paid, ActionRequired, Abandoned].into_iter().chain(DECLINE_REASONS.map(Declined));
+    let statuses = [Open, Processing, Paid, PartlyPaid, ActionRequired, Abandoned]
+        .into_iter()
+        .chain(DECLINE_REASONS.map(Declined));
     for top_up in statuses.map(top_up).chain([complete_top_up()]) {
         let change = Change { records: vec![Record::TopUp(top_up.clone())], ..changed(&account) };
         ledger.commit(&change).await.unwrap();
