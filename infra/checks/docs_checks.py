@@ -74,6 +74,7 @@ def problems(repository):
         *attributes_that_differ(repository),
         *gates_that_differ(repository),
         *words_that_differ(repository),
+        *stored_words_without_a_document(repository),
         *targets_that_do_not_exist(repository),
         *words_to_avoid(repository),
         *sentences_that_share_a_line(repository),
@@ -241,6 +242,17 @@ def words_that_differ(repository):
         for sentence in (row[column] for row in rows for column in columns):
             if f'"{sentence}"' not in words:
                 yield f"{BILLING_RULES}: {WORDS} does not say: {sentence}"
+
+
+def stored_words_without_a_document(repository):
+    """The stored words of a status are in the data model, those of a decline in the billing rules."""
+    source = repository.texts[f"{ITEMS}words.rs"]
+    for function, body in re.findall(r"fn (\w+)_word\((.*?)^}", source, re.MULTILINE | re.DOTALL):
+        path = BILLING_RULES if function == "decline_reason" else DATA_MODEL
+        documented = set(code_spans(repository.texts[path]))
+        for word in re.findall(r"=> \"(\w+)\"", body):
+            if word not in documented:
+                yield f"{path}: the word {word} of {function} is not there"
 
 
 def targets_that_do_not_exist(repository):

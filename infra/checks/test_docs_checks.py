@@ -127,6 +127,14 @@ BREAKAGES = {
         replace(WORDS, '"The saved card has expired."', '"The card has expired."'),
         f"{BILLING_RULES}: {WORDS} does not say: The saved card has expired.",
     ),
+    "a status gets another word": (
+        replace(f"{ITEMS}words.rs", '=> "partly_paid"', '=> "half_paid"'),
+        f"{DATA_MODEL}: the word half_paid of top_up_status is not there",
+    ),
+    "a reason for a decline gets another word": (
+        replace(f"{ITEMS}words.rs", '=> "no_card"', '=> "cardless"'),
+        f"{BILLING_RULES}: the word cardless of decline_reason is not there",
+    ),
     "a sentence names a target that does not exist": (
         append("README.md", "\n`make everything` makes everything.\n"),
         "README.md: the Makefile has no target everything",
