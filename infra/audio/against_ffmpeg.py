@@ -1,5 +1,6 @@
-"""Holds measured lengths against full decodes: files of many codecs, rates, tags and shapes are made by the encoders
-that people use, and each is decoded by ffmpeg to count its samples.
+"""Compares measured lengths with full decodes.
+
+Common encoders make files of many codecs, rates, tags and shapes, and ffmpeg decodes each file to count its samples.
 
 usage: against_ffmpeg.py MEASURE, the example program of this crate
 """
@@ -21,16 +22,16 @@ FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
 
 @dataclass
 class Made:
-    """A file that is valid, and what has to be said of it."""
+    """A valid file, and what the library must say about it."""
 
     path: pathlib.Path
-    # One codec frame, in seconds; 0 where the length has to be exact to the millisecond.
+    # One codec frame, in seconds; 0 if the length must be exact to the millisecond.
     frame: float = 0.0
-    # The true length in seconds, where ffmpeg's own decode ignores what the container says.
+    # The true length in seconds, if ffmpeg's decode ignores what the container says.
     seconds: float | None = None
-    # Files whose decoded lengths add up to this one's, where ffmpeg resamples what follows to the first rate.
+    # Files whose decoded lengths add up to this one's, if ffmpeg resamples later parts to the first rate.
     parts: list = field(default_factory=list)
-    # The words of a refusal, where it must not be measured: container and codec.
+    # The words of the refusal, if it must not be measured: container and codec.
     refused: str | None = None
 
 
@@ -49,7 +50,7 @@ def probe(path):
 
 
 def decoded_seconds(path):
-    """Counts what ffmpeg decodes: as 16-bit samples, one channel, at the file's own rate."""
+    """Counts the samples that ffmpeg decodes, as 16 bits, one channel, at the file's own rate."""
     rate, _ = probe(path)
     process = subprocess.Popen([*FFMPEG, "-i", str(path), "-map", "0:a:0", "-ac", "1", "-ar", str(rate),
                                 "-f", "s16le", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -66,7 +67,7 @@ class Workshop:
     def __init__(self, folder):
         self.folder = folder
         self.jobs = []
-        # Several jobs take parts of the same name.
+        # Several jobs use parts with the same name.
         self.lock = threading.Lock()
 
     def at(self, name):
@@ -110,7 +111,7 @@ class Workshop:
         self.job(make)
 
     def changed(self, name, change, frame=0.0, seconds=None, parts=None, refused=None):
-        """A file whose bytes `change` makes."""
+        """A file whose bytes `change` returns."""
         def make():
             self.at(name).write_bytes(change())
             return Made(self.at(name), frame, seconds, [part() for part in parts or []], refused)
@@ -160,7 +161,7 @@ def pcm_and_lossless(shop):
     for codec in ("pcm_u8", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"):
         shop.ffmpeg(f"{codec}.wav", stereo, "-c:a", codec)
     for codec in ("adpcm_ima_wav", "adpcm_ms"):
-        # ffmpeg counts the rest of the last block, and says so in the file.
+        # ffmpeg counts the rest of the last block, and writes that into the file.
         shop.ffmpeg(f"{codec}.wav", stereo, "-c:a", codec, frame=2048 / 44100)
         shop.tool(f"sox-{codec}.wav", "sox", stereo, "-e", "ima-adpcm" if "ima" in codec else "ms-adpcm",
                   shop.at(f"sox-{codec}.wav"), seconds=2.11)
@@ -187,7 +188,7 @@ def pcm_and_lossless(shop):
         shop.ffmpeg(f"{codec}.{extension}", stereo, "-c:a", codec)
     shop.ffmpeg("ima4.caf", tone, "-c:a", "adpcm_ima_qt", frame=64 / 44100)
     shop.ffmpeg("ima4.aiff", tone, "-c:a", "adpcm_ima_qt", frame=64 / 44100)
-    # ffmpeg writes to a pipe what it does not read itself.
+    # ffmpeg writes headers to a pipe that it does not read itself.
     shop.piped("piped.aiff", stereo, "-f", "aiff", seconds=2.11)
     shop.piped("piped-sox.aiff", stereo, program=["sox", stereo, "-t", "aiff", "-"], seconds=2.11)
     shop.piped("piped.au", stereo, "-f", "au")
@@ -222,7 +223,7 @@ def mp3(shop):
                          ("ape", lambda: plain() + apev2(300_000)), ("ape-xing", lambda: tagged() + apev2(300_000) + id3v1()),
                          ("all", lambda: id3v2(900) + id3v2(800) + tagged() + apev2(8000) + id3v1()),
                          ("zeros", lambda: plain() + bytes(4096))):
-        # What ffmpeg takes for audio within a tag is none.
+        # ffmpeg takes part of a tag for audio.
         base = encoded(shop, "tagged.mp3", tone, "-b:a", "64k") if "xing" in name or name == "all" else \
             encoded(shop, "plain.mp3", tone, "-write_xing", "0", "-id3v2_version", "0")
         shop.changed(f"{name}.mp3", change, frame=frame, parts=[lambda base=base: base])
@@ -272,7 +273,7 @@ def ogg(shop):
         def cut(codec=codec, whole=whole):
             path = shop.at(f"cut-{codec}.ogg")
             run(*FFMPEG, "-ss", "1.5", "-i", whole(), "-c", "copy", path)
-            # ffmpeg decodes what the first page says is not played: the lead-in that a cut within Opus needs.
+            # ffmpeg decodes the lead-in, which a cut within Opus needs and which the first page excludes.
             return Made(path, 0.05, 3.53)
         shop.job(cut)
     shop.ffmpeg("video.ogv", stereo, "-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=3", "-c:v", "libtheora",
@@ -287,7 +288,7 @@ def mp4(shop):
                           ("cmaf", ["-movflags", "cmaf+frag_keyframe", "-frag_duration", "700000"]),
                           ("based", ["-movflags", "frag_keyframe+empty_moov+default_base_moof+separate_moof", "-frag_duration", "500000"]),
                           ("faststart", ["-movflags", "faststart"]), ("scale", ["-movie_timescale", "48000"])):
-        # ffmpeg does not apply the edit list of a file in fragments.
+        # ffmpeg does not apply the edit list of a fragmented file.
         seconds = 3.3 if name == "delayed" else None
         shop.ffmpeg(f"aac-{name}.mp4", tone, "-c:a", "aac", *options, frame=frame, seconds=seconds)
     shop.piped("aac-piped.mp4", tone, "-c:a", "aac", *fragmented, "-f", "mp4", frame=frame)
@@ -322,7 +323,7 @@ def mp4(shop):
 
 
 def odd(shop):
-    # Nothing in Debian encodes AMR; frames of silence are written here.
+    # No Debian package encodes AMR, so these are frames of silence.
     shop.changed("narrow.amr", lambda: b"#!AMR\n" + (b"\x3c" + bytes(31)) * 68, frame=0.02)
     shop.changed("narrow-mixed.amr", lambda: b"#!AMR\n" + (b"\x3c" + bytes(31) + b"\x04" + bytes(12)) * 40, frame=0.02)
     shop.changed("wide.awb", lambda: b"#!AMR-WB\n" + (b"\x04" + bytes(17)) * 68, frame=0.02)
@@ -347,7 +348,7 @@ def refused(shop):
 
 
 def judge(made, found):
-    """What is wrong with this answer, or nothing."""
+    """What is wrong with this result, or nothing."""
     milliseconds, frames, rate, reason = found
     if made.refused:
         if milliseconds != "-":

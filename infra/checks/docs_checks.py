@@ -1,6 +1,6 @@
-"""What the documents say about the code, compared with the code: links, names, attributes, gates, words and targets.
+"""What the documents say about the code, compared with the code, and how they say it.
 
-Each check takes the repository's texts and yields one sentence per problem. None of them reads the network.
+Each check takes the repository's texts and yields one sentence per problem. None of them uses the network.
 """
 
 import os
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-# Directories that hold what tools install or build, and no document of ours.
-SKIPPED_DIRECTORIES = {".git", "target", "node_modules"}
+# Directories for what tools install or build; they hold none of our documents.
+SKIPPED_DIRECTORIES = {".git", ".aws-sam", "target", "node_modules"}
 TEXT_SUFFIXES = {".md", ".rs"}
 
 BILLING_RULES = "docs/billing-rules.md"
@@ -28,6 +28,14 @@ CODE_SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 FUNCTION = re.compile(r"\bfn (\w+)")
+
+# Words of translated prose, and British spellings.
+AVOIDED = re.compile(
+    r"\b(whoever|nobody|somebody|anew|for ever|as (?:it|they) must be|defects?"
+    r"|licences?|behaviours?|colours?|neighbours?|(?:serial|optim|recogn|organ|author|final|normal|initial)is(?:e|es|ed|ing|ation))\b",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[a-z`)\]][.!?] +(?=[A-Z`\[])")
 
 
 @dataclass
@@ -66,7 +74,10 @@ def problems(repository):
         *attributes_that_differ(repository),
         *gates_that_differ(repository),
         *words_that_differ(repository),
+        *stored_words_without_a_document(repository),
         *targets_that_do_not_exist(repository),
+        *words_to_avoid(repository),
+        *sentences_that_share_a_line(repository),
     ]
 
 
@@ -131,11 +142,17 @@ def functions_of(text):
 
 
 def tests_that_do_not_exist(repository):
-    """Tests are cited in a table's column `tests`, after `Tests:`, or alone within parentheses."""
+    """The billing rules cite tests in a table's column `tests`, after `Tests:`, and alone within parentheses.
+
+    In every document, only a test has a name as long as a sentence.
+    """
     functions = set().union(*map(functions_of, repository.sources().values()))
-    for name in cited_tests(repository.texts[BILLING_RULES]):
-        if name not in functions:
-            yield f"{BILLING_RULES}: there is no test {name}"
+    for path, text in repository.documents().items():
+        cited = {name for name in code_spans(text) if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+){5,}", name)}
+        if path == BILLING_RULES:
+            cited |= set(cited_tests(text))
+        for name in sorted(cited - functions):
+            yield f"{path}: there is no test {name}"
 
 
 def cited_tests(text):
@@ -227,6 +244,17 @@ def words_that_differ(repository):
                 yield f"{BILLING_RULES}: {WORDS} does not say: {sentence}"
 
 
+def stored_words_without_a_document(repository):
+    """The stored words of a status are in the data model, those of a decline in the billing rules."""
+    source = repository.texts[f"{ITEMS}words.rs"]
+    for function, body in re.findall(r"fn (\w+)_word\((.*?)^}", source, re.MULTILINE | re.DOTALL):
+        path = BILLING_RULES if function == "decline_reason" else DATA_MODEL
+        documented = set(code_spans(repository.texts[path]))
+        for word in re.findall(r"=> \"(\w+)\"", body):
+            if word not in documented:
+                yield f"{path}: the word {word} of {function} is not there"
+
+
 def targets_that_do_not_exist(repository):
     """`make` in a document names targets of the Makefile."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", repository.makefile, re.MULTILINE))
@@ -236,6 +264,24 @@ def targets_that_do_not_exist(repository):
             target = re.match(r"make ([a-z][a-z-]*)", command)
             if target and target[1] not in targets:
                 yield f"{path}: the Makefile has no target {target[1]}"
+
+
+# ── Prose ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def words_to_avoid(repository):
+    """Documents are written in plain American English."""
+    for path, text in repository.documents().items():
+        for word in AVOIDED.findall(CODE_SPAN.sub("", without_fences(text))):
+            yield f"{path}: not plain American English: {word}"
+
+
+def sentences_that_share_a_line(repository):
+    """Each sentence has a line of its own, so that a change shows the sentence it changes."""
+    for path, text in repository.documents().items():
+        for line in without_fences(text).splitlines():
+            if not line.lstrip().startswith(("|", "#")) and SENTENCE_END.search(CODE_SPAN.sub("`_`", line)):
+                yield f"{path}: several sentences share the line: {line.strip()}"
 
 
 # ── Markdown ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +299,8 @@ def tables(text):
     """Every table as its header's cells and its rows' cells."""
     found = []
     for block in re.findall(r"(?:^ *\|.*\|\n?)+", without_fences(text), re.MULTILINE):
-        header, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in block.splitlines()]
+        lines = [line.strip().strip("|") for line in block.splitlines()]
+        header, _, *rows = [[cell.strip() for cell in line.split("|")] for line in lines]
         found.append((header, rows))
     return found
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI validator does not look at: whether it is this API that is described, and with true examples."""
+"""What the OpenAPI validator does not check: that the description is of this API, and that its examples are true."""
 
 import yaml
 from openapi_schema_validator import OAS31Validator
@@ -9,7 +9,7 @@ from template_checks import routes
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 DOCUMENT = "urn:prepaid:openapi"
-# A restore moves money too, but the charge in its path already says which one it is.
+# A restore moves money too, but the charge in its path already identifies it.
 MOVES_MONEY = {
     ("POST", "/v1/accounts/{account}/charges"),
     ("POST", "/v1/accounts/{account}/purchases"),
@@ -31,7 +31,7 @@ def problems(document, template):
 
 
 def routes_that_differ(document, template):
-    """Paths, methods and scopes are those of the template, which is what is deployed."""
+    """Paths, methods and scopes are those of the template, which is deployed."""
     described = {key: scopes(operation) for key, operation in operations(document)}
     # A parameter that takes the rest of the path has a plus in the template, which OpenAPI has no word for.
     deployed = {(method, path.replace("+}", "}")): scopes for (method, path), scopes in routes(template).items()}
@@ -62,7 +62,7 @@ def money_without_a_key(document):
 
 
 def replays_that_do_not_say_so(document):
-    """Where something is made once, the answer to the second request is told apart by its header."""
+    """If a request takes effect once, a header marks the response to the second one."""
     for (method, path), operation in operations(document):
         answers = operation["responses"]
         if "201" in answers and "Idempotent-Replayed" not in answers.get("200", {}).get("headers", {}):

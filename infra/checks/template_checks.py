@@ -1,6 +1,6 @@
-"""What `sam validate --lint` and cfn-lint let pass although it would cost money or leak a secret.
+"""What `sam validate --lint` and cfn-lint accept although it would cost money or leak a secret.
 
-Each check takes the decoded template and yields one sentence per defect. None of them reads the network or AWS.
+Each check takes the decoded template and yields one sentence per problem. None of them uses the network or AWS.
 """
 
 import json
@@ -11,7 +11,7 @@ from cfnlint.decode import decode
 
 ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token+}"), ("HEAD", "/pay/{token+}")}
 
-# Sources of events whose callers AWS itself identifies. Anything else is a door nobody decided to open.
+# Event sources whose callers AWS identifies itself. Any other source would be an entrance that we did not decide on.
 EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}
 OTHER_DOORS = {
     "AWS::Serverless::Api",
@@ -37,7 +37,7 @@ def load(path):
     return json.loads(json.dumps(template))
 
 
-# The name of a timer is made at run time, so its schedule is allowed by the group, which is the stack's own.
+# Timers get their names at run time, so the permission names their group, which belongs to the stack.
 TIMERS = re.compile(r"arn:[^*]*:scheduler:[^*]*:schedule/\$\{(\w+)\}/\*")
 
 
@@ -55,7 +55,7 @@ def problems(template, functions_directory):
 
 
 def routes(template):
-    """Every HTTP route as (method, path) → scopes; `None` where no authorizer stands in front."""
+    """Every HTTP route as (method, path) → scopes; `None` if there is no authorizer."""
     found = {}
     for _, function in resources(template, "AWS::Serverless::Function"):
         for event in function.get("Events", {}).values():
@@ -131,7 +131,7 @@ def roles_passed_to_anybody(template):
 
 
 def roles_assumed_for_anybody(template):
-    """The scheduler acts for every AWS account, so a role has to say for whose schedules it is."""
+    """The scheduler acts for every AWS account, so a role must say whose schedules may use it."""
     for path, node in nodes(template["Resources"]):
         if "scheduler.amazonaws.com" in strings(node.get("Principal")):
             condition = node.get("Condition", {}).get("StringEquals", {})
@@ -143,7 +143,7 @@ def logs_kept_forever(template):
     groups = dict(resources(template, "AWS::Logs::LogGroup"))
     for name, group in groups.items():
         if "RetentionInDays" not in group:
-            yield f"{name} keeps its logs for ever"
+            yield f"{name} keeps its logs permanently"
     for name, function in resources(template, "AWS::Serverless::Function"):
         if function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") not in groups:
             yield f"{name} logs to a group outside the template, which Lambda creates without retention"
@@ -192,7 +192,7 @@ def nodes(node, path=""):
 
 
 def strings(node):
-    """Every literal text below `node`; names that `Ref` and `Fn::GetAtt` refer to are none."""
+    """Every literal text below `node`, without the names that `Ref` and `Fn::GetAtt` refer to."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, list):

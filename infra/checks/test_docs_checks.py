@@ -79,6 +79,10 @@ BREAKAGES = {
         append(BILLING_RULES, "\nIt holds (`the_book_is_valid`, `a_test_of_nothing`).\n"),
         f"{BILLING_RULES}: there is no test a_test_of_nothing",
     ),
+    "another document cites a test that does not exist": (
+        append(DATA_MODEL, "\nIt holds: `a_test_of_nothing_at_all_fails`.\n"),
+        f"{DATA_MODEL}: there is no test a_test_of_nothing_at_all_fails",
+    ),
     "an attribute is not documented": (
         replace(DATA_MODEL, "| `auto_top_up.consent.price_max_cents` |", "| `auto_top_up.consent` |"),
         f"{DATA_MODEL}: account is written with price_max_cents, which is not in its table",
@@ -123,6 +127,14 @@ BREAKAGES = {
         replace(WORDS, '"The saved card has expired."', '"The card has expired."'),
         f"{BILLING_RULES}: {WORDS} does not say: The saved card has expired.",
     ),
+    "a status gets another word": (
+        replace(f"{ITEMS}words.rs", '=> "partly_paid"', '=> "half_paid"'),
+        f"{DATA_MODEL}: the word half_paid of top_up_status is not there",
+    ),
+    "a reason for a decline gets another word": (
+        replace(f"{ITEMS}words.rs", '=> "no_card"', '=> "cardless"'),
+        f"{BILLING_RULES}: the word cardless of decline_reason is not there",
+    ),
     "a sentence names a target that does not exist": (
         append("README.md", "\n`make everything` makes everything.\n"),
         "README.md: the Makefile has no target everything",
@@ -130,6 +142,18 @@ BREAKAGES = {
     "a code block names a target that does not exist": (
         append("README.md", "\n   ```sh\n   make everything\n   ```\n"),
         "README.md: the Makefile has no target everything",
+    ),
+    "a sentence reads as translated": (
+        append("README.md", "\nWhoever asks is answered.\n"),
+        "README.md: not plain American English: Whoever",
+    ),
+    "a word is spelled the British way": (
+        append("README.md", "\nThe behaviour is serialised.\n"),
+        "README.md: not plain American English: serialised",
+    ),
+    "two sentences share a line": (
+        append("README.md", "\n- One sentence. Another sentence.\n"),
+        "README.md: several sentences share the line: - One sentence. Another sentence.",
     ),
     "a target gets another name": (
         lambda r: setattr(r, "makefile", r.makefile.replace("\nsimulate:", "\nsimulation:")),
@@ -144,6 +168,12 @@ def test_a_broken_text_is_refused(breakage, sentence):
     breakage(broken)
     found = problems(broken)
     assert any(sentence in problem for problem in found), found
+
+
+def test_words_and_dots_in_code_are_no_prose():
+    written = deepcopy(REPOSITORY)
+    append("README.md", "\nThe test `whoever_comes` and `a. B`:\n\n```\nNobody. Somebody.\n```\n")(written)
+    assert problems(written) == []
 
 
 def test_anchors_are_those_of_github():

@@ -145,7 +145,7 @@ BREAKAGES = {
     ),
     "a log group has no retention": (
         lambda t: properties(t, "ChargingLogs").pop("RetentionInDays"),
-        "ChargingLogs keeps its logs for ever",
+        "ChargingLogs keeps its logs permanently",
     ),
     "a function leaves its log group to Lambda": (
         lambda t: properties(t, "ChargingFunction").pop("LoggingConfig"),

@@ -1,4 +1,4 @@
-"""Whether a balance is the sum of its entries, read from the deployed table and not from what the API says."""
+"""Checks that a balance is the sum of its entries, in the deployed table and not in the API's responses."""
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -6,7 +6,7 @@ from processes import check
 
 
 def close(stack, account):
-    """Reads an account's whole partition and adds its entries up; answers what was found, in one sentence."""
+    """Reads an account's whole partition, adds up its entries, and returns the result in one sentence."""
     items = read(stack, account)
     [state] = [item for item in items if item["SK"] == "STATE"]
     entries = sorted((item for item in items if item["SK"].startswith("ENTRY#")), key=lambda entry: entry["seq"])

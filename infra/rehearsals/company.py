@@ -6,7 +6,7 @@ from processes import PATIENCE_SECONDS, check
 
 
 class Company:
-    """Calls the API as the company's services do (`service`) and as its customers' pages do (`customer`)."""
+    """Calls the API like the company's services (`service`) and like its customers' pages (`customer`)."""
 
     def __init__(self, api_url, local_cloud):
         self.api_url, self.local_cloud = api_url, local_cloud
@@ -16,7 +16,7 @@ class Company:
         return self.local_cloud.token(account, "credits/customer")
 
     def send(self, method, path, token=None, key=None, body=None):
-        """One request, answered whatever the status."""
+        """The response to one request, with any status."""
         headers = {"Idempotency-Key": key} if key else {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -24,7 +24,7 @@ class Company:
         return requests.request(method, url, headers=headers, json=body, allow_redirects=False, timeout=PATIENCE_SECONDS)
 
     def expect(self, status, method, path, **request):
-        """One request that has to be answered with this status; the body."""
+        """The body of the response to one request, which must have this status."""
         answer = self.send(method, path, **request)
         check(answer.status_code == status, f"{method} {path} answered {answer.status_code}: {answer.text}")
         return answer.json()
@@ -38,7 +38,7 @@ class Company:
         return self.expect(201, "POST", path, token=token, key="buy-1", body={"package": package})
 
     def charge(self, account, key, minutes):
-        """The answer to a charge for so many minutes of dubbing, 10 credits each."""
+        """The response to a charge for this many minutes of dubbing, at 10 credits each."""
         path, body = f"/v1/accounts/{account}/charges", {"operation": "dubbing", "duration_ms": minutes * 60_000}
         return self.send("POST", path, token=self.service_token, key=key, body=body)
 

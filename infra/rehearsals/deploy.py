@@ -1,7 +1,7 @@
-"""Deploys the built template into MiniStack and plays the main job over the deployed API.
+"""Deploys the built template to MiniStack and plays the main story through the deployed API.
 
-Nothing is asked of AWS or Stripe. The clock is the machine's; the schedule, the table's stream and Stripe's webhooks
-move by themselves, and the rehearsal waits for what they bring about.
+It contacts neither AWS nor Stripe. The clock is the machine's; the schedule, the table's stream and Stripe's webhooks
+run by themselves, and the rehearsal waits for their effects.
 """
 
 import sys
@@ -20,12 +20,12 @@ from stack import complete_api, correct_policies, deploy
 
 THRESHOLD, TARGET = 1_000, 5_000
 GOOD_CARD, OTHER_GOOD_CARD = "4242424242424242", "5555555555554444"
-# Can be saved, and is declined when it is charged.
+# This card can be saved, and is declined when it is charged.
 DECLINED_CARD = "pm_card_chargeCustomerFail"
 
 
 class Rehearsal:
-    """The story, told as it goes."""
+    """The story, which reports each step."""
 
     def __init__(self, stack, local_cloud):
         self.stack, self.local_cloud = stack, local_cloud
@@ -40,12 +40,12 @@ class Rehearsal:
             say(close(self.stack, account))
 
     def the_door(self):
-        """The authorizer is there, and asks for the scope of the route."""
+        """The authorizer works, and requires the scope of the route."""
         body = {"account": "melodia", "email": address("melodia")}
         customer = self.company.customer_token("melodia")
         for token, status in ((None, 401), ("not.a.token", 401), (customer, 403)):
             answer = self.company.send("POST", "/v1/accounts", token=token, body=body)
-            check(answer.status_code == status, f"an account was opened past the authorizer: {answer.status_code}")
+            check(answer.status_code == status, f"the authorizer let a request through: {answer.status_code}")
         say("Without a token, with a wrong one and without the scope the API answers 401, 401 and 403.")
 
     def a_card_that_works(self, account):
@@ -64,7 +64,7 @@ class Rehearsal:
         self.run_low(account)
         fire(self.stack)
         issue = wait_for("pause", lambda: self.company.auto_top_up(account)["payment_issue"])
-        check(issue["kind"] == "declined", f"the top-up was to be declined: {issue}")
+        check(issue["kind"] == "declined", f"the top-up should be declined: {issue}")
         check(self.company.balance(account) == 990, "a declined top-up moved credits")
         say(f"The schedule fired; the card of {account} was declined, and its top-ups are paused.")
         mail = self.tell_mail(account, "declined")
@@ -75,7 +75,7 @@ class Rehearsal:
         self.company.turn_on_auto_top_up(account, THRESHOLD, TARGET)
         purchase = self.company.buy(account, "credits_5000")
         self.local_cloud.pay(purchase["checkout_url"], GOOD_CARD)
-        # The balance asks nobody: it moves only when Stripe's event has come through the deployed webhook function.
+        # Reading the balance does not ask Stripe, so it changes only after the deployed webhook function got the event.
         wait_for("purchase by webhook", lambda: self.company.balance(account) == 5_000)
         say(f"{account} was opened and paid for 5,000 credits on Stripe's page; the signed webhook granted them.")
         self.tell_mail(account, "5,000 credits")
@@ -86,9 +86,9 @@ class Rehearsal:
         other = self.company.charge(account, "job-1", minutes=2)
         check(first.status_code == 201, f"the charge was answered with {first.status_code}: {first.text}")
         is_replay = again.status_code == 200 and again.headers.get("Idempotent-Replayed") == "true"
-        check(is_replay and again.json() == first.json(), f"the replay was another answer: {again.text}")
+        check(is_replay and again.json() == first.json(), f"the replay returned another response: {again.text}")
         check(other.status_code == 409, f"the key was taken for another request: {other.text}")
-        check(self.company.balance(account) == 4_990, "three requests with one key are to take 10 credits")
+        check(self.company.balance(account) == 4_990, "three requests with one key should take 10 credits")
         say("A charge took 10 credits, its replay none, and its key was refused to another request with 409.")
 
     def run_low(self, account):
@@ -102,13 +102,13 @@ class Rehearsal:
         check(refused.status_code == 402, f"a charge beyond the balance was answered {refused.status_code}")
         body = refused.json()
         missing = (body["balance"], body["required"], body["missing"])
-        check(missing == (990, minutes * 10, minutes * 10 - 990), f"the refusal counts otherwise: {body}")
+        check(missing == (990, minutes * 10, minutes * 10 - 990), f"the refusal has other figures: {body}")
         check(self.company.balance(account) == 990, "a refused charge moved credits")
         say(f"A charge of {minutes * 10:,} credits was refused with 402.")
 
     def pay_by_link(self, account, mail):
-        """The way out of the pause that the e-mail offers."""
-        # The link names the API's address at AWS; its path is what has to be right here.
+        """Ends the pause through the link in the e-mail."""
+        # The link has the API's address at AWS; only its path matters here.
         [link] = [word for word in mail["BodyText"].split() if "/pay/" in word]
         check(link.startswith("https://"), f"the link in the e-mail is not one to AWS: {link}")
         page = self.company.send("GET", "/pay/" + link.split("/pay/")[1]).headers.get("Location")
@@ -120,12 +120,12 @@ class Rehearsal:
         self.tell_mail(account, "4,010 credits for $40.10")
 
     def tell_mail(self, account, of):
-        """Waits for the account's next e-mail, which came through the table's stream, and checks what it is about."""
+        """Waits for the account's next e-mail, which comes through the table's stream, and checks its subject."""
         told = self.mails_told.get(account, 0)
         mails = wait_for(f"e-mail about {of}", lambda: self.stack.ministack.mails(address(account))[told:])
         self.mails_told[account] = told + 1
         check(of in mails[0]["Subject"], f"the e-mail is about something else than {of}: {mails[0]['Subject']}")
-        check(len(mails) == 1, f"one e-mail was owed, not {len(mails)}")
+        check(len(mails) == 1, f"there should be one e-mail, not {len(mails)}")
         say(f"  SES sent to {address(account)}: “{mails[0]['Subject']}”")
         return mails[0]
 

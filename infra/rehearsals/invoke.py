@@ -1,6 +1,6 @@
-"""Serves the functions with `cargo lambda watch` and invokes them with the services' own events, as README.md tells it.
+"""Serves the functions with `cargo lambda watch` and invokes them with the services' own events, as README.md explains.
 
-The variables are those of README.md, read from there, so that what it says is what was tried.
+It reads the variables from README.md, so that the README is tested.
 """
 
 import json
@@ -32,7 +32,7 @@ LOGS = ROOT / "target" / "invoke-local"
 
 
 class CargoLambda:
-    """`cargo lambda invoke` against a `cargo lambda watch` that runs."""
+    """`cargo lambda invoke` against a running `cargo lambda watch`."""
 
     def __init__(self, port, variables):
         self.port = port
@@ -43,21 +43,21 @@ class CargoLambda:
         return ["cargo", "lambda", "watch", *self.address, "--ignore-changes"]
 
     def invoke(self, function, event):
-        """What a function answers to an event of `tests/events`; the first invocation compiles it."""
+        """A function's response to an event of `tests/events`; the first invocation compiles the function."""
         command = ["cargo", "lambda", "invoke", *self.address, function, "--data-file", str(EVENTS / event)]
         try:
             done = subprocess.run(
                 command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
             )
         except subprocess.TimeoutExpired:
-            # Without a function that starts, the emulator lets whoever invokes it wait for ever.
+            # If the function does not start, the emulator never answers.
             raise Failure(f"{function} did not answer {event} within {PATIENCE_SECONDS} seconds") from None
         check(done.returncode == 0, f"{function} could not be invoked with {event}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
 
 def readme_variables(cloud):
-    """The `export` lines of README.md, with the addresses where the local cloud is this time."""
+    """The `export` lines of README.md, with the current addresses of the local cloud."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for port, url in (("8700", cloud.api), ("8701", cloud.stripe), ("8702", cloud.aws)):
         text = text.replace(f"http://127.0.0.1:{port}", url)
@@ -67,7 +67,7 @@ def readme_variables(cloud):
 
 
 def play(cargo_lambda, cloud):
-    """A charge twice, the sweep that tops its account up, and a batch of the table's stream."""
+    """Sends one charge twice, runs the sweep that tops its account up, and delivers a batch of the table's stream."""
     company = Company(cloud.api, cloud)
     company.open_account("acme")
     purchase = company.buy("acme", "credits_500")
@@ -81,7 +81,7 @@ def play(cargo_lambda, cloud):
     company.turn_on_auto_top_up("acme", 1_000, 5_000)
     summary = cargo_lambda.invoke("top-up-sweep", "scheduler-sweep.json")
     check((summary["due"], summary["paid"]) == (1, 1), f"top-up-sweep answered {summary}")
-    check(company.balance("acme") == 5_000, "the sweep was to fill up to 5,000 credits")
+    check(company.balance("acme") == 5_000, "the sweep should fill the balance up to 5,000 credits")
     print(f"top-up-sweep: the schedule's event topped the account up: {summary}", flush=True)
     batch = cargo_lambda.invoke("notifications", "dynamodb-stream-notice.json")
     check(batch == {"batchItemFailures": []}, f"notifications answered {batch}")

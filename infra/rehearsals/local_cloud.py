@@ -13,13 +13,13 @@ ADDRESSES = {"api": "API", "stripe": "Stripe stand-in", "aws": "AWS stand-ins"}
 
 @contextmanager
 def local_cloud(program, log):
-    """Starts `prepaid`, which is what `cargo run` runs, on free ports."""
+    """Starts `prepaid`, the program of `cargo run`, on free ports."""
     with running([program, "--port", "0"], log, environment()) as process:
 
         def addresses():
             check(process.poll() is None, "the local cloud did not start")
             text = log.read_text()
-            # The tokens come last, so the addresses are whole by then.
+            # The tokens come last, so the addresses are complete by then.
             return "CUSTOMER_TOKEN=" in text and {name: address(title, text) for name, title in ADDRESSES.items()}
 
         yield LocalCloud(**wait_for("local cloud", addresses))
@@ -30,7 +30,7 @@ def address(title, text):
 
 
 class LocalCloud:
-    """What a rehearsal takes from it; its own functions and table are for rehearsals that deploy nothing."""
+    """The parts that a rehearsal uses; its functions and table are for rehearsals without a deployment."""
 
     def __init__(self, api, stripe, aws):
         self.api, self.stripe, self.aws = api, stripe, aws
@@ -38,7 +38,7 @@ class LocalCloud:
         self.audience = "prepaid-local"
         target = {"X-Amz-Target": "secretsmanager.GetSecretValue", "Content-Type": "application/x-amz-json-1.1"}
         secret = requests.post(aws, headers=target, json={"SecretId": "stripe"}, timeout=PATIENCE_SECONDS).json()
-        # In exactly the shape that the deployment guide asks for.
+        # Exactly the form that the deployment guide requires.
         self.stripe_secret = secret["SecretString"]
         self.stripe_key = json.loads(self.stripe_secret)["api_key"]
 
@@ -48,7 +48,7 @@ class LocalCloud:
         return requests.post(f"{self.api}/_local/tokens", json=body, timeout=PATIENCE_SECONDS).json()["token"]
 
     def send_webhooks_to(self, url):
-        """Corrects the address of the webhook endpoint, as the deployment guide does it last."""
+        """Corrects the address of the webhook endpoint, which is the last step of the deployment guide."""
         endpoints = self.stripe_get("/v1/webhook_endpoints")["data"]
         check(len(endpoints) == 1, "the stand-in for Stripe has another number of webhook endpoints than one")
         self.stripe_post(f"/v1/webhook_endpoints/{endpoints[0]['id']}", {"url": url})
@@ -62,11 +62,11 @@ class LocalCloud:
         wait_for("arrival of Stripe's events", self.has_delivered)
 
     def has_delivered(self):
-        """Whether every event so far has arrived at the webhook endpoint."""
+        """Whether every event has arrived at the webhook endpoint."""
         return not any(event["pending_webhooks"] for event in self.stripe_get("/v1/events?limit=100")["data"])
 
     def pay(self, page, card):
-        """Pays on one of Stripe's hosted pages, as a browser does it."""
+        """Pays on one of Stripe's hosted pages, like a browser."""
         form = {"card_number": card, "email": "owner@customer.example", "country": "US"}
         check(requests.get(page, timeout=PATIENCE_SECONDS).ok, f"the payment page {page} cannot be opened")
         paid = requests.post(page, data=form, allow_redirects=False, timeout=PATIENCE_SECONDS)

@@ -1,7 +1,7 @@
 """MiniStack, a stand-in for AWS that understands CloudFormation: https://ministack.org.
 
-It runs the functions' bootstraps as processes of this machine, without a container, and its schedules and streams
-move by themselves.
+It runs the functions' bootstraps as processes of this machine, without a container, and runs schedules and streams by
+itself.
 """
 
 import sys
@@ -22,13 +22,13 @@ def ministack(directory):
     variables = environment(
         # It listens on every interface otherwise.
         BIND_HOST="127.0.0.1",
-        # Each function is held to the policies of its role as deployed, and the keys `test` are the account's own.
+        # Each function has only the permissions of its deployed role, and the keys `test` belong to the account.
         AUTH="true",
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         GATEWAY_PORT=str(port),
         LAMBDA_EXECUTOR="local",
-        # Where the functions that it starts look for AWS: they inherit this, so the template need not know of it.
+        # The functions that it starts inherit this address of AWS, so the template does not need it.
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
         S3_DATA_DIR=str(temporary / "s3"),
         TMPDIR=str(temporary),
@@ -48,7 +48,7 @@ def ministack(directory):
 
 
 class MiniStack:
-    """The services of the stand-in, as boto3 clients, and what the real ones do not show."""
+    """The services of the stand-in as boto3 clients, and what the real services do not show."""
 
     def __init__(self, url):
         self.url = url
@@ -59,6 +59,6 @@ class MiniStack:
         )
 
     def mails(self, address):
-        """The e-mails that SES took for an address, oldest first."""
+        """The e-mails that SES accepted for an address, oldest first."""
         accounts = requests.get(f"{self.url}/_ministack/ses/messages", timeout=PATIENCE_SECONDS).json()["messages"]
         return [mail for mails in accounts.values() for mail in mails if address in mail["To"]]

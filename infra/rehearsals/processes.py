@@ -1,6 +1,6 @@
-"""The processes of a rehearsal: started on 127.0.0.1, written to log files, stopped whatever happens.
+"""The processes of a rehearsal: they listen on 127.0.0.1, write to log files, and are always stopped.
 
-Nothing here knows what the processes do. None of them is given a way to a real AWS account.
+This module does not know what the processes do. None of them can reach a real AWS account.
 """
 
 import os
@@ -14,19 +14,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
-# Nothing is judged by the clock: a slow machine is as right as a fast one. This alone keeps a rehearsal from hanging, and
-# is far beyond what anything takes.
+# No result depends on speed. This limit only ends a rehearsal that hangs, and is far longer than any step takes.
 PATIENCE_SECONDS = 900
 
 
 class Failure(Exception):
-    """Something did not go as the rehearsal says."""
+    """A step of the rehearsal went wrong."""
 
 
 def environment(**variables):
-    """This process's environment without any AWS account of the machine's, and with keys that open nothing.
+    """This process's environment without any AWS account of the machine, and with keys that open nothing.
 
-    A tool that missed the address of the stand-in would be turned away by AWS instead of reaching somebody's account.
+    If a tool missed the stand-in's address, AWS would refuse it instead of letting it into a real account.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     dummies = {
@@ -43,16 +42,16 @@ def environment(**variables):
 
 
 def stop_on_termination():
-    """Lets SIGTERM unwind the stack as Ctrl-C does, so that what was started is stopped."""
+    """Makes SIGTERM unwind the stack like Ctrl-C, so that all started processes are stopped."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @contextmanager
 def running(command, log, variables):
-    """Runs a command with its output in the file `log`, whose end is shown if the rehearsal fails meanwhile."""
+    """Runs a command with its output in the file `log`; shows the end of the log if the rehearsal fails meanwhile."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "wb") as output:
-        # A session of its own, so that the processes it starts in turn can be stopped with it.
+        # Its own session, so that the processes that it starts can be stopped with it.
         process = subprocess.Popen(
             command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -67,7 +66,7 @@ def running(command, log, variables):
 
 
 def stop(process):
-    """Ends the process and all that it started: asked first, and made to after ten seconds."""
+    """Ends the process and all that it started: with SIGTERM, and with SIGKILL after ten seconds."""
     for signal_number, patience_seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         try:
             os.killpg(process.pid, signal_number)
@@ -88,7 +87,7 @@ def run(command, log, variables):
 
 
 def wait_for(what, probe):
-    """What the probe answers once it is something; asks again until then, several times a second."""
+    """The probe's first result that is true; asks several times per second until then."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (answer := probe()):
         if time.monotonic() > deadline:
@@ -98,19 +97,19 @@ def wait_for(what, probe):
 
 
 def is_listening(port):
-    """Whether somebody takes connections at the port of this machine."""
+    """Whether a process accepts connections at the port on this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def check(holds, otherwise):
-    """Fails with the sentence `otherwise` where a condition does not hold."""
+    """Fails with the sentence `otherwise` if the condition is false."""
     if not holds:
         raise Failure(otherwise)

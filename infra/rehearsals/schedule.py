@@ -1,4 +1,4 @@
-"""Lets the deployed schedule's target be fired by the scheduler without waiting for half an hour."""
+"""Makes the scheduler fire the deployed schedule's target without waiting for half an hour."""
 
 from datetime import datetime, timezone
 from itertools import count
@@ -9,10 +9,10 @@ NUMBERS = count(1)
 
 
 def fire(stack):
-    """Makes a one-time schedule that is due now, with the target of the deployed one, and waits until it fired.
+    """Creates a one-time schedule that is due now, with the target of the deployed one, and waits until it has fired.
 
-    Role, input, retries and dead-letter queue are those of the target as deployed. MiniStack looks for schedules that
-    are due every ten seconds.
+    Role, input, retries and dead-letter queue are those of the deployed target. MiniStack looks for due schedules every
+    ten seconds.
     """
     scheduler = stack.ministack.client("scheduler")
     [schedule] = stack.of_type("AWS::Scheduler::Schedule")

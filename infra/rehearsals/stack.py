@@ -1,6 +1,6 @@
-"""`sam deploy` of the template as it is, and what MiniStack leaves out of it.
+"""`sam deploy` of the unchanged template, and the parts that MiniStack leaves out.
 
-The steps are those of the deployment guide in README.md, in its order.
+The steps follow the deployment guide in README.md in its order.
 """
 
 import json
@@ -11,7 +11,7 @@ from processes import ROOT, check, environment, run
 STACK = "prepaid"
 SENDER_IDENTITY = "prepaid.example"
 SENDER = f"billing@{SENDER_IDENTITY}"
-# Not asked by anybody: the template takes nothing but https for them, and the stand-ins speak http.
+# No request goes to these addresses: the template accepts only https, and the stand-ins use http.
 ISSUER = "https://issuer.prepaid.example"
 RETURN_URL = "https://app.prepaid.example/billing"
 
@@ -31,7 +31,7 @@ class Stack:
         return self.resources[logical_id]["PhysicalResourceId"]
 
     def of_type(self, resource_type):
-        """The names in the template of the resources of a type."""
+        """The template's names of the resources of a type."""
         return [name for name, resource in self.resources.items() if resource["ResourceType"] == resource_type]
 
     def functions(self):
@@ -42,7 +42,7 @@ class Stack:
 
 
 def deploy(ministack, local_cloud, build, architecture, sam):
-    """Everything that the guide asks for before `sam deploy`, and `sam deploy`."""
+    """The guide's steps before `sam deploy`, and `sam deploy`."""
     secrets = ministack.client("secretsmanager")
     secret = secrets.create_secret(Name="prepaid/stripe", SecretString=local_cloud.stripe_secret)
     ministack.client("sesv2").create_email_identity(EmailIdentity=SENDER_IDENTITY)
@@ -73,12 +73,12 @@ def deploy(ministack, local_cloud, build, architecture, sam):
 
 
 def correct_policies(stack):
-    """Rewrites, in the roles' policies, the two resources that MiniStack 1.5 takes for others than AWS does.
+    """Rewrites the two resources in the roles' policies that MiniStack 1.5 interprets differently from AWS.
 
     `!Ref` of a secret is its ARN in CloudFormation
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-secretsmanager-secret.html), but its
-    name in MiniStack; and MiniStack knows no resource of `ses:SendEmail`, which is the sender's identity at AWS
-    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html). Both would allow nothing.
+    name in MiniStack; and MiniStack supports no resource for `ses:SendEmail`, which is the sender's identity at AWS
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html). Unchanged, both would allow nothing.
     """
     iam, secrets = stack.ministack.client("iam"), stack.ministack.client("secretsmanager")
     secret_names = [stack.id(name) for name in stack.of_type("AWS::SecretsManager::Secret")]
@@ -91,7 +91,7 @@ def correct_policies(stack):
                 resources = [given] if isinstance(given, str) else given
                 statement["Resource"] = [arns.get(resource, resource) for resource in resources]
                 if statement["Action"] == "ses:SendEmail":
-                    check(given.endswith(f":identity/{SENDER_IDENTITY}"), f"mails may be sent as {given}")
+                    check(given.endswith(f":identity/{SENDER_IDENTITY}"), f"e-mails may be sent as {given}")
                     statement["Resource"] = "*"
             iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
@@ -99,9 +99,9 @@ def correct_policies(stack):
 def complete_api(stack, issuer):
     """Creates the authorizer and the routes of the API.
 
-    MiniStack 1.5 drops the OpenAPI body that `AWS::Serverless::HttpApi` becomes, and says CREATE_COMPLETE. They are
-    read from the template as CloudFormation keeps it after SAM's transformation, so a route that it lacks is lacking
-    here. The one difference is the issuer of the tokens, which is on this machine and without TLS.
+    MiniStack 1.5 drops the OpenAPI body of an `AWS::Serverless::HttpApi` and reports CREATE_COMPLETE. This reads them from
+    the template as CloudFormation stores it after SAM's transformation, so a route that is missing there is missing
+    here. Only the issuer of the tokens differs: it is on this machine and without TLS.
     """
     api = stack.ministack.client("apigatewayv2")
     api_id = stack.id("Api")
@@ -131,7 +131,7 @@ def complete_api(stack, issuer):
 
 
 def create_route(stack, api, key, operation, authorizer_id):
-    """One route to its function, with the scopes that the template names, or open where it says so."""
+    """Creates one route to its function with the template's scopes, or an open route if the template says so."""
     integration = operation["x-amazon-apigateway-integration"]
     function = re.search(r"\$\{(\w+)\.Arn\}", integration["uri"]["Fn::Sub"])[1]
     created = api.create_integration(

@@ -1,7 +1,8 @@
-"""Holds the running API to infra/openapi.yaml with thousands of generated requests.
+"""Checks the running API against infra/openapi.yaml with thousands of generated requests.
 
-Starts the local cloud on free ports, opens accounts and buys credits so that most requests find something,
-lets schemathesis ask, and fails for any answer that is not as described, or for too few questions.
+It starts the local cloud on free ports, and opens accounts and buys credits so that most requests find something.
+Then schemathesis sends its requests. The check fails for a response that differs from the description, and for too few
+requests.
 
 usage: contract.py PREPAID [ARGUMENT OF SCHEMATHESIS…]
 """
@@ -22,7 +23,7 @@ CARDS = {"pays": "4242424242424242", "declines": "pm_card_chargeCustomerFail"}
 
 
 class Cloud:
-    """The local cloud, with what its pages and its operator can do."""
+    """The local cloud, with the actions of its pages and its operator."""
 
     def __init__(self, program):
         self.process = subprocess.Popen([program, "--port", "0"], stdout=subprocess.PIPE, text=True)
@@ -64,7 +65,7 @@ class Cloud:
         return answer.json()
 
     def operate(self, path, **form):
-        """As the company does in Stripe's dashboard."""
+        """Does what the company does in Stripe's dashboard."""
         return self.post(self.stripe + path, data=form, auth=(self.stripe_key, ""))
 
     def pay(self, page):
@@ -91,7 +92,7 @@ def buy(cloud, account, package, key):
 
 
 def declined_top_up(cloud, account):
-    """An account that is paused, whose customer was sent a link."""
+    """A paused account whose customer got a link by e-mail."""
     cloud.ask("POST", "/v1/accounts", {"account": account, "email": f"owner@{account}.example"})
     customers = requests.get(f"{cloud.stripe}/v1/customers?limit=100", auth=(cloud.stripe_key, ""), timeout=900).json()
     customer = next(customer["id"] for customer in customers["data"] if customer["metadata"]["account"] == account)
@@ -101,13 +102,13 @@ def declined_top_up(cloud, account):
     settings = {"enabled": True, "threshold": 1000, "target": 5000, "consent": consent}
     cloud.ask("PUT", f"/v1/accounts/{account}/auto-top-up", settings)
     before = cloud.links()
-    # The sweep runs on the way, and its mail is delivered before the answer comes.
+    # The sweep runs meanwhile, and its e-mail is delivered before the response arrives.
     cloud.advance("30m")
     return (cloud.links() - before).pop()
 
 
 def prepare(cloud, directory):
-    """Accounts with credits, charges, purchases and links in every state; answers with what the requests need."""
+    """Accounts with credits, charges, purchases and links in every state; returns what the requests need."""
     paid, open_ = (declined_top_up(cloud, account) for account in ("paid", "paused"))
     page = requests.get(f"{cloud.api}/pay/{paid}", allow_redirects=False, timeout=900).headers["Location"]
     cloud.pay(page)
@@ -118,7 +119,7 @@ def prepare(cloud, directory):
         purchases += [buy(cloud, account, "credits_125000", f"buy-{number}") for number in range(20)]
         opened = cloud.ask("POST", f"/v1/accounts/{account}/purchases", {"package": "credits_500"}, "open")
         purchases.append(opened["purchase"])
-    # The clock answers once all that was paid has been granted.
+    # The clock responds after all payments have been granted.
     cloud.advance("1m")
     for number in range(8):
         for account in ("customer-42", "customer-43"):

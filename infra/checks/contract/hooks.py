@@ -14,12 +14,12 @@ SIGNATURE = "Stripe-Signature"
 
 
 class StripeSignature(requests.auth.AuthBase):
-    """Signs the body as it is sent: https://docs.stripe.com/webhooks#verify-manually."""
+    """Signs the body that is sent: https://docs.stripe.com/webhooks#verify-manually."""
 
     def __call__(self, request):
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
-        # The local clock has been moved forward.
+        # The local clock has moved forward.
         signed_at = str(int(time.time()) + int(os.environ["CLOCK_AHEAD_SECONDS"]))
         secret = os.environ["WEBHOOK_SECRET"].encode()
         signature = hmac.new(secret, signed_at.encode() + b"." + body, hashlib.sha256).hexdigest()
@@ -29,7 +29,7 @@ class StripeSignature(requests.auth.AuthBase):
 
 @schemathesis.hook
 def filter_body(context, body):
-    """To JSON Schema 15.0 is an integer; to this API it is not, as the description says."""
+    """JSON Schema accepts 15.0 as an integer; this API does not, as the description says."""
     if isinstance(body, dict):
         return all(filter_body(context, value) for value in body.values())
     if isinstance(body, list):
@@ -39,8 +39,8 @@ def filter_body(context, body):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Signs what is to be taken or refused for its body; a header that is left out or broken on purpose stays so.
-    Where a customer may ask for its own account, it is that customer who asks."""
+    """Signs requests that test the body; a header that is missing or broken on purpose stays so.
+    If a customer may call a route for its own account, the request comes from that customer."""
     if is_header_broken(case):
         return
     may_customers = any("credits/customer" in str(one) for one in case.operation.definition.raw.get("security", []))
@@ -58,7 +58,7 @@ def is_header_broken(case):
 
 @schemathesis.check
 def other_methods_are_no_routes(ctx, response, case):
-    """HTTP APIs answer 404 for a method that no route has:
+    """HTTP APIs return 404 for a method that no route has:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html."""
     data = case.meta.phase.data if case.meta is not None else None
     if isinstance(data, CoveragePhaseData) and data.scenario == CoverageScenario.UNSPECIFIED_HTTP_METHOD:
