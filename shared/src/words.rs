@@ -2,7 +2,7 @@
 //!
 //! Pure functions over values of the domain.
 
-use crate::domain::payments::{DeclineReason, PaymentIssueKind};
+use crate::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
 use crate::domain::{Credits, PriceBook};
 use jiff::Timestamp;
 
@@ -20,6 +20,22 @@ pub fn payment_issue(kind: PaymentIssueKind) -> Explanation {
         PaymentIssueKind::ActionRequired => Explanation {
             reason: "Your bank asks you to confirm the payment (3D Secure).",
             remedy: "Open the link in our e-mail to confirm the payment or to pay with another card.",
+        },
+        PaymentIssueKind::Refused(reason) => refusal(reason),
+    }
+}
+
+/// Why no automatic payment of the customer is taken, and who can change that.
+pub fn refusal(reason: RefusalReason) -> Explanation {
+    match reason {
+        RefusalReason::NoTaxLocation => Explanation {
+            reason: "We cannot work out the tax, because your billing address is missing or incomplete.",
+            remedy: "Send us your full billing address, then turn automatic top-ups on again.",
+        },
+        RefusalReason::CustomerDeleted | RefusalReason::OtherCurrency | RefusalReason::OtherPrice => Explanation {
+            reason: "Our payment provider does not accept automatic payments for your account. \
+                     This is our mistake, not yours or your bank's.",
+            remedy: "We have been notified and will contact you. Once it is solved, turn automatic top-ups on again.",
         },
     }
 }

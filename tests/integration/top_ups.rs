@@ -6,17 +6,17 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use local_aws::dynamodb::{Fault as TableFault, Refusal};
 use local_aws::wire::Loss;
-use local_stripe::{Fault, FaultAction, WebhookConduct};
+use local_stripe::{CustomerDiscount, Fault, FaultAction, WebhookConduct};
 use prepaid_local::clock::MovableClock;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::payments::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::domain::{AccountId, InvoiceId, TopUpId};
 use shared::ledger::DynamoLedger;
 use shared::ports::{Accounts, RandomIds};
 use shared::use_cases::payments::record_top_up_outcome;
 use shared::use_cases::{Absent, Capabilities, Context};
-use shared::words::decline;
+use shared::words::{decline, refusal};
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
 const PAY: &str = "/v1/invoices/*/pay";
@@ -426,6 +426,33 @@ async fn a_debit_is_waited_for_as_long_as_it_takes_and_then_paid_or_declined() {
             assert_eq!(cloud.mails("acme").len(), 1, "{account}");
         }
     }
+}
+
+/// R4: what Stripe refuses for good ends the attempt: one mail, an issue with a remedy, and no further calls until the
+/// customer chooses anew.
+#[tokio::test]
+async fn a_refusal_for_good_pauses_with_one_mail_and_no_further_calls() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    let customer = cloud.customer("acme").await;
+    cloud.cloud.stripe.give_discount(&customer, CustomerDiscount::Percent { percent_off: 15 }).unwrap();
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["refused"], json!(1));
+    let issue = cloud.auto_top_up("acme").await["payment_issue"].clone();
+    let words = refusal(RefusalReason::OtherPrice);
+    assert_eq!((&issue["kind"], &issue["remedy"]), (&json!("refused"), &json!(words.remedy)));
+    assert_eq!(cloud.subjects("acme"), ["Automatic top-ups are paused: $50.00 could not be charged"]);
+
+    cloud.cloud.stripe.clear_requests();
+    cloud.advance(SignedDuration::from_hours(5 * 24)).await;
+    assert_eq!(cloud.cloud.stripe.requests().len(), 0, "nothing is asked of Stripe any more");
+    assert_eq!((cloud.mails("acme").len(), cloud.balance("acme").await), (1, 0));
+
+    let (status, _) =
+        (cloud.stripe(Method::DELETE, &format!("/v1/customers/{customer}/discount"), &[]).await.status, ());
+    assert_eq!(status, 200);
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["paid"], json!(1));
+    assert_eq!((cloud.balance("acme").await, payment_issue(&cloud, "acme").await), (5_000, Value::Null));
 }
 
 /// All faults of an outage at all steps: nobody is paused or written to, and when it is over the same attempt ends in

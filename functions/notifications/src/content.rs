@@ -4,9 +4,9 @@
 //! A price is before tax, which the invoice adds.
 
 use jiff::Timestamp;
-use shared::domain::payments::DeclineReason;
+use shared::domain::payments::{DeclineReason, RefusalReason};
 use shared::domain::{Cents, Credits, Notice, NoticeKind, TopUpId};
-use shared::words::{Explanation, credits as count, date_and_time, decline};
+use shared::words::{Explanation, credits as count, date_and_time, decline, refusal};
 
 /// An e-mail's content, from top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,10 @@ pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Resu
         NoticeKind::TopUpActionRequired { top_up, credits, price } => {
             let amount = Amount { credits: *credits, price: *price };
             action_required(unpaid(notice, amount, top_up), &pay_link(top_up)?, amount)
+        }
+        NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
+            let amount = Amount { credits: *credits, price: *price };
+            refused(unpaid(notice, amount, top_up), amount, *reason)
         }
     })
 }
@@ -146,6 +150,24 @@ fn action_required(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: 
         closing: "Automatic top-ups are paused, and we will not charge your card on our own. \
                   As soon as you confirm this payment, we add the credits and automatic top-ups continue."
             .into(),
+    }
+}
+
+fn refused(facts: Vec<Fact>, Amount { credits, price }: Amount, reason: RefusalReason) -> Content {
+    let Explanation { reason: why, remedy } = refusal(reason);
+    Content {
+        subject: format!("Automatic top-ups are paused: {price} could not be charged"),
+        heading: "We could not top up your credit balance".into(),
+        paragraphs: vec![
+            format!(
+                "Your automatic top-up of {} for {price} could not be charged. {why} {NOTHING_CHARGED}",
+                count(credits)
+            ),
+            remedy.into(),
+        ],
+        action: None,
+        facts,
+        closing: "Automatic top-ups are paused, and we will not charge your card on our own.".into(),
     }
 }
 

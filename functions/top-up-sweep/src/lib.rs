@@ -59,6 +59,7 @@ pub struct Summary {
     pub paid: u64,
     pub declined: u64,
     pub action_required: u64,
+    pub refused: u64,
     pub abandoned: u64,
     pub processing: u64,
     pub unknown: u64,
@@ -115,13 +116,14 @@ fn due_at(payload: &Value, now: Timestamp) -> Timestamp {
 
 impl Summary {
     fn new(summary: SweepSummary, is_continued: bool) -> Self {
-        let SweepSummary { due, paid, declined, action_required, abandoned, processing, .. } = summary;
+        let SweepSummary { due, paid, declined, action_required, refused, abandoned, processing, .. } = summary;
         let SweepSummary { unknown, skipped, failed, is_complete, .. } = summary;
         Self {
             due,
             paid,
             declined,
             action_required,
+            refused,
             abandoned,
             processing,
             unknown,
@@ -132,12 +134,13 @@ impl Summary {
         }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 9] {
+    fn counts(&self) -> [(&'static str, u64); 10] {
         [
             ("due", self.due),
             ("paid", self.paid),
             ("declined", self.declined),
             ("action_required", self.action_required),
+            ("refused", self.refused),
             ("abandoned", self.abandoned),
             ("processing", self.processing),
             ("unknown", self.unknown),

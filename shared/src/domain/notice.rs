@@ -1,6 +1,6 @@
 //! An e-mail owed to a customer, written with the change that caused it and sent after.
 
-use super::payments::DeclineReason;
+use super::payments::{DeclineReason, RefusalReason};
 use super::{AccountId, Cents, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
@@ -28,4 +28,6 @@ pub enum NoticeKind {
     TopUpDeclined { top_up: TopUpId, credits: Credits, price: Cents, reason: DeclineReason },
     /// The bank wants the customer to confirm (3D Secure); automatic top-ups are paused.
     TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Cents },
+    /// The payment provider takes no payment of the customer for good; automatic top-ups are paused.
+    TopUpRefused { top_up: TopUpId, credits: Credits, price: Cents, reason: RefusalReason },
 }

@@ -2,8 +2,8 @@
 
 use super::charging::{ChargeCommand, ChargeRefusal, decide_charge, decide_restore};
 use super::payments::{
-    AutoTopUpCommand, CheckoutOutcome, DeclineReason, Payment, TopUpOutcome, decide_auto_top_up, decide_open_purchase,
-    decide_open_top_up, decide_purchase_outcome, decide_top_up_outcome,
+    AutoTopUpCommand, CheckoutOutcome, DeclineReason, Payment, RefusalReason, TopUpOutcome, decide_auto_top_up,
+    decide_open_purchase, decide_open_top_up, decide_purchase_outcome, decide_top_up_outcome,
 };
 use super::samples::*;
 use super::*;
@@ -49,6 +49,7 @@ enum TopUpReport {
     Paid,
     PartlyPaid,
     Processing,
+    Refused,
     Declined,
     ActionRequired,
     Abandoned,
@@ -61,6 +62,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => Just(TopUpReport::Paid),
         1 => Just(TopUpReport::PartlyPaid),
         1 => Just(TopUpReport::Processing),
+        1 => Just(TopUpReport::Refused),
         1 => Just(TopUpReport::Declined),
         1 => Just(TopUpReport::ActionRequired),
         1 => Just(TopUpReport::Abandoned),
@@ -216,6 +218,7 @@ impl World {
                 TopUpOutcome::PartlyPaid { payment: Payment { amount: top_up.price, ..payment() }, received }
             }
             TopUpReport::Processing => TopUpOutcome::Processing { invoice: None },
+            TopUpReport::Refused => TopUpOutcome::Refused { reason: RefusalReason::CustomerDeleted },
             TopUpReport::Declined => TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: None },
             TopUpReport::ActionRequired => TopUpOutcome::ActionRequired { invoice: None },
             TopUpReport::Abandoned => TopUpOutcome::Abandoned,

@@ -223,8 +223,10 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
     let envelope: Option<ErrorEnvelope> =
         std::str::from_utf8(body).ok().and_then(|text| miniserde::json::from_str(text).ok());
     let error = envelope.map(|envelope| envelope.error).unwrap_or_default();
+    let says = |words| error.message.as_deref().is_some_and(|message| message.contains(words));
     Refusal {
         status,
+        combines_currencies: says("cannot combine currencies"),
         request_id: header(headers, "request-id").map(str::to_owned),
         kind: error.kind,
         code: error.code,

@@ -34,6 +34,8 @@ pub struct Refusal {
     pub code: Option<String>,
     pub decline_code: Option<String>,
     pub param: Option<String>,
+    /// Whether it says that something of the customer's is in another currency, for which Stripe has no code.
+    pub combines_currencies: bool,
     /// The value of `Stripe-Should-Retry`: whether Stripe recommends to retry the same request.
     pub should_retry: Option<bool>,
     /// Whether this is the stored answer to an earlier request with the same idempotency key.

@@ -5,7 +5,7 @@
 
 use super::error::{Refusal, StripeError};
 use super::responses::{Invoice, InvoiceStatus, PaymentIntent};
-use crate::domain::payments::{DeclineReason, Payment, Received, TopUpOutcome};
+use crate::domain::payments::{DeclineReason, Payment, Received, RefusalReason, TopUpOutcome};
 use crate::domain::{Cents, CustomerId};
 
 /// What a call of `POST /v1/invoices/{id}/pay` that did not answer 200 says.
@@ -46,6 +46,22 @@ fn classify_refusal(refusal: &Refusal) -> Classification {
         }
         400 | 404 if names_no_card(refusal) => Classification::Card(CardAnswer::Declined(DeclineReason::NoCard)),
         _ => Classification::Unexpected,
+    }
+}
+
+/// Why Stripe refuses this customer for good, if that is what it says. What is wrong with the account, the key or a
+/// parameter is another thing: it would concern every customer, and pauses none.
+/// <https://docs.stripe.com/error-codes>
+pub(super) fn classify_definite(error: &StripeError) -> Option<RefusalReason> {
+    let StripeError::Refused(refusal) = error else { return None };
+    let says = |code, param: Option<&str>| {
+        refusal.code.as_deref() == Some(code) && param.is_none_or(|param| refusal.param.as_deref() == Some(param))
+    };
+    match refusal.status {
+        400 | 404 if says("resource_missing", Some("customer")) => Some(RefusalReason::CustomerDeleted),
+        400 if says("customer_tax_location_invalid", None) => Some(RefusalReason::NoTaxLocation),
+        400 if refusal.combines_currencies => Some(RefusalReason::OtherCurrency),
+        _ => None,
     }
 }
 

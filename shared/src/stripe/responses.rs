@@ -208,4 +208,6 @@ pub(super) struct ErrorObject {
     pub(super) code: Option<String>,
     pub(super) decline_code: Option<String>,
     pub(super) param: Option<String>,
+    /// Looked through for what has no code, and never kept.
+    pub(super) message: Option<String>,
 }

@@ -5,11 +5,12 @@
 //! comes late pays an attempt that was closed: its invoice is gone.
 
 use super::client::Client;
+use super::customers::{self, DefaultError};
 use super::error::StripeError;
-use super::outcome::{CardAnswer, Classification, classify_invoice, classify_pay};
+use super::outcome::{CardAnswer, Classification, classify_definite, classify_invoice, classify_pay};
 use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
 use super::{Charging, invoices, keyed, metadata};
-use crate::domain::payments::{DeclineReason, TopUpOutcome};
+use crate::domain::payments::{DeclineReason, Demand, RefusalReason, TopUpOutcome, check_demand};
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
 use crate::error::chain;
 use crate::words;
@@ -26,7 +27,7 @@ use stripe_types::Currency;
 pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
     let invoice = match finalized(client, charging, top_up).await {
         Ok(invoice) => invoice,
-        Err(stuck) => return stuck.outcome(client, top_up).await,
+        Err(stuck) => return stuck.outcome(client, charging, top_up).await,
     };
     match &top_up.payment_method {
         Some(payment_method) => take(client, charging, top_up, invoice, payment_method).await,
@@ -39,42 +40,71 @@ struct Stuck {
     step: &'static str,
     invoice: Option<InvoiceId>,
     error: StripeError,
+    /// What was found to be wrong with the invoice itself.
+    reason: Option<RefusalReason>,
 }
 
 impl Stuck {
-    async fn outcome(self, client: &Client, top_up: &TopUp) -> TopUpOutcome {
+    async fn outcome(self, client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
+        if let Some(reason) = self.definite(client, top_up).await {
+            return refused(client, charging, top_up, reason).await;
+        }
         let classification =
             if self.error.is_transient() { Classification::Unclear } else { Classification::Unexpected };
         paid_or_unknown(client, top_up, self.invoice.as_ref(), self.step, classification, &self.error).await
     }
+
+    /// Why this customer is refused for good. A customer of whom Stripe knows nothing at all is no such case: with a key
+    /// of another account's every customer would be one.
+    async fn definite(&self, client: &Client, top_up: &TopUp) -> Option<RefusalReason> {
+        match self.reason.or(classify_definite(&self.error))? {
+            RefusalReason::CustomerDeleted => {
+                let looked_up = customers::default_payment_method(client, &top_up.customer).await;
+                matches!(looked_up, Err(DefaultError::Deleted)).then_some(RefusalReason::CustomerDeleted)
+            }
+            reason => Some(reason),
+        }
+    }
+}
+
+/// Ends an attempt that Stripe refuses for good: nothing of it is left to be paid.
+async fn refused(client: &Client, charging: &Charging, top_up: &TopUp, reason: RefusalReason) -> TopUpOutcome {
+    let closed = close(client, charging, top_up).await;
+    if closed == TopUpOutcome::Abandoned {
+        tracing::error!(account.id = %top_up.account, top_up.id = %top_up.id, ?reason, "Stripe takes no automatic payment of this customer; somebody has to look");
+        return TopUpOutcome::Refused { reason };
+    }
+    closed
 }
 
 /// The attempt's invoice, ready to be paid, over exactly the frozen price.
 async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, Stuck> {
     let stuck = |step, invoice: Option<&InvoiceId>| {
         let invoice = invoice.or(top_up.invoice.as_ref()).cloned();
-        move |error| Stuck { step, invoice, error }
+        move |error| Stuck { step, invoice, error, reason: None }
     };
     let invoice = create(client, charging, top_up).await.map_err(stuck("invoice", None))?;
     add_item(client, top_up, &invoice).await.map_err(stuck("item", Some(&invoice)))?;
     let finalized = finalize(client, top_up, &invoice).await.map_err(stuck("finalize", Some(&invoice)))?;
-    if is_over(&finalized, top_up) {
-        return Ok(invoice);
-    }
+    let Some(reason) = why_not_paid(&finalized, top_up) else { return Ok(invoice) };
     if let Err(error) = void(client, top_up, &invoice).await {
         tracing::error!(top_up.id = %top_up.id, invoice.id = %invoice, error = chain(&error), "a wrong invoice could not be voided");
     }
-    let error = StripeError::NotSent("the invoice is not over the frozen price");
-    Err(Stuck { step: "total", invoice: Some(invoice), error })
+    let error = StripeError::NotSent("the invoice does not ask for what was frozen");
+    Err(Stuck { step: "total", invoice: Some(invoice), error, reason: reason.err() })
 }
 
-/// Whether the invoice asks for the frozen price, before tax and with no discount.
-fn is_over(invoice: &Invoice, top_up: &TopUp) -> bool {
+/// An invoice that does not ask for what was frozen, or is not this customer's.
+struct NotOurs;
+
+/// Why the invoice may not be paid: the reason is known, or it is not ours.
+fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, RefusalReason>> {
     let price = top_up.price.get();
-    let is_exact = invoice.subtotal == price && invoice.before_tax() == price;
+    let demand = Demand { subtotal: invoice.subtotal, before_tax: invoice.before_tax() };
+    let checked = check_demand(top_up, demand);
     let is_ours = invoice.currency == crate::domain::payments::CURRENCY
         && invoice.customer.as_deref() == Some(top_up.customer.as_str());
-    if !is_exact || !is_ours {
+    if checked.is_err() || !is_ours {
         tracing::error!(
             top_up.id = %top_up.id,
             top_up.price_cents = price,
@@ -85,7 +115,11 @@ fn is_over(invoice: &Invoice, top_up: &TopUp) -> bool {
             "the invoice does not ask for the frozen price; it is voided"
         );
     }
-    is_exact && is_ours
+    match checked {
+        _ if !is_ours => Some(Ok(NotOurs)),
+        Ok(()) => None,
+        Err(reason) => Some(Err(reason)),
+    }
 }
 
 /// Nothing of the customer's own drafts is drawn in, and Stripe neither finalizes nor collects it by itself.

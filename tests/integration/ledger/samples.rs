@@ -4,9 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
-use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
+use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::*;
 use shared::ports::*;
+
+pub const REFUSAL_REASONS: [RefusalReason; 4] = [
+    RefusalReason::CustomerDeleted,
+    RefusalReason::OtherCurrency,
+    RefusalReason::NoTaxLocation,
+    RefusalReason::OtherPrice,
+];
 
 pub const DECLINE_REASONS: [DeclineReason; 8] = [
     DeclineReason::InsufficientFunds,
@@ -227,12 +234,13 @@ pub fn notice(kind: NoticeKind) -> Notice {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 4] {
+pub fn notice_kinds() -> [NoticeKind; 5] {
     let (top_up, credits, price, balance) = (TopUpId::mint(6), credits(10), Cents::new(11).unwrap(), credits(-12));
     [
         NoticeKind::PurchasePaid { purchase: PurchaseId::mint(5), package: package_id(), credits, price, balance },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance },
         NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
-        NoticeKind::TopUpActionRequired { top_up, credits, price },
+        NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },
+        NoticeKind::TopUpRefused { top_up, credits, price, reason: RefusalReason::OtherPrice },
     ]
 }

@@ -3,7 +3,7 @@
 
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::payments::{DeclineReason, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::ports::Payments;
 use shared::stripe::SecretString;
 use std::num::NonZeroU32;
@@ -153,7 +153,8 @@ async fn an_invoice_over_another_total_is_voided_and_never_paid() {
     bench.post("/v1/invoiceitems", &item).await;
 
     for _ in 0..2 {
-        assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+        let refused = TopUpOutcome::Refused { reason: RefusalReason::OtherPrice };
+        assert_eq!(bench.payments().top_up_pay(&top_up).await, refused);
         let invoices = bench.invoices(&top_up.customer).await;
         assert_eq!((invoices.len(), &invoices[0]["status"]), (1, &"void".into()));
     }

@@ -1,7 +1,8 @@
 //! One attempt on a healthy Stripe: what each card leads to, and what is asked of Stripe for it.
 
 use super::bench::{Bench, PRICE, account, paid};
-use shared::domain::payments::{DeclineReason, TopUpOutcome};
+use local_stripe::CustomerDiscount;
+use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::domain::{CustomerId, InvoiceId, PaymentMethodId};
 use shared::ports::Payments;
 use std::num::NonZeroU32;
@@ -146,14 +147,42 @@ async fn pending_items_of_the_customer_stay_out_of_the_invoice() {
     bench.assert_paid_once(&top_up, "beside a pending item").await;
 }
 
-/// Without an address Stripe cannot tell the tax and does not finalize:
-/// <https://docs.stripe.com/tax/customer-locations>. That is ours to mend, not the customer's card to blame.
+/// R4: without an address Stripe cannot tell the tax and does not finalize, however often it is asked:
+/// <https://docs.stripe.com/tax/customer-locations>.
 #[tokio::test]
-async fn a_tax_that_cannot_be_told_pauses_nobody() {
+async fn a_tax_that_cannot_be_told_is_refused_and_leaves_nothing_to_be_paid() {
     let bench = Bench::with_tax(800).await;
     let top_up = bench.top_up_on("pm_card_visa").await;
     let payments = bench.payments_with(|settings| settings.automatic_tax = true);
-    assert_eq!(payments.top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+    let reason = RefusalReason::NoTaxLocation;
+    assert_eq!(payments.top_up_pay(&top_up).await, TopUpOutcome::Refused { reason });
+    assert!(bench.invoices(&top_up.customer).await.is_empty(), "the draft is deleted");
     bench.assert_nothing_paid(&top_up.customer).await;
     assert_eq!(payments.top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+}
+
+/// R4: what concerns this customer alone, and no repetition mends.
+#[tokio::test]
+async fn a_deleted_customer_another_currency_and_a_discount_are_refused_for_good() {
+    let bench = Bench::start().await;
+    let deleted = bench.top_up_on("pm_card_visa").await;
+    bench.delete(&format!("/v1/customers/{}", deleted.customer)).await;
+    let reason = RefusalReason::CustomerDeleted;
+    assert_eq!(bench.payments().top_up_pay(&deleted).await, TopUpOutcome::Refused { reason });
+
+    let bench = Bench::start().await;
+    let combined = bench.top_up_on("pm_card_visa").await;
+    let waiting = format!("customer={}&amount=700&currency=eur", combined.customer);
+    bench.post("/v1/invoiceitems", &waiting).await;
+    let reason = RefusalReason::OtherCurrency;
+    assert_eq!(bench.payments().top_up_pay(&combined).await, TopUpOutcome::Refused { reason });
+
+    let bench = Bench::start().await;
+    let discounted = bench.top_up_on("pm_card_visa").await;
+    let percent = CustomerDiscount::Percent { percent_off: 15 };
+    bench.stripe.give_discount(discounted.customer.as_str(), percent).unwrap();
+    let reason = RefusalReason::OtherPrice;
+    assert_eq!(bench.payments().top_up_pay(&discounted).await, TopUpOutcome::Refused { reason });
+    assert_eq!(bench.invoices(&discounted.customer).await[0]["status"], "void");
+    bench.assert_nothing_paid(&discounted.customer).await;
 }

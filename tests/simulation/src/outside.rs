@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{Checkout, CheckoutOutcome};
-use shared::domain::payments::{DeclineReason, PaymentIssue, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
     InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, TopUp, TopUpId,
@@ -182,6 +182,9 @@ impl Outside {
             move || format!("Stripe: pay {invoice} of {} with {card}", top_up.id)
         };
         let ask = move |world: &World| {
+            if world.stripe().invoices.iter().any(|invoice| invoice.id == id && invoice.discount != 0) {
+                world.violate(format!("{id} is paid although it does not ask for the frozen price"));
+            }
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
             if asked.is_fresh
                 && let Some(reason) = why_not_charged(world, &account, &top_up_id)
@@ -204,12 +207,18 @@ impl Outside {
     }
 
     async fn pay(&self, top_up: &TopUp) -> Result<TopUpOutcome, Lost> {
-        let invoice = self.create_invoice(top_up).await?;
+        let invoice = match self.create_invoice(top_up).await? {
+            Ok(invoice) => invoice,
+            Err(reason) => return self.refused(top_up, reason).await,
+        };
         let id = invoice.clone();
         let finalize = move |world: &World| world.stripe().invoice_finalize(&id);
-        let Some(()) = self.stripe(|| format!("Stripe: finalize {invoice}"), finalize).await? else {
+        let Some(finalized) = self.stripe(|| format!("Stripe: finalize {invoice}"), finalize).await? else {
             return Ok(TopUpOutcome::Unknown);
         };
+        if let Err(reason) = finalized.and_then(|demand| check_demand(top_up, demand)) {
+            return self.refused(top_up, reason).await;
+        }
         Ok(match top_up.payment_method.clone() {
             Some(card) => self.take(top_up, invoice, card).await,
             None => TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) },
@@ -221,7 +230,8 @@ impl Outside {
         let find = move |world: &World| known.map_or_else(|| world.stripe().invoices_of(&id), |known| vec![known]);
         let mut found = self.stripe(|| format!("Stripe: list the invoices of {}", top_up.id), find).await?;
         if found.is_empty() && !has_bug("attempt_closed_without_its_invoice") {
-            found.push(self.create_invoice(top_up).await?);
+            // Where nobody can make it, nobody can pay it.
+            found.extend(self.create_invoice(top_up).await?);
         }
         let mut outcome = TopUpOutcome::Abandoned;
         for invoice in found {
@@ -255,7 +265,15 @@ impl Outside {
         Ok(answer.map(|report| report.outcome))
     }
 
-    async fn create_invoice(&self, top_up: &TopUp) -> Result<InvoiceId, Lost> {
+    /// Nothing is left that could be paid of what is refused for good.
+    async fn refused(&self, top_up: &TopUp, reason: RefusalReason) -> Result<TopUpOutcome, Lost> {
+        Ok(match self.close(top_up).await? {
+            TopUpOutcome::Abandoned => TopUpOutcome::Refused { reason },
+            said => said,
+        })
+    }
+
+    async fn create_invoice(&self, top_up: &TopUp) -> Result<Result<InvoiceId, RefusalReason>, Lost> {
         let wanted = top_up.clone();
         let create = move |world: &World| world.stripe().invoice_create(&wanted, world.time());
         self.stripe(|| format!("Stripe: create the invoice of {}", top_up.id), create).await

@@ -134,8 +134,12 @@ impl Rules {
             TopUpStatus::PartlyPaid => Some(Conclusion::PartlyPaid),
             TopUpStatus::Declined(_) => Some(Conclusion::Declined),
             TopUpStatus::ActionRequired => Some(Conclusion::ActionRequired),
+            TopUpStatus::Refused(_) => Some(Conclusion::Refused),
             TopUpStatus::Abandoned => Some(Conclusion::Abandoned),
         };
+        let is_refused = matches!(top_up.status, TopUpStatus::Refused(_));
+        let pausing = account.payment_issue.as_ref().map(|issue| &issue.top_up);
+        rule!(!is_refused || pausing == Some(id), "{id} is refused for good, and {} is not paused", account.id);
         if let Some(conclusion) = conclusion {
             let is_told = stripe.told.top_ups.contains(&(id.clone(), conclusion));
             rule!(is_told, "{id} is concluded to be {conclusion:?}, which Stripe never said");
@@ -219,6 +223,9 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     rule!(open == Vec::from_iter(&account.open_top_up), "the open top-ups of {id} are {open:?}");
     let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
     let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
+    // A refusal for good pauses until the customer chooses anew.
+    let refused = with(|status| matches!(status, TopUpStatus::Refused(_)));
+    let issue = issue.filter(|issue| !refused.contains(issue));
     rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid top-ups are {pausing:?}");
     if let Some(settings) = &account.auto_top_up {
         let consent = partition.consents.get(&settings.consent.id);
@@ -274,9 +281,9 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
         .map(|notice| match &notice.kind {
             NoticeKind::PurchasePaid { purchase, .. } => (purchase.as_str(), "paid"),
             NoticeKind::TopUpPaid { top_up, .. } => (top_up.as_str(), "paid"),
-            NoticeKind::TopUpDeclined { top_up, .. } | NoticeKind::TopUpActionRequired { top_up, .. } => {
-                (top_up.as_str(), "failed")
-            }
+            NoticeKind::TopUpDeclined { top_up, .. }
+            | NoticeKind::TopUpActionRequired { top_up, .. }
+            | NoticeKind::TopUpRefused { top_up, .. } => (top_up.as_str(), "failed"),
         })
         .collect();
     told.sort_unstable();
@@ -288,7 +295,8 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
         let (id, status) = (top_up.id.as_str(), top_up.status);
         let is_paid = matches!(status, TopUpStatus::Paid | TopUpStatus::PartlyPaid);
         rule!(is_told(id, "paid") == is_paid, "{id} is {status:?}, the notice differs");
-        let is_failed = matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
+        let is_failed =
+            matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired | TopUpStatus::Refused(_));
         rule!(!is_failed || is_told(id, "failed"), "no notice says that {id} failed");
     }
     for purchase in partition.purchases.values() {
@@ -381,6 +389,7 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         TopUpStatus::Paid => received == price,
         TopUpStatus::PartlyPaid => received > 0 && received < price,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
+        TopUpStatus::Refused(_) => matches!(status, None | Some(InvoiceStatus::Draft | InvoiceStatus::Void)),
         // A process that dies while it closes a top-up leaves an empty draft, which is never sent to the customer.
         TopUpStatus::Abandoned => match status {
             None | Some(InvoiceStatus::Draft | InvoiceStatus::Void) => true,

@@ -7,7 +7,7 @@ use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
-use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId};
 use shared::ports::SweepPart;
 use shared::ports::Wake;
@@ -319,7 +319,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
         let mut stripe = run.world().stripe();
         let is_refused = |at: &usize| {
             let invoice = &stripe.invoices[*at];
-            invoice.status == InvoiceStatus::Open && invoice.last_answer.is_some() && !invoice.is_processing()
+            invoice.is_payable() && invoice.last_answer.is_some() && !invoice.is_processing()
         };
         let Some(position) = rng.choice((0..stripe.invoices.len()).filter(is_refused).collect::<Vec<_>>()) else {
             return false;
@@ -346,7 +346,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     let card = names::card(rng.u32(1..6));
     let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
-    let line = match rng.u32(if has_invoice { 2..11 } else { 0..10 }) {
+    let line = match rng.u32(if has_invoice { 2..12 } else { 0..11 }) {
         0..3 => {
             let open = known_pages(run);
             let Some(position) = rng.choice(&open).copied() else { return false };
@@ -355,7 +355,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
         }
         3..6 => {
             let mut stripe = run.world().stripe();
-            let open = (0..stripe.invoices.len()).filter(|at| stripe.invoices[*at].status == InvoiceStatus::Open);
+            let open = (0..stripe.invoices.len()).filter(|at| stripe.invoices[*at].is_payable());
             let Some(position) = rng.choice(open.collect::<Vec<_>>()) else { return false };
             let is_paid = stripe.invoice_pay_by_customer(position, &card);
             format!("a customer pays {} with {card}: {is_paid:?}", stripe.invoices[position].id)
@@ -370,13 +370,15 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
         }
         9 if has_invoice => {
             let mut stripe = run.world().stripe();
-            let open = (0..stripe.invoices.len()).filter(|at| stripe.invoices[*at].status == InvoiceStatus::Open);
+            let open = (0..stripe.invoices.len()).filter(|at| stripe.invoices[*at].is_payable());
             let Some(position) = rng.choice(open.collect::<Vec<_>>()) else { return false };
             let cents = if rng.bool() { i64::MAX } else { rng.i64(1..1_000) };
             stripe.invoice_credit(position, cents);
             let invoice = &stripe.invoices[position];
             format!("support credits {} of {}", invoice.credited, invoice.id)
         }
+        11 if has_invoice => return refuse(run, rng),
+        9 if rng.bool() => return refuse(run, rng),
         10 => {
             let Some(customer) = choose_customer(run, rng) else { return false };
             let cents = rng.i64(1..3_000);
@@ -392,6 +394,25 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
             run.world().stripe().set_mood(&card, mood);
             format!("{card} from now on: {mood:?}")
         }
+    };
+    run.world().tell(|| line);
+    true
+}
+
+/// Stripe takes no payment of a customer any more, or takes them again.
+fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
+    let Some(customer) = choose_customer(run, rng) else { return false };
+    let reasons = [
+        RefusalReason::CustomerDeleted,
+        RefusalReason::OtherCurrency,
+        RefusalReason::NoTaxLocation,
+        RefusalReason::OtherPrice,
+    ];
+    let reason = rng.bool().then(|| reasons[rng.usize(0..reasons.len())]);
+    let line = format!("{customer} is refused from now on: {reason:?}");
+    match reason {
+        Some(reason) => run.world().stripe().refused.insert(customer, reason),
+        None => run.world().stripe().refused.remove(&customer),
     };
     run.world().tell(|| line);
     true

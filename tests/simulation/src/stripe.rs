@@ -6,7 +6,7 @@ use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use shared::domain::payments::{DeclineReason, PaidInvoice, Received, TopUpOutcome};
+use shared::domain::payments::{DeclineReason, Demand, PaidInvoice, Received, RefusalReason, TopUpOutcome};
 use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
@@ -74,6 +74,8 @@ pub struct Invoice {
     pub refused_at: Option<Timestamp>,
     /// How many off-session payments the bank was asked for.
     pub off_session_asks: u32,
+    /// In cents.
+    pub discount: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,8 @@ pub struct Stripe {
     customers: BTreeMap<AccountId, Kept<CustomerId>>,
     pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
     moods: BTreeMap<PaymentMethodId, Mood>,
+    /// The customers of whom no payment is taken, and why.
+    pub refused: BTreeMap<CustomerId, RefusalReason>,
     /// In cents, below zero what Stripe owes.
     balances: BTreeMap<CustomerId, i64>,
     pub invoices: Vec<Invoice>,
@@ -266,12 +270,20 @@ impl Stripe {
 
     // ── Invoices of top-ups ──────────────────────────────────────────────────────────────────────────────────────
 
-    /// Creates a draft, or returns the existing one under the same key.
-    pub fn invoice_create(&mut self, top_up: &TopUp, now: Timestamp) -> InvoiceId {
+    /// A draft, the same one again under the attempt's key.
+    ///
+    /// # Errors
+    /// Why this customer is refused for good.
+    pub fn invoice_create(&mut self, top_up: &TopUp, now: Timestamp) -> Result<InvoiceId, RefusalReason> {
+        if let Some(reason @ (RefusalReason::CustomerDeleted | RefusalReason::OtherCurrency)) =
+            self.refused.get(&top_up.customer)
+        {
+            return Err(*reason);
+        }
         if let Some(kept) =
             self.invoice_keys.get(&top_up.id).filter(|kept| is_kept(kept.at, now) && !has_bug("invoice_key_from_time"))
         {
-            return kept.answer.clone();
+            return Ok(kept.answer.clone());
         }
         let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits make an invoice's id");
         self.invoice_keys.insert(top_up.id.clone(), Kept { at: now, answer: id.clone() });
@@ -290,24 +302,32 @@ impl Stripe {
             paid_with: None,
             refused_at: None,
             off_session_asks: 0,
+            discount: 0,
         });
-        id
+        Ok(id)
     }
 
-    /// `None` for a deleted invoice.
-    pub fn invoice_finalize(&mut self, id: &InvoiceId) -> Option<()> {
+    /// What the invoice asks for then; `None` for a deleted invoice.
+    pub fn invoice_finalize(&mut self, id: &InvoiceId) -> Option<Result<Demand, RefusalReason>> {
         let invoice = self.invoices.iter_mut().find(|invoice| invoice.id == *id)?;
+        let reason = self.refused.get(&invoice.customer).filter(|_| invoice.status == InvoiceStatus::Draft);
+        match reason {
+            Some(RefusalReason::OtherPrice) => invoice.discount = 100,
+            Some(reason) => return Some(Err(*reason)),
+            None => {}
+        }
+        let demand = Demand { subtotal: invoice.amount.get(), before_tax: invoice.amount.get() - invoice.discount };
         if invoice.status == InvoiceStatus::Draft {
             invoice.status = InvoiceStatus::Open;
             let balance = self.balances.entry(invoice.customer.clone()).or_default();
             invoice.starting_balance = *balance;
             // What is left below the least that can be charged becomes a debt.
-            let due = invoice.amount.get() + *balance;
+            let due = demand.before_tax + *balance;
             invoice.ending_balance = if due < CHARGE_MIN { due } else { 0 };
             *balance = invoice.ending_balance;
             self.pay_if_nothing_is_due(id);
         }
-        Some(())
+        Some(Ok(demand))
     }
 
     /// Support gives a customer a credit on the books of Stripe.
@@ -447,6 +467,11 @@ impl Stripe {
 }
 
 impl Invoice {
+    /// Whether anybody can know its page, and pay it there.
+    pub fn is_payable(&self) -> bool {
+        self.status == InvoiceStatus::Open && self.discount == 0
+    }
+
     /// Whether a debit is under way.
     pub fn is_processing(&self) -> bool {
         self.status == InvoiceStatus::Open && self.last_answer == Some(BankAnswer::Processing)
@@ -462,7 +487,8 @@ impl Invoice {
 
     /// In cents: what is left to be paid.
     fn due(&self) -> i64 {
-        let asked = if self.ending_balance == 0 { self.amount.get() + self.starting_balance } else { 0 };
+        let whole = self.amount.get() - self.discount + self.starting_balance;
+        let asked = if self.ending_balance == 0 { whole } else { 0 };
         asked - self.credited - self.amount_paid
     }
 
@@ -513,6 +539,7 @@ pub fn conclusion(outcome: &TopUpOutcome) -> Option<Conclusion> {
         TopUpOutcome::Processing { .. } => Some(Conclusion::Processing),
         TopUpOutcome::Declined { .. } => Some(Conclusion::Declined),
         TopUpOutcome::ActionRequired { .. } => Some(Conclusion::ActionRequired),
+        TopUpOutcome::Refused { .. } => Some(Conclusion::Refused),
         TopUpOutcome::Abandoned => Some(Conclusion::Abandoned),
         TopUpOutcome::Unknown => None,
     }

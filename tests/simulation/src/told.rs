@@ -11,6 +11,7 @@ pub enum Conclusion {
     Processing,
     Declined,
     ActionRequired,
+    Refused,
     Abandoned,
 }
 

@@ -12,7 +12,7 @@ use crate::world::{Fate, SWEEP_TIME};
 use crate::{Failure, names};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
-use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A workflow of the product.
@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 21] = [
+pub const WORKFLOWS: [Workflow; 23] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -151,6 +151,26 @@ pub const WORKFLOWS: [Workflow; 21] = [
             Outside(pass_a_day),
             Deliver,
         ],
+    },
+    Workflow {
+        name: "top up a customer who has a discount, and once more without it",
+        acts: &[
+            Outside(give_discount),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(accept_again),
+            Ask(on),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up a customer who was deleted",
+        acts: &[Outside(delete_customer), Ask(charge_400), Ask(sweep), Outside(pass_half_an_hour), Ask(sweep), Deliver],
     },
     Workflow {
         name: "top up with a card that is declined, and have the invoice credited in full",
@@ -294,6 +314,30 @@ fn credit(run: &mut Run, cents: i64) {
     if let Some(open) = open {
         stripe.invoice_credit(open, cents);
     }
+}
+
+fn give_discount(run: &mut Run) {
+    refuse(run, Some(RefusalReason::OtherPrice));
+}
+
+fn delete_customer(run: &mut Run) {
+    refuse(run, Some(RefusalReason::CustomerDeleted));
+}
+
+fn accept_again(run: &mut Run) {
+    refuse(run, None);
+}
+
+fn refuse(run: &mut Run, reason: Option<RefusalReason>) {
+    let customer = {
+        let tables = run.world().ledger.tables();
+        tables.accounts().next().expect("there is an account to begin with").customer.clone()
+    };
+    let mut stripe = run.world().stripe();
+    match reason {
+        Some(reason) => stripe.refused.insert(customer, reason),
+        None => stripe.refused.remove(&customer),
+    };
 }
 
 fn choose_card(run: &mut Run) {

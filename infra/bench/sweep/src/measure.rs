@@ -29,7 +29,11 @@ impl Summary {
         self.unknown += count("unknown")?;
         self.failed += count("failed")?;
         self.skipped += count("skipped")?;
-        self.others += count("declined")? + count("action_required")? + count("abandoned")? + count("processing")?;
+        self.others += count("declined")?
+            + count("action_required")?
+            + count("refused")?
+            + count("abandoned")?
+            + count("processing")?;
         Ok(())
     }
 }

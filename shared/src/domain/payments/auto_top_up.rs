@@ -1,5 +1,6 @@
 //! The customer's choice: whether, when and how far an account is topped up by itself.
 
+use super::payment_issue::PaymentIssueKind;
 use super::records::{AutoTopUp, Consent, ConsentRecord};
 use crate::domain::{Account, Cents, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within};
 use crate::words::{CONSENT_TEXT_VERSION, consent_text};
@@ -60,6 +61,8 @@ pub fn decide_auto_top_up(
                 price_max,
             };
             let mut change = Change::on(account, now);
+            // What is refused for good can be mended by nobody's payment: whoever has mended it chooses anew.
+            change.account.payment_issue.take_if(|issue| matches!(issue.kind, PaymentIssueKind::Refused(_)));
             change.account.auto_top_up =
                 Some(AutoTopUp { is_enabled: true, threshold, target, consent: consent.clone() });
             change.records.push(Record::Consent(ConsentRecord { consent, threshold, target, text }));
@@ -98,6 +101,8 @@ fn check_settings(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::TopUpId;
+    use crate::domain::payments::{DeclineReason, PaymentIssue, RefusalReason};
     use crate::domain::samples::*;
 
     fn on(threshold: i64, target: i64) -> AutoTopUpCommand {
@@ -158,6 +163,23 @@ mod tests {
         assert_eq!((settings.is_enabled, settings.target.get()), (false, 10_000));
         assert_eq!(settings.consent.id, ConsentId::mint(1));
         assert!(off.records.is_empty());
+    }
+
+    /// R4: nothing is there to be paid, so whoever has mended the cause says so by choosing anew.
+    #[test]
+    fn choosing_anew_ends_the_pause_of_a_refusal_and_no_other() {
+        for (kind, is_paused) in [
+            (PaymentIssueKind::Refused(RefusalReason::NoTaxLocation), false),
+            (PaymentIssueKind::ActionRequired, true),
+            (PaymentIssueKind::Declined(DeclineReason::Generic), true),
+        ] {
+            let issue = Some(PaymentIssue { kind, top_up: TopUpId::mint(1), since: at(1) });
+            let paused = Account { payment_issue: issue, ..account() };
+            let chosen = decide(&paused, &on(100, 1_100)).unwrap().unwrap().account;
+            assert_eq!(chosen.payment_issue.is_some(), is_paused, "{kind:?}");
+            let off = decide(&Account { payment_issue: paused.payment_issue, ..chosen }, &AutoTopUpCommand::Off);
+            assert!(off.unwrap().unwrap().account.payment_issue.is_some(), "{kind:?}: off ends no pause");
+        }
     }
 
     #[test]

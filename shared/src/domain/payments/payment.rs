@@ -1,6 +1,6 @@
 //! What Stripe says of a payment, and whether it is the payment that was asked for.
 
-use super::payment_issue::DeclineReason;
+use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::change::BalanceOutOfRange;
 use crate::domain::{Account, Cents, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId};
 
@@ -48,6 +48,10 @@ pub enum TopUpOutcome {
     /// A bank debit is under way, which takes days: it is paid or declined then.
     Processing {
         invoice: Option<InvoiceId>,
+    },
+    /// The payment provider takes no payment of this customer for good; no invoice is left that could be paid.
+    Refused {
+        reason: RefusalReason,
     },
     /// The invoice is void or was credited in full, or there is none and none will come: nothing was paid.
     Abandoned,

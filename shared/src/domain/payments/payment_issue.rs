@@ -16,6 +16,20 @@ pub struct PaymentIssue {
 pub enum PaymentIssueKind {
     Declined(DeclineReason),
     ActionRequired,
+    Refused(RefusalReason),
+}
+
+/// Why the payment provider takes no automatic payment of this customer, however often it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusalReason {
+    /// The customer was deleted there.
+    CustomerDeleted,
+    /// Something of the customer's waits there in another currency.
+    OtherCurrency,
+    /// The tax cannot be told, since nobody knows where the customer is.
+    NoTaxLocation,
+    /// The invoice asks for another price than the frozen one: the customer has a discount, say.
+    OtherPrice,
 }
 
 /// Why a card was declined, as far as it helps the customer.
@@ -40,6 +54,7 @@ impl PaymentIssueKind {
         match self {
             Self::Declined(_) => "declined",
             Self::ActionRequired => "action_required",
+            Self::Refused(_) => "refused",
         }
     }
 }

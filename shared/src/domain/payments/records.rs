@@ -1,6 +1,6 @@
 //! What is stored about payments: purchases, top-up attempts, settings and consents. Values alone, decided elsewhere.
 
-use super::payment_issue::DeclineReason;
+use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::{
     AccountId, Cents, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
     PackageId, PaymentIntentId, PaymentMethodId, PurchaseId, TopUpId,
@@ -72,6 +72,8 @@ pub enum TopUpStatus {
     Declined(DeclineReason),
     /// The customer's bank wants a confirmation (3D Secure).
     ActionRequired,
+    /// The payment provider takes no payment of this customer for good; nothing can be paid.
+    Refused(RefusalReason),
     /// Closed without a payment; the invoice is void or never came to be.
     Abandoned,
 }
@@ -81,7 +83,8 @@ impl TopUpStatus {
     pub fn is_under_way(self) -> bool {
         match self {
             Self::Open | Self::Processing => true,
-            Self::Paid | Self::PartlyPaid | Self::Declined(_) | Self::ActionRequired | Self::Abandoned => false,
+            Self::Paid | Self::PartlyPaid => false,
+            Self::Declined(_) | Self::ActionRequired | Self::Refused(_) | Self::Abandoned => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
-use super::payment_issue::{PaymentIssue, PaymentIssueKind};
+use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
 use crate::domain::{
     Account, Cause, Cents, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
@@ -61,6 +61,27 @@ pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep 
     if is_wanted && is_remembered && is_unanswered { NextStep::Pay } else { NextStep::LookUpAndClose }
 }
 
+/// What an attempt's invoice asks for, in cents, before it is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Before discounts and tax.
+    pub subtotal: i64,
+    /// After discounts, before tax.
+    pub before_tax: i64,
+}
+
+/// Whether an invoice may be paid: it asks for exactly the frozen price.
+///
+/// # Errors
+/// Why not; it has to be voided then.
+pub fn check_demand(top_up: &TopUp, demand: Demand) -> Result<(), RefusalReason> {
+    let price = top_up.price.get();
+    if demand.subtotal != price || demand.before_tax != price {
+        return Err(RefusalReason::OtherPrice);
+    }
+    Ok(())
+}
+
 /// Carries an attempt one step further: grants what was paid, once; pauses on a definite failure; ends a pause.
 /// `None` where there is nothing to do.
 ///
@@ -75,16 +96,16 @@ pub fn decide_top_up_outcome(
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Option<Change>, GrantRefusal> {
-    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing};
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing, Refused};
     match (top_up.status, outcome) {
         (Paid | PartlyPaid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
-        (Open | Processing | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Paid(payment)) => {
+        (Open | Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Paid(payment)) => {
             check_payment(account, payment, top_up.price)?;
             let whole = Bought { credits: top_up.credits, price: top_up.price, status: Paid };
             grant_top_up(account, top_up, (payment, whole), notice, now).map(Some)
         }
         (
-            Open | Processing | Declined(_) | ActionRequired | Abandoned,
+            Open | Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned,
             TopUpOutcome::PartlyPaid { payment, received },
         ) => {
             check_payment(account, payment, top_up.price)?;
@@ -104,6 +125,10 @@ pub fn decide_top_up_outcome(
         (Open | Processing, TopUpOutcome::ActionRequired { invoice }) => {
             Ok(Some(pause(account, top_up, PaymentIssueKind::ActionRequired, invoice.clone(), notice, now)))
         }
+        (Open, TopUpOutcome::Refused { reason }) => {
+            let kind = PaymentIssueKind::Refused(*reason);
+            Ok(Some(pause(account, top_up, kind, None, notice, now)))
+        }
         (Open | Processing | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
             let mut change = Change::on(account, now);
             release(&mut change.account, &top_up.id);
@@ -112,10 +137,13 @@ pub fn decide_top_up_outcome(
         }
         // The customer is on Stripe's page, trying cards: the pause holds and no second e-mail is owed.
         (
-            Declined(_) | ActionRequired | Abandoned,
+            Declined(_) | ActionRequired | Refused(_) | Abandoned,
             TopUpOutcome::Declined { .. } | TopUpOutcome::ActionRequired { .. },
         )
-        | (Processing | Declined(_) | ActionRequired | Abandoned, TopUpOutcome::Processing { .. }) => Ok(None),
+        | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Processing { .. })
+        // What was answered before, or is closed already, is not refused any more.
+        | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Refused { .. })
+        | (Refused(_), TopUpOutcome::Abandoned) => Ok(None),
     }
 }
 
@@ -179,6 +207,9 @@ fn pause(
         }
         PaymentIssueKind::ActionRequired => {
             (TopUpStatus::ActionRequired, NoticeKind::TopUpActionRequired { top_up: id, credits, price })
+        }
+        PaymentIssueKind::Refused(reason) => {
+            (TopUpStatus::Refused(reason), NoticeKind::TopUpRefused { top_up: id, credits, price, reason })
         }
     };
     let mut change = Change::on(account, now);
@@ -295,7 +326,9 @@ mod tests {
     /// is owed and whether the account is paused after.
     #[test]
     fn every_outcome_has_one_effect_in_every_status() {
-        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing};
+        use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing, Refused};
+        let reason = RefusalReason::CustomerDeleted;
+        let (refused, was_refused) = (Refused(reason), TopUpOutcome::Refused { reason });
         let declined = Declined(DeclineReason::InsufficientFunds);
         let was_declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: None };
         let asked_action = TopUpOutcome::ActionRequired { invoice: None };
@@ -311,6 +344,21 @@ mod tests {
             (Open, &TopUpOutcome::Unknown, None),
             (Open, &was_paid, granted),
             (Open, &paid_in_part, granted_in_part),
+            (Open, &was_refused, Some((refused, 0, 1, true))),
+            (Processing, &was_refused, None),
+            (declined, &was_refused, None),
+            (ActionRequired, &was_refused, None),
+            (Paid, &was_refused, None),
+            (PartlyPaid, &was_refused, None),
+            (Abandoned, &was_refused, None),
+            (refused, &TopUpOutcome::Unknown, None),
+            (refused, &was_paid, granted),
+            (refused, &paid_in_part, granted_in_part),
+            (refused, &under_way, None),
+            (refused, &was_declined, None),
+            (refused, &asked_action, None),
+            (refused, &was_refused, None),
+            (refused, &TopUpOutcome::Abandoned, None),
             (Open, &under_way, Some((Processing, 0, 0, false))),
             (Processing, &TopUpOutcome::Unknown, None),
             (Processing, &was_paid, granted),
@@ -425,6 +473,7 @@ mod tests {
         let paused = |kind| Some(PaymentIssue { kind, top_up: id.clone(), since: at(1) });
         account.payment_issue = match status {
             TopUpStatus::Declined(reason) => paused(PaymentIssueKind::Declined(reason)),
+            TopUpStatus::Refused(reason) => paused(PaymentIssueKind::Refused(reason)),
             TopUpStatus::ActionRequired => paused(PaymentIssueKind::ActionRequired),
             TopUpStatus::Open
             | TopUpStatus::Processing

@@ -71,13 +71,15 @@ fn read_auto_top_up(item: &Reader<'_>, name: &str) -> Result<AutoTopUp, Unreadab
 }
 
 fn write_payment_issue(issue: &PaymentIssue) -> AttributeValue {
-    let (kind, reason) = match issue.kind {
-        PaymentIssueKind::Declined(reason) => ("declined", Some(reason)),
-        PaymentIssueKind::ActionRequired => ("action_required", None),
+    let (decline_reason, refusal_reason) = match issue.kind {
+        PaymentIssueKind::Declined(reason) => (Some(words::decline_reason_word(reason)), None),
+        PaymentIssueKind::ActionRequired => (None, None),
+        PaymentIssueKind::Refused(reason) => (None, Some(words::refusal_reason_word(reason))),
     };
     Writer::map()
-        .with("kind", text(kind))
-        .with_optional("decline_reason", reason.map(words::decline_reason_word).map(text))
+        .with("kind", text(issue.kind.name()))
+        .with_optional("decline_reason", decline_reason.map(text))
+        .with_optional("refusal_reason", refusal_reason.map(text))
         .with("top_up", text(&issue.top_up))
         .with("since", instant(issue.since))
         .into_value()
@@ -88,6 +90,7 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
     let kind = match issue.text("kind")? {
         "declined" => PaymentIssueKind::Declined(issue.word("decline_reason", words::decline_reason)?),
         "action_required" => PaymentIssueKind::ActionRequired,
+        "refused" => PaymentIssueKind::Refused(issue.word("refusal_reason", words::refusal_reason)?),
         _ => return Err(issue.invalid("kind")),
     };
     Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })

@@ -56,6 +56,12 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
             .with("price", cents(*price)),
+        NoticeKind::TopUpRefused { top_up, credits: wanted, price, reason } => item
+            .with("kind", text("top_up_refused"))
+            .with("top_up", text(top_up))
+            .with("credits", credits(*wanted))
+            .with("price", cents(*price))
+            .with("refusal_reason", text(words::refusal_reason_word(*reason))),
     }
 }
 
@@ -86,6 +92,12 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
         "top_up_action_required" => {
             NoticeKind::TopUpActionRequired { top_up: top_up()?, credits: credits()?, price: price()? }
         }
+        "top_up_refused" => NoticeKind::TopUpRefused {
+            top_up: top_up()?,
+            credits: credits()?,
+            price: price()?,
+            reason: item.word("refusal_reason", words::refusal_reason)?,
+        },
         _ => return Err(item.invalid("kind")),
     };
     Ok(kind)

@@ -13,7 +13,12 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         | TopUpStatus::Paid
         | TopUpStatus::PartlyPaid
         | TopUpStatus::ActionRequired
+        | TopUpStatus::Refused(_)
         | TopUpStatus::Abandoned => None,
+    };
+    let refusal_reason = match top_up.status {
+        TopUpStatus::Refused(reason) => Some(words::refusal_reason_word(reason)),
+        _ => None,
     };
     Writer::item(keys::top_up(&top_up.account, &top_up.id))
         .with("customer", text(&top_up.customer))
@@ -22,6 +27,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with("price", cents(top_up.price))
         .with("status", text(words::top_up_status_word(top_up.status)))
         .with_optional("decline_reason", decline_reason.map(text))
+        .with_optional("refusal_reason", refusal_reason.map(text))
         .with_optional("invoice", top_up.invoice.as_ref().map(text))
         .with_optional("payment_intent", top_up.payment_intent.as_ref().map(text))
         .with("opened_at", instant(top_up.opened_at))
@@ -54,6 +60,7 @@ fn read_status(item: &Reader<'_>) -> Result<TopUpStatus, Unreadable> {
         "partly_paid" => TopUpStatus::PartlyPaid,
         "declined" => TopUpStatus::Declined(item.word("decline_reason", words::decline_reason)?),
         "action_required" => TopUpStatus::ActionRequired,
+        "refused" => TopUpStatus::Refused(item.word("refusal_reason", words::refusal_reason)?),
         "abandoned" => TopUpStatus::Abandoned,
         _ => return Err(item.invalid("status")),
     };

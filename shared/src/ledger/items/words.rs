@@ -1,6 +1,6 @@
 //! The stored words for statuses and reasons. The meaning of a stored word never changes.
 
-use crate::domain::payments::DeclineReason;
+use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{PurchaseStatus, TopUpStatus};
 
 pub(super) fn decline_reason_word(reason: DeclineReason) -> &'static str {
@@ -26,6 +26,26 @@ pub(super) fn decline_reason(word: &str) -> Option<DeclineReason> {
         "processing_error" => DeclineReason::ProcessingError,
         "no_card" => DeclineReason::NoCard,
         "generic" => DeclineReason::Generic,
+        _ => return None,
+    };
+    Some(reason)
+}
+
+pub(super) fn refusal_reason_word(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::CustomerDeleted => "customer_deleted",
+        RefusalReason::OtherCurrency => "other_currency",
+        RefusalReason::NoTaxLocation => "no_tax_location",
+        RefusalReason::OtherPrice => "other_price",
+    }
+}
+
+pub(super) fn refusal_reason(word: &str) -> Option<RefusalReason> {
+    let reason = match word {
+        "customer_deleted" => RefusalReason::CustomerDeleted,
+        "other_currency" => RefusalReason::OtherCurrency,
+        "no_tax_location" => RefusalReason::NoTaxLocation,
+        "other_price" => RefusalReason::OtherPrice,
         _ => return None,
     };
     Some(reason)
@@ -58,6 +78,7 @@ pub(super) fn top_up_status_word(status: TopUpStatus) -> &'static str {
         TopUpStatus::PartlyPaid => "partly_paid",
         TopUpStatus::Declined(_) => "declined",
         TopUpStatus::ActionRequired => "action_required",
+        TopUpStatus::Refused(_) => "refused",
         TopUpStatus::Abandoned => "abandoned",
     }
 }

@@ -38,7 +38,7 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payme
     let attempt = attempt.ok_or_else(|| NotFound::TopUp(top_up.clone()))?;
     let invoice = match (attempt.status, attempt.invoice) {
         (TopUpStatus::Paid | TopUpStatus::PartlyPaid, _) => return Ok(PayPage::AlreadyPaid),
-        (TopUpStatus::Abandoned, _) | (_, None) => return Ok(PayPage::Closed),
+        (TopUpStatus::Refused(_) | TopUpStatus::Abandoned, _) | (_, None) => return Ok(PayPage::Closed),
         (
             TopUpStatus::Open | TopUpStatus::Processing | TopUpStatus::Declined(_) | TopUpStatus::ActionRequired,
             Some(invoice),

@@ -50,6 +50,8 @@ pub struct SweepSummary {
     pub paid: u64,
     pub declined: u64,
     pub action_required: u64,
+    /// The payment provider takes no payment of the customer for good: somebody has to look.
+    pub refused: u64,
     pub abandoned: u64,
     /// A bank debit is under way, which takes days.
     pub processing: u64,
@@ -199,6 +201,7 @@ impl SweepSummary {
             Ok(ToppedUp::Attempted(TopUpStatus::Paid | TopUpStatus::PartlyPaid)) => &mut self.paid,
             Ok(ToppedUp::Attempted(TopUpStatus::Declined(_))) => &mut self.declined,
             Ok(ToppedUp::Attempted(TopUpStatus::ActionRequired)) => &mut self.action_required,
+            Ok(ToppedUp::Attempted(TopUpStatus::Refused(_))) => &mut self.refused,
             Ok(ToppedUp::Attempted(TopUpStatus::Abandoned)) => &mut self.abandoned,
             Ok(ToppedUp::Attempted(TopUpStatus::Processing)) => &mut self.processing,
             Ok(ToppedUp::Attempted(TopUpStatus::Open)) => &mut self.unknown,

@@ -23,6 +23,7 @@ pub async fn nothing<L: Ledger>(ledger: &L) {
 pub async fn accounts<L: Ledger>(ledger: &L) {
     let bare = opening().account;
     let issues = DECLINE_REASONS.map(PaymentIssueKind::Declined).into_iter().chain([PaymentIssueKind::ActionRequired]);
+    let issues = issues.chain(REFUSAL_REASONS.map(PaymentIssueKind::Refused));
     let mut states: Vec<Account> =
         issues.map(|kind| Account { payment_issue: Some(payment_issue(kind)), ..complete_account() }).collect();
     let off = AutoTopUp { is_enabled: false, ..settings() };
@@ -68,11 +69,12 @@ pub async fn purchases<L: Ledger>(ledger: &L) {
 }
 
 pub async fn top_ups<L: Ledger>(ledger: &L) {
-    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing};
+    use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing, Refused};
     let mut account = opened(ledger).await;
     let statuses = [Open, Processing, Paid, PartlyPaid, ActionRequired, Abandoned]
         .into_iter()
         .chain(DECLINE_REASONS.map(Declined));
+    let statuses = statuses.chain(REFUSAL_REASONS.map(Refused));
     for top_up in statuses.map(top_up).chain([complete_top_up()]) {
         let change = Change { records: vec![Record::TopUp(top_up.clone())], ..changed(&account) };
         ledger.commit(&change).await.unwrap();
