@@ -10,12 +10,12 @@ use lambda_http::{Body, Request, Response};
 use operation::QuoteBody;
 use serde::Serialize;
 use shared::domain::charging::ChargeCommand;
-use shared::domain::{Cause, IdempotencyKey, PriceBook};
+use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook};
 use shared::http::{
     Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
 };
 use shared::ports::{Accounts, Entries};
-use shared::use_cases::charging::{charge, restore};
+use shared::use_cases::charging::{Charged, charge, restore};
 use shared::use_cases::{Capabilities, Context, Posted};
 
 /// What the function needs of the outside.
@@ -71,8 +71,8 @@ async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &Reac
     let key = idempotency_key(request)?;
     let (operation, reference) = parse_body(request, operation::charged)?;
     let command = ChargeCommand { key, operation, reference };
-    let posted = charge(&app.context, account.id(), &command).await?;
-    Reply::created(&ChargeBody::of(&posted), posted.is_replay)
+    let charged = charge(&app.context, account.id(), &command).await?;
+    Reply::created(&ChargeBody::of(&charged), charged.posted.is_replay)
 }
 
 async fn post_restore<O: Outside>(app: &App<O>, account: &ReachedAccount, charge: &str) -> Result<Reply, Problem> {
@@ -97,11 +97,33 @@ struct ChargeBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
     created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore: Option<RestoredBody>,
+}
+
+/// What gave the charge's credits back.
+#[derive(Serialize)]
+struct RestoredBody {
+    credits: i64,
+    balance: i64,
+    seq: u64,
+    created_at: String,
+}
+
+impl RestoredBody {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            credits: entry.credits.get(),
+            balance: entry.balance_after.get(),
+            seq: entry.seq,
+            created_at: time(entry.created_at),
+        }
+    }
 }
 
 impl<'a> ChargeBody<'a> {
-    fn of(posted: &'a Posted) -> Self {
-        let entry = &posted.entry;
+    fn of(charged: &'a Charged) -> Self {
+        let entry = &charged.posted.entry;
         let (charge, operation, reference) = match &entry.cause {
             Cause::Charge { key, operation, reference } => (key.as_str(), operation.name(), reference.as_ref()),
             // The ledger answers a charge with nothing else; an empty id shows it if it ever did.
@@ -110,12 +132,13 @@ impl<'a> ChargeBody<'a> {
         Self {
             charge,
             operation,
-            status: "posted",
+            status: if charged.restore.is_some() { "restored" } else { "posted" },
             credits: entry.credits.negated().get(),
             balance: entry.balance_after.get(),
             seq: entry.seq,
             reference: reference.map(|reference| reference.as_str()),
             created_at: time(entry.created_at),
+            restore: charged.restore.as_ref().map(RestoredBody::of),
         }
     }
 }

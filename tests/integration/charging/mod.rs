@@ -261,6 +261,25 @@ async fn a_restore_gives_back_what_the_charge_took_once() {
     assert_eq!(cloud.balance("acme").await, 0);
 }
 
+/// R6: a job that failed was restored and runs again under its old key.
+#[tokio::test]
+async fn a_replay_of_a_charge_that_was_restored_says_so_and_another_key_charges_the_retry() {
+    let cloud = funded().await;
+    let body = dubbing(90_000, "episode-12");
+    let charged = post(&cloud, "acme", "job-1", &body).await.expect(201);
+    restore(&cloud, "acme", "job-1").await.expect(201);
+    let mut expected = charged.body.clone();
+    expected["status"] = json!("restored");
+    expected["restore"] = json!({"credits": 15, "balance": 500, "seq": 3, "created_at": NOW});
+    assert_eq!(post(&cloud, "acme", "job-1", &body).await.expect(200).body, expected);
+    cloud.charge("acme", "the-rest", 50).await.expect(201);
+    let replay = post(&cloud, "acme", "job-1", &body).await.expect(200);
+    assert_eq!(replay.body, expected, "also where a new charge would be refused");
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    let retried = post(&cloud, "acme", "job-1:2", &body).await.expect(201);
+    assert_eq!((&retried.body["status"], &retried.body["balance"]), (&json!("posted"), &json!(485)));
+}
+
 #[tokio::test]
 async fn only_a_charge_of_this_account_can_be_restored() {
     let cloud = funded().await;

@@ -12,7 +12,7 @@ use shared::ports::Email;
 use shared::ports::SweepPart;
 use shared::use_cases::accounts::{OpenAccountError, open_account};
 use shared::use_cases::accounts::{SendNoticeError, send_notice};
-use shared::use_cases::charging::{ChargeError, charge};
+use shared::use_cases::charging::{ChargeError, Charged, charge};
 use shared::use_cases::charging::{RestoreError, restore};
 use shared::use_cases::payments::RecordOutcomeError;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
@@ -142,17 +142,28 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
     let origin = Origin::Charge(command.key.clone());
     let before = stored_entry(outside, account, &origin);
     let was_open = is_open(outside, account);
+    let restoring = Origin::Restore(command.key.clone());
+    let restored_before = stored_entry(outside, account, &restoring);
     let answer = charge(&outside.context(), account, command).await;
     let stored = stored_entry(outside, account, &origin);
+    let restored = stored_entry(outside, account, &restoring);
     match answer {
-        Ok(posted) if stored.as_ref() != Some(&posted.entry) => {
+        Ok(Charged { posted, .. }) if stored.as_ref() != Some(&posted.entry) => {
             Wrong("the charge answered is not the one stored".into())
         }
-        Ok(posted) if !is_charge_of(&posted.entry, command) => {
+        Ok(Charged { posted, .. }) if !is_charge_of(&posted.entry, command) => {
             Wrong("a charge is answered that is not the one asked for".into())
         }
-        Ok(posted) if before.is_some() && !posted.is_replay => Wrong("a replay is answered as a new charge".into()),
-        Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
+        Ok(Charged { posted, .. }) if before.is_some() && !posted.is_replay => {
+            Wrong("a replay is answered as a new charge".into())
+        }
+        Ok(Charged { restore: None, .. }) if restored_before.is_some() => {
+            Wrong("a charge that was restored is answered as one that stands".into())
+        }
+        Ok(Charged { restore: Some(restore), .. }) if restored != Some(restore.clone()) => {
+            Wrong("a charge is called restored that is not".into())
+        }
+        Ok(Charged { posted, .. }) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
         Err(ChargeError::KeyReused(_)) => {
             if stored.as_ref().is_some_and(|stored| !is_charge_of(stored, command)) {
                 outside.answered("key reused")

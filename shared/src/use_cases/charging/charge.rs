@@ -1,7 +1,7 @@
 //! Charging an account for one operation.
 
 use crate::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
-use crate::domain::{AccountId, KeyReused, Origin, PriceBook};
+use crate::domain::{AccountId, Entry, KeyReused, Origin, PriceBook};
 use crate::ports::{Accounts, Entries, LedgerError};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
 
@@ -18,7 +18,16 @@ pub enum ChargeError {
     Store(#[from] StoreError),
 }
 
+/// A charge, and whether its credits were given back since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    pub posted: Posted,
+    /// What restored a charge that is answered again. Whoever runs the job once more under its key works for nothing.
+    pub restore: Option<Entry>,
+}
+
 /// Takes what the operation costs, once for each key: one strongly consistent read and one transaction.
+/// Only a replay reads once more, whether the charge was restored.
 ///
 /// # Errors
 /// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; asked again under the same key, it
@@ -27,7 +36,7 @@ pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = Pric
     context: &Context<C>,
     account: &AccountId,
     command: &ChargeCommand,
-) -> Result<Posted, ChargeError> {
+) -> Result<Charged, ChargeError> {
     let updated = context
         .update(account, |account, now| Ok(Some(decide_charge(account, &context.price_book, command, now)?)))
         .await;
@@ -41,10 +50,12 @@ pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = Pric
         }
         Err(error) => return Err(error),
     };
-    if posted.is_replay {
-        check_charge_replay(&posted.entry, command)?;
+    if !posted.is_replay {
+        return Ok(Charged { posted, restore: None });
     }
-    Ok(posted)
+    check_charge_replay(&posted.entry, command)?;
+    let restore = context.ledger.entry_get(account, &Origin::Restore(command.key.clone())).await?;
+    Ok(Charged { posted, restore })
 }
 
 impl From<LedgerError> for ChargeError {

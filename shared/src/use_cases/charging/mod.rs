@@ -3,5 +3,5 @@
 mod charge;
 mod restore;
 
-pub use charge::{ChargeError, charge};
+pub use charge::{ChargeError, Charged, charge};
 pub use restore::{RestoreError, restore};
