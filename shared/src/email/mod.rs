@@ -7,7 +7,7 @@ mod failure;
 use crate::ports::{Email, Mailer, MailerError};
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::BuildError;
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use failure::{refused_before_sending, to_mailer_error};
 
 /// Sends from one address, which must be verified in SES.
@@ -44,7 +44,9 @@ fn message(email: &Email) -> Result<Message, BuildError> {
     // Without a charset, SES expects 7-bit ASCII.
     let content = |data: &str| Content::builder().data(data).charset("UTF-8").build();
     let body = Body::builder().text(content(&email.text)?).html(content(&email.html)?).build();
-    Ok(Message::builder().subject(content(&email.subject)?).body(body).build())
+    // Keeps out-of-office replies away: <https://www.rfc-editor.org/rfc/rfc3834#section-5>.
+    let of_a_program = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build()?;
+    Ok(Message::builder().subject(content(&email.subject)?).body(body).headers(of_a_program).build())
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ fn answer(status: u16, error_type: Option<&'static str>, body: &'static str) -> 
     Ok(response)
 }
 
+/// R39: the header tells that a program wrote the mail, and keeps replies by programs away.
 #[tokio::test]
 async fn an_email_is_sent_as_text_and_html_in_utf_8_to_its_one_recipient() {
     let (mailer, wire) = mailer(|| answer(200, None, r#"{"MessageId":"m-1"}"#));
@@ -41,6 +42,7 @@ async fn an_email_is_sent_as_text_and_html_in_utf_8_to_its_one_recipient() {
         "Content": { "Simple": {
             "Subject": content("Größe 5 €"),
             "Body": { "Text": content("Ihr Guthaben: 5 €"), "Html": content("<p>Ihr Guthaben: 5 €</p>") },
+            "Headers": [{ "Name": "Auto-Submitted", "Value": "auto-generated" }],
         } },
     });
     let url = "POST https://email.eu-central-1.amazonaws.com/v2/email/outbound-emails".to_owned();
