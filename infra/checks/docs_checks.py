@@ -19,6 +19,8 @@ DATA_MODEL = "docs/data-model.md"
 GATES = "shared/src/domain/payments/gates.rs"
 ITEMS = "shared/src/ledger/items/"
 WORDS = "shared/src/words.rs"
+RECORDS = "shared/src/domain/payments/records.rs"
+PAYMENT_ISSUE = "shared/src/domain/payments/payment_issue.rs"
 
 # Entities of the data model that the code calls by another name.
 ITEM_NAMES = {"attempt": "top_up", "Stripe customer": "customer", "Stripe event": "event"}
@@ -246,13 +248,13 @@ def words_that_differ(repository):
 
 def stored_words_without_a_document(repository):
     """The stored words of a status are in the data model, those of a decline in the billing rules."""
-    source = repository.texts[f"{ITEMS}words.rs"]
-    for function, body in re.findall(r"fn (\w+)_word\((.*?)^}", source, re.MULTILINE | re.DOTALL):
-        path = BILLING_RULES if function == "decline_reason" else DATA_MODEL
+    source = "\n".join(repository.texts[path] for path in (RECORDS, PAYMENT_ISSUE))
+    for kind, body in re.findall(r"^impl (\w+) {\n(.*?)^}", source, re.MULTILINE | re.DOTALL):
+        path = BILLING_RULES if kind == "DeclineReason" else DATA_MODEL
         documented = set(code_spans(repository.texts[path]))
         for word in re.findall(r"=> \"(\w+)\"", body):
             if word not in documented:
-                yield f"{path}: the word {word} of {function} is not there"
+                yield f"{path}: the word {word} of {kind} is not there"
 
 
 def targets_that_do_not_exist(repository):

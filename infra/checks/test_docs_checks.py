@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_checks import BILLING_RULES, DATA_MODEL, GATES, ITEMS, WORDS, anchors, load, problems, tables
+from docs_checks import BILLING_RULES, DATA_MODEL, GATES, ITEMS, PAYMENT_ISSUE, RECORDS, WORDS, anchors, load, problems, tables
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = load(ROOT)
@@ -128,12 +128,12 @@ BREAKAGES = {
         f"{BILLING_RULES}: {WORDS} does not say: The saved card has expired.",
     ),
     "a status gets another word": (
-        replace(f"{ITEMS}words.rs", '=> "partly_paid"', '=> "half_paid"'),
-        f"{DATA_MODEL}: the word half_paid of top_up_status is not there",
+        replace(RECORDS, '=> "partly_paid"', '=> "half_paid"'),
+        f"{DATA_MODEL}: the word half_paid of TopUpStatus is not there",
     ),
     "a reason for a decline gets another word": (
-        replace(f"{ITEMS}words.rs", '=> "no_card"', '=> "cardless"'),
-        f"{BILLING_RULES}: the word cardless of decline_reason is not there",
+        replace(PAYMENT_ISSUE, '=> "no_card"', '=> "cardless"'),
+        f"{BILLING_RULES}: the word cardless of DeclineReason is not there",
     ),
     "a sentence names a target that does not exist": (
         append("README.md", "\n`make everything` makes everything.\n"),

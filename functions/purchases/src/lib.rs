@@ -148,11 +148,7 @@ impl<'a> PurchaseBody<'a> {
             credits: purchase.credits.get(),
             price_cents: purchase.price.get(),
             currency: CURRENCY,
-            status: match purchase.status {
-                PurchaseStatus::Open => "open",
-                PurchaseStatus::Paid => "paid",
-                PurchaseStatus::Expired => "expired",
-            },
+            status: purchase.status.name(),
             checkout_url: purchase.checkout.as_ref().filter(|_| is_open).map(|checkout| checkout.url.as_str()),
             created_at: time(purchase.opened_at),
             settled_at: purchase.settled_at.map(time),

@@ -163,7 +163,9 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
         Ok(Charged { restore: Some(restore), .. }) if restored != Some(restore.clone()) => {
             Wrong("a charge is called restored that is not".into())
         }
-        Ok(Charged { posted, .. }) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
+        Ok(Charged { posted, .. }) => {
+            outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay))
+        }
         Err(ChargeError::KeyReused(_)) => {
             if stored.as_ref().is_some_and(|stored| !is_charge_of(stored, command)) {
                 outside.answered("key reused")

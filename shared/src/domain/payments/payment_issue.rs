@@ -58,3 +58,52 @@ impl PaymentIssueKind {
         }
     }
 }
+
+impl DeclineReason {
+    const ALL: [Self; 8] = [
+        Self::InsufficientFunds,
+        Self::ExpiredCard,
+        Self::IncorrectCardData,
+        Self::CardNotSupported,
+        Self::LimitExceeded,
+        Self::ProcessingError,
+        Self::NoCard,
+        Self::Generic,
+    ];
+
+    /// The word for it in table, API and page; its meaning never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::ExpiredCard => "expired_card",
+            Self::IncorrectCardData => "incorrect_card_data",
+            Self::CardNotSupported => "card_not_supported",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::ProcessingError => "processing_error",
+            Self::NoCard => "no_card",
+            Self::Generic => "generic",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|value| value.name() == name)
+    }
+}
+
+impl RefusalReason {
+    const ALL: [Self; 4] = [Self::CustomerDeleted, Self::OtherCurrency, Self::NoTaxLocation, Self::OtherPrice];
+
+    /// The word for it in table, API and page; its meaning never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CustomerDeleted => "customer_deleted",
+            Self::OtherCurrency => "other_currency",
+            Self::NoTaxLocation => "no_tax_location",
+            Self::OtherPrice => "other_price",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|value| value.name() == name)
+    }
+}

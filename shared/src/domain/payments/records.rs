@@ -120,3 +120,36 @@ pub struct ConsentRecord {
     pub target: Credits,
     pub text: String,
 }
+
+impl PurchaseStatus {
+    const ALL: [Self; 3] = [Self::Open, Self::Paid, Self::Expired];
+
+    /// The word for it in table, API and page; its meaning never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Paid => "paid",
+            Self::Expired => "expired",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|value| value.name() == name)
+    }
+}
+
+impl TopUpStatus {
+    /// The word for it in table, API and page, without the reason.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Processing => "processing",
+            Self::Paid => "paid",
+            Self::PartlyPaid => "partly_paid",
+            Self::Declined(_) => "declined",
+            Self::ActionRequired => "action_required",
+            Self::Refused(_) => "refused",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}

@@ -1,9 +1,9 @@
 //! The account. Every charge reads and writes it, so it must fit in the 1 KB of one write unit.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
-use super::{consent, usage_day, words};
+use super::{consent, usage_day};
 use crate::domain::payments::AutoTopUp;
-use crate::domain::payments::{PaymentIssue, PaymentIssueKind};
+use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use crate::domain::{Account, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Key};
@@ -72,9 +72,9 @@ fn read_auto_top_up(item: &Reader<'_>, name: &str) -> Result<AutoTopUp, Unreadab
 
 fn write_payment_issue(issue: &PaymentIssue) -> AttributeValue {
     let (decline_reason, refusal_reason) = match issue.kind {
-        PaymentIssueKind::Declined(reason) => (Some(words::decline_reason_word(reason)), None),
+        PaymentIssueKind::Declined(reason) => (Some(reason.name()), None),
         PaymentIssueKind::ActionRequired => (None, None),
-        PaymentIssueKind::Refused(reason) => (None, Some(words::refusal_reason_word(reason))),
+        PaymentIssueKind::Refused(reason) => (None, Some(reason.name())),
     };
     Writer::map()
         .with("kind", text(issue.kind.name()))
@@ -88,9 +88,9 @@ fn write_payment_issue(issue: &PaymentIssue) -> AttributeValue {
 fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unreadable> {
     let issue = item.map(name)?;
     let kind = match issue.text("kind")? {
-        "declined" => PaymentIssueKind::Declined(issue.word("decline_reason", words::decline_reason)?),
+        "declined" => PaymentIssueKind::Declined(issue.word("decline_reason", DeclineReason::of_name)?),
         "action_required" => PaymentIssueKind::ActionRequired,
-        "refused" => PaymentIssueKind::Refused(issue.word("refusal_reason", words::refusal_reason)?),
+        "refused" => PaymentIssueKind::Refused(issue.word("refusal_reason", RefusalReason::of_name)?),
         _ => return Err(issue.invalid("kind")),
     };
     Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })

@@ -12,7 +12,6 @@ mod notice;
 mod purchase;
 mod top_up;
 mod usage_day;
-mod words;
 
 pub(super) use account::{account_from_item, account_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};

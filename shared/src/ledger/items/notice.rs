@@ -1,6 +1,6 @@
 //! A notice, kept for 30 days.
 
-use super::words;
+use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, expiry, instant, text};
 use crate::ledger::keys::{self, Key};
@@ -50,7 +50,7 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
             .with("price", cents(*price))
-            .with("decline_reason", text(words::decline_reason_word(*reason))),
+            .with("decline_reason", text(reason.name())),
         NoticeKind::TopUpActionRequired { top_up, credits: wanted, price } => item
             .with("kind", text("top_up_action_required"))
             .with("top_up", text(top_up))
@@ -61,7 +61,7 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
             .with("price", cents(*price))
-            .with("refusal_reason", text(words::refusal_reason_word(*reason))),
+            .with("refusal_reason", text(reason.name())),
     }
 }
 
@@ -87,7 +87,7 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             top_up: top_up()?,
             credits: credits()?,
             price: price()?,
-            reason: item.word("decline_reason", words::decline_reason)?,
+            reason: item.word("decline_reason", DeclineReason::of_name)?,
         },
         "top_up_action_required" => {
             NoticeKind::TopUpActionRequired { top_up: top_up()?, credits: credits()?, price: price()? }
@@ -96,7 +96,7 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             top_up: top_up()?,
             credits: credits()?,
             price: price()?,
-            reason: item.word("refusal_reason", words::refusal_reason)?,
+            reason: item.word("refusal_reason", RefusalReason::of_name)?,
         },
         _ => return Err(item.invalid("kind")),
     };

@@ -1,8 +1,9 @@
 //! A purchase, overwritten at each change of its status.
 
-use super::words;
 use crate::domain::payments::Checkout;
-use crate::domain::{CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, Purchase};
+use crate::domain::{
+    CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, Purchase, PurchaseStatus,
+};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
 use crate::ledger::keys::{self, Key};
 
@@ -15,7 +16,7 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
         .with("package", text(&purchase.package))
         .with("credits", credits(purchase.credits))
         .with("price", cents(purchase.price))
-        .with("status", text(words::purchase_status_word(purchase.status)))
+        .with("status", text(purchase.status.name()))
         .with_optional("checkout", checkout)
         .with_optional("payment_intent", purchase.payment_intent.as_ref().map(text))
         .with_optional("invoice", purchase.invoice.as_ref().map(text))
@@ -33,7 +34,7 @@ pub(in crate::ledger) fn purchase_from_item(item: &Attributes) -> Result<Purchas
         package: item.id("package", PackageId::parse)?,
         credits: item.credits("credits")?,
         price: item.cents("price")?,
-        status: item.word("status", words::purchase_status)?,
+        status: item.word("status", PurchaseStatus::of_name)?,
         checkout: item.optional("checkout", read_checkout)?,
         payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,
         invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,

@@ -1,13 +1,13 @@
 //! An automatic top-up attempt, overwritten at each change of its status.
 
-use super::words;
+use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpStatus};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
 use crate::ledger::keys::{self, Key};
 
 pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
     let decline_reason = match top_up.status {
-        TopUpStatus::Declined(reason) => Some(words::decline_reason_word(reason)),
+        TopUpStatus::Declined(reason) => Some(reason.name()),
         TopUpStatus::Open
         | TopUpStatus::Processing
         | TopUpStatus::Paid
@@ -17,7 +17,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         | TopUpStatus::Abandoned => None,
     };
     let refusal_reason = match top_up.status {
-        TopUpStatus::Refused(reason) => Some(words::refusal_reason_word(reason)),
+        TopUpStatus::Refused(reason) => Some(reason.name()),
         _ => None,
     };
     Writer::item(keys::top_up(&top_up.account, &top_up.id))
@@ -25,7 +25,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with_optional("payment_method", top_up.payment_method.as_ref().map(text))
         .with("credits", credits(top_up.credits))
         .with("price", cents(top_up.price))
-        .with("status", text(words::top_up_status_word(top_up.status)))
+        .with("status", text(top_up.status.name()))
         .with_optional("decline_reason", decline_reason.map(text))
         .with_optional("refusal_reason", refusal_reason.map(text))
         .with_optional("invoice", top_up.invoice.as_ref().map(text))
@@ -58,9 +58,9 @@ fn read_status(item: &Reader<'_>) -> Result<TopUpStatus, Unreadable> {
         "processing" => TopUpStatus::Processing,
         "paid" => TopUpStatus::Paid,
         "partly_paid" => TopUpStatus::PartlyPaid,
-        "declined" => TopUpStatus::Declined(item.word("decline_reason", words::decline_reason)?),
+        "declined" => TopUpStatus::Declined(item.word("decline_reason", DeclineReason::of_name)?),
         "action_required" => TopUpStatus::ActionRequired,
-        "refused" => TopUpStatus::Refused(item.word("refusal_reason", words::refusal_reason)?),
+        "refused" => TopUpStatus::Refused(item.word("refusal_reason", RefusalReason::of_name)?),
         "abandoned" => TopUpStatus::Abandoned,
         _ => return Err(item.invalid("status")),
     };
