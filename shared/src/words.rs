@@ -32,6 +32,10 @@ pub fn refusal(reason: RefusalReason) -> Explanation {
             reason: "We cannot work out the tax, because your billing address is missing or incomplete.",
             remedy: "Send us your full billing address, then turn automatic top-ups on again.",
         },
+        RefusalReason::AboveConsent => Explanation {
+            reason: "With tax, it would cost more than you agreed to.",
+            remedy: "We have been notified and will contact you. Once it is solved, turn automatic top-ups on again.",
+        },
         RefusalReason::CustomerDeleted | RefusalReason::OtherCurrency | RefusalReason::OtherPrice => Explanation {
             reason: "Our payment provider does not accept automatic payments for your account. \
                      This is our mistake, not yours or your bank's.",
@@ -80,10 +84,12 @@ pub const CONSENT_TEXT_VERSION: u32 = 2;
 pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
     let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());
     let once = price_book.top_up_price(Credits::new(target)?)?;
+    let in_all = PriceBook::with_tax_max(once)?;
     let per_day = price_book.worst_case_per_day(target)?;
     Some(format!(
         "When my balance falls below {below} credits, my saved card is charged to bring it back to {up_to} credits: \
-         at most {once} at a time, {times} times a day, and {per_day} a day. \
+         at most {once} at a time plus tax, and never more than {in_all} in all. \
+         This happens at most {times} times a day, so at most {per_day} a day. \
          I can turn this off at any time.",
         times = PriceBook::TOP_UPS_PER_DAY,
     ))

@@ -101,6 +101,9 @@ impl PriceBook {
     pub const TOP_UP_INTERVAL: SignedDuration = SignedDuration::from_hours(6);
     /// The same as a number of attempts a day.
     pub const TOP_UPS_PER_DAY: i64 = 4;
+    /// The most that tax may add to an automatic top-up, in percent: above every sales and value-added tax there is.
+    /// Not a setting: the text that customers consent to says the sum, and another number needs another version of it.
+    pub const TAX_PERCENT_MAX: i64 = 30;
     /// Stripe may forget an idempotency key after 24 hours, so an attempt older than this is looked up, never sent again.
     /// <https://docs.stripe.com/api/idempotent_requests>
     pub const TOP_UP_SEND_WINDOW: SignedDuration = SignedDuration::from_hours(20);
@@ -181,9 +184,15 @@ impl PriceBook {
         credits.get().checked_mul(self.cents_per_credit).and_then(Cents::new)
     }
 
-    /// The most that automatic top-ups to this target can cost in one day.
+    /// The most that an automatic top-up of this price may take from a card, with tax. `None` above what Stripe takes.
+    pub fn with_tax_max(price: Cents) -> Option<Cents> {
+        let percent = Self::TAX_PERCENT_MAX.saturating_add(100);
+        price.get().checked_mul(percent).map(|hundredths| hundredths.div_euclid(100)).and_then(Cents::new)
+    }
+
+    /// The most that automatic top-ups to this target can cost in one day, with tax.
     pub fn worst_case_per_day(&self, target: i64) -> Option<Cents> {
-        self.top_up_price(Credits::new(target)?)?.times(Self::TOP_UPS_PER_DAY)
+        Self::with_tax_max(self.top_up_price(Credits::new(target)?)?)?.times(Self::TOP_UPS_PER_DAY)
     }
 }
 
@@ -246,7 +255,7 @@ mod tests {
                 (125_000, "$1,250.00".into())
             ]
         );
-        assert_eq!(book.worst_case_per_day(100_000).unwrap().to_string(), "$4,000.00");
+        assert_eq!(book.worst_case_per_day(100_000).unwrap().to_string(), "$5,200.00");
     }
 
     #[test]

@@ -374,7 +374,7 @@ mod tests {
         miniserde::json::from_str(&format!(
             r#"{{"id":"in_1","object":"invoice","status":{status},"customer":"cus_1","currency":"usd",
                 "subtotal":{before_tax},"total_excluding_tax":{before_tax},"total":{total},
-                "amount_paid":{paid},"starting_balance":{before},"ending_balance":{after},
+                "amount_due":{total},"amount_paid":{paid},"starting_balance":{before},"ending_balance":{after},
                 "payments":{{"object":"list","has_more":false,"data":[
                     {{"status":"canceled","is_default":false,"payment":{{"payment_intent":"pi_0"}}}},
                     {{"status":"paid","is_default":true,"payment":{{"type":"payment_intent","payment_intent":"pi_1"}}}}

@@ -113,7 +113,9 @@ pub(super) struct Invoice {
     /// In cents, after discounts, before tax.
     pub(super) total_excluding_tax: Option<i64>,
     /// In cents, after discounts, with tax; a credit note does not change it.
-    total: i64,
+    pub(super) total: i64,
+    /// In cents, with tax and with what the customer owes from before, less what Stripe owes the customer.
+    pub(super) amount_due: i64,
     /// In cents, by cards, debits and transfers.
     amount_paid: i64,
     /// The customer's balance before and after finalizing, in cents; below zero it is a credit.

@@ -100,7 +100,8 @@ struct NotOurs;
 /// Why the invoice may not be paid: the reason is known, or it is not ours.
 fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, RefusalReason>> {
     let price = top_up.price.get();
-    let demand = Demand { subtotal: invoice.subtotal, before_tax: invoice.before_tax() };
+    let in_all = invoice.total.max(invoice.amount_due);
+    let demand = Demand { subtotal: invoice.subtotal, before_tax: invoice.before_tax(), in_all };
     let checked = check_demand(top_up, demand);
     let is_ours = invoice.currency == crate::domain::payments::CURRENCY
         && invoice.customer.as_deref() == Some(top_up.customer.as_str());
@@ -111,6 +112,7 @@ fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, Ref
             invoice.id = invoice.id,
             invoice.subtotal_cents = invoice.subtotal,
             invoice.before_tax_cents = invoice.before_tax(),
+            invoice.in_all_cents = in_all,
             invoice.currency = invoice.currency,
             "the invoice does not ask for the frozen price; it is voided"
         );

@@ -41,9 +41,21 @@ async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand(
     let footprint = cloud.footprint();
     assert_eq!(read(&cloud, "").await.expect(200).body, never_chosen());
     for (query, once, a_day) in [
-        ("?threshold=1000&target=10000", "at most $100.00 at a time", "and $400.00 a day"),
-        ("?threshold=100&target=1100", "at most $11.00 at a time", "and $44.00 a day"),
-        ("?threshold=99000&target=100000", "at most $1,000.00 at a time", "and $4,000.00 a day"),
+        (
+            "?threshold=1000&target=10000",
+            "at most $100.00 at a time plus tax, and never more than $130.00 in all",
+            "at most $520.00 a day",
+        ),
+        (
+            "?threshold=100&target=1100",
+            "at most $11.00 at a time plus tax, and never more than $14.30 in all",
+            "at most $57.20 a day",
+        ),
+        (
+            "?threshold=99000&target=100000",
+            "at most $1,000.00 at a time plus tax, and never more than $1,300.00 in all",
+            "at most $5,200.00 a day",
+        ),
     ] {
         let mut body = read(&cloud, query).await.expect(200).body;
         let text = body["worst_case_text"].take();

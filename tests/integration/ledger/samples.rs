@@ -8,11 +8,12 @@ use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, Re
 use shared::domain::*;
 use shared::ports::*;
 
-pub const REFUSAL_REASONS: [RefusalReason; 4] = [
+pub const REFUSAL_REASONS: [RefusalReason; 5] = [
     RefusalReason::CustomerDeleted,
     RefusalReason::OtherCurrency,
     RefusalReason::NoTaxLocation,
     RefusalReason::OtherPrice,
+    RefusalReason::AboveConsent,
 ];
 
 pub const DECLINE_REASONS: [DeclineReason; 8] = [

@@ -138,6 +138,32 @@ async fn tax_is_added_to_the_frozen_price_and_never_counted_as_credits() {
     assert_eq!(bench.charges_paid(&top_up.customer).await[0]["amount"], PRICE + 360);
 }
 
+/// R5: with tax the card is charged no more than the text says that the customer agreed to.
+#[tokio::test]
+async fn a_tax_beyond_what_was_agreed_to_is_refused_and_nothing_is_charged() {
+    let bench = Bench::with_tax(3_100).await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let payments = bench.payments_with(|settings| settings.automatic_tax = true);
+    let address = "address[country]=US&address[postal_code]=94111";
+    bench.post(&format!("/v1/customers/{}", top_up.customer), address).await;
+    let refused = TopUpOutcome::Refused { reason: RefusalReason::AboveConsent };
+    assert_eq!(payments.top_up_pay(&top_up).await, refused);
+    assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
+/// R5: a debt of the customer's would be collected along with the top-up.
+#[tokio::test]
+async fn a_debt_beyond_what_was_agreed_to_is_not_collected_with_a_top_up() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let path = format!("/v1/customers/{}/balance_transactions", top_up.customer);
+    bench.post(&path, "amount=9000&currency=usd").await;
+    let refused = TopUpOutcome::Refused { reason: RefusalReason::AboveConsent };
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, refused);
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
 #[tokio::test]
 async fn pending_items_of_the_customer_stay_out_of_the_invoice() {
     let bench = Bench::start().await;

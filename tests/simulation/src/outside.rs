@@ -2,7 +2,7 @@
 
 use crate::bugs::has_bug;
 use crate::ledger::MemoryLedger;
-use crate::stripe::{Asked, InvoiceStatus, conclusion, refusal};
+use crate::stripe::{Asked, Invoice, InvoiceStatus, conclusion, refusal};
 use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, SWEEP_TIME, World};
 use futures::FutureExt;
@@ -182,8 +182,11 @@ impl Outside {
             move || format!("Stripe: pay {invoice} of {} with {card}", top_up.id)
         };
         let ask = move |world: &World| {
-            if world.stripe().invoices.iter().any(|invoice| invoice.id == id && invoice.discount != 0) {
-                world.violate(format!("{id} is paid although it does not ask for the frozen price"));
+            let is_wrong = |invoice: &Invoice| invoice.id == id && (invoice.discount != 0 || invoice.tax != 0);
+            if world.stripe().invoices.iter().any(is_wrong) {
+                world.violate(format!(
+                    "{id} is paid although it asks for another price, or for more than was agreed to"
+                ));
             }
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
             if asked.is_fresh

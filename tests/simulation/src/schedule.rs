@@ -407,6 +407,7 @@ fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
         RefusalReason::OtherCurrency,
         RefusalReason::NoTaxLocation,
         RefusalReason::OtherPrice,
+        RefusalReason::AboveConsent,
     ];
     let reason = rng.bool().then(|| reasons[rng.usize(0..reasons.len())]);
     let line = format!("{customer} is refused from now on: {reason:?}");

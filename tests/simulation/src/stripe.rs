@@ -76,6 +76,7 @@ pub struct Invoice {
     pub off_session_asks: u32,
     /// In cents.
     pub discount: i64,
+    pub tax: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,6 +304,7 @@ impl Stripe {
             refused_at: None,
             off_session_asks: 0,
             discount: 0,
+            tax: 0,
         });
         Ok(id)
     }
@@ -313,16 +315,19 @@ impl Stripe {
         let reason = self.refused.get(&invoice.customer).filter(|_| invoice.status == InvoiceStatus::Draft);
         match reason {
             Some(RefusalReason::OtherPrice) => invoice.discount = 100,
+            // Two fifths, which is more than the text says.
+            Some(RefusalReason::AboveConsent) => invoice.tax = invoice.amount.get() * 2 / 5,
             Some(reason) => return Some(Err(*reason)),
             None => {}
         }
-        let demand = Demand { subtotal: invoice.amount.get(), before_tax: invoice.amount.get() - invoice.discount };
+        let before_tax = invoice.amount.get() - invoice.discount;
+        let demand = Demand { subtotal: invoice.amount.get(), before_tax, in_all: before_tax + invoice.tax };
         if invoice.status == InvoiceStatus::Draft {
             invoice.status = InvoiceStatus::Open;
             let balance = self.balances.entry(invoice.customer.clone()).or_default();
             invoice.starting_balance = *balance;
             // What is left below the least that can be charged becomes a debt.
-            let due = demand.before_tax + *balance;
+            let due = demand.in_all + *balance;
             invoice.ending_balance = if due < CHARGE_MIN { due } else { 0 };
             *balance = invoice.ending_balance;
             self.pay_if_nothing_is_due(id);
@@ -469,7 +474,7 @@ impl Stripe {
 impl Invoice {
     /// Whether anybody can know its page, and pay it there.
     pub fn is_payable(&self) -> bool {
-        self.status == InvoiceStatus::Open && self.discount == 0
+        self.status == InvoiceStatus::Open && self.discount == 0 && self.tax == 0
     }
 
     /// Whether a debit is under way.
@@ -487,7 +492,7 @@ impl Invoice {
 
     /// In cents: what is left to be paid.
     fn due(&self) -> i64 {
-        let whole = self.amount.get() - self.discount + self.starting_balance;
+        let whole = self.amount.get() - self.discount + self.tax + self.starting_balance;
         let asked = if self.ending_balance == 0 { whole } else { 0 };
         asked - self.credited - self.amount_paid
     }

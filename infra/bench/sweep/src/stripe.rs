@@ -207,7 +207,7 @@ impl Books {
         let payment = json!({"status": status, "is_default": true, "payment": {"payment_intent": format!("pi_{id}")}});
         Some(json!({
             "id": id, "object": "invoice", "status": status, "customer": customer, "currency": "usd",
-            "subtotal": amount, "total_excluding_tax": amount, "total": amount, "amount_paid": paid,
+            "subtotal": amount, "total_excluding_tax": amount, "total": amount, "amount_due": amount, "amount_paid": paid,
             "starting_balance": 0, "ending_balance": 0, "hosted_invoice_url": null,
             "metadata": {"account": account, "top_up": top_up},
             "payments": {"data": [payment], "has_more": false},

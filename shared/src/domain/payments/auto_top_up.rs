@@ -155,7 +155,8 @@ mod tests {
         let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
         let text = &record.text;
         assert!(text.contains("below 1,000 credits"), "{text}");
-        assert!(text.contains("at most $100.00 at a time, 4 times a day, and $400.00 a day"), "{text}");
+        assert!(text.contains("at most $100.00 at a time plus tax, and never more than $130.00 in all"), "{text}");
+        assert!(text.contains("at most 4 times a day, so at most $520.00 a day"), "{text}");
         assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
 
         let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();

@@ -30,6 +30,8 @@ pub enum RefusalReason {
     NoTaxLocation,
     /// The invoice asks for another price than the frozen one: the customer has a discount, say.
     OtherPrice,
+    /// With tax, or with a debt from before, it asks for more than the customer agreed to.
+    AboveConsent,
 }
 
 /// Why a card was declined, as far as it helps the customer.
@@ -91,7 +93,8 @@ impl DeclineReason {
 }
 
 impl RefusalReason {
-    const ALL: [Self; 4] = [Self::CustomerDeleted, Self::OtherCurrency, Self::NoTaxLocation, Self::OtherPrice];
+    const ALL: [Self; 5] =
+        [Self::CustomerDeleted, Self::OtherCurrency, Self::NoTaxLocation, Self::OtherPrice, Self::AboveConsent];
 
     /// The word for it in table, API and page; its meaning never changes.
     pub fn name(self) -> &'static str {
@@ -100,6 +103,7 @@ impl RefusalReason {
             Self::OtherCurrency => "other_currency",
             Self::NoTaxLocation => "no_tax_location",
             Self::OtherPrice => "other_price",
+            Self::AboveConsent => "above_consent",
         }
     }
 

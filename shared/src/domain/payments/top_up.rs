@@ -68,9 +68,12 @@ pub struct Demand {
     pub subtotal: i64,
     /// After discounts, before tax.
     pub before_tax: i64,
+    /// With tax, and with what is owed from before.
+    pub in_all: i64,
 }
 
-/// Whether an invoice may be paid: it asks for exactly the frozen price.
+/// Whether an invoice may be paid: it asks for exactly the frozen price, and with tax for no more than the text says that
+/// the customer agreed to.
 ///
 /// # Errors
 /// Why not; it has to be voided then.
@@ -78,6 +81,10 @@ pub fn check_demand(top_up: &TopUp, demand: Demand) -> Result<(), RefusalReason>
     let price = top_up.price.get();
     if demand.subtotal != price || demand.before_tax != price {
         return Err(RefusalReason::OtherPrice);
+    }
+    let in_all_max = PriceBook::with_tax_max(top_up.price).unwrap_or(top_up.price);
+    if demand.in_all > in_all_max.get() {
+        return Err(RefusalReason::AboveConsent);
     }
     Ok(())
 }
@@ -429,6 +436,25 @@ mod tests {
         let short = TopUpOutcome::Paid(Payment { amount: Cents::new(4_500).unwrap(), ..payment() });
         let refusal = decide_top_up_outcome(&account, &top_up, &short, NoticeId::mint(1), at(2)).unwrap_err();
         assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
+    }
+
+    /// R5: the text that was agreed to names the price and what it may come to with tax.
+    #[test]
+    fn an_invoice_is_paid_only_over_the_frozen_price_and_within_what_was_agreed_to_with_tax() {
+        let (_, top_up) = standing_at(TopUpStatus::Open);
+        let top_up = TopUp { price: Cents::new(2_500).unwrap(), ..top_up };
+        for (subtotal, before_tax, in_all, expected) in [
+            (2_500, 2_500, 2_500, Ok(())),
+            (2_500, 2_500, 3_125, Ok(())),
+            (2_500, 2_500, 3_250, Ok(())),
+            (2_500, 2_500, 3_251, Err(RefusalReason::AboveConsent)),
+            (2_500, 2_125, 2_125, Err(RefusalReason::OtherPrice)),
+            (2_600, 2_500, 2_500, Err(RefusalReason::OtherPrice)),
+            (2_501, 2_501, 2_501, Err(RefusalReason::OtherPrice)),
+        ] {
+            let demand = Demand { subtotal, before_tax, in_all };
+            assert_eq!(check_demand(&top_up, demand), expected, "{demand:?}");
+        }
     }
 
     /// R1: credits for the part that was paid, by the price, a broken one counting as whole.
