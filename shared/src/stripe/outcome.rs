@@ -1,7 +1,7 @@
 //! What Stripe's answers mean for an attempt: paid, declined, action required, or unknown. Pure.
 //!
-//! Only Stripe's 402 and what the invoice itself says are definite; everything else concludes nothing, so that an
-//! outage, a defect or a wrong key of ours never pauses a customer.
+//! Only Stripe's 402, a 400 that concerns this customer alone, and what the invoice itself says are definite; everything
+//! else concludes nothing, so that an outage, a defect or a wrong key of ours never pauses a customer.
 
 use super::error::{Refusal, StripeError};
 use super::responses::{Invoice, InvoiceStatus, PaymentIntent};

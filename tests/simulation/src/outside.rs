@@ -253,7 +253,9 @@ impl Outside {
         match looked.map(|report| report.outcome) {
             None => return Ok(None),
             Some(TopUpOutcome::Unknown) => {}
-            Some(_) if has_bug("attempt_closed_without_a_look") => {}
+            Some(TopUpOutcome::Processing { .. }) if has_bug("debit_closed_without_a_look") => {}
+            Some(TopUpOutcome::Declined { .. } | TopUpOutcome::ActionRequired { .. })
+                if has_bug("refusal_closed_without_a_look") => {}
             Some(said) => return Ok(Some(said)),
         }
         let id = invoice.clone();

@@ -389,9 +389,8 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         TopUpStatus::Paid => received == price,
         TopUpStatus::PartlyPaid => received > 0 && received < price,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
-        TopUpStatus::Refused(_) => matches!(status, None | Some(InvoiceStatus::Draft | InvoiceStatus::Void)),
         // A process that dies while it closes a top-up leaves an empty draft, which is never sent to the customer.
-        TopUpStatus::Abandoned => match status {
+        TopUpStatus::Refused(_) | TopUpStatus::Abandoned => match status {
             None | Some(InvoiceStatus::Draft | InvoiceStatus::Void) => true,
             Some(InvoiceStatus::Paid) => received == 0,
             Some(InvoiceStatus::Open) => false,
