@@ -4,7 +4,7 @@
 # Guess:    With weekdays counted from Sunday as 1, the mode for expressions of Quartz and AWS, `L` alone as the day
 #           of the week is Saturday, as AWS documents it, or is refused. `0/15` in the minutes is every quarter of an
 #           hour.
-# Seen:     2026-11-29, croner 4.0.3 (crates.io): `? * L` is accepted and has no occurrence at all, `? * 7L` is the
+# Seen:     2026-11-29, croner 4.0.3 (the Rust crate): `? * L` is accepted and has no occurrence at all, `? * 7L` is the
 #           last Saturday of a month as with AWS, and `0/15`, which AWS's own examples have, is refused.
 # Matters:  Whoever plays a schedule locally before it is deployed sees a weekly report that never runs and blames the
 #           function, where AWS would run it every Saturday.
