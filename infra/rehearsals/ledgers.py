@@ -70,7 +70,7 @@ def hold(name, engine):
             check(process.poll() is None, f"{name} did not start")
             return is_listening(port)
 
-        wait_for(name, listens, seconds=300)
+        wait_for(name, listens)
         command = ["cargo", "test", "--offline", "-p", "tests", "--test", "integration", "ledger::contract"]
         variables = os.environ | {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}"}
         ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
