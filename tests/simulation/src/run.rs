@@ -45,7 +45,7 @@ pub struct Run {
 /// How many times the remaining work is retried at the end before the run counts as stuck.
 const ROUNDS_MAX: u32 = 200;
 /// Days pass at the end, in steps longer than the interval between top-ups, until every time window is over.
-const FINAL_SWEEPS: u32 = 8;
+const FINAL_SWEEPS: u32 = 20;
 const BETWEEN_FINAL_SWEEPS: SignedDuration = SignedDuration::from_hours(7);
 
 impl Run {
