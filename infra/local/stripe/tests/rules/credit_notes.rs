@@ -72,7 +72,8 @@ async fn no_more_than_the_invoice_is_over_can_be_credited() {
         bench.post("/v1/credit_notes", &[("invoice", &invoice), ("amount", amount)]).await.refused(400);
     }
     credit(&bench, &invoice, "3000").await;
-    bench.post("/v1/credit_notes", &[("invoice", &invoice), ("amount", "2001")]).await.refused(400);
+    let beyond = [("invoice", invoice.as_str()), ("amount", "2001"), ("out_of_band_amount", "1")];
+    bench.post("/v1/credit_notes", &beyond).await.refused(400);
     credit(&bench, &invoice, "2000").await;
     assert_eq!(bench.invoice(&invoice).await["status"], "paid");
     let notes = bench.get("/v1/credit_notes", &[("invoice", &invoice)]).await.ok();
@@ -124,6 +125,9 @@ async fn a_voided_note_lets_the_whole_be_asked_for_again() {
     assert!(bench.events().await.contains(&"credit_note.voided".to_owned()));
     let last = id(&credit_by_lines(&bench, &invoice).await);
     bench.post(&format!("/v1/credit_notes/{last}/void"), &[]).await.refused(400);
+    let other = bench.open_invoice(&customer).await;
+    let whole = id(&credit(&bench, &other, "5000").await);
+    bench.post(&format!("/v1/credit_notes/{whole}/void"), &[]).await.refused(400);
 }
 
 async fn credit_by_lines(bench: &Bench, invoice: &str) -> Value {
@@ -172,6 +176,7 @@ async fn a_draft_or_voided_invoice_takes_no_credit_note() {
     let voided = bench.open_invoice(&customer).await;
     bench.post(&format!("/v1/invoices/{voided}/void"), &[]).await.ok();
     for invoice in [draft, voided] {
-        bench.post("/v1/credit_notes", &[("invoice", &invoice), ("amount", "100")]).await.refused(400);
+        let form = [("invoice", invoice.as_str()), ("amount", "100"), ("out_of_band_amount", "100")];
+        bench.post("/v1/credit_notes", &form).await.refused(400);
     }
 }
