@@ -1,6 +1,7 @@
 //! Every key of the table: one function per kind of item, and the parsers for ids that only the key holds.
 //!
-//! No other module may build a key. No id contains a `#`, so items of different kinds never share a key.
+//! No other module may build a key. Only an idempotency key may contain a `#`, and it comes last in its key, so items of
+//! different kinds never share one.
 
 use crate::domain::{
     AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, TopUpId,
