@@ -425,6 +425,74 @@ async fn the_card_a_customer_makes_the_default_at_stripe_is_the_one_charged_next
     assert_eq!(charges.iter().map(brand).collect::<Vec<_>>(), [json!("mastercard"), json!("visa")]);
 }
 
+const MASTERCARD: &str = "5555555555554444";
+
+/// The brand of the customer's default card at Stripe and of the card that the last charge was on.
+async fn default_and_last_charged(cloud: &TestCloud, account: &str) -> (String, String) {
+    let customer = cloud.customer(account).await;
+    let default = cloud.stripe_get(&format!("/v1/customers/{customer}")).await;
+    let default = default["invoice_settings"]["default_payment_method"].as_str().unwrap().to_owned();
+    let default = cloud.stripe_get(&format!("/v1/payment_methods/{default}")).await;
+    let charges = cloud.stripe_list(&format!("/v1/charges?customer={customer}")).await;
+    let charged = &charges[0]["payment_method_details"]["card"]["brand"];
+    (default["card"]["brand"].as_str().unwrap().to_owned(), charged.as_str().unwrap().to_owned())
+}
+
+/// R18: a purchase's event arrives after the customer chose another card.
+#[tokio::test]
+async fn a_newer_choice_of_card_is_not_undone_by_an_older_payment_however_their_events_arrive() {
+    for is_choice_heard_first in [false, true] {
+        let cloud = TestCloud::start().await;
+        paid_unheard(&cloud, "acme").await;
+        let completed = event_of(&cloud, "checkout.session.completed").await;
+        drop_all(&cloud);
+        cloud.save_card("acme", "pm_card_mastercard").await;
+        let chosen = event_of(&cloud, "customer.updated").await;
+        conduct(&cloud, WebhookConduct::default());
+        let events = if is_choice_heard_first { [chosen, completed] } else { [completed, chosen] };
+        for event in events {
+            post_event(&cloud, &event).await.expect(200);
+        }
+        cloud.settle().await;
+        cloud.turn_on_auto_top_up("acme", 6_000, 7_000).await;
+        cloud.advance(HALF_AN_HOUR).await;
+        let expected = ("mastercard".to_owned(), "mastercard".to_owned());
+        assert_eq!(default_and_last_charged(&cloud, "acme").await, expected, "{is_choice_heard_first}");
+    }
+}
+
+/// R18: of two purchases with two cards, the one opened later decides.
+#[tokio::test]
+async fn of_two_purchases_the_later_one_s_card_is_kept_however_their_events_arrive() {
+    for is_later_heard_first in [false, true] {
+        let cloud = TestCloud::start().await;
+        cloud.open_account("acme").await;
+        cloud.settle().await;
+        drop_all(&cloud);
+        let mut events = vec![];
+        for (key, card) in [("buy-1", VISA), ("buy-2", MASTERCARD)] {
+            let body = json!({"package": "credits_500"});
+            let token = cloud.cloud.customer_token("acme");
+            let opened = cloud.post("/v1/accounts/acme/purchases", &token, Some(key), &body).await.expect(201);
+            cloud.pay_page(opened.body["checkout_url"].as_str().unwrap(), card).await;
+            events.push(event_of(&cloud, "checkout.session.completed").await);
+            cloud.advance(SignedDuration::from_secs(1)).await;
+        }
+        conduct(&cloud, WebhookConduct::default());
+        if is_later_heard_first {
+            events.reverse();
+        }
+        for event in events {
+            post_event(&cloud, &event).await.expect(200);
+        }
+        cloud.settle().await;
+        cloud.turn_on_auto_top_up("acme", 2_000, 7_000).await;
+        cloud.advance(HALF_AN_HOUR).await;
+        let expected = ("mastercard".to_owned(), "mastercard".to_owned());
+        assert_eq!(default_and_last_charged(&cloud, "acme").await, expected, "{is_later_heard_first}");
+    }
+}
+
 #[tokio::test]
 async fn a_card_removed_at_stripe_is_not_charged_any_more() {
     let cloud = TestCloud::start().await;

@@ -201,8 +201,9 @@ impl World {
             CheckoutReport::Open => CheckoutOutcome::Open,
             CheckoutReport::Expired => CheckoutOutcome::Expired,
         };
-        let notice = NoticeId::mint(self.unique());
-        if let Some(change) = decide_purchase_outcome(&self.account, &purchase, &outcome, notice, self.now).unwrap() {
+        let (card, notice) = (payment().payment_method, NoticeId::mint(self.unique()));
+        let change = decide_purchase_outcome(&self.account, &purchase, &outcome, card, notice, self.now).unwrap();
+        if let Some(change) = change {
             self.commit(change);
         }
     }

@@ -1,6 +1,6 @@
 //! The payment provider.
 
-use crate::domain::payments::{Checkout, CheckoutOutcome, TopUpOutcome};
+use crate::domain::payments::{Checkout, CheckoutOutcome, OfferedCard, TopUpOutcome};
 use crate::domain::{
     AccountId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, PurchaseId, TopUp,
     TopUpId,
@@ -26,12 +26,13 @@ pub trait Payments: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<PaymentMethodId>, PaymentsError>> + Send;
 
-    /// Makes a saved card the customer's default.
-    fn default_payment_method_set(
+    /// Makes the card of a purchase the customer's default unless another was chosen since the purchase was opened, by
+    /// [`OfferedCard::is_newest`]. Answers with the default as it stands then.
+    fn default_payment_method_offer(
         &self,
         customer: &CustomerId,
-        payment_method: &PaymentMethodId,
-    ) -> impl Future<Output = Result<(), PaymentsError>> + Send;
+        offered: &OfferedCard,
+    ) -> impl Future<Output = Result<Option<PaymentMethodId>, PaymentsError>> + Send;
 
     /// Opens a hosted page on which the customer pays for the purchase and saves the card.
     fn checkout_open(

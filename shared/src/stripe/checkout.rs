@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::responses::{CheckoutSession, OpenedSession};
+use super::responses::{CheckoutSession, Created, List, OpenedSession};
 use super::{Charging, keyed, metadata};
 use crate::domain::payments::{Checkout, CheckoutOutcome, Payment};
 use crate::domain::{Cents, CheckoutSessionId, CustomerId, InvoiceId, Purchase};
@@ -13,10 +13,10 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionInvoiceCreation,
     CreateCheckoutSessionInvoiceCreationInvoiceData, CreateCheckoutSessionLineItems,
     CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionLineItemsPriceDataTaxBehavior,
-    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataSetupFutureUsage, ProductData,
-    RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataSetupFutureUsage,
+    ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{RequestStrategy, StripeRequest};
 use stripe_shared::CheckoutSessionMode;
 use stripe_types::Currency;
 
@@ -30,11 +30,35 @@ pub(super) async fn open(
     let key = format!("purchase:{}:checkout", purchase.id);
     let return_url = charging.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))?;
     let request = create_session(charging, return_url, customer, purchase);
-    // A page that nobody was sent to is never paid.
-    let opened: OpenedSession = keyed::send(client, &key, None, &request, keyed::nothing).await?;
+    let effect = || the_one_page(client, customer, purchase);
+    let opened: OpenedSession = keyed::send(client, &key, None, &request, effect).await?;
     let session = CheckoutSessionId::parse(opened.id).map_err(|error| StripeError::Unreadable(error.to_string()))?;
     let url = opened.url.ok_or_else(|| StripeError::Unreadable("a Checkout session without a page".to_owned()))?;
     Ok(Checkout { session, url })
+}
+
+/// A purchase's page is among the newest that its customer was sent to.
+const PAGES_MAX: i64 = 100;
+
+/// The purchase's page that is still good, if there is one; any other open one is closed.
+///
+/// Whoever else asks at the same time keeps the same one: the first that was made.
+/// <https://docs.stripe.com/api/checkout/sessions/list>
+async fn the_one_page(
+    client: &Client,
+    customer: &CustomerId,
+    purchase: &Purchase,
+) -> Result<Option<OpenedSession>, StripeError> {
+    let request = ListCheckoutSession::new().customer(customer.as_str()).limit(PAGES_MAX);
+    let newest: List<OpenedSession> = request.build().customize().send(client).await?;
+    let mut good: Vec<_> = newest.data.into_iter().filter(|session| session.is_good_for(purchase)).collect();
+    let kept = good.pop();
+    for superseded in good.iter().filter(|session| session.is_open()) {
+        tracing::warn!(purchase.id = %purchase.id, checkout.id = superseded.id, "a superseded page is closed");
+        let request = ExpireCheckoutSession::new(superseded.id.as_str()).build().customize::<Created>();
+        request.request_strategy(RequestStrategy::Once).send(client).await?;
+    }
+    Ok(kept)
 }
 
 fn create_session(

@@ -82,7 +82,7 @@ impl Client {
             let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await.map_err(no_answer)?.to_bytes();
             let request_id = header(&head.headers, "request-id");
             tracing::debug!(
-                stripe.path = call.path,
+                stripe.path = call.endpoint(),
                 stripe.status = head.status.as_u16(),
                 stripe.request_id = request_id,
                 "Stripe answered"
@@ -132,7 +132,7 @@ impl StripeClient for Client {
             match self.try_once(&call).await {
                 Err(error) if tries < tries_max && error.is_worth_retrying() => {
                     tracing::warn!(
-                        stripe.path = call.path,
+                        stripe.path = call.endpoint(),
                         stripe.tries = tries,
                         error = chain(&error),
                         "retrying a call to Stripe"
@@ -194,6 +194,11 @@ impl Call {
         };
         let body = request.body.map(sorted).unwrap_or_default();
         Ok(Self { method, path, body: body.into(), key, timeout: settings.timeout })
+    }
+
+    /// The path without its query, which may hold an e-mail address and must not be logged.
+    fn endpoint(&self) -> &str {
+        self.path.split_once('?').map_or(&self.path, |(endpoint, _)| endpoint)
     }
 
     fn is_retryable(&self) -> bool {

@@ -2,12 +2,16 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::responses::{Created, Customer};
+use super::responses::{Created, Customer, List};
 use super::{keyed, metadata};
+use crate::domain::payments::{DefaultCard, OfferedCard};
 use crate::domain::{AccountId, CustomerId, EmailAddress, PaymentMethodId};
+use crate::ports::PaymentsError;
 use sha2::{Digest, Sha256};
 use stripe_client_core::{RequestStrategy, StripeRequest};
-use stripe_core::customer::{CreateCustomer, RetrieveCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings};
+use stripe_core::customer::{
+    CreateCustomer, ListCustomer, RetrieveCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings,
+};
 
 /// Enough of a digest to tell the addresses of one account apart.
 const DIGEST_BYTES: usize = 8;
@@ -22,22 +26,38 @@ pub(super) async fn create(
     let digest = hex::encode(&Sha256::digest(email.as_str())[..DIGEST_BYTES]);
     let key = format!("account:{account}:customer:{digest}");
     let request = CreateCustomer::new().email(email.as_str()).metadata(metadata::of_account(account));
-    let customer: Created = keyed::send(client, &key, None, &request, keyed::nothing).await?;
+    let effect = || of_account(client, account, email);
+    let customer: Created = keyed::send(client, &key, None, &request, effect).await?;
     CustomerId::parse(customer.id).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
-/// `Ok(None)` for a customer without one; a deleted customer is not found.
-pub(super) async fn default_payment_method(
+/// More customers than this with one address are a doubt.
+const CUSTOMERS_MAX: i64 = 100;
+
+/// The customer that was made for the account and this address, if one was; the first of several.
+/// <https://docs.stripe.com/api/customers/list>
+async fn of_account(
     client: &Client,
-    customer: &CustomerId,
-) -> Result<Option<PaymentMethodId>, DefaultError> {
+    account: &AccountId,
+    email: &EmailAddress,
+) -> Result<Option<Created>, StripeError> {
+    let request = ListCustomer::new().email(email.as_str()).limit(CUSTOMERS_MAX);
+    let newest: List<Customer> = request.build().customize().send(client).await?;
+    let is_ours =
+        |customer: &Customer| customer.metadata.as_ref().and_then(metadata::account).as_ref() == Some(account);
+    Ok(newest.data.into_iter().rfind(is_ours).map(|customer| Created { id: customer.id }))
+}
+
+/// A deleted customer is not found.
+pub(super) async fn default_card(client: &Client, customer: &CustomerId) -> Result<DefaultCard, DefaultError> {
     let found: Customer = RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await?;
     if found.deleted == Some(true) {
         return Err(DefaultError::Deleted);
     }
     let method = found.invoice_settings.and_then(|settings| settings.default_payment_method);
-    let parsed = method.map(PaymentMethodId::parse).transpose();
-    Ok(parsed.map_err(|error| StripeError::Unreadable(error.to_string()))?)
+    let card = method.map(PaymentMethodId::parse).transpose();
+    let card = card.map_err(|error| StripeError::Unreadable(error.to_string()))?;
+    Ok(DefaultCard { card, bought_with: found.metadata.as_ref().and_then(metadata::card_of_purchase) })
 }
 
 /// Why a customer's default could not be read.
@@ -47,27 +67,45 @@ pub(super) enum DefaultError {
     Stripe(StripeError),
 }
 
+impl DefaultError {
+    /// The port's error for it.
+    pub(super) fn during(self, operation: &'static str) -> PaymentsError {
+        match self {
+            Self::Deleted => PaymentsError::NotFound { operation },
+            Self::Stripe(error) => error.during(operation),
+        }
+    }
+}
+
 impl From<StripeError> for DefaultError {
     fn from(error: StripeError) -> Self {
         Self::Stripe(error)
     }
 }
 
-/// Sent without a key: setting a value twice is setting it once, while a key would answer a return to an earlier
-/// card with the first answer and leave the other card in place.
-pub(super) async fn set_default_payment_method(
+/// Card and purchase are written in one request, so that whoever reads the one finds the other.
+///
+/// Stripe has no write under a condition: what a customer chooses in the moment between the two calls is lost.
+/// The second is sent without a key: setting a value twice is setting it once, while a key would answer a return to an
+/// earlier card with the first answer and leave the other card in place.
+pub(super) async fn offer_default_card(
     client: &Client,
     customer: &CustomerId,
-    payment_method: &PaymentMethodId,
-) -> Result<(), StripeError> {
+    offered: &OfferedCard,
+) -> Result<Option<PaymentMethodId>, DefaultError> {
+    let default = default_card(client, customer).await?;
+    if !offered.is_newest(&default) {
+        return Ok(default.card);
+    }
     let mut settings = UpdateCustomerInvoiceSettings::new();
-    settings.default_payment_method = Some(payment_method.as_str().to_owned());
+    settings.default_payment_method = Some(offered.card.as_str().to_owned());
     UpdateCustomer::new(customer.as_str())
         .invoice_settings(settings)
+        .metadata(metadata::of_offered_card(offered))
         .build()
         .customize::<Created>()
         .request_strategy(RequestStrategy::Once)
         .send(client)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(Some(offered.card.clone()))
 }

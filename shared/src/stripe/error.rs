@@ -100,6 +100,12 @@ impl StripeError {
         matches!(self, Self::Refused(refusal) if refusal.is_replayed && refusal.status >= 500)
     }
 
+    /// Whether an earlier call sent the key with other parameters, as happens when a deployment changes one of them.
+    pub(super) fn is_key_of_other_parameters(&self) -> bool {
+        matches!(self, Self::Refused(refusal)
+            if refusal.status == 400 && refusal.kind.as_deref() == Some("idempotency_error"))
+    }
+
     /// Whether that failure happened in an earlier call, and this call only read the stored answer.
     pub(super) fn is_earlier_failure(&self) -> bool {
         self.is_stored_failure() && matches!(self, Self::Refused(refusal) if refusal.tries == 1)

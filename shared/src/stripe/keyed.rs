@@ -1,7 +1,8 @@
-//! Requests with an idempotency key, and the recovery when Stripe has stored a failure of its own under that key.
+//! Requests with an idempotency key, and the recovery when that key is of no more use.
 //!
 //! Stripe stores the first answer to a key for a day, even a 500: <https://docs.stripe.com/api/idempotent_requests>.
-//! Retrying under that key is pointless, and only Stripe's objects show whether the request had an effect. So we look the
+//! Retrying under that key is pointless, and only Stripe's objects show whether the request had an effect. Stripe also
+//! refuses a key that was sent before with other parameters, those of an earlier deployment. In both cases we look the
 //! effect up, and send the request under the next key only if it had none. The keys are derived from our ids alone, so
 //! that a repeated call goes through the same keys.
 
@@ -42,15 +43,15 @@ where
         }
         used += 1;
         match sent.send(client).await {
-            Err(error) if error.is_stored_failure() && used < KEYS_MAX => {
+            Err(error) if (error.is_stored_failure() || error.is_key_of_other_parameters()) && used < KEYS_MAX => {
                 tracing::warn!(
                     error = chain(&error),
-                    "Stripe has stored a failure under the key; looking up its effect"
+                    "the key is of no more use; looking up the effect of its request"
                 );
                 if let Some(answer) = effect().await? {
                     return Ok(answer);
                 }
-                failures += u32::from(!error.is_earlier_failure());
+                failures += u32::from(error.is_stored_failure() && !error.is_earlier_failure());
                 if failures == FAILURES_MAX {
                     return Err(error);
                 }
@@ -58,11 +59,6 @@ where
             answer => return answer,
         }
     }
-}
-
-/// The `effect` of requests that are harmless when sent twice.
-pub(super) async fn nothing<Answer>() -> Result<Option<Answer>, StripeError> {
-    Ok(None)
 }
 
 fn idempotent(key: String) -> RequestStrategy {

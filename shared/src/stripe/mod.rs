@@ -24,14 +24,12 @@ pub use error::{Refusal, StripeError};
 pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
-use crate::domain::payments::Checkout;
-use crate::domain::payments::TopUpOutcome;
+use crate::domain::payments::{Checkout, OfferedCard, TopUpOutcome};
 use crate::domain::{
     AccountId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
 };
 use crate::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
 use client::{Client, Transport};
-use customers::DefaultError;
 use hyper::Uri;
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -97,21 +95,17 @@ impl Payments for StripePayments {
         &self,
         customer: &CustomerId,
     ) -> Result<Option<PaymentMethodId>, PaymentsError> {
-        let operation = "default_payment_method_get";
-        customers::default_payment_method(&self.client, customer).await.map_err(|error| match error {
-            DefaultError::Deleted => PaymentsError::NotFound { operation },
-            DefaultError::Stripe(error) => error.during(operation),
-        })
+        let default = customers::default_card(&self.client, customer).await;
+        default.map(|default| default.card).map_err(|error| error.during("default_payment_method_get"))
     }
 
-    async fn default_payment_method_set(
+    async fn default_payment_method_offer(
         &self,
         customer: &CustomerId,
-        payment_method: &PaymentMethodId,
-    ) -> Result<(), PaymentsError> {
-        customers::set_default_payment_method(&self.client, customer, payment_method)
-            .await
-            .map_err(|error| error.during("default_payment_method_set"))
+        offered: &OfferedCard,
+    ) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        let answer = customers::offer_default_card(&self.client, customer, offered).await;
+        answer.map_err(|error| error.during("default_payment_method_offer"))
     }
 
     async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {

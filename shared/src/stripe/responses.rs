@@ -6,7 +6,7 @@
 
 use super::metadata::{self, Metadata};
 use crate::domain::payments::PaidInvoice;
-use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUpId};
+use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, TopUpId};
 use miniserde::Deserialize;
 
 /// An object of which only the id matters.
@@ -30,8 +30,10 @@ pub(super) struct List<T> {
 /// <https://docs.stripe.com/api/customers/object>
 #[derive(Deserialize)]
 pub(super) struct Customer {
+    pub(super) id: String,
     pub(super) deleted: Option<bool>,
     pub(super) invoice_settings: Option<InvoiceSettings>,
+    pub(super) metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize)]
@@ -39,11 +41,25 @@ pub(super) struct InvoiceSettings {
     pub(super) default_payment_method: Option<String>,
 }
 
-/// A new Checkout session. <https://docs.stripe.com/api/checkout/sessions/object>
+/// A Checkout session that was just created or was found in a list. <https://docs.stripe.com/api/checkout/sessions/object>
 #[derive(Deserialize)]
 pub(super) struct OpenedSession {
     pub(super) id: String,
     pub(super) url: Option<String>,
+    status: Option<String>,
+    metadata: Option<Metadata>,
+}
+
+impl OpenedSession {
+    pub(super) fn is_open(&self) -> bool {
+        self.status.as_deref() == Some("open")
+    }
+
+    /// Whether this purchase can be paid, or was paid, on this page.
+    pub(super) fn is_good_for(&self, purchase: &Purchase) -> bool {
+        let named = self.metadata.as_ref().and_then(metadata::purchase);
+        self.status.as_deref() != Some("expired") && named.is_some_and(|(_, id)| id == purchase.id)
+    }
 }
 
 /// A Checkout session with `payment_intent.payment_method` expanded.

@@ -59,7 +59,7 @@ impl Stuck {
     async fn definite(&self, client: &Client, top_up: &TopUp) -> Option<RefusalReason> {
         match self.reason.or(classify_definite(&self.error))? {
             RefusalReason::CustomerDeleted => {
-                let looked_up = customers::default_payment_method(client, &top_up.customer).await;
+                let looked_up = customers::default_card(client, &top_up.customer).await;
                 matches!(looked_up, Err(DefaultError::Deleted)).then_some(RefusalReason::CustomerDeleted)
             }
             reason => Some(reason),

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
-use shared::domain::payments::TopUpOutcome;
-use shared::domain::payments::{Checkout, CheckoutOutcome};
+use shared::domain::payments::{Checkout, CheckoutOutcome, OfferedCard, TopUpOutcome};
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
     PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, TopUp,
@@ -294,8 +293,12 @@ impl Payments for AgreeablePayments {
         Ok(None)
     }
 
-    async fn default_payment_method_set(&self, _: &CustomerId, _: &PaymentMethodId) -> Result<(), PaymentsError> {
-        Ok(())
+    async fn default_payment_method_offer(
+        &self,
+        _: &CustomerId,
+        offered: &OfferedCard,
+    ) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        Ok(Some(offered.card.clone()))
     }
 
     async fn checkout_open(&self, _: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {

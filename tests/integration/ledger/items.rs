@@ -49,9 +49,10 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional.
-const MAY_BE_ABSENT: [&str; 12] = [
+const MAY_BE_ABSENT: [&str; 13] = [
     "auto_top_up",
     "checkout",
+    "default_card",
     "invoice",
     "last_top_up_at",
     "open_top_up",

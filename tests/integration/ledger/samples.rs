@@ -180,6 +180,7 @@ pub fn purchase(status: PurchaseStatus) -> Purchase {
         price: Cents::new(500).unwrap(),
         status,
         checkout: None,
+        default_card: None,
         payment_intent: None,
         invoice: None,
         opened_at: at(4),
@@ -191,6 +192,7 @@ pub fn complete_purchase() -> Purchase {
     let session = CheckoutSessionId::parse("cs_test_1").unwrap();
     Purchase {
         checkout: Some(Checkout { session, url: "https://checkout.example.com/c/1#x".into() }),
+        default_card: PaymentMethodId::parse("pm_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         invoice: InvoiceId::parse("in_1").ok(),
         settled_at: Some(at(9)),

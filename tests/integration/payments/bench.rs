@@ -134,6 +134,7 @@ impl Bench {
             price: Cents::new(5_000).unwrap(),
             status: PurchaseStatus::Open,
             checkout: None,
+            default_card: None,
             payment_intent: None,
             invoice: None,
             opened_at: self.now(),

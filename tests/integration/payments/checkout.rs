@@ -77,6 +77,70 @@ async fn a_failure_that_stripe_remembers_does_not_keep_a_purchase_from_its_page(
     assert_eq!(payments.checkout_open(&customer, &bench.purchase()).await.unwrap(), first);
 }
 
+/// R25: Stripe did it and answered 500.
+#[tokio::test]
+async fn a_page_that_was_made_although_stripe_answered_500_is_the_only_one() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    bench.stripe.add_fault(Fault::once("POST", SESSIONS, FaultAction::InternalErrorAfterEffect));
+    let mut opened = payments.checkout_open(&customer, &bench.purchase()).await;
+    if opened.is_err() {
+        opened = payments.checkout_open(&customer, &bench.purchase()).await;
+    }
+    let opened = opened.unwrap();
+    assert_eq!(pages(&bench).await, [(opened.session.to_string(), "open".to_owned())]);
+    assert_eq!(bench.submit(&opened.url, "card_number=4242424242424242").await, StatusCode::SEE_OTHER);
+    assert!(matches!(report(&payments, &opened).await, CheckoutOutcome::Paid(_)));
+}
+
+/// R25: what is superseded is closed.
+#[tokio::test]
+async fn of_two_open_pages_of_a_purchase_one_is_closed() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    let first = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    let purchase = bench.purchase();
+    let second = format!(
+        "mode=payment&customer={customer}&success_url=https://app.example.com/&line_items[0][quantity]=1\
+         &line_items[0][price_data][currency]=usd&line_items[0][price_data][unit_amount]=5000\
+         &line_items[0][price_data][product_data][name]=credits\
+         &metadata[account]={}&metadata[purchase]={}",
+        account(),
+        purchase.id
+    );
+    bench.post(SESSIONS, &second).await;
+    let elsewhere = bench.payments_with(|settings| settings.return_url = Some("https://other.example.com/".into()));
+    let opened = elsewhere.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_eq!(opened, first);
+    let open: Vec<_> = pages(&bench).await.into_iter().filter(|(_, status)| status == "open").collect();
+    assert_eq!(open, [(first.session.to_string(), "open".to_owned())]);
+}
+
+/// R11: a deployment changed a parameter of the request that a key went out with.
+#[tokio::test]
+async fn a_purchase_goes_on_after_a_deployment_changed_where_its_page_leads_back_to() {
+    let bench = Bench::start().await;
+    let customer = bench.customer().await;
+    let moved = bench.payments_with(|settings| settings.return_url = Some("https://other.example.com/".into()));
+    let first = bench.payments().checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_eq!(moved.checkout_open(&customer, &bench.purchase()).await.unwrap(), first, "its page is still good");
+    bench.post(&format!("{SESSIONS}/{}/expire", first.session), "").await;
+    let second = moved.checkout_open(&customer, &bench.purchase()).await.unwrap();
+    assert_ne!(second, first);
+    assert_eq!(moved.checkout_open(&customer, &bench.purchase()).await.unwrap(), second, "its next key is its own");
+    let open: Vec<_> = pages(&bench).await.into_iter().filter(|(_, status)| status == "open").collect();
+    assert_eq!(open, [(second.session.to_string(), "open".to_owned())]);
+}
+
+/// The pages there are, with their status.
+async fn pages(bench: &Bench) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let sessions = bench.get(SESSIONS).await;
+    sessions["data"].as_array().unwrap().iter().map(|page| (text(&page["id"]), text(&page["status"]))).collect()
+}
+
 #[tokio::test]
 async fn a_page_that_expired_or_whose_card_was_declined_is_not_paid() {
     let bench = Bench::start().await;

@@ -2,9 +2,11 @@
 
 use super::bench::{Bench, account, email};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::{AccountId, CustomerId, PaymentMethodId};
+use shared::domain::payments::OfferedCard;
+use shared::domain::{AccountId, CustomerId, PaymentMethodId, PurchaseId};
 use shared::ports::{Payments, PaymentsError};
 use shared::stripe::SecretString;
+use std::num::NonZeroU32;
 
 const CUSTOMERS: &str = "/v1/customers";
 
@@ -47,18 +49,61 @@ async fn a_failure_that_stripe_remembers_does_not_lock_an_account_out() {
     payments.customer_create(&account(), &email("ada@example.com")).await.unwrap();
 }
 
+/// R25: Stripe did it and answered 500.
 #[tokio::test]
-async fn the_default_card_follows_every_choice_even_a_return_to_an_earlier_one() {
+async fn a_customer_that_was_made_although_stripe_answered_500_is_the_only_one() {
+    let bench = Bench::start().await;
+    let action = FaultAction::InternalErrorAfterEffect;
+    bench.stripe.add_fault(Fault { method: Some("POST".into()), path: CUSTOMERS.into(), action, count: 5 });
+    for (number, tries_max) in [(1, 1), (2, 3)] {
+        let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(tries_max).unwrap());
+        let address = email(&format!("ada{number}@example.com"));
+        let mut made = payments.customer_create(&account(), &address).await;
+        if tries_max == 1 {
+            made = payments.customer_create(&account(), &address).await;
+        }
+        let customers = bench.get(&format!("{CUSTOMERS}?email={}", address.as_str())).await;
+        let ids: Vec<_> = customers["data"].as_array().unwrap().iter().map(|customer| &customer["id"]).collect();
+        assert_eq!(ids, [made.unwrap().as_str()]);
+    }
+}
+
+#[tokio::test]
+async fn the_default_card_follows_every_purchase_even_a_return_to_an_earlier_card() {
     let bench = Bench::start().await;
     let payments = bench.payments();
     let customer = bench.customer().await;
     assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), None);
     let visa = bench.card(&customer, "pm_card_visa").await;
     let mastercard = bench.card(&customer, "pm_card_mastercard").await;
-    for card in [&visa, &mastercard, &visa] {
-        payments.default_payment_method_set(&customer, card).await.unwrap();
+    for (number, card) in (1..).zip([&visa, &mastercard, &visa]) {
+        let offered = offered(number, card);
+        assert_eq!(payments.default_payment_method_offer(&customer, &offered).await.unwrap().as_ref(), Some(card));
         assert_eq!(payments.default_payment_method_get(&customer).await.unwrap().as_ref(), Some(card));
     }
+}
+
+/// The card of the purchase of that number, opened when there was no default.
+fn offered(number: u128, card: &PaymentMethodId) -> OfferedCard {
+    OfferedCard { card: card.clone(), purchase: PurchaseId::mint(number), default_at_opening: None }
+}
+
+/// R18: neither the customer's own choice nor a later purchase's card is undone.
+#[tokio::test]
+async fn a_card_that_is_not_the_newest_choice_is_left_alone() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    let visa = bench.card(&customer, "pm_card_visa").await;
+    let mastercard = bench.card(&customer, "pm_card_mastercard").await;
+    payments.default_payment_method_offer(&customer, &offered(2, &visa)).await.unwrap();
+    let older = payments.default_payment_method_offer(&customer, &offered(1, &mastercard)).await.unwrap();
+    assert_eq!(older.as_ref(), Some(&visa));
+    let choice = format!("invoice_settings[default_payment_method]={mastercard}");
+    bench.post(&format!("/v1/customers/{customer}"), &choice).await;
+    let bought = payments.default_payment_method_offer(&customer, &offered(3, &visa)).await.unwrap();
+    assert_eq!(bought.as_ref(), Some(&mastercard));
+    assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), Some(mastercard));
 }
 
 #[tokio::test]
@@ -67,7 +112,7 @@ async fn what_is_not_there_is_not_found_and_a_wrong_key_is_rejected() {
     let payments = bench.payments();
     let customer = bench.customer().await;
     let card = PaymentMethodId::parse("pm_of_nobody").unwrap();
-    let no_card = payments.default_payment_method_set(&customer, &card).await;
+    let no_card = payments.default_payment_method_offer(&customer, &offered(1, &card)).await;
     assert!(matches!(no_card, Err(PaymentsError::NotFound { .. })), "{no_card:?}");
     let nobody = payments.default_payment_method_get(&CustomerId::parse("cus_of_nobody").unwrap()).await;
     assert!(matches!(nobody, Err(PaymentsError::NotFound { .. })), "{nobody:?}");

@@ -140,6 +140,10 @@ impl Tables {
         self.partitions.values().filter_map(|partition| partition.account.as_ref())
     }
 
+    pub fn purchase(&self, id: &PurchaseId) -> Option<&Purchase> {
+        self.partitions.values().find_map(|partition| partition.purchases.get(id))
+    }
+
     /// The conditions in order of precedence: a replay, a race, anything else.
     fn check(&self, change: &Change) -> Result<(), CommitError> {
         let partition = self.partitions.get(&change.account.id);

@@ -2,14 +2,14 @@
 
 use crate::bugs::has_bug;
 use crate::ledger::MemoryLedger;
-use crate::stripe::{Asked, Invoice, InvoiceStatus, conclusion, refusal};
+use crate::stripe::{Asked, Failed, Invoice, InvoiceStatus, KEY_KEPT, conclusion, refusal};
 use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, SWEEP_TIME, World};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::payments::ConsentRecord;
-use shared::domain::payments::{Checkout, CheckoutOutcome};
+use shared::domain::payments::{Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
@@ -46,6 +46,9 @@ pub struct Outside(pub Arc<World>);
 const PROCESS_LIFE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_mins(30);
+
+/// So many keys made of one id are tried in turn.
+const KEYS_MAX: u32 = 100;
 
 /// No answer came.
 #[derive(Debug)]
@@ -163,7 +166,7 @@ impl Outside {
         effect: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T, PaymentsError> {
         let answer = self.stripe(|| format!("Stripe: {operation}"), effect).await;
-        answer.map_err(|Lost| PaymentsError::Unavailable { operation, source: "no answer".into() })
+        answer.map_err(|Lost| unavailable(operation))
     }
 
     /// Allows the conclusion of this answer from now on.
@@ -279,9 +282,38 @@ impl Outside {
     }
 
     async fn create_invoice(&self, top_up: &TopUp) -> Result<Result<InvoiceId, RefusalReason>, Lost> {
-        let wanted = top_up.clone();
-        let create = move |world: &World| world.stripe().invoice_create(&wanted, world.time());
-        self.stripe(|| format!("Stripe: create the invoice of {}", top_up.id), create).await
+        let (attempt, id) = (top_up.clone(), top_up.id.clone());
+        let create = move |world: &World, used| world.stripe().invoice_create(&attempt, used, world.time());
+        let find = move |world: &World| world.stripe().invoices_of(&id).pop().map(Ok);
+        let what = format!("create the invoice of {}", top_up.id);
+        self.create(&what, create, find).await
+    }
+
+    /// Creates something under the first key that is of use; a key that failed may have done it all the same.
+    async fn create<T, Create, Find>(&self, what: &str, create: Create, find: Find) -> Result<T, Lost>
+    where
+        T: Send + 'static,
+        Create: Fn(&World, u32) -> Result<T, Failed> + Clone + Send + 'static,
+        Find: Fn(&World) -> Option<T> + Clone + Send + 'static,
+    {
+        for used in 0..KEYS_MAX {
+            let (create, find) = (create.clone(), find.clone());
+            let send = move |world: &World| create(world, used);
+            let answer = self.stripe(|| format!("Stripe: {what}, key {used}"), send).await?;
+            if let Ok(created) = answer {
+                return Ok(created);
+            }
+            if has_bug("failed_creation_is_not_looked_for") {
+                continue;
+            }
+            if let Some(found) = self.stripe(|| format!("Stripe: look, {what}"), find).await? {
+                return Ok(found);
+            }
+            if has_bug("spent_key_is_used_again") {
+                break;
+            }
+        }
+        Err(Lost)
     }
 }
 
@@ -317,6 +349,10 @@ fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
     }
     let is_old = |refused_at: Timestamp| world.time().duration_since(refused_at) >= PROCESS_LIFE_MAX;
     invoice.refused_at.is_some_and(is_old).then_some("although the bank has refused it, and nobody is told")
+}
+
+fn unavailable(operation: &'static str) -> PaymentsError {
+    PaymentsError::Unavailable { operation, source: "no answer".into() }
 }
 
 fn ledger_lost(operation: &'static str) -> LedgerError {
@@ -476,9 +512,24 @@ fn describe(change: &Change) -> String {
 
 impl Payments for Outside {
     async fn customer_create(&self, account: &AccountId, _email: &EmailAddress) -> Result<CustomerId, PaymentsError> {
-        let account = account.clone();
-        let create = move |world: &World| world.stripe().customer_create(&account, world.time());
-        self.stripe_or_unavailable("customer_create", create).await
+        let (for_account, of_account) = (account.clone(), account.clone());
+        let create = move |world: &World, used| {
+            let created = world.stripe().customer_create(&for_account, used, world.time());
+            let stripe = world.stripe();
+            let young = |at| world.time().duration_since(at) < KEY_KEPT;
+            let made = stripe.customers_of(&for_account);
+            let many = made.iter().filter(|customer| young(customer.created_at)).count() > 1;
+            drop(made);
+            drop(stripe);
+            if many {
+                world.violate(format!("{for_account} has two customers"));
+            }
+            created
+        };
+        let find =
+            move |world: &World| world.stripe().customers_of(&of_account).first().map(|customer| customer.id.clone());
+        let created = self.create(&format!("create the customer of {account}"), create, find).await;
+        created.map_err(|Lost| unavailable("customer_create"))
     }
 
     async fn default_payment_method_get(
@@ -490,26 +541,38 @@ impl Payments for Outside {
         self.stripe_or_unavailable("default_payment_method_get", get).await
     }
 
-    async fn default_payment_method_set(
+    async fn default_payment_method_offer(
         &self,
         customer: &CustomerId,
-        card: &PaymentMethodId,
-    ) -> Result<(), PaymentsError> {
-        let (customer, card) = (customer.clone(), card.clone());
-        let set = move |world: &World| world.stripe().set_default_card(&customer, &card);
-        self.stripe_or_unavailable("default_payment_method_set", set).await
+        offered: &OfferedCard,
+    ) -> Result<Option<PaymentMethodId>, PaymentsError> {
+        let (customer, offered) = (customer.clone(), offered.clone());
+        let offer = move |world: &World| {
+            let opened_at = world.ledger.tables().purchase(&offered.purchase).map(|purchase| purchase.opened_at);
+            let mut stripe = world.stripe();
+            if let Some(undone) = stripe.offer_default_card(&customer, &offered)
+                && opened_at.is_some_and(|opened_at| opened_at < undone.at)
+                && offered.default_at_opening.as_ref() != Some(&undone.card)
+            {
+                world.violate(format!("{} undoes the choice of {} by {customer}", offered.purchase, undone.card));
+            }
+            stripe.default_cards.get(&customer).cloned()
+        };
+        self.stripe_or_unavailable("default_payment_method_offer", offer).await
     }
 
     async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
-        let (customer, purchase) = (customer.clone(), purchase.clone());
-        let open = move |world: &World| {
-            let checkout = world.stripe().checkout_open(&customer, &purchase, world.time());
-            if world.stripe().open_sessions_of(&purchase.id) > 1 {
-                world.violate(format!("{} has two pages to be paid on", purchase.id));
+        let (customer, wanted, id) = (customer.clone(), purchase.clone(), purchase.id.clone());
+        let open = move |world: &World, used| {
+            let opened = world.stripe().checkout_open(&customer, &wanted, used, world.time());
+            if world.stripe().open_sessions_of(&wanted.id) > 1 {
+                world.violate(format!("{} has two pages to be paid on", wanted.id));
             }
-            checkout
+            opened
         };
-        self.stripe_or_unavailable("checkout_open", open).await
+        let find = move |world: &World| world.stripe().the_one_page(&id);
+        let opened = self.create(&format!("open the page of {}", purchase.id), open, find).await;
+        opened.map_err(|Lost| unavailable("checkout_open"))
     }
 
     async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {

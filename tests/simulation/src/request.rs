@@ -296,6 +296,7 @@ fn settled<T>(outside: &Outside, answer: Result<T, RecordOutcomeError>) -> Ended
         Ok(_) => outside.answered("settled"),
         Err(RecordOutcomeError::NotFound(_)) => Wrong("what is stored is not found".into()),
         Err(RecordOutcomeError::Mismatch(refusal)) => Wrong(refusal.to_string()),
+        Err(RecordOutcomeError::Payments(error)) => other(outside, &error.into()),
         Err(RecordOutcomeError::Store(error)) => store(outside, &error),
     }
 }

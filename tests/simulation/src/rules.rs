@@ -3,7 +3,7 @@
 //! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
 use crate::ledger::{Committed, Partition};
-use crate::stripe::{InvoiceStatus, SessionStatus, Stripe};
+use crate::stripe::{Choice, InvoiceStatus, SessionStatus, Stripe};
 use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
@@ -124,6 +124,10 @@ impl Rules {
                 rule!(frozen(known) == frozen(top_up), "what {id} froze when it was opened has changed");
                 let was_paid = matches!(known.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid);
                 rule!(!was_paid, "{id} is changed after it was paid");
+                let card_before = before.and_then(|before| before.payment_method.as_ref());
+                let is_chosen_since = card_before != top_up.payment_method.as_ref();
+                let is_kept = account.payment_method.as_ref() == card_before;
+                rule!(is_kept || !is_chosen_since, "{id} undoes the choice of {card_before:?}");
                 rule!(top_up.status != TopUpStatus::Open, "{id} is opened again");
             }
         }
@@ -333,8 +337,9 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         if let Some(account) = &partition.account {
             let card = account.payment_method.as_ref();
             let is_chosen = card == stripe.default_cards.get(&account.customer);
-            let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid(&account.customer, card));
-            rule!(is_known, "{id} keeps {card:?}, which is neither its choice nor the card of a payment");
+            let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid_invoice(&account.customer, card));
+            rule!(is_known, "{id} keeps {card:?}, which is neither its default nor the card of an attempt's payment");
+            check_default_card(partition, account, &stripe)?;
         }
         rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
         rule!(due_at.is_none_or(|due_at| due_at > now), "{id} was due at {due_at:?}, and no sweep processed it");
@@ -350,6 +355,21 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             invoice.off_session_asks
         );
     }
+    Ok(())
+}
+
+/// Where the customer chose nothing since, the card of the last purchase is the default, in whatever order they became
+/// known.
+fn check_default_card(partition: &Partition, account: &Account, stripe: &Stripe) -> Result<(), Broken> {
+    let last = partition.purchases.values().rfind(|purchase| purchase.status == PurchaseStatus::Paid);
+    let Some(last) = last else { return Ok(()) };
+    let is_newest = |choice: &Choice| !choice.is_return && choice.at < last.opened_at;
+    if !stripe.choice_of(&account.customer).is_none_or(is_newest) {
+        return Ok(());
+    }
+    let expected = stripe.card_of(&last.id);
+    let default = stripe.default_cards.get(&account.customer);
+    rule!(default == expected, "the default of {} is {default:?}, its last purchase says {expected:?}", account.id);
     Ok(())
 }
 

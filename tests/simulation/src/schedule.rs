@@ -3,7 +3,7 @@
 use crate::names;
 use crate::request::Request;
 use crate::run::Run;
-use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
+use crate::stripe::{Failure, InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
@@ -346,7 +346,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
 fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     let card = names::card(rng.u32(1..6));
     let has_invoice = run.world().stripe().invoices.iter().any(|invoice| invoice.status == InvoiceStatus::Open);
-    let line = match rng.u32(if has_invoice { 2..12 } else { 0..11 }) {
+    let line = match rng.u32(if has_invoice { 2..14 } else { 0..13 }) {
         0..3 => {
             let open = known_pages(run);
             let Some(position) = rng.choice(&open).copied() else { return false };
@@ -377,7 +377,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
             let invoice = &stripe.invoices[position];
             format!("support credits {} of {}", invoice.credited, invoice.id)
         }
-        11 if has_invoice => return refuse(run, rng),
+        13 if has_invoice => return refuse(run, rng),
         9 if rng.bool() => return refuse(run, rng),
         10 => {
             let Some(customer) = choose_customer(run, rng) else { return false };
@@ -388,6 +388,15 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
         7 => {
             let Some(customer) = choose_card(run, rng, &card) else { return false };
             format!("{customer} chooses {card}")
+        }
+        11 => {
+            let failure = if rng.bool() { Failure::BeforeEffect } else { Failure::AfterEffect };
+            run.world().stripe().next_failure = Some(failure);
+            format!("Stripe answers 500 to the next creation: {failure:?}")
+        }
+        12 => {
+            run.world().stripe().deployments += 1;
+            "a deployment changes where pages lead back to".to_owned()
         }
         _ => {
             let mood = [Mood::Pays, Mood::Declines, Mood::AsksForConfirmation, Mood::TakesDays][rng.usize(0..4)];
@@ -422,7 +431,8 @@ fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
 /// A customer chooses a default card.
 fn choose_card(run: &Run, rng: &mut Rng, card: &PaymentMethodId) -> Option<CustomerId> {
     let customer = choose_customer(run, rng)?;
-    run.world().stripe().set_default_card(&customer, card);
+    let now = run.world().time();
+    run.world().stripe().choose_default_card(&customer, card, now);
     Some(customer)
 }
 

@@ -5,18 +5,20 @@
 use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use shared::domain::payments::{DeclineReason, Demand, PaidInvoice, Received, RefusalReason, TopUpOutcome};
+use shared::domain::payments::{
+    Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, OfferedCard, PaidInvoice, Payment, Received,
+    RefusalReason, TopUpOutcome,
+};
 use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
 };
 use shared::ports::{CheckoutReport, InvoiceReport};
 use shared::use_cases::payments::Subject;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// After this time Stripe may have deleted a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
-const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A payment page expires after this time: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -98,6 +100,22 @@ pub struct Session {
     paid_with: Option<PaymentMethodId>,
 }
 
+#[derive(Clone, Debug)]
+pub struct Customer {
+    pub id: CustomerId,
+    account: AccountId,
+    pub created_at: Timestamp,
+}
+
+/// A default card that the customer chose.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub card: PaymentMethodId,
+    pub at: Timestamp,
+    /// It had been the default before.
+    pub is_return: bool,
+}
+
 /// An event that Stripe sends to a webhook.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -113,22 +131,67 @@ struct Kept<T> {
     answer: T,
 }
 
+/// A 500 of Stripe's, which it keeps under the key as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed;
+
+/// How Stripe fails at the next thing that it is to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    BeforeEffect,
+    AfterEffect,
+}
+
+/// The requests that create something, with their answers under their keys: an id of ours, and how many keys made of
+/// it were of no use.
+struct Keys<I, T>(BTreeMap<(I, u32), Kept<Result<T, Failed>>>);
+
+impl<I, T> Default for Keys<I, T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<I: Clone + Ord, T: Clone> Keys<I, T> {
+    fn kept(&self, id: &I, used: u32, now: Timestamp) -> Option<Result<T, Failed>> {
+        let kept = self.0.get(&(id.clone(), used)).filter(|kept| is_kept(kept.at, now))?;
+        Some(kept.answer.clone())
+    }
+
+    fn keep(&mut self, id: &I, used: u32, now: Timestamp, answer: Result<T, Failed>) -> Result<T, Failed> {
+        self.0.insert((id.clone(), used), Kept { at: now, answer: answer.clone() });
+        answer
+    }
+}
+
 /// The state of Stripe.
 #[derive(Default)]
 pub struct Stripe {
     counter: u64,
-    customers: BTreeMap<AccountId, Kept<CustomerId>>,
+    /// What the next creation meets.
+    pub next_failure: Option<Failure>,
+    /// How often a deployment changed a parameter of the requests for pages.
+    pub deployments: u32,
+    customers: Vec<Customer>,
+    customer_keys: Keys<AccountId, CustomerId>,
     pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
+    /// What the customer's metadata says of the purchase whose card became the default.
+    bought_with: BTreeMap<CustomerId, (PaymentMethodId, PurchaseId)>,
+    /// Every card that was a default once.
+    defaults_ever: BTreeSet<(CustomerId, PaymentMethodId)>,
+    /// The last choice of each customer.
+    choices: BTreeMap<CustomerId, Choice>,
     moods: BTreeMap<PaymentMethodId, Mood>,
     /// The customers of whom no payment is taken, and why.
     pub refused: BTreeMap<CustomerId, RefusalReason>,
     /// In cents, below zero what Stripe owes.
     balances: BTreeMap<CustomerId, i64>,
     pub invoices: Vec<Invoice>,
-    invoice_keys: BTreeMap<TopUpId, Kept<InvoiceId>>,
+    invoice_keys: Keys<TopUpId, InvoiceId>,
     pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
     pub sessions: Vec<Session>,
-    session_keys: BTreeMap<PurchaseId, Kept<Checkout>>,
+    /// With the deployment whose parameters the page was asked for with.
+    session_keys: Keys<PurchaseId, (Checkout, u32)>,
     pub events: Vec<Event>,
     pub told: Told,
 }
@@ -168,42 +231,92 @@ impl Stripe {
     }
 
     /// An account has only one address here, so its id alone is the key.
-    pub fn customer_create(&mut self, account: &AccountId, now: Timestamp) -> CustomerId {
-        if let Some(kept) = self.customers.get(account).filter(|kept| is_kept(kept.at, now)) {
-            return kept.answer.clone();
+    pub fn customer_create(&mut self, account: &AccountId, used: u32, now: Timestamp) -> Result<CustomerId, Failed> {
+        if let Some(kept) = self.customer_keys.kept(account, used, now) {
+            return kept;
+        }
+        let failure = self.next_failure.take();
+        if failure == Some(Failure::BeforeEffect) {
+            return self.customer_keys.keep(account, used, now, Err(Failed));
         }
         let id = CustomerId::parse(format!("cus_{}", self.number())).expect("cus_ and digits make a customer's id");
-        self.customers.insert(account.clone(), Kept { at: now, answer: id.clone() });
-        id
+        self.customers.push(Customer { id: id.clone(), account: account.clone(), created_at: now });
+        self.customer_keys.keep(account, used, now, failure.map_or(Ok(id), |_| Err(Failed)))
     }
 
-    pub fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
+    /// The customers made for an account, first to last.
+    pub fn customers_of(&self, account: &AccountId) -> Vec<&Customer> {
+        self.customers.iter().filter(|customer| customer.account == *account).collect()
+    }
+
+    fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
         if self.default_cards.insert(customer.clone(), card.clone()).as_ref() != Some(card) {
             self.tell(Subject::Customer(customer.clone()));
         }
+        self.defaults_ever.insert((customer.clone(), card.clone()));
     }
 
-    /// Whether the customer paid anything with this card.
-    pub fn has_paid(&self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
-        let invoices = self.invoices.iter().map(|invoice| (&invoice.customer, &invoice.paid_with));
-        let sessions = self.sessions.iter().map(|session| (&session.customer, &session.paid_with));
-        invoices.chain(sessions).any(|(payer, paid_with)| payer == customer && paid_with.as_ref() == Some(card))
+    /// A customer makes a card the default on one of Stripe's pages.
+    pub fn choose_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId, now: Timestamp) {
+        // A return to an earlier card is no event of its own at Stripe, and nobody can tell it from no choice at all.
+        let is_return = self.defaults_ever.contains(&(customer.clone(), card.clone()));
+        self.choices.insert(customer.clone(), Choice { card: card.clone(), at: now, is_return });
+        self.set_default_card(customer, card);
+    }
+
+    /// Makes the card of a purchase the default, if it is the newest. Answers with the choice of the customer's that
+    /// this undoes.
+    pub fn offer_default_card(&mut self, customer: &CustomerId, offered: &OfferedCard) -> Option<Choice> {
+        let card = self.default_cards.get(customer).cloned();
+        let bought_with = self.bought_with.get(customer).cloned();
+        if !offered.is_newest(&DefaultCard { card: card.clone(), bought_with }) {
+            return None;
+        }
+        self.bought_with.insert(customer.clone(), (offered.card.clone(), offered.purchase.clone()));
+        self.set_default_card(customer, &offered.card);
+        let choice = self.choices.get(customer).filter(|choice| card.as_ref() == Some(&choice.card))?;
+        (!choice.is_return && choice.card != offered.card).then(|| choice.clone())
+    }
+
+    /// What the customer chose last.
+    pub fn choice_of(&self, customer: &CustomerId) -> Option<&Choice> {
+        self.choices.get(customer)
+    }
+
+    /// The card that a purchase was paid with.
+    pub fn card_of(&self, purchase: &PurchaseId) -> Option<&PaymentMethodId> {
+        self.sessions.iter().filter(|session| session.purchase == *purchase).find_map(|page| page.paid_with.as_ref())
+    }
+
+    /// Whether the customer paid an attempt's invoice with this card.
+    pub fn has_paid_invoice(&self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
+        let is_such = |invoice: &Invoice| invoice.customer == *customer && invoice.paid_with.as_ref() == Some(card);
+        self.invoices.iter().any(is_such)
     }
 
     // ── Payment pages ────────────────────────────────────────────────────────────────────────────────────────────
 
-    pub fn checkout_open(&mut self, customer: &CustomerId, purchase: &Purchase, now: Timestamp) -> Checkout {
-        if let Some(kept) = self
-            .session_keys
-            .get(&purchase.id)
-            .filter(|kept| is_kept(kept.at, now) && !has_bug("checkout_key_from_time"))
-        {
-            return kept.answer.clone();
+    /// Fails as well where the key went out before with the parameters of an earlier deployment.
+    pub fn checkout_open(
+        &mut self,
+        customer: &CustomerId,
+        purchase: &Purchase,
+        used: u32,
+        now: Timestamp,
+    ) -> Result<Checkout, Failed> {
+        let deployment = self.deployments;
+        let kept = self.session_keys.kept(&purchase.id, used, now).filter(|_| !has_bug("checkout_key_from_time"));
+        if let Some(kept) = kept {
+            let (checkout, asked_by) = kept?;
+            return if asked_by == deployment { Ok(checkout) } else { Err(Failed) };
+        }
+        let failure = self.next_failure.take();
+        if failure == Some(Failure::BeforeEffect) {
+            return self.session_keys.keep(&purchase.id, used, now, Err(Failed)).map(|(checkout, _)| checkout);
         }
         let number = self.number();
         let id = CheckoutSessionId::parse(format!("cs_{number}")).expect("cs_ and digits make a session's id");
         let checkout = Checkout { session: id.clone(), url: format!("https://checkout.example.com/{number}") };
-        self.session_keys.insert(purchase.id.clone(), Kept { at: now, answer: checkout.clone() });
         self.sessions.push(Session {
             id,
             account: purchase.account.clone(),
@@ -214,7 +327,25 @@ impl Stripe {
             opened_at: now,
             paid_with: None,
         });
-        checkout
+        let answer = failure.map_or(Ok((checkout, deployment)), |_| Err(Failed));
+        self.session_keys.keep(&purchase.id, used, now, answer).map(|(checkout, _)| checkout)
+    }
+
+    /// The page of a purchase that is still good, the first of several; any other that is open is closed.
+    pub fn the_one_page(&mut self, purchase: &PurchaseId) -> Option<Checkout> {
+        let is_good = |page: &Session| page.purchase == *purchase && page.status != SessionStatus::Expired;
+        let kept = self.sessions.iter().find(|page| is_good(page))?.id.clone();
+        let mut superseded = vec![];
+        for page in self.sessions.iter_mut().filter(|page| page.purchase == *purchase && page.id != kept) {
+            if page.status == SessionStatus::Open {
+                page.status = SessionStatus::Expired;
+                superseded.push(Subject::Checkout(page.id.clone()));
+            }
+        }
+        superseded.into_iter().for_each(|subject| self.tell(subject));
+        let number = kept.as_str().trim_start_matches("cs_");
+        let url = format!("https://checkout.example.com/{number}");
+        Some(Checkout { session: kept, url })
     }
 
     pub fn open_sessions_of(&self, purchase: &PurchaseId) -> usize {
@@ -274,20 +405,27 @@ impl Stripe {
     /// A draft, the same one again under the attempt's key.
     ///
     /// # Errors
-    /// Why this customer is refused for good.
-    pub fn invoice_create(&mut self, top_up: &TopUp, now: Timestamp) -> Result<InvoiceId, RefusalReason> {
+    /// A 500 of Stripe's; within the answer, why this customer is refused for good.
+    pub fn invoice_create(
+        &mut self,
+        top_up: &TopUp,
+        used: u32,
+        now: Timestamp,
+    ) -> Result<Result<InvoiceId, RefusalReason>, Failed> {
         if let Some(reason @ (RefusalReason::CustomerDeleted | RefusalReason::OtherCurrency)) =
             self.refused.get(&top_up.customer)
         {
-            return Err(*reason);
+            return Ok(Err(*reason));
         }
-        if let Some(kept) =
-            self.invoice_keys.get(&top_up.id).filter(|kept| is_kept(kept.at, now) && !has_bug("invoice_key_from_time"))
-        {
-            return Ok(kept.answer.clone());
+        let kept = self.invoice_keys.kept(&top_up.id, used, now).filter(|_| !has_bug("invoice_key_from_time"));
+        if let Some(kept) = kept {
+            return kept.map(Ok);
+        }
+        let failure = self.next_failure.take();
+        if failure == Some(Failure::BeforeEffect) {
+            return self.invoice_keys.keep(&top_up.id, used, now, Err(Failed)).map(Ok);
         }
         let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits make an invoice's id");
-        self.invoice_keys.insert(top_up.id.clone(), Kept { at: now, answer: id.clone() });
         self.invoices.push(Invoice {
             id: id.clone(),
             account: top_up.account.clone(),
@@ -306,7 +444,7 @@ impl Stripe {
             discount: 0,
             tax: 0,
         });
-        Ok(id)
+        self.invoice_keys.keep(&top_up.id, used, now, failure.map_or(Ok(id), |_| Err(Failed))).map(Ok)
     }
 
     /// What the invoice asks for then; `None` for a deleted invoice.

@@ -34,13 +34,21 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 23] = [
+pub const WORKFLOWS: [Workflow; 25] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
     Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
     Workflow { name: "buy", acts: &[Ask(buy), Outside(pay_page), Deliver] },
     Workflow { name: "buy, and look before the event comes", acts: &[Ask(buy), Outside(pay_page), Ask(look), Deliver] },
+    Workflow {
+        name: "buy, and choose another card before the event comes",
+        acts: &[Ask(buy), Outside(pay_page), Outside(choose_card), Ask(look), Deliver],
+    },
+    Workflow {
+        name: "buy twice with two cards",
+        acts: &[Ask(buy), Ask(buy_again), Outside(pay_last_page), Outside(pay_page), Deliver],
+    },
     Workflow { name: "leave a payment page", acts: &[Ask(buy), Outside(pass_a_day), Deliver] },
     Workflow { name: "choose another card", acts: &[Outside(choose_card), Deliver] },
     Workflow { name: "switch top-ups off and on", acts: &[Ask(off), Ask(on)] },
@@ -249,6 +257,10 @@ fn buy(_: &Run) -> Request {
     Request::OpenPurchase(names::account("acme"), names::buy(10, "credits_500"))
 }
 
+fn buy_again(_: &Run) -> Request {
+    Request::OpenPurchase(names::account("acme"), names::buy(11, "credits_500"))
+}
+
 fn off(_: &Run) -> Request {
     Request::SetAutoTopUp(names::account("acme"), AutoTopUpCommand::Off)
 }
@@ -281,6 +293,14 @@ fn pay_page(run: &mut Run) {
     let open = stripe.sessions.iter().position(|session| session.status == SessionStatus::Open);
     if let Some(open) = open {
         stripe.session_pay(open, &names::card(2));
+    }
+}
+
+fn pay_last_page(run: &mut Run) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.sessions.iter().rposition(|session| session.status == SessionStatus::Open);
+    if let Some(open) = open {
+        stripe.session_pay(open, &names::card(4));
     }
 }
 
@@ -345,7 +365,8 @@ fn choose_card(run: &mut Run) {
         let tables = run.world().ledger.tables();
         tables.accounts().next().expect("there is an account to begin with").customer.clone()
     };
-    run.world().stripe().set_default_card(&customer, &names::card(3));
+    let now = run.world().time();
+    run.world().stripe().choose_default_card(&customer, &names::card(3), now);
 }
 
 fn decline(run: &mut Run) {

@@ -1,10 +1,11 @@
 //! Credits bought by the customer on a payment page.
 
+use super::default_card::OfferedCard;
 use super::payment::{CheckoutOutcome, GrantRefusal, Payment, check_payment};
 use super::records::{Checkout, Purchase, PurchaseStatus};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, Notice, NoticeId, NoticeKind, Package,
-    PackageId, PurchaseId, Record,
+    PackageId, PaymentMethodId, PurchaseId, Record,
 };
 use jiff::Timestamp;
 
@@ -25,6 +26,7 @@ pub fn decide_open_purchase(
         price: package.price,
         status: PurchaseStatus::Open,
         checkout: None,
+        default_card: None,
         payment_intent: None,
         invoice: None,
         opened_at: now,
@@ -44,17 +46,31 @@ pub fn check_purchase_replay(purchase: &Purchase, package: &PackageId) -> Result
     if purchase.package == *package { Ok(()) } else { Err(KeyReused { key: purchase.key.clone() }) }
 }
 
-/// Remembers the page Stripe made for a purchase. `None` where it is known already.
+/// Remembers the page Stripe made for a purchase, and the default card of that moment. `None` where it is known already.
 pub fn decide_checkout_opened(
     account: &Account,
     purchase: &Purchase,
-    checkout: Checkout,
+    opened: (Checkout, Option<PaymentMethodId>),
     now: Timestamp,
 ) -> Option<Change> {
+    let (checkout, default_card) = opened;
     purchase.checkout.is_none().then(|| {
         let mut change = Change::on(account, now);
-        change.records.push(Record::Purchase(Purchase { checkout: Some(checkout), ..purchase.clone() }));
+        change.records.push(Record::Purchase(Purchase { checkout: Some(checkout), default_card, ..purchase.clone() }));
         change
+    })
+}
+
+/// The card that a purchase was paid with, if it is to be offered as the default: once, when the purchase is granted.
+pub fn card_to_offer(purchase: &Purchase, outcome: &CheckoutOutcome) -> Option<OfferedCard> {
+    let (PurchaseStatus::Open | PurchaseStatus::Expired, CheckoutOutcome::Paid(payment)) = (purchase.status, outcome)
+    else {
+        return None;
+    };
+    Some(OfferedCard {
+        card: payment.payment_method.clone()?,
+        purchase: purchase.id.clone(),
+        default_at_opening: purchase.default_card.clone(),
     })
 }
 
@@ -62,6 +78,7 @@ pub fn decide_checkout_opened(
 /// `None` where there is nothing to do.
 ///
 /// Credits come from the package, never from the total paid, which may include tax.
+/// `default_card` is the one that top-ups are paid with from now on: the default after this purchase's card was offered.
 ///
 /// # Errors
 /// [`GrantRefusal`] when the payment is not the one asked for.
@@ -69,6 +86,7 @@ pub fn decide_purchase_outcome(
     account: &Account,
     purchase: &Purchase,
     outcome: &CheckoutOutcome,
+    default_card: Option<PaymentMethodId>,
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Option<Change>, GrantRefusal> {
@@ -84,7 +102,7 @@ pub fn decide_purchase_outcome(
         }
         (PurchaseStatus::Open | PurchaseStatus::Expired, CheckoutOutcome::Paid(payment)) => {
             check_payment(account, payment, purchase.price)?;
-            grant_purchase(account, purchase, payment, notice, now).map(Some).map_err(GrantRefusal::from)
+            grant_purchase(account, purchase, payment, default_card, notice, now).map(Some).map_err(GrantRefusal::from)
         }
     }
 }
@@ -93,15 +111,14 @@ fn grant_purchase(
     account: &Account,
     purchase: &Purchase,
     payment: &Payment,
+    default_card: Option<PaymentMethodId>,
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Change, BalanceOutOfRange> {
     let mut change = Change::on(account, now);
     let cause = Cause::Purchase { purchase: purchase.id.clone(), package: purchase.package.clone() };
     change.post(purchase.credits, cause, now)?;
-    if payment.payment_method.is_some() {
-        change.account.payment_method = payment.payment_method.clone();
-    }
+    change.account.payment_method = default_card;
     change.records.push(Record::Purchase(Purchase {
         status: PurchaseStatus::Paid,
         payment_intent: payment.payment_intent.clone(),
@@ -142,7 +159,7 @@ mod tests {
     }
 
     fn settle(purchase: &Purchase, outcome: &CheckoutOutcome) -> Result<Option<Change>, GrantRefusal> {
-        decide_purchase_outcome(&account(), purchase, outcome, NoticeId::mint(1), at(1))
+        decide_purchase_outcome(&account(), purchase, outcome, payment().payment_method, NoticeId::mint(1), at(1))
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Purchase {
     pub price: Cents,
     pub status: PurchaseStatus,
     pub checkout: Option<Checkout>,
+    /// The customer's default card when the page was opened.
+    pub default_card: Option<PaymentMethodId>,
     pub payment_intent: Option<PaymentIntentId>,
     pub invoice: Option<InvoiceId>,
     pub opened_at: Timestamp,

@@ -179,7 +179,8 @@ fn grant_top_up(
     let mut change = Change::on(account, now);
     change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
-    if payment.payment_method.is_some() {
+    // A card that was chosen since the attempt was opened stays.
+    if payment.payment_method.is_some() && account.payment_method == top_up.payment_method {
         change.account.payment_method = payment.payment_method.clone();
     }
     change.records.push(Record::TopUp(TopUp {

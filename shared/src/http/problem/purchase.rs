@@ -2,6 +2,7 @@
 
 use super::Problem;
 use crate::http::FieldError;
+use crate::use_cases::OutsideError;
 use crate::use_cases::payments::OpenPurchaseError;
 use crate::use_cases::payments::RecordOutcomeError;
 
@@ -23,6 +24,7 @@ impl From<RecordOutcomeError> for Problem {
         match error {
             RecordOutcomeError::NotFound(error) => error.into(),
             error @ RecordOutcomeError::Mismatch(_) => Self::internal(error),
+            RecordOutcomeError::Payments(error) => OutsideError::from(error).into(),
             RecordOutcomeError::Store(error) => error.into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::payments::Checkout;
 use crate::domain::{
-    CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, Purchase, PurchaseStatus,
+    CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseStatus,
 };
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
 use crate::ledger::keys::{self, Key};
@@ -18,6 +18,7 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
         .with("price", cents(purchase.price))
         .with("status", text(purchase.status.name()))
         .with_optional("checkout", checkout)
+        .with_optional("default_card", purchase.default_card.as_ref().map(text))
         .with_optional("payment_intent", purchase.payment_intent.as_ref().map(text))
         .with_optional("invoice", purchase.invoice.as_ref().map(text))
         .with("opened_at", instant(purchase.opened_at))
@@ -36,6 +37,7 @@ pub(in crate::ledger) fn purchase_from_item(item: &Attributes) -> Result<Purchas
         price: item.cents("price")?,
         status: item.word("status", PurchaseStatus::of_name)?,
         checkout: item.optional("checkout", read_checkout)?,
+        default_card: item.optional("default_card", |item, name| item.id(name, PaymentMethodId::parse))?,
         payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,
         invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,
         opened_at: item.instant("opened_at")?,

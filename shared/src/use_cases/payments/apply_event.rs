@@ -3,7 +3,6 @@
 //! Events come late, twice and in any order; since only the fetched object is believed, none of that matters.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
-use super::save_card::save_card;
 use crate::domain::account::decide_payment_method;
 use crate::domain::payments::GrantRefusal;
 use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId};
@@ -81,9 +80,7 @@ async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: 
 ) -> Result<Applied, ApplyEventError> {
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
     let Some((account, purchase)) = report.purchase else { return Ok(Applied::Ignored) };
-    let applied = applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)?;
-    save_card(context, &account, &report.outcome).await?;
-    Ok(applied)
+    applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)
 }
 
 /// Follows the customer's choice of a default card, made on Stripe's pages.
@@ -118,6 +115,7 @@ fn applied<T>(recorded: Result<T, RecordOutcomeError>) -> Result<Applied, ApplyE
         Ok(_) => Ok(Applied::Now),
         Err(RecordOutcomeError::NotFound(_)) => Ok(Applied::Ignored),
         Err(RecordOutcomeError::Mismatch(refusal)) => Err(ApplyEventError::Mismatch(refusal)),
+        Err(RecordOutcomeError::Payments(error)) => Err(ApplyEventError::Outside(error.into())),
         Err(RecordOutcomeError::Store(error)) => Err(error.into()),
     }
 }

@@ -1,7 +1,6 @@
 //! Looking at a purchase, and granting what was paid if no event has done it yet.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome};
-use super::save_card::save_card;
 use crate::domain::{AccountId, Purchase, PurchaseId, PurchaseStatus};
 use crate::error::chain;
 use crate::ports::{Accounts, IdGenerator, Payments, Purchases};
@@ -25,13 +24,14 @@ pub async fn check_purchase<C: Capabilities<Ledger: Accounts + Purchases, Paymen
         (PurchaseStatus::Open, None) | (PurchaseStatus::Paid | PurchaseStatus::Expired, _) => return Ok(stored),
     };
     match context.payments.checkout_get(session).await {
-        Ok(report) => {
-            let purchase = record_purchase_outcome(context, account, purchase, &report.outcome).await?;
-            if let Err(error) = save_card(context, account, &report.outcome).await {
-                tracing::warn!(account.id = %account, error = %chain(&error), "the card was not made the customer's default");
+        Ok(report) => match record_purchase_outcome(context, account, purchase, &report.outcome).await {
+            Err(RecordOutcomeError::Payments(error)) => {
+                let error = chain(&error);
+                tracing::warn!(account.id = %account, purchase.id = %purchase, error, "the purchase could not be granted yet");
+                Ok(stored)
             }
-            Ok(purchase)
-        }
+            recorded => recorded,
+        },
         Err(error) => {
             let error = chain(&error);
             tracing::warn!(account.id = %account, purchase.id = %purchase, error, "the purchase could not be looked up");

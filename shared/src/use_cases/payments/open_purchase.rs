@@ -54,12 +54,13 @@ where
     if opened.purchase.status != PurchaseStatus::Open || opened.purchase.checkout.is_some() {
         return Ok(opened);
     }
+    let default_card = context.payments.default_payment_method_get(&owner.customer).await?;
     let checkout = context.payments.checkout_open(&owner.customer, &opened.purchase).await?;
+    let page = (checkout, default_card);
     let id = &opened.purchase.id;
     let read = |_| async { Ok::<_, OpenPurchaseError>(stored_purchase(context, account, id).await?) };
-    let decide = |account: &Account, purchase: &Purchase, now| {
-        Ok(decide_checkout_opened(account, purchase, checkout.clone(), now))
-    };
+    let decide =
+        |account: &Account, purchase: &Purchase, now| Ok(decide_checkout_opened(account, purchase, page.clone(), now));
     let purchase = match context.update_with(account, read, decide).await? {
         Updated::Committed(change, before) => change.purchase().cloned().unwrap_or(before),
         Updated::Unchanged(_, purchase) => purchase,

@@ -51,6 +51,7 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payme
         }
         Ok(_) => Ok(report.hosted_url.map_or(PayPage::Closed, PayPage::Hosted)),
         Err(RecordOutcomeError::NotFound(missing)) => Err(missing.into()),
+        Err(RecordOutcomeError::Payments(error)) => Err(OutsideError::from(error).into()),
         Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),
         Err(RecordOutcomeError::Mismatch(refusal)) => {
             let error = chain(&refusal);

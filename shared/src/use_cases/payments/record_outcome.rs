@@ -2,11 +2,14 @@
 //! "check again", in whichever order and however often.
 
 use crate::domain::payments::{
-    CheckoutOutcome, GrantRefusal, TopUpOutcome, decide_purchase_outcome, decide_top_up_outcome,
+    CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer, decide_purchase_outcome,
+    decide_top_up_outcome,
 };
-use crate::domain::{Account, AccountId, NoticeId, Purchase, PurchaseId, TopUp, TopUpId};
-use crate::ports::{Accounts, IdGenerator, Purchases, TopUps};
+use crate::domain::{Account, AccountId, NoticeId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
+use crate::error::chain;
+use crate::ports::{Accounts, IdGenerator, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
+use std::sync::Arc;
 
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +20,22 @@ pub enum RecordOutcomeError {
     /// The payment is not the one asked for. Somebody has to look.
     #[error("the payment is not the one asked for")]
     Mismatch(#[from] GrantRefusal),
+    /// The card could not be offered as the default. The purchase is granted when this is asked again.
+    #[error(transparent)]
+    Payments(PaymentsError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Carries a purchase as far as Stripe's word goes; answers with the purchase as it stands then.
 ///
+/// Its card is offered at Stripe before the purchase is granted, so that whoever comes next after a crash does both.
+///
 /// # Errors
 /// [`RecordOutcomeError`].
-pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchases, Ids: IdGenerator>>(
+pub async fn record_purchase_outcome<
+    C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator>,
+>(
     context: &Context<C>,
     account: &AccountId,
     purchase: &PurchaseId,
@@ -35,15 +45,40 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchase
         let stored = context.ledger.purchase_get(account, purchase).await.map_err(StoreError::from)?;
         stored.ok_or_else(|| RecordOutcomeError::from(NotFound::Purchase(purchase.clone())))
     };
-    let decide = |account: &Account, purchase: &Purchase, now| {
-        let notice = context.mint(NoticeId::mint, now);
-        Ok(decide_purchase_outcome(account, purchase, outcome, notice, now)?)
+    let read_and_offer = |owner: Arc<Account>| async move {
+        let purchase = read().await?;
+        let default_card = match card_to_offer(&purchase, outcome) {
+            Some(offered) => offer_card(context, &owner, &offered).await?,
+            None => owner.payment_method.clone(),
+        };
+        Ok::<_, RecordOutcomeError>((purchase, default_card))
     };
-    match context.update_with(account, |_| read(), decide).await? {
-        Updated::Committed(change, before) => Ok(change.purchase().cloned().unwrap_or(before)),
-        Updated::Unchanged(_, purchase) => Ok(purchase),
+    let decide = |account: &Account, (purchase, default_card): &(Purchase, Option<PaymentMethodId>), now| {
+        let notice = context.mint(NoticeId::mint, now);
+        Ok(decide_purchase_outcome(account, purchase, outcome, default_card.clone(), notice, now)?)
+    };
+    match context.update_with(account, read_and_offer, decide).await? {
+        Updated::Committed(change, (before, _)) => Ok(change.purchase().cloned().unwrap_or(before)),
+        Updated::Unchanged(_, (purchase, _)) => Ok(purchase),
         // Somebody else granted it a moment ago.
         Updated::Duplicate(_) => read().await,
+    }
+}
+
+/// The default card after this one was offered. Where Stripe refuses it for good, the credits are granted all the same.
+async fn offer_card<C: Capabilities<Payments: Payments>>(
+    context: &Context<C>,
+    account: &Account,
+    offered: &OfferedCard,
+) -> Result<Option<PaymentMethodId>, RecordOutcomeError> {
+    match context.payments.default_payment_method_offer(&account.customer, offered).await {
+        Ok(default) => Ok(default),
+        Err(error) if error.is_retryable() => Err(RecordOutcomeError::Payments(error)),
+        Err(error) => {
+            let error = chain(&error);
+            tracing::error!(purchase.id = %offered.purchase, error, "the card cannot be made the customer's default");
+            Ok(account.payment_method.clone())
+        }
     }
 }
 
