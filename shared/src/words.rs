@@ -3,7 +3,7 @@
 //! Pure functions over values of the domain.
 
 use crate::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
-use crate::domain::{Credits, PriceBook};
+use crate::domain::{Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
 
 /// What happened and what helps, for somebody who knows no billing jargon.
@@ -74,6 +74,21 @@ pub fn decline(reason: DeclineReason) -> Explanation {
         }
     };
     Explanation { reason, remedy }
+}
+
+/// What a customer is told of a purchase, where its state alone would leave a question.
+pub fn purchase_note(status: PurchaseStatus) -> Option<&'static str> {
+    match status {
+        PurchaseStatus::Processing => Some(
+            "Your bank is processing the payment, which can take several days. \
+             We add the credits as soon as the payment arrives.",
+        ),
+        PurchaseStatus::Failed => Some("Your bank did not make the payment. To get the credits, buy them again."),
+        PurchaseStatus::InReview => Some(
+            "We received a payment that differs from the price, and we are looking into it. There is nothing for you to do.",
+        ),
+        PurchaseStatus::Open | PurchaseStatus::Paid | PurchaseStatus::Expired => None,
+    }
 }
 
 /// The version of [`consent_text`]; raised whenever a word of it changes.

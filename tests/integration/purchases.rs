@@ -65,7 +65,7 @@ async fn a_purchase_opens_a_page_and_a_replay_leads_to_the_same_one() {
         json!({
             "purchase": purchase, "package": "credits_5000", "credits": 5_000, "price_cents": 5_000,
             "currency": "usd", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
-            "settled_at": null,
+            "ended_at": null,
         })
     );
     let footprint = cloud.footprint();
@@ -141,7 +141,7 @@ async fn a_paid_page_is_found_by_whoever_looks_though_no_webhook_came() {
     cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
 
     let paid = read(&cloud, &purchase).await.expect(200);
-    assert_eq!((&paid.body["status"], &paid.body["settled_at"]), (&json!("paid"), &json!("2026-01-05T00:01:00.000Z")));
+    assert_eq!((&paid.body["status"], &paid.body["ended_at"]), (&json!("paid"), &json!("2026-01-05T00:01:00.000Z")));
     assert!(paid.body.get("checkout_url").is_none(), "there is nothing to pay any more: {}", paid.text);
     assert_eq!(cloud.balance("acme").await, 5_000);
     let asked = cloud.cloud.stripe.requests().len();
@@ -178,7 +178,7 @@ async fn an_expired_page_is_found_too_and_the_next_purchase_needs_another_key() 
     cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
     let expired = read(&cloud, &purchase).await.expect(200);
     assert_eq!(
-        (&expired.body["status"], &expired.body["settled_at"]),
+        (&expired.body["status"], &expired.body["ended_at"]),
         (&json!("expired"), &json!("2026-01-06T01:00:00.000Z"))
     );
     assert!(expired.body.get("checkout_url").is_none(), "{}", expired.text);
@@ -285,6 +285,47 @@ async fn concurrent_requests_with_one_key_open_one_page() {
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");
     assert_eq!(sessions(&cloud).await, 1);
+}
+
+/// R7: Checkout by bank debit.
+#[tokio::test]
+async fn a_purchase_by_bank_debit_is_processing_for_days_and_then_paid_or_failed() {
+    for (account_number, hears_events) in [("000123456789", true), ("000222222227", true), ("000222222227", false)] {
+        let cloud = opened().await;
+        let purchase = open(&cloud, "buy-1", "credits_500").await.expect(201);
+        cloud.settle().await;
+        if !hears_events {
+            lose_webhooks(&cloud);
+        }
+        cloud.pay_page(page(&purchase), account_number).await;
+        cloud.settle().await;
+        let processing = read(&cloud, &purchase).await.expect(200);
+        assert_eq!(processing.body["status"], "processing", "{}", processing.text);
+        assert!(processing.body.get("checkout_url").is_none(), "no dead link: {}", processing.text);
+        assert!(processing.body["note"].as_str().unwrap().contains("several days"), "{}", processing.text);
+        assert_eq!(open(&cloud, "buy-1", "credits_500").await.expect(200).text, processing.text);
+        assert_eq!((cloud.balance("acme").await, cloud.subjects("acme").len()), (0, 0));
+
+        cloud.advance(SignedDuration::from_hours(4 * 24)).await;
+        cloud.settle().await;
+        let settled = read(&cloud, &purchase).await.expect(200);
+        cloud.settle().await;
+        let subjects = cloud.subjects("acme");
+        if account_number == "000123456789" {
+            assert_eq!((&settled.body["status"], cloud.balance("acme").await), (&json!("paid"), 500));
+            assert!(subjects[0].starts_with("Receipt"), "{subjects:?}");
+            continue;
+        }
+        assert_eq!(settled.body["status"], "failed", "{}", settled.text);
+        assert!(settled.body.get("checkout_url").is_none() && settled.body["ended_at"].is_string());
+        assert_eq!(subjects, ["Your payment of $5.00 for 500 credits failed"]);
+        assert_eq!(cloud.balance("acme").await, 0);
+        let again = open(&cloud, "buy-2", "credits_500").await.expect(201);
+        cloud.pay_page(page(&again), CARD).await;
+        cloud.cloud.stripe.set_webhook_conduct(WebhookConduct::default());
+        assert_eq!(read(&cloud, &again).await.expect(200).body["status"], "paid");
+        assert_eq!(cloud.balance("acme").await, 500);
+    }
 }
 
 /// A declined card leaves the purchase open on the same page.

@@ -299,6 +299,48 @@ async fn a_payment_that_is_not_the_one_asked_for_is_not_granted() {
     }
 }
 
+/// R10: Checkout was paid in another currency or amount than asked.
+#[tokio::test]
+async fn a_purchase_paid_in_another_currency_is_in_review_and_never_an_error_for_the_customer() {
+    for (currency, cents) in [("eur", 5_000), ("usd", 4_999)] {
+        let cloud = TestCloud::start().await;
+        cloud.open_account("acme").await;
+        let body = json!({"package": "credits_5000"});
+        let token = cloud.cloud.customer_token("acme");
+        let opened = cloud.post("/v1/accounts/acme/purchases", &token, Some("buy-1"), &body).await.expect(201);
+        let purchase = opened.body["purchase"].as_str().unwrap();
+        cloud.settle().await;
+        drop_all(&cloud);
+        let customer = cloud.customer("acme").await;
+        let cents = cents.to_string();
+        let session = [
+            ("mode", "payment"),
+            ("customer", customer.as_str()),
+            ("success_url", "https://app.example.com/"),
+            ("line_items[0][quantity]", "1"),
+            ("line_items[0][price_data][currency]", currency),
+            ("line_items[0][price_data][unit_amount]", cents.as_str()),
+            ("line_items[0][price_data][product_data][name]", "credits"),
+            ("metadata[account]", "acme"),
+            ("metadata[purchase]", purchase),
+        ];
+        let session = cloud.stripe_post("/v1/checkout/sessions", &session).await;
+        cloud.pay_page(session["url"].as_str().unwrap(), VISA).await;
+        conduct(&cloud, WebhookConduct::default());
+        post_event(&cloud, &event_of(&cloud, "checkout.session.completed").await).await.expect(200);
+        cloud.settle().await;
+        let path = format!("/v1/accounts/acme/purchases/{purchase}");
+        let looked = cloud.get(&path, &token).await.expect(200);
+        assert_eq!(looked.body["status"], json!("in_review"), "{}", looked.text);
+        assert!(looked.body["note"].as_str().unwrap().contains("we are looking into it"), "{}", looked.text);
+        assert!(looked.body.get("checkout_url").is_none(), "nobody is to pay once more: {}", looked.text);
+        assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
+        let log = cloud.log();
+        let is_told = |line: &&String| line.contains("ERROR") && line.contains(purchase);
+        assert_eq!(log.iter().filter(is_told).count(), 1, "one error, worth an alarm: {log:#?}");
+    }
+}
+
 /// In one table: what is wrong with the request, given the right body, the secret and the second it was signed in.
 #[tokio::test]
 async fn what_stripe_did_not_sign_just_now_is_refused_and_changes_nothing() {

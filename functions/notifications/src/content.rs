@@ -55,21 +55,25 @@ pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Resu
             let amount = Amount { credits: *credits, price: *price };
             purchase_paid(receipt(notice, amount, *balance, fact("Purchase", purchase.to_string())), amount)
         }
+        NoticeKind::PurchaseFailed { purchase, package: _, credits, price } => {
+            let amount = Amount { credits: *credits, price: *price };
+            purchase_failed(unpaid(notice, amount, fact("Purchase", purchase.to_string())), amount)
+        }
         NoticeKind::TopUpPaid { top_up, credits, price, balance } => {
             let amount = Amount { credits: *credits, price: *price };
             top_up_paid(receipt(notice, amount, *balance, fact("Top-up", top_up.to_string())), amount)
         }
         NoticeKind::TopUpDeclined { top_up, credits, price, reason } => {
             let amount = Amount { credits: *credits, price: *price };
-            declined(unpaid(notice, amount, top_up), &pay_link(top_up)?, amount, *reason)
+            declined(unpaid(notice, amount, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, amount, *reason)
         }
         NoticeKind::TopUpActionRequired { top_up, credits, price } => {
             let amount = Amount { credits: *credits, price: *price };
-            action_required(unpaid(notice, amount, top_up), &pay_link(top_up)?, amount)
+            action_required(unpaid(notice, amount, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, amount)
         }
         NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
             let amount = Amount { credits: *credits, price: *price };
-            refused(unpaid(notice, amount, top_up), amount, *reason)
+            refused(unpaid(notice, amount, fact("Top-up", top_up.to_string())), amount, *reason)
         }
     })
 }
@@ -83,6 +87,22 @@ fn purchase_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content
         action: None,
         facts,
         closing: "Credits never expire.".into(),
+    }
+}
+
+fn purchase_failed(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
+    let credits = count(credits);
+    Content {
+        subject: format!("Your payment of {price} for {credits} failed"),
+        heading: "Your payment failed".into(),
+        paragraphs: vec![
+            format!("Your bank did not make the payment of {price} for your purchase of {credits}. {NOTHING_CHARGED}"),
+            "To get the credits, buy them again on your billing page, with the same bank account or another way to pay."
+                .into(),
+        ],
+        action: None,
+        facts,
+        closing: "If you no longer want the credits, there is nothing to do.".into(),
     }
 }
 
@@ -189,13 +209,13 @@ fn receipt(notice: &Notice, Amount { credits, price }: Amount, balance: Credits,
     ]
 }
 
-fn unpaid(notice: &Notice, Amount { credits, price }: Amount, top_up: &TopUpId) -> Vec<Fact> {
+fn unpaid(notice: &Notice, Amount { credits, price }: Amount, to_be_paid: Fact) -> Vec<Fact> {
     vec![
         account(notice),
         fact("Credits", credits.grouped()),
         fact("To pay, before tax", price.to_string()),
         fact("Date", date_and_time(notice.created_at)),
-        fact("Top-up", top_up.to_string()),
+        to_be_paid,
     ]
 }
 

@@ -15,6 +15,7 @@ use shared::links::LinkKey;
 use shared::ports::{Accounts, IdGenerator, Payments, Purchases, TopUps};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::{Capabilities, Context};
+use shared::words::purchase_note;
 
 /// What the function needs of the outside.
 pub trait Outside:
@@ -134,9 +135,11 @@ struct PurchaseBody<'a> {
     currency: &'static str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<&'a str>,
     created_at: String,
-    settled_at: Option<String>,
+    ended_at: Option<String>,
 }
 
 impl<'a> PurchaseBody<'a> {
@@ -149,9 +152,10 @@ impl<'a> PurchaseBody<'a> {
             price_cents: purchase.price.get(),
             currency: CURRENCY,
             status: purchase.status.name(),
+            note: purchase_note(purchase.status),
             checkout_url: purchase.checkout.as_ref().filter(|_| is_open).map(|checkout| checkout.url.as_str()),
             created_at: time(purchase.opened_at),
-            settled_at: purchase.settled_at.map(time),
+            ended_at: purchase.ended_at.map(time),
         }
     }
 }

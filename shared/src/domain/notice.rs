@@ -22,6 +22,8 @@ pub struct Notice {
 pub enum NoticeKind {
     /// A purchase was paid.
     PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Cents, balance: Credits },
+    /// A purchase's bank debit failed, days after its page was completed.
+    PurchaseFailed { purchase: PurchaseId, package: PackageId, credits: Credits, price: Cents },
     /// An automatic top-up was paid.
     TopUpPaid { top_up: TopUpId, credits: Credits, price: Cents, balance: Credits },
     /// The card was declined; automatic top-ups are paused.

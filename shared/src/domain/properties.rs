@@ -41,6 +41,8 @@ enum Command {
 enum CheckoutReport {
     Paid,
     Open,
+    Processing,
+    Failed,
     Expired,
 }
 
@@ -57,7 +59,13 @@ enum TopUpReport {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let checkout = prop_oneof![Just(CheckoutReport::Paid), Just(CheckoutReport::Open), Just(CheckoutReport::Expired)];
+    let checkout = prop_oneof![
+        Just(CheckoutReport::Paid),
+        Just(CheckoutReport::Open),
+        Just(CheckoutReport::Processing),
+        Just(CheckoutReport::Failed),
+        Just(CheckoutReport::Expired),
+    ];
     let top_up = prop_oneof![
         3 => Just(TopUpReport::Paid),
         1 => Just(TopUpReport::PartlyPaid),
@@ -199,6 +207,8 @@ impl World {
         let outcome = match report {
             CheckoutReport::Paid => CheckoutOutcome::Paid(Payment { amount: purchase.price, ..payment() }),
             CheckoutReport::Open => CheckoutOutcome::Open,
+            CheckoutReport::Processing => CheckoutOutcome::Processing,
+            CheckoutReport::Failed => CheckoutOutcome::Failed,
             CheckoutReport::Expired => CheckoutOutcome::Expired,
         };
         let (card, notice) = (payment().payment_method, NoticeId::mint(self.unique()));

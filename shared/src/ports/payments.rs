@@ -34,6 +34,15 @@ pub trait Payments: Send + Sync {
         offered: &OfferedCard,
     ) -> impl Future<Output = Result<Option<PaymentMethodId>, PaymentsError>> + Send;
 
+    /// The page that was opened for the purchase before, if it is still good.
+    ///
+    /// A repeated request asks this first: Stripe may have deleted the key of the first one, and would open a second page.
+    fn checkout_find(
+        &self,
+        customer: &CustomerId,
+        purchase: &Purchase,
+    ) -> impl Future<Output = Result<Option<Checkout>, PaymentsError>> + Send;
+
     /// Opens a hosted page on which the customer pays for the purchase and saves the card.
     fn checkout_open(
         &self,

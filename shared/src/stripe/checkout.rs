@@ -31,7 +31,19 @@ pub(super) async fn open(
     let return_url = charging.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))?;
     let request = create_session(charging, return_url, customer, purchase);
     let effect = || the_one_page(client, customer, purchase);
-    let opened: OpenedSession = keyed::send(client, &key, None, &request, effect).await?;
+    checkout_of(keyed::send(client, &key, None, &request, effect).await?)
+}
+
+/// The page that was opened for the purchase before, if it is still good.
+pub(super) async fn find(
+    client: &Client,
+    customer: &CustomerId,
+    purchase: &Purchase,
+) -> Result<Option<Checkout>, StripeError> {
+    the_one_page(client, customer, purchase).await?.map(checkout_of).transpose()
+}
+
+fn checkout_of(opened: OpenedSession) -> Result<Checkout, StripeError> {
     let session = CheckoutSessionId::parse(opened.id).map_err(|error| StripeError::Unreadable(error.to_string()))?;
     let url = opened.url.ok_or_else(|| StripeError::Unreadable("a Checkout session without a page".to_owned()))?;
     Ok(Checkout { session, url })
@@ -133,8 +145,18 @@ fn classify(session: &CheckoutSession, is_ours: bool) -> CheckoutOutcome {
             }
             CheckoutOutcome::Open
         }),
+        ("unpaid", Some("complete")) => judge_debit(session.payment_intent.as_ref()),
         (_, Some("expired")) => CheckoutOutcome::Expired,
         (_, _) => CheckoutOutcome::Open,
+    }
+}
+
+/// A session that was completed and not paid waits for a bank, or waits no more: the intent asks for another way to pay.
+/// <https://docs.stripe.com/payments/paymentintents/lifecycle>
+fn judge_debit(intent: Option<&super::responses::PaymentIntent>) -> CheckoutOutcome {
+    match intent.map(|intent| intent.status.as_str()) {
+        Some("requires_payment_method" | "canceled") => CheckoutOutcome::Failed,
+        Some(_) | None => CheckoutOutcome::Processing,
     }
 }
 
@@ -170,7 +192,7 @@ mod tests {
     fn a_session_is_paid_only_when_its_payment_is() {
         for (status, payment_status, expected) in [
             ("open", "unpaid", CheckoutOutcome::Open),
-            ("complete", "unpaid", CheckoutOutcome::Open),
+            ("complete", "unpaid", CheckoutOutcome::Processing),
             ("complete", "no_payment_required", CheckoutOutcome::Open),
             ("a_word_of_tomorrow", "unpaid", CheckoutOutcome::Open),
             ("expired", "unpaid", CheckoutOutcome::Expired),
@@ -182,6 +204,23 @@ mod tests {
             panic!("it is paid")
         };
         assert_eq!((payment.amount.get(), payment.payment_method.is_some()), (5_000, true), "before tax");
+    }
+
+    /// R7: a completed session's bank debit.
+    #[test]
+    fn a_debit_is_on_its_way_until_its_intent_asks_for_another() {
+        for (status, expected) in [
+            ("processing", CheckoutOutcome::Processing),
+            ("succeeded", CheckoutOutcome::Processing),
+            ("a_word_of_tomorrow", CheckoutOutcome::Processing),
+            ("requires_payment_method", CheckoutOutcome::Failed),
+            ("canceled", CheckoutOutcome::Failed),
+        ] {
+            let intent = format!(r#"{{"id":"pi_1","status":"{status}"}}"#);
+            let intent = miniserde::json::from_str(&intent).unwrap();
+            assert_eq!(judge_debit(Some(&intent)), expected, "{status}");
+        }
+        assert_eq!(judge_debit(None), CheckoutOutcome::Processing);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use stripe_core::customer::{
 const DIGEST_BYTES: usize = 8;
 
 /// <https://docs.stripe.com/api/customers/create>. The key holds a digest of the address, so that the same request
-/// is the same customer and another address is not a misuse of its key.
+/// is the same customer and another address is not a misuse of its key. The customer is looked for first, because Stripe
+/// may have deleted the key of an earlier request.
 pub(super) async fn create(
     client: &Client,
     account: &AccountId,
@@ -27,7 +28,10 @@ pub(super) async fn create(
     let key = format!("account:{account}:customer:{digest}");
     let request = CreateCustomer::new().email(email.as_str()).metadata(metadata::of_account(account));
     let effect = || of_account(client, account, email);
-    let customer: Created = keyed::send(client, &key, None, &request, effect).await?;
+    let customer: Created = match effect().await? {
+        Some(customer) => customer,
+        None => keyed::send(client, &key, None, &request, effect).await?,
+    };
     CustomerId::parse(customer.id).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
@@ -57,7 +61,7 @@ pub(super) async fn default_card(client: &Client, customer: &CustomerId) -> Resu
     let method = found.invoice_settings.and_then(|settings| settings.default_payment_method);
     let card = method.map(PaymentMethodId::parse).transpose();
     let card = card.map_err(|error| StripeError::Unreadable(error.to_string()))?;
-    Ok(DefaultCard { card, bought_with: found.metadata.as_ref().and_then(metadata::card_of_purchase) })
+    Ok(DefaultCard { card, bought_with: found.metadata.as_ref().and_then(metadata::bought_with) })
 }
 
 /// Why a customer's default could not be read.
@@ -98,14 +102,14 @@ pub(super) async fn offer_default_card(
         return Ok(default.card);
     }
     let mut settings = UpdateCustomerInvoiceSettings::new();
-    settings.default_payment_method = Some(offered.card.as_str().to_owned());
+    settings.default_payment_method = Some(offered.bought_with.card.as_str().to_owned());
     UpdateCustomer::new(customer.as_str())
         .invoice_settings(settings)
-        .metadata(metadata::of_offered_card(offered))
+        .metadata(metadata::of_bought_with(&offered.bought_with))
         .build()
         .customize::<Created>()
         .request_strategy(RequestStrategy::Once)
         .send(client)
         .await?;
-    Ok(Some(offered.card.clone()))
+    Ok(Some(offered.bought_with.card.clone()))
 }

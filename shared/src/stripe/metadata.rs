@@ -1,7 +1,8 @@
 //! The metadata of our objects at Stripe: their account, and the top-up or purchase that they pay for.
 
-use crate::domain::payments::OfferedCard;
+use crate::domain::payments::BoughtWith;
 use crate::domain::{AccountId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) type Metadata = BTreeMap<String, String>;
@@ -12,6 +13,8 @@ const TOP_UP: &str = "top_up";
 /// Which purchase made which card the customer's default.
 const DEFAULT_CARD: &str = "default_card";
 const DEFAULT_CARD_PURCHASE: &str = "default_card_purchase";
+/// When that purchase's page was opened, in milliseconds since 1970.
+const DEFAULT_CARD_OPENED_AT: &str = "default_card_opened_at";
 
 /// Metadata in the type that async-stripe's builders expect.
 pub(super) type Given = HashMap<String, String>;
@@ -28,14 +31,23 @@ pub(super) fn of_top_up(top_up: &TopUp) -> Given {
     given([(ACCOUNT, top_up.account.as_str()), (TOP_UP, top_up.id.as_str())])
 }
 
-pub(super) fn of_offered_card(offered: &OfferedCard) -> Given {
-    given([(DEFAULT_CARD, offered.card.as_str()), (DEFAULT_CARD_PURCHASE, offered.purchase.as_str())])
+pub(super) fn of_bought_with(bought_with: &BoughtWith) -> Given {
+    let opened_at = bought_with.opened_at.as_millisecond().to_string();
+    given([
+        (DEFAULT_CARD, bought_with.card.as_str()),
+        (DEFAULT_CARD_PURCHASE, bought_with.purchase.as_str()),
+        (DEFAULT_CARD_OPENED_AT, &opened_at),
+    ])
 }
 
-/// The card that a purchase made a customer's default.
-pub(super) fn card_of_purchase(metadata: &Metadata) -> Option<(PaymentMethodId, PurchaseId)> {
-    let card = PaymentMethodId::parse(metadata.get(DEFAULT_CARD)?.as_str()).ok()?;
-    Some((card, PurchaseId::parse(metadata.get(DEFAULT_CARD_PURCHASE)?).ok()?))
+/// The purchase whose card became a customer's default.
+pub(super) fn bought_with(metadata: &Metadata) -> Option<BoughtWith> {
+    let opened_at = metadata.get(DEFAULT_CARD_OPENED_AT)?.parse().ok()?;
+    Some(BoughtWith {
+        card: PaymentMethodId::parse(metadata.get(DEFAULT_CARD)?.as_str()).ok()?,
+        purchase: PurchaseId::parse(metadata.get(DEFAULT_CARD_PURCHASE)?).ok()?,
+        opened_at: Timestamp::from_millisecond(opened_at).ok()?,
+    })
 }
 
 /// The purchase that the metadata names, if it is one of ours.

@@ -108,6 +108,14 @@ impl Payments for StripePayments {
         answer.map_err(|error| error.during("default_payment_method_offer"))
     }
 
+    async fn checkout_find(
+        &self,
+        customer: &CustomerId,
+        purchase: &Purchase,
+    ) -> Result<Option<Checkout>, PaymentsError> {
+        checkout::find(&self.client, customer, purchase).await.map_err(|error| error.during("checkout_find"))
+    }
+
     async fn checkout_open(&self, customer: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {
         checkout::open(&self.client, &self.charging, customer, purchase)
             .await

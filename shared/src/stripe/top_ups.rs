@@ -14,6 +14,7 @@ use crate::domain::payments::{DeclineReason, Demand, RefusalReason, TopUpOutcome
 use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
 use crate::error::chain;
 use crate::words;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stripe_billing::invoice::{
     CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, DeleteInvoice,
@@ -83,7 +84,11 @@ async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
         let invoice = invoice.or(top_up.invoice.as_ref()).cloned();
         move |error| Stuck { step, invoice, error, reason: None }
     };
-    let invoice = create(client, charging, top_up).await.map_err(stuck("invoice", None))?;
+    let made = || async {
+        let found = invoices::of_top_up(client, top_up).await?;
+        Ok(found.last().map(|invoice| Created { id: invoice.to_string() }))
+    };
+    let invoice = create(client, charging, top_up, made).await.map_err(stuck("invoice", None))?;
     add_item(client, top_up, &invoice).await.map_err(stuck("item", Some(&invoice)))?;
     let finalized = finalize(client, top_up, &invoice).await.map_err(stuck("finalize", Some(&invoice)))?;
     let Some(reason) = why_not_paid(&finalized, top_up) else { return Ok(invoice) };
@@ -126,7 +131,15 @@ fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, Ref
 
 /// Nothing of the customer's own drafts is drawn in, and Stripe neither finalizes nor collects it by itself.
 /// <https://docs.stripe.com/api/invoices/create>
-async fn create(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, StripeError> {
+async fn create<Effect>(
+    client: &Client,
+    charging: &Charging,
+    top_up: &TopUp,
+    effect: impl Fn() -> Effect,
+) -> Result<InvoiceId, StripeError>
+where
+    Effect: Future<Output = Result<Option<Created>, StripeError>>,
+{
     let request = CreateInvoice::new()
         .customer(top_up.customer.as_str())
         .currency(Currency::USD)
@@ -135,10 +148,6 @@ async fn create(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
         .metadata(metadata::of_top_up(top_up));
-    let effect = || async {
-        let found = invoices::of_top_up(client, top_up).await?;
-        Ok(found.last().map(|invoice| Created { id: invoice.to_string() }))
-    };
     let created: Created = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
     InvoiceId::parse(created.id).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
@@ -256,55 +265,71 @@ pub(super) async fn close(client: &Client, charging: &Charging, top_up: &TopUp) 
     })
 }
 
-/// An attempt has one invoice; should it have more, each of them is closed before it counts as abandoned.
+/// Closes the attempt's invoices, and if none of them is left, the way to another one.
+///
+/// A void invoice stays at Stripe, so a late call finds it and stops. A deleted draft leaves nothing to be found.
 async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
-    let found = match &top_up.invoice {
+    let known = match &top_up.invoice {
         Some(invoice) => vec![invoice.clone()],
         None => invoices::of_top_up(client, top_up).await?,
     };
-    let mut outcome = TopUpOutcome::Abandoned;
-    for invoice in &found {
+    if let Some(outcome) = close_each(client, top_up, &known).await? {
+        return Ok(outcome);
+    }
+    let Some(fence) = fence(client, charging, top_up).await? else { return Ok(TopUpOutcome::Abandoned) };
+    let mut made = invoices::of_top_up(client, top_up).await?;
+    if !made.contains(&fence) {
+        made.push(fence);
+    }
+    Ok(close_each(client, top_up, &made).await?.unwrap_or(TopUpOutcome::Abandoned))
+}
+
+/// `None` if nothing is left of any of them.
+async fn close_each(client: &Client, top_up: &TopUp, found: &[InvoiceId]) -> Result<Option<TopUpOutcome>, StripeError> {
+    let mut outcome = None;
+    for invoice in found {
         match close_invoice(client, top_up, invoice).await? {
-            TopUpOutcome::Abandoned => {}
-            paid @ (TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. }) => return Ok(paid),
+            None => {}
+            Some(TopUpOutcome::Abandoned) => outcome = outcome.or(Some(TopUpOutcome::Abandoned)),
+            paid @ Some(TopUpOutcome::Paid(_) | TopUpOutcome::PartlyPaid { .. }) => return Ok(paid),
             unpaid => outcome = unpaid,
         }
     }
-    match outcome {
-        TopUpOutcome::Abandoned => fence(client, charging, top_up).await,
-        outcome => Ok(outcome),
+    Ok(outcome)
+}
+
+/// Creates the attempt's invoice under the first key that Stripe answers with one. From then on, every late call that
+/// tries the same keys gets this invoice. `None` if Stripe refuses to create it, for example because the customer was
+/// deleted.
+///
+/// An invoice that Stripe created although it answered 500 does not serve: once it is deleted, a late call no longer
+/// finds it and would create another one under the next key.
+async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<Option<InvoiceId>, StripeError> {
+    match create(client, charging, top_up, || async { Ok(None) }).await {
+        Ok(invoice) => Ok(Some(invoice)),
+        Err(StripeError::Refused(refusal)) if refusal.is_about_request() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-/// Makes sure that the attempt's invoice was made, and is closed: whoever is still about to pay the attempt asks for
-/// it under the same key, and is answered with this one.
-async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
-    let invoice = match create(client, charging, top_up).await {
-        Ok(invoice) => invoice,
-        // Nobody can make it: the customer was deleted, say.
-        Err(StripeError::Refused(refusal)) if refusal.is_about_request() => return Ok(TopUpOutcome::Abandoned),
-        Err(error) => return Err(error),
+/// `None` if nothing is left of the invoice, because it was a draft.
+async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<Option<TopUpOutcome>, StripeError> {
+    let invoice = match invoices::retrieve(client, id).await {
+        Err(error) if error.is_not_found() => return Ok(None),
+        found => found?,
     };
-    match close_invoice(client, top_up, &invoice).await {
-        // A draft that was deleted before.
-        Err(error) if error.is_not_found() => Ok(TopUpOutcome::Abandoned),
-        closed => closed,
-    }
-}
-
-async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
-    let invoice = invoices::retrieve(client, id).await?;
-    match invoice.status() {
-        InvoiceStatus::Paid => invoices::outcome(client, &invoice).await,
-        InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
-        InvoiceStatus::Draft => delete(client, id).await,
+    let outcome = match invoice.status() {
+        InvoiceStatus::Paid => invoices::outcome(client, &invoice).await?,
+        InvoiceStatus::Void => TopUpOutcome::Abandoned,
+        InvoiceStatus::Draft => return delete(client, id).await,
         InvoiceStatus::Open | InvoiceStatus::Uncollectible => match invoices::outcome(client, &invoice).await? {
-            TopUpOutcome::Unknown => void_untouched(client, top_up, id).await,
+            TopUpOutcome::Unknown => void_untouched(client, top_up, id).await?,
             // What the bank has said is concluded, and not voided away.
-            said => Ok(said),
+            said => said,
         },
-        InvoiceStatus::Other => Ok(TopUpOutcome::Unknown),
-    }
+        InvoiceStatus::Other => TopUpOutcome::Unknown,
+    };
+    Ok(Some(outcome))
 }
 
 /// Voids an invoice of which no bank has said anything; a payment may come first, or another void.
@@ -328,11 +353,11 @@ async fn void(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<In
 
 /// Only a draft can be deleted; one that is gone was deleted before.
 /// <https://docs.stripe.com/api/invoices/delete>
-async fn delete(client: &Client, invoice: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+async fn delete(client: &Client, invoice: &InvoiceId) -> Result<Option<TopUpOutcome>, StripeError> {
     match DeleteInvoice::new(invoice.as_str()).build().customize::<Deleted>().send(client).await {
-        Ok(Deleted { deleted: true }) => Ok(TopUpOutcome::Abandoned),
-        Ok(Deleted { deleted: false }) => Ok(TopUpOutcome::Unknown),
-        Err(error) if error.is_not_found() => Ok(TopUpOutcome::Abandoned),
+        Ok(Deleted { deleted: true }) => Ok(None),
+        Ok(Deleted { deleted: false }) => Ok(Some(TopUpOutcome::Unknown)),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -298,7 +298,11 @@ impl Payments for AgreeablePayments {
         _: &CustomerId,
         offered: &OfferedCard,
     ) -> Result<Option<PaymentMethodId>, PaymentsError> {
-        Ok(Some(offered.card.clone()))
+        Ok(Some(offered.bought_with.card.clone()))
+    }
+
+    async fn checkout_find(&self, _: &CustomerId, _: &Purchase) -> Result<Option<Checkout>, PaymentsError> {
+        Ok(None)
     }
 
     async fn checkout_open(&self, _: &CustomerId, purchase: &Purchase) -> Result<Checkout, PaymentsError> {

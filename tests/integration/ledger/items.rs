@@ -49,9 +49,10 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional.
-const MAY_BE_ABSENT: [&str; 13] = [
+const MAY_BE_ABSENT: [&str; 14] = [
     "auto_top_up",
     "checkout",
+    "checkout_opened_at",
     "default_card",
     "invoice",
     "last_top_up_at",
@@ -62,7 +63,7 @@ const MAY_BE_ABSENT: [&str; 13] = [
     "reference",
     "restriction",
     "sent_at",
-    "settled_at",
+    "ended_at",
 ];
 
 /// Attributes that only DynamoDB reads: keys of indexes and the expiry.

@@ -180,11 +180,12 @@ pub fn purchase(status: PurchaseStatus) -> Purchase {
         price: Cents::new(500).unwrap(),
         status,
         checkout: None,
+        checkout_opened_at: None,
         default_card: None,
         payment_intent: None,
         invoice: None,
         opened_at: at(4),
-        settled_at: None,
+        ended_at: None,
     }
 }
 
@@ -192,10 +193,11 @@ pub fn complete_purchase() -> Purchase {
     let session = CheckoutSessionId::parse("cs_test_1").unwrap();
     Purchase {
         checkout: Some(Checkout { session, url: "https://checkout.example.com/c/1#x".into() }),
+        checkout_opened_at: Some(at(5)),
         default_card: PaymentMethodId::parse("pm_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         invoice: InvoiceId::parse("in_1").ok(),
-        settled_at: Some(at(9)),
+        ended_at: Some(at(9)),
         ..purchase(PurchaseStatus::Paid)
     }
 }
@@ -212,7 +214,7 @@ pub fn top_up(status: TopUpStatus) -> TopUp {
         invoice: None,
         payment_intent: None,
         opened_at: at(4),
-        settled_at: None,
+        ended_at: None,
     }
 }
 
@@ -221,7 +223,7 @@ pub fn complete_top_up() -> TopUp {
         payment_method: PaymentMethodId::parse("pm_1").ok(),
         invoice: InvoiceId::parse("in_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
-        settled_at: Some(at(9)),
+        ended_at: Some(at(9)),
         ..top_up(TopUpStatus::Declined(DeclineReason::Generic))
     }
 }
@@ -237,10 +239,11 @@ pub fn notice(kind: NoticeKind) -> Notice {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 5] {
+pub fn notice_kinds() -> [NoticeKind; 6] {
     let (top_up, credits, price, balance) = (TopUpId::mint(6), credits(10), Cents::new(11).unwrap(), credits(-12));
     [
         NoticeKind::PurchasePaid { purchase: PurchaseId::mint(5), package: package_id(), credits, price, balance },
+        NoticeKind::PurchaseFailed { purchase: PurchaseId::mint(5), package: package_id(), credits, price },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance },
         NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
         NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },

@@ -120,7 +120,7 @@ impl Bench {
             invoice: None,
             payment_intent: None,
             opened_at: self.now(),
-            settled_at: None,
+            ended_at: None,
         }
     }
 
@@ -134,11 +134,12 @@ impl Bench {
             price: Cents::new(5_000).unwrap(),
             status: PurchaseStatus::Open,
             checkout: None,
+            checkout_opened_at: None,
             default_card: None,
             payment_intent: None,
             invoice: None,
             opened_at: self.now(),
-            settled_at: None,
+            ended_at: None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Customers, and the card they pay with by default.
 
 use super::bench::{Bench, account, email};
+use jiff::Timestamp;
 use local_stripe::{Fault, FaultAction};
-use shared::domain::payments::OfferedCard;
+use shared::domain::payments::{BoughtWith, OfferedCard};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId, PurchaseId};
 use shared::ports::{Payments, PaymentsError};
 use shared::stripe::SecretString;
@@ -85,7 +86,9 @@ async fn the_default_card_follows_every_purchase_even_a_return_to_an_earlier_car
 
 /// The card of the purchase of that number, opened when there was no default.
 fn offered(number: u128, card: &PaymentMethodId) -> OfferedCard {
-    OfferedCard { card: card.clone(), purchase: PurchaseId::mint(number), default_at_opening: None }
+    let opened_at = Timestamp::from_second(number.try_into().unwrap()).unwrap();
+    let bought_with = BoughtWith { card: card.clone(), purchase: PurchaseId::mint(number), opened_at };
+    OfferedCard { bought_with, default_at_opening: None }
 }
 
 /// R18: neither the customer's own choice nor a later purchase's card is undone.

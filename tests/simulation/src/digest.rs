@@ -56,7 +56,7 @@ fn end(world: &World) -> Vec<String> {
             lines.push(format!("{} {:?} {:?}", purchase.id, purchase.status, purchase.invoice));
         }
         for top_up in partition.top_ups.values() {
-            lines.push(format!("{} {:?} {:?} {:?}", top_up.id, top_up.status, top_up.invoice, top_up.settled_at));
+            lines.push(format!("{} {:?} {:?} {:?}", top_up.id, top_up.status, top_up.invoice, top_up.ended_at));
         }
         for notice in partition.notices.values() {
             lines.push(format!("{} {:?}", notice.id, notice.sent_at));

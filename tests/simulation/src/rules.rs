@@ -3,7 +3,7 @@
 //! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
 use crate::ledger::{Committed, Partition};
-use crate::stripe::{Choice, InvoiceStatus, SessionStatus, Stripe};
+use crate::stripe::{Choice, Invoice, InvoiceStatus, Session, SessionStatus, Stripe};
 use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
@@ -163,6 +163,9 @@ impl Rules {
             PurchaseStatus::Open => None,
             PurchaseStatus::Paid => Some(PurchaseConclusion::Paid),
             PurchaseStatus::Expired => Some(PurchaseConclusion::Expired),
+            PurchaseStatus::Processing => Some(PurchaseConclusion::Processing),
+            PurchaseStatus::InReview => Some(PurchaseConclusion::Paid),
+            PurchaseStatus::Failed => Some(PurchaseConclusion::Failed),
         };
         if let Some(conclusion) = conclusion {
             let is_told = stripe.told.purchases.contains(&(id.clone(), conclusion));
@@ -284,6 +287,7 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
         .values()
         .map(|notice| match &notice.kind {
             NoticeKind::PurchasePaid { purchase, .. } => (purchase.as_str(), "paid"),
+            NoticeKind::PurchaseFailed { purchase, .. } => (purchase.as_str(), "failed"),
             NoticeKind::TopUpPaid { top_up, .. } => (top_up.as_str(), "paid"),
             NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }
@@ -306,6 +310,25 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
     for purchase in partition.purchases.values() {
         let (id, is_paid) = (purchase.id.as_str(), purchase.status == PurchaseStatus::Paid);
         rule!(is_told(id, "paid") == is_paid, "{id} is {:?}, the notice differs", purchase.status);
+        let is_failed = purchase.status == PurchaseStatus::Failed;
+        rule!(!is_failed || is_told(id, "failed"), "nobody is told that {id} failed");
+    }
+    Ok(())
+}
+
+/// Once every event was delivered, nobody is led to a page that is not open any more.
+///
+/// # Errors
+/// The first broken rule.
+pub fn check_pages(world: &World) -> Result<(), Broken> {
+    let tables = world.ledger.tables();
+    let stripe = world.stripe();
+    let purchases = tables.partitions.values().flat_map(|partition| partition.purchases.values());
+    for purchase in purchases.filter(|purchase| purchase.status == PurchaseStatus::Open) {
+        let Some(checkout) = &purchase.checkout else { continue };
+        let page = stripe.sessions.iter().find(|page| page.id == checkout.session);
+        let status = page.map(|page| page.status);
+        rule!(status == Some(SessionStatus::Open), "{} leads to a page that is {status:?}", purchase.id);
     }
     Ok(())
 }
@@ -361,9 +384,10 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
 /// Where the customer chose nothing since, the card of the last purchase is the default, in whatever order they became
 /// known.
 fn check_default_card(partition: &Partition, account: &Account, stripe: &Stripe) -> Result<(), Broken> {
-    let last = partition.purchases.values().rfind(|purchase| purchase.status == PurchaseStatus::Paid);
-    let Some(last) = last else { return Ok(()) };
-    let is_newest = |choice: &Choice| !choice.is_return && choice.at < last.opened_at;
+    let paid = partition.purchases.values().filter(|purchase| purchase.status == PurchaseStatus::Paid);
+    let Some(last) = paid.max_by_key(|purchase| (purchase.checkout_opened_at, &purchase.id)) else { return Ok(()) };
+    let is_newest =
+        |choice: &Choice| !choice.is_return && last.checkout_opened_at.is_some_and(|opened_at| choice.at < opened_at);
     if !stripe.choice_of(&account.customer).is_none_or(is_newest) {
         return Ok(());
     }
@@ -388,7 +412,10 @@ fn granted(partition: &Partition, is_cause: impl Fn(&Cause) -> bool) -> usize {
 
 fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Result<(), Broken> {
     let id = &top_up.id;
-    let invoices: Vec<_> = stripe.invoices.iter().filter(|invoice| invoice.top_up == *id).collect();
+    // A process that dies while it closes a top-up leaves an empty draft, which is never sent to the customer.
+    let is_empty_draft = |invoice: &&Invoice| invoice.status == InvoiceStatus::Draft;
+    let all = stripe.invoices.iter().filter(|invoice| invoice.top_up == *id);
+    let invoices: Vec<_> = all.filter(|invoice| !is_empty_draft(invoice)).collect();
     rule!(invoices.len() <= 1, "{id} has {} invoices", invoices.len());
     let grants = granted(partition, |cause| matches!(cause, Cause::TopUp { top_up } if top_up == id));
     let status = invoices.first().map(|invoice| invoice.status);
@@ -409,11 +436,10 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         TopUpStatus::Paid => received == price,
         TopUpStatus::PartlyPaid => received > 0 && received < price,
         TopUpStatus::Declined(_) | TopUpStatus::ActionRequired => status == Some(InvoiceStatus::Open),
-        // A process that dies while it closes a top-up leaves an empty draft, which is never sent to the customer.
         TopUpStatus::Refused(_) | TopUpStatus::Abandoned => match status {
-            None | Some(InvoiceStatus::Draft | InvoiceStatus::Void) => true,
+            None | Some(InvoiceStatus::Void) => true,
             Some(InvoiceStatus::Paid) => received == 0,
-            Some(InvoiceStatus::Open) => false,
+            Some(InvoiceStatus::Draft | InvoiceStatus::Open) => false,
         },
     };
     let can_be_paid = matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
@@ -426,11 +452,16 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
 fn check_purchase_settled(partition: &Partition, purchase: &Purchase, stripe: &Stripe) -> Result<(), Broken> {
     let id = &purchase.id;
     let sessions: Vec<_> = stripe.sessions.iter().filter(|session| session.purchase == *id).collect();
-    let paid = sessions.iter().filter(|session| session.status == SessionStatus::Paid).count();
+    let is_paid = |session: &&&Session| session.status == SessionStatus::Paid;
+    let paid = sessions.iter().filter(is_paid).filter(|session| session.currency == "usd").count();
+    let is_paid_otherwise = sessions.iter().any(|session| is_paid(&session) && session.currency != "usd");
     rule!(sessions.iter().all(|session| session.amount == purchase.price), "a page of {id} asks for another price");
     let grants = granted(partition, |cause| matches!(cause, Cause::Purchase { purchase, .. } if purchase == id));
     rule!(grants == paid, "{id} was paid {paid} times and granted {grants} times");
-    let expected = if paid > 0 { PurchaseStatus::Paid } else { PurchaseStatus::Expired };
+    let has_failed = sessions.iter().any(|session| session.status == SessionStatus::Failed);
+    let unpaid = if has_failed { PurchaseStatus::Failed } else { PurchaseStatus::Expired };
+    let unpaid = if is_paid_otherwise { PurchaseStatus::InReview } else { unpaid };
+    let expected = if paid > 0 { PurchaseStatus::Paid } else { unpaid };
     rule!(purchase.status == expected, "{id} stays {:?} although it is {expected:?}", purchase.status);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
-use crate::rules::{Rules, check_at_rest};
+use crate::rules::{Rules, check_at_rest, check_pages};
 use crate::stripe::{Invoice, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME, World};
 use jiff::{SignedDuration, Timestamp};
@@ -284,8 +284,9 @@ impl Run {
     /// Whether nothing more will happen as time passes.
     fn is_over(&self) -> bool {
         let is_debited = self.world().stripe().invoices.iter().any(Invoice::is_processing);
+        let is_pending = |status| matches!(status, SessionStatus::Open | SessionStatus::Processing);
         let has_open_page =
-            is_debited || self.world().stripe().sessions.iter().any(|session| session.status == SessionStatus::Open);
+            is_debited || self.world().stripe().sessions.iter().any(|session| is_pending(session.status));
         !has_open_page && self.world().ledger.tables().due.is_empty()
     }
 
@@ -303,6 +304,7 @@ impl Run {
             self.check()?;
         }
         self.settle()?;
+        check_pages(&self.outside.0)?;
         for _ in 0..FINAL_SWEEPS {
             self.pass(BETWEEN_FINAL_SWEEPS);
             self.settle()?;

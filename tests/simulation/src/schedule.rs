@@ -350,8 +350,17 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
         0..3 => {
             let open = known_pages(run);
             let Some(position) = rng.choice(&open).copied() else { return false };
-            let is_paid = run.world().stripe().session_pay(position, &card);
-            format!("a customer pays page {position} with {card}: {is_paid}")
+            if rng.u32(0..4) == 0 {
+                let now = run.world().time();
+                run.world().stripe().session_debit(position, &card, now);
+                format!("a customer completes page {position} by a debit from {card}")
+            } else if rng.u32(0..8) == 0 {
+                let is_paid = run.world().stripe().session_pay_in_euros(position, &card);
+                format!("a customer pays page {position} in euros: {is_paid}")
+            } else {
+                let is_paid = run.world().stripe().session_pay(position, &card);
+                format!("a customer pays page {position} with {card}: {is_paid}")
+            }
         }
         3..6 => {
             let mut stripe = run.world().stripe();

@@ -6,8 +6,8 @@ use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{
-    Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, OfferedCard, PaidInvoice, Payment, Received,
-    RefusalReason, TopUpOutcome,
+    BoughtWith, Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, OfferedCard, PaidInvoice, Payment,
+    Received, RefusalReason, TopUpOutcome,
 };
 use shared::domain::{
     AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
@@ -18,7 +18,7 @@ use shared::use_cases::payments::Subject;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After this time Stripe may have deleted a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
-pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
+const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A payment page expires after this time: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -84,6 +84,9 @@ pub struct Invoice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionStatus {
     Open,
+    /// A bank debit is on its way.
+    Processing,
+    Failed,
     Paid,
     Expired,
 }
@@ -98,13 +101,8 @@ pub struct Session {
     pub status: SessionStatus,
     opened_at: Timestamp,
     paid_with: Option<PaymentMethodId>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Customer {
-    pub id: CustomerId,
-    account: AccountId,
-    pub created_at: Timestamp,
+    /// The one that it is paid in.
+    pub currency: &'static str,
 }
 
 /// A default card that the customer chose.
@@ -172,11 +170,12 @@ pub struct Stripe {
     pub next_failure: Option<Failure>,
     /// How often a deployment changed a parameter of the requests for pages.
     pub deployments: u32,
-    customers: Vec<Customer>,
+    /// With the account that each was created for.
+    customers: Vec<(CustomerId, AccountId)>,
     customer_keys: Keys<AccountId, CustomerId>,
     pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
     /// What the customer's metadata says of the purchase whose card became the default.
-    bought_with: BTreeMap<CustomerId, (PaymentMethodId, PurchaseId)>,
+    bought_with: BTreeMap<CustomerId, BoughtWith>,
     /// Every card that was a default once.
     defaults_ever: BTreeSet<(CustomerId, PaymentMethodId)>,
     /// The last choice of each customer.
@@ -240,13 +239,14 @@ impl Stripe {
             return self.customer_keys.keep(account, used, now, Err(Failed));
         }
         let id = CustomerId::parse(format!("cus_{}", self.number())).expect("cus_ and digits make a customer's id");
-        self.customers.push(Customer { id: id.clone(), account: account.clone(), created_at: now });
+        self.customers.push((id.clone(), account.clone()));
         self.customer_keys.keep(account, used, now, failure.map_or(Ok(id), |_| Err(Failed)))
     }
 
     /// The customers made for an account, first to last.
-    pub fn customers_of(&self, account: &AccountId) -> Vec<&Customer> {
-        self.customers.iter().filter(|customer| customer.account == *account).collect()
+    pub fn customers_of(&self, account: &AccountId) -> impl Iterator<Item = &CustomerId> {
+        let of_account = self.customers.iter().filter(move |(_, of)| of == account);
+        of_account.map(|(customer, _)| customer)
     }
 
     fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
@@ -272,10 +272,10 @@ impl Stripe {
         if !offered.is_newest(&DefaultCard { card: card.clone(), bought_with }) {
             return None;
         }
-        self.bought_with.insert(customer.clone(), (offered.card.clone(), offered.purchase.clone()));
-        self.set_default_card(customer, &offered.card);
+        self.bought_with.insert(customer.clone(), offered.bought_with.clone());
+        self.set_default_card(customer, &offered.bought_with.card);
         let choice = self.choices.get(customer).filter(|choice| card.as_ref() == Some(&choice.card))?;
-        (!choice.is_return && choice.card != offered.card).then(|| choice.clone())
+        (!choice.is_return && choice.card != offered.bought_with.card).then(|| choice.clone())
     }
 
     /// What the customer chose last.
@@ -326,6 +326,7 @@ impl Stripe {
             status: SessionStatus::Open,
             opened_at: now,
             paid_with: None,
+            currency: "usd",
         });
         let answer = failure.map_or(Ok((checkout, deployment)), |_| Err(Failed));
         self.session_keys.keep(&purchase.id, used, now, answer).map(|(checkout, _)| checkout)
@@ -358,16 +359,27 @@ impl Stripe {
         let outcome = match session.status {
             SessionStatus::Open => CheckoutOutcome::Open,
             SessionStatus::Expired => CheckoutOutcome::Expired,
+            SessionStatus::Processing => CheckoutOutcome::Processing,
+            SessionStatus::Failed => CheckoutOutcome::Failed,
             SessionStatus::Paid => CheckoutOutcome::Paid(Payment {
                 customer: session.customer.clone(),
                 amount: session.amount,
-                currency: "usd".into(),
+                currency: session.currency.into(),
                 invoice: None,
                 payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
                 payment_method: session.paid_with.clone(),
             }),
         };
         Some(CheckoutReport { purchase: Some((session.account.clone(), session.purchase.clone())), outcome })
+    }
+
+    /// The customer pays on the page in another currency, which was not asked for.
+    pub fn session_pay_in_euros(&mut self, position: usize, card: &PaymentMethodId) -> bool {
+        let is_paid = self.session_pay(position, card);
+        if is_paid && let Some(session) = self.sessions.get_mut(position) {
+            session.currency = "eur";
+        }
+        is_paid
     }
 
     /// The customer pays on the page if it is still open.
@@ -386,8 +398,42 @@ impl Stripe {
         is_good
     }
 
-    /// Closes expired pages.
+    /// The customer completes the page by a bank debit, if it is still open.
+    pub fn session_debit(&mut self, position: usize, account: &PaymentMethodId, now: Timestamp) -> bool {
+        let open = self.sessions.get_mut(position).filter(|session| session.status == SessionStatus::Open);
+        let Some(session) = open else { return false };
+        session.status = SessionStatus::Processing;
+        session.opened_at = now;
+        session.paid_with = Some(account.clone());
+        let subject = Subject::Checkout(session.id.clone());
+        self.tell(subject);
+        true
+    }
+
+    /// The banks answer the debits of completed pages that have been under way for days.
+    fn settle_page_debits(&mut self, now: Timestamp) {
+        let mut settled = vec![];
+        for session in &mut self.sessions {
+            let is_due = now.duration_since(session.opened_at) >= DEBIT_TAKES;
+            if session.status == SessionStatus::Processing && is_due {
+                let card = session.paid_with.as_ref();
+                let mood = card.and_then(|card| self.moods.get(card)).copied().unwrap_or_default();
+                let is_paid = mood != Mood::Declines;
+                session.status = if is_paid { SessionStatus::Paid } else { SessionStatus::Failed };
+                if !is_paid {
+                    session.paid_with = None;
+                }
+                settled.push(Subject::Checkout(session.id.clone()));
+            }
+        }
+        for subject in settled {
+            self.tell(subject);
+        }
+    }
+
+    /// Closes expired pages, and settles the debits that their banks have answered.
     pub fn expire_sessions(&mut self, now: Timestamp) {
+        self.settle_page_debits(now);
         let mut expired = vec![];
         for session in &mut self.sessions {
             if session.status == SessionStatus::Open && now.duration_since(session.opened_at) >= SESSION_OPEN {

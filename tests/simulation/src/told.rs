@@ -19,6 +19,8 @@ pub enum Conclusion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PurchaseConclusion {
     Paid,
+    Processing,
+    Failed,
     Expired,
 }
 

@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 25] = [
+pub const WORKFLOWS: [Workflow; 28] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -48,6 +48,26 @@ pub const WORKFLOWS: [Workflow; 25] = [
     Workflow {
         name: "buy twice with two cards",
         acts: &[Ask(buy), Ask(buy_again), Outside(pay_last_page), Outside(pay_page), Deliver],
+    },
+    Workflow {
+        name: "buy by a bank debit, and look meanwhile",
+        acts: &[Ask(buy), Outside(debit_page), Ask(look), Deliver, Outside(pass_a_day), Ask(look), Deliver],
+    },
+    Workflow {
+        name: "buy by a bank debit that fails",
+        acts: &[
+            Ask(buy),
+            Outside(debit_page),
+            Deliver,
+            Outside(decline_debit),
+            Outside(pass_a_day),
+            Ask(look),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "buy, and pay in another currency",
+        acts: &[Ask(buy), Outside(pay_page_in_euros), Ask(look), Deliver],
     },
     Workflow { name: "leave a payment page", acts: &[Ask(buy), Outside(pass_a_day), Deliver] },
     Workflow { name: "choose another card", acts: &[Outside(choose_card), Deliver] },
@@ -294,6 +314,27 @@ fn pay_page(run: &mut Run) {
     if let Some(open) = open {
         stripe.session_pay(open, &names::card(2));
     }
+}
+
+fn pay_page_in_euros(run: &mut Run) {
+    let mut stripe = run.world().stripe();
+    let open = stripe.sessions.iter().position(|session| session.status == SessionStatus::Open);
+    if let Some(open) = open {
+        stripe.session_pay_in_euros(open, &names::card(2));
+    }
+}
+
+fn debit_page(run: &mut Run) {
+    let now = run.world().time();
+    let mut stripe = run.world().stripe();
+    let open = stripe.sessions.iter().position(|session| session.status == SessionStatus::Open);
+    if let Some(open) = open {
+        stripe.session_debit(open, &names::card(5), now);
+    }
+}
+
+fn decline_debit(run: &mut Run) {
+    run.world().stripe().set_mood(&names::card(5), Mood::Declines);
 }
 
 fn pay_last_page(run: &mut Run) {

@@ -38,6 +38,11 @@ fn purchase_paid() -> NoticeKind {
     }
 }
 
+fn purchase_failed() -> NoticeKind {
+    let (purchase, package) = (PurchaseId::mint(0x0193_4f2b), PackageId::parse("credits_5000").unwrap());
+    NoticeKind::PurchaseFailed { purchase, package, credits: credits(), price: price() }
+}
+
 fn top_up_paid() -> NoticeKind {
     NoticeKind::TopUpPaid { top_up: top_up(), credits: credits(), price: price(), balance: Credits::constant(-1_234) }
 }
@@ -55,7 +60,7 @@ fn unpaid() -> Vec<NoticeKind> {
 }
 
 fn every_kind() -> Vec<NoticeKind> {
-    [purchase_paid(), top_up_paid()].into_iter().chain(unpaid()).collect()
+    [purchase_paid(), purchase_failed(), top_up_paid()].into_iter().chain(unpaid()).collect()
 }
 
 fn now() -> Timestamp {
@@ -104,7 +109,8 @@ fn every_mail_names_the_account_the_amount_and_what_it_is_about_in_both_forms() 
                 let is_expected = fact != "credit balance" || matches!(kind, NoticeKind::PurchasePaid { .. });
                 assert!(text.contains(fact) || !is_expected, "{fact} in {text}");
             }
-            let id = if matches!(kind, NoticeKind::PurchasePaid { .. }) { "pur_" } else { "top_" };
+            let is_purchase = matches!(kind, NoticeKind::PurchasePaid { .. } | NoticeKind::PurchaseFailed { .. });
+            let id = if is_purchase { "pur_" } else { "top_" };
             assert!(text.contains(&format!("{id}00000000000000000000000001934f2")), "{text}");
         }
         assert!(mail.subject.contains("$45.01") && !mail.subject.contains(char::is_control), "{}", mail.subject);
@@ -144,6 +150,20 @@ fn receipts_name_the_new_balance_and_ask_for_nothing() {
     }
     assert!(mail(top_up_paid()).text.contains("they are active again"));
     assert!(!mail(purchase_paid()).text.contains("pause"), "a purchase ends no pause");
+}
+
+/// R7: whoever left the page believing that it was done is told that it was not, and what to do.
+#[test]
+fn a_purchase_that_failed_says_that_nothing_was_charged_and_how_to_buy_again() {
+    let mail = mail(purchase_failed());
+    for form in [&mail.text, &visible(&mail.html)] {
+        for words in ["Nothing was charged", "buy them again on your billing page"] {
+            assert!(form.contains(words), "{words} in {form}");
+        }
+        for wrong in ["/pay/", "pause", "top-up"] {
+            assert!(!form.contains(wrong), "{wrong} in {form}");
+        }
+    }
 }
 
 #[test]
@@ -187,6 +207,7 @@ fn subjects_tell_receipts_declines_missing_cards_and_confirmations_apart() {
         "Action needed: no card for your automatic top-up of $45.01",
         "Receipt for your automatic top-up: 4,501 credits for $45.01",
         "Receipt for your purchase: 4,501 credits for $45.01",
+        "Your payment of $45.01 for 4,501 credits failed",
     ];
     assert_eq!(subjects, expected.map(String::from).into());
 }

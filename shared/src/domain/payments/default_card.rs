@@ -1,33 +1,49 @@
 //! Which card a customer pays with by default, where purchases and the customer choose one each.
 
 use crate::domain::{PaymentMethodId, PurchaseId};
+use jiff::Timestamp;
 
-/// The default card at Stripe, with what made it that.
+/// A purchase and the card that it was paid with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoughtWith {
+    pub card: PaymentMethodId,
+    pub purchase: PurchaseId,
+    /// When the purchase's page was opened. A page may be opened long after its purchase.
+    pub opened_at: Timestamp,
+}
+
+/// The default card at Stripe, with what made it the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultCard {
     pub card: Option<PaymentMethodId>,
-    /// The last purchase whose card became the default, and that card.
-    pub bought_with: Option<(PaymentMethodId, PurchaseId)>,
+    /// The last purchase whose card became the default.
+    pub bought_with: Option<BoughtWith>,
 }
 
-/// The card of a paid purchase, which becomes the default unless another was chosen since the purchase was opened.
+/// The card of a paid purchase. It becomes the default unless another card was chosen since the page was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedCard {
-    pub card: PaymentMethodId,
-    pub purchase: PurchaseId,
+    pub bought_with: BoughtWith,
     /// The default when the purchase's page was opened.
     pub default_at_opening: Option<PaymentMethodId>,
 }
 
+impl BoughtWith {
+    /// Whether its page was opened after the other's; the id decides between two of the same instant.
+    fn is_newer_than(&self, other: &Self) -> bool {
+        (self.opened_at, &self.purchase) > (other.opened_at, &other.purchase)
+    }
+}
+
 impl OfferedCard {
-    /// Whether nothing was chosen since this purchase was opened, neither by the customer nor by a later purchase.
+    /// Whether nothing was chosen since the page was opened, neither by the customer nor by a later purchase.
     ///
-    /// Stripe does not tell when a default was chosen. So a default that no purchase made is the customer's own, and
-    /// newer than this purchase if it is another than at its opening; of two purchases the one opened later is newer.
-    /// Neither depends on the order in which the payments become known.
+    /// Stripe does not tell when a default was chosen. So a default that no purchase made is the customer's own choice,
+    /// and it is newer than this purchase if it differs from the default at the opening. Of two purchases, the one whose
+    /// page was opened later is newer. Neither rule depends on the order in which the payments become known.
     pub fn is_newest(&self, default: &DefaultCard) -> bool {
         match &default.bought_with {
-            Some((card, purchase)) if default.card.as_ref() == Some(card) => *purchase <= self.purchase,
+            Some(last) if default.card.as_ref() == Some(&last.card) => !last.is_newer_than(&self.bought_with),
             Some(_) | None => default.card == self.default_at_opening,
         }
     }
@@ -44,23 +60,31 @@ mod tests {
     /// R18: a newer choice is never undone by an older payment.
     #[test]
     fn a_purchase_s_card_becomes_the_default_unless_another_was_chosen_since() {
-        let (older, this, later) = (PurchaseId::mint(1), PurchaseId::mint(2), PurchaseId::mint(3));
+        let bought = |name, number, second| BoughtWith {
+            card: card(name),
+            purchase: PurchaseId::mint(number),
+            opened_at: Timestamp::from_second(second).unwrap(),
+        };
+        let (older, later) = (bought("c", 1, 1), bought("c", 3, 3));
+        let (opened_older, opened_later) = (bought("c", 3, 1), bought("c", 1, 3));
         for (name, at_opening, now, bought_with, expected) in [
             ("the first card of all", None, None, None, true),
             ("nothing was chosen since", Some("x"), Some("x"), None, true),
             ("the customer chose another", Some("x"), Some("b"), None, false),
             ("the customer chose the first one", None, Some("b"), None, false),
             ("the customer removed it", Some("x"), None, None, false),
-            ("an older purchase was granted meanwhile", Some("x"), Some("c"), Some(("c", &older)), true),
-            ("a later purchase was granted first", Some("x"), Some("c"), Some(("c", &later)), false),
-            ("a later purchase with the card of before", Some("x"), Some("x"), Some(("x", &later)), false),
-            ("the customer chose after an older purchase", Some("x"), Some("b"), Some(("c", &older)), false),
-            ("that choice was there at the opening", Some("b"), Some("b"), Some(("c", &older)), true),
-            ("the same purchase, reported again", Some("x"), Some("a"), Some(("a", &this)), true),
+            ("an older purchase was granted meanwhile", Some("x"), Some("c"), Some(older.clone()), true),
+            ("a later purchase was granted first", Some("x"), Some("c"), Some(later.clone()), false),
+            ("a later purchase with the card of before", Some("x"), Some("x"), Some(bought("x", 3, 3)), false),
+            ("the customer chose after an older purchase", Some("x"), Some("b"), Some(older.clone()), false),
+            ("that choice was there at the opening", Some("b"), Some("b"), Some(older.clone()), true),
+            ("the same purchase, reported again", Some("x"), Some("a"), Some(bought("a", 2, 2)), true),
+            ("a later purchase whose page is older", Some("x"), Some("c"), Some(opened_older), true),
+            ("an older purchase whose page is later", Some("x"), Some("c"), Some(opened_later), false),
+            ("two pages of one instant, this one's id is later", Some("x"), Some("c"), Some(bought("c", 1, 2)), true),
+            ("two pages of one instant, the other's id is later", Some("x"), Some("c"), Some(bought("c", 3, 2)), false),
         ] {
-            let offered =
-                OfferedCard { card: card("a"), purchase: this.clone(), default_at_opening: at_opening.map(card) };
-            let bought_with = bought_with.map(|(name, purchase)| (card(name), purchase.clone()));
+            let offered = OfferedCard { bought_with: bought("a", 2, 2), default_at_opening: at_opening.map(card) };
             let default = DefaultCard { card: now.map(card), bought_with };
             assert_eq!(offered.is_newest(&default), expected, "{name}");
         }

@@ -11,12 +11,13 @@ mod records;
 mod top_up;
 
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
-pub use default_card::{DefaultCard, OfferedCard};
+pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
 pub use payment::{CURRENCY, CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 pub use purchase::{
-    card_to_offer, check_purchase_replay, decide_checkout_opened, decide_open_purchase, decide_purchase_outcome,
+    OpenedCheckout, card_to_offer, check_purchase_replay, decide_checkout_opened, decide_open_purchase,
+    decide_purchase_outcome,
 };
 pub use received::{PaidInvoice, Received};
 pub use records::{AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpStatus};

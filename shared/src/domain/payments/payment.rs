@@ -26,6 +26,10 @@ pub struct Payment {
 pub enum CheckoutOutcome {
     Paid(Payment),
     Open,
+    /// The page is completed, and the money is on its way: a bank debit takes days.
+    Processing,
+    /// That money will not come.
+    Failed,
     Expired,
 }
 

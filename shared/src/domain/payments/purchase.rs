@@ -1,7 +1,7 @@
 //! Credits bought by the customer on a payment page.
 
-use super::default_card::OfferedCard;
-use super::payment::{CheckoutOutcome, GrantRefusal, Payment, check_payment};
+use super::default_card::{BoughtWith, OfferedCard};
+use super::payment::{CheckoutOutcome, Payment, check_payment};
 use super::records::{Checkout, Purchase, PurchaseStatus};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, Notice, NoticeId, NoticeKind, Package,
@@ -26,11 +26,12 @@ pub fn decide_open_purchase(
         price: package.price,
         status: PurchaseStatus::Open,
         checkout: None,
+        checkout_opened_at: None,
         default_card: None,
         payment_intent: None,
         invoice: None,
         opened_at: now,
-        settled_at: None,
+        ended_at: None,
     };
     let mut change = Change::on(account, now);
     change.records.push(Record::Purchase(purchase.clone()));
@@ -46,32 +47,47 @@ pub fn check_purchase_replay(purchase: &Purchase, package: &PackageId) -> Result
     if purchase.package == *package { Ok(()) } else { Err(KeyReused { key: purchase.key.clone() }) }
 }
 
-/// Remembers the page Stripe made for a purchase, and the default card of that moment. `None` where it is known already.
+/// A payment page, and what was the customer's default card when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedCheckout {
+    pub checkout: Checkout,
+    /// An instant before the default card was read, so that every choice after it counts as newer.
+    pub opened_at: Timestamp,
+    pub default_card: Option<PaymentMethodId>,
+}
+
+/// Stores the page of a purchase. `None` if its page is already known.
 pub fn decide_checkout_opened(
     account: &Account,
     purchase: &Purchase,
-    opened: (Checkout, Option<PaymentMethodId>),
+    opened: OpenedCheckout,
     now: Timestamp,
 ) -> Option<Change> {
-    let (checkout, default_card) = opened;
+    let OpenedCheckout { checkout, opened_at, default_card } = opened;
     purchase.checkout.is_none().then(|| {
         let mut change = Change::on(account, now);
-        change.records.push(Record::Purchase(Purchase { checkout: Some(checkout), default_card, ..purchase.clone() }));
+        change.records.push(Record::Purchase(Purchase {
+            checkout: Some(checkout),
+            checkout_opened_at: Some(opened_at),
+            default_card,
+            ..purchase.clone()
+        }));
         change
     })
 }
 
 /// The card that a purchase was paid with, if it is to be offered as the default: once, when the purchase is granted.
-pub fn card_to_offer(purchase: &Purchase, outcome: &CheckoutOutcome) -> Option<OfferedCard> {
-    let (PurchaseStatus::Open | PurchaseStatus::Expired, CheckoutOutcome::Paid(payment)) = (purchase.status, outcome)
-    else {
+pub fn card_to_offer(account: &Account, purchase: &Purchase, outcome: &CheckoutOutcome) -> Option<OfferedCard> {
+    let CheckoutOutcome::Paid(payment) = outcome else { return None };
+    if purchase.status == PurchaseStatus::Paid || check_payment(account, payment, purchase.price).is_err() {
         return None;
-    };
-    Some(OfferedCard {
+    }
+    let bought_with = BoughtWith {
         card: payment.payment_method.clone()?,
         purchase: purchase.id.clone(),
-        default_at_opening: purchase.default_card.clone(),
-    })
+        opened_at: purchase.checkout_opened_at.unwrap_or(purchase.opened_at),
+    };
+    Some(OfferedCard { bought_with, default_at_opening: purchase.default_card.clone() })
 }
 
 /// Carries a purchase to its end: grants what was paid, once, or closes what expired.
@@ -80,8 +96,10 @@ pub fn card_to_offer(purchase: &Purchase, outcome: &CheckoutOutcome) -> Option<O
 /// Credits come from the package, never from the total paid, which may include tax.
 /// `default_card` is the one that top-ups are paid with from now on: the default after this purchase's card was offered.
 ///
+/// A payment that is not the one asked for grants nothing and puts the purchase into review.
+///
 /// # Errors
-/// [`GrantRefusal`] when the payment is not the one asked for.
+/// [`BalanceOutOfRange`]; nothing is to be written then.
 pub fn decide_purchase_outcome(
     account: &Account,
     purchase: &Purchase,
@@ -89,22 +107,63 @@ pub fn decide_purchase_outcome(
     default_card: Option<PaymentMethodId>,
     notice: NoticeId,
     now: Timestamp,
-) -> Result<Option<Change>, GrantRefusal> {
+) -> Result<Option<Change>, BalanceOutOfRange> {
+    use PurchaseStatus::{Expired, Failed, InReview, Open, Paid, Processing};
     match (purchase.status, outcome) {
-        (PurchaseStatus::Paid, _)
-        | (_, CheckoutOutcome::Open)
-        | (PurchaseStatus::Expired, CheckoutOutcome::Expired) => Ok(None),
-        (PurchaseStatus::Open, CheckoutOutcome::Expired) => {
-            let mut change = Change::on(account, now);
-            let expired = Purchase { status: PurchaseStatus::Expired, settled_at: Some(now), ..purchase.clone() };
-            change.records.push(Record::Purchase(expired));
-            Ok(Some(change))
-        }
-        (PurchaseStatus::Open | PurchaseStatus::Expired, CheckoutOutcome::Paid(payment)) => {
-            check_payment(account, payment, purchase.price)?;
-            grant_purchase(account, purchase, payment, default_card, notice, now).map(Some).map_err(GrantRefusal::from)
-        }
+        (Paid, _) | (_, CheckoutOutcome::Open) => Ok(None),
+        (status, CheckoutOutcome::Paid(payment)) => match check_payment(account, payment, purchase.price) {
+            Ok(()) => Ok(Some(grant_purchase(account, purchase, payment, default_card, notice, now)?)),
+            Err(_) => Ok((status != InReview).then(|| review(account, purchase, payment, now))),
+        },
+        // Of several pages one may have expired before the customer completed another.
+        (Open | Expired, CheckoutOutcome::Processing) => Ok(Some(move_on(account, purchase, Processing, now))),
+        (Open | Processing | Expired, CheckoutOutcome::Failed) => Ok(Some(fail(account, purchase, notice, now))),
+        (Open, CheckoutOutcome::Expired) => Ok(Some(move_on(account, purchase, Expired, now))),
+        // What was looked up before comes late.
+        (Processing | Failed | InReview, CheckoutOutcome::Processing)
+        | (Failed | InReview, CheckoutOutcome::Failed)
+        | (Processing | Failed | Expired | InReview, CheckoutOutcome::Expired) => Ok(None),
     }
+}
+
+/// The purchase in its next state, with nothing granted.
+fn move_on(account: &Account, purchase: &Purchase, status: PurchaseStatus, now: Timestamp) -> Change {
+    let mut change = Change::on(account, now);
+    let ended_at = (status != PurchaseStatus::Processing).then_some(now);
+    change.records.push(Record::Purchase(Purchase { status, ended_at, ..purchase.clone() }));
+    change
+}
+
+/// Names the payment, for whoever looks into it.
+fn review(account: &Account, purchase: &Purchase, payment: &Payment, now: Timestamp) -> Change {
+    let mut change = Change::on(account, now);
+    change.records.push(Record::Purchase(Purchase {
+        status: PurchaseStatus::InReview,
+        payment_intent: payment.payment_intent.clone(),
+        invoice: payment.invoice.clone(),
+        ended_at: None,
+        ..purchase.clone()
+    }));
+    change
+}
+
+/// The customer, who left the page believing that it was done, is told.
+fn fail(account: &Account, purchase: &Purchase, notice: NoticeId, now: Timestamp) -> Change {
+    let mut change = move_on(account, purchase, PurchaseStatus::Failed, now);
+    change.notices.push(Notice {
+        id: notice,
+        account: account.id.clone(),
+        to: account.email.clone(),
+        kind: NoticeKind::PurchaseFailed {
+            purchase: purchase.id.clone(),
+            package: purchase.package.clone(),
+            credits: purchase.credits,
+            price: purchase.price,
+        },
+        created_at: now,
+        sent_at: None,
+    });
+    change
 }
 
 fn grant_purchase(
@@ -123,7 +182,7 @@ fn grant_purchase(
         status: PurchaseStatus::Paid,
         payment_intent: payment.payment_intent.clone(),
         invoice: payment.invoice.clone(),
-        settled_at: Some(now),
+        ended_at: Some(now),
         ..purchase.clone()
     }));
     change.notices.push(Notice {
@@ -158,7 +217,7 @@ mod tests {
         Payment { amount: Cents::new(amount).unwrap(), ..payment() }
     }
 
-    fn settle(purchase: &Purchase, outcome: &CheckoutOutcome) -> Result<Option<Change>, GrantRefusal> {
+    fn settle(purchase: &Purchase, outcome: &CheckoutOutcome) -> Result<Option<Change>, BalanceOutOfRange> {
         decide_purchase_outcome(&account(), purchase, outcome, payment().payment_method, NoticeId::mint(1), at(1))
     }
 
@@ -176,23 +235,24 @@ mod tests {
         assert_eq!(change.records.len(), 2);
     }
 
+    /// R10: the customer sees a state that is named, and somebody looks into it.
     #[test]
-    fn a_payment_of_another_customer_currency_or_amount_grants_nothing() {
+    fn a_payment_of_another_customer_currency_or_amount_is_reviewed_and_grants_nothing() {
         let other_customer = Payment { customer: CustomerId::parse("cus_other").unwrap(), ..paid(5_000) };
         let other_currency = Payment { currency: "eur".into(), ..paid(5_000) };
-        for (payment, is_expected) in [
-            (other_customer, matches_other_customer as fn(&GrantRefusal) -> bool),
-            (other_currency, |refusal| matches!(refusal, GrantRefusal::OtherCurrency { .. })),
-            (paid(4_999), |refusal| matches!(refusal, GrantRefusal::OtherAmount { .. })),
-            (paid(5_001), |refusal| matches!(refusal, GrantRefusal::OtherAmount { .. })),
-        ] {
-            let refusal = settle(&opened(), &CheckoutOutcome::Paid(payment)).unwrap_err();
-            assert!(is_expected(&refusal), "{refusal}");
+        for payment in [other_customer, other_currency, paid(4_999), paid(5_001)] {
+            let change = settle(&opened(), &CheckoutOutcome::Paid(payment.clone())).unwrap().unwrap();
+            assert_eq!((&change.entries, &change.notices), (&vec![], &vec![]), "{payment:?}");
+            assert_eq!(card_to_offer(&account(), &opened(), &CheckoutOutcome::Paid(payment.clone())), None);
+            let reviewed = only_purchase(&change);
+            assert_eq!(reviewed.status, PurchaseStatus::InReview, "{payment:?}");
+            assert_eq!((reviewed.payment_intent.clone(), reviewed.ended_at), (payment.payment_intent.clone(), None));
+            for again in [CheckoutOutcome::Paid(payment), CheckoutOutcome::Failed, CheckoutOutcome::Expired] {
+                assert_eq!(settle(&reviewed, &again), Ok(None), "{again:?}");
+            }
+            let put_right = settle(&reviewed, &CheckoutOutcome::Paid(paid(5_000))).unwrap().unwrap();
+            assert_eq!(put_right.account.balance.get(), 5_000);
         }
-    }
-
-    fn matches_other_customer(refusal: &GrantRefusal) -> bool {
-        matches!(refusal, GrantRefusal::OtherCustomer { .. })
     }
 
     #[test]
@@ -216,6 +276,35 @@ mod tests {
         assert_eq!(expired.status, PurchaseStatus::Expired);
         let granted = settle(expired, &CheckoutOutcome::Paid(paid(5_000))).unwrap().unwrap();
         assert_eq!(granted.account.balance.get(), 5_000);
+    }
+
+    fn only_purchase(change: &Change) -> Purchase {
+        let [Record::Purchase(purchase)] = &change.records[..] else { panic!("the purchase is written") };
+        purchase.clone()
+    }
+
+    /// R7: a bank debit takes days, and then pays or does not.
+    #[test]
+    fn a_debit_is_processing_until_it_is_paid_or_fails_with_an_e_mail() {
+        let processing = settle(&opened(), &CheckoutOutcome::Processing).unwrap().unwrap();
+        assert_eq!((&processing.entries, &processing.notices), (&vec![], &vec![]));
+        let processing = only_purchase(&processing);
+        assert_eq!((processing.status, processing.ended_at), (PurchaseStatus::Processing, None));
+        let failed = settle(&processing, &CheckoutOutcome::Failed).unwrap().unwrap();
+        assert_eq!(failed.entries, []);
+        assert!(matches!(failed.notices[..], [Notice { kind: NoticeKind::PurchaseFailed { .. }, .. }]));
+        let failed = only_purchase(&failed);
+        assert_eq!((failed.status, failed.ended_at), (PurchaseStatus::Failed, Some(at(1))));
+        let unheard = settle(&opened(), &CheckoutOutcome::Failed).unwrap().unwrap();
+        assert_eq!(only_purchase(&unheard), failed, "also where nobody heard that it was processing");
+        for purchase in [&processing, &failed] {
+            for late in [CheckoutOutcome::Open, CheckoutOutcome::Processing, CheckoutOutcome::Expired] {
+                assert_eq!(settle(purchase, &late), Ok(None), "{:?} {late:?}", purchase.status);
+            }
+            let paid = settle(purchase, &CheckoutOutcome::Paid(paid(5_000))).unwrap().unwrap();
+            assert_eq!(paid.account.balance.get(), 5_000);
+        }
+        assert_eq!(settle(&failed, &CheckoutOutcome::Failed), Ok(None), "one e-mail");
     }
 
     #[test]

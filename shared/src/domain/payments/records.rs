@@ -21,19 +21,26 @@ pub struct Purchase {
     pub price: Cents,
     pub status: PurchaseStatus,
     pub checkout: Option<Checkout>,
+    pub checkout_opened_at: Option<Timestamp>,
     /// The customer's default card when the page was opened.
     pub default_card: Option<PaymentMethodId>,
     pub payment_intent: Option<PaymentIntentId>,
     pub invoice: Option<InvoiceId>,
     pub opened_at: Timestamp,
-    pub settled_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PurchaseStatus {
     Open,
+    /// The page was completed, and the customer's bank takes days to pay.
+    Processing,
     Paid,
+    /// The bank refused, days after the page was completed.
+    Failed,
     Expired,
+    /// Paid otherwise than asked for: nothing is granted before somebody has looked.
+    InReview,
 }
 
 /// Stripe's page on which a purchase is paid.
@@ -58,7 +65,7 @@ pub struct TopUp {
     pub invoice: Option<InvoiceId>,
     pub payment_intent: Option<PaymentIntentId>,
     pub opened_at: Timestamp,
-    pub settled_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Where an attempt stands.
@@ -124,14 +131,17 @@ pub struct ConsentRecord {
 }
 
 impl PurchaseStatus {
-    const ALL: [Self; 3] = [Self::Open, Self::Paid, Self::Expired];
+    const ALL: [Self; 6] = [Self::Open, Self::Processing, Self::Paid, Self::Failed, Self::Expired, Self::InReview];
 
     /// The word for it in table, API and page; its meaning never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Processing => "processing",
             Self::Paid => "paid",
+            Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::InReview => "in_review",
         }
     }
 

@@ -34,7 +34,7 @@ pub fn decide_open_top_up(
         invoice: None,
         payment_intent: None,
         opened_at: now,
-        settled_at: None,
+        ended_at: None,
     };
     let mut change = Change::on(account, now);
     change.account.last_top_up_at = Some(now);
@@ -139,7 +139,7 @@ pub fn decide_top_up_outcome(
         (Open | Processing | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
             let mut change = Change::on(account, now);
             release(&mut change.account, &top_up.id);
-            change.records.push(Record::TopUp(TopUp { status: Abandoned, settled_at: Some(now), ..top_up.clone() }));
+            change.records.push(Record::TopUp(TopUp { status: Abandoned, ended_at: Some(now), ..top_up.clone() }));
             Ok(Some(change))
         }
         // The customer is on Stripe's page, trying cards: the pause holds and no second e-mail is owed.
@@ -187,7 +187,7 @@ fn grant_top_up(
         status: bought.status,
         invoice: payment.invoice.clone().or(top_up.invoice.clone()),
         payment_intent: payment.payment_intent.clone(),
-        settled_at: Some(now),
+        ended_at: Some(now),
         ..top_up.clone()
     }));
     let kind = NoticeKind::TopUpPaid {
@@ -224,7 +224,7 @@ fn pause(
     release(&mut change.account, &top_up.id);
     change.account.payment_issue = Some(PaymentIssue { kind, top_up: top_up.id.clone(), since: now });
     let invoice = invoice.or(top_up.invoice.clone());
-    change.records.push(Record::TopUp(TopUp { status, invoice, settled_at: Some(now), ..top_up.clone() }));
+    change.records.push(Record::TopUp(TopUp { status, invoice, ended_at: Some(now), ..top_up.clone() }));
     change.notices.push(owed(account, notice_kind, notice, now));
     change
 }

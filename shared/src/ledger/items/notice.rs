@@ -39,6 +39,12 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("credits", credits(*bought))
             .with("price", cents(*price))
             .with("balance", credits(*balance)),
+        NoticeKind::PurchaseFailed { purchase, package, credits: wanted, price } => item
+            .with("kind", text("purchase_failed"))
+            .with("purchase", text(purchase))
+            .with("package", text(package))
+            .with("credits", credits(*wanted))
+            .with("price", cents(*price)),
         NoticeKind::TopUpPaid { top_up, credits: bought, price, balance } => item
             .with("kind", text("top_up_paid"))
             .with("top_up", text(top_up))
@@ -76,6 +82,12 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             credits: credits()?,
             price: price()?,
             balance: item.credits("balance")?,
+        },
+        "purchase_failed" => NoticeKind::PurchaseFailed {
+            purchase: item.id("purchase", PurchaseId::parse)?,
+            package: item.id("package", PackageId::parse)?,
+            credits: credits()?,
+            price: price()?,
         },
         "top_up_paid" => NoticeKind::TopUpPaid {
             top_up: top_up()?,

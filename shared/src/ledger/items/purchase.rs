@@ -18,11 +18,12 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
         .with("price", cents(purchase.price))
         .with("status", text(purchase.status.name()))
         .with_optional("checkout", checkout)
+        .with_optional("checkout_opened_at", purchase.checkout_opened_at.map(instant))
         .with_optional("default_card", purchase.default_card.as_ref().map(text))
         .with_optional("payment_intent", purchase.payment_intent.as_ref().map(text))
         .with_optional("invoice", purchase.invoice.as_ref().map(text))
         .with("opened_at", instant(purchase.opened_at))
-        .with_optional("settled_at", purchase.settled_at.map(instant))
+        .with_optional("ended_at", purchase.ended_at.map(instant))
         .into_attributes()
 }
 
@@ -37,11 +38,12 @@ pub(in crate::ledger) fn purchase_from_item(item: &Attributes) -> Result<Purchas
         price: item.cents("price")?,
         status: item.word("status", PurchaseStatus::of_name)?,
         checkout: item.optional("checkout", read_checkout)?,
+        checkout_opened_at: item.optional("checkout_opened_at", Reader::instant)?,
         default_card: item.optional("default_card", |item, name| item.id(name, PaymentMethodId::parse))?,
         payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,
         invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,
         opened_at: item.instant("opened_at")?,
-        settled_at: item.optional("settled_at", Reader::instant)?,
+        ended_at: item.optional("ended_at", Reader::instant)?,
     })
 }
 

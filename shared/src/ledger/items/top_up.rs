@@ -31,7 +31,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with_optional("invoice", top_up.invoice.as_ref().map(text))
         .with_optional("payment_intent", top_up.payment_intent.as_ref().map(text))
         .with("opened_at", instant(top_up.opened_at))
-        .with_optional("settled_at", top_up.settled_at.map(instant))
+        .with_optional("ended_at", top_up.ended_at.map(instant))
         .into_attributes()
 }
 
@@ -48,7 +48,7 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
         invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,
         payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,
         opened_at: item.instant("opened_at")?,
-        settled_at: item.optional("settled_at", Reader::instant)?,
+        ended_at: item.optional("ended_at", Reader::instant)?,
     })
 }
 

@@ -4,7 +4,7 @@
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use crate::domain::account::decide_payment_method;
-use crate::domain::payments::GrantRefusal;
+use crate::domain::payments::{CheckoutOutcome, GrantRefusal};
 use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId};
 use crate::ports::{Accounts, Customers, Events, IdGenerator, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
@@ -80,6 +80,14 @@ async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: 
 ) -> Result<Applied, ApplyEventError> {
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
     let Some((account, purchase)) = report.purchase else { return Ok(Applied::Ignored) };
+    if report.outcome == CheckoutOutcome::Expired {
+        let stored = context.ledger.purchase_get(&account, &purchase).await?;
+        let page = stored.and_then(|purchase| purchase.checkout);
+        if page.is_some_and(|page| page.session != *session) {
+            // Superseded: the page that the customer was sent to goes on.
+            return Ok(Applied::Ignored);
+        }
+    }
     applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)
 }
 
@@ -115,7 +123,7 @@ fn applied<T>(recorded: Result<T, RecordOutcomeError>) -> Result<Applied, ApplyE
         Ok(_) => Ok(Applied::Now),
         Err(RecordOutcomeError::NotFound(_)) => Ok(Applied::Ignored),
         Err(RecordOutcomeError::Mismatch(refusal)) => Err(ApplyEventError::Mismatch(refusal)),
-        Err(RecordOutcomeError::Payments(error)) => Err(ApplyEventError::Outside(error.into())),
+        Err(RecordOutcomeError::Payments(error)) => Err(OutsideError::from(error).into()),
         Err(RecordOutcomeError::Store(error)) => Err(error.into()),
     }
 }

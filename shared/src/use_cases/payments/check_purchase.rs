@@ -6,7 +6,7 @@ use crate::error::chain;
 use crate::ports::{Accounts, IdGenerator, Payments, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 
-/// A purchase as it stands, asking Stripe while it is open: what was paid is granted here if no webhook did it.
+/// A purchase as it stands, asking Stripe while its end is not known: what was paid is granted here if no webhook did it.
 ///
 /// While Stripe cannot be asked, the stored purchase is the answer.
 ///
@@ -20,8 +20,11 @@ pub async fn check_purchase<C: Capabilities<Ledger: Accounts + Purchases, Paymen
     let stored = context.ledger.purchase_get(account, purchase).await.map_err(StoreError::from)?;
     let stored = stored.ok_or_else(|| NotFound::Purchase(purchase.clone()))?;
     let session = match (&stored.status, &stored.checkout) {
-        (PurchaseStatus::Open, Some(checkout)) => &checkout.session,
-        (PurchaseStatus::Open, None) | (PurchaseStatus::Paid | PurchaseStatus::Expired, _) => return Ok(stored),
+        (PurchaseStatus::Open | PurchaseStatus::Processing, Some(checkout)) => &checkout.session,
+        (PurchaseStatus::Open | PurchaseStatus::Processing, None)
+        | (PurchaseStatus::Paid | PurchaseStatus::Failed | PurchaseStatus::Expired | PurchaseStatus::InReview, _) => {
+            return Ok(stored);
+        }
     };
     match context.payments.checkout_get(session).await {
         Ok(report) => match record_purchase_outcome(context, account, purchase, &report.outcome).await {

@@ -1,6 +1,6 @@
 //! Opening a customer's own purchase and its payment page.
 
-use crate::domain::payments::{check_purchase_replay, decide_checkout_opened, decide_open_purchase};
+use crate::domain::payments::{OpenedCheckout, check_purchase_replay, decide_checkout_opened, decide_open_purchase};
 use crate::domain::{
     Account, AccountId, IdempotencyKey, KeyReused, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus,
 };
@@ -54,9 +54,17 @@ where
     if opened.purchase.status != PurchaseStatus::Open || opened.purchase.checkout.is_some() {
         return Ok(opened);
     }
+    let opened_at = context.now();
     let default_card = context.payments.default_payment_method_get(&owner.customer).await?;
-    let checkout = context.payments.checkout_open(&owner.customer, &opened.purchase).await?;
-    let page = (checkout, default_card);
+    let found = match opened.is_replay {
+        true => context.payments.checkout_find(&owner.customer, &opened.purchase).await?,
+        false => None,
+    };
+    let checkout = match found {
+        Some(checkout) => checkout,
+        None => context.payments.checkout_open(&owner.customer, &opened.purchase).await?,
+    };
+    let page = OpenedCheckout { checkout, opened_at, default_card };
     let id = &opened.purchase.id;
     let read = |_| async { Ok::<_, OpenPurchaseError>(stored_purchase(context, account, id).await?) };
     let decide =

@@ -5,7 +5,9 @@ use crate::domain::payments::{
     CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer, decide_purchase_outcome,
     decide_top_up_outcome,
 };
-use crate::domain::{Account, AccountId, NoticeId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
+use crate::domain::{
+    Account, AccountId, NoticeId, PaymentMethodId, Purchase, PurchaseId, PurchaseStatus, TopUp, TopUpId,
+};
 use crate::error::chain;
 use crate::ports::{Accounts, IdGenerator, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
@@ -47,7 +49,7 @@ pub async fn record_purchase_outcome<
     };
     let read_and_offer = |owner: Arc<Account>| async move {
         let purchase = read().await?;
-        let default_card = match card_to_offer(&purchase, outcome) {
+        let default_card = match card_to_offer(&owner, &purchase, outcome) {
             Some(offered) => offer_card(context, &owner, &offered).await?,
             None => owner.payment_method.clone(),
         };
@@ -55,14 +57,33 @@ pub async fn record_purchase_outcome<
     };
     let decide = |account: &Account, (purchase, default_card): &(Purchase, Option<PaymentMethodId>), now| {
         let notice = context.mint(NoticeId::mint, now);
-        Ok(decide_purchase_outcome(account, purchase, outcome, default_card.clone(), notice, now)?)
+        let change = decide_purchase_outcome(account, purchase, outcome, default_card.clone(), notice, now);
+        change.map_err(|error| GrantRefusal::from(error).into())
     };
     match context.update_with(account, read_and_offer, decide).await? {
-        Updated::Committed(change, (before, _)) => Ok(change.purchase().cloned().unwrap_or(before)),
+        Updated::Committed(change, (before, _)) => {
+            let purchase = change.purchase().cloned().unwrap_or(before);
+            warn_of_review(&purchase, outcome);
+            Ok(purchase)
+        }
         Updated::Unchanged(_, (purchase, _)) => Ok(purchase),
         // Somebody else granted it a moment ago.
         Updated::Duplicate(_) => read().await,
     }
+}
+
+/// The error that an alarm rings for: the customer has paid, and only a person can tell what for.
+fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
+    let (PurchaseStatus::InReview, CheckoutOutcome::Paid(payment)) = (purchase.status, outcome) else { return };
+    tracing::error!(
+        account.id = %purchase.account,
+        purchase.id = %purchase.id,
+        purchase.price_cents = purchase.price.get(),
+        payment.amount = payment.amount.get(),
+        payment.currency = payment.currency,
+        payment.customer = %payment.customer,
+        "a purchase was paid otherwise than asked for; nothing is granted before somebody has looked into it"
+    );
 }
 
 /// The default card after this one was offered. Where Stripe refuses it for good, the credits are granted all the same.
@@ -76,7 +97,7 @@ async fn offer_card<C: Capabilities<Payments: Payments>>(
         Err(error) if error.is_retryable() => Err(RecordOutcomeError::Payments(error)),
         Err(error) => {
             let error = chain(&error);
-            tracing::error!(purchase.id = %offered.purchase, error, "the card cannot be made the customer's default");
+            tracing::error!(purchase.id = %offered.bought_with.purchase, error, "the card cannot be made the customer's default");
             Ok(account.payment_method.clone())
         }
     }
