@@ -121,8 +121,10 @@ impl<C: Clock> Bench<C> {
         let customer = self.app.context.payments.customer_create(&id, &email).await.unwrap();
         let path = format!("/v1/payment_methods/{card}/attach");
         let attached = self.stripe_post(&path, &format!("customer={customer}")).await;
-        let payment_method = PaymentMethodId::parse(attached["id"].as_str().unwrap()).ok();
-        Account { payment_method, ..due_account(name, customer, self.clock.now()) }
+        let payment_method = PaymentMethodId::parse(attached["id"].as_str().unwrap()).unwrap();
+        let choice = format!("invoice_settings[default_payment_method]={payment_method}");
+        self.stripe_post(&format!("/v1/customers/{customer}"), &choice).await;
+        Account { payment_method: Some(payment_method), ..due_account(name, customer, self.clock.now()) }
     }
 
     /// Stores an account that is due and can pay.

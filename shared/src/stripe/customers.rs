@@ -52,15 +52,18 @@ async fn of_account(
     Ok(newest.data.into_iter().rfind(is_ours).map(|customer| Created { id: customer.id }))
 }
 
+/// <https://docs.stripe.com/api/customers/retrieve>
+pub(super) async fn retrieve(client: &Client, customer: &CustomerId) -> Result<Customer, StripeError> {
+    RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await
+}
+
 /// A deleted customer is not found.
 pub(super) async fn default_card(client: &Client, customer: &CustomerId) -> Result<DefaultCard, DefaultError> {
-    let found: Customer = RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await?;
+    let found = retrieve(client, customer).await?;
     if found.deleted == Some(true) {
         return Err(DefaultError::Deleted);
     }
-    let method = found.invoice_settings.and_then(|settings| settings.default_payment_method);
-    let card = method.map(PaymentMethodId::parse).transpose();
-    let card = card.map_err(|error| StripeError::Unreadable(error.to_string()))?;
+    let card = found.default_card().map_err(|error| StripeError::Unreadable(error.to_string()))?;
     Ok(DefaultCard { card, bought_with: found.metadata.as_ref().and_then(metadata::bought_with) })
 }
 

@@ -6,7 +6,7 @@
 
 use super::metadata::{self, Metadata};
 use crate::domain::payments::PaidInvoice;
-use crate::domain::{AccountId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, TopUpId};
+use crate::domain::{AccountId, CustomerId, InvalidId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, TopUpId};
 use miniserde::Deserialize;
 
 /// An object of which only the id matters.
@@ -39,6 +39,23 @@ pub(super) struct Customer {
 #[derive(Deserialize)]
 pub(super) struct InvoiceSettings {
     pub(super) default_payment_method: Option<String>,
+}
+
+impl Customer {
+    /// # Errors
+    /// [`InvalidId`] for a card that no id of ours can hold.
+    pub(super) fn default_card(&self) -> Result<Option<PaymentMethodId>, InvalidId> {
+        let card = self.invoice_settings.as_ref().and_then(|settings| settings.default_payment_method.as_deref());
+        card.map(PaymentMethodId::parse).transpose()
+    }
+}
+
+/// An invoice that was just created, with `customer` expanded. An answer that Stripe stored for a key shows the customer
+/// as it was when the invoice was created.
+#[derive(Deserialize)]
+pub(super) struct CreatedInvoice {
+    pub(super) id: String,
+    pub(super) customer: Customer,
 }
 
 /// A Checkout session that was just created or was found in a list. <https://docs.stripe.com/api/checkout/sessions/object>

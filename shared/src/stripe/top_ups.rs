@@ -8,10 +8,10 @@ use super::client::Client;
 use super::customers::{self, DefaultError};
 use super::error::StripeError;
 use super::outcome::{CardAnswer, Classification, classify_definite, classify_invoice, classify_pay};
-use super::responses::{Created, Deleted, Invoice, InvoiceStatus};
+use super::responses::{Created, CreatedInvoice, Deleted, Invoice, InvoiceStatus};
 use super::{Charging, invoices, keyed, metadata};
 use crate::domain::payments::{DeclineReason, Demand, RefusalReason, TopUpOutcome, check_demand};
-use crate::domain::{InvoiceId, PaymentMethodId, TopUp};
+use crate::domain::{InvalidId, InvoiceId, PaymentMethodId, TopUp};
 use crate::error::chain;
 use crate::words;
 use std::future::Future;
@@ -26,14 +26,21 @@ use stripe_shared::InvoiceCollectionMethod;
 use stripe_types::Currency;
 
 pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
-    let invoice = match finalized(client, charging, top_up).await {
-        Ok(invoice) => invoice,
+    let Made { invoice, card } = match finalized(client, charging, top_up).await {
+        Ok(made) => made,
         Err(stuck) => return stuck.outcome(client, charging, top_up).await,
     };
-    match &top_up.payment_method {
-        Some(payment_method) => take(client, charging, top_up, invoice, payment_method).await,
+    match &card {
+        Some(card) => take(client, charging, top_up, invoice, card).await,
         None => TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) },
     }
+}
+
+/// An attempt's invoice, and the customer's default card when it was created. The table may not have heard of a card that
+/// the customer chose a moment ago.
+struct Made {
+    invoice: InvoiceId,
+    card: Option<PaymentMethodId>,
 }
 
 /// Where an attempt got stuck before the card was asked.
@@ -79,19 +86,22 @@ async fn refused(client: &Client, charging: &Charging, top_up: &TopUp, reason: R
 }
 
 /// The attempt's invoice, ready to be paid, over exactly the frozen price.
-async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<InvoiceId, Stuck> {
+async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<Made, Stuck> {
     let stuck = |step, invoice: Option<&InvoiceId>| {
         let invoice = invoice.or(top_up.invoice.as_ref()).cloned();
         move |error| Stuck { step, invoice, error, reason: None }
     };
-    let made = || async {
-        let found = invoices::of_top_up(client, top_up).await?;
-        Ok(found.last().map(|invoice| Created { id: invoice.to_string() }))
+    let found = || async {
+        let Some(first) = invoices::of_top_up(client, top_up).await?.pop() else { return Ok(None) };
+        let customer = customers::retrieve(client, &top_up.customer).await?;
+        Ok(Some(CreatedInvoice { id: first.to_string(), customer }))
     };
-    let invoice = create(client, charging, top_up, made).await.map_err(stuck("invoice", None))?;
-    add_item(client, top_up, &invoice).await.map_err(stuck("item", Some(&invoice)))?;
-    let finalized = finalize(client, top_up, &invoice).await.map_err(stuck("finalize", Some(&invoice)))?;
-    let Some(reason) = why_not_paid(&finalized, top_up) else { return Ok(invoice) };
+    let made = create(client, charging, top_up, found).await.map_err(stuck("invoice", None))?;
+    let invoice = &made.invoice;
+    add_item(client, top_up, invoice).await.map_err(stuck("item", Some(invoice)))?;
+    let finalized = finalize(client, top_up, invoice).await.map_err(stuck("finalize", Some(invoice)))?;
+    let Some(reason) = why_not_paid(&finalized, top_up) else { return Ok(made) };
+    let invoice = made.invoice;
     if let Err(error) = void(client, top_up, &invoice).await {
         tracing::error!(top_up.id = %top_up.id, invoice.id = %invoice, error = chain(&error), "a wrong invoice could not be voided");
     }
@@ -136,9 +146,9 @@ async fn create<Effect>(
     charging: &Charging,
     top_up: &TopUp,
     effect: impl Fn() -> Effect,
-) -> Result<InvoiceId, StripeError>
+) -> Result<Made, StripeError>
 where
-    Effect: Future<Output = Result<Option<Created>, StripeError>>,
+    Effect: Future<Output = Result<Option<CreatedInvoice>, StripeError>>,
 {
     let request = CreateInvoice::new()
         .customer(top_up.customer.as_str())
@@ -147,9 +157,12 @@ where
         .collection_method(InvoiceCollectionMethod::ChargeAutomatically)
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
-        .metadata(metadata::of_top_up(top_up));
-    let created: Created = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
-    InvoiceId::parse(created.id).map_err(|error| StripeError::Unreadable(error.to_string()))
+        .metadata(metadata::of_top_up(top_up))
+        .expand(["customer".to_owned()]);
+    let created: CreatedInvoice = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
+    let unreadable = |error: InvalidId| StripeError::Unreadable(error.to_string());
+    let card = created.customer.default_card().map_err(unreadable)?;
+    Ok(Made { invoice: InvoiceId::parse(created.id).map_err(unreadable)?, card })
 }
 
 /// <https://docs.stripe.com/api/invoiceitems/create>
@@ -306,7 +319,7 @@ async fn close_each(client: &Client, top_up: &TopUp, found: &[InvoiceId]) -> Res
 /// finds it and would create another one under the next key.
 async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<Option<InvoiceId>, StripeError> {
     match create(client, charging, top_up, || async { Ok(None) }).await {
-        Ok(invoice) => Ok(Some(invoice)),
+        Ok(made) => Ok(Some(made.invoice)),
         Err(StripeError::Refused(refusal)) if refusal.is_about_request() => Ok(None),
         Err(error) => Err(error),
     }

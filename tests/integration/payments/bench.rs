@@ -101,10 +101,17 @@ impl Bench {
         PaymentMethodId::parse(attached["id"].as_str().unwrap()).unwrap()
     }
 
-    /// An attempt of a new customer who has saved this card.
+    /// The customer makes a card the default on one of Stripe's pages.
+    pub async fn choose(&self, customer: &CustomerId, card: &PaymentMethodId) {
+        let choice = format!("invoice_settings[default_payment_method]={card}");
+        self.post(&format!("/v1/customers/{customer}"), &choice).await;
+    }
+
+    /// An attempt of a new customer who pays by default with this card.
     pub async fn top_up_on(&self, alias: &str) -> TopUp {
         let customer = self.customer().await;
         let card = self.card(&customer, alias).await;
+        self.choose(&customer, &card).await;
         self.top_up(&customer, Some(card))
     }
 

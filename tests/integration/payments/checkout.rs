@@ -4,7 +4,7 @@ use super::bench::{Bench, account};
 use http::StatusCode;
 use local_stripe::{Fault, FaultAction};
 use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use shared::domain::{CheckoutSessionId, CustomerId, PaymentMethodId};
+use shared::domain::{CheckoutSessionId, CustomerId, PaymentMethodId, Purchase, PurchaseId};
 use shared::ports::{Payments, PaymentsError};
 use shared::stripe::StripePayments;
 
@@ -116,6 +116,22 @@ async fn of_two_open_pages_of_a_purchase_one_is_closed() {
     assert_eq!(opened, first);
     let open: Vec<_> = pages(&bench).await.into_iter().filter(|(_, status)| status == "open").collect();
     assert_eq!(open, [(first.session.to_string(), "open".to_owned())]);
+}
+
+/// R25: a repeated request finds the page of the first one, as long as it can be paid there.
+#[tokio::test]
+async fn a_purchase_finds_its_page_until_the_page_expires() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let customer = bench.customer().await;
+    let purchase = bench.purchase();
+    assert_eq!(payments.checkout_find(&customer, &purchase).await.unwrap(), None);
+    let opened = payments.checkout_open(&customer, &purchase).await.unwrap();
+    assert_eq!(payments.checkout_find(&customer, &purchase).await.unwrap(), Some(opened.clone()));
+    let other = Purchase { id: PurchaseId::mint(2), ..purchase.clone() };
+    assert_eq!(payments.checkout_find(&customer, &other).await.unwrap(), None);
+    bench.post(&format!("{SESSIONS}/{}/expire", opened.session), "").await;
+    assert_eq!(payments.checkout_find(&customer, &purchase).await.unwrap(), None);
 }
 
 /// R11: a deployment changed a parameter of the request that a key went out with.

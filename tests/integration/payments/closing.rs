@@ -37,6 +37,20 @@ async fn whoever_comes_late_pays_nothing_of_an_attempt_that_was_closed_before_it
     }
 }
 
+/// Stripe creates an invoice twice although it answers 500 each time, and each of them is deleted.
+#[tokio::test]
+async fn whoever_comes_late_pays_nothing_although_stripe_answered_500_to_every_invoice_it_created() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let action = FaultAction::InternalErrorAfterEffect;
+    bench.stripe.add_fault(Fault { method: Some("POST".into()), path: INVOICES.into(), action, count: 2 });
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Unknown, "Stripe has stored no invoice yet");
+    assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+    assert!(bench.invoices(&top_up.customer).await.is_empty());
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
 #[tokio::test]
 async fn an_attempt_of_a_deleted_customer_is_abandoned() {
     let bench = Bench::start().await;
@@ -176,9 +190,6 @@ async fn any_doubt_is_unknown_and_gone_when_asked_again() {
     for (method, path, action) in [
         ("GET", INVOICES, FaultAction::Unavailable),
         ("GET", INVOICES, FaultAction::LoseAnswer),
-        ("POST", INVOICES, FaultAction::Unavailable),
-        ("POST", INVOICES, FaultAction::LoseRequest),
-        ("POST", INVOICES, FaultAction::LoseAnswer),
         ("GET", "/v1/invoices/*", FaultAction::RateLimit),
         ("POST", VOID, FaultAction::Unavailable),
         ("POST", VOID, FaultAction::LoseRequest),
@@ -193,6 +204,18 @@ async fn any_doubt_is_unknown_and_gone_when_asked_again() {
         assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Unknown, "{why}");
         assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "{why}");
         assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void", "{why}");
+    }
+}
+
+#[tokio::test]
+async fn any_doubt_about_the_invoice_left_behind_is_unknown_and_gone_when_asked_again() {
+    for action in [FaultAction::Unavailable, FaultAction::LoseRequest, FaultAction::LoseAnswer] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on("pm_card_visa").await;
+        bench.stripe.add_fault(Fault::once("POST", INVOICES, action));
+        assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Unknown, "{action:?}");
+        assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "{action:?}");
+        assert!(bench.invoices(&top_up.customer).await.is_empty(), "{action:?}");
     }
 }
 

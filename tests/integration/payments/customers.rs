@@ -1,7 +1,7 @@
 //! Customers, and the card they pay with by default.
 
 use super::bench::{Bench, account, email};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::payments::{BoughtWith, OfferedCard};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId, PurchaseId};
@@ -69,6 +69,16 @@ async fn a_customer_that_was_made_although_stripe_answered_500_is_the_only_one()
     }
 }
 
+/// R25: the request is repeated after Stripe deleted the key of the first one.
+#[tokio::test]
+async fn a_customer_is_found_days_after_its_creation() {
+    let bench = Bench::start().await;
+    let payments = bench.payments();
+    let first = payments.customer_create(&account(), &email("ada@example.com")).await.unwrap();
+    bench.pass(SignedDuration::from_hours(48)).await;
+    assert_eq!(payments.customer_create(&account(), &email("ada@example.com")).await.unwrap(), first);
+}
+
 #[tokio::test]
 async fn the_default_card_follows_every_purchase_even_a_return_to_an_earlier_card() {
     let bench = Bench::start().await;
@@ -102,8 +112,7 @@ async fn a_card_that_is_not_the_newest_choice_is_left_alone() {
     payments.default_payment_method_offer(&customer, &offered(2, &visa)).await.unwrap();
     let older = payments.default_payment_method_offer(&customer, &offered(1, &mastercard)).await.unwrap();
     assert_eq!(older.as_ref(), Some(&visa));
-    let choice = format!("invoice_settings[default_payment_method]={mastercard}");
-    bench.post(&format!("/v1/customers/{customer}"), &choice).await;
+    bench.choose(&customer, &mastercard).await;
     let bought = payments.default_payment_method_offer(&customer, &offered(3, &visa)).await.unwrap();
     assert_eq!(bought.as_ref(), Some(&mastercard));
     assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), Some(mastercard));

@@ -1,11 +1,13 @@
 //! One attempt on a healthy Stripe: what each card leads to, and what is asked of Stripe for it.
 
 use super::bench::{Bench, PRICE, account, paid};
-use local_stripe::CustomerDiscount;
+use local_stripe::{CustomerDiscount, Fault, FaultAction};
 use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::domain::{CustomerId, InvoiceId, PaymentMethodId};
 use shared::ports::Payments;
 use std::num::NonZeroU32;
+
+const PAY: &str = "/v1/invoices/*/pay";
 
 #[tokio::test]
 async fn a_good_card_pays_one_invoice_over_the_frozen_price() {
@@ -73,7 +75,7 @@ async fn a_declined_card_is_not_asked_twice() {
     }
     let key = format!("top_up:{}:pay:0", top_up.id);
     let expected = [(key.clone(), false), (key.clone(), true), (key, true)];
-    assert_eq!(bench.keys("/v1/invoices/*/pay"), expected, "the bank is asked once");
+    assert_eq!(bench.keys(PAY), expected, "the bank is asked once");
     bench.assert_nothing_paid(&top_up.customer).await;
 }
 
@@ -90,6 +92,22 @@ async fn a_card_that_wants_3d_secure_needs_its_holder() {
     }
 }
 
+/// R18: the table hears of a new card by an event, which may come late.
+#[tokio::test]
+async fn an_attempt_charges_the_default_card_at_stripe_when_its_invoice_is_created() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_chargeCustomerFail").await;
+    let newer = bench.card(&top_up.customer, "pm_card_mastercard").await;
+    bench.choose(&top_up.customer, &newer).await;
+    bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseRequest));
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown);
+    let newest = bench.card(&top_up.customer, "pm_card_visa").await;
+    bench.choose(&top_up.customer, &newest).await;
+    paid(bench.payments().top_up_pay(&top_up).await);
+    let charges = bench.charges_paid(&top_up.customer).await;
+    assert_eq!(charges[0]["payment_method"], newer.as_str(), "a repeated request asks the same card");
+}
+
 #[tokio::test]
 async fn without_a_card_the_invoice_waits_to_be_paid_and_no_card_is_asked() {
     let bench = Bench::start().await;
@@ -99,7 +117,7 @@ async fn without_a_card_the_invoice_waits_to_be_paid_and_no_card_is_asked() {
     let invoice = InvoiceId::parse(invoices[0]["id"].as_str().unwrap()).ok();
     assert_eq!(outcome, TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice });
     assert_eq!((invoices.len(), &invoices[0]["status"]), (1, &"open".into()));
-    assert_eq!(bench.stripe.request_count("POST", "/v1/invoices/*/pay"), 0);
+    assert_eq!(bench.stripe.request_count("POST", PAY), 0);
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ pub struct Invoice {
     /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
     pub starting_balance: i64,
     pub ending_balance: i64,
+    /// The customer's default card when the invoice was created, which the answer to its creation shows.
+    pub default_card: Option<PaymentMethodId>,
     paid_with: Option<PaymentMethodId>,
     /// When it refused or went to work, asked without the customer being there.
     pub refused_at: Option<Timestamp>,
@@ -484,6 +486,7 @@ impl Stripe {
             credited: 0,
             starting_balance: 0,
             ending_balance: 0,
+            default_card: self.default_cards.get(&top_up.customer).cloned(),
             paid_with: None,
             refused_at: None,
             off_session_asks: 0,
@@ -630,6 +633,10 @@ impl Stripe {
         }
     }
 
+    pub fn invoice(&self, id: &InvoiceId) -> Option<&Invoice> {
+        self.invoices.iter().find(|invoice| invoice.id == *id)
+    }
+
     pub fn invoices_of(&self, top_up: &TopUpId) -> Vec<InvoiceId> {
         self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
     }
@@ -642,7 +649,7 @@ impl Stripe {
 
     /// `None` for a deleted invoice.
     pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
-        let invoice = self.invoices.iter().find(|invoice| invoice.id == *id)?;
+        let invoice = self.invoice(id)?;
         let outcome = match (invoice.status, invoice.last_answer) {
             (InvoiceStatus::Paid, _) => invoice.paid(),
             (InvoiceStatus::Void, _) => TopUpOutcome::Abandoned,

@@ -172,6 +172,7 @@ impl Books {
             _ => Err("The sweep has no business here."),
         };
         let answer = done.and_then(|id| self.render(&id).ok_or("No such invoice."));
+        let answer = answer.map(|answer| expand(answer, &field("expand[0]")));
         match answer {
             Ok(answer) => {
                 if *method == Method::POST {
@@ -213,6 +214,16 @@ impl Books {
             "payments": {"data": [payment], "has_more": false},
         }))
     }
+}
+
+/// Shows the customer, with a default card, if the request expands it.
+fn expand(mut answer: Value, path: &str) -> Value {
+    if path == "customer" {
+        let customer = answer["customer"].take();
+        let card = format!("pm_{}", customer.as_str().unwrap_or_default());
+        answer["customer"] = json!({"id": customer, "invoice_settings": {"default_payment_method": card}});
+    }
+    answer
 }
 
 fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
