@@ -49,6 +49,7 @@ def problems(template, functions_directory):
         *roles_passed_to_anybody(template),
         *roles_assumed_for_anybody(template),
         *logs_kept_forever(template),
+        *errors_without_an_alarm(template),
         *keys_in_the_environment(template),
         *binaries_without_a_crate(template, functions_directory),
     ]
@@ -151,6 +152,19 @@ def logs_kept_forever(template):
         destination = api.get("AccessLogSettings", {}).get("DestinationArn", {}).get("Fn::GetAtt", [None])
         if destination[0] not in groups:
             yield f"{name} has no access log in a group of the template"
+
+
+def errors_without_an_alarm(template):
+    """Every error that a function logs is counted, and the count has an alarm."""
+    alarms = {alarm.get("MetricName") for _, alarm in resources(template, "AWS::CloudWatch::Alarm")}
+    counted = set()
+    for _, counter in resources(template, "AWS::Logs::MetricFilter"):
+        metrics = {metric["MetricName"] for metric in counter["MetricTransformations"]}
+        if counter["FilterPattern"] == '{ $.level = "ERROR" }' and metrics <= alarms:
+            counted.add(counter["LogGroupName"]["Ref"])
+    for name, function in resources(template, "AWS::Serverless::Function"):
+        if function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") not in counted:
+            yield f"no alarm rings when {name} logs an error"
 
 
 def keys_in_the_environment(template):

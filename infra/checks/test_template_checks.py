@@ -151,6 +151,18 @@ BREAKAGES = {
         lambda t: properties(t, "ChargingFunction").pop("LoggingConfig"),
         "ChargingFunction logs to a group outside the template",
     ),
+    "the errors of a function are not counted": (
+        lambda t: t["Resources"].pop("ChargingLoggedErrors"),
+        "no alarm rings when ChargingFunction logs an error",
+    ),
+    "only warnings are counted": (
+        lambda t: properties(t, "ChargingLoggedErrors").update(FilterPattern='{ $.level = "WARN" }'),
+        "no alarm rings when ChargingFunction logs an error",
+    ),
+    "the alarm goes": (
+        lambda t: t["Resources"].pop("LoggedErrors"),
+        "no alarm rings when ChargingFunction logs an error",
+    ),
     "the access log goes": (
         lambda t: properties(t, "Api").pop("AccessLogSettings"),
         "Api has no access log",

@@ -73,6 +73,7 @@ pub fn emit(metrics: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
     use tracing::Level;
 
     #[test]
@@ -92,6 +93,31 @@ mod tests {
         ] {
             let limited = limited(&filter.parse().unwrap());
             assert_eq!(limited.would_enable(target, &level), is_written, "{filter}: {target} at {level}");
+        }
+    }
+
+    /// The template counts the log lines whose `level` is `ERROR`, and an alarm watches that number.
+    #[test]
+    fn an_error_is_a_line_of_json_with_its_level() {
+        let lines = Lines::default();
+        let written = lines.clone();
+        tracing::subscriber::with_default(subscriber("", move || written.clone()), || {
+            tracing::error!(purchase.id = "pur_1", "the purchase is in review");
+        });
+        let line: Value = serde_json::from_slice(&lines.0.lock().unwrap()).unwrap();
+        assert_eq!((&line["level"], &line["purchase.id"]), (&json!("ERROR"), &json!("pur_1")));
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
         }
     }
 
