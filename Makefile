@@ -66,7 +66,7 @@ simulate: ## Run each workflow with every pair of faults, then a million schedul
 		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-1000000}) $(if $(DIGEST),--digest)
 
 mutants: ## Turn on one deliberate bug after the other, and require the simulation to find each
-	cargo test --profile simulation -p simulation --features mutants --test mutants -- --nocapture
+	cargo test --profile simulation -p simulation --no-default-features --features mutants --test mutants -- --nocapture
 
 bench-sweep: ## Measure a sweep of a million accounts in real time: DUE (1000) of them are due, RATE attempts per second
 	cargo build -q --release -p top-up-sweep

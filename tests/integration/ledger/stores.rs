@@ -18,6 +18,11 @@ use std::time::Duration;
 
 pub const TABLE: &str = "credits";
 
+/// Runs a test on a runtime of its own.
+pub fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
 /// The embedded engine and a ledger in it.
 pub struct Embedded {
     pub database: LocalDynamoDb,

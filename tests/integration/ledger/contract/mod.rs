@@ -1,7 +1,7 @@
 //! The contract of every [`Ledger`](shared::ports::Ledger), whatever its storage.
 //!
 //! Each function takes an empty ledger whose pages of due accounts hold [`DUE_PAGE_SIZE`] accounts.
-//! The module `stores` next to this one provides the ledgers; the fault simulation has its own.
+//! The module `stores` next to this one provides the ledgers and runs the functions; the fault simulation has its own.
 //! Some engines lose charges to each other and forget a transaction's token, so both are part of the contract (R33).
 
 mod commit;
@@ -17,22 +17,26 @@ pub const DUE_PAGE_SIZE: u16 = 3;
 
 macro_rules! on_every_ledger {
     ($($contract:path => $name:ident,)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            for ledger in stores::empty().await {
-                $contract(&ledger).await;
-            }
+        #[test]
+        fn $name() {
+            stores::run(async {
+                for ledger in stores::empty().await {
+                    $contract(&ledger).await;
+                }
+            });
         }
     )*};
 }
 
 macro_rules! on_every_ledger_that_loses_answers {
     ($($contract:path => $name:ident,)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            for ledger in stores::losing_answers().await {
-                $contract(&ledger).await;
-            }
+        #[test]
+        fn $name() {
+            stores::run(async {
+                for ledger in stores::losing_answers().await {
+                    $contract(&ledger).await;
+                }
+            });
         }
     )*};
 }
