@@ -10,11 +10,10 @@ CARGO_LAMBDA := target/venv/.cargo-lambda
 MINISTACK := target/ministack/.installed
 # The directory of cargo's builds for this machine, and AWS's name for the machine's architecture.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
-HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
-# Naming an example makes Cargo build with the features that the tests need. So the programs and the tests share one set
-# of dependencies; otherwise nearly all of them would be compiled twice.
-AS_TESTS := --example bootstrap
+# With the features that the tests need, the programs and the tests share one set of libraries; otherwise nearly all of them
+# would be compiled twice. For the same reason the commands below select no package: then Cargo takes the features of all.
+AS_TESTS := --features tests/libraries
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
 TEST := lint test-rust check-template
 CI := $(TEST) test-audio simulate mutants contract triggers ledgers deploy-local invoke-local
@@ -55,7 +54,7 @@ programs: ## Build every program with the features of the tests
 
 test-audio: ## Compare the lengths of two hundred audio files with what ffmpeg decodes
 	@infra/audio/install-encoders
-	cargo build -q -p audio-length --example measure
+	cargo build -q --example measure
 	python3 infra/audio/against_ffmpeg.py $(BUILT)/examples/measure
 
 ci-parts: # For .ci/run
@@ -79,7 +78,7 @@ bench: $(BENCH) ## Compare a charge with Python and Node.js, and fail if it brea
 	cargo run -q --profile simulation -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
 
 kill: programs ## Kill the compiled functions while they work, KILLS=500 times per workflow
-	KILLS=$${KILLS:-500} cargo test -q -p tests --test integration kills:: -- --nocapture --test-threads=3
+	KILLS=$${KILLS:-500} cargo test -q --test integration kills:: -- --nocapture --test-threads=3
 
 contract: $(CONTRACT_TOOLS) ## Check the running API against its description with ten thousand generated requests
 	cargo build -q --bin prepaid $(AS_TESTS)
@@ -87,10 +86,10 @@ contract: $(CONTRACT_TOOLS) ## Check the running API against its description wit
 
 triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line, against the stand-in for Stripe
 	STRIPE_CLI=$(CURDIR)/target/stripe-cli/node_modules/.bin/stripe \
-		cargo test -q -p local-stripe --test triggers -- --ignored --nocapture
+		cargo test -q --test triggers -- --ignored --nocapture
 
 ledgers: $(DYNAMODB_LOCAL) $(MINISTACK) ## Hold the ledger's contract against Amazon's DynamoDB Local and against MiniStack
-	cargo test -p tests --test integration --no-run
+	cargo test --test integration --no-run
 	target/ministack/bin/python infra/rehearsals/ledgers.py --dynamodb-local target/dynamodb-local
 
 # libFuzzer needs two compiler flags that are not stable yet. Sanitizers would need another compiler, and we have no unsafe
@@ -121,23 +120,22 @@ deploy: build ## Deploy to your AWS account; asks for parameters, or takes PARAM
 	$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS),--guided)
 
 # This uses the template, the build instructions and the code of `make deploy`. Only two things differ: SAM makes a debug
-# build, and cargo-lambda compiles for this machine. Optimizing and linking for Amazon Linux would take most of the minutes
-# and change no behavior.
+# build, and cargo-lambda compiles for this machine, with the libraries of the tests. Optimizing and linking for Amazon Linux
+# would take most of the minutes and change no behavior.
 deploy-local: export SAM_BUILD_MODE := debug
 deploy-local: export CARGO_LAMBDA_COMPILER := cargo
+deploy-local: export CARGO_LAMBDA_COMPILER_SUBCOMMAND := as-tests
 deploy-local: $(TOOLS) $(CARGO_LAMBDA) $(MINISTACK) ## Deploy to a stand-in for AWS and play the main story there
 	cargo build --bin prepaid $(AS_TESTS)
-	PATH="$(BIN):$$PATH" AWS_DEFAULT_REGION=us-east-1 sam build \
+	PATH="$(BIN):$(CURDIR)/infra/rehearsals:$$PATH" AWS_DEFAULT_REGION=us-east-1 sam build \
 		--parameter-overrides Architecture=$(ARCHITECTURE) --build-dir target/deploy-local/build
 	target/ministack/bin/python infra/rehearsals/deploy.py --prepaid $(BUILT)/prepaid \
 		--build target/deploy-local/build --architecture $(ARCHITECTURE) --sam $(BIN)/sam
 
-# This builds the functions in advance, in the same way as `cargo lambda watch`. Naming this machine as the target reuses the
-# libraries that `make deploy-local` compiled.
+# This builds the functions in advance, with the features that it tells `cargo lambda watch` to take.
 invoke-local: $(CARGO_LAMBDA) $(MINISTACK) ## Invoke the functions through cargo-lambda with events of the real services
-	cargo build --bin prepaid $(AS_TESTS)
-	CARGO_BUILD_TARGET=$(HOST) cargo build --bin charging --bin notifications --bin top-up-sweep
-	CARGO_BUILD_TARGET=$(HOST) PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid
+	cargo build --bin prepaid --bin charging --bin notifications --bin top-up-sweep $(AS_TESTS)
+	PATH="$(BIN):$$PATH" target/ministack/bin/python infra/rehearsals/invoke.py --prepaid $(BUILT)/prepaid $(AS_TESTS)
 
 $(CARGO_TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION):
 	cargo install --locked --root target/cargo-tools cargo-deny@$(CARGO_DENY_VERSION)

@@ -34,13 +34,14 @@ LOGS = ROOT / "target" / "invoke-local"
 class CargoLambda:
     """`cargo lambda invoke` against a running `cargo lambda watch`."""
 
-    def __init__(self, port, variables):
+    def __init__(self, port, variables, features):
         self.port = port
+        self.features = features
         self.address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
         self.variables = variables
 
     def watch(self):
-        return ["cargo", "lambda", "watch", *self.address, "--ignore-changes"]
+        return ["cargo", "lambda", "watch", *self.address, "--ignore-changes", "--features", self.features]
 
     def invoke(self, function, event):
         """A function's response to an event of `tests/events`; the first invocation compiles the function."""
@@ -92,10 +93,12 @@ def main():
     stop_on_termination()
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--prepaid", type=Path, required=True, help="the program prepaid")
-    prepaid = parser.parse_args().prepaid.resolve()
+    parser.add_argument("--features", required=True, help="the features that the functions were built with")
+    options = parser.parse_args()
+    prepaid = options.prepaid.resolve()
     with ExitStack() as opened:
         cloud = opened.enter_context(local_cloud(prepaid, LOGS / "local-cloud.log"))
-        cargo_lambda = CargoLambda(free_port(), environment(**readme_variables(cloud)))
+        cargo_lambda = CargoLambda(free_port(), environment(**readme_variables(cloud)), options.features)
         opened.enter_context(running(cargo_lambda.watch(), LOGS / "cargo-lambda.log", cargo_lambda.variables))
         wait_for("cargo lambda watch", lambda: is_listening(cargo_lambda.port))
         play(cargo_lambda, cloud)

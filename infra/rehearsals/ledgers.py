@@ -71,7 +71,7 @@ def hold(name, engine):
             return is_listening(port)
 
         wait_for(name, listens)
-        command = ["cargo", "test", "--offline", "-p", "tests", "--test", "integration", "ledger::contract"]
+        command = ["cargo", "test", "--offline", "--test", "integration", "ledger::contract"]
         variables = os.environ | {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}"}
         ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
         counts = re.search(r"test result: \w+\. (\d+) passed; (\d+) failed", ended.stdout)

@@ -614,6 +614,59 @@ fn no_test_is_passed_over() {
     assert_eq!(passed_over(&[], &sample("shared/src/error.rs", "/// ```\n/// f();\n/// ```\nfn f() {}")).len(), 1);
 }
 
+// ── What the programs are built with in tests and rehearsals ─────────────────────────────────────────────────────
+
+/// The libraries that Cargo takes for the whole workspace, each with its version and its features.
+fn libraries(arguments: &[&str]) -> BTreeSet<String> {
+    let all = ["tree", "--workspace", "--offline", "--prefix", "none", "--format", "{p} {f}"];
+    let tree = cargo(&[&all, arguments].concat());
+    let lines = tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned());
+    let libraries: BTreeSet<String> = lines.filter(|line| !line.contains(" (/")).collect();
+    assert!(libraries.len() > 200, "{tree}");
+    libraries
+}
+
+/// Otherwise nearly every library would be compiled once for the tests and once more for the programs.
+#[test]
+fn the_feature_libraries_asks_all_that_the_tests_ask() {
+    let of_tests = libraries(&["--edges", "normal,build,dev"]);
+    let apart = |libraries: &BTreeSet<String>| libraries.difference(&of_tests).count();
+    let of_programs = libraries(&["--edges", "normal,build", "--features", "tests/libraries"]);
+    assert_eq!(apart(&of_programs), 0, "{:?}", of_programs.difference(&of_tests));
+    assert_ne!(apart(&libraries(&["--edges", "normal,build"])), 0, "without the feature, libraries differ");
+}
+
+/// The libraries of which the feature `libraries` asks more than a deployment, which builds the functions without it.
+const ASKED_MORE: [&str; 9] = [
+    "getrandom",
+    "hashbrown",
+    "num-bigint",
+    "num-iter",
+    "num-traits",
+    "regex-automata",
+    "regex-syntax",
+    "serde_json",
+    "tokio",
+];
+
+/// What Tokio has only if tests ask for it.
+const OF_TESTS: [&str; 4] = ["start_paused", "time::advance", "time::pause", "time::resume"];
+
+/// So a function that works in a rehearsal builds and works without the feature as well.
+#[test]
+fn no_function_uses_what_tests_alone_ask_of_a_library() {
+    let deployed = libraries(&["--edges", "normal,build"]);
+    let of_programs = libraries(&["--edges", "normal,build", "--features", "tests/libraries"]);
+    let name = |library: &String| library.split_whitespace().next().unwrap_or_default().to_owned();
+    let asked_more: BTreeSet<String> = deployed.difference(&of_programs).map(name).collect();
+    assert_eq!(asked_more.into_iter().collect::<Vec<_>>(), ASKED_MORE);
+    for name in OF_TESTS {
+        assert_eq!(named_outside(&self::deployed(), name, &[]), NOTHING);
+        let broken = sample("shared/src/stripe/mod.rs", &format!("tokio::{name}().await;"));
+        assert_eq!(named_outside(&broken, name, &[]).len(), 1);
+    }
+}
+
 /// What Cargo itself makes of the manifests agrees with what was read of them here.
 #[test]
 fn cargo_knows_the_same_members() {
