@@ -50,6 +50,19 @@ impl<C> Surroundings<C> {
         Ok(crate::secrets::stripe_secret_get(&crate::aws::secrets_manager(&self.aws), &id).await?)
     }
 
+    /// Stripe, for a function that a caller waits for.
+    ///
+    /// # Errors
+    /// If a setting of Stripe's is invalid; nothing is sent.
+    #[cfg(all(feature = "stripe", feature = "secrets"))]
+    pub fn interactive_payments(
+        &self,
+        api_key: crate::stripe::SecretString,
+    ) -> Result<crate::stripe::StripePayments, StartError> {
+        use crate::stripe::{Settings, StripePayments};
+        Ok(StripePayments::new(Settings::of(&self.environment, api_key)?.interactive())?)
+    }
+
     /// The signing key of e-mail links, derived from the secret named by `LINK_SECRET_ID`.
     ///
     /// # Errors
@@ -70,6 +83,9 @@ pub enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Secret(#[from] crate::secrets::SecretError),
+    #[cfg(feature = "stripe")]
+    #[error(transparent)]
+    Stripe(#[from] crate::stripe::InvalidSettings),
     #[cfg(feature = "links")]
     #[error(transparent)]
     LinkKey(#[from] crate::links::WeakSecret),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
 use shared::ports::RandomIds;
-use shared::stripe::{Settings, StripePayments};
+use shared::stripe::StripePayments;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -32,7 +32,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> R
     let stripe = surroundings.stripe_secret().await?;
     let context = Context {
         ledger: surroundings.ledger()?,
-        payments: StripePayments::new(Settings::of(&surroundings.environment, stripe.api_key)?.interactive())?,
+        payments: surroundings.interactive_payments(stripe.api_key)?,
         mailer: Absent,
         timers: Absent,
         ids: RandomIds,
