@@ -4,12 +4,10 @@ use crate::{Outside, existing};
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::{Cause, Entry};
-use shared::http::{Problem, ReachedAccount, Reply, parse_query, time};
+use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query, time};
 use shared::ports::History;
 use shared::use_cases::Context;
 
-const LIMIT_DEFAULT: i64 = 20;
-const LIMIT_MAX: i64 = 100;
 /// Eighteen digits, which any reader of JSON and any pattern can hold; no ledger grows as long.
 const CURSOR_MAX: i64 = 999_999_999_999_999_999;
 
@@ -19,22 +17,13 @@ pub async fn get<O: Outside>(
     request: &Request,
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let (limit, cursor) = parse_query(request, |query| {
-        (query.integer("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_DEFAULT), query.integer("cursor", 1..=CURSOR_MAX))
-    })?;
+    let (limit, cursor) = parse_query(request, |query| (query.limit(), query.integer("cursor", 1..=CURSOR_MAX)))?;
     let account = existing(context, account).await?;
     let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
-    let entries = context.ledger.history_page(&account.id, before_seq, u32::try_from(limit).unwrap_or(1)).await?;
+    let entries = context.ledger.history_page(&account.id, before_seq, limit.into()).await?;
     let has_more = entries.last().is_some_and(|oldest| oldest.seq > 1);
     let next_cursor = entries.last().filter(|_| has_more).map(|oldest| oldest.seq.to_string());
-    Reply::ok(&HistoryBody { data: entries.iter().map(EntryBody::of).collect(), next_cursor, has_more })
-}
-
-#[derive(Serialize)]
-struct HistoryBody<'a> {
-    data: Vec<EntryBody<'a>>,
-    next_cursor: Option<String>,
-    has_more: bool,
+    Reply::ok(&Page::new(entries.iter().map(EntryBody::of).collect(), next_cursor))
 }
 
 #[derive(Serialize)]

@@ -149,19 +149,24 @@ impl Parameters {
 
     /// A number within a range. It has one form: no sign, no zero before it.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
-        let values: Vec<String> =
+        self.optional(name, &an_integer(&range), |text| {
+            let value = text.parse().ok();
+            value.filter(|value: &i64| value.to_string() == text && range.contains(value))
+        })
+    }
+
+    /// A value that `read` takes; `expected` says what it takes.
+    pub fn optional<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(String) -> Option<T>) -> Option<T> {
+        let mut values: Vec<String> =
             self.unread.extract_if(.., |(known, _)| known == name).map(|(_, value)| value).collect();
-        let text = match &values[..] {
-            [] => return None,
-            [text] => text,
-            _ => {
-                self.refuse(name, "must be sent once");
-                return None;
-            }
-        };
-        let value = text.parse().ok().filter(|value: &i64| value.to_string() == *text && range.contains(value));
+        let text = values.pop()?;
+        if !values.is_empty() {
+            self.refuse(name, "must be sent once");
+            return None;
+        }
+        let value = read(text);
         if value.is_none() {
-            self.refuse(name, format!("must be {}", an_integer(&range)));
+            self.refuse(name, format!("must be {expected}"));
         }
         value
     }
