@@ -44,6 +44,11 @@ pub(super) fn purchase(account: &AccountId, purchase: &PurchaseId) -> Key {
     of_account(account, format!("{PURCHASE}{purchase}"))
 }
 
+/// What the keys of all of an account's purchases begin with.
+pub(super) fn purchases(account: &AccountId) -> Key {
+    of_account(account, PURCHASE.to_owned())
+}
+
 pub(super) fn purchase_key(account: &AccountId, key: &IdempotencyKey) -> Key {
     of_account(account, format!("{PURCHASE_KEY}{key}"))
 }

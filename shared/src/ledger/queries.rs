@@ -1,10 +1,10 @@
-//! Pages of the two indexes. The indexes are eventually consistent.
+//! Pages of the two indexes, which are eventually consistent, and of an account's own items.
 
-use super::attributes::{instant, number, text};
+use super::attributes::{Attributes, Writer, instant, number, text};
 use super::errors::{ledger_error, unreadable};
 use super::{DynamoLedger, items, keys};
-use crate::domain::{AccountId, Entry};
-use crate::ports::{DueCursor, DueIndex, DuePage, History, LedgerError, Shard};
+use crate::domain::{AccountId, Entry, PurchaseId};
+use crate::ports::{DueCursor, DueIndex, DuePage, History, LedgerError, PurchaseList, PurchasesPage, Shard};
 use jiff::Timestamp;
 
 impl History for DynamoLedger {
@@ -35,6 +35,40 @@ impl History for DynamoLedger {
         }
         let page = query.send().await.map_err(|error| ledger_error("history_page", error))?;
         page.items().iter().map(items::entry_from_item).collect::<Result<_, _>>().map_err(unreadable("history_page"))
+    }
+}
+
+fn key_of(account: &AccountId, purchase: &PurchaseId) -> Attributes {
+    Writer::item(keys::purchase(account, purchase)).into_attributes()
+}
+
+impl PurchaseList for DynamoLedger {
+    /// One more than the limit is read, because DynamoDB says at the end of a full page only that something may follow.
+    async fn purchases_page(
+        &self,
+        account: &AccountId,
+        after: Option<&PurchaseId>,
+        limit: u8,
+    ) -> Result<PurchasesPage, LedgerError> {
+        let limit = usize::from(limit.clamp(1, 100));
+        let listed = keys::purchases(account);
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :partition AND begins_with(SK, :purchases)")
+            .expression_attribute_values(":partition", text(listed.partition))
+            .expression_attribute_values(":purchases", text(listed.sort))
+            .scan_index_forward(false)
+            .limit(limit as i32 + 1)
+            .set_exclusive_start_key(after.map(|purchase| key_of(account, purchase)))
+            .set_return_consumed_capacity(self.settings.consumed_capacity());
+        let page = query.send().await.map_err(|error| ledger_error("purchases_page", error))?;
+        let read = page.items().iter().take(limit).map(items::purchase_from_item);
+        let purchases = read.collect::<Result<_, _>>().map_err(unreadable("purchases_page"))?;
+        let has_more = page.items().len() > limit || page.last_evaluated_key().is_some();
+        Ok(PurchasesPage { purchases, has_more })
     }
 }
 

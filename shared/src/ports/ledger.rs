@@ -62,6 +62,20 @@ pub trait Purchases: Send + Sync {
     ) -> impl Future<Output = Result<Option<PurchaseId>, LedgerError>> + Send;
 }
 
+/// An account's purchases, the newest first.
+pub trait PurchaseList: Send + Sync {
+    /// The purchases that come after `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    ///
+    /// The order is that of their ids, which never changes: so a purchase that is opened meanwhile is above the pages to
+    /// come. `after` need not exist.
+    fn purchases_page(
+        &self,
+        account: &AccountId,
+        after: Option<&PurchaseId>,
+        limit: u8,
+    ) -> impl Future<Output = Result<PurchasesPage, LedgerError>> + Send;
+}
+
 /// Top-up attempts.
 pub trait TopUps: Send + Sync {
     fn top_up_get(
@@ -130,13 +144,30 @@ pub trait DueIndex: Send + Sync {
 
 /// All the traits together, for code that may use the whole store.
 pub trait Ledger:
-    Accounts + Entries + History + Purchases + TopUps + Consents + Customers + Events + Notices + DueIndex
+    Accounts + Entries + History + Purchases + PurchaseList + TopUps + Consents + Customers + Events + Notices + DueIndex
 {
 }
 
 impl<L> Ledger for L where
-    L: Accounts + Entries + History + Purchases + TopUps + Consents + Customers + Events + Notices + DueIndex
+    L: Accounts
+        + Entries
+        + History
+        + Purchases
+        + PurchaseList
+        + TopUps
+        + Consents
+        + Customers
+        + Events
+        + Notices
+        + DueIndex
 {
+}
+
+/// A page of purchases, and whether others follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchasesPage {
+    pub purchases: Vec<Purchase>,
+    pub has_more: bool,
 }
 
 /// One of the sixteen partitions of the index of due accounts.

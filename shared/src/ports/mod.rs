@@ -10,7 +10,7 @@ mod timers;
 pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Entries, Events, History, Ledger,
-    LedgerError, Notices, Purchases, Shard, TopUps,
+    LedgerError, Notices, PurchaseList, Purchases, PurchasesPage, Shard, TopUps,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use payments::{CheckoutReport, InvoiceReport, Payments, PaymentsError};

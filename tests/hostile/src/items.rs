@@ -35,6 +35,7 @@ pub fn items(data: &[u8]) {
         }
         table.hold(&item);
         let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.purchases_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.due_accounts(Shard::of(0), now(), None));
     });
 }

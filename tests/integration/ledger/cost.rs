@@ -103,6 +103,23 @@ async fn a_page_is_one_query_of_its_index() {
     assert_eq!(queries, [("Query".into(), Some("history".into())), ("Query".into(), Some("due".into()))]);
 }
 
+/// R30: whoever lost the answer to a purchase looks for it at once, so the list may not lag as an index does.
+#[tokio::test]
+async fn a_page_of_purchases_is_one_consistent_query_of_the_table() {
+    let Embedded { database, ledger } = counted().await;
+    let account = opened(&ledger).await;
+    let records = vec![Record::Purchase(complete_purchase())];
+    ledger.commit(&Change { records, ..changed(&account) }).await.unwrap();
+    let recording = database.record();
+    let page = ledger.purchases_page(&account.id, None, 100).await.unwrap();
+    assert_eq!(page.purchases, [complete_purchase()]);
+    let operations = recording.operations();
+    let [query] = &operations[..] else { panic!("{:?}", recording.names()) };
+    assert_eq!((query.operation.name.as_str(), query.operation.index()), ("Query", None));
+    assert!(query.operation.is_consistent_read());
+    assert_eq!(query.capacity_units(), 1.0);
+}
+
 #[tokio::test]
 async fn marking_a_notice_again_writes_nothing() {
     let Embedded { database, ledger } = counted().await;

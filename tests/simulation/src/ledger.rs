@@ -13,7 +13,7 @@ use shared::domain::{
 };
 use shared::ports::{
     Accounts, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Entries, Events, History, LedgerError,
-    Notices, Purchases, Shard, TopUps,
+    Notices, PurchaseList, Purchases, PurchasesPage, Shard, TopUps,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -245,6 +245,22 @@ impl Purchases for MemoryLedger {
         key: &IdempotencyKey,
     ) -> Result<Option<PurchaseId>, LedgerError> {
         Ok(self.of(account, |partition| partition.purchase_keys.get(key).cloned()))
+    }
+}
+
+impl PurchaseList for MemoryLedger {
+    async fn purchases_page(
+        &self,
+        account: &AccountId,
+        after: Option<&PurchaseId>,
+        limit: u8,
+    ) -> Result<PurchasesPage, LedgerError> {
+        let tables = self.tables();
+        let listed = tables.partitions.get(account).map(|partition| partition.purchases.iter().rev());
+        let is_below = |(id, _): &(&PurchaseId, &Purchase)| after.is_none_or(|after| *id < after);
+        let mut rest = listed.into_iter().flatten().filter(is_below).map(|(_, purchase)| purchase.clone());
+        let purchases = rest.by_ref().take(limit.clamp(1, 100).into()).collect();
+        Ok(PurchasesPage { purchases, has_more: rest.next().is_some() })
     }
 }
 

@@ -17,8 +17,8 @@ use shared::domain::{
 };
 use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Email, Entries, Events,
-    History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Payments, PaymentsError, Purchases,
-    Shard, Timer, Timers, TimersError, TopUps, Wake,
+    History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Payments, PaymentsError,
+    PurchaseList, Purchases, PurchasesPage, Shard, Timer, Timers, TimersError, TopUps, Wake,
 };
 use shared::use_cases::{Capabilities, Context};
 use std::future::{Future, pending, poll_fn};
@@ -447,6 +447,19 @@ impl Purchases for Outside {
     ) -> Result<Option<PurchaseId>, LedgerError> {
         let (account, key) = (account.clone(), key.clone());
         self.read("purchase_id_get", move |ledger| at_once(ledger.purchase_id_get(&account, &key))).await
+    }
+}
+
+impl PurchaseList for Outside {
+    async fn purchases_page(
+        &self,
+        account: &AccountId,
+        after: Option<&PurchaseId>,
+        limit: u8,
+    ) -> Result<PurchasesPage, LedgerError> {
+        let (account, after) = (account.clone(), after.cloned());
+        let list = move |ledger: &MemoryLedger| at_once(ledger.purchases_page(&account, after.as_ref(), limit));
+        self.read("purchases_page", list).await
     }
 }
 

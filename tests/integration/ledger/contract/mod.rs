@@ -9,6 +9,7 @@ mod concurrency;
 mod due;
 mod history;
 mod marks;
+mod purchases;
 mod round_trip;
 
 use super::stores;
@@ -64,6 +65,9 @@ on_every_ledger! {
     concurrency::one_key => one_key_used_sixty_four_times_at_once_is_written_once,
     history::pages => history_is_read_page_by_page_newest_first,
     history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
+    purchases::pages => purchases_are_listed_page_by_page_newest_first,
+    purchases::opened_meanwhile => what_is_bought_between_two_pages_leaves_no_gap_and_repeats_nothing,
+    purchases::only_own => an_accounts_list_holds_its_own_purchases_and_nothing_else,
     due::membership => an_account_is_listed_only_while_it_is_due,
     due::order_and_pages => due_accounts_come_longest_due_first_page_by_page,
     marks::events => an_event_is_applied_once_it_is_marked,
