@@ -152,6 +152,9 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     cloud.settle().await;
     assert_eq!(cloud.get(&purchase, &token).await.expect(200).body["status"], "paid");
     cloud.get(&format!("{purchases}/other"), &token).await;
+    cloud.get(&format!("{purchases}?limit=1"), &token).await.expect(200);
+    cloud.get(&format!("{purchases}?cursor=1"), &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/purchases", &token).await.expect(404);
     cloud.get("/v1/packages", &token).await;
     for path in ["/v1/accounts", purchases] {
         malformed(cloud, Method::POST, path).await;
@@ -262,6 +265,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/balance"),
         format!("{account}/history"),
         format!("{account}/auto-top-up"),
+        format!("{account}/purchases"),
         purchase,
     ] {
         cloud.get(&path, &token).await.expect(503);

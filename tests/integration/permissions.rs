@@ -97,6 +97,7 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.charge("acme", "job-1", 1).await.expect(201);
     cloud.post("/v1/accounts/acme/charges/job-1/restore", &token, None, &json!({})).await.expect(201);
     cloud.history("acme").await;
+    cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);
     cloud.get("/v1/packages", &token).await.expect(200);
     cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
     cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;

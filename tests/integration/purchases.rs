@@ -6,7 +6,7 @@ use local_aws::dynamodb::Fault as DynamoFault;
 use local_aws::wire::Loss;
 use local_stripe::{Fault, FaultAction, WebhookConduct};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const PURCHASES: &str = "/v1/accounts/acme/purchases";
@@ -221,6 +221,116 @@ async fn anothers_purchase_answers_as_one_that_does_not_exist() {
     let service = cloud.cloud.service_token();
     let answer = cloud.get(&format!("/v1/accounts/nobody/purchases/{purchase}"), &service).await;
     answer.expect_problem(404, "not_found");
+}
+
+async fn list(cloud: &TestCloud, query: &str) -> Answer {
+    cloud.get(&format!("{PURCHASES}?{query}"), &cloud.cloud.customer_token("acme")).await
+}
+
+fn ids(page: &Value) -> Vec<Value> {
+    page["data"].as_array().unwrap().iter().map(|purchase| purchase["purchase"].clone()).collect()
+}
+
+/// R30: a purchase whose id was lost is found, as it is stored, and Stripe is not asked.
+#[tokio::test]
+async fn a_purchase_whose_id_was_lost_is_in_the_list() {
+    let cloud = opened().await;
+    cloud.open_account("globex").await;
+    let nothing = list(&cloud, "").await.expect(200).body;
+    assert_eq!(nothing, json!({"data": [], "next_cursor": null, "has_more": false}));
+    let paid = open(&cloud, "buy-1", "credits_500").await.expect(201);
+    cloud.pay_page(page(&paid), CARD).await;
+    cloud.settle().await;
+    cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
+    let expired = open(&cloud, "buy-2", "credits_5000").await.expect(201);
+    cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
+    let expired = read(&cloud, &expired).await.expect(200);
+    let open = open(&cloud, "buy-3", "credits_50000").await.expect(201);
+    let paid = read(&cloud, &paid).await.expect(200);
+    let effects = || (cloud.cloud.stripe.requests().len(), cloud.footprint());
+    let before = effects();
+
+    let listed = list(&cloud, "").await.expect(200).body;
+    assert_eq!(listed, json!({"data": [open.body, expired.body, paid.body], "next_cursor": null, "has_more": false}));
+    let has_page = |purchase: &Value| purchase.get("checkout_url").is_some();
+    let with_page: Vec<bool> = listed["data"].as_array().unwrap().iter().map(has_page).collect();
+    assert_eq!(with_page, [true, false, false], "only what is open can be paid");
+    let by_service = cloud.get(PURCHASES, &cloud.cloud.service_token()).await.expect(200).body;
+    assert_eq!(by_service, listed);
+    let path = "/v1/accounts/globex/purchases";
+    for query in ["", "?limit=100", &format!("?cursor={}", ids(&listed)[0].as_str().unwrap())] {
+        let others = cloud.get(&format!("{path}{query}"), &cloud.cloud.customer_token("globex")).await.expect(200);
+        assert_eq!(others.body["data"], json!([]), "another account's are never shown");
+    }
+    cloud.get(path, &cloud.cloud.customer_token("acme")).await.expect_problem(404, "not_found");
+    let nobody = cloud.get("/v1/accounts/nobody/purchases", &cloud.cloud.service_token()).await;
+    assert_eq!(nobody.expect_problem(404, "not_found").body["detail"], "There is no such account.");
+    assert_eq!(effects(), before);
+}
+
+/// R30
+#[tokio::test]
+async fn pages_of_purchases_follow_one_another_without_a_gap_or_a_double_while_more_are_bought() {
+    let cloud = opened().await;
+    let mut bought = vec![];
+    for number in 1..=21 {
+        cloud.cloud.clock.advance(SignedDuration::from_millis(1)).unwrap();
+        bought.push(open(&cloud, &format!("buy-{number}"), "credits_500").await.expect(201).body["purchase"].clone());
+    }
+    bought.reverse();
+    let first = list(&cloud, "").await.expect(200).body;
+    assert_eq!(ids(&first), bought[..20], "twenty without a limit");
+    assert_eq!((&first["has_more"], &first["next_cursor"]), (&json!(true), &bought[19]));
+    for limit in [1, 7, 20, 21, 100] {
+        let (mut seen, mut query, mut pages) = (vec![], format!("limit={limit}"), 0);
+        loop {
+            let body = list(&cloud, &query).await.expect(200).body;
+            seen.extend(ids(&body));
+            pages += 1;
+            assert_eq!(body["has_more"], seen.len() < bought.len(), "{query}");
+            assert!(pages <= bought.len(), "{query}: the pages come to an end");
+            let Some(cursor) = body["next_cursor"].as_str() else { break };
+            query = format!("limit={limit}&cursor={cursor}");
+            if limit == 7 {
+                cloud.cloud.clock.advance(SignedDuration::from_millis(1)).unwrap();
+                open(&cloud, &format!("meanwhile-{pages}"), "credits_500").await.expect(201);
+            }
+        }
+        assert_eq!((&seen, pages), (&bought, bought.len().div_ceil(limit)), "{limit}");
+        if limit == 7 {
+            bought = ids(&list(&cloud, "limit=100").await.expect(200).body);
+            assert_eq!(bought.len(), 23, "what was bought meanwhile is in the next list");
+        }
+    }
+}
+
+/// R30, R26
+#[tokio::test]
+async fn a_list_of_purchases_refuses_limits_and_cursors_that_are_none() {
+    let cloud = opened().await;
+    for limit in ["0", "101", "-1", "1.5", "ten", "", "1e1"] {
+        let message = list(&cloud, &format!("limit={limit}")).await.expect_problem(422, "invalid_request");
+        assert_eq!(message.field_error("limit"), "must be an integer from 1 to 100", "{limit:?}");
+    }
+    let zeros = "0".repeat(32);
+    for cursor in
+        ["", "1", "pur_", "top_00", &format!("PUR_{zeros}"), &format!("top_{zeros}"), &format!("pur_{zeros}0")]
+    {
+        let message = list(&cloud, &format!("cursor={cursor}")).await.expect_problem(422, "invalid_request");
+        assert_eq!(message.field_error("cursor"), "must be the next_cursor of a page", "{cursor:?}");
+    }
+    let cursor = format!("cursor=pur_{zeros}");
+    assert_eq!(list(&cloud, &cursor).await.expect(200).body["data"], json!([]), "it need not exist");
+    for (query, field) in [
+        ("cursr=5", "cursr"),
+        ("limit=5&limit=7", "limit"),
+        (&format!("{cursor}&{cursor}"), "cursor"),
+        ("page=2", "page"),
+    ] {
+        list(&cloud, query).await.expect_problem(422, "invalid_request").field_error(field);
+    }
+    let both = list(&cloud, "limit=0&cursor=x&page=2").await.expect_problem(422, "invalid_request");
+    assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all are told: {}", both.text);
 }
 
 /// Whatever happens between us and Stripe, a key leads to one purchase and one page that its customer is sent to.

@@ -1,5 +1,6 @@
 //! Buying credits: packages, Stripe's payment page, and the link in e-mails that leads to an unpaid top-up.
 
+mod list;
 mod pay;
 pub mod wiring;
 
@@ -12,19 +13,29 @@ use shared::http::{
     Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, text, time,
 };
 use shared::links::LinkKey;
-use shared::ports::{Accounts, IdGenerator, Payments, Purchases, TopUps};
+use shared::ports::{Accounts, IdGenerator, Payments, PurchaseList, Purchases, TopUps};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::{Capabilities, Context};
 use shared::words::purchase_note;
 
 /// What the function needs of the outside.
 pub trait Outside:
-    Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
+    Capabilities<
+        Ledger: Accounts + Purchases + PurchaseList + TopUps,
+        Payments: Payments,
+        Ids: IdGenerator,
+        PriceBook = PriceBook,
+    >
 {
 }
 
 impl<
-    C: Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+    C: Capabilities<
+            Ledger: Accounts + Purchases + PurchaseList + TopUps,
+            Payments: Payments,
+            Ids: IdGenerator,
+            PriceBook = PriceBook,
+        >,
 > Outside for C
 {
 }
@@ -39,6 +50,7 @@ pub struct App<O: Outside> {
 pub enum Operation {
     Packages,
     OpenPurchase,
+    Purchases,
     Purchase,
     Pay,
 }
@@ -51,6 +63,12 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/purchases",
         access: Access::Customer,
         operation: Operation::OpenPurchase,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/purchases",
+        access: Access::Customer,
+        operation: Operation::Purchases,
     },
     Route {
         method: Method::GET,
@@ -73,6 +91,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     match found.operation {
         Operation::Packages => get_packages(&app.context.price_book),
         Operation::OpenPurchase => post_purchase(app, request, found.account()?).await,
+        Operation::Purchases => list::get(&app.context, request, found.account()?).await,
         Operation::Purchase => get_purchase(app, found.account()?, found.parameter("purchase")).await,
         Operation::Pay => pay::get(app, found.parameter("token")).await,
     }

@@ -46,6 +46,9 @@ fn main() {
     for (number, book) in price_books().iter().enumerate() {
         write("price_books", &number.to_string(), book.to_string().as_bytes());
     }
+    for (number, text) in purchase_pages().iter().enumerate() {
+        write("purchases", &number.to_string(), text.as_bytes());
+    }
     let event: Value = serde_json::from_str(STREAM_EVENT).unwrap();
     for (number, record) in event["Records"].as_array().unwrap().iter().enumerate() {
         write("streams", &number.to_string(), json!({ "Records": [record] }).to_string().as_bytes());
@@ -160,6 +163,21 @@ fn paths() -> Vec<String> {
         "GET /pay/a\tb\nc",
     ];
     lines.chain(others.map(str::to_owned)).chain([format!("GET /pay/{}", hostile::sample_token())]).collect()
+}
+
+fn purchase_pages() -> Vec<String> {
+    let id = |number| PurchaseId::mint(number).to_string();
+    let (first, last, beyond) = (id(1), id(7), id(u128::MAX));
+    vec![
+        "3".to_owned(),
+        "101".to_owned(),
+        format!("1\n{last}"),
+        format!("100\n{first}"),
+        format!("2\n{beyond}"),
+        format!("20\n{}", last.to_uppercase()),
+        "20\ntop_00000000000000000000000000000001".to_owned(),
+        "2\n".to_owned(),
+    ]
 }
 
 fn price_books() -> Vec<Value> {

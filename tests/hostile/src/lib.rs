@@ -13,6 +13,7 @@ mod items;
 mod links;
 mod paths;
 mod price_books;
+mod purchases;
 mod streams;
 mod table;
 mod webhooks;
@@ -36,6 +37,7 @@ pub const DOORS: &[Door] = &[
     ("links", links::links),
     ("paths", paths::paths),
     ("price_books", price_books::price_books),
+    ("purchases", purchases::purchases),
     ("streams", streams::streams),
     ("webhooks", webhooks::webhooks),
 ];

@@ -250,7 +250,7 @@ pub fn service_claims() -> Option<Value> {
     Some(json!({ "sub": "service", "scope": "credits/service" }))
 }
 
-fn ledger() -> MemoryLedger {
+pub fn ledger() -> MemoryLedger {
     ledger_with(&[BALANCE])
 }
 

@@ -1,0 +1,24 @@
+//! The purchases of an account, newest first, as they are stored: Stripe is not asked.
+
+use crate::{Outside, PurchaseBody};
+use lambda_http::Request;
+use shared::domain::PurchaseId;
+use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query};
+use shared::ports::{Accounts, PurchaseList};
+use shared::use_cases::Context;
+
+/// One page. The cursor is the last purchase shown: its place in the list never changes, whatever is bought meanwhile.
+pub async fn get<O: Outside>(
+    context: &Context<O>,
+    request: &Request,
+    account: &ReachedAccount,
+) -> Result<Reply, Problem> {
+    let (limit, cursor) = parse_query(request, |query| {
+        let cursor = query.optional("cursor", "the next_cursor of a page", |text| PurchaseId::parse(text).ok());
+        (query.limit(), cursor)
+    })?;
+    let account = context.ledger.account_get(account.id()).await?.ok_or_else(|| Problem::not_found("account"))?;
+    let page = context.ledger.purchases_page(&account.id, cursor.as_ref(), limit).await?;
+    let next_cursor = page.purchases.last().filter(|_| page.has_more).map(|oldest| oldest.id.to_string());
+    Reply::ok(&Page::new(page.purchases.iter().map(PurchaseBody::of).collect(), next_cursor))
+}

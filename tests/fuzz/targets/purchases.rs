@@ -1,0 +1,4 @@
+//! See `hostile::purchases`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::open("purchases", data));
