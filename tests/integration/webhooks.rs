@@ -225,6 +225,22 @@ async fn objects_of_other_deployments_are_accepted_and_move_nothing() {
     assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
 }
 
+/// R4: what Stripe still tells of a customer that it has deleted concerns nobody.
+#[tokio::test]
+async fn the_event_of_a_deleted_customer_is_accepted_and_changes_nothing() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let path = format!("/v1/customers/{}", cloud.customer("acme").await);
+    drop_all(&cloud);
+    cloud.stripe_post(&path, &[("name", "Acme")]).await;
+    let event = event_of(&cloud, "customer.updated").await;
+    cloud.stripe(Method::DELETE, &path, &[]).await.expect(200);
+    let recording = cloud.cloud.aws.dynamodb.record();
+    post_event(&cloud, &event).await.expect(200);
+    assert_eq!(recording.count("TransactWriteItems"), 0);
+    assert_eq!(recording.count("PutItem"), 1, "it is marked as applied");
+}
+
 /// R13: whether an invoice is ours is told by its metadata; what pays a foreign one is not looked at, and may be a
 /// payment that our key cannot read.
 #[tokio::test]

@@ -21,6 +21,9 @@ pub trait Payments: Send + Sync {
     ) -> impl Future<Output = Result<CustomerId, PaymentsError>> + Send;
 
     /// The customer's default card.
+    ///
+    /// # Errors
+    /// [`PaymentsError::CustomerDeleted`] only if the provider itself says so.
     fn default_payment_method_get(
         &self,
         customer: &CustomerId,
@@ -103,6 +106,10 @@ pub enum PaymentsError {
     /// No such object.
     #[error("the payment provider has no such object: {operation}")]
     NotFound { operation: &'static str },
+    /// It says that this customer was deleted. One of whom it knows nothing at all is [`Self::NotFound`]: with another
+    /// account's key every customer would be one.
+    #[error("the payment provider has deleted the customer: {operation}")]
+    CustomerDeleted { operation: &'static str },
     /// It rejects our request: a wrong key, an invalid parameter.
     #[error("the payment provider rejected the request: {operation}")]
     Rejected {
@@ -117,7 +124,7 @@ impl PaymentsError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
-            Self::NotFound { .. } | Self::Rejected { .. } => false,
+            Self::NotFound { .. } | Self::CustomerDeleted { .. } | Self::Rejected { .. } => false,
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn retrieve(client: &Client, customer: &CustomerId) -> Result<C
     RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await
 }
 
-/// A deleted customer is not found.
+/// The card that the customer pays with, and the purchase it is from.
 pub(super) async fn default_card(client: &Client, customer: &CustomerId) -> Result<DefaultCard, DefaultError> {
     let found = retrieve(client, customer).await?;
     if found.deleted == Some(true) {
@@ -78,7 +78,7 @@ impl DefaultError {
     /// The port's error for it.
     pub(super) fn during(self, operation: &'static str) -> PaymentsError {
         match self {
-            Self::Deleted => PaymentsError::NotFound { operation },
+            Self::Deleted => PaymentsError::CustomerDeleted { operation },
             Self::Stripe(error) => error.during(operation),
         }
     }

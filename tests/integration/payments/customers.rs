@@ -118,8 +118,9 @@ async fn a_card_that_is_not_the_newest_choice_is_left_alone() {
     assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), Some(mastercard));
 }
 
+/// R4: only a customer of whom Stripe says so is called deleted; with another account's key it knows none of them.
 #[tokio::test]
-async fn what_is_not_there_is_not_found_and_a_wrong_key_is_rejected() {
+async fn what_is_not_there_is_not_found_and_a_deleted_customer_is_called_deleted() {
     let bench = Bench::start().await;
     let payments = bench.payments();
     let customer = bench.customer().await;
@@ -130,8 +131,12 @@ async fn what_is_not_there_is_not_found_and_a_wrong_key_is_rejected() {
     assert!(matches!(nobody, Err(PaymentsError::NotFound { .. })), "{nobody:?}");
     bench.delete(&format!("/v1/customers/{customer}")).await;
     let deleted = payments.default_payment_method_get(&customer).await;
-    assert!(matches!(deleted, Err(PaymentsError::NotFound { .. })), "{deleted:?}");
+    assert!(matches!(deleted, Err(PaymentsError::CustomerDeleted { .. })), "{deleted:?}");
+    let offered = payments.default_payment_method_offer(&customer, &offered(2, &card)).await;
+    assert!(matches!(offered, Err(PaymentsError::CustomerDeleted { .. })), "{offered:?}");
     let stranger = bench.payments_with(|settings| settings.api_key = SecretString::from("sk_test_stranger"));
     let rejected = stranger.customer_create(&account(), &email("ada@example.com")).await;
+    assert!(matches!(rejected, Err(PaymentsError::Rejected { .. })), "{rejected:?}");
+    let rejected = stranger.default_payment_method_get(&customer).await;
     assert!(matches!(rejected, Err(PaymentsError::Rejected { .. })), "{rejected:?}");
 }

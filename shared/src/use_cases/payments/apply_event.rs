@@ -109,11 +109,11 @@ async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: 
     }
 }
 
-/// An object that is gone (a deleted draft, another mode's) concerns nobody.
+/// An object that is gone (a deleted draft, a deleted customer, another mode's) concerns nobody.
 fn found<T>(answer: Result<T, PaymentsError>) -> Result<Option<T>, ApplyEventError> {
     match answer {
         Ok(object) => Ok(Some(object)),
-        Err(PaymentsError::NotFound { .. }) => Ok(None),
+        Err(PaymentsError::NotFound { .. } | PaymentsError::CustomerDeleted { .. }) => Ok(None),
         Err(error) => Err(ApplyEventError::Outside(error.into())),
     }
 }
