@@ -156,6 +156,12 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     cloud.get(&format!("{purchases}?cursor=1"), &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/purchases", &token).await.expect(404);
     cloud.get("/v1/packages", &token).await;
+    post(cloud, "/v1/accounts", "unused", &json!({"account": "deleted", "email": "owner@deleted.example"})).await;
+    let customer = format!("/v1/customers/{}", cloud.customer("deleted").await);
+    cloud.stripe(Method::DELETE, &customer, &[]).await.expect(200);
+    let body = json!({"package": "credits_500"});
+    let refused = cloud.post("/v1/accounts/deleted/purchases", &token, Some("buy-1"), &body).await;
+    refused.expect_problem(409, "customer_deleted");
     for path in ["/v1/accounts", purchases] {
         malformed(cloud, Method::POST, path).await;
     }

@@ -4,7 +4,7 @@ use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
 use local_aws::dynamodb::Fault as DynamoFault;
 use local_aws::wire::Loss;
-use local_stripe::{Fault, FaultAction, WebhookConduct};
+use local_stripe::{DefiniteRefusal, Fault, FaultAction, WebhookConduct};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -331,6 +331,63 @@ async fn a_list_of_purchases_refuses_limits_and_cursors_that_are_none() {
     }
     let both = list(&cloud, "limit=0&cursor=x&page=2").await.expect_problem(422, "invalid_request");
     assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all are told: {}", both.text);
+}
+
+/// R4: the company deleted the customer at Stripe. The buyer is told plainly, and the company by one error.
+#[tokio::test]
+async fn a_purchase_of_a_deleted_customer_is_refused_plainly_after_one_call_to_stripe() {
+    let cloud = opened().await;
+    let before = open(&cloud, "before", "credits_500").await.expect(201);
+    let customer = cloud.customer("acme").await;
+    let path = format!("/v1/customers/{customer}");
+    cloud.stripe(Method::DELETE, &path, &[]).await.expect(200);
+    cloud.settle().await;
+    for (key, times) in [("buy-1", 2), ("buy-2", 1)] {
+        cloud.cloud.clock.advance(SignedDuration::from_millis(1)).unwrap();
+        for _ in 0..times {
+            cloud.cloud.stripe.clear_requests();
+            let refused = open(&cloud, key, "credits_500").await.expect_problem(409, "customer_deleted");
+            let detail = refused.body["detail"].as_str().unwrap();
+            for said in ["Nothing was charged", "record at our payment provider was deleted", "contact our support"] {
+                assert!(detail.contains(said), "{detail}");
+            }
+            let asked = cloud.cloud.stripe.requests().len();
+            assert_eq!((asked, cloud.cloud.stripe.request_count("GET", &path)), (1, 1), "nothing else is asked");
+        }
+        let purchase = ids(&list(&cloud, "limit=1").await.expect(200).body).remove(0);
+        let errors: Vec<String> = cloud.log().into_iter().filter(|line| is_error_about(line, &purchase)).collect();
+        assert_eq!(errors.len(), times, "an alarm counts one error for each request: {errors:?}");
+        assert!(errors.iter().all(|error| error.contains("was deleted at Stripe") && error.contains(&customer)));
+    }
+    open(&cloud, "buy-1", "credits_5000").await.expect_problem(409, "idempotency_key_reused");
+    assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
+
+    cloud.cloud.stripe.clear_requests();
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    cloud.auto_top_up("acme").await;
+    assert_eq!(cloud.cloud.stripe.requests().len(), 0, "settings do not ask Stripe");
+    assert_eq!(read(&cloud, &before).await.expect(200).body["purchase"], before.body["purchase"]);
+    cloud.open_account("globex").await;
+    let globex = cloud.cloud.customer_token("globex");
+    let body = json!({"package": "credits_500"});
+    cloud.post("/v1/accounts/globex/purchases", &globex, Some("buy-1"), &body).await.expect(201);
+}
+
+fn is_error_about(line: &str, purchase: &Value) -> bool {
+    line.contains("\"ERROR\"") && line.contains(purchase.as_str().unwrap())
+}
+
+/// R4: a customer of whom Stripe knows nothing at all is not called deleted, because with another account's key every
+/// customer would be.
+#[tokio::test]
+async fn a_customer_that_stripe_does_not_know_is_an_error_on_our_side() {
+    let cloud = opened().await;
+    let refusal = DefiniteRefusal::CustomerMissing;
+    let action = FaultAction::Refuse { refusal };
+    cloud.cloud.stripe.add_fault(Fault { method: None, path: "/v1/customers/*".to_owned(), action, count: u32::MAX });
+    open(&cloud, "buy-1", "credits_500").await.expect_problem(500, "internal_error");
+    cloud.cloud.stripe.clear_faults();
+    open(&cloud, "buy-1", "credits_500").await.expect(200);
 }
 
 /// Whatever happens between us and Stripe, a key leads to one purchase and one page that its customer is sent to.

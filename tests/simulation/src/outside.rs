@@ -2,7 +2,7 @@
 
 use crate::bugs::has_bug;
 use crate::ledger::MemoryLedger;
-use crate::stripe::{Asked, Failed, Invoice, InvoiceStatus, conclusion, refusal};
+use crate::stripe::{Asked, CustomerDeleted, Failed, Invoice, InvoiceStatus, conclusion, refusal};
 use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, SWEEP_TIME, World};
 use futures::FutureExt;
@@ -392,6 +392,10 @@ fn unavailable(operation: &'static str) -> PaymentsError {
     PaymentsError::Unavailable { operation, source: "no answer".into() }
 }
 
+fn deleted(operation: &'static str) -> PaymentsError {
+    PaymentsError::CustomerDeleted { operation }
+}
+
 fn ledger_lost(operation: &'static str) -> LedgerError {
     LedgerError::Unavailable { operation, source: "no answer".into() }
 }
@@ -586,8 +590,9 @@ impl Payments for Outside {
         customer: &CustomerId,
     ) -> Result<Option<PaymentMethodId>, PaymentsError> {
         let customer = customer.clone();
-        let get = move |world: &World| world.stripe().default_cards.get(&customer).cloned();
-        self.stripe_or_unavailable("default_payment_method_get", get).await
+        let get = move |world: &World| world.stripe().default_card(&customer);
+        let answer = self.stripe_or_unavailable("default_payment_method_get", get).await?;
+        answer.map_err(|CustomerDeleted| deleted("default_payment_method_get"))
     }
 
     async fn default_payment_method_offer(
@@ -599,15 +604,17 @@ impl Payments for Outside {
         let offer = move |world: &World| {
             let BoughtWith { purchase, opened_at, .. } = &offered.bought_with;
             let mut stripe = world.stripe();
+            stripe.default_card(&customer)?;
             if let Some(undone) = stripe.offer_default_card(&customer, &offered)
                 && *opened_at < undone.at
                 && offered.default_at_opening.as_ref() != Some(&undone.card)
             {
                 world.violate(format!("{purchase} undoes the choice of {} by {customer}", undone.card));
             }
-            stripe.default_cards.get(&customer).cloned()
+            stripe.default_card(&customer)
         };
-        self.stripe_or_unavailable("default_payment_method_offer", offer).await
+        let answer = self.stripe_or_unavailable("default_payment_method_offer", offer).await?;
+        answer.map_err(|CustomerDeleted| deleted("default_payment_method_offer"))
     }
 
     async fn checkout_find(

@@ -134,6 +134,12 @@ fn stored_entry(outside: &Outside, account: &AccountId, origin: &Origin) -> Opti
     outside.0.ledger.tables().partitions.get(account)?.entries.get(origin).cloned()
 }
 
+fn is_deleted(outside: &Outside, account: &AccountId) -> bool {
+    let tables = outside.0.ledger.tables();
+    let account = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+    account.is_some_and(|account| outside.0.stripe().is_deleted(&account.customer))
+}
+
 fn is_open(outside: &Outside, account: &AccountId) -> bool {
     outside.0.ledger.tables().partitions.get(account).is_some_and(|partition| partition.account.is_some())
 }
@@ -222,6 +228,15 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
         Err(OpenPurchaseError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
         Err(OpenPurchaseError::PackageNotFound(_)) => Wrong("a package that is sold is not found".into()),
         Err(OpenPurchaseError::Outside(error)) => other(outside, &error),
+        Err(OpenPurchaseError::CustomerDeleted) if !is_deleted(outside, account) => {
+            Wrong("a customer is called deleted who is not".into())
+        }
+        Err(error @ OpenPurchaseError::CustomerDeleted) => {
+            let tables = outside.0.ledger.tables();
+            let opened = tables.partitions.get(account).and_then(|known| known.purchase_keys.get(&command.key));
+            outside.0.stripe().told.refused_purchases.extend(opened.cloned());
+            outside.answered(error)
+        }
         Err(error @ (OpenPurchaseError::NotFound(_) | OpenPurchaseError::KeyReused(_))) => outside.answered(error),
     }
 }

@@ -357,7 +357,8 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         entries.sort_by_key(|entry| entry.seq);
         rule!(history == entries, "the history of {id} is not its entries");
         let due_at = partition.account.as_ref().and_then(due_at);
-        if let Some(account) = &partition.account {
+        // A deleted customer has no cards, and nobody tells of them any more.
+        if let Some(account) = partition.account.as_ref().filter(|account| !stripe.is_deleted(&account.customer)) {
             let card = account.payment_method.as_ref();
             let is_chosen = card == stripe.default_cards.get(&account.customer);
             let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid_invoice(&account.customer, card));
@@ -461,6 +462,8 @@ fn check_purchase_settled(partition: &Partition, purchase: &Purchase, stripe: &S
     let has_failed = sessions.iter().any(|session| session.status == SessionStatus::Failed);
     let unpaid = if has_failed { PurchaseStatus::Failed } else { PurchaseStatus::Expired };
     let unpaid = if is_paid_otherwise { PurchaseStatus::InReview } else { unpaid };
+    let waits_for_page = sessions.is_empty() && stripe.told.refused_purchases.contains(id);
+    let unpaid = if waits_for_page { PurchaseStatus::Open } else { unpaid };
     let expected = if paid > 0 { PurchaseStatus::Paid } else { unpaid };
     rule!(purchase.status == expected, "{id} stays {:?} although it is {expected:?}", purchase.status);
     Ok(())

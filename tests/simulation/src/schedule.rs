@@ -429,10 +429,7 @@ fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
     ];
     let reason = rng.bool().then(|| reasons[rng.usize(0..reasons.len())]);
     let line = format!("{customer} is refused from now on: {reason:?}");
-    match reason {
-        Some(reason) => run.world().stripe().refused.insert(customer, reason),
-        None => run.world().stripe().refused.remove(&customer),
-    };
+    run.world().stripe().refuse(customer, reason);
     run.world().tell(|| line);
     true
 }

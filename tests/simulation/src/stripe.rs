@@ -135,6 +135,10 @@ struct Kept<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
+/// The customer was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CustomerDeleted;
+
 /// How Stripe fails at the next thing that it is to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -184,7 +188,7 @@ pub struct Stripe {
     choices: BTreeMap<CustomerId, Choice>,
     moods: BTreeMap<PaymentMethodId, Mood>,
     /// The customers of whom no payment is taken, and why.
-    pub refused: BTreeMap<CustomerId, RefusalReason>,
+    refused: BTreeMap<CustomerId, RefusalReason>,
     /// In cents, below zero what Stripe owes.
     balances: BTreeMap<CustomerId, i64>,
     pub invoices: Vec<Invoice>,
@@ -249,6 +253,28 @@ impl Stripe {
     pub fn customers_of(&self, account: &AccountId) -> impl Iterator<Item = &CustomerId> {
         let of_account = self.customers.iter().filter(move |(_, of)| of == account);
         of_account.map(|(customer, _)| customer)
+    }
+
+    /// Takes no payment of the customer from now on, or takes them again. Nothing brings back a customer who was deleted.
+    pub fn refuse(&mut self, customer: CustomerId, reason: Option<RefusalReason>) {
+        match reason {
+            _ if self.is_deleted(&customer) => {}
+            Some(reason) => drop(self.refused.insert(customer, reason)),
+            None => drop(self.refused.remove(&customer)),
+        }
+    }
+
+    pub fn is_deleted(&self, customer: &CustomerId) -> bool {
+        self.refused.get(customer) == Some(&RefusalReason::CustomerDeleted)
+    }
+
+    /// # Errors
+    /// What it says of a customer who was deleted.
+    pub fn default_card(&self, customer: &CustomerId) -> Result<Option<PaymentMethodId>, CustomerDeleted> {
+        if self.is_deleted(customer) {
+            return Err(CustomerDeleted);
+        }
+        Ok(self.default_cards.get(customer).cloned())
     }
 
     fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {

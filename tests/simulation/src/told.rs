@@ -28,4 +28,6 @@ pub enum PurchaseConclusion {
 pub struct Told {
     pub top_ups: BTreeSet<(TopUpId, Conclusion)>,
     pub purchases: BTreeSet<(PurchaseId, PurchaseConclusion)>,
+    /// The purchases that were refused because their customer was deleted.
+    pub refused_purchases: BTreeSet<PurchaseId>,
 }

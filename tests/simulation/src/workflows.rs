@@ -34,7 +34,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 28] = [
+pub const WORKFLOWS: [Workflow; 29] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -195,6 +195,10 @@ pub const WORKFLOWS: [Workflow; 28] = [
             Ask(sweep),
             Deliver,
         ],
+    },
+    Workflow {
+        name: "buy for a customer who was deleted",
+        acts: &[Outside(delete_customer), Ask(buy), Ask(buy), Ask(buy_again), Deliver],
     },
     Workflow {
         name: "top up a customer who was deleted",
@@ -394,11 +398,7 @@ fn refuse(run: &mut Run, reason: Option<RefusalReason>) {
         let tables = run.world().ledger.tables();
         tables.accounts().next().expect("there is an account to begin with").customer.clone()
     };
-    let mut stripe = run.world().stripe();
-    match reason {
-        Some(reason) => stripe.refused.insert(customer, reason),
-        None => stripe.refused.remove(&customer),
-    };
+    run.world().stripe().refuse(customer, reason);
 }
 
 fn choose_card(run: &mut Run) {

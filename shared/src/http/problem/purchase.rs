@@ -14,6 +14,13 @@ impl From<OpenPurchaseError> for Problem {
             OpenPurchaseError::PackageNotFound(_) => {
                 Self::invalid(vec![FieldError::new("package", "must be one of those that GET /v1/packages lists")])
             }
+            OpenPurchaseError::CustomerDeleted => Self::new(
+                409,
+                "customer_deleted",
+                "Customer deleted",
+                "Nothing was charged. The account's record at our payment provider was deleted, so nothing can be bought \
+                 for now. Please contact our support.",
+            ),
             OpenPurchaseError::Outside(error) => error.into(),
         }
     }

@@ -17,6 +17,9 @@ pub enum OpenPurchaseError {
     KeyReused(#[from] KeyReused),
     #[error("the price book has no package {0}")]
     PackageNotFound(PackageId),
+    /// Nobody can pay for the account before the company has mended its record at the payment provider.
+    #[error("the account's customer was deleted at the payment provider")]
+    CustomerDeleted,
     #[error(transparent)]
     Outside(#[from] OutsideError),
 }
@@ -55,7 +58,13 @@ where
         return Ok(opened);
     }
     let opened_at = context.now();
-    let default_card = context.payments.default_payment_method_get(&owner.customer).await?;
+    let default_card = match context.payments.default_payment_method_get(&owner.customer).await {
+        Err(PaymentsError::CustomerDeleted { .. }) => {
+            tracing::error!(account.id = %account, customer.id = %owner.customer, purchase.id = %opened.purchase.id, "a purchase is refused because the account's customer was deleted at Stripe; somebody has to look");
+            return Err(OpenPurchaseError::CustomerDeleted);
+        }
+        card => card?,
+    };
     let found = match opened.is_replay {
         true => context.payments.checkout_find(&owner.customer, &opened.purchase).await?,
         false => None,
