@@ -1,4 +1,4 @@
-//! A number and the range it has to lie in.
+//! A number and its valid range.
 
 /// A field outside its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,14 +1,14 @@
-//! What a decision wants written: all of it or nothing.
+//! What a decision wants to write, all or nothing.
 
 use super::account::{Account, Cause, Entry, UsageDay};
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId};
 use jiff::Timestamp;
 
-/// The account as it is to be, and everything written with it in one transaction.
+/// The account's new value, and everything that is written with it in one transaction.
 ///
-/// The ledger accepts it only if the stored account still has `account.version - 1` (none, for version 1)
-/// and if none of its entries exists: no other entry has the same [`super::Origin`].
+/// The ledger accepts it only if the stored account still has `account.version - 1` (none, for version 1) and if none
+/// of its entries exists, that is, no other entry has the same [`super::Origin`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub account: Account,
@@ -17,7 +17,7 @@ pub struct Change {
     pub notices: Vec<Notice>,
 }
 
-/// Something stored beside the account, replacing what was stored under the same key.
+/// A record stored beside the account. It replaces what was stored under the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     UsageDay(UsageDay),
@@ -36,13 +36,13 @@ pub enum Record {
     },
 }
 
-/// A movement that would take a balance beyond ±10¹⁵ credits.
+/// A movement that would take a balance outside ±10¹⁵ credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the balance would leave ±10¹⁵ credits")]
 pub struct BalanceOutOfRange;
 
 impl Change {
-    /// The next version of the account with nothing else changed, but for the day that ended since.
+    /// The next version of the account. Nothing else changes, except that a day that has passed is closed.
     pub(super) fn on(account: &Account, now: Timestamp) -> Self {
         let mut account = account.clone();
         account.version = account.version.saturating_add(1);
@@ -51,19 +51,19 @@ impl Change {
         Self { account, entries: vec![], records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
     }
 
-    /// The purchase as this change writes it.
+    /// The purchase that this change writes.
     pub fn purchase(&self) -> Option<&Purchase> {
         self.records
             .iter()
             .find_map(|record| if let Record::Purchase(purchase) = record { Some(purchase) } else { None })
     }
 
-    /// The attempt as this change writes it.
+    /// The attempt that this change writes.
     pub fn top_up(&self) -> Option<&TopUp> {
         self.records.iter().find_map(|record| if let Record::TopUp(top_up) = record { Some(top_up) } else { None })
     }
 
-    /// Moves credits: positive gives, negative takes.
+    /// Moves credits: a positive amount gives, a negative one takes.
     pub(super) fn post(&mut self, credits: Credits, cause: Cause, now: Timestamp) -> Result<(), BalanceOutOfRange> {
         let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;
         self.account.balance = balance_after;

@@ -1,19 +1,19 @@
-//! Where an account's e-mails go.
+//! The address that an account's e-mails go to.
 
 use super::InvalidId;
 use std::fmt;
 
-/// Where an account's e-mails go: at most 254 characters around one `@`.
+/// The address that an account's e-mails go to: at most 254 characters with one `@`.
 ///
-/// Whether mail arrives there is for SES to say; this only keeps out what cannot be an address or would
-/// change the meaning of a mail header. Before the `@` stands a dot-atom, without quotes and comments:
-/// <https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3>; after it the name of a host.
+/// Only SES can tell whether the address works. This check only rejects what cannot be an address or would change the
+/// meaning of a mail header. Before the `@` is a dot-atom, without quotes and comments:
+/// <https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3>. After it is a host name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
     /// # Errors
-    /// [`InvalidId`] for what cannot be an address.
+    /// [`InvalidId`] if it cannot be an address.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
         let text = text.into();
         let is_atom = |part: &str| {

@@ -1,21 +1,21 @@
-//! Names of things. Each kind has a type of its own, parsed once at the border and never mixed up after.
+//! Identifiers. Each kind has its own type, parsed once at the border, so that kinds cannot be mixed up.
 
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
-/// A text that is not the id it was offered as.
+/// A text that is not a valid id of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {expected}")]
 pub struct InvalidId {
-    /// Which id, in words.
+    /// The kind of id, in words.
     pub what: &'static str,
-    /// What would have been accepted.
+    /// What a valid id looks like.
     pub expected: &'static str,
 }
 
-/// The same idempotency key was used before, for something else.
+/// The idempotency key was already used for another request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the idempotency key {key} was used before for another request")]
+#[error("the idempotency key {key} was already used for another request")]
 pub struct KeyReused {
     pub key: IdempotencyKey,
 }
@@ -28,7 +28,7 @@ macro_rules! id {
 
         impl $name {
             /// # Errors
-            /// [`InvalidId`] when the text has another length or other characters.
+            /// [`InvalidId`] if the text has an invalid length or character.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 let is_valid: fn(&str) -> bool = $is_valid;
@@ -48,18 +48,18 @@ macro_rules! id {
     };
 }
 
-/// The company's own words on a charge (a job number, a file name), shown in the history.
+/// The company's own reference for a charge (a job number, a file name), shown in the history.
 ///
-/// Kept in Unicode's composed form, so that two platforms that write one name differently say the same.
+/// Stored in Unicode's composed form, so that the same name from two platforms is the same reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference(String);
 
-/// A text that is no reference.
+/// A text that is not a valid reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
     #[error("reference must be 1 to {} characters", Reference::CHARACTERS_MAX)]
     Length,
-    /// Two references that look alike would not be the same, or one would not look like what it is.
+    /// With such characters, two different references could look the same, or one could look like another.
     #[error("reference must not have the character U+{:04X}, which cannot be seen", u32::from(*character))]
     Invisible { character: char },
 }
@@ -67,10 +67,10 @@ pub enum InvalidReference {
 impl Reference {
     pub const CHARACTERS_MAX: usize = 200;
 
-    /// A reference that was stored: by an earlier release perhaps, which took characters that nobody sees.
+    /// Parses a stored reference. An earlier release may have accepted invisible characters.
     ///
     /// # Errors
-    /// [`InvalidId`] when the text has another length or control characters.
+    /// [`InvalidId`] if the text has an invalid length or control characters.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
         const EXPECTED: &str = "1 to 200 characters, none of them a control character";
         let text: String = text.into().nfc().collect();
@@ -81,10 +81,10 @@ impl Reference {
         }
     }
 
-    /// A reference that somebody gives a charge.
+    /// Parses the reference of a new charge.
     ///
     /// # Errors
-    /// [`InvalidReference`] when the text has another length, control characters or invisible formatting.
+    /// [`InvalidReference`] if the text has an invalid length, control characters or invisible formatting.
     pub fn parse_new(text: impl Into<String>) -> Result<Self, InvalidReference> {
         let text = text.into();
         match text.chars().find(|character| character.is_control() || is_invisible(*character)) {
@@ -104,8 +104,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Characters that show nothing, end a line or turn the direction of others: Unicode's formatting characters and
-/// separators of lines. Without the two joiners, which Persian and emoji are written with.
+/// Characters that are invisible, end a line or change the text direction: Unicode's formatting characters and line
+/// separators, except the two joiners, which Persian and emoji need.
 /// <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
 fn is_invisible(character: char) -> bool {
     matches!(character,
@@ -120,7 +120,7 @@ macro_rules! minted_id {
         id!($(#[$doc])* $name, $what, concat!($prefix, " and 32 hexadecimal digits"), |text| is_minted(text, $prefix));
 
         impl $name {
-            /// The id made of 128 bits that nobody else has; ids sort by time when the bits do.
+            /// The id made of 128 unique bits. Ids sort by time if the bits do.
             pub fn mint(unique: u128) -> Self {
                 Self(format!(concat!($prefix, "{:032x}"), unique))
             }
@@ -129,28 +129,28 @@ macro_rules! minted_id {
 }
 
 id!(
-    /// One customer of the company, under the company's own id: the `sub` of its tokens.
+    /// One customer of the company, with the company's own id: the `sub` of its tokens.
     AccountId, "account", "1 to 64 characters of A-Z a-z 0-9 _ -",
     |text| has_characters(text, 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 );
 id!(
-    /// The caller's name for one movement of money. Never expires; doubles as the id of the charge it made.
+    /// The caller's name for one movement of money. It never expires, and is also the id of the charge it made.
     ///
-    /// A comma stands between two keys that were sent, and a quotation mark around one.
+    /// No commas, which separate two keys in a header, and no quotation marks, which may enclose a key.
     IdempotencyKey, "Idempotency-Key", "1 to 128 visible ASCII characters other than \" \\ ,",
     |text| has_characters(text, 128, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b','))
 );
 id!(
     /// Who consented to automatic top-ups: a user's id or e-mail address in the company's own system.
     ///
-    /// Bounded in bytes, since it is part of the account's item, which is to stay below 1 KB.
+    /// Limited in bytes, since it is part of the account's item, which must stay below 1 KB.
     Consenter, "consent.accepted_by", "a text of at most 100 bytes, none of them a control character",
     |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
 );
 id!(
-    /// Why an account is restricted, in words for the customer.
+    /// Why an account is restricted, in words that the customer is shown.
     ///
-    /// Bounded in bytes, since it is part of the account's item, which is to stay below 1 KB.
+    /// Limited in bytes, since it is part of the account's item, which must stay below 1 KB.
     RestrictionReason, "reason", "a text of at most 100 bytes, none of them a control character",
     |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
 );
@@ -229,7 +229,7 @@ mod tests {
         }
     }
 
-    /// R15: one text in two Unicode forms is one reference.
+    /// R15: two Unicode forms of one text are the same reference.
     #[test]
     fn references_are_compared_in_their_composed_form() {
         let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
@@ -243,7 +243,7 @@ mod tests {
         assert!(Reference::parse_new("e\u{301}".repeat(200)).is_ok(), "200 characters, composed");
     }
 
-    /// R15: what nobody sees is refused by name when it is sent, and still read where it was stored.
+    /// R15: invisible characters are refused by name in a new reference, and still accepted in a stored one.
     #[test]
     fn references_have_no_characters_that_nobody_sees() {
         for character in ['\u{202e}', '\u{200b}', '\u{feff}', '\u{2066}', '\u{ad}', '\u{2028}', '\u{e0041}'] {

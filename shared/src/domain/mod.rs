@@ -2,7 +2,7 @@
 //!
 //! Every decision has the form `(&Account, command, now) → Result<Change, Refusal>`.
 //! Nothing here knows AWS, Stripe, tokio, serde, a clock, randomness or the environment:
-//! instants and ids are arguments, and whoever calls commits the [`Change`] or lets it go.
+//! instants and ids are arguments, and the caller commits the [`Change`] or drops it.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic))]
 

@@ -1,10 +1,10 @@
-//! The two integers money is counted in: credits, which customers spend, and cents, which Stripe moves.
+//! The two integer units of money: credits, which customers spend, and cents, which Stripe moves.
 
 use std::fmt;
 
-/// A number of credits, negative only where something was taken (an entry) or clawed back (a balance).
+/// A number of credits. It is negative only in an entry that took credits, or as a balance after a reversal.
 ///
-/// The range is ±10¹⁵, far below where an `i64` ends, so that a sum of two never overflows.
+/// The range is ±10¹⁵, far within that of an `i64`, so that the sum of two never overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Credits(i64);
 
@@ -24,7 +24,7 @@ impl Credits {
     pub const fn constant(credits: i64) -> Self {
         match Self::new(credits) {
             Some(credits) => credits,
-            None => panic!("a constant amount of credits lies within ±10¹⁵"),
+            None => panic!("a constant amount of credits must be within ±10¹⁵"),
         }
     }
 
@@ -46,12 +46,12 @@ impl Credits {
         self.plus(other.negated())
     }
 
-    /// As a person writes it: `1,250`.
+    /// With thousands separators: `1,250`.
     pub fn grouped(self) -> String {
         grouped(self.0)
     }
 
-    /// Taken instead of given, or the other way round. The range is symmetric, so this always exists.
+    /// The same amount with the opposite sign. The range is symmetric, so this always exists.
     pub const fn negated(self) -> Self {
         Self(self.0.wrapping_neg())
     }
@@ -80,7 +80,7 @@ impl Cents {
         self.0
     }
 
-    /// This many times as much, or `None` above [`Cents::MAX`].
+    /// The price multiplied by this count, or `None` above [`Cents::MAX`].
     pub fn times(self, count: i64) -> Option<Self> {
         self.0.checked_mul(count).and_then(Self::new)
     }
@@ -94,7 +94,7 @@ impl fmt::Display for Cents {
     }
 }
 
-/// A number as a person writes it: `-1,234,567`.
+/// With thousands separators: `-1,234,567`.
 fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });

@@ -1,19 +1,19 @@
-//! An e-mail owed to a customer, written with the change that caused it and sent after.
+//! An e-mail owed to a customer, written with the change that caused it and sent afterwards.
 
 use super::payments::{DeclineReason, RefusalReason};
 use super::{AccountId, Cents, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
-/// One e-mail, with everything that has to be in it.
+/// One e-mail, with everything that it has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     pub id: NoticeId,
     pub account: AccountId,
-    /// The address at the time of the cause.
+    /// The account's address at that time.
     pub to: EmailAddress,
     pub kind: NoticeKind,
     pub created_at: Timestamp,
-    /// `None` while it is owed.
+    /// `None` while it has not been sent.
     pub sent_at: Option<Timestamp>,
 }
 
@@ -30,6 +30,6 @@ pub enum NoticeKind {
     TopUpDeclined { top_up: TopUpId, credits: Credits, price: Cents, reason: DeclineReason },
     /// The bank wants the customer to confirm (3D Secure); automatic top-ups are paused.
     TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Cents },
-    /// The payment provider takes no payment of the customer for good; automatic top-ups are paused.
+    /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
     TopUpRefused { top_up: TopUpId, credits: Credits, price: Cents, reason: RefusalReason },
 }

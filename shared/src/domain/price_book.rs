@@ -1,21 +1,21 @@
-//! Every number of the product: what operations cost, what packages hold, and the bounds of automatic top-ups.
+//! Every number of the product: the prices of operations, the packages, and the bounds of automatic top-ups.
 //!
-//! A company overrides the book by configuration; [`PriceBook::reference`] is the audio API's.
+//! A company overrides the book by configuration; [`PriceBook::reference`] is the book of the audio API.
 
 use super::{Cents, Credits, OutOfRange, PackageId, within};
 use jiff::SignedDuration;
 
-/// What a company's services are charged for.
+/// An operation that a company's service charges for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Voice dubbing of audio this long.
+    /// Voice dubbing of audio with this duration.
     Dubbing { duration_ms: i64 },
-    /// Voice training, paid by the limit the caller declares.
+    /// Voice training, charged by the limit that the caller declares.
     Training { max_minutes: i64 },
 }
 
 impl Operation {
-    /// One day of audio, in milliseconds: longer is a mistake in units more often than a recording.
+    /// One day of audio, in milliseconds. A longer duration is more likely a mistake in units than a recording.
     pub const DURATION_MS_MAX: i64 = 86_400_000;
     /// One day, in minutes.
     pub const MAX_MINUTES_MAX: i64 = 1_440;
@@ -32,7 +32,7 @@ impl Operation {
         within("max_minutes", max_minutes, 1, Self::MAX_MINUTES_MAX).map(|max_minutes| Self::Training { max_minutes })
     }
 
-    /// The word for it in code, table, API and page.
+    /// Its name in code, table, API and page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dubbing { .. } => "dubbing",
@@ -46,7 +46,7 @@ impl Operation {
 pub struct Rate {
     /// Credits per minute, 1 to 1,000,000.
     pub credits_per_minute: i64,
-    /// The least one operation costs, in credits, 1 to 1,000,000.
+    /// The minimum price of one operation, in credits, 1 to 1,000,000.
     pub credits_min: i64,
 }
 
@@ -58,14 +58,14 @@ pub struct Package {
     pub price: Cents,
 }
 
-/// What a customer may choose for automatic top-ups, in credits, bounds included.
+/// The bounds of a customer's settings for automatic top-ups, in credits, inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoTopUpLimits {
     pub threshold_min: i64,
     pub threshold_max: i64,
     pub target_min: i64,
     pub target_max: i64,
-    /// How far the target lies above the threshold, at least.
+    /// The minimum distance of the target above the threshold.
     pub gap_min: i64,
 }
 
@@ -76,11 +76,11 @@ pub struct PriceBook {
     pub training: Rate,
     pub packages: Vec<Package>,
     pub auto_top_up: AutoTopUpLimits,
-    /// What one credit costs in an automatic top-up, in cents.
+    /// The price of one credit in an automatic top-up, in cents.
     pub cents_per_credit: i64,
 }
 
-/// A price book that cannot be sold from.
+/// A price book that cannot be used for sales.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPriceBook {
     #[error(transparent)]
@@ -97,14 +97,15 @@ pub enum InvalidPriceBook {
 
 impl PriceBook {
     /// At most one automatic top-up per account in this time, counted from the opening of the last attempt.
-    /// Not a setting: the text that customers consent to says "at most 4 times a day".
+    /// Not configurable, because the text that customers consent to says "at most 4 times a day".
     pub const TOP_UP_INTERVAL: SignedDuration = SignedDuration::from_hours(6);
-    /// The same as a number of attempts a day.
+    /// The same limit as a number of attempts per day.
     pub const TOP_UPS_PER_DAY: i64 = 4;
-    /// The most that tax may add to an automatic top-up, in percent: above every sales and value-added tax there is.
-    /// Not a setting: the text that customers consent to says the sum, and another number needs another version of it.
+    /// The most that tax may add to an automatic top-up, in percent. It is above every sales and value-added tax.
+    /// Not configurable, because the text that customers consent to states the sum: another number needs a new version
+    /// of the text.
     pub const TAX_PERCENT_MAX: i64 = 30;
-    /// Stripe may forget an idempotency key after 24 hours, so an attempt older than this is looked up, never sent again.
+    /// Stripe may forget an idempotency key after 24 hours, so an older attempt is only looked up and never sent again.
     /// <https://docs.stripe.com/api/idempotent_requests>
     pub const TOP_UP_SEND_WINDOW: SignedDuration = SignedDuration::from_hours(20);
 
@@ -132,7 +133,7 @@ impl PriceBook {
     }
 
     /// # Errors
-    /// [`InvalidPriceBook`] naming the first number that makes no sense.
+    /// [`InvalidPriceBook`], which names the first invalid number.
     pub fn checked(self) -> Result<Self, InvalidPriceBook> {
         for (per_minute, minimum, rate) in [
             ("dubbing.credits_per_minute", "dubbing.credits_min", self.dubbing),
@@ -143,7 +144,8 @@ impl PriceBook {
         }
         for (position, package) in self.packages.iter().enumerate() {
             within("packages.credits", package.credits.get(), 1, 100_000_000)?;
-            // Stripe's least charge in US dollars: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
+            // Stripe's minimum charge in US dollars:
+            // <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
             within("packages.price_cents", package.price.get(), 50, Cents::MAX.get())?;
             if self.packages.iter().take(position).any(|earlier| earlier.id == package.id) {
                 return Err(InvalidPriceBook::DuplicatePackage(package.id.clone()));
@@ -179,12 +181,12 @@ impl PriceBook {
         self.packages.iter().find(|package| package.id == *id)
     }
 
-    /// What an automatic top-up of this many credits costs, or `None` above what Stripe takes at once.
+    /// What an automatic top-up of this many credits costs, or `None` above Stripe's maximum for one payment.
     pub fn top_up_price(&self, credits: Credits) -> Option<Cents> {
         credits.get().checked_mul(self.cents_per_credit).and_then(Cents::new)
     }
 
-    /// The most that an automatic top-up of this price may take from a card, with tax. `None` above what Stripe takes.
+    /// The most that an automatic top-up of this price may charge a card, with tax. `None` above Stripe's maximum.
     pub fn with_tax_max(price: Cents) -> Option<Cents> {
         let percent = Self::TAX_PERCENT_MAX.saturating_add(100);
         price.get().checked_mul(percent).map(|hundredths| hundredths.div_euclid(100)).and_then(Cents::new)

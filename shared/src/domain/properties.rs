@@ -1,4 +1,4 @@
-//! Over random sequences of commands, what must always hold holds after every step.
+//! Random sequences of commands, with the invariants checked after every step.
 
 use super::charging::{ChargeCommand, ChargeRefusal, decide_charge, decide_restore};
 use super::payments::{
@@ -89,7 +89,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// The ledger's promise in a few lines: a change is taken whole, unless its entry's origin exists.
+/// The ledger's contract in a few lines: a change is applied whole, unless its entry's origin exists.
 struct World {
     account: Account,
     entries: Vec<Entry>,

@@ -1,11 +1,11 @@
-//! Values that the tests of the domain start from.
+//! Sample values for the tests of the domain.
 
 use super::account::decide_open_account;
 use super::payments::{AutoTopUp, Consent, Payment};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 
-/// That many seconds after midnight (UTC) of an ordinary day.
+/// This many seconds after midnight (UTC) of an ordinary day.
 pub fn at(seconds: i64) -> Timestamp {
     let midnight: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     midnight + SignedDuration::from_secs(seconds)
@@ -22,7 +22,7 @@ pub fn account() -> Account {
     decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), at(0)).account
 }
 
-/// Five dollars paid by the account's own customer with a card it may use again.
+/// Five dollars, paid by the account's own customer with a reusable card.
 pub fn payment() -> Payment {
     Payment {
         customer: account().customer,
@@ -34,7 +34,7 @@ pub fn payment() -> Payment {
     }
 }
 
-/// Automatic top-ups, switched on.
+/// Automatic top-ups, turned on.
 pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
     AutoTopUp {
         is_enabled: true,
@@ -50,8 +50,8 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
     }
 }
 
-/// The one entry of a change that makes one.
+/// The only entry of a change.
 pub fn only_entry(change: &Change) -> Entry {
-    let [entry] = &change.entries[..] else { panic!("the change makes one entry: {:?}", change.entries) };
+    let [entry] = &change.entries[..] else { panic!("the change must make one entry: {:?}", change.entries) };
     entry.clone()
 }

@@ -4,7 +4,7 @@ use super::{Account, Restriction, UsageDay};
 use crate::domain::{AccountId, Change, Credits, CustomerId, EmailAddress, PaymentMethodId, Record};
 use jiff::Timestamp;
 
-/// Opens an account: no entries, nothing chosen.
+/// Opens an account with no entries and no settings.
 pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: CustomerId, now: Timestamp) -> Change {
     let account = Account {
         id,
@@ -26,15 +26,15 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
     Change { account, entries: vec![], records: vec![link], notices: vec![] }
 }
 
-/// Remembers the saved card for top-ups, or that there is none any more. A change even where it is the same card:
-/// whoever decided on the account before finds it changed, and decides again.
+/// Stores the saved card for top-ups, or that there is none any more. This is a change even if the card is the same, so
+/// that a decision made on the older account fails and is made again.
 pub fn decide_payment_method(account: &Account, payment_method: Option<PaymentMethodId>, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
     change.account.payment_method = payment_method;
     change
 }
 
-/// Blocks charges until an instant, for a reason the customer is shown.
+/// Blocks charges until an instant, with a reason that the customer is shown.
 pub fn decide_restrict(account: &Account, restriction: Option<Restriction>, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
     change.account.restriction = restriction;

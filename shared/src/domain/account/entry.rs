@@ -4,10 +4,10 @@ use crate::domain::{Credits, IdempotencyKey, Operation, PackageId, PurchaseId, R
 use jiff::Timestamp;
 use std::fmt;
 
-/// A movement of credits. Never changed; a mistake is corrected by another entry.
+/// A movement of credits. It never changes; another entry corrects a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// 1 for an account's first entry, then one more each.
+    /// 1 for an account's first entry, and one more for each that follows.
     pub seq: u64,
     /// Positive where credits were given, negative where they were taken.
     pub credits: Credits,
@@ -17,7 +17,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What makes this entry the only one of its kind.
+    /// The identity that makes this entry unique.
     pub fn origin(&self) -> Origin {
         self.cause.origin()
     }
@@ -55,8 +55,8 @@ impl Cause {
     }
 }
 
-/// The identity of what caused an entry, and so the entry's key: however often and in whichever order
-/// the same cause is reported, it makes one entry.
+/// The identity of an entry's cause, and therefore the entry's key: however often and in whichever order the same cause
+/// is reported, it makes one entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     Charge(IdempotencyKey),
@@ -66,7 +66,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The word for the kind of entry in table, API and page.
+    /// The name of this kind of entry in table, API and page.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Charge(_) => "charge",

@@ -1,4 +1,4 @@
-//! One customer of the company: the value every decision starts from and ends with.
+//! One customer of the company: the value that every decision starts from and produces.
 
 mod decide;
 mod entry;
@@ -14,9 +14,9 @@ use super::payments::{AutoTopUp, PaymentIssue};
 use super::{AccountId, Credits, CustomerId, EmailAddress, PaymentMethodId, PriceBook, TopUpId};
 use jiff::Timestamp;
 
-/// An account as it stands between two changes.
+/// An account between two changes.
 ///
-/// Only the `decide_…` functions of this crate make the next one; the ledger stores and returns it unchanged.
+/// Only the `decide_…` functions of this crate create the next one; the ledger stores and returns it unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
@@ -25,33 +25,33 @@ pub struct Account {
     /// The Stripe customer that pays for this account.
     pub customer: CustomerId,
     pub created_at: Timestamp,
-    /// Counts every change; the ledger's compare-and-swap. An entry-less change (a setting) moves it too.
+    /// Counts every change, even one without an entry (a setting). The ledger compares it in its conditional write.
     pub version: u64,
-    /// The number of entries; the `seq` of the newest one. Has no gaps.
+    /// The number of entries, which is also the `seq` of the newest one. It has no gaps.
     pub seq: u64,
     /// The sum of all entries.
     pub balance: Credits,
-    /// What was consumed on the day of the last change.
+    /// The usage on the day of the last change.
     pub usage: UsageDay,
-    /// `None` until the customer first chooses.
+    /// `None` until the customer first chooses settings.
     pub auto_top_up: Option<AutoTopUp>,
     /// The saved card that top-ups are paid with.
     pub payment_method: Option<PaymentMethodId>,
-    /// When the last attempt was opened, whatever became of it.
+    /// When the last attempt was opened, whatever its outcome.
     pub last_top_up_at: Option<Timestamp>,
     /// The attempt whose outcome is not known yet.
     pub open_top_up: Option<TopUpId>,
     /// Why automatic top-ups are paused, if they are.
     pub payment_issue: Option<PaymentIssue>,
-    /// Why charges are refused for a time, if they are.
+    /// Why charges are blocked for a time, if they are.
     pub restriction: Option<Restriction>,
 }
 
 impl Account {
-    /// From when on a sweep has something to do here: an open attempt to carry to its end, or a new one to open.
-    /// `None` while there is neither.
+    /// The time from which a sweep has something to do here: an open attempt to finish, or a new one to open.
+    /// `None` if there is neither.
     ///
-    /// An account that never had an attempt is due from its creation on, which is to say at once.
+    /// An account that never had an attempt is due from its creation, which means now.
     pub fn top_up_due_at(&self) -> Option<Timestamp> {
         if self.open_top_up.is_some() {
             return Some(self.last_top_up_at.unwrap_or(self.created_at));
@@ -61,7 +61,7 @@ impl Account {
         is_due.then(|| self.next_top_up_at().unwrap_or(self.created_at))
     }
 
-    /// The earliest instant of the next attempt, or `None` if there never was one.
+    /// The earliest time of the next attempt, or `None` if there never was one.
     pub fn next_top_up_at(&self) -> Option<Timestamp> {
         self.last_top_up_at.map(|last| last.saturating_add(PriceBook::TOP_UP_INTERVAL).unwrap_or(Timestamp::MAX))
     }
@@ -97,6 +97,6 @@ mod tests {
         assert_eq!(recent.top_up_due_at(), Some(at(60 + 6 * 3_600)), "six hours after the last attempt");
         let open =
             Account { open_top_up: Some(TopUpId::mint(1)), ..Account { balance: Credits::constant(9_000), ..recent } };
-        assert_eq!(open.top_up_due_at(), Some(at(60)), "an open attempt is carried on whatever the balance");
+        assert_eq!(open.top_up_due_at(), Some(at(60)), "an open attempt is continued whatever the balance");
     }
 }

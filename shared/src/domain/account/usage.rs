@@ -19,13 +19,13 @@ pub struct UsageDay {
 }
 
 impl UsageDay {
-    /// The day that an instant falls on, with nothing counted.
+    /// The day of an instant, with all counters at zero.
     pub fn starting(now: Timestamp) -> Self {
         Self { date: date_of(now), charges: 0, credits_charged: Credits::ZERO, credits_restored: Credits::ZERO }
     }
 
-    /// The day to count on, and the day that this ends, if any.
-    /// A clock that runs behind counts on the day already begun: no day is opened twice.
+    /// The day to count on, and the day that this closes, if any.
+    /// If the clock runs behind, the day that is already open counts, so that no day is opened twice.
     pub fn at(&self, now: Timestamp) -> (Self, Option<Self>) {
         if date_of(now) > self.date { (Self::starting(now), Some(self.clone())) } else { (self.clone(), None) }
     }

@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use jiff::Timestamp;
 
-/// One operation of the company's service, to be paid by the account.
+/// One operation of the company's service that the account pays for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargeCommand {
     pub key: IdempotencyKey,
@@ -14,7 +14,7 @@ pub struct ChargeCommand {
     pub reference: Option<Reference>,
 }
 
-/// Why a charge is not taken, in order of precedence. Nothing changes.
+/// Why a charge is refused, in order of precedence. Nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChargeRefusal {
     #[error("charges are blocked until {until}: {reason}")]
@@ -28,7 +28,7 @@ pub enum ChargeRefusal {
 /// Takes what the operation costs, if the balance covers it.
 ///
 /// # Errors
-/// [`ChargeRefusal`]; nothing is to be written then.
+/// [`ChargeRefusal`]; nothing must be written then.
 pub fn decide_charge(
     account: &Account,
     price_book: &PriceBook,
@@ -50,7 +50,7 @@ pub fn decide_charge(
     Ok(change)
 }
 
-/// Whether an entry under the command's key is the answer to this very command.
+/// Whether an entry under the command's key answers this same command.
 ///
 /// # Errors
 /// [`KeyReused`] when the key took credits for another request.
@@ -70,7 +70,7 @@ mod tests {
         ChargeCommand { key: key("job-1"), operation: Operation::dubbing(duration_ms).unwrap(), reference: None }
     }
 
-    /// In order of precedence: a restriction outranks a balance that is too small.
+    /// In order of precedence: a restriction comes before an insufficient balance.
     #[test]
     fn charges_are_refused_in_order_of_precedence_and_taken_otherwise() {
         let reason = RestrictionReason::parse("review").unwrap();
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(change.records, [Record::UsageDay(first.usage)]);
         assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 10));
         let late = decide_charge(&change.account, &PriceBook::reference(), &command(1), at(86_399)).unwrap();
-        assert!(late.records.is_empty(), "a clock that runs behind opens no day twice");
+        assert!(late.records.is_empty(), "a clock that runs behind does not reopen a day");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::domain::{Account, BalanceOutOfRange, Cause, Change, Entry};
 use jiff::Timestamp;
 
-/// Why nothing is given back.
+/// Why a restore is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreRefusal {
     #[error("only a charge can be restored")]
@@ -12,10 +12,11 @@ pub enum RestoreRefusal {
     BalanceOutOfRange(#[from] BalanceOutOfRange),
 }
 
-/// Gives back exactly what the charge took. That it happens at most once is the entry's key: `restore:<charge>`.
+/// Gives back exactly what the charge took. The entry's key, `restore:<charge>`, ensures that this happens at most
+/// once.
 ///
 /// # Errors
-/// [`RestoreRefusal`]; nothing is to be written then.
+/// [`RestoreRefusal`]; nothing must be written then.
 pub fn decide_restore(account: &Account, charge: &Entry, now: Timestamp) -> Result<Change, RestoreRefusal> {
     let Cause::Charge { key, .. } = &charge.cause else {
         return Err(RestoreRefusal::NotACharge);

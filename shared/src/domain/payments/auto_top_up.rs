@@ -1,4 +1,4 @@
-//! The customer's choice: whether, when and how far an account is topped up by itself.
+//! The customer's settings: whether, when and how far an account is topped up automatically.
 
 use super::payment_issue::PaymentIssueKind;
 use super::records::{AutoTopUp, Consent, ConsentRecord};
@@ -6,38 +6,38 @@ use crate::domain::{Account, Cents, Change, ConsentId, Consenter, Credits, OutOf
 use crate::words::{CONSENT_TEXT_VERSION, consent_text};
 use jiff::Timestamp;
 
-/// What the customer asks for.
+/// The customer's choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AutoTopUpCommand {
-    /// Switch off; threshold and target are kept for the next time.
+    /// Turn off. Threshold and target are kept for the next time.
     Off,
-    /// Switch on, or choose anew.
+    /// Turn on, or change the settings.
     On {
         threshold: i64,
         target: i64,
-        /// The version of the text that was shown, and who accepted it. Without it nothing is switched on.
+        /// The version of the text that was shown, and who accepted it. Required to turn automatic top-ups on.
         consent: Option<(i64, Consenter)>,
     },
 }
 
-/// Why the settings stay as they were, in order of precedence.
+/// Why the settings stay unchanged, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AutoTopUpRefusal {
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
     #[error("target must be at least {gap_min} above threshold, that is from {target_min}, not {target}")]
     GapTooSmall { gap_min: i64, target_min: i64, target: i64 },
-    #[error("consent is required to switch automatic top-ups on")]
+    #[error("consent is required to turn automatic top-ups on")]
     ConsentRequired,
     #[error("the consent text is at version {current}, not {accepted}")]
     ConsentOutdated { current: u32, accepted: i64 },
 }
 
 /// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
-/// `None` where it is off already.
+/// `None` if automatic top-ups are already off.
 ///
 /// # Errors
-/// [`AutoTopUpRefusal`]; the settings stay as they were.
+/// [`AutoTopUpRefusal`]; the settings stay unchanged.
 pub fn decide_auto_top_up(
     account: &Account,
     price_book: &PriceBook,
@@ -61,7 +61,8 @@ pub fn decide_auto_top_up(
                 price_max,
             };
             let mut change = Change::on(account, now);
-            // What is refused for good can be mended by nobody's payment: whoever has mended it chooses anew.
+            // No payment can resolve a permanent refusal. Once its cause is fixed, choosing the settings again ends the
+            // pause.
             change.account.payment_issue.take_if(|issue| matches!(issue.kind, PaymentIssueKind::Refused(_)));
             change.account.auto_top_up =
                 Some(AutoTopUp { is_enabled: true, threshold, target, consent: consent.clone() });
@@ -166,7 +167,7 @@ mod tests {
         assert!(off.records.is_empty());
     }
 
-    /// R4: nothing is there to be paid, so whoever has mended the cause says so by choosing anew.
+    /// R4: there is nothing to pay, so choosing the settings again is how a customer says that the cause is fixed.
     #[test]
     fn choosing_anew_ends_the_pause_of_a_refusal_and_no_other() {
         for (kind, is_paused) in [
@@ -179,7 +180,10 @@ mod tests {
             let chosen = decide(&paused, &on(100, 1_100)).unwrap().unwrap().account;
             assert_eq!(chosen.payment_issue.is_some(), is_paused, "{kind:?}");
             let off = decide(&Account { payment_issue: paused.payment_issue, ..chosen }, &AutoTopUpCommand::Off);
-            assert!(off.unwrap().unwrap().account.payment_issue.is_some(), "{kind:?}: off ends no pause");
+            assert!(
+                off.unwrap().unwrap().account.payment_issue.is_some(),
+                "{kind:?}: turning it off does not end the pause"
+            );
         }
     }
 

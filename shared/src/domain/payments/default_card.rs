@@ -1,9 +1,9 @@
-//! Which card a customer pays with by default, where purchases and the customer choose one each.
+//! Which card a customer pays with by default, when both purchases and the customer can choose one.
 
 use crate::domain::{PaymentMethodId, PurchaseId};
 use jiff::Timestamp;
 
-/// A purchase and the card that it was paid with.
+/// A purchase and the card that paid it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoughtWith {
     pub card: PaymentMethodId,
@@ -12,7 +12,7 @@ pub struct BoughtWith {
     pub opened_at: Timestamp,
 }
 
-/// The default card at Stripe, with what made it the default.
+/// The default card at Stripe, and the purchase that made it the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultCard {
     pub card: Option<PaymentMethodId>,
@@ -29,18 +29,19 @@ pub struct OfferedCard {
 }
 
 impl BoughtWith {
-    /// Whether its page was opened after the other's; the id decides between two of the same instant.
+    /// Whether its page was opened later than the other's. The id decides if both were opened at the same instant.
     fn is_newer_than(&self, other: &Self) -> bool {
         (self.opened_at, &self.purchase) > (other.opened_at, &other.purchase)
     }
 }
 
 impl OfferedCard {
-    /// Whether nothing was chosen since the page was opened, neither by the customer nor by a later purchase.
+    /// Whether neither the customer nor a later purchase has chosen a card since the page was opened.
     ///
-    /// Stripe does not tell when a default was chosen. So a default that no purchase made is the customer's own choice,
-    /// and it is newer than this purchase if it differs from the default at the opening. Of two purchases, the one whose
-    /// page was opened later is newer. Neither rule depends on the order in which the payments become known.
+    /// Stripe does not report when a default was chosen. So a default that no purchase set is the customer's own
+    /// choice, and it is newer than this purchase if it differs from the default when the page was opened. Of two
+    /// purchases, the one whose page was opened later is newer. Neither rule depends on the order in which the payments
+    /// become known.
     pub fn is_newest(&self, default: &DefaultCard) -> bool {
         match &default.bought_with {
             Some(last) if default.card.as_ref() == Some(&last.card) => !last.is_newer_than(&self.bought_with),
@@ -57,7 +58,7 @@ mod tests {
         PaymentMethodId::parse(format!("pm_{name}")).unwrap()
     }
 
-    /// R18: a newer choice is never undone by an older payment.
+    /// R18: an older payment never undoes a newer choice.
     #[test]
     fn a_purchase_s_card_becomes_the_default_unless_another_was_chosen_since() {
         let bought = |name, number, second| BoughtWith {

@@ -1,11 +1,11 @@
-//! The gates between an account and its next automatic top-up, evaluated in one place: the decision takes the first
-//! closed one, a diagnosis shows them all.
+//! The gates between an account and its next automatic top-up, evaluated in one place. The decision takes the first
+//! closed one, and a diagnosis shows all of them.
 
 use super::records::AutoTopUp;
 use crate::domain::{Account, Cents, Credits, PriceBook, TopUpId};
 use jiff::Timestamp;
 
-/// How many gates there are.
+/// The number of gates.
 pub const GATE_COUNT: usize = 7;
 
 /// One condition between an account and its next top-up.
@@ -15,7 +15,7 @@ pub struct Gate {
     pub state: GateState,
 }
 
-/// What a gate asks, in order of precedence.
+/// The condition of each gate, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GateName {
     TurnedOn,
@@ -27,12 +27,12 @@ pub enum GateName {
     WithinConsent,
 }
 
-/// How a gate stands.
+/// The state of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateState {
     Open,
     Closed(NotDue),
-    /// The customer has never chosen a threshold and a target, so there is nothing to compare with.
+    /// The customer has never chosen a threshold and a target, so there is nothing to check.
     NotApplicable,
 }
 
@@ -51,11 +51,11 @@ pub enum NotDue {
     TooSoon { until: Timestamp },
     #[error("{credits} credits cannot be bought in one payment")]
     PriceOutOfRange { credits: Credits },
-    #[error("the top-up costs {price} now, the customer agreed to {price_max}")]
+    #[error("the top-up now costs {price}, but the customer agreed to {price_max}")]
     BeyondConsent { price: Cents, price_max: Cents },
 }
 
-/// Every gate in order of precedence, whatever the ones before it say.
+/// Every gate in order of precedence, each evaluated independently of the others.
 pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate; GATE_COUNT] {
     let settings = account.auto_top_up.as_ref();
     let needing_settings = |check: &dyn Fn(&AutoTopUp) -> Option<NotDue>| settings.map(check);
@@ -85,8 +85,8 @@ pub fn check_gates(account: &Account, price_book: &PriceBook, now: Timestamp) ->
     closed.map_or(Ok(()), Err)
 }
 
-/// What is missing to the target, but never more than the target itself: a balance below zero does not raise a payment
-/// above the worst case the customer agreed to.
+/// The credits that are missing to the target, but never more than the target itself: a negative balance does not raise
+/// a payment above the worst case that the customer agreed to.
 pub fn top_up_credits(account: &Account, settings: &AutoTopUp) -> Credits {
     settings.target.minus(account.balance).unwrap_or(settings.target).min(settings.target)
 }
@@ -107,7 +107,7 @@ fn beyond_consent(account: &Account, settings: &AutoTopUp, price_book: &PriceBoo
     (price > price_max).then_some(NotDue::BeyondConsent { price, price_max })
 }
 
-/// From "was it looked at, and what closes it".
+/// From two options: whether the gate applies, and what closes it.
 impl From<Option<Option<NotDue>>> for GateState {
     fn from(closed_by: Option<Option<NotDue>>) -> Self {
         match closed_by {

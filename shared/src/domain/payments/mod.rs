@@ -1,4 +1,4 @@
-//! Money that comes in: purchases, automatic top-ups, and what keeps a top-up from happening.
+//! Incoming money: purchases, automatic top-ups, and what prevents a top-up.
 
 mod auto_top_up;
 mod default_card;

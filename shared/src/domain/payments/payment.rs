@@ -1,43 +1,43 @@
-//! What Stripe says of a payment, and whether it is the payment that was asked for.
+//! What Stripe reports about a payment, and whether it matches what was asked for.
 
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::change::BalanceOutOfRange;
 use crate::domain::{Account, Cents, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId};
 
-/// The one currency of the price book, as Stripe writes it.
+/// The only currency of the price book, in Stripe's spelling.
 pub const CURRENCY: &str = "usd";
 
-/// A payment as Stripe tells it, before anything of it is believed.
+/// A payment as Stripe reports it, before it is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
     pub customer: CustomerId,
-    /// What was asked for, before tax.
+    /// The amount that was asked for, before tax.
     pub amount: Cents,
     /// Lower-case ISO 4217.
     pub currency: String,
     pub invoice: Option<InvoiceId>,
     pub payment_intent: Option<PaymentIntentId>,
-    /// The card it was paid with, if it may be used again.
+    /// The card that paid, if it may be charged again.
     pub payment_method: Option<PaymentMethodId>,
 }
 
-/// What Stripe says of a purchase's page.
+/// What Stripe reports about a purchase's page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckoutOutcome {
     Paid(Payment),
     Open,
-    /// The page is completed, and the money is on its way: a bank debit takes days.
+    /// The customer completed the page, and the money is on its way. A bank debit takes days.
     Processing,
-    /// That money will not come.
+    /// The bank debit failed.
     Failed,
     Expired,
 }
 
-/// What Stripe says of an attempt.
+/// What Stripe reports about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopUpOutcome {
     Paid(Payment),
-    /// The invoice is paid, but a part of it was credited by the company: only `received`, before tax, was paid.
+    /// The invoice is paid, but the company credited a part of it. Only `received`, before tax, was paid.
     PartlyPaid {
         payment: Payment,
         received: Cents,
@@ -49,21 +49,21 @@ pub enum TopUpOutcome {
     ActionRequired {
         invoice: Option<InvoiceId>,
     },
-    /// A bank debit is under way, which takes days: it is paid or declined then.
+    /// A bank debit is in progress. In a few days it is paid or declined.
     Processing {
         invoice: Option<InvoiceId>,
     },
-    /// The payment provider takes no payment of this customer for good; no invoice is left that could be paid.
+    /// The payment provider will never accept this payment from the customer; no invoice is left that could be paid.
     Refused {
         reason: RefusalReason,
     },
-    /// The invoice is void or was credited in full, or there is none and none will come: nothing was paid.
+    /// Nothing was paid: the invoice is void or was credited in full, or there is none and none will be created.
     Abandoned,
-    /// Nothing is known (timeout, 5xx, 429, network): nothing is concluded.
+    /// The outcome is unknown (timeout, 5xx, 429, network), and nothing is concluded.
     Unknown,
 }
 
-/// A payment that is not the one asked for. No credits are given; somebody has to look.
+/// A payment that does not match what was asked for. No credits are given, and a person has to investigate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {
     #[error("paid by {actual}, but the account belongs to {expected}")]

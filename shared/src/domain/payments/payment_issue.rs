@@ -19,22 +19,22 @@ pub enum PaymentIssueKind {
     Refused(RefusalReason),
 }
 
-/// Why the payment provider takes no automatic payment of this customer, however often it is asked.
+/// Why the payment provider will never accept this automatic payment, however often it is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefusalReason {
-    /// The customer was deleted there.
+    /// The customer was deleted at the payment provider.
     CustomerDeleted,
-    /// Something of the customer's waits there in another currency.
+    /// The customer has something pending there in another currency.
     OtherCurrency,
-    /// The tax cannot be told, since nobody knows where the customer is.
+    /// The tax cannot be calculated, since the customer's location is unknown.
     NoTaxLocation,
-    /// The invoice asks for another price than the frozen one: the customer has a discount, say.
+    /// The invoice has another price than the frozen one, for example because the customer has a discount.
     OtherPrice,
-    /// With tax, or with a debt from before, it asks for more than the customer agreed to.
+    /// With tax, or with an earlier debt, the invoice is for more than the customer agreed to.
     AboveConsent,
 }
 
-/// Why a card was declined, as far as it helps the customer.
+/// Why a card was declined, as far as that helps the customer.
 ///
 /// A lost or stolen card is [`DeclineReason::Generic`] on purpose: <https://docs.stripe.com/declines/codes>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,7 +51,7 @@ pub enum DeclineReason {
 }
 
 impl PaymentIssueKind {
-    /// The word for it in table, API and page.
+    /// Its name in table, API and page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Declined(_) => "declined",
@@ -73,7 +73,7 @@ impl DeclineReason {
         Self::Generic,
     ];
 
-    /// The word for it in table, API and page; its meaning never changes.
+    /// Its name in table, API and page. The meaning of a name never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::InsufficientFunds => "insufficient_funds",
@@ -96,7 +96,7 @@ impl RefusalReason {
     const ALL: [Self; 5] =
         [Self::CustomerDeleted, Self::OtherCurrency, Self::NoTaxLocation, Self::OtherPrice, Self::AboveConsent];
 
-    /// The word for it in table, API and page; its meaning never changes.
+    /// Its name in table, API and page. The meaning of a name never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::CustomerDeleted => "customer_deleted",

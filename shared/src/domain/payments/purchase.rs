@@ -1,4 +1,4 @@
-//! Credits bought by the customer on a payment page.
+//! Credits that the customer buys on a payment page.
 
 use super::default_card::{BoughtWith, OfferedCard};
 use super::payment::{CheckoutOutcome, Payment, check_payment};
@@ -39,7 +39,7 @@ pub fn decide_open_purchase(
     (change, purchase)
 }
 
-/// Whether a purchase opened under a key is the answer to a request for this package.
+/// Whether a purchase opened under a key answers a request for this package.
 ///
 /// # Errors
 /// [`KeyReused`] when the key opened a purchase of another package.
@@ -47,11 +47,11 @@ pub fn check_purchase_replay(purchase: &Purchase, package: &PackageId) -> Result
     if purchase.package == *package { Ok(()) } else { Err(KeyReused { key: purchase.key.clone() }) }
 }
 
-/// A payment page, and what was the customer's default card when it was opened.
+/// A payment page, and the customer's default card when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedCheckout {
     pub checkout: Checkout,
-    /// An instant before the default card was read, so that every choice after it counts as newer.
+    /// A time before the default card was read, so that every later choice counts as newer.
     pub opened_at: Timestamp,
     pub default_card: Option<PaymentMethodId>,
 }
@@ -76,7 +76,8 @@ pub fn decide_checkout_opened(
     })
 }
 
-/// The card that a purchase was paid with, if it is to be offered as the default: once, when the purchase is granted.
+/// The card that paid a purchase, if it has to be offered as the default. This happens once, when the purchase is
+/// granted.
 pub fn card_to_offer(account: &Account, purchase: &Purchase, outcome: &CheckoutOutcome) -> Option<OfferedCard> {
     let CheckoutOutcome::Paid(payment) = outcome else { return None };
     if purchase.status == PurchaseStatus::Paid || check_payment(account, payment, purchase.price).is_err() {
@@ -90,16 +91,16 @@ pub fn card_to_offer(account: &Account, purchase: &Purchase, outcome: &CheckoutO
     Some(OfferedCard { bought_with, default_at_opening: purchase.default_card.clone() })
 }
 
-/// Carries a purchase to its end: grants what was paid, once, or closes what expired.
-/// `None` where there is nothing to do.
+/// Ends a purchase: grants what was paid, once, or closes what expired.
+/// `None` if there is nothing to do.
 ///
 /// Credits come from the package, never from the total paid, which may include tax.
-/// `default_card` is the one that top-ups are paid with from now on: the default after this purchase's card was offered.
+/// `default_card` pays for top-ups from now on: it is the default after this purchase's card was offered.
 ///
-/// A payment that is not the one asked for grants nothing and puts the purchase into review.
+/// A payment that does not match the purchase grants nothing and puts the purchase into review.
 ///
 /// # Errors
-/// [`BalanceOutOfRange`]; nothing is to be written then.
+/// [`BalanceOutOfRange`]; nothing must be written then.
 pub fn decide_purchase_outcome(
     account: &Account,
     purchase: &Purchase,
@@ -115,18 +116,18 @@ pub fn decide_purchase_outcome(
             Ok(()) => Ok(Some(grant_purchase(account, purchase, payment, default_card, notice, now)?)),
             Err(_) => Ok((status != InReview).then(|| review(account, purchase, payment, now))),
         },
-        // Of several pages one may have expired before the customer completed another.
+        // If there were several pages, one may have expired before the customer completed another.
         (Open | Expired, CheckoutOutcome::Processing) => Ok(Some(move_on(account, purchase, Processing, now))),
         (Open | Processing | Expired, CheckoutOutcome::Failed) => Ok(Some(fail(account, purchase, notice, now))),
         (Open, CheckoutOutcome::Expired) => Ok(Some(move_on(account, purchase, Expired, now))),
-        // What was looked up before comes late.
+        // A report from an earlier lookup arrives late.
         (Processing | Failed | InReview, CheckoutOutcome::Processing)
         | (Failed | InReview, CheckoutOutcome::Failed)
         | (Processing | Failed | Expired | InReview, CheckoutOutcome::Expired) => Ok(None),
     }
 }
 
-/// The purchase in its next state, with nothing granted.
+/// The purchase with its new status; nothing is granted.
 fn move_on(account: &Account, purchase: &Purchase, status: PurchaseStatus, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
     let ended_at = (status != PurchaseStatus::Processing).then_some(now);
@@ -134,7 +135,7 @@ fn move_on(account: &Account, purchase: &Purchase, status: PurchaseStatus, now: 
     change
 }
 
-/// Names the payment, for whoever looks into it.
+/// Records the payment, for the person who investigates.
 fn review(account: &Account, purchase: &Purchase, payment: &Payment, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
     change.records.push(Record::Purchase(Purchase {
@@ -147,7 +148,7 @@ fn review(account: &Account, purchase: &Purchase, payment: &Payment, now: Timest
     change
 }
 
-/// The customer, who left the page believing that it was done, is told.
+/// Tells the customer, who left the page believing that the payment was done.
 fn fail(account: &Account, purchase: &Purchase, notice: NoticeId, now: Timestamp) -> Change {
     let mut change = move_on(account, purchase, PurchaseStatus::Failed, now);
     change.notices.push(Notice {
@@ -235,7 +236,7 @@ mod tests {
         assert_eq!(change.records.len(), 2);
     }
 
-    /// R10: the customer sees a state that is named, and somebody looks into it.
+    /// R10: the customer sees a named state, and a person investigates.
     #[test]
     fn a_payment_of_another_customer_currency_or_amount_is_reviewed_and_grants_nothing() {
         let other_customer = Payment { customer: CustomerId::parse("cus_other").unwrap(), ..paid(5_000) };
@@ -283,7 +284,7 @@ mod tests {
         purchase.clone()
     }
 
-    /// R7: a bank debit takes days, and then pays or does not.
+    /// R7: a bank debit takes days, and then it is paid or fails.
     #[test]
     fn a_debit_is_processing_until_it_is_paid_or_fails_with_an_e_mail() {
         let processing = settle(&opened(), &CheckoutOutcome::Processing).unwrap().unwrap();
@@ -296,7 +297,7 @@ mod tests {
         let failed = only_purchase(&failed);
         assert_eq!((failed.status, failed.ended_at), (PurchaseStatus::Failed, Some(at(1))));
         let unheard = settle(&opened(), &CheckoutOutcome::Failed).unwrap().unwrap();
-        assert_eq!(only_purchase(&unheard), failed, "also where nobody heard that it was processing");
+        assert_eq!(only_purchase(&unheard), failed, "even if `processing` was never reported");
         for purchase in [&processing, &failed] {
             for late in [CheckoutOutcome::Open, CheckoutOutcome::Processing, CheckoutOutcome::Expired] {
                 assert_eq!(settle(purchase, &late), Ok(None), "{:?} {late:?}", purchase.status);

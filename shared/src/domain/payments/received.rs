@@ -1,35 +1,35 @@
-//! How much of a paid invoice was really paid: Stripe says `paid`, too, of one that was credited, or that is too small
-//! to be charged.
+//! How much of a paid invoice was actually paid. Stripe also calls an invoice `paid` if it was credited, or if it is
+//! too small to be charged.
 
 use crate::domain::Cents;
 
-/// The amounts of a paid invoice as Stripe tells them, in cents, tax included.
+/// The amounts of a paid invoice as Stripe reports them, in cents, with tax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaidInvoice {
-    /// What it asked for, whatever was credited since.
+    /// The invoice's total, not reduced by credit notes.
     pub total: i64,
     /// By cards, debits and transfers.
     pub amount_paid: i64,
-    /// The customer's balance before and after it was finalized: below zero is the customer's own credit, above zero a
-    /// debt. <https://docs.stripe.com/billing/customer/balance>
+    /// The customer's balance before and after the invoice was finalized. A negative balance is the customer's own
+    /// credit, a positive one is a debt. <https://docs.stripe.com/billing/customer/balance>
     pub starting_balance: i64,
     pub ending_balance: i64,
 }
 
-/// What was received of a price.
+/// How much of a price was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     All,
-    /// This much before tax, which is less than the price; the rest was credited or became a debt.
+    /// This amount before tax, which is less than the price. The rest was credited or became a debt.
     Part(Cents),
     Nothing,
 }
 
 impl PaidInvoice {
-    /// How much of this price before tax was received.
+    /// How much of this price, before tax, was received.
     ///
-    /// The customer's own credit pays like a card. A credit note pays nothing, and neither does an amount below
-    /// Stripe's minimum, which becomes a debt of the customer.
+    /// The customer's own credit counts as a payment. A credit note does not, and neither does an amount below Stripe's
+    /// minimum, which becomes a debt of the customer.
     pub fn received(self, price: Cents) -> Received {
         let received = self.amount_paid.saturating_add(self.own_credit()).saturating_sub(self.old_debt());
         if self.total <= 0 || received <= 0 {
@@ -43,12 +43,12 @@ impl PaidInvoice {
         part.map_or(Received::Nothing, Received::Part)
     }
 
-    /// What the customer's credit paid.
+    /// What the customer's own credit paid.
     fn own_credit(self) -> i64 {
         self.ending_balance.min(0).saturating_sub(self.starting_balance.min(0)).max(0)
     }
 
-    /// What was paid along with it for earlier invoices.
+    /// What was paid with it for earlier invoices.
     fn old_debt(self) -> i64 {
         self.starting_balance.max(0).saturating_sub(self.ending_balance.max(0)).max(0)
     }
@@ -58,7 +58,7 @@ impl PaidInvoice {
 mod tests {
     use super::*;
 
-    /// R1 and R37: `paid` is a word about what is left to ask for, and no payment.
+    /// R1 and R37: `paid` means that nothing is left to pay, not that a payment was made.
     #[test]
     fn only_what_was_paid_counts_whatever_stripe_calls_paid() {
         let part = |cents| Received::Part(Cents::new(cents).unwrap());

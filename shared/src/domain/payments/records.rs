@@ -1,4 +1,5 @@
-//! What is stored about payments: purchases, top-up attempts, settings and consents. Values alone, decided elsewhere.
+//! The stored records of payments: purchases, top-up attempts, settings and consents. Only values; the decisions are
+//! elsewhere.
 
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::{
@@ -12,12 +13,12 @@ use jiff::Timestamp;
 pub struct Purchase {
     pub id: PurchaseId,
     pub account: AccountId,
-    /// Under which the customer's request opened it.
+    /// The key of the customer's request that opened it.
     pub key: IdempotencyKey,
     pub package: PackageId,
-    /// Frozen when it was opened, whatever the price book says later.
+    /// Frozen when it was opened, even if the price book changes later.
     pub credits: Credits,
-    /// Before tax, frozen likewise.
+    /// Before tax, also frozen.
     pub price: Cents,
     pub status: PurchaseStatus,
     pub checkout: Option<Checkout>,
@@ -33,13 +34,13 @@ pub struct Purchase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PurchaseStatus {
     Open,
-    /// The page was completed, and the customer's bank takes days to pay.
+    /// The customer completed the page, and the bank takes days to pay.
     Processing,
     Paid,
-    /// The bank refused, days after the page was completed.
+    /// The bank declined, days after the customer completed the page.
     Failed,
     Expired,
-    /// Paid otherwise than asked for: nothing is granted before somebody has looked.
+    /// The payment does not match what was asked for. Nothing is granted until a person has investigated.
     InReview,
 }
 
@@ -50,13 +51,13 @@ pub struct Checkout {
     pub url: String,
 }
 
-/// One attempt. What it charges is frozen when it is opened, and stored before Stripe is asked.
+/// One attempt. Its credits and price are frozen when it is opened, and stored before Stripe is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopUp {
     pub id: TopUpId,
     pub account: AccountId,
     pub customer: CustomerId,
-    /// The saved card at the time of opening, if there was one.
+    /// The saved card when it was opened, if there was one.
     pub payment_method: Option<PaymentMethodId>,
     pub credits: Credits,
     /// Before tax.
@@ -68,27 +69,27 @@ pub struct TopUp {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Where an attempt stands.
+/// The status of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TopUpStatus {
-    /// The outcome is not known yet: the same attempt is asked again.
+    /// The outcome is not known yet; the same attempt is tried again.
     Open,
-    /// A bank debit is under way, which takes days: nothing is asked or closed meanwhile.
+    /// A bank debit is in progress, which takes days. The attempt is neither sent again nor closed in the meantime.
     Processing,
     Paid,
-    /// A part was paid and granted; the rest was credited by the company, and is closed.
+    /// A part was paid and granted. The company credited the rest, and the attempt is closed.
     PartlyPaid,
     Declined(DeclineReason),
-    /// The customer's bank wants a confirmation (3D Secure).
+    /// The customer's bank requires a confirmation (3D Secure).
     ActionRequired,
-    /// The payment provider takes no payment of this customer for good; nothing can be paid.
+    /// The payment provider will never accept this payment from the customer; there is nothing left to pay.
     Refused(RefusalReason),
-    /// Closed without a payment; the invoice is void or never came to be.
+    /// Closed without a payment. The invoice is void, or none was created.
     Abandoned,
 }
 
 impl TopUpStatus {
-    /// Whether it holds its account: no other attempt opens before it has ended.
+    /// Whether no other attempt can open before this one has ended.
     pub fn is_under_way(self) -> bool {
         match self {
             Self::Open | Self::Processing => true,
@@ -98,30 +99,31 @@ impl TopUpStatus {
     }
 }
 
-/// The settings as chosen last.
+/// The settings that the customer chose last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AutoTopUp {
     pub is_enabled: bool,
     /// A balance strictly below this is topped up.
     pub threshold: Credits,
-    /// The balance a top-up fills up to.
+    /// The balance that a top-up restores.
     pub target: Credits,
     /// Who agreed to these settings.
     pub consent: Consent,
 }
 
-/// Who agreed, when and to which text; the text itself is kept in the [`ConsentRecord`].
+/// Who agreed, when and to which text. The text itself is in the [`ConsentRecord`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
     pub id: ConsentId,
     pub text_version: u32,
     pub accepted_by: Consenter,
     pub accepted_at: Timestamp,
-    /// The most that the text said one top-up costs, before tax. Whatever the price book says later, no more is taken.
+    /// The maximum price of one top-up, before tax, that the text stated. No more is charged, even if the price book
+    /// changes.
     pub price_max: Cents,
 }
 
-/// A consent word for word, kept for ever.
+/// The full text of a consent, kept permanently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsentRecord {
     pub consent: Consent,
@@ -133,7 +135,7 @@ pub struct ConsentRecord {
 impl PurchaseStatus {
     const ALL: [Self; 6] = [Self::Open, Self::Processing, Self::Paid, Self::Failed, Self::Expired, Self::InReview];
 
-    /// The word for it in table, API and page; its meaning never changes.
+    /// Its name in table, API and page. The meaning of a name never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -151,7 +153,7 @@ impl PurchaseStatus {
 }
 
 impl TopUpStatus {
-    /// The word for it in table, API and page, without the reason.
+    /// Its name in table, API and page, without the reason.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use jiff::Timestamp;
 
-/// Opens an attempt if one is due. Committing the change is the claim: of two sweeps at most one succeeds.
+/// Opens an attempt if one is due. Committing the change claims it: at most one of two sweeps succeeds.
 ///
 /// # Errors
 /// [`NotDue`] with the first closed gate.
@@ -43,17 +43,17 @@ pub fn decide_open_top_up(
     Ok((change, top_up))
 }
 
-/// How an open attempt goes on.
+/// How to continue an open attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
-    /// Ask Stripe to take the money; asked again, the same keys make it the same payment.
+    /// Ask Stripe to charge the card. With the same keys, a repeated request is the same payment.
     Pay,
-    /// Look at what became of it, and close what no bank has said anything about.
+    /// Look up the outcome, and close the attempt unless a bank has answered.
     LookUpAndClose,
 }
 
-/// An attempt is sent while Stripe still remembers its keys and the customer still wants top-ups; then it is only closed.
-/// One whose debit is under way is never sent again.
+/// An attempt is sent while Stripe still remembers its keys and the customer still wants top-ups. After that it is only
+/// closed. An attempt whose debit is in progress is never sent again.
 pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep {
     let is_wanted = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
     let is_remembered = now.duration_since(top_up.opened_at) < PriceBook::TOP_UP_SEND_WINDOW;
@@ -61,22 +61,22 @@ pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep 
     if is_wanted && is_remembered && is_unanswered { NextStep::Pay } else { NextStep::LookUpAndClose }
 }
 
-/// What an attempt's invoice asks for, in cents, before it is paid.
+/// The amounts of an attempt's invoice, in cents, before it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// Before discounts and tax.
     pub subtotal: i64,
     /// After discounts, before tax.
     pub before_tax: i64,
-    /// With tax, and with what is owed from before.
+    /// With tax and with earlier debts.
     pub in_all: i64,
 }
 
-/// Whether an invoice may be paid: it asks for exactly the frozen price, and with tax for no more than the text says that
-/// the customer agreed to.
+/// Whether an invoice may be paid: its price is exactly the frozen one, and with tax it is no more than the customer
+/// agreed to.
 ///
 /// # Errors
-/// Why not; it has to be voided then.
+/// Why not. The invoice has to be voided then.
 pub fn check_demand(top_up: &TopUp, demand: Demand) -> Result<(), RefusalReason> {
     let price = top_up.price.get();
     if demand.subtotal != price || demand.before_tax != price {
@@ -89,13 +89,13 @@ pub fn check_demand(top_up: &TopUp, demand: Demand) -> Result<(), RefusalReason>
     Ok(())
 }
 
-/// Carries an attempt one step further: grants what was paid, once; pauses on a definite failure; ends a pause.
-/// `None` where there is nothing to do.
+/// Records an outcome: grants what was paid, once; pauses on a definite failure; ends a pause.
+/// `None` if there is nothing to do.
 ///
-/// A payment is granted whatever the attempt was taken for before: the money is there.
+/// A payment is granted whatever the attempt's status was, because the money has arrived.
 ///
 /// # Errors
-/// [`GrantRefusal`] when the payment is not the one asked for.
+/// [`GrantRefusal`] if the payment does not match what was asked for.
 pub fn decide_top_up_outcome(
     account: &Account,
     top_up: &TopUp,
@@ -142,26 +142,26 @@ pub fn decide_top_up_outcome(
             change.records.push(Record::TopUp(TopUp { status: Abandoned, ended_at: Some(now), ..top_up.clone() }));
             Ok(Some(change))
         }
-        // The customer is on Stripe's page, trying cards: the pause holds and no second e-mail is owed.
+        // The customer is on Stripe's page and is trying cards. The pause stays, and no second e-mail is sent.
         (
             Declined(_) | ActionRequired | Refused(_) | Abandoned,
             TopUpOutcome::Declined { .. } | TopUpOutcome::ActionRequired { .. },
         )
         | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Processing { .. })
-        // What was answered before, or is closed already, is not refused any more.
+        // An attempt that already has an answer, or is closed, cannot be refused any more.
         | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Refused { .. })
         | (Refused(_), TopUpOutcome::Abandoned) => Ok(None),
     }
 }
 
-/// What a payment buys, and how it leaves the attempt.
+/// What a payment buys, and the attempt's status afterwards.
 struct Bought {
     credits: Credits,
     price: Cents,
     status: TopUpStatus,
 }
 
-/// What a part of an attempt's price buys: the same part of its credits, rounded up to a whole one.
+/// The credits for a part of an attempt's price: the same part of its credits, rounded up to a whole credit.
 fn credits_for(top_up: &TopUp, received: Cents) -> Credits {
     let price = i128::from(top_up.price.get()).max(1);
     let exact = i128::from(top_up.credits.get()).saturating_mul(received.get().into());
@@ -179,7 +179,7 @@ fn grant_top_up(
     let mut change = Change::on(account, now);
     change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
-    // A card that was chosen since the attempt was opened stays.
+    // A card that was chosen after the attempt was opened is kept.
     if payment.payment_method.is_some() && account.payment_method == top_up.payment_method {
         change.account.payment_method = payment.payment_method.clone();
     }
@@ -229,7 +229,7 @@ fn pause(
     change
 }
 
-/// Ends the attempt's hold on the account, and the pause it caused, but nobody else's.
+/// Frees the account from the attempt, and ends the pause if this attempt caused it.
 fn release(account: &mut Account, top_up: &TopUpId) {
     account.open_top_up.take_if(|open| open == top_up);
     account.payment_issue.take_if(|issue| issue.top_up == *top_up);
@@ -330,8 +330,8 @@ mod tests {
         assert_eq!(next_step(&change.account, &processing, at(1)), NextStep::LookUpAndClose, "it has an answer (R3)");
     }
 
-    /// Every status crossed with every outcome: what the attempt becomes, what is granted, whether an e-mail
-    /// is owed and whether the account is paused after.
+    /// Every status combined with every outcome: the attempt's new status, what is granted, whether an e-mail is owed
+    /// and whether the account is paused afterwards.
     #[test]
     fn every_outcome_has_one_effect_in_every_status() {
         use TopUpStatus::{Abandoned, ActionRequired, Declined, Open, Paid, PartlyPaid, Processing, Refused};
@@ -419,7 +419,7 @@ mod tests {
             let effect = change.map(|change| {
                 let [Record::TopUp(top_up)] = &change.records[..] else { panic!("the attempt is written") };
                 let held = top_up.status.is_under_way().then_some(&top_up.id);
-                assert_eq!(change.account.open_top_up.as_ref(), held, "an attempt holds its account until it ends");
+                assert_eq!(change.account.open_top_up.as_ref(), held, "no other attempt opens until this one ends");
                 let granted = change.entries.iter().map(|entry| entry.credits.get()).sum::<i64>();
                 assert_eq!(change.account.balance.get(), 499 + granted);
                 (top_up.status, granted, change.notices.len(), change.account.payment_issue.is_some())
@@ -439,7 +439,7 @@ mod tests {
         assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
     }
 
-    /// R5: the text that was agreed to names the price and what it may come to with tax.
+    /// R5: the text that the customer agreed to states the price and its maximum with tax.
     #[test]
     fn an_invoice_is_paid_only_over_the_frozen_price_and_within_what_was_agreed_to_with_tax() {
         let (_, top_up) = standing_at(TopUpStatus::Open);
@@ -458,7 +458,7 @@ mod tests {
         }
     }
 
-    /// R1: credits for the part that was paid, by the price, a broken one counting as whole.
+    /// R1: credits for the part that was paid, in proportion to the price, rounded up to a whole credit.
     #[test]
     fn a_part_that_was_paid_grants_its_part_of_the_credits_and_the_receipt_is_over_that_part() {
         let (account, top_up) = standing_at(TopUpStatus::Open);
@@ -493,7 +493,7 @@ mod tests {
         assert_eq!(change.account.payment_issue, Some(issue()));
     }
 
-    /// An account and its attempt as they stand when the attempt has this status.
+    /// An account and its attempt when the attempt has this status.
     fn standing_at(status: TopUpStatus) -> (Account, TopUp) {
         let (change, top_up) = decide_open_top_up(&due(), &PriceBook::reference(), TopUpId::mint(1), at(1)).unwrap();
         let (mut account, id) = (change.account, top_up.id.clone());
