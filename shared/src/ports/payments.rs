@@ -29,17 +29,18 @@ pub trait Payments: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<PaymentMethodId>, PaymentsError>> + Send;
 
-    /// Makes the card of a purchase the customer's default unless another was chosen since the purchase was opened, by
-    /// [`OfferedCard::is_newest`]. Answers with the default as it stands then.
+    /// Makes the card of a purchase the customer's default, unless another card was chosen since the purchase was
+    /// opened, as [`OfferedCard::is_newest`] defines. Returns the resulting default.
     fn default_payment_method_offer(
         &self,
         customer: &CustomerId,
         offered: &OfferedCard,
     ) -> impl Future<Output = Result<Option<PaymentMethodId>, PaymentsError>> + Send;
 
-    /// The page that was opened for the purchase before, if it is still good.
+    /// The page that was already opened for the purchase, if it can still be used.
     ///
-    /// A repeated request asks this first: Stripe may have deleted the key of the first one, and would open a second page.
+    /// A repeated request calls this first, because Stripe may have deleted the first request's key and would open a
+    /// second page.
     fn checkout_find(
         &self,
         customer: &CustomerId,
@@ -64,8 +65,8 @@ pub trait Payments: Send + Sync {
     /// Never fails: anything that is not definite, such as an outage, is [`TopUpOutcome::Unknown`].
     fn top_up_pay(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
-    /// Looks up the outcome of a top-up and closes it if no bank has said anything about it: once it is abandoned, it can
-    /// no longer be paid, not even by a [`Payments::top_up_pay`] that is under way.
+    /// Looks up the outcome of a top-up, and closes it unless a bank has answered. An abandoned top-up can no longer be
+    /// paid, not even by a [`Payments::top_up_pay`] that is running.
     ///
     /// Never fails, like [`Payments::top_up_pay`].
     fn top_up_close(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
@@ -77,7 +78,7 @@ pub trait Payments: Send + Sync {
 /// Stripe's report on a Checkout session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutReport {
-    /// The account and purchase that its metadata names, if it is one of ours.
+    /// The account and purchase that its metadata names, if this system created it.
     pub purchase: Option<(AccountId, PurchaseId)>,
     pub outcome: CheckoutOutcome,
 }
@@ -85,9 +86,9 @@ pub struct CheckoutReport {
 /// Stripe's report on an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvoiceReport {
-    /// The account and top-up that its metadata names, if it is one of ours.
+    /// The account and top-up that its metadata names, if this system created it.
     pub top_up: Option<(AccountId, TopUpId)>,
-    /// [`TopUpOutcome::Unknown`] if it is none of ours.
+    /// [`TopUpOutcome::Unknown`] if this system did not create the invoice.
     pub outcome: TopUpOutcome,
     /// The URL of Stripe's payment page while the invoice can be paid. It expires, so it is never stored.
     pub hosted_url: Option<String>,
@@ -106,11 +107,11 @@ pub enum PaymentsError {
     /// No such object.
     #[error("the payment provider has no such object: {operation}")]
     NotFound { operation: &'static str },
-    /// It says that this customer was deleted. One of whom it knows nothing at all is [`Self::NotFound`]: with another
-    /// account's key every customer would be one.
+    /// The provider has deleted this customer. A customer that it does not know at all is [`Self::NotFound`]: with the
+    /// API key of another account, that would be true of every customer.
     #[error("the payment provider has deleted the customer: {operation}")]
     CustomerDeleted { operation: &'static str },
-    /// It rejects our request: a wrong key, an invalid parameter.
+    /// The provider rejects our request: a wrong key, an invalid parameter.
     #[error("the payment provider rejected the request: {operation}")]
     Rejected {
         operation: &'static str,

@@ -1,4 +1,4 @@
-//! What every use case works with, and the one way in which an account is changed.
+//! What every use case works with, and the only way to change an account.
 
 use super::{NotFound, StoreError};
 use crate::clock::Clock;
@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use std::future::{Future, ready};
 use std::sync::Arc;
 
-/// Which types stand for the outside in one function, in a test or in the simulation.
+/// The types that implement the ports in one function, in a test or in the simulation.
 ///
-/// A function that lacks a capability names [`Absent`] for it, so that a use case which needs it does not compile there.
+/// A function that lacks a capability names [`Absent`] for it, so a use case that needs it does not compile there.
 pub trait Capabilities: Send + Sync + 'static {
     type Ledger: Send + Sync;
     type Payments: Send + Sync;
@@ -21,11 +21,11 @@ pub trait Capabilities: Send + Sync + 'static {
     type PriceBook: Send + Sync;
 }
 
-/// A capability that a function does not have: it implements no port.
+/// A capability that a function does not have. It implements no port.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Absent;
 
-/// The outside, as far as a function has it.
+/// The ports that a function has.
 #[derive(Debug)]
 pub struct Context<C: Capabilities> {
     pub ledger: C::Ledger,
@@ -44,31 +44,31 @@ impl<C: Capabilities> Context<C> {
 }
 
 impl<C: Capabilities<Ids: IdGenerator>> Context<C> {
-    /// A new id of any kind, made of bits that nobody else has.
+    /// A new id of any kind, made of unique bits.
     pub(super) fn mint<I>(&self, id_of_bits: fn(u128) -> I, now: Timestamp) -> I {
         id_of_bits(self.ids.generate(now))
     }
 }
 
-/// What came of a decision about an account, and the record that was read beside it.
+/// The result of a decision about an account, and the record that was read with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Updated<R = ()> {
     Committed(Box<Change>, R),
-    /// The same cause made this entry before.
+    /// The same cause already made this entry.
     Duplicate(Box<Entry>),
     /// There was nothing to change.
     Unchanged(Arc<Account>, R),
 }
 
-/// How often a decision is committed again because somebody else changed the account first.
-/// One of the contenders succeeds in every round, so this many at once are served without an error.
+/// How many times a decision is committed again because another request changed the account first.
+/// One contender succeeds in every round, so this many concurrent requests are served without an error.
 const COMMITS_MAX: u32 = 100;
 
-/// How long that goes on. With the last commit's own bound it stays within what a client waits for.
+/// How long those commits may go on. Together with the last commit's own limit, this is less than a client waits.
 const DECIDING_TIME_MAX: SignedDuration = SignedDuration::from_secs(4);
 
 impl<C: Capabilities<Ledger: Accounts>> Context<C> {
-    /// Decides on the account as it stands and commits the change.
+    /// Decides on the current account and commits the change.
     ///
     /// # Errors
     /// As [`Context::update_with`].
@@ -80,14 +80,14 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         self.update_with(account, |_| ready(Ok(())), |account, (), now| decide(account, now)).await
     }
 
-    /// Decides on the account and what `read` finds beside it, and commits the change.
+    /// Decides on the account and on what `read` finds with it, and commits the change.
     ///
-    /// A lost race returns the account as it became, and everything from `read` on is done again with that.
-    /// The record may be newer than the account: then the commit is stale, since a record changes only together with
+    /// A lost race returns the current account; `read` and `decide` then run again with it.
+    /// The record may be newer than the account. The commit is then stale, since a record changes only together with
     /// its account's version.
     ///
     /// # Errors
-    /// [`NotFound`] where there is no such account, what `read` or `decide` answers, and [`StoreError`]; after
+    /// [`NotFound`] if there is no such account, the errors of `read` and `decide`, and [`StoreError`]. After
     /// [`StoreError::Ledger`] the change may have been written.
     pub(super) async fn update_with<R, E, F>(
         &self,
@@ -124,7 +124,7 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         }
     }
 
-    /// Commits the change that opens an account. `Some` with the account that exists already.
+    /// Commits the change that opens an account. Returns the existing account if there is one.
     ///
     /// # Errors
     /// [`StoreError`]; the account may have been opened.

@@ -1,10 +1,11 @@
-//! What the system does, one file per thing: read → decide → commit → call out → decide → commit.
+//! What the system does, one file per use case: read → decide → commit → call out → decide → commit.
 //!
-//! Nothing here knows DynamoDB, Stripe, SES or HTTP; the outside is reached through the traits of [`crate::ports`].
+//! Nothing here knows DynamoDB, Stripe, SES or HTTP. Use cases reach the outside through the traits of
+//! [`crate::ports`].
 //!
 //! A record (a purchase, an attempt) changes only in a transaction that also moves its account's version.
-//! So whoever reads the account first and the record after may decide on both: had either changed in between,
-//! the commit would be stale, and the loop reads again.
+//! So code that reads the account first and the record second may decide on both: if either changed in between, the
+//! commit is stale, and the loop reads again.
 
 use crate::domain::{AccountId, Entry, IdempotencyKey, PurchaseId, TopUpId};
 use crate::ports::{LedgerError, PaymentsError};
@@ -16,7 +17,7 @@ pub mod payments;
 
 pub use context::{Absent, Capabilities, Context, Updated};
 
-/// An entry that was posted, now or when the same request came before.
+/// An entry that this request or an earlier identical request posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
     pub entry: Entry,
@@ -38,7 +39,7 @@ impl TryFrom<Updated> for Posted {
     }
 }
 
-/// What a request names does not exist.
+/// A request names something that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     #[error("there is no account {0}")]
@@ -51,15 +52,15 @@ pub enum NotFound {
     TopUp(TopUpId),
 }
 
-/// The account could not be read or changed now.
+/// The account cannot be read or changed at the moment.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// Too many others changed the account at the same time.
-    #[error("the account is changed by too many requests at once")]
+    /// Too many other requests changed the account at the same time.
+    #[error("too many concurrent requests change the account")]
     Contended,
-    /// A record that the account names is not there.
+    /// A record that the account names is missing.
     #[error("{0} is missing")]
     Missing(String),
     /// A decision that moves credits made no entry.
@@ -78,7 +79,7 @@ impl StoreError {
     }
 }
 
-/// Either side of a use case that stores and pays.
+/// A failure of the store or of the payment provider.
 #[derive(Debug, thiserror::Error)]
 pub enum OutsideError {
     #[error(transparent)]

@@ -8,14 +8,14 @@ use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
 /// Why no account was opened, in order of precedence.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenAccountError {
-    /// The account exists under another address.
+    /// The account already exists with another address.
     #[error("the account exists with another e-mail address")]
     EmailDiffers,
     #[error(transparent)]
     Outside(#[from] OutsideError),
 }
 
-/// An account, and whether it was there before.
+/// An account, and whether it already existed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedAccount {
     pub account: Account,
@@ -24,7 +24,7 @@ pub struct OpenedAccount {
 
 /// Opens an account, once for each id.
 ///
-/// A crash between the two steps leaves a customer without an account; asking again finds the same customer, since its
+/// A crash between the two steps leaves a customer without an account. A retry finds the same customer, since its
 /// idempotency key is made of the account's id and address.
 ///
 /// # Errors

@@ -1,19 +1,19 @@
-//! Sending an e-mail that is owed.
+//! Sending an e-mail that is owed to a customer.
 //!
-//! The notice was stored with the change that caused it, so it is known here that it is owed, never why.
+//! The notice was stored with the change that caused it. This code knows that it is owed, but not why.
 
 use crate::domain::{AccountId, Notice, NoticeId};
 use crate::ports::{Email, LedgerError, Mailer, MailerError, Notices};
 use crate::use_cases::{Capabilities, Context};
 use std::error::Error;
 
-/// What became of a notice.
+/// The result of sending a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     Now,
-    /// It had been sent already; nothing was sent now.
+    /// It was already sent; nothing was sent now.
     Before,
-    /// It is stored no more: notices are kept for 30 days.
+    /// It is no longer stored: notices are kept for 30 days.
     Gone,
 }
 
@@ -26,20 +26,21 @@ pub enum SendNoticeError {
     Unrendered(#[source] Box<dyn Error + Send + Sync>),
     #[error("the notice was not sent")]
     Unsent(#[source] MailerError),
-    /// The customer has the mail, and gets it again when this notice is repeated.
+    /// The customer has the e-mail, and gets it again when this notice is retried.
     #[error("the notice was sent, but this could not be stored")]
     Unmarked(#[source] LedgerError),
 }
 
-/// Sends the notice unless it was sent before, and remembers that it was.
+/// Sends the notice unless it was already sent, and records that it was sent.
 ///
-/// It is marked after it was sent and not before: an e-mail that comes twice is better than one that never comes,
-/// and SES takes no idempotency key. It comes twice only if this stops between SES's accepting the mail and the
-/// mark's being stored: a crash, an answer of SES that is lost, a mark that cannot be written.
+/// It is marked after it is sent, not before: an e-mail that arrives twice is better than one that never arrives, and
+/// SES takes no idempotency key. It arrives twice only if the process stops between SES's acceptance and the stored
+/// mark: a crash, a lost answer from SES, or a mark that cannot be written.
 ///
 /// # Errors
-/// [`SendNoticeError`]; whoever calls repeats the call, and gives up where somebody will look. A mail that SES refused is
-/// repeated as well: what is wrong with it (a sender not verified yet, say) can be put right meanwhile.
+/// [`SendNoticeError`]. The caller retries a limited number of times, and then reports the failure to a person. An
+/// e-mail that SES refused is retried as well, because its cause (an unverified sender, for example) may be fixed in
+/// the meantime.
 pub async fn send_notice<C, E>(
     context: &Context<C>,
     account: &AccountId,

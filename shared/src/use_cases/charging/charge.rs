@@ -22,16 +22,16 @@ pub enum ChargeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charged {
     pub posted: Posted,
-    /// What restored a charge that is answered again. Whoever runs the job once more under its key works for nothing.
+    /// The restore of a charge that is answered again. A job that runs again under the same key is not paid for.
     pub restore: Option<Entry>,
 }
 
-/// Takes what the operation costs, once for each key: one strongly consistent read and one transaction.
-/// Only a replay reads once more, whether the charge was restored.
+/// Takes what the operation costs, once for each key, with one strongly consistent read and one transaction.
+/// A replay needs another read, to tell whether the charge was restored.
 ///
 /// # Errors
-/// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; asked again under the same key, it
-/// answers as it would have.
+/// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; a retry under the same key returns
+/// it.
 pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
@@ -42,7 +42,7 @@ pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = Pric
         .await;
     let posted = match updated {
         Ok(updated) => Posted::try_from(updated)?,
-        // A key that took credits before is answered as it was then, whatever stands against a new charge.
+        // A key that took credits before gets its first answer again, even if a new charge would be refused.
         Err(ChargeError::Refused(refusal)) => {
             let charged = context.ledger.entry_get(account, &Origin::Charge(command.key.clone())).await?;
             let entry = charged.ok_or(ChargeError::Refused(refusal))?;

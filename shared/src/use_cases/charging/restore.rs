@@ -16,10 +16,10 @@ pub enum RestoreError {
     Store(#[from] StoreError),
 }
 
-/// Gives back what the charge took, at most once: asked again, it answers with the first restore.
+/// Gives back what the charge took, at most once. A repeated call returns the first restore.
 ///
 /// # Errors
-/// [`RestoreError`]. After [`RestoreError::Store`] the credits may have been given back; asking again finds out.
+/// [`RestoreError`]. After [`RestoreError::Store`] the credits may have been given back; a retry finds out.
 pub async fn restore<C: Capabilities<Ledger: Accounts + Entries>>(
     context: &Context<C>,
     account: &AccountId,

@@ -1,6 +1,6 @@
-//! What a webhook tells, applied: fetch the object it names, then record what that says.
+//! Applying a webhook event: fetch the object it names, then record the object's state.
 //!
-//! Events come late, twice and in any order; since only the fetched object is believed, none of that matters.
+//! Events arrive late, twice and in any order. That does not matter, since only the fetched object is trusted.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use crate::domain::account::decide_payment_method;
@@ -9,7 +9,7 @@ use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, 
 use crate::ports::{Accounts, Customers, Events, IdGenerator, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 
-/// The object an event is about, as far as it concerns us.
+/// The object that an event is about, if it concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     Invoice(InvoiceId),
@@ -18,20 +18,20 @@ pub enum Subject {
     Other,
 }
 
-/// What was done about an event.
+/// What was done with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
     Now,
     Before,
-    /// Nothing of ours.
+    /// The event does not concern us.
     Ignored,
 }
 
 /// The event was not applied; Stripe should send it again.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyEventError {
-    /// The payment is not the one asked for. Somebody has to look.
-    #[error("the payment is not the one asked for")]
+    /// The payment does not match what was asked for. A person has to investigate.
+    #[error("the payment does not match what was asked for")]
     Mismatch(#[source] GrantRefusal),
     #[error(transparent)]
     Outside(#[from] OutsideError),
@@ -40,7 +40,7 @@ pub enum ApplyEventError {
 /// Applies one event.
 ///
 /// # Errors
-/// [`ApplyEventError`]; the event is not marked as applied then, so that it is applied when it comes again.
+/// [`ApplyEventError`]. The event is not marked as applied then, so that it is applied when Stripe sends it again.
 pub async fn apply_event<C>(
     context: &Context<C>,
     event: &EventId,
@@ -84,22 +84,22 @@ async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: 
         let stored = context.ledger.purchase_get(&account, &purchase).await?;
         let page = stored.and_then(|purchase| purchase.checkout);
         if page.is_some_and(|page| page.session != *session) {
-            // Superseded: the page that the customer was sent to goes on.
+            // This page was superseded. The page that the customer was sent to remains valid.
             return Ok(Applied::Ignored);
         }
     }
     applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)
 }
 
-/// Follows the customer's choice of a default card, made on Stripe's pages.
+/// Follows the customer's choice of a default card on Stripe's pages.
 async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: Payments>>(
     context: &Context<C>,
     customer: &CustomerId,
 ) -> Result<Applied, ApplyEventError> {
     let Some(account) = context.ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
     let read = |_| async { found(context.payments.default_payment_method_get(customer).await) };
-    // Written even where it is the same card: of two who asked Stripe one after the other the earlier may come to
-    // write the later, and then has to find the account changed, and ask again.
+    // Written even if the card is the same. Of two handlers that asked Stripe one after the other, the earlier one may
+    // write later. It then has to find the account changed, and ask Stripe again.
     let decide = |account: &Account, card: &Option<Option<PaymentMethodId>>, now| {
         Ok::<_, ApplyEventError>(card.clone().map(|card| decide_payment_method(account, card, now)))
     };
@@ -109,7 +109,7 @@ async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: 
     }
 }
 
-/// An object that is gone (a deleted draft, a deleted customer, another mode's) concerns nobody.
+/// An object that is gone (a deleted draft, a deleted customer, another mode's object) does not concern us.
 fn found<T>(answer: Result<T, PaymentsError>) -> Result<Option<T>, ApplyEventError> {
     match answer {
         Ok(object) => Ok(Some(object)),
@@ -128,7 +128,7 @@ fn applied<T>(recorded: Result<T, RecordOutcomeError>) -> Result<Applied, ApplyE
     }
 }
 
-/// The account that a customer's record names has to be there.
+/// The account that a customer's record names must exist.
 impl From<NotFound> for ApplyEventError {
     fn from(error: NotFound) -> Self {
         Self::Outside(StoreError::Missing(error.to_string()).into())

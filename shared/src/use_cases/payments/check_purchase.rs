@@ -1,4 +1,4 @@
-//! Looking at a purchase, and granting what was paid if no event has done it yet.
+//! Looking up a purchase, and granting what was paid if no event has done so yet.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome};
 use crate::domain::{AccountId, Purchase, PurchaseId, PurchaseStatus};
@@ -6,12 +6,12 @@ use crate::error::chain;
 use crate::ports::{Accounts, IdGenerator, Payments, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 
-/// A purchase as it stands, asking Stripe while its end is not known: what was paid is granted here if no webhook did it.
+/// The current purchase. While its outcome is not known, this asks Stripe, and grants what was paid if no webhook did.
 ///
-/// While Stripe cannot be asked, the stored purchase is the answer.
+/// If Stripe cannot be reached, the answer is the stored purchase.
 ///
 /// # Errors
-/// [`RecordOutcomeError::NotFound`] for another account's purchase as for one that does not exist.
+/// [`RecordOutcomeError::NotFound`] both for another account's purchase and for one that does not exist.
 pub async fn check_purchase<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator>>(
     context: &Context<C>,
     account: &AccountId,

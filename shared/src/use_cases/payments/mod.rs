@@ -1,4 +1,4 @@
-//! Money that comes in: purchases, automatic top-ups, and what Stripe says of both.
+//! Incoming money: purchases, automatic top-ups, and what Stripe reports about both.
 
 mod apply_event;
 mod check_purchase;

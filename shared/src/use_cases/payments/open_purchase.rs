@@ -1,4 +1,4 @@
-//! Opening a customer's own purchase and its payment page.
+//! Opening a purchase and its payment page.
 
 use crate::domain::payments::{OpenedCheckout, check_purchase_replay, decide_checkout_opened, decide_open_purchase};
 use crate::domain::{
@@ -31,7 +31,7 @@ pub struct PurchaseCommand {
     pub package: PackageId,
 }
 
-/// A purchase, and whether the same request opened it before.
+/// A purchase, and whether an earlier identical request opened it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedPurchase {
     pub purchase: Purchase,
@@ -40,8 +40,8 @@ pub struct OpenedPurchase {
 
 /// Opens a purchase and its payment page, once for each key.
 ///
-/// The purchase is stored before Stripe is asked, and Stripe is asked under a key made of the purchase's id:
-/// a request repeated after a crash at any point ends at the same page.
+/// The purchase is stored before Stripe is asked, and Stripe is asked under a key made of the purchase's id. So a
+/// request that is repeated after a crash at any point gets the same page.
 ///
 /// # Errors
 /// [`OpenPurchaseError`].
@@ -81,13 +81,13 @@ where
     let purchase = match context.update_with(account, read, decide).await? {
         Updated::Committed(change, before) => change.purchase().cloned().unwrap_or(before),
         Updated::Unchanged(_, purchase) => purchase,
-        // A page makes no entry.
+        // Storing a page makes no entry.
         Updated::Duplicate(_) => return Err(StoreError::NoEntry.into()),
     };
     Ok(OpenedPurchase { purchase, ..opened })
 }
 
-/// The purchase that this key opened before, or a new one.
+/// The purchase that an earlier request opened under this key, or a new one.
 async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, Ids: IdGenerator, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
@@ -112,7 +112,7 @@ async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, Ids: IdGenerato
     let (account, purchase, is_replay) = match context.update_with(account, read, decide).await? {
         Updated::Committed(change, _) => (change.account.clone(), change.purchase().cloned(), false),
         Updated::Unchanged(account, opened_before) => (Arc::unwrap_or_clone(account), opened_before, true),
-        // An open purchase makes no entry.
+        // Opening a purchase makes no entry.
         Updated::Duplicate(_) => return Err(StoreError::NoEntry.into()),
     };
     let purchase = purchase.ok_or_else(|| StoreError::Missing("the opened purchase".to_owned()))?;

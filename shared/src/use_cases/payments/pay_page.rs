@@ -1,4 +1,4 @@
-//! The link in e-mails: where a customer can pay or confirm an attempt now.
+//! The link in e-mails, where a customer can pay or confirm an attempt.
 
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::{AccountId, TopUpId, TopUpStatus};
@@ -9,10 +9,10 @@ use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError
 /// Where the link leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PayPage {
-    /// Stripe's page for the open invoice, fetched afresh since its address expires.
+    /// Stripe's page for the open invoice. Its URL expires, so it is fetched again each time.
     Hosted(String),
     AlreadyPaid,
-    /// There is nothing to pay any more.
+    /// There is nothing left to pay.
     Closed,
 }
 
@@ -25,7 +25,7 @@ pub enum PayPageError {
     Outside(#[from] OutsideError),
 }
 
-/// Finds the page, and records what Stripe says of the attempt on the way.
+/// Finds the page, and records the outcome that Stripe reports for the attempt.
 ///
 /// # Errors
 /// [`PayPageError`].
@@ -55,7 +55,7 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payme
         Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),
         Err(RecordOutcomeError::Mismatch(refusal)) => {
             let error = chain(&refusal);
-            tracing::error!(account.id = %account, top_up.id = %top_up, error, "a payment is not the one asked for");
+            tracing::error!(account.id = %account, top_up.id = %top_up, error, "a payment does not match what was asked for");
             Ok(PayPage::AlreadyPaid)
         }
     }

@@ -1,5 +1,5 @@
-//! The one way credits are granted for money: called alike by Stripe's answer, the webhook, the sweep and a customer's
-//! "check again", in whichever order and however often.
+//! The only way to grant credits for money. Stripe's answer, the webhook, the sweep and a customer's "check again" all
+//! call it, in any order and any number of times.
 
 use crate::domain::payments::{
     CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer, decide_purchase_outcome,
@@ -16,22 +16,23 @@ use std::sync::Arc;
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordOutcomeError {
-    /// No account, purchase or attempt of these ids here: another deployment's, on the same Stripe account.
+    /// No account, purchase or attempt with these ids exists here. It belongs to another deployment on the same Stripe
+    /// account.
     #[error(transparent)]
     NotFound(#[from] NotFound),
-    /// The payment is not the one asked for. Somebody has to look.
-    #[error("the payment is not the one asked for")]
+    /// The payment does not match what was asked for. A person has to investigate.
+    #[error("the payment does not match what was asked for")]
     Mismatch(#[from] GrantRefusal),
-    /// The card could not be offered as the default. The purchase is granted when this is asked again.
+    /// The card could not be made the default. A retry grants the purchase.
     #[error(transparent)]
     Payments(PaymentsError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Carries a purchase as far as Stripe's word goes; answers with the purchase as it stands then.
+/// Records what Stripe reports about a purchase, and returns the purchase in its new state.
 ///
-/// Its card is offered at Stripe before the purchase is granted, so that whoever comes next after a crash does both.
+/// Its card is offered to Stripe before the purchase is granted, so that a retry after a crash does both.
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
@@ -67,12 +68,12 @@ pub async fn record_purchase_outcome<
             Ok(purchase)
         }
         Updated::Unchanged(_, (purchase, _)) => Ok(purchase),
-        // Somebody else granted it a moment ago.
+        // Another request granted it a moment ago.
         Updated::Duplicate(_) => read().await,
     }
 }
 
-/// The error that an alarm rings for: the customer has paid, and only a person can tell what for.
+/// An alarm watches for this error: the customer has paid, and only a person can tell what for.
 fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
     let (PurchaseStatus::InReview, CheckoutOutcome::Paid(payment)) = (purchase.status, outcome) else { return };
     tracing::error!(
@@ -82,11 +83,11 @@ fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
         payment.amount = payment.amount.get(),
         payment.currency = payment.currency,
         payment.customer = %payment.customer,
-        "a purchase was paid otherwise than asked for; nothing is granted before somebody has looked into it"
+        "a payment does not match its purchase; nothing is granted until a person has investigated"
     );
 }
 
-/// The default card after this one was offered. Where Stripe refuses it for good, the credits are granted all the same.
+/// The default card after this one was offered. If Stripe refuses the card permanently, the credits are granted anyway.
 async fn offer_card<C: Capabilities<Payments: Payments>>(
     context: &Context<C>,
     account: &Account,
@@ -103,7 +104,7 @@ async fn offer_card<C: Capabilities<Payments: Payments>>(
     }
 }
 
-/// Carries an attempt as far as Stripe's word goes; answers with the attempt as it stands then.
+/// Records what Stripe reports about an attempt, and returns the attempt in its new state.
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
@@ -124,7 +125,7 @@ pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps, Id
     match context.update_with(account, |_| read(), decide).await? {
         Updated::Committed(change, before) => Ok(change.top_up().cloned().unwrap_or(before)),
         Updated::Unchanged(_, top_up) => Ok(top_up),
-        // Somebody else granted it a moment ago.
+        // Another request granted it a moment ago.
         Updated::Duplicate(_) => read().await,
     }
 }

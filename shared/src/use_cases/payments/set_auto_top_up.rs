@@ -17,7 +17,7 @@ pub enum SetAutoTopUpError {
     Store(#[from] StoreError),
 }
 
-/// Stores the settings and, where they are switched on, the consent to them.
+/// Stores the settings and, if they turn automatic top-ups on, the consent to them.
 ///
 /// # Errors
 /// [`SetAutoTopUpError`].

@@ -1,9 +1,9 @@
 //! The run over all accounts that are due for a top-up.
 //!
-//! A sweep is done in parts, since the process that does one is ended after a while: the first by schedule, each
-//! further one by a timer that the part before has set. A part begins where the one before stopped, so that accounts
-//! whose outcome stays unknown do not keep it from the others, and no part is begun that would meet the next sweep:
-//! two at work at once would ask Stripe twice as fast as either may.
+//! A sweep runs in parts because Lambda limits how long one invocation may run. The schedule starts the first part, and
+//! a timer that each part sets starts the next one. A part begins where the previous one stopped, so that accounts
+//! whose outcome stays unknown do not hold up the others. No part starts that would overlap with the next sweep: two at
+//! once would call Stripe at twice the allowed rate.
 
 use super::record_outcome::RecordOutcomeError;
 use super::top_up::{ToppedUp, top_up};
@@ -18,20 +18,20 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 
-/// From setting a timer to its instant: longer than setting it takes with all tries, since a timer for an instant that
-/// has passed is refused.
+/// How far in the future a timer is set. This is longer than all tries to set it take, because a timer in the past is
+/// refused.
 const TIMER_LEAD: SignedDuration = SignedDuration::from_secs(15);
 
-/// So many attempts are under way at first, and with each that ends one more may be: connections are opened and
-/// partitions warmed up bit by bit, and what a process does at its start does not reach Stripe in one go.
+/// The number of attempts that run at once at first. Each attempt that ends allows one more, so that connections open
+/// and partitions warm up gradually, and the start of a process does not reach Stripe as one burst.
 const AT_ONCE_FIRST: usize = 10;
 
-/// How a part is bounded.
+/// The limits of a part.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepLimits {
-    /// Attempts under way at once, at least 1. Stripe's own limits are kept by the payments adapter.
+    /// Attempts that run at once, at least 1. The payments adapter enforces Stripe's own limits.
     pub concurrency: usize,
-    /// From this instant on no attempt is begun; those under way are carried on.
+    /// No attempt starts after this instant; those that are running finish.
     pub begin_before: Timestamp,
 }
 
@@ -43,32 +43,32 @@ pub struct Swept {
     pub remainder: Remainder,
 }
 
-/// What a part of a sweep did. `due` is the sum of all the others but `is_complete`.
+/// What a part of a sweep did. `due` is the sum of all the others except `is_complete`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepSummary {
     pub due: u64,
     pub paid: u64,
     pub declined: u64,
     pub action_required: u64,
-    /// The payment provider takes no payment of the customer for good: somebody has to look.
+    /// The payment provider will never accept this payment from the customer; a person has to investigate.
     pub refused: u64,
     pub abandoned: u64,
-    /// A bank debit is under way, which takes days.
+    /// A bank debit is in progress, which takes days.
     pub processing: u64,
-    /// Nothing is known yet: the next sweep asks again.
+    /// The outcome is unknown; the next sweep tries again.
     pub unknown: u64,
     /// Another sweep was first, or the account was no longer due.
     pub skipped: u64,
-    /// Something of ours went wrong; the log says what.
+    /// Prepaid itself failed; the log says why.
     pub failed: u64,
     /// Whether every due account was tried.
     pub is_complete: bool,
 }
 
-/// Tries the accounts that are due, as long as there is time. One account's failure stops no other.
+/// Tries the accounts that are due while there is time. One account's failure does not stop the others.
 ///
 /// # Errors
-/// Only when the accounts that are due cannot be listed; what was begun before has been carried on.
+/// Only if the accounts that are due cannot be listed. Attempts that were already running have finished.
 pub async fn sweep<C>(context: &Context<C>, part: &SweepPart, limits: SweepLimits) -> Result<Swept, StoreError>
 where
     C: Capabilities<Ledger: Accounts + TopUps + DueIndex, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
@@ -105,11 +105,11 @@ where
     Ok(Swept { summary, remainder })
 }
 
-/// Sets the timer for the part after this one, and says whether it is set. A failure is logged and no more: the next
-/// sweep finds the same accounts due.
+/// Sets the timer for the next part, and says whether it is set. A failure is only logged, because the next sweep finds
+/// the same accounts due.
 ///
-/// There is no further part where nothing is left, where this one got to no account at all, or where the next sweep
-/// is near. A part that comes twice sets one timer, as it has one name.
+/// There is no next part if nothing is left, if this part tried no account, or if the next sweep is near. A part that
+/// runs twice sets one timer, because both runs use the same name.
 pub async fn sweep_continue<C: Capabilities<Timers: Timers>>(
     context: &Context<C>,
     part: &SweepPart,
@@ -133,14 +133,14 @@ pub async fn sweep_continue<C: Capabilities<Timers: Timers>>(
     }
 }
 
-/// The due accounts of a remainder, one page of each shard in turn: when time ends early, every shard has had its
-/// share. One page is held at a time, however many accounts are due.
+/// The due accounts of a remainder, one page of each shard in turn, so that every shard gets its share if time runs
+/// out. Only one page is in memory at a time, however many accounts are due.
 struct Due<'a, C: Capabilities> {
     context: &'a Context<C>,
     due_by: Timestamp,
     begin_before: Timestamp,
     remainder: Remainder,
-    /// The page at hand: whose turn it is, what is left of it, and where the shard goes on.
+    /// The current page: the shard and where it began, what is left of it, and where the shard continues.
     page: Option<(Turn, std::vec::IntoIter<AccountId>, Option<DueCursor>)>,
 }
 
@@ -149,7 +149,7 @@ impl<'a, C: Capabilities<Ledger: DueIndex>> Due<'a, C> {
         Self { context, due_by: part.due_by, begin_before, remainder: part.remainder.clone(), page: None }
     }
 
-    /// `None` at the end of the time or of the accounts.
+    /// `None` when time is up or no accounts are left.
     async fn next(&mut self) -> Result<Option<AccountId>, LedgerError> {
         while self.context.now() < self.begin_before {
             if let Some((turn, accounts, next)) = &mut self.page {
@@ -167,8 +167,8 @@ impl<'a, C: Capabilities<Ledger: DueIndex>> Due<'a, C> {
         Ok(None)
     }
 
-    /// A page that was not begun to its end is listed again, last of all: whatever keeps its accounts due, the other
-    /// shards get on.
+    /// A page that was not finished is listed again, after all other shards, so that accounts that stay due do not hold
+    /// up the other shards.
     fn remainder(self) -> Remainder {
         let Remainder(mut turns) = self.remainder;
         if let Some((turn, accounts, next)) = self.page {

@@ -1,4 +1,4 @@
-//! One account's automatic top-up: open an attempt or find the open one, ask Stripe, record what it says.
+//! One account's automatic top-up: open an attempt or find the open one, ask Stripe, record the outcome.
 
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::payments::{NextStep, NotDue, decide_open_top_up, next_step};
@@ -7,19 +7,19 @@ use crate::ports::{Accounts, IdGenerator, Payments, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
-/// What a sweep did about one account.
+/// What a sweep did with one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToppedUp {
-    /// There was nothing to do (any more).
+    /// There was nothing to do, or no longer.
     Skipped(NotDue),
-    /// There is an attempt, and this is how it stands. [`TopUpStatus::Open`]: its outcome is unknown so far.
+    /// There is an attempt with this status. [`TopUpStatus::Open`] means that its outcome is not known yet.
     Attempted(TopUpStatus),
 }
 
-/// Tops an account up if that is due, or carries its open attempt on.
+/// Tops an account up if that is due, or continues its open attempt.
 ///
-/// Each call may be the last line this process executes: the attempt is stored before Stripe is asked, so the next
-/// sweep asks again, under the same keys, and it is the same payment.
+/// The process may stop after any of these calls. The attempt is stored before Stripe is asked, so the next sweep asks
+/// again under the same keys, and it is the same payment.
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
@@ -60,7 +60,7 @@ async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, Ids: IdGenerato
     };
     let decide = |account: &Account, attempt: &Option<TopUp>, now| match attempt {
         Some(attempt) if attempt.status.is_under_way() => Ok(None),
-        // It ended between the two reads: the next sweep sees what has become of the account.
+        // It ended between the two reads. The next sweep sees the current account.
         Some(attempt) => Err(NotDue::AttemptOpen(attempt.id.clone()).into()),
         None => {
             let id = context.mint(TopUpId::mint, now);
@@ -70,7 +70,7 @@ async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, Ids: IdGenerato
     let (account, attempt) = match context.update_with(account, read, decide).await? {
         Updated::Committed(change, _) => (change.account.clone(), change.top_up().cloned()),
         Updated::Unchanged(account, attempt) => (Arc::unwrap_or_clone(account), attempt),
-        // An open attempt makes no entry.
+        // Opening an attempt makes no entry.
         Updated::Duplicate(_) => return Err(StoreError::NoEntry.into()),
     };
     let attempt = attempt.ok_or_else(|| StoreError::Missing("the open attempt".to_owned()))?;
