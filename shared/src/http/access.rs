@@ -1,36 +1,36 @@
-//! Who may call a route, and which account the caller thereby reaches.
+//! Who may call a route, and which account the caller may access.
 
 use super::{Caller, Problem};
 use crate::domain::AccountId;
 use lambda_http::Request;
 
-/// The scope of the company's customers: each reaches the account that its token's `sub` names.
+/// The scope of the company's customers. Each may access the account that its token's `sub` names.
 pub const CUSTOMER_SCOPE: &str = "credits/customer";
-/// The scope of the company's own services: it reaches every account.
+/// The scope of the company's own services. They may access every account.
 pub const SERVICE_SCOPE: &str = "credits/service";
-/// The scope of the company's support: it reaches every account, by routes of its own.
+/// The scope of the company's support. It may access every account, through its own routes.
 pub const SUPPORT_SCOPE: &str = "credits/support";
 
 /// Who may call a route.
 ///
-/// API Gateway asks the same of a token first. A test holds `template.yaml` and `openapi.yaml` to this field, and the
-/// function asks again, so that a mistake in the template lets nobody in.
+/// API Gateway checks the token first. A test keeps `template.yaml` and `openapi.yaml` consistent with this field. The
+/// function checks again, so that a mistake in the template does not open a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Anyone. No token is looked at; what the request is allowed is signed into it.
+    /// Anyone. The route does not check a token; the request carries a signature that says what it may do.
     Public,
     /// A customer, for its own account, and the company's services.
     Customer,
-    /// The company's services alone.
+    /// Only the company's services.
     Service,
-    /// The company's support alone.
+    /// Only the company's support.
     Support,
-    /// A browser that has entered the portal. No token is looked at; the portal checks its cookie.
+    /// A browser that is signed in to the portal. The route does not check a token; the portal checks its cookie.
     Session,
 }
 
 impl Access {
-    /// The scopes of which a token needs one; none where no token is looked at.
+    /// The token needs one of these scopes. Empty if the route does not check a token.
     pub const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Customer => &[CUSTOMER_SCOPE, SERVICE_SCOPE],
@@ -40,10 +40,10 @@ impl Access {
         }
     }
 
-    /// The caller, if it may call; `None` where no token is looked at.
+    /// The caller, if it may call the route. `None` if the route does not check a token.
     ///
     /// # Errors
-    /// A 401 where the authorizer verified no token, a 403 where the token has none of the scopes.
+    /// A 401 if the authorizer verified no token, a 403 if the token has none of the scopes.
     pub(super) fn caller(self, request: &Request) -> Result<Option<Caller>, Problem> {
         let scopes = self.scopes();
         if scopes.is_empty() {
@@ -54,10 +54,10 @@ impl Access {
         if is_admitted { Ok(Some(caller)) } else { Err(Problem::forbidden(scopes)) }
     }
 
-    /// The account that the path names, if this caller reaches it.
+    /// The account that the path names, if the caller may access it.
     ///
     /// # Errors
-    /// A 404 for another's account, exactly as for one that does not exist.
+    /// A 404 for another customer's account, exactly as for one that does not exist.
     pub(super) fn account(self, caller: &Caller, named: &str) -> Result<ReachedAccount, Problem> {
         let reaches_all = match self {
             Self::Customer => caller.scopes.contain(SERVICE_SCOPE),
@@ -69,7 +69,7 @@ impl Access {
     }
 }
 
-/// The account of a path, after its caller was found to reach it. There is no other way to have one.
+/// An account from a path, after a check that the caller may access it. It cannot be created in any other way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReachedAccount(AccountId);
 

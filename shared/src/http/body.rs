@@ -1,16 +1,16 @@
-//! Request bodies and queries: read once, with errors that name the fields and their ranges.
+//! Request bodies and queries: parsed once, with errors that name the fields and their ranges.
 
 use super::{Fields, Parameters, Problem};
 use lambda_http::Request;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 
-/// The largest body that is read. The largest that makes sense, a quote of 100 operations, has 10 KB.
+/// The largest body that is read. The largest realistic one, a quote of 100 operations, has 10 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
-/// The body's JSON object, as `read` takes it.
+/// Parses the body's JSON object with `read`.
 ///
 /// # Errors
-/// A 413 for a body that is too large, a 400 for what is not a JSON object, a 422 naming every field that is wrong.
+/// A 413 for a body that is too large, a 400 if it is not a JSON object, a 422 that names every invalid field.
 pub fn parse_body<T>(request: &Request, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Problem> {
     let body: &[u8] = request.body().as_ref();
     if body.len() > BODY_BYTES_MAX {
@@ -22,14 +22,14 @@ pub fn parse_body<T>(request: &Request, read: impl FnOnce(&mut Fields<'_>) -> Op
     fields.finish(value)
 }
 
-/// The query's parameters, as `read` takes them.
+/// Parses the query's parameters with `read`.
 ///
 /// # Errors
-/// A 422 naming every parameter that is wrong, unknown or there twice.
+/// A 422 that names every parameter that is invalid, unknown or repeated.
 pub fn parse_query<T>(request: &Request, read: impl FnOnce(&mut Parameters) -> T) -> Result<T, Problem> {
     let Ok(query) = request.uri().query().unwrap_or_default().parse::<QueryMap>();
     let mut pairs: Vec<_> = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    // The map has no order, and the same request is to get the same answer.
+    // The map has no order, and the same request must get the same answer.
     pairs.sort();
     let mut parameters = Parameters::new(pairs);
     let value = read(&mut parameters);
@@ -58,7 +58,7 @@ mod tests {
         Request::new(body.into())
     }
 
-    /// The fields that a problem names, with what it says of each.
+    /// The fields that a problem names, with the error of each.
     fn told(problem: &Problem) -> Vec<(String, String)> {
         let body = problem.to_json("r");
         let errors = body["errors"].as_array().unwrap().iter();
@@ -66,7 +66,7 @@ mod tests {
         errors.map(|error| (text(error, "field"), text(error, "message"))).collect()
     }
 
-    /// R22: what is not an object is malformed, whatever else it may be.
+    /// R22: what is not an object is malformed, whatever else is wrong with it.
     #[test]
     fn what_is_not_a_json_object_is_malformed() {
         for body in ["", "{", r#"{"amount":1}x"#, "\u{0}", "null", "[]", r#""x""#, "1", "true", "[1]"] {
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(parse_body(&request(r#" {"amount": 9} "#), amount).unwrap(), 9);
     }
 
-    /// R20, R21: every field that is wrong is named by its path, in plain words.
+    /// R20, R21: every invalid field is named by its path, in plain words.
     #[test]
     fn everything_that_is_wrong_is_told_together() {
         let integer = "must be an integer from 1 to 9";
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// R19: what was sent is said again in at most 64 characters, and not without end.
+    /// R19: an error quotes at most 64 characters of what was sent.
     #[test]
     fn an_answer_stays_small_whatever_was_sent() {
         let long = format!(r#"{{"amount":1,"{}":1}}"#, "ö".repeat(100_000));
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// R26: a typing error is not taken for a request without the parameter, nor the first of two for both.
+    /// R26: a misspelled parameter is not ignored, and a repeated parameter is not reduced to its first value.
     #[test]
     fn a_parameter_that_is_unknown_or_there_twice_is_named() {
         let unknown = "is not a parameter of this request";

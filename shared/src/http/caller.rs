@@ -1,4 +1,4 @@
-//! Who asks, as API Gateway's JWT authorizer has verified.
+//! The caller, as verified by API Gateway's JWT authorizer.
 
 use super::Problem;
 use lambda_http::request::RequestContext;
@@ -12,28 +12,29 @@ pub struct Caller {
     pub scopes: Scopes,
 }
 
-/// What a token was issued for: the words of its claims `scope` and `scp`.
+/// The scopes of a token: the words of its claims `scope` and `scp`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<String>);
 
 impl Scopes {
-    /// `verified` are the scopes that the authorizer says it found: where it says so, no other counts.
+    /// `verified` holds the scopes that the authorizer found, if it reports them; then no others count.
     ///
-    /// A token may carry `scope`, `scp` or both, and which of them the authorizer read is not documented; what it found
-    /// is. So a word of either claim counts, unless the authorizer did not find it.
+    /// A token may carry `scope`, `scp` or both. AWS does not document which of them the authorizer reads, but it
+    /// documents that it reports what it found. So a word of either claim counts, unless the authorizer did not find
+    /// it.
     fn read(claims: &HashMap<String, String>, verified: Option<&[String]>) -> Self {
         let texts = ["scope", "scp"].iter().filter_map(|name| claims.get(*name));
         let is_verified = |word: &&str| verified.is_none_or(|verified| verified.iter().any(|scope| scope == word));
         Self(texts.flat_map(|text| words(text)).filter(is_verified).map(str::to_owned).collect())
     }
 
-    /// Whether the scope is one of them, letter for letter.
+    /// Whether the scope is among them, compared exactly.
     pub fn contain(&self, scope: &str) -> bool {
         self.0.iter().any(|held| held == scope)
     }
 }
 
-/// The words of a claim. API Gateway turns every claim into text, a list into `[a b]`.
+/// The words of a claim. API Gateway converts every claim to a string, and a list to `[a b]`.
 fn words(claim: &str) -> impl Iterator<Item = &str> {
     let list = claim.strip_prefix('[').and_then(|claim| claim.strip_suffix(']'));
     list.unwrap_or(claim).split_ascii_whitespace()
@@ -44,7 +45,7 @@ impl Caller {
     /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
     ///
     /// # Errors
-    /// A 401 where there are none: the function was called past the authorizer.
+    /// A 401 if there are none, because the call bypassed the authorizer.
     pub(super) fn of(request: &Request) -> Result<Self, Problem> {
         let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
             return Err(Problem::unauthenticated());
@@ -69,7 +70,7 @@ mod tests {
         Scopes::read(&claims, verified.as_deref()).0
     }
 
-    /// R24: a scope is a word of the claim, letter for letter; nothing that merely looks like one is.
+    /// R24: a scope is a word of the claim and must match exactly.
     #[test]
     fn a_scope_is_a_word_of_the_claim() {
         for (claim, expected) in [
@@ -90,14 +91,14 @@ mod tests {
         }
     }
 
-    /// R35: whichever claim the authorizer read, the function reads it too, and no other.
+    /// R35: the function reads the claim that the authorizer read, and no other.
     #[test]
     fn the_claim_that_the_authorizer_read_counts() {
         let both = [("scope", "openid a"), ("scp", "[b]")];
         assert_eq!(scopes(&both, None), ["openid", "a", "b"]);
         assert_eq!(scopes(&both, Some(&["b"])), ["b"]);
         assert_eq!(scopes(&both, Some(&["a"])), ["a"]);
-        // A text in brackets and a list arrive alike; what the authorizer found tells them apart.
+        // A string in brackets and a list look the same here; what the authorizer found tells them apart.
         assert_eq!(scopes(&[("scope", "[a b c]")], Some(&["b"])), ["b"]);
         assert_eq!(scopes(&[("scope", "openid")], Some(&["a"])), [""; 0], "only what the token says");
     }

@@ -1,4 +1,4 @@
-//! The fields of a JSON object and the parameters of a query, read one by one. Whatever is wrong is told together.
+//! The fields of a JSON object and the parameters of a query, read one by one. All errors are reported together.
 
 use super::{FieldError, Problem};
 use serde::Deserialize;
@@ -7,29 +7,30 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// No answer tells more: it has to stay far below the 6 MB that Lambda returns.
+/// The most errors in one response, which must stay far below Lambda's limit of 6 MB.
 const ERRORS_MAX: usize = 1_000;
-/// How much of what was sent is said again, in characters.
+/// How many characters of the request an error quotes.
 const QUOTED_MAX: usize = 64;
 
 /// A JSON object that is read field by field.
 ///
-/// A field that may be left out may be null as well, which says the same. One that nobody reads is refused.
+/// An optional field may also be null, which means the same as leaving it out. A field that the code does not read is
+/// refused.
 pub struct Fields<'json> {
-    /// What stands before the names: nothing, or `operations[0].`.
+    /// The prefix of the names: nothing, or `operations[0].`.
     path: String,
     unread: Vec<(String, &'json RawValue)>,
     errors: Vec<FieldError>,
 }
 
 impl<'json> Fields<'json> {
-    /// `None` for what is not a JSON object.
+    /// `None` if it is not a JSON object.
     pub(super) fn parse(path: String, json: &'json str) -> Option<Self> {
         let Members(unread) = serde_json::from_str(json).ok()?;
         Some(Self { path, unread, errors: vec![] })
     }
 
-    /// The value of a field that has to be there.
+    /// The value of a required field.
     pub fn required<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         if !self.is_given(name) {
             self.take(name);
@@ -39,24 +40,24 @@ impl<'json> Fields<'json> {
         self.optional(name, expected, read)
     }
 
-    /// The value of a field that may be left out; `None` as well where it is not as `expected`, which is told.
+    /// The value of an optional field. `None` if it is missing or not as `expected`, which is then reported.
     pub fn optional<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         self.told(name, |json| read(json).ok_or_else(|| format!("must be {expected}")))
     }
 
-    /// The value of a field that may be left out; where it is wrong, `read` says what about it.
+    /// The value of an optional field. If it is invalid, `read` says why.
     pub fn told<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let json = self.take(name)?;
         read(json.get()).map_err(|message| self.refuse(name, message)).ok()
     }
 
-    /// The value of a field that may be left out and is an object itself.
+    /// The value of an optional field that is an object.
     pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'json>) -> Option<T>) -> Option<T> {
         let json = self.take(name)?;
         self.nested(name, json, read)
     }
 
-    /// The values of a field that has to be a list of objects, as many as `count` says. `None` where any is wrong.
+    /// The values of a required list of objects, of a length within `count`. `None` if any of them is invalid.
     pub fn objects<T>(
         &mut self,
         name: &str,
@@ -72,18 +73,18 @@ impl<'json> Fields<'json> {
             return None;
         };
         let item = |(place, json)| self.nested(&format!("{name}[{place}]"), json, &read);
-        // All are read, so that all that is wrong is told.
+        // Reads all of them, so that every error is reported.
         items.into_iter().enumerate().map(item).collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Refuses a field that does not go with another, if it is there.
+    /// Refuses a field that must not be combined with another one.
     pub fn must_not_have(&mut self, name: &str, why: &str) {
         if self.take(name).is_some() {
             self.refuse(name, why);
         }
     }
 
-    /// Looks at no other field.
+    /// Ignores all other fields.
     pub fn ignore_others(&mut self) {
         self.unread.clear();
     }
@@ -107,7 +108,7 @@ impl<'json> Fields<'json> {
         self.unread.iter().any(|(known, json)| known == name && json.get() != "null")
     }
 
-    /// Takes a field out, if it is there and not null. Sent twice, it says two things at once.
+    /// Removes a field and returns it if it is present and not null. A repeated field is ambiguous, so it is refused.
     fn take(&mut self, name: &str) -> Option<&'json RawValue> {
         let count = self.unread.len();
         let last = self.unread.iter().rfind(|(known, _)| known == name).map(|(_, json)| *json);
@@ -130,13 +131,13 @@ impl<'json> Fields<'json> {
         self.errors
     }
 
-    /// The value that was read, if nothing is wrong with the object.
+    /// The value that was read, if the object has no errors.
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         finish(self.wrong(), value)
     }
 }
 
-/// The parameters of a query, each of which may be left out. One that nobody reads is refused.
+/// The parameters of a query, all optional. A parameter that the code does not read is refused.
 pub struct Parameters {
     unread: Vec<(String, String)>,
     errors: Vec<FieldError>,
@@ -147,7 +148,7 @@ impl Parameters {
         Self { unread, errors: vec![] }
     }
 
-    /// A number within a range. It has one form: no sign, no zero before it.
+    /// A number within a range, in its one canonical form: no sign, no leading zeros.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         self.optional(name, &an_integer(&range), |text| {
             let value = text.parse().ok();
@@ -192,7 +193,7 @@ fn finish<T>(mut errors: Vec<FieldError>, value: Option<T>) -> Result<T, Problem
     }
 }
 
-/// What was sent, as it may be said again.
+/// Text from the request, shortened for an error message.
 pub(super) fn quoted(text: &str) -> String {
     if text.chars().count() <= QUOTED_MAX {
         return text.to_owned();
@@ -200,17 +201,17 @@ pub(super) fn quoted(text: &str) -> String {
     text.chars().take(QUOTED_MAX - 1).chain(['…']).collect()
 }
 
-/// In words, for [`Fields::required`] and [`Fields::optional`].
+/// A description for [`Fields::required`] and [`Fields::optional`].
 pub fn an_integer(range: &RangeInclusive<i64>) -> String {
     format!("an integer from {} to {}", range.start(), range.end())
 }
 
-/// Reads a text that `parse` takes.
+/// Reads a string that `parse` accepts.
 pub fn text<T, E>(parse: impl FnOnce(String) -> Result<T, E>) -> impl FnOnce(&str) -> Option<T> {
     |json| parse(serde_json::from_str(json).ok()?).ok()
 }
 
-/// Reads an integer, written as such: no `15.0`.
+/// Reads an integer without a decimal point: not `15.0`.
 pub fn integer(range: &RangeInclusive<i64>) -> impl FnOnce(&str) -> Option<i64> {
     |json| serde_json::from_str(json).ok().filter(|value| range.contains(value))
 }
@@ -219,7 +220,7 @@ pub fn boolean(json: &str) -> Option<bool> {
     serde_json::from_str(json).ok()
 }
 
-/// The members of a JSON object as they stand there, twice where they stand there twice.
+/// The members of a JSON object in their order, including repeated ones.
 struct Members<'json>(Vec<(String, &'json RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

@@ -1,4 +1,4 @@
-//! HTTP at the border: routes, callers, bodies, answers. The only place that knows status codes.
+//! HTTP at the border: routes, callers, bodies, responses. This is the only place that knows status codes.
 
 mod access;
 mod body;
@@ -24,7 +24,7 @@ pub use serve::serve;
 
 use jiff::Timestamp;
 
-/// An instant as bodies show it: RFC 3339 in UTC, to the millisecond.
+/// An instant as responses show it: RFC 3339 in UTC, to the millisecond.
 pub fn time(instant: Timestamp) -> String {
     format!("{instant:.3}")
 }

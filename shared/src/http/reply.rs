@@ -1,4 +1,4 @@
-//! Answers.
+//! Responses.
 
 use super::Problem;
 use super::problem::RETRY_AFTER_SECONDS;
@@ -12,29 +12,29 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
 
-/// A page of ours loads nothing, runs nothing, sends nothing and is shown in no frame; its style stands within it.
+/// Our pages load nothing, run nothing, send nothing and cannot be framed. Their style is inline.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// An answer that is not a problem.
+/// A response that is not a problem.
 ///
-/// No answer is kept by anybody on its way, since each is about one customer's money at one moment.
+/// No response may be cached, since each is about one customer's money at one moment.
 #[derive(Debug)]
 pub struct Reply(Response<Body>);
 
 impl Reply {
     /// # Errors
-    /// A 500 where the body cannot be written as JSON.
+    /// A 500 if the body cannot be serialized as JSON.
     pub fn ok(body: &impl Serialize) -> Result<Self, Problem> {
         Self::json(200, body)
     }
 
-    /// 201 where the request did something now, 200 with `Idempotent-Replayed` where it did before.
+    /// 201 if this request had the effect, 200 with `Idempotent-Replayed` if an earlier one had it.
     ///
     /// # Errors
-    /// A 500 where the body cannot be written as JSON.
+    /// A 500 if the body cannot be serialized as JSON.
     pub fn created(body: &impl Serialize, is_replay: bool) -> Result<Self, Problem> {
         if is_replay {
             Ok(Self::json(200, body)?.with_header(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true")))
@@ -53,10 +53,10 @@ impl Reply {
             .with_header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY))
     }
 
-    /// 302: the customer's browser goes on to a page that must not be remembered.
+    /// 302: sends the customer's browser to a page whose address must not be cached.
     ///
     /// # Errors
-    /// A 500 where no header can carry the address.
+    /// A 500 if the URL is not valid in a header.
     pub fn redirect(url: &str) -> Result<Self, Problem> {
         let location = HeaderValue::from_str(url).map_err(Problem::internal)?;
         Ok(Self::new(302, Body::Empty).with_header(LOCATION, location))
@@ -75,7 +75,7 @@ impl Reply {
     fn new(status: u16, body: Body) -> Self {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // The address of a page may be all that it takes to pay: no other page is told it.
+        // The URL of a page may be all that is needed to pay, so no other page gets it as a referrer.
         let reply = Self(response)
             .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
             .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
@@ -86,14 +86,15 @@ impl Reply {
         }
     }
 
-    /// The answer with a header, in the place of one of that name.
+    /// The response with a header, which replaces any header of that name.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers_mut().insert(name, value);
         self
     }
 
-    /// The answer with one more cookie, `name=value; Secure; …`. API Gateway takes cookies apart from other headers.
+    /// The response with one more cookie, `name=value; Secure; …`. API Gateway returns cookies separately from the
+    /// headers.
     #[must_use]
     pub fn with_cookie(mut self, cookie: HeaderValue) -> Self {
         self.0.headers_mut().append(SET_COOKIE, cookie);
@@ -101,7 +102,7 @@ impl Reply {
     }
 }
 
-/// Turns what a route came to into the response, and logs once what is ours to look at.
+/// Converts a route's result into the response, and logs our own errors once.
 pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<Body> {
     let reply = outcome.unwrap_or_else(|problem| {
         let request_id = request_id(request);

@@ -1,4 +1,4 @@
-//! Which operation a request asks for, and who asks.
+//! The operation that a request calls, and the caller.
 
 use super::{Access, Caller, FieldError, Problem, ReachedAccount};
 use crate::domain::{IdempotencyKey, InvalidId};
@@ -10,7 +10,7 @@ use std::io;
 
 /// One row of a function's routes, as `template.yaml` writes it: `/v1/accounts/{account}/balance`.
 ///
-/// A parameter with a plus, at the end, takes the rest of the path: `/pay/{token+}`.
+/// A parameter with a plus, at the end, matches the rest of the path: `/pay/{token+}`.
 #[derive(Clone, Debug)]
 pub struct Route<T> {
     pub method: Method,
@@ -19,33 +19,34 @@ pub struct Route<T> {
     pub operation: T,
 }
 
-/// The route of a request, with a caller who may call it.
+/// The route of a request, with a caller who may use it.
 #[derive(Debug)]
 pub struct Found<T> {
     pub operation: T,
-    /// `None` where the route looks at no token.
+    /// `None` if the route does not check a token.
     pub caller: Option<Caller>,
     account: Option<ReachedAccount>,
     path: PathParameters,
 }
 
 impl<T> Found<T> {
-    /// The account that the path names, which the caller reaches.
+    /// The account that the path names. The caller may access it.
     ///
     /// # Errors
-    /// A 500 on a route whose path names none, or that looks at no token.
+    /// A 500 on a route whose path names no account, or that does not check a token.
     pub fn account(&self) -> Result<&ReachedAccount, Problem> {
-        let missing = || Problem::internal(io::Error::other("the route has no account that its caller reaches"));
+        let missing = || Problem::internal(io::Error::other("the route names no account, or does not check a token"));
         self.account.as_ref().ok_or_else(missing)
     }
 
-    /// The value of another parameter that the route's path names; empty for one it does not name, which no id is.
+    /// The value of another parameter in the route's path. A parameter that the path does not have is empty, which no
+    /// id is.
     pub fn parameter(&self, name: &str) -> &str {
         self.path.get(name)
     }
 }
 
-/// The values that stood in the place of a path's `{names}`.
+/// The values of a path's `{parameters}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct PathParameters(Vec<(&'static str, String)>);
 
@@ -54,7 +55,7 @@ impl PathParameters {
         self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
-    /// Takes a parameter away, so that nobody reads it past its check.
+    /// Removes a parameter, so that no code can read it without its check.
     fn take(&mut self, name: &str) -> Option<String> {
         let position = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.swap_remove(position).1)
@@ -64,15 +65,16 @@ impl PathParameters {
 /// The parameter that names an account, in every path that has one.
 const ACCOUNT: &str = "account";
 
-/// The route that API Gateway took, or, where it took none in particular, the one whose method and path fit.
+/// The route that API Gateway chose. If it chose none, the route that matches the method and the path.
 ///
-/// API Gateway hands the path on decoded: a slash, a question mark or two dots that stood encoded within one segment
-/// would make another path of it. So the route it took decides, and the parameters are those it read, decoded by it.
+/// API Gateway passes the path on decoded. A slash, a question mark or two dots that were encoded within one segment
+/// would then make a different path. So its choice of the route decides, and the parameters are the ones that it parsed
+/// and decoded.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 ///
 /// # Errors
-/// A 404 where no route has this path, a 405 where one has it under another method; then, as the route's [`Access`]
-/// has it, a 401, a 403, or a 404 for an account that the caller does not reach.
+/// A 404 if no route has this path, a 405 if one has it with another method. Then, as the route's [`Access`] requires,
+/// a 401, a 403, or a 404 for an account that the caller may not access.
 pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<Found<T>, Problem> {
     let (route, mut path) = match taken(request) {
         Some(key) => {
@@ -89,7 +91,7 @@ pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<Fou
     Ok(Found { operation: route.operation, caller, account, path })
 }
 
-/// The key of the route, as `GET /v1/packages`; `None` for the one that takes everything, and without a gateway.
+/// The route's key, such as `GET /v1/packages`. `None` for the catch-all route, and without a gateway.
 fn taken(request: &Request) -> Option<&str> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
     context.route_key.as_deref().filter(|key| *key != "$default")
@@ -113,7 +115,7 @@ fn parameter(segment: &'static str) -> Option<&'static str> {
     Some(name.strip_suffix('+').unwrap_or(name))
 }
 
-/// `None` for what is no text; a parameter without a value is empty, which no id is.
+/// `None` if it is not valid UTF-8. A parameter without a value is empty, which no id is.
 fn decoded(segment: &str) -> Option<String> {
     Some(percent_decode_str(segment).decode_utf8().ok()?.into_owned())
 }
@@ -134,7 +136,7 @@ fn find_by_path<'a, T>(routes: &'a [Route<T>], request: &Request) -> Result<(&'a
 fn matches(template: &'static str, path: &str) -> Option<PathParameters> {
     let count = template.split('/').count();
     let is_greedy = template.ends_with("+}");
-    // The last of so many parts is all that is left.
+    // The last part holds the rest of the path.
     let actual: Vec<&str> = if is_greedy { path.splitn(count, '/').collect() } else { path.split('/').collect() };
     if actual.len() != count {
         return None;
@@ -152,12 +154,12 @@ fn matches(template: &'static str, path: &str) -> Option<PathParameters> {
 
 /// The key under which this request moves money at most once.
 ///
-/// The key in quotes, as the IETF's draft has it, is the same key as without:
+/// A key in quotes, as in the IETF's draft, is the same as the key without them:
 /// <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header#section-2.1>
 ///
 /// # Errors
-/// A 422 that names the header when it is missing, repeated or not a key. A key of one dot or two is refused as well:
-/// it becomes the id of a charge, and most clients would take it out of the path of a restore.
+/// A 422 that names the header if it is missing, repeated or invalid. A key of one or two dots is refused as well: it
+/// becomes the id of a charge, and most clients would remove it from the path of a restore.
 pub fn idempotency_key(request: &Request) -> Result<IdempotencyKey, Problem> {
     let mut values = request.headers().get_all("idempotency-key").iter();
     let (first, second) = (values.next(), values.next());
@@ -166,7 +168,7 @@ pub fn idempotency_key(request: &Request) -> Result<IdempotencyKey, Problem> {
     let refused = |message: String| Problem::invalid(vec![FieldError::new("Idempotency-Key", message)]);
     match IdempotencyKey::parse(key) {
         Ok(key) if matches!(key.as_str(), "." | "..") => {
-            Err(refused("must be more than dots, which a path does not keep".to_owned()))
+            Err(refused("must not be only dots, which clients remove from a path".to_owned()))
         }
         Ok(key) => Ok(key),
         Err(InvalidId { expected, .. }) => Err(refused(format!("must be sent once, {expected}"))),
@@ -253,7 +255,7 @@ mod tests {
         }
     }
 
-    /// A token of `../v1/accounts/a-1/balance`, encoded, is one segment to API Gateway, and a path when decoded.
+    /// To API Gateway, an encoded token of `../v1/accounts/a-1/balance` is one segment. Decoded, it is a path.
     #[test]
     fn the_route_that_the_gateway_took_decides_whatever_the_path_looks_like() {
         let service = claims("svc", "credits/service");
@@ -274,7 +276,7 @@ mod tests {
         assert_eq!(by_path.account().unwrap().id().as_str(), "a-1", "here the path is all there is");
     }
 
-    /// R17: the gateway has decoded what stands in the path, and what is still encoded after that was sent so.
+    /// R17: the gateway has already decoded the path, so anything that is still encoded was sent that way.
     #[test]
     fn a_path_is_decoded_once() {
         let service = claims("svc", "credits/service");

@@ -1,4 +1,4 @@
-//! Between the Lambda runtime and a function's handler.
+//! The layer between the Lambda runtime and a function's handler.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Uri;
@@ -8,7 +8,8 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, Error, Request, Response, Service, service_fn};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What is encoded within a path and a query: all but what RFC 3986 lets stand in both, and what is encoded already.
+/// The characters to encode in a path and a query: all except those that RFC 3986 allows in both, and the percent sign
+/// of what is already encoded.
 /// <https://www.rfc-editor.org/rfc/rfc3986#appendix-A>
 const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -34,7 +35,7 @@ const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
 /// Answers requests until Lambda ends the process.
 ///
 /// # Errors
-/// When the Runtime API cannot be spoken to any more.
+/// If the Runtime API can no longer be reached.
 pub async fn serve<H, A>(handle: H) -> Result<(), Error>
 where
     H: Fn(Request) -> A + Clone + Send + Sync + 'static,
@@ -48,15 +49,15 @@ where
         let LambdaEvent { payload, context } = event;
         adapter.call(LambdaEvent { payload: LambdaRequest::ApiGatewayV2(guarded(payload)), context })
     }));
-    // As a task of its own: waking one costs nothing, waking the future that `block_on` waits for a call of the kernel.
+    // A separate task: waking it costs nothing, while waking the future that `block_on` waits for costs a system call.
     tokio::spawn(run).await?
 }
 
-/// An event that can be made a request of.
+/// An event that `lambda_http` can convert to a request.
 ///
-/// `lambda_http` makes one URI of host, path and query, and takes it for granted that it is one, while API Gateway
-/// hands on what a client sent. So path and query are encoded before, and the host and the protocol, which nothing
-/// here asks for, are left out. What is no URI even then, being too long, is for no route.
+/// `lambda_http` makes one URI of host, path and query and assumes that it is valid, but API Gateway passes on whatever
+/// a client sent. So path and query are encoded first, and the host and the protocol, which we do not use, are removed.
+/// If the result is too long to be a URI, no route matches it.
 fn guarded(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
     request.headers.remove(HOST);
     request.headers.remove("x-forwarded-proto");
@@ -100,7 +101,7 @@ mod tests {
         Request::from(LambdaRequest::ApiGatewayV2(guarded(event(path, query))))
     }
 
-    /// R9: what the conversion makes a URI of are letters, digits, and what stands in every URI.
+    /// R9: the conversion makes a URI only of letters, digits, and characters that every URI may contain.
     #[test]
     fn host_path_and_query_are_what_any_uri_has() {
         for (path, query, expected) in [
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(guarded.request_context.route_key, None);
     }
 
-    /// API Gateway takes cookies apart from the other headers.
+    /// API Gateway returns cookies separately from the other headers.
     /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
     #[tokio::test]
     async fn a_reply_carries_headers_and_cookies_as_api_gateway_takes_them() {

@@ -1,4 +1,4 @@
-//! What refused settings of automatic top-ups are answered with.
+//! The problems for refused settings of automatic top-ups.
 
 use super::Problem;
 use crate::domain::payments::AutoTopUpRefusal;

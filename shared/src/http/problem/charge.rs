@@ -1,4 +1,4 @@
-//! What a refused charge is answered with.
+//! The problems for a refused charge.
 
 use super::Problem;
 use crate::domain::charging::ChargeRefusal;

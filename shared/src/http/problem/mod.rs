@@ -1,6 +1,6 @@
-//! Errors as RFC 9457 problem documents: the one mapping from what went wrong to a status code.
+//! Errors as RFC 9457 problem documents: the only mapping from errors to status codes.
 //!
-//! Each use case's errors become problems in a file of their own.
+//! Each use case's errors are mapped in a file of their own.
 
 mod auto_top_up;
 mod charge;
@@ -13,7 +13,7 @@ use super::FieldError;
 use serde_json::{Map, Value, json};
 use std::error::Error;
 
-/// What a client is told, and, apart from it, what only the log is told.
+/// What the client is told and, separately, what only the log is told.
 #[derive(Debug)]
 pub struct Problem {
     status: u16,
@@ -24,7 +24,7 @@ pub struct Problem {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// How long a client is asked to wait, in seconds.
+/// How many seconds a client is asked to wait.
 pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
 
 impl Problem {
@@ -32,7 +32,7 @@ impl Problem {
         self.status
     }
 
-    /// For the log alone.
+    /// Only for the log.
     pub fn cause(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
@@ -64,7 +64,7 @@ impl Problem {
         Self::new(401, "unauthenticated", "Unauthenticated", "The request needs a valid access token.")
     }
 
-    /// `scopes` are those of which the token needs one.
+    /// The token needs one of `scopes`.
     pub fn forbidden(scopes: &[&str]) -> Self {
         Self::new(403, "forbidden", "Forbidden", format!("The token needs the scope {}.", scopes.join(" or ")))
     }

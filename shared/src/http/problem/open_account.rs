@@ -1,4 +1,4 @@
-//! What a refused opening of an account is answered with.
+//! The problems for an account that cannot be opened.
 
 use super::Problem;
 use crate::use_cases::accounts::OpenAccountError;

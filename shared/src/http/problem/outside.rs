@@ -1,11 +1,11 @@
-//! What several use cases run into: a key used twice, a ledger or a Stripe that does not answer.
+//! Problems that several use cases share: a reused key, a ledger or a Stripe that does not respond.
 
 use super::Problem;
 use crate::domain::KeyReused;
 use crate::ports::LedgerError;
 use crate::use_cases::{NotFound, OutsideError, StoreError};
 
-/// The same answer for what does not exist and for what belongs to another account.
+/// The same response for what does not exist and for what belongs to another account.
 impl From<NotFound> for Problem {
     fn from(error: NotFound) -> Self {
         Self::not_found(match error {

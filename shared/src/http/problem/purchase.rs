@@ -1,4 +1,4 @@
-//! What a refused purchase is answered with, and one that cannot be settled.
+//! The problems for a refused purchase and for a payment whose outcome cannot be recorded.
 
 use super::Problem;
 use crate::http::FieldError;

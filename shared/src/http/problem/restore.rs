@@ -1,4 +1,4 @@
-//! What a refused restore is answered with.
+//! The problems for a refused restore.
 
 use super::Problem;
 use crate::use_cases::charging::RestoreError;
