@@ -1,4 +1,4 @@
-//! The hosted page on which a customer pays for a purchase and saves the card, and what became of it.
+//! The hosted page on which a customer pays for a purchase and saves the card, and the outcome of that page.
 
 use super::client::Client;
 use super::error::StripeError;
@@ -34,7 +34,7 @@ pub(super) async fn open(
     checkout_of(keyed::send(client, &key, None, &request, effect).await?)
 }
 
-/// The page that was opened for the purchase before, if it is still good.
+/// The page that was already opened for the purchase, if it can still be used.
 pub(super) async fn find(
     client: &Client,
     customer: &CustomerId,
@@ -49,12 +49,12 @@ fn checkout_of(opened: OpenedSession) -> Result<Checkout, StripeError> {
     Ok(Checkout { session, url })
 }
 
-/// A purchase's page is among the newest that its customer was sent to.
+/// A purchase's page is one of the newest ones of its customer.
 const PAGES_MAX: i64 = 100;
 
-/// The purchase's page that is still good, if there is one; any other open one is closed.
+/// The purchase's page that can still be used, if there is one. Any other open page is closed.
 ///
-/// Whoever else asks at the same time keeps the same one: the first that was made.
+/// A concurrent request keeps the same page: the one that was created first.
 /// <https://docs.stripe.com/api/checkout/sessions/list>
 async fn the_one_page(
     client: &Client,
@@ -66,7 +66,7 @@ async fn the_one_page(
     let mut good: Vec<_> = newest.data.into_iter().filter(|session| session.is_good_for(purchase)).collect();
     let kept = good.pop();
     for superseded in good.iter().filter(|session| session.is_open()) {
-        tracing::warn!(purchase.id = %purchase.id, checkout.id = superseded.id, "a superseded page is closed");
+        tracing::warn!(purchase.id = %purchase.id, checkout.id = superseded.id, "closing a superseded page");
         let request = ExpireCheckoutSession::new(superseded.id.as_str()).build().customize::<Created>();
         request.request_strategy(RequestStrategy::Once).send(client).await?;
     }
@@ -141,26 +141,27 @@ fn classify(session: &CheckoutSession, is_ours: bool) -> CheckoutOutcome {
     match (session.payment_status.as_str(), session.status.as_deref()) {
         ("paid", _) => payment_of(session).map(CheckoutOutcome::Paid).unwrap_or_else(|| {
             if is_ours {
-                tracing::error!(checkout.id = session.id, "a paid session lacks what a payment has");
+                tracing::error!(checkout.id = session.id, "a paid session lacks a field of its payment");
             }
             CheckoutOutcome::Open
         }),
-        ("unpaid", Some("complete")) => judge_debit(session.payment_intent.as_ref()),
+        ("unpaid", Some("complete")) => classify_debit(session.payment_intent.as_ref()),
         (_, Some("expired")) => CheckoutOutcome::Expired,
         (_, _) => CheckoutOutcome::Open,
     }
 }
 
-/// A session that was completed and not paid waits for a bank, or waits no more: the intent asks for another way to pay.
+/// A completed session that is not paid waits for a bank. If the intent asks for another payment method, the wait is
+/// over and the bank did not pay.
 /// <https://docs.stripe.com/payments/paymentintents/lifecycle>
-fn judge_debit(intent: Option<&super::responses::PaymentIntent>) -> CheckoutOutcome {
+fn classify_debit(intent: Option<&super::responses::PaymentIntent>) -> CheckoutOutcome {
     match intent.map(|intent| intent.status.as_str()) {
         Some("requires_payment_method" | "canceled") => CheckoutOutcome::Failed,
         Some(_) | None => CheckoutOutcome::Processing,
     }
 }
 
-/// `None` where Stripe's answer lacks what a payment of ours has.
+/// `None` if Stripe's answer lacks a field that every payment of ours has.
 fn payment_of(session: &CheckoutSession) -> Option<Payment> {
     let customer = CustomerId::parse(session.customer.as_deref()?).ok()?;
     let intent = session.payment_intent.as_ref();
@@ -201,7 +202,7 @@ mod tests {
             assert_eq!(classify(&session, true), expected, "{status} {payment_status}");
         }
         let CheckoutOutcome::Paid(payment) = classify(&session("complete", "paid", r#""cus_1""#), true) else {
-            panic!("it is paid")
+            panic!("the outcome must be a payment")
         };
         assert_eq!((payment.amount.get(), payment.payment_method.is_some()), (5_000, true), "before tax");
     }
@@ -218,9 +219,9 @@ mod tests {
         ] {
             let intent = format!(r#"{{"id":"pi_1","status":"{status}"}}"#);
             let intent = miniserde::json::from_str(&intent).unwrap();
-            assert_eq!(judge_debit(Some(&intent)), expected, "{status}");
+            assert_eq!(classify_debit(Some(&intent)), expected, "{status}");
         }
-        assert_eq!(judge_debit(None), CheckoutOutcome::Processing);
+        assert_eq!(classify_debit(None), CheckoutOutcome::Processing);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The HTTP client that sends the requests of async-stripe's builders, with our idempotency keys and our retries.
+//! The HTTP client that sends the requests of async-stripe's builders, with our own idempotency keys and retries.
 //!
 //! It retries only what is safe to retry: reads, deletions, and requests with an idempotency key, under the same key.
 //! It decides nothing about money, and never logs the API key or Stripe's error object.
@@ -34,7 +34,7 @@ pub(super) struct Transport {
     pub(super) api_base: Uri,
     pub(super) api_key: SecretString,
     pub(super) endpoint_calls_per_second: Option<NonZeroU32>,
-    /// Of one try, unless the request has its own.
+    /// For one try, unless the request has its own.
     pub(super) timeout: Duration,
     pub(super) tries_max: NonZeroU32,
     /// The longest delay before the first retry; it doubles with each retry.
@@ -168,8 +168,8 @@ struct Call {
 
 impl Call {
     /// # Errors
-    /// [`StripeError::NotSent`] for a POST that has neither an idempotency key nor [`RequestStrategy::Once`]: after a
-    /// lost answer it could not be retried.
+    /// [`StripeError::NotSent`] for a POST that has neither an idempotency key nor [`RequestStrategy::Once`], because
+    /// it could not be retried after a lost answer.
     fn new(request: RequestBuilder, settings: ConfigOverride) -> Result<Self, StripeError> {
         let method = match request.method {
             StripeMethod::Get => Method::GET,

@@ -13,12 +13,12 @@ use stripe_core::customer::{
     CreateCustomer, ListCustomer, RetrieveCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings,
 };
 
-/// Enough of a digest to tell the addresses of one account apart.
+/// Enough of a digest to distinguish the addresses of one account.
 const DIGEST_BYTES: usize = 8;
 
-/// <https://docs.stripe.com/api/customers/create>. The key holds a digest of the address, so that the same request
-/// is the same customer and another address is not a misuse of its key. The customer is looked for first, because Stripe
-/// may have deleted the key of an earlier request.
+/// <https://docs.stripe.com/api/customers/create>. The key contains a digest of the address: the same request finds the
+/// same customer, and another address does not reuse the key. The customer is looked up first, because Stripe may have
+/// deleted the key of an earlier request.
 pub(super) async fn create(
     client: &Client,
     account: &AccountId,
@@ -35,10 +35,10 @@ pub(super) async fn create(
     CustomerId::parse(customer.id).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
-/// More customers than this with one address are a doubt.
+/// If more customers share one address, the result is not trusted.
 const CUSTOMERS_MAX: i64 = 100;
 
-/// The customer that was made for the account and this address, if one was; the first of several.
+/// The customer that was created for the account and this address, if there is one; the first of several.
 /// <https://docs.stripe.com/api/customers/list>
 async fn of_account(
     client: &Client,
@@ -90,11 +90,11 @@ impl From<StripeError> for DefaultError {
     }
 }
 
-/// Card and purchase are written in one request, so that whoever reads the one finds the other.
+/// The card and the purchase are written in one request, so that they are always consistent.
 ///
-/// Stripe has no write under a condition: what a customer chooses in the moment between the two calls is lost.
-/// The second is sent without a key: setting a value twice is setting it once, while a key would answer a return to an
-/// earlier card with the first answer and leave the other card in place.
+/// Stripe has no conditional write, so a choice that the customer makes between the two calls is lost. The second call
+/// has no idempotency key, because setting a value twice does no harm. With a key, Stripe would answer a return to an
+/// earlier card with the stored answer, and would leave the other card in place.
 pub(super) async fn offer_default_card(
     client: &Client,
     customer: &CustomerId,

@@ -1,4 +1,4 @@
-//! The errors of a call to Stripe, with the facts that a decision needs and nothing else.
+//! The errors of a call to Stripe, with only the facts that a decision needs.
 //!
 //! Stripe's error object is never kept whole: it holds messages, cards and customers that must not be logged.
 
@@ -34,9 +34,9 @@ pub struct Refusal {
     pub code: Option<String>,
     pub decline_code: Option<String>,
     pub param: Option<String>,
-    /// Whether it says that something of the customer's is in another currency, for which Stripe has no code.
+    /// Whether the message says that a customer cannot have several currencies, for which Stripe has no error code.
     pub combines_currencies: bool,
-    /// The value of `Stripe-Should-Retry`: whether Stripe recommends to retry the same request.
+    /// The value of `Stripe-Should-Retry`: whether Stripe recommends retrying the same request.
     pub should_retry: Option<bool>,
     /// Whether this is the stored answer to an earlier request with the same idempotency key.
     pub is_replayed: bool,
@@ -45,13 +45,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether the status says that the request itself is not the problem: the key is in use, rate limiting, an outage.
+    /// Whether the status says that the request itself is not the problem, but a key in use, rate limiting or an
+    /// outage.
     /// <https://docs.stripe.com/error-low-level>
     pub fn is_transient(&self) -> bool {
         matches!(self.status, 409 | 424 | 429 | 500..=599)
     }
 
-    /// Whether the request itself is the problem, and not its API key or its time.
+    /// Whether the request itself is the problem, rather than its API key or its timing.
     pub(super) fn is_about_request(&self) -> bool {
         matches!(self.status, 400 | 402 | 404)
     }
@@ -95,12 +96,12 @@ impl StripeError {
         }
     }
 
-    /// Whether Stripe has stored a failure of its own under the idempotency key, so that the key cannot succeed any more.
+    /// Whether Stripe has stored a failure of its own under the idempotency key, so that the key can no longer succeed.
     pub(super) fn is_stored_failure(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.is_replayed && refusal.status >= 500)
     }
 
-    /// Whether an earlier call sent the key with other parameters, as happens when a deployment changes one of them.
+    /// Whether an earlier call sent the key with other parameters, as happens when a deployment changes a parameter.
     pub(super) fn is_key_of_other_parameters(&self) -> bool {
         matches!(self, Self::Refused(refusal)
             if refusal.status == 400 && refusal.kind.as_deref() == Some("idempotency_error"))

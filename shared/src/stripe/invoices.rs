@@ -1,4 +1,4 @@
-//! Reading invoices, and what each of them says of the attempt it belongs to.
+//! Reading invoices, and what each invoice says about its attempt.
 
 use super::client::Client;
 use super::error::StripeError;
@@ -13,12 +13,12 @@ use stripe_client_core::StripeRequest;
 use stripe_core::payment_intent::RetrievePaymentIntent;
 use stripe_types::RangeQueryTs;
 
-/// What pays an invoice is listed only on demand.
+/// The list of an invoice's payments, which Stripe includes only on request.
 pub(super) const PAYMENTS: &str = "payments";
-/// Our clock and Stripe's may differ by this many seconds.
+/// The largest difference between our clock and Stripe's, in seconds.
 const CLOCK_DIFFERENCE_MAX: i64 = 300;
 const PAGE_LIMIT: i64 = 100;
-/// An attempt's invoice is among the customer's newest ones; more than this is a doubt.
+/// An attempt's invoice is one of the customer's newest ones. If there are more pages, the outcome is unknown.
 const PAGES_MAX: usize = 10;
 
 /// <https://docs.stripe.com/api/invoices/retrieve>
@@ -30,7 +30,7 @@ pub(super) async fn retrieve(client: &Client, invoice: &InvoiceId) -> Result<Inv
 pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<InvoiceReport, StripeError> {
     let invoice = retrieve(client, invoice).await?;
     let Some(top_up) = invoice.top_up() else {
-        // Nobody's attempt: its payment is not looked at, and may be one that our key cannot read.
+        // It belongs to no attempt. Its payment is not looked up, because our API key may not be able to read it.
         return Ok(InvoiceReport { top_up: None, outcome: TopUpOutcome::Unknown, hosted_url: None });
     };
     let outcome = outcome(client, &invoice).await?;
@@ -39,16 +39,16 @@ pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<Invoi
     Ok(InvoiceReport { top_up: Some(top_up), outcome, hosted_url })
 }
 
-/// What an invoice with its payments says.
+/// What an invoice says, together with its payments.
 ///
 /// # Errors
-/// Those of Stripe, where the outcome hangs on the payment intent; a paid invoice is paid without it.
+/// Those of Stripe, if the outcome depends on the payment intent. A paid invoice counts as paid without it.
 pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpOutcome, StripeError> {
     let intent = match (invoice.status(), invoice.payment_intent()) {
         (InvoiceStatus::Paid, Some(intent)) => payment_intent(client, &intent)
             .await
             .inspect_err(|error| {
-                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment stays unknown");
+                tracing::warn!(invoice.id = invoice.id, error = chain(error), "the card of a payment is unknown");
             })
             .ok(),
         (InvoiceStatus::Open | InvoiceStatus::Uncollectible, Some(intent)) => {
@@ -59,7 +59,7 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
     let outcome = classify_invoice(invoice, intent.as_ref());
     match (invoice.status(), &outcome) {
         (InvoiceStatus::Paid, TopUpOutcome::Unknown) => {
-            tracing::error!(invoice.id = invoice.id, "a paid invoice lacks what a payment has");
+            tracing::error!(invoice.id = invoice.id, "a paid invoice lacks a field of its payment");
         }
         (InvoiceStatus::Paid, TopUpOutcome::Abandoned | TopUpOutcome::PartlyPaid { .. }) => {
             let amounts = invoice.paid_invoice();
@@ -70,9 +70,9 @@ pub(super) async fn outcome(client: &Client, invoice: &Invoice) -> Result<TopUpO
     Ok(outcome)
 }
 
-/// The invoices made for an attempt, newest first, found by their metadata among the customer's own.
+/// The invoices created for an attempt, newest first, found among the customer's invoices by their metadata.
 ///
-/// A list is consistent with every invoice created before, which Stripe's search is not:
+/// A list includes every invoice that was created before, which Stripe's search does not guarantee:
 /// <https://docs.stripe.com/search#data-freshness>.
 pub(super) async fn of_top_up(client: &Client, top_up: &TopUp) -> Result<Vec<InvoiceId>, StripeError> {
     let since = top_up.opened_at.as_second() - CLOCK_DIFFERENCE_MAX;

@@ -1,10 +1,10 @@
-//! Requests with an idempotency key, and the recovery when that key is of no more use.
+//! Requests with an idempotency key, and the recovery when that key can no longer be used.
 //!
 //! Stripe stores the first answer to a key for a day, even a 500: <https://docs.stripe.com/api/idempotent_requests>.
 //! Retrying under that key is pointless, and only Stripe's objects show whether the request had an effect. Stripe also
-//! refuses a key that was sent before with other parameters, those of an earlier deployment. In both cases we look the
-//! effect up, and send the request under the next key only if it had none. The keys are derived from our ids alone, so
-//! that a repeated call goes through the same keys.
+//! refuses a key that was sent before with other parameters, such as those of an earlier deployment. In both cases we
+//! look for the effect, and send the request under the next key only if it had none. The keys are derived only from our
+//! ids, so that a repeated call goes through the same keys.
 
 use super::client::Client;
 use super::error::StripeError;
@@ -19,7 +19,7 @@ const FAILURES_MAX: u32 = 2;
 /// The number of keys, which is more than all sweeps use up while a top-up is open.
 const KEYS_MAX: u32 = 100;
 
-/// Sends the request under `key`; `effect` looks up what a failed request has done, if it had an effect.
+/// Sends the request under `key`. `effect` looks up what a failed request did, if it had an effect.
 ///
 /// # Errors
 /// [`StripeError`] of the request or of `effect`.
@@ -46,7 +46,7 @@ where
             Err(error) if (error.is_stored_failure() || error.is_key_of_other_parameters()) && used < KEYS_MAX => {
                 tracing::warn!(
                     error = chain(&error),
-                    "the key is of no more use; looking up the effect of its request"
+                    "the key can no longer be used; looking up the effect of its request"
                 );
                 if let Some(answer) = effect().await? {
                     return Ok(answer);

@@ -1,4 +1,4 @@
-//! The metadata of our objects at Stripe: their account, and the top-up or purchase that they pay for.
+//! The metadata of our objects at Stripe: the account, and the top-up or purchase that they pay for.
 
 use crate::domain::payments::BoughtWith;
 use crate::domain::{AccountId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
@@ -10,7 +10,7 @@ pub(super) type Metadata = BTreeMap<String, String>;
 const ACCOUNT: &str = "account";
 const PURCHASE: &str = "purchase";
 const TOP_UP: &str = "top_up";
-/// Which purchase made which card the customer's default.
+/// The purchase whose card became the customer's default.
 const DEFAULT_CARD: &str = "default_card";
 const DEFAULT_CARD_PURCHASE: &str = "default_card_purchase";
 /// When that purchase's page was opened, in milliseconds since 1970.
@@ -50,17 +50,17 @@ pub(super) fn bought_with(metadata: &Metadata) -> Option<BoughtWith> {
     })
 }
 
-/// The purchase that the metadata names, if it is one of ours.
+/// The purchase that the metadata names, if this system created it.
 pub(super) fn purchase(metadata: &Metadata) -> Option<(AccountId, PurchaseId)> {
     Some((account(metadata)?, PurchaseId::parse(metadata.get(PURCHASE)?).ok()?))
 }
 
-/// The top-up that the metadata names, if it is one of ours.
+/// The top-up that the metadata names, if this system created it.
 pub(super) fn top_up(metadata: &Metadata) -> Option<(AccountId, TopUpId)> {
     Some((account(metadata)?, TopUpId::parse(metadata.get(TOP_UP)?).ok()?))
 }
 
-/// The account it names.
+/// The account that the metadata names.
 pub(super) fn account(metadata: &Metadata) -> Option<AccountId> {
     AccountId::parse(metadata.get(ACCOUNT)?).ok()
 }

@@ -1,9 +1,9 @@
 //! Stripe: the [`Payments`] port over its HTTP API, and the verification of its webhooks.
 //!
-//! async-stripe's builders build the requests; transport, retries and the parsing of answers are ours.
-//! Nothing here decides about credits, and nothing else in the system names a Stripe parameter.
+//! async-stripe's builders build the requests; transport, retries and parsing are our own.
+//! Nothing here decides about credits, and no other module names a Stripe parameter.
 //!
-//! Only a definite answer leads to a conclusion: everything else is [`TopUpOutcome::Unknown`] or
+//! Only a definite answer leads to a conclusion. Everything else is [`TopUpOutcome::Unknown`] or
 //! [`PaymentsError::Unavailable`].
 
 mod checkout;

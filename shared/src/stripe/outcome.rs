@@ -1,26 +1,26 @@
 //! What Stripe's answers mean for an attempt: paid, declined, action required, or unknown. Pure.
 //!
-//! Only Stripe's 402, a 400 that concerns this customer alone, and what the invoice itself says are definite; everything
-//! else concludes nothing, so that an outage, a defect or a wrong key of ours never pauses a customer.
+//! Only three things are definite: Stripe's 402, a 400 that concerns only this customer, and what the invoice itself
+//! says. Nothing is concluded from anything else, so that an outage, a bug or a wrong API key never pauses a customer.
 
 use super::error::{Refusal, StripeError};
 use super::responses::{Invoice, InvoiceStatus, PaymentIntent};
 use crate::domain::payments::{DeclineReason, Payment, Received, RefusalReason, TopUpOutcome};
 use crate::domain::{Cents, CustomerId};
 
-/// What a call of `POST /v1/invoices/{id}/pay` that did not answer 200 says.
+/// What an answer other than 200 to `POST /v1/invoices/{id}/pay` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Classification {
     /// Definite: no money was taken.
     Card(CardAnswer),
-    /// The call may have taken the money: the invoice has to be asked.
+    /// The call may have taken the money. The invoice has to be looked up.
     Unclear,
-    /// Stripe does not take the call, for example because the invoice is paid already: the invoice has to be asked,
-    /// and if it is not paid, somebody has to look.
+    /// Stripe rejects the call, for example because the invoice is already paid. The invoice has to be looked up, and
+    /// if it is not paid, a person has to investigate.
     Unexpected,
 }
 
-/// What the bank says.
+/// The bank's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CardAnswer {
     ActionRequired,
@@ -49,8 +49,8 @@ fn classify_refusal(refusal: &Refusal) -> Classification {
     }
 }
 
-/// Why Stripe refuses this customer for good, if that is what it says. What is wrong with the account, the key or a
-/// parameter is another thing: it would concern every customer, and pauses none.
+/// Why Stripe permanently refuses this customer, if that is what the error says. An error about our Stripe account, API
+/// key or parameters would concern every customer, so it pauses none.
 /// <https://docs.stripe.com/error-codes>
 pub(super) fn classify_definite(error: &StripeError) -> Option<RefusalReason> {
     let StripeError::Refused(refusal) = error else { return None };
@@ -65,17 +65,17 @@ pub(super) fn classify_definite(error: &StripeError) -> Option<RefusalReason> {
     }
 }
 
-/// Whether it says that the saved card is not there any more, as opposed to a parameter we spell wrongly.
+/// Whether the error says that the saved card no longer exists, as opposed to a parameter that we misspelled.
 fn names_no_card(refusal: &Refusal) -> bool {
     refusal.kind.as_deref() == Some("invalid_request_error")
         && refusal.param.as_deref() == Some("payment_method")
         && matches!(refusal.code.as_deref(), None | Some("resource_missing" | "payment_method_unexpected_state"))
 }
 
-/// A decline as a customer can act on it. The error's `code` counts where there is no `decline_code`.
+/// The decline as a reason that a customer can act on. Without a `decline_code`, the error's `code` counts.
 ///
-/// What Stripe asks not to be told to the person at the card (`lost_card`, `stolen_card`, `fraudulent`) is
-/// [`DeclineReason::Generic`], as is what nobody but the bank understands:
+/// Stripe asks not to reveal some reasons to the cardholder (`lost_card`, `stolen_card`, `fraudulent`). They are
+/// [`DeclineReason::Generic`], as are reasons that only the bank understands:
 /// <https://docs.stripe.com/declines/codes>.
 pub(super) fn classify_card(code: Option<&str>, decline_code: Option<&str>) -> CardAnswer {
     let asks_for_action = |code| {
@@ -110,10 +110,10 @@ pub(super) fn classify_card(code: Option<&str>, decline_code: Option<&str>) -> C
     })
 }
 
-/// What an invoice says, with the payment intent that pays it where one could be had.
+/// What an invoice says, together with its payment intent, if that could be fetched.
 ///
-/// An uncollectible invoice is written off in the books only: it can still be paid, so nothing is concluded
-/// until it is paid or void. <https://docs.stripe.com/invoicing/overview#invoice-statuses>
+/// An uncollectible invoice is only written off in the books. It can still be paid, so nothing is concluded until it is
+/// paid or void. <https://docs.stripe.com/invoicing/overview#invoice-statuses>
 pub(super) fn classify_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>) -> TopUpOutcome {
     match invoice.status() {
         InvoiceStatus::Paid => payment_of(invoice, intent).map_or(TopUpOutcome::Unknown, |payment| {
@@ -124,7 +124,7 @@ pub(super) fn classify_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>
             }
         }),
         InvoiceStatus::Void => TopUpOutcome::Abandoned,
-        // Written off or not: what is under way may still pay it.
+        // Even if it is written off, a payment in progress may still pay it.
         InvoiceStatus::Open | InvoiceStatus::Uncollectible if intent.is_some_and(PaymentIntent::is_processing) => {
             TopUpOutcome::Processing { invoice: invoice.id() }
         }
@@ -137,7 +137,7 @@ pub(super) fn classify_invoice(invoice: &Invoice, intent: Option<&PaymentIntent>
     }
 }
 
-/// The bank's last word on an intent, `None` while it was never tried or is under way.
+/// The bank's final answer on an intent. `None` if it was never tried or is still in progress.
 /// <https://docs.stripe.com/payments/paymentintents/lifecycle>
 fn classify_intent(intent: &PaymentIntent) -> Option<CardAnswer> {
     match (intent.status.as_str(), &intent.last_payment_error) {
@@ -149,7 +149,7 @@ fn classify_intent(intent: &PaymentIntent) -> Option<CardAnswer> {
     }
 }
 
-/// The payment of a paid invoice; `None` where Stripe's answer lacks what a payment has.
+/// The payment of a paid invoice. `None` if Stripe's answer lacks a field that every payment has.
 fn payment_of(invoice: &Invoice, intent: Option<&PaymentIntent>) -> Option<Payment> {
     let customer = CustomerId::parse(invoice.customer.as_deref()?).ok()?;
     Some(Payment {
@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(classify_invoice(&beyond_stripes_largest_amount, None), TopUpOutcome::Unknown);
     }
 
-    /// R1 and R37: what Stripe calls paid is paid as far as money came.
+    /// R1 and R37: an invoice that Stripe calls paid counts as paid only as far as money arrived.
     #[test]
     fn an_invoice_that_was_credited_is_paid_as_far_as_money_came() {
         let part =
@@ -364,7 +364,7 @@ mod tests {
         }
     }
 
-    /// An invoice as Stripe writes it, taxed with a dollar.
+    /// An invoice in Stripe's format, with a dollar of tax.
     fn invoice(status: &str, before_tax: i64) -> Invoice {
         invoice_paid_by(status, before_tax, (before_tax + 100, 0, 0))
     }

@@ -43,7 +43,7 @@ pub(super) struct InvoiceSettings {
 
 impl Customer {
     /// # Errors
-    /// [`InvalidId`] for a card that no id of ours can hold.
+    /// [`InvalidId`] for a card whose id does not fit in our type.
     pub(super) fn default_card(&self) -> Result<Option<PaymentMethodId>, InvalidId> {
         let card = self.invoice_settings.as_ref().and_then(|settings| settings.default_payment_method.as_deref());
         card.map(PaymentMethodId::parse).transpose()
@@ -121,7 +121,7 @@ impl PaymentIntent {
         PaymentIntentId::parse(&*self.id).ok()
     }
 
-    /// A bank debit is under way: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
+    /// A bank debit is in progress: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
     pub(super) fn is_processing(&self) -> bool {
         self.status == "processing"
     }
@@ -147,11 +147,11 @@ pub(super) struct Invoice {
     pub(super) total_excluding_tax: Option<i64>,
     /// In cents, after discounts, with tax; a credit note does not change it.
     pub(super) total: i64,
-    /// In cents, with tax and with what the customer owes from before, less what Stripe owes the customer.
+    /// In cents, with tax. What the customer already owes is added, and what Stripe owes the customer is subtracted.
     pub(super) amount_due: i64,
     /// In cents, by cards, debits and transfers.
     amount_paid: i64,
-    /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
+    /// The customer's balance before and after finalization, in cents. A negative balance is a credit.
     starting_balance: i64,
     ending_balance: Option<i64>,
     pub(super) hosted_invoice_url: Option<String>,
@@ -205,7 +205,7 @@ impl Invoice {
         self.total_excluding_tax.unwrap_or(self.subtotal)
     }
 
-    /// The amounts that tell how much of it was really paid.
+    /// The amounts that tell how much of it was actually paid.
     pub(super) fn paid_invoice(&self) -> PaidInvoice {
         PaidInvoice {
             total: self.total,
@@ -243,6 +243,6 @@ pub(super) struct ErrorObject {
     pub(super) code: Option<String>,
     pub(super) decline_code: Option<String>,
     pub(super) param: Option<String>,
-    /// Looked through for what has no code, and never kept.
+    /// Used only to recognize errors that have no code, and not kept.
     pub(super) message: Option<String>,
 }

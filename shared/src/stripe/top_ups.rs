@@ -1,8 +1,8 @@
-//! Taking the money of an attempt by an invoice on the saved card, and closing an attempt for good.
+//! Charging an attempt by an invoice on the saved card, and closing an attempt permanently.
 //!
-//! Four calls, each under a key made of the attempt's id, so that the whole may be repeated from the start at any
-//! point and remains one invoice and one payment. Nothing here sends a declined card a second time, and nobody who
-//! comes late pays an attempt that was closed: its invoice is gone.
+//! This takes four calls, each under a key made of the attempt's id. So all of it can be repeated from the start at any
+//! point, and there is still one invoice and one payment. A declined card is never sent a second time. A late call
+//! cannot pay a closed attempt, because its invoice is void or deleted.
 
 use super::client::Client;
 use super::customers::{self, DefaultError};
@@ -36,19 +36,19 @@ pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) ->
     }
 }
 
-/// An attempt's invoice, and the customer's default card when it was created. The table may not have heard of a card that
-/// the customer chose a moment ago.
+/// An attempt's invoice, and the customer's default card when it was created. The table may not know yet about a card
+/// that the customer has just chosen.
 struct Made {
     invoice: InvoiceId,
     card: Option<PaymentMethodId>,
 }
 
-/// Where an attempt got stuck before the card was asked.
+/// An attempt that failed before the card was charged, and where it failed.
 struct Stuck {
     step: &'static str,
     invoice: Option<InvoiceId>,
     error: StripeError,
-    /// What was found to be wrong with the invoice itself.
+    /// What is wrong with the invoice itself, if that is the problem.
     reason: Option<RefusalReason>,
 }
 
@@ -62,8 +62,8 @@ impl Stuck {
         paid_or_unknown(client, top_up, self.invoice.as_ref(), self.step, classification, &self.error).await
     }
 
-    /// Why this customer is refused for good. A customer of whom Stripe knows nothing at all is no such case: with a key
-    /// of another account's every customer would be one.
+    /// Why this customer is refused permanently. A customer that Stripe does not know at all is not such a case: with
+    /// the API key of another Stripe account, that would be true of every customer.
     async fn definite(&self, client: &Client, top_up: &TopUp) -> Option<RefusalReason> {
         match self.reason.or(classify_definite(&self.error))? {
             RefusalReason::CustomerDeleted => {
@@ -75,17 +75,17 @@ impl Stuck {
     }
 }
 
-/// Ends an attempt that Stripe refuses for good: nothing of it is left to be paid.
+/// Ends an attempt that Stripe refuses permanently, so that nothing is left that could be paid.
 async fn refused(client: &Client, charging: &Charging, top_up: &TopUp, reason: RefusalReason) -> TopUpOutcome {
     let closed = close(client, charging, top_up).await;
     if closed == TopUpOutcome::Abandoned {
-        tracing::error!(account.id = %top_up.account, top_up.id = %top_up.id, ?reason, "Stripe takes no automatic payment of this customer; somebody has to look");
+        tracing::error!(account.id = %top_up.account, top_up.id = %top_up.id, ?reason, "Stripe does not accept automatic payments from this customer; a person has to investigate");
         return TopUpOutcome::Refused { reason };
     }
     closed
 }
 
-/// The attempt's invoice, ready to be paid, over exactly the frozen price.
+/// The attempt's invoice, ready to be paid, for exactly the frozen price.
 async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<Made, Stuck> {
     let stuck = |step, invoice: Option<&InvoiceId>| {
         let invoice = invoice.or(top_up.invoice.as_ref()).cloned();
@@ -105,14 +105,14 @@ async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
     if let Err(error) = void(client, top_up, &invoice).await {
         tracing::error!(top_up.id = %top_up.id, invoice.id = %invoice, error = chain(&error), "a wrong invoice could not be voided");
     }
-    let error = StripeError::NotSent("the invoice does not ask for what was frozen");
+    let error = StripeError::NotSent("the invoice does not match the frozen attempt");
     Err(Stuck { step: "total", invoice: Some(invoice), error, reason: reason.err() })
 }
 
-/// An invoice that does not ask for what was frozen, or is not this customer's.
+/// An invoice that does not match the frozen attempt, or that belongs to another customer.
 struct NotOurs;
 
-/// Why the invoice may not be paid: the reason is known, or it is not ours.
+/// Why the invoice may not be paid: a reason that the customer is told, or an invoice that is not ours.
 fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, RefusalReason>> {
     let price = top_up.price.get();
     let in_all = invoice.total.max(invoice.amount_due);
@@ -129,7 +129,7 @@ fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, Ref
             invoice.before_tax_cents = invoice.before_tax(),
             invoice.in_all_cents = in_all,
             invoice.currency = invoice.currency,
-            "the invoice does not ask for the frozen price; it is voided"
+            "voiding an invoice that does not match the frozen price"
         );
     }
     match checked {
@@ -139,7 +139,7 @@ fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, Ref
     }
 }
 
-/// Nothing of the customer's own drafts is drawn in, and Stripe neither finalizes nor collects it by itself.
+/// The customer's own drafts are not included, and Stripe neither finalizes nor collects the invoice by itself.
 /// <https://docs.stripe.com/api/invoices/create>
 async fn create<Effect>(
     client: &Client,
@@ -191,7 +191,7 @@ async fn finalize(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Resul
     keyed::send(client, &key(top_up, "finalize"), None, &request, effect).await
 }
 
-/// Asks the card. <https://docs.stripe.com/api/invoices/pay>
+/// Charges the card. <https://docs.stripe.com/api/invoices/pay>
 async fn take(
     client: &Client,
     charging: &Charging,
@@ -214,7 +214,7 @@ async fn take(
     };
     let answer = keyed::send(client, &key(top_up, "pay:0"), Some(charging.pay_timeout), &request, effect).await;
     let answered = match answer {
-        // Paid by this very call, and so with the card that it named: the intent would tell nothing new.
+        // This very call paid it with the card that it named, so the intent would add nothing.
         Ok(invoice) if invoice.status() == InvoiceStatus::Paid && !is_looked_up.load(Ordering::Relaxed) => {
             Ok(classify_invoice(&invoice, None))
         }
@@ -222,7 +222,7 @@ async fn take(
         Err(error) => Err(error),
     };
     let error = match answered {
-        Ok(TopUpOutcome::Unknown) => StripeError::Unreadable("the invoice is neither paid nor refused".to_owned()),
+        Ok(TopUpOutcome::Unknown) => StripeError::Unreadable("the invoice is neither paid nor declined".to_owned()),
         Ok(outcome) => return outcome,
         Err(error) => error,
     };
@@ -238,8 +238,8 @@ async fn take(
     }
 }
 
-/// After an answer that concludes nothing: the invoice may be paid all the same. Unpaid, it says nothing of a
-/// payment that may still be under way.
+/// After an answer that concludes nothing, the invoice may be paid anyway. If it is unpaid, a payment may still be in
+/// progress.
 async fn paid_or_unknown(
     client: &Client,
     top_up: &TopUp,
@@ -255,18 +255,18 @@ async fn paid_or_unknown(
         && let Ok(outcome) = invoices::outcome(client, &invoice).await
         && outcome != TopUpOutcome::Unknown
     {
-        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid or credited all the same");
+        tracing::info!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the invoice was paid or credited despite the error");
         return outcome;
     }
     if classification == Classification::Unclear {
         tracing::warn!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "the outcome is not known yet");
     } else {
-        tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "Stripe does not take the attempt");
+        tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "Stripe rejects the attempt");
     }
     TopUpOutcome::Unknown
 }
 
-/// Finds out what became of an attempt, and makes sure that nothing will come of it if it is unpaid.
+/// Looks up the outcome of an attempt. If it is unpaid, makes sure that it cannot be paid later.
 pub(super) async fn close(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
     close_all(client, charging, top_up).await.unwrap_or_else(|error| {
         if error.is_transient() {
@@ -278,9 +278,9 @@ pub(super) async fn close(client: &Client, charging: &Charging, top_up: &TopUp) 
     })
 }
 
-/// Closes the attempt's invoices, and if none of them is left, the way to another one.
+/// Closes the attempt's invoices. If none of them is left, also prevents the creation of another one.
 ///
-/// A void invoice stays at Stripe, so a late call finds it and stops. A deleted draft leaves nothing to be found.
+/// A void invoice stays at Stripe, so a late call finds it and stops. A deleted draft leaves nothing to find.
 async fn close_all(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<TopUpOutcome, StripeError> {
     let known = match &top_up.invoice {
         Some(invoice) => vec![invoice.clone()],
@@ -315,8 +315,8 @@ async fn close_each(client: &Client, top_up: &TopUp, found: &[InvoiceId]) -> Res
 /// tries the same keys gets this invoice. `None` if Stripe refuses to create it, for example because the customer was
 /// deleted.
 ///
-/// An invoice that Stripe created although it answered 500 does not serve: once it is deleted, a late call no longer
-/// finds it and would create another one under the next key.
+/// An invoice that Stripe created although it answered 500 cannot be used for this: once it is deleted, a late call no
+/// longer finds it and creates another one under the next key.
 async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<Option<InvoiceId>, StripeError> {
     match create(client, charging, top_up, || async { Ok(None) }).await {
         Ok(made) => Ok(Some(made.invoice)),
@@ -337,7 +337,7 @@ async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Resul
         InvoiceStatus::Draft => return delete(client, id).await,
         InvoiceStatus::Open | InvoiceStatus::Uncollectible => match invoices::outcome(client, &invoice).await? {
             TopUpOutcome::Unknown => void_untouched(client, top_up, id).await?,
-            // What the bank has said is concluded, and not voided away.
+            // The bank has answered, so its answer is the outcome and the invoice is not voided.
             said => said,
         },
         InvoiceStatus::Other => TopUpOutcome::Unknown,
@@ -345,7 +345,7 @@ async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Resul
     Ok(Some(outcome))
 }
 
-/// Voids an invoice of which no bank has said anything; a payment may come first, or another void.
+/// Voids an invoice that no bank has answered. A payment or another void may come first.
 async fn void_untouched(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
     match void(client, top_up, id).await {
         Ok(voided) if voided.status() == InvoiceStatus::Void => Ok(TopUpOutcome::Abandoned),
@@ -375,8 +375,8 @@ async fn delete(client: &Client, invoice: &InvoiceId) -> Result<Option<TopUpOutc
     }
 }
 
-/// Every key names the attempt and not its invoice: a request for another invoice of the same attempt would be
-/// another body under the same key, which Stripe refuses.
+/// Every key names the attempt and not its invoice. A request for another invoice of the same attempt then has a
+/// different body under the same key, which Stripe refuses.
 fn key(top_up: &TopUp, step: &str) -> String {
     format!("top_up:{}:{step}", top_up.id)
 }

@@ -1,7 +1,7 @@
 //! Whether a webhook really comes from Stripe, and which object it is about.
 //!
-//! An event only says where to look: whoever acts on it fetches the object, so neither the order of events nor the
-//! endpoint's API version matters, and nothing else of the body is believed.
+//! An event only says which object to fetch. So neither the order of events nor the endpoint's API version matters, and
+//! nothing else in the body is trusted.
 
 use crate::domain::EventId;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 use std::collections::BTreeMap;
 
-/// How far the signature's time may lie from ours, in seconds, either way.
+/// How far the signature's time may differ from ours, in seconds, in either direction.
 ///
-/// Five minutes into the past are Stripe's default. That the future is bounded as well is ours: Stripe's own libraries
-/// take any time ahead, and an event with such a time, once seen by somebody, could be sent again until it is past.
+/// Five minutes in the past is Stripe's default. We also limit the future: Stripe's own libraries accept any future
+/// time, so anyone who once saw an event with such a time could replay it until that time has passed.
 /// <https://docs.stripe.com/webhooks#replay-attacks>
 pub const TOLERANCE_SECONDS: i64 = 300;
 
@@ -26,11 +26,11 @@ pub enum ObjectKind {
     Customer,
 }
 
-/// The types of events that concern us, each with the object to fetch. An endpoint is subscribed to these alone.
+/// The types of events that concern us, each with the object to fetch. An endpoint subscribes only to these.
 /// <https://docs.stripe.com/api/events/types>
 ///
-/// All types about one kind of object are treated alike, since only the fetched object is believed: which type came
-/// says nothing that the object does not say better.
+/// All types about one kind of object are handled the same way, since only the fetched object is trusted. The type adds
+/// nothing to what the object says.
 pub const EVENT_TYPES: [(&str, ObjectKind); 9] = [
     ("checkout.session.async_payment_failed", ObjectKind::Checkout),
     ("checkout.session.async_payment_succeeded", ObjectKind::Checkout),
@@ -43,34 +43,34 @@ pub const EVENT_TYPES: [(&str, ObjectKind); 9] = [
     ("invoice.voided", ObjectKind::Invoice),
 ];
 
-/// What is read of an event. <https://docs.stripe.com/api/events/object>
+/// The part of an event that is read. <https://docs.stripe.com/api/events/object>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub id: EventId,
     /// Such as `invoice.paid`.
     pub kind: String,
-    /// The object it is about; a few objects, a balance for example, have no id.
+    /// The object it is about. A few objects, such as a balance, have no id.
     pub object_id: Option<String>,
-    /// A thin event, which another kind of endpoint is subscribed to. It brings no object that we know.
+    /// A thin event, which only another kind of endpoint receives. It contains no object that we know.
     /// <https://docs.stripe.com/event-destinations#thin-events>
     pub is_thin: bool,
 }
 
 impl Event {
-    /// The kind of object to fetch; `None` where the event does not concern us.
+    /// The kind of object to fetch. `None` if the event does not concern us.
     pub fn object_kind(&self) -> Option<ObjectKind> {
         EVENT_TYPES.iter().find(|(name, _)| *name == self.kind).map(|(_, object)| *object)
     }
 }
 
-/// Why a webhook is not believed, in order of precedence.
+/// Why a webhook is rejected, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookRejection {
     #[error("there is no Stripe-Signature header")]
     MissingHeader,
-    #[error("the Stripe-Signature header has not exactly one time")]
+    #[error("the Stripe-Signature header does not have exactly one timestamp")]
     MalformedHeader,
-    #[error("no signature in the Stripe-Signature header was made with a secret of ours")]
+    #[error("no signature in the Stripe-Signature header was made with one of our secrets")]
     NoMatchingSignature,
     #[error("it was signed {age_seconds} seconds ago")]
     TooOld { age_seconds: i64 },
@@ -82,10 +82,10 @@ pub enum WebhookRejection {
 
 /// Checks a webhook as <https://docs.stripe.com/webhooks#verify-manually> describes, and reads its event.
 ///
-/// While a secret is rolled, Stripe signs with the old and the new one, and `secrets` may hold both.
+/// While a secret is being rolled, Stripe signs with both the old and the new one, and `secrets` may hold both.
 ///
 /// # Errors
-/// [`WebhookRejection`]; the body is read only after its signature was found good.
+/// [`WebhookRejection`]. The body is parsed only after its signature was verified.
 pub fn verify(
     signature_header: Option<&str>,
     body: &[u8],
@@ -107,9 +107,9 @@ pub fn verify(
 const TOO_OLD: i64 = TOLERANCE_SECONDS + 1;
 const TOO_NEW: i64 = -TOLERANCE_SECONDS;
 
-/// `t=1700000000,v1=…,v1=…,v0=…`; other schemes than `v1` are for tests of Stripe's and prove nothing.
+/// `t=1700000000,v1=…,v1=…,v0=…`. Only `v1` proves anything; Stripe uses the other schemes for tests.
 struct SignatureHeader<'header> {
-    /// The time as it was signed.
+    /// The signed text of the time.
     time: &'header str,
     seconds: i64,
     signatures: Vec<[u8; 32]>,
@@ -138,7 +138,7 @@ impl<'header> SignatureHeader<'header> {
     }
 }
 
-/// 64 lower-case hexadecimal digits, as Stripe writes them.
+/// 64 lower-case hexadecimal digits, which is Stripe's format.
 fn digest(text: &str) -> Option<[u8; 32]> {
     let text = text.as_bytes();
     let mut bytes = [0; 32];
@@ -155,7 +155,7 @@ fn digest(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// The members of an object, each left as it is until it is asked for: what nobody reads may hold whatever it likes.
+/// The members of an object, each parsed only when needed, so that the members we do not read may have any value.
 type Members<'json> = BTreeMap<String, &'json RawValue>;
 
 fn read(body: &[u8]) -> Option<Event> {
@@ -165,7 +165,7 @@ fn read(body: &[u8]) -> Option<Event> {
     Some(Event { id: EventId::parse(text(body.get("id")?)?).ok()?, kind: text(body.get("type")?)?, object_id, is_thin })
 }
 
-/// `None` where there is no object, `Some(None)` for an object without an id.
+/// `None` if there is no object, `Some(None)` for an object without an id.
 fn object_id(body: &Members<'_>) -> Option<Option<String>> {
     let data: Members<'_> = serde_json::from_str(body.get("data")?.get()).ok()?;
     let object: Members<'_> = serde_json::from_str(data.get("object")?.get()).ok()?;

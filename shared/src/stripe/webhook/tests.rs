@@ -1,4 +1,4 @@
-//! The verifier against signatures made here, whole and damaged.
+//! The verifier, tested with signatures made here, both valid and damaged.
 
 use super::*;
 
@@ -37,7 +37,8 @@ fn a_signed_event_says_which_object_it_is_about() {
     assert_eq!(event, Event { id, kind: "invoice.paid".into(), object_id: Some("in_1".into()), is_thin: false });
 }
 
-/// A signature that nobody here computed: HMAC-SHA256 by OpenSSL over `1700000000.{}` with the key `whsec_local`.
+/// A signature from an independent implementation: HMAC-SHA256 by OpenSSL of `1700000000.{}` with the key
+/// `whsec_local`.
 #[test]
 fn the_signature_is_the_one_others_compute() {
     let known = "45d9c5a2fd310ffd803628dbea431926fecc4dd5ea85e5cb7f433f3fedbeb993";
@@ -141,7 +142,7 @@ fn a_single_bit_changed_anywhere_in_the_header_is_rejected() {
         for bit in 0..8 {
             let mut damaged = whole.clone();
             damaged[position] ^= 1 << bit;
-            // What is no UTF-8 cannot be handed in, as a header's text is checked before.
+            // Text that is not UTF-8 cannot be passed in, because a header's text is checked earlier.
             let Ok(damaged) = String::from_utf8(damaged) else { continue };
             damaged_count += 1;
             assert!(verify_at(SIGNED_AT, &damaged, &body).is_err(), "{damaged}");
@@ -168,7 +169,7 @@ fn a_signed_body_that_is_no_event_is_unreadable() {
     }
 }
 
-/// R8: only what is read has to be readable.
+/// R8: only the fields that are read have to be valid.
 #[test]
 fn what_nobody_reads_may_hold_whatever_it_likes() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
@@ -189,7 +190,7 @@ fn what_nobody_reads_may_hold_whatever_it_likes() {
     }
 }
 
-/// R8: a thin event is an event, about nothing that we fetch.
+/// R8: a thin event is a valid event, but it names no object that we fetch.
 #[test]
 fn a_thin_event_is_read_and_concerns_nobody() {
     let body = br#"{"id":"evt_test_65R9","object":"v2.core.event","type":"v1.invoice.paid","livemode":false,
