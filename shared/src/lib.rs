@@ -1,7 +1,7 @@
-//! Prepaid's shared crate: a pure domain, the use cases that drive it, and the adapters they reach the outside through.
+//! Prepaid's shared crate: a pure domain, the use cases that apply it, and the adapters to the outside.
 //!
 //! Dependencies point one way: functions → `use_cases` → `domain`, and adapters → `domain`.
-//! Adapters do not know each other.
+//! Adapters do not depend on each other.
 
 #[cfg(feature = "aws")]
 pub mod aws;

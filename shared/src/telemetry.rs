@@ -1,7 +1,7 @@
 //! Telemetry of a function: JSON log lines, and metrics embedded in them.
 //!
-//! No secrets, no personal addresses, no text that people wrote and no links that open a page: `docs/decisions.md` lists
-//! what may be in a log.
+//! No secrets, no personal addresses, no text that people wrote and no links that open a page: `docs/decisions.md`
+//! lists what may be in a log.
 
 use crate::config::Environment;
 use jiff::Timestamp;

@@ -1,12 +1,12 @@
-//! The words that customers read, once for e-mails, API and pages: reasons, remedies, the consent, counts and dates.
+//! The texts that customers read, shared by e-mails, API and pages: reasons, remedies, the consent, counts and dates.
 //!
-//! Pure functions over values of the domain.
+//! Pure functions of domain values.
 
 use crate::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
 use crate::domain::{Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
 
-/// What happened and what helps, for somebody who knows no billing jargon.
+/// What happened and what helps, for readers who do not know billing jargon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
     pub reason: &'static str,
@@ -25,7 +25,7 @@ pub fn payment_issue(kind: PaymentIssueKind) -> Explanation {
     }
 }
 
-/// Why no automatic payment of the customer is taken, and who can change that.
+/// Why the customer's automatic payments are refused, and who can change that.
 pub fn refusal(reason: RefusalReason) -> Explanation {
     match reason {
         RefusalReason::NoTaxLocation => Explanation {
@@ -76,7 +76,7 @@ pub fn decline(reason: DeclineReason) -> Explanation {
     Explanation { reason, remedy }
 }
 
-/// What a customer is told of a purchase, where its state alone would leave a question.
+/// A note for the customer, if the purchase's state alone leaves a question open.
 pub fn purchase_note(status: PurchaseStatus) -> Option<&'static str> {
     match status {
         PurchaseStatus::Processing => Some(
@@ -91,10 +91,10 @@ pub fn purchase_note(status: PurchaseStatus) -> Option<&'static str> {
     }
 }
 
-/// The version of [`consent_text`]; raised whenever a word of it changes.
+/// The version of [`consent_text`]. It must be raised with every change to the text.
 pub const CONSENT_TEXT_VERSION: u32 = 2;
 
-/// What a customer is shown, and accepts, before automatic top-ups are turned on: the worst case.
+/// The worst case that a customer is shown and accepts before automatic top-ups are turned on.
 /// `None` for a target that no price book allows.
 pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
     let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());

@@ -1,4 +1,4 @@
-//! A fake AWS service for tests: it gives one answer, or none, and records the requests.
+//! A fake AWS service for tests. It returns one response, or none, and records the requests.
 
 use super::AwsEnvironment;
 use crate::config::Environment;
@@ -14,7 +14,7 @@ pub type Answer = fn() -> Result<HttpResponse, ConnectorError>;
 #[derive(Clone, Debug)]
 pub struct Wire {
     answer: Answer,
-    /// Method and URL of each request, with its body.
+    /// The method and URL of each request, with its body.
     pub sent: Arc<Mutex<Vec<(String, Value)>>>,
 }
 

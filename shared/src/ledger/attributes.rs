@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// An item, or a map within one, as the SDK holds it.
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
-/// An item that this program could not have written.
+/// An item that this program cannot have written.
 #[derive(Debug, thiserror::Error)]
 #[error("attribute {attribute} of item {key} {problem}")]
 pub(super) struct Unreadable {

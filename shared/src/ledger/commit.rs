@@ -21,7 +21,7 @@ const OPERATION: &str = "commit";
 const IS_NEW: &str = "attribute_not_exists(PK)";
 
 impl DynamoLedger {
-    /// Sends the change until it is answered, within the limits of the retry settings.
+    /// Sends the change until there is an answer, within the limits of the retry settings.
     pub(super) async fn commit_bounded(&self, change: &Change) -> Result<(), CommitError> {
         match tokio::time::timeout(self.settings.retry.elapsed_max, self.send(change)).await {
             Ok(sent) => sent,
@@ -108,8 +108,8 @@ fn put_new(item: Attributes) -> PutBuilder {
 
 /// In order of precedence: contention, a replay, a race, anything else.
 ///
-/// Contention comes first because the conditions reported with it were evaluated while another transaction was under way.
-/// A replay comes before a race because a replay stays true whatever the account looks like now.
+/// Contention comes first because the conditions reported with it were evaluated during another transaction. A replay
+/// comes before a race because it remains a replay whatever the account looks like now.
 fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitError {
     if is_contended(&error) {
         return unavailable(OPERATION, error).into();

@@ -1,4 +1,4 @@
-//! A consent. The account holds who consented, when and to which version; the text is an item of its own.
+//! A consent. The account holds who consented, when and to which version; the text is a separate item.
 
 use crate::domain::payments::{Consent, ConsentRecord};
 use crate::domain::{AccountId, ConsentId, Consenter};

@@ -1,4 +1,4 @@
-//! The counters of a day: a map within the account during the day, an item of its own afterwards.
+//! The counters of a day: a map within the account during that day, and a separate item afterwards.
 
 use crate::domain::{AccountId, UsageDay};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, number, text};
