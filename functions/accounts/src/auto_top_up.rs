@@ -1,4 +1,4 @@
-//! The settings of automatic top-ups: what is chosen, to which text it was agreed, and why they are paused.
+//! The settings of automatic top-ups: the customer's choice, the consent to it, and why top-ups are paused.
 
 use crate::{App, Outside, existing};
 use lambda_http::Request;
@@ -14,7 +14,7 @@ use shared::ports::Consents;
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::words::{CONSENT_TEXT_VERSION, consent_text, payment_issue};
 
-/// The settings as they stand. With `?threshold=…&target=…` the text to be shown is the one for those.
+/// The current settings. With `?threshold=…&target=…`, the text is the one for those values.
 pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let limits = app.context.price_book.auto_top_up;
     let preview = parse_query(request, |query| preview(query, &limits))?;
@@ -25,7 +25,7 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedA
     answer(app, &account, preview).await
 }
 
-/// Threshold and target; half a choice has no worst case.
+/// Threshold and target. Only both together have a worst case.
 fn preview(query: &mut Parameters, limits: &AutoTopUpLimits) -> Option<(i64, i64)> {
     let threshold = query.integer("threshold", limits.threshold_min..=limits.threshold_max);
     let target = query.integer("target", limits.target_min..=limits.target_max);
@@ -39,7 +39,7 @@ pub async fn put<O: Outside>(app: &App<O>, request: &Request, account: &ReachedA
     answer(app, &account, None).await
 }
 
-/// Switching off is a word alone: a form may be half filled in.
+/// Turning off needs only `enabled`, because the form may be half filled in.
 fn command(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<AutoTopUpCommand> {
     let is_enabled = fields.required("enabled", "true or false", boolean);
     if is_enabled == Some(false) {
@@ -62,7 +62,7 @@ fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {
     version.zip(accepted_by)
 }
 
-/// A pair that could not be saved has no text to agree to.
+/// Values that could not be saved have no text to agree to.
 fn checked(account: &Account, price_book: &PriceBook, (threshold, target): (i64, i64)) -> Result<(), Problem> {
     let command = AutoTopUpCommand::On { threshold, target, consent: None };
     let (consent, now) = (ConsentId::mint(0), account.created_at);

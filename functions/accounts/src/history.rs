@@ -8,10 +8,11 @@ use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query, time};
 use shared::ports::History;
 use shared::use_cases::Context;
 
-/// Eighteen digits, which any reader of JSON and any pattern can hold; no ledger grows as long.
+/// Eighteen digits, which every JSON parser and every pattern can handle. No ledger gets that long.
 const CURSOR_MAX: i64 = 999_999_999_999_999_999;
 
-/// One page. The cursor is the `seq` of the last entry shown: entries never change, so neither do pages.
+/// One page. The cursor is the `seq` of the last entry on the page. Entries never change, so pages do not change
+/// either.
 pub async fn get<O: Outside>(
     context: &Context<O>,
     request: &Request,

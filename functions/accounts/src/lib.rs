@@ -1,4 +1,4 @@
-//! What customers see and choose: the balance, the history, automatic top-ups. Opens accounts for the company.
+//! What customers see and choose: the balance, the history, automatic top-ups. Also opens accounts for the company.
 
 mod auto_top_up;
 mod history;
@@ -15,7 +15,7 @@ use shared::ports::{Accounts, Consents, History, IdGenerator, Payments};
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
-/// What the function needs of the outside.
+/// The ports that the function needs.
 pub trait Outside:
     Capabilities<Ledger: Accounts + Consents + History, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
 {
@@ -27,7 +27,7 @@ impl<
 {
 }
 
-/// The outside, and what else the function works with.
+/// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
 }
@@ -42,7 +42,7 @@ pub enum Operation {
     SetAutoTopUp,
 }
 
-/// Every route of this function, as `template.yaml` has them.
+/// Every route of this function, as in `template.yaml`.
 pub const ROUTES: &[Route<Operation>] = &[
     Route { method: Method::POST, path: "/v1/accounts", access: Access::Service, operation: Operation::OpenAccount },
     Route {
@@ -158,7 +158,7 @@ struct RestrictionBody<'a> {
     until: String,
 }
 
-/// The account, if it was opened.
+/// The account, if it exists.
 async fn existing<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> Result<Account, Problem> {
     context.ledger.account_get(account.id()).await?.ok_or_else(|| Problem::not_found("account"))
 }

@@ -1,6 +1,6 @@
-//! Takes credits for operations, gives them back, and says beforehand what an operation costs.
+//! Takes credits for operations, gives them back, and quotes prices in advance.
 //!
-//! The hot path of the product: it knows DynamoDB and nothing else of the outside.
+//! The hot path of the product. DynamoDB is the only outside system it uses.
 
 mod operation;
 pub mod wiring;
@@ -18,12 +18,12 @@ use shared::ports::{Accounts, Entries};
 use shared::use_cases::charging::{Charged, charge, restore};
 use shared::use_cases::{Capabilities, Context, Posted};
 
-/// What the function needs of the outside.
+/// The ports that the function needs.
 pub trait Outside: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook> {}
 
 impl<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>> Outside for C {}
 
-/// The outside, and what else the function works with.
+/// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
 }
@@ -35,7 +35,7 @@ pub enum Operation {
     Quote,
 }
 
-/// Every route of this function, as `template.yaml` has them.
+/// Every route of this function, as in `template.yaml`.
 pub const ROUTES: &[Route<Operation>] = &[
     Route {
         method: Method::POST,
@@ -101,7 +101,7 @@ struct ChargeBody<'a> {
     restore: Option<RestoredBody>,
 }
 
-/// What gave the charge's credits back.
+/// The restore that gave the charge's credits back.
 #[derive(Serialize)]
 struct RestoredBody {
     credits: i64,
@@ -126,7 +126,7 @@ impl<'a> ChargeBody<'a> {
         let entry = &charged.posted.entry;
         let (charge, operation, reference) = match &entry.cause {
             Cause::Charge { key, operation, reference } => (key.as_str(), operation.name(), reference.as_ref()),
-            // The ledger answers a charge with nothing else; an empty id shows it if it ever did.
+            // The ledger never answers a charge with these. If it did, the empty id would show it.
             Cause::Restore { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } => ("", "", None),
         };
         Self {

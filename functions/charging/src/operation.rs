@@ -1,4 +1,4 @@
-//! Operations as bodies describe them: either `duration_ms` or `max_minutes`, whichever the operation is paid by.
+//! Operations in request bodies: either `duration_ms` or `max_minutes`, depending on the operation.
 
 use serde::Serialize;
 use shared::domain::{Credits, InvalidReference, Operation, PriceBook, Reference};
@@ -11,14 +11,14 @@ const MAX_MINUTES: RangeInclusive<i64> = 1..=Operation::MAX_MINUTES_MAX;
 /// How many operations one quote may list.
 const QUOTE_OPERATIONS: RangeInclusive<usize> = 1..=100;
 
-/// What is to be charged, and under which reference.
+/// The operation to charge, and its reference.
 pub fn charged(fields: &mut Fields<'_>) -> Option<(Operation, Option<Reference>)> {
     let operation = operation(fields);
     let reference = fields.told("reference", reference);
     Some((operation?, reference))
 }
 
-/// The operations to be quoted.
+/// The operations to quote.
 pub fn quoted(fields: &mut Fields<'_>) -> Option<Vec<Operation>> {
     fields.objects("operations", QUOTE_OPERATIONS, operation)
 }
@@ -33,7 +33,7 @@ fn reference(json: &str) -> Result<Reference, String> {
     })
 }
 
-/// What it says of the other measure is told as well, whichever operation it is.
+/// An error in the other measure is reported too, whichever operation it is.
 fn operation(fields: &mut Fields<'_>) -> Option<Operation> {
     let (duration_ms, max_minutes) = (an_integer(&DURATION_MS), an_integer(&MAX_MINUTES));
     let name = fields.required("operation", "one of dubbing, training", text(known));
@@ -60,7 +60,7 @@ fn known(name: String) -> Result<&'static str, String> {
     ["dubbing", "training"].into_iter().find(|known| *known == name).ok_or(name)
 }
 
-/// What operations cost, one by one and together.
+/// The price of each operation, and the sum.
 #[derive(Serialize)]
 pub struct QuoteBody {
     operations: Vec<QuotedBody>,

@@ -1,4 +1,4 @@
-//! Makes the function's [`App`] of what is around it.
+//! Builds the function's [`App`] from its surroundings.
 
 use crate::App;
 use lambda_http::Error;
@@ -10,7 +10,7 @@ use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
 
-/// What this function has of the outside once it runs: DynamoDB and nothing else.
+/// The ports of the deployed function: DynamoDB and nothing else.
 pub struct Deployed<C>(PhantomData<C>);
 
 impl<C: Clock> Capabilities for Deployed<C> {
@@ -23,28 +23,28 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type PriceBook = PriceBook;
 }
 
-/// Connects before the first charge comes.
+/// Connects before the first charge arrives.
 ///
-/// The TLS handshake happens while the function starts and has a whole processor, and not while a charge waits with a
-/// fraction of one (docs/performance.md). If it fails, DynamoDB is unavailable or its certificate has another root than
-/// when this was built: the function starts all the same, trusts the system's roots, and connects on first use.
+/// The TLS handshake happens while the function starts and has a whole CPU, rather than during a charge, which has a
+/// fraction of one (docs/performance.md). If it fails, DynamoDB is unavailable, or its certificate has another root
+/// than those built in. The function then starts anyway, trusts the system's roots, and connects on first use.
 ///
 /// # Errors
-/// When a setting is missing or makes no sense.
+/// If a setting is missing or invalid.
 pub async fn connected_app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
     let aws = surroundings.aws.trusting_amazon_alone();
     let of_amazon = app(Surroundings { aws, ..surroundings.clone() })?;
     match of_amazon.context.ledger.connect().await {
         Ok(()) => Ok(of_amazon),
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "not connected at the start");
+            tracing::warn!(error = %chain(&error), "could not connect at startup");
             app(surroundings)
         }
     }
 }
 
 /// # Errors
-/// When a setting is missing or makes no sense.
+/// If a setting is missing or invalid.
 pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
     let context = Context {
         ledger: surroundings.ledger()?,

@@ -1,6 +1,6 @@
-//! What each e-mail says, once for both of its forms: what a customer without billing jargon needs to know.
+//! The content of each e-mail, shared by its two forms and written for customers who know no billing jargon.
 //!
-//! The company that runs this is not named here: e-mails speak of "your credit balance".
+//! The company that runs this is not named here; e-mails say "your credit balance".
 //! A price is before tax, which the invoice adds.
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub struct Content {
     pub closing: String,
 }
 
-/// The one thing to do.
+/// The customer's next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     pub label: &'static str,
@@ -27,28 +27,28 @@ pub struct Action {
     pub note: String,
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     pub name: &'static str,
     pub value: String,
 }
 
-/// Where an attempt can be paid or confirmed, and until when the link works.
+/// Where an attempt can be paid or confirmed, and how long the link works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayLink {
     pub url: String,
     pub expires_at: Timestamp,
 }
 
-/// What is bought, and for how much.
+/// What was bought, and its price.
 #[derive(Clone, Copy)]
 struct Amount {
     credits: Credits,
     price: Cents,
 }
 
-/// Writes the content; `pay_link` makes the link to an attempt's payment page.
+/// Writes the content. `pay_link` creates the link to an attempt's payment page.
 pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Result<PayLink, E>) -> Result<Content, E> {
     Ok(match &notice.kind {
         NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance } => {
@@ -116,7 +116,7 @@ fn top_up_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
         )],
         action: None,
         facts,
-        // The payment may be the one that a pause waited for.
+        // A pause may have been waiting for this payment.
         closing: "If automatic top-ups were paused because of this payment, they are active again. \
                   You can change them or turn them off at any time."
             .into(),

@@ -1,6 +1,6 @@
-//! Sends the e-mails that the table's stream tells of.
+//! Sends the e-mails of the notices that arrive through the table's stream.
 //!
-//! It writes nothing but that a notice was sent, and decides nothing: what is owed was stored with its cause.
+//! It only records that a notice was sent, and decides nothing: the notice was stored with the change that caused it.
 
 mod content;
 mod rendering;
@@ -19,26 +19,26 @@ use shared::ports::{Mailer, Notices};
 use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
 use shared::use_cases::{Capabilities, Context};
 
-/// What the function needs of the outside.
+/// The ports that the function needs.
 pub trait Outside: Capabilities<Ledger: Notices, Mailer: Mailer> {}
 
 impl<C: Capabilities<Ledger: Notices, Mailer: Mailer>> Outside for C {}
 
-/// The outside, and what else the function works with.
+/// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
     pub links: LinkKey,
-    /// Where the API is reached from the customers' browsers, `https://…`.
+    /// The public URL of the API, `https://…`.
     pub public_url: String,
 }
 
-/// Sends what a batch of the stream owes, one notice after the other; a failure stops none of the others.
+/// Sends the notices in a batch of the stream, one after the other. A failure does not stop the others.
 ///
-/// Lambda repeats the stream from the lowest failed record on, and what was sent is not sent again.
+/// Lambda retries the stream from the lowest failed record, and a notice that was already sent is not sent again.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
 ///
 /// # Errors
-/// When a record that failed cannot be named, because it has no sequence number: the whole batch is repeated.
+/// If a failed record has no sequence number, so that it cannot be reported. The whole batch is retried.
 pub async fn handle<O: Outside>(app: &App<O>, event: LambdaEvent<Event>) -> Result<DynamoDbEventResponse, Error> {
     let mut response = DynamoDbEventResponse::default();
     for record in &event.payload.records {
@@ -60,7 +60,7 @@ async fn send<O: Outside>(app: &App<O>, account: &AccountId, notice: &NoticeId) 
     send_notice(&app.context, account, notice, render).await
 }
 
-/// The notice that a record newly stored. The stream's filter lets nothing else through, where there is one.
+/// The notice that a record newly stored. Where the stream has a filter, only such records arrive.
 fn owed(record: &EventRecord) -> Option<(AccountId, NoticeId)> {
     let key = |name: &str| match record.change.keys.get(name)? {
         serde_dynamo::AttributeValue::S(text) => Some(text.as_str()),

@@ -1,4 +1,4 @@
-//! From a notice to an e-mail: its content in both forms, and the link that is in it.
+//! Renders a notice as an e-mail: the content in both forms, and the link in it.
 
 use crate::content::{Content, PayLink, write_content};
 use askama::Template;
@@ -7,16 +7,16 @@ use shared::domain::Notice;
 use shared::links::{LINK_LIFETIME, LinkKey};
 use shared::ports::Email;
 
-/// Why there is no e-mail; never because of what the notice says.
+/// Why there is no e-mail. The cause is never the content of the notice.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     #[error("the template failed")]
     Template(#[from] askama::Error),
-    #[error("the link would expire beyond the end of time")]
+    #[error("the link's expiry is out of range")]
     Expiry(#[from] jiff::Error),
 }
 
-/// Renders the e-mail that is sent at `now`, from when its link counts.
+/// Renders the e-mail that is sent at `now`. The link's lifetime starts then.
 ///
 /// # Errors
 /// [`RenderError`].
@@ -36,7 +36,7 @@ struct Text<'a> {
     content: &'a Content,
 }
 
-/// The extension of the template is what turns escaping on.
+/// The template's file extension turns on escaping.
 #[derive(Template)]
 #[template(path = "email.html")]
 struct Html<'a> {

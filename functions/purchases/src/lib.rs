@@ -1,4 +1,4 @@
-//! Buying credits: packages, Stripe's payment page, and the link in e-mails that leads to an unpaid top-up.
+//! Buying credits: packages, Stripe's payment page, and the link in e-mails to an unpaid top-up.
 
 mod list;
 mod pay;
@@ -18,7 +18,7 @@ use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase
 use shared::use_cases::{Capabilities, Context};
 use shared::words::purchase_note;
 
-/// What the function needs of the outside.
+/// The ports that the function needs.
 pub trait Outside:
     Capabilities<
         Ledger: Accounts + Purchases + PurchaseList + TopUps,
@@ -40,7 +40,7 @@ impl<
 {
 }
 
-/// The outside, and what else the function works with.
+/// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
     pub links: LinkKey,
@@ -55,7 +55,7 @@ pub enum Operation {
     Pay,
 }
 
-/// Every route of this function, as `template.yaml` has them.
+/// Every route of this function, as in `template.yaml`.
 pub const ROUTES: &[Route<Operation>] = &[
     Route { method: Method::GET, path: "/v1/packages", access: Access::Customer, operation: Operation::Packages },
     Route {

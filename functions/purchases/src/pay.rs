@@ -1,4 +1,4 @@
-//! The link in e-mails. No login: whoever has the link may pay, and that is all it lets anybody do.
+//! The link in e-mails. It needs no login: anyone who has the link may pay, but cannot do anything else with it.
 
 use crate::{App, Outside};
 use askama::Template;
@@ -7,9 +7,9 @@ use shared::http::{Problem, Reply};
 use shared::links::LinkRejection;
 use shared::use_cases::payments::{PayPage, PayPageError, pay_page};
 
-/// Redirects to Stripe's page for the open invoice, or says plainly why there is nothing to pay.
+/// Redirects to Stripe's page for the open invoice, or shows a page that says why there is nothing to pay.
 pub async fn get<O: Outside>(app: &App<O>, token: &str) -> Result<Reply, Problem> {
-    // Whoever copies a link may end it with a slash.
+    // A copied link may end with a slash.
     let (account, top_up) = match app.links.verify(token.trim_end_matches('/'), app.context.now()) {
         Ok(named) => named,
         Err(LinkRejection::Expired) => return EXPIRED.reply(),

@@ -1,6 +1,7 @@
-//! Receives Stripe's events: checks the signature over the raw body, fetches the object, settles.
+//! Receives Stripe's events: verifies the signature of the raw body, fetches the object, records its state.
 //!
-//! Answers 200 for what is applied, was applied before or concerns nobody, and 5xx for what Stripe should send again.
+//! Answers 200 if the event is applied, was already applied or does not concern us, and 5xx if Stripe should send it
+//! again.
 
 pub mod wiring;
 
@@ -16,7 +17,7 @@ use shared::telemetry::embedded_metrics;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::{Capabilities, Context};
 
-/// What the function needs of the outside.
+/// The ports that the function needs.
 pub trait Outside:
     Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments, Ids: IdGenerator>
 {
@@ -27,16 +28,16 @@ impl<C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events,
 {
 }
 
-/// The outside, and what else the function works with.
+/// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
-    /// More than one while the signing secret is rolled.
+    /// More than one while the signing secret is being rolled.
     pub secrets: Vec<SecretString>,
-    /// Where the count of events that no endpoint should send us goes, as one line of embedded metrics.
+    /// Receives the count of events that no endpoint should send us, as one line of embedded metrics.
     pub emit: fn(&Value),
 }
 
-/// Every route of this function, as `template.yaml` has them.
+/// Every route of this function, as in `template.yaml`.
 pub const ROUTES: &[Route<()>] =
     &[Route { method: Method::POST, path: "/v1/webhooks/stripe", access: Access::Public, operation: () }];
 
@@ -52,7 +53,7 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
     let event = verify(signature, request.body(), &app.secrets, app.context.now())
         .map_err(|rejection| Problem::invalid_signature(format!("The event is refused: {rejection}.")))?;
     if event.is_thin {
-        // The object it names is fetched when the ordinary event about it comes.
+        // The object it names is fetched when the ordinary event about it arrives.
         tracing::warn!(event.id = %event.id, event.kind = event.kind, "a thin event: unsubscribe the endpoint from it");
         (app.emit)(&embedded_metrics("stripe-webhooks", &[("thin_events", 1)], app.context.now()));
         return Ok(Reply::empty());
@@ -68,7 +69,7 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
     }
 }
 
-/// What to fetch.
+/// The object to fetch.
 fn subject_of(event: &Event) -> Subject {
     let id = event.object_id.clone().unwrap_or_default();
     let subject = match event.object_kind() {

@@ -1,4 +1,4 @@
-//! Makes the function's [`App`] of what is around it.
+//! Builds the function's [`App`] from its surroundings.
 
 use crate::App;
 use lambda_http::Error;
@@ -11,7 +11,7 @@ use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
 
-/// What this function has of the outside once it runs: DynamoDB and Stripe.
+/// The ports of the deployed function: DynamoDB and Stripe.
 pub struct Deployed<C>(PhantomData<C>);
 
 impl<C: Clock> Capabilities for Deployed<C> {
@@ -24,10 +24,10 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type PriceBook = Absent;
 }
 
-/// Lambda reads the counts that `emit` writes; elsewhere they go elsewhere.
+/// In Lambda, `emit` writes the counts to the log; the local cloud passes another function.
 ///
 /// # Errors
-/// When a setting is missing or makes no sense, or a secret cannot be had.
+/// If a setting is missing or invalid, or a secret cannot be read.
 pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<App<Deployed<C>>, Error> {
     let stripe = surroundings.stripe_secret().await?;
     let context = Context {

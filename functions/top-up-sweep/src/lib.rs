@@ -1,5 +1,5 @@
-//! The run over all accounts that are due for a top-up, started every 30 minutes by a schedule, and continued by a
-//! timer when Lambda's time ends first.
+//! The run over all accounts that are due for a top-up. A schedule starts it every 30 minutes, and a timer continues it
+//! if Lambda's time runs out first.
 
 pub mod wiring;
 
@@ -14,7 +14,7 @@ use shared::timers::wake_of_event;
 use shared::use_cases::payments::{SweepLimits, SweepSummary, sweep, sweep_continue};
 use shared::use_cases::{Capabilities, Context};
 
-/// What the function needs of the outside.
+/// The ports that the function needs.
 pub trait Outside:
     Capabilities<
         Ledger: Accounts + TopUps + DueIndex,
@@ -38,21 +38,21 @@ impl<
 {
 }
 
-/// The outside, and what else the function works with.
+/// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
-    /// Where the counts go, as one line of embedded metrics.
+    /// Receives the counts, as one line of embedded metrics.
     pub emit: fn(&Value),
 }
 
-/// Attempts under way at once: as many as are begun in four seconds, which is about what one takes. Stripe's own limits
-/// are kept by the payments adapter.
+/// Attempts that run at once: as many as start in four seconds, which is about how long one takes. The payments adapter
+/// enforces Stripe's own limits.
 const CONCURRENCY: usize = 80;
-/// No attempt is begun later than this before Lambda ends the function: longer than one attempt takes, even if each
-/// of its four calls is tried three times and times out each time.
+/// The last attempt starts this long before Lambda ends the function. This is longer than one attempt takes, even if
+/// each of its four calls is tried three times and times out each time.
 const MARGIN: SignedDuration = SignedDuration::from_secs(240);
 
-/// What a part of a sweep did, as the function returns it.
+/// What a part of a sweep did, as the function's return value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     pub due: u64,
@@ -66,14 +66,14 @@ pub struct Summary {
     pub skipped: u64,
     pub failed: u64,
     pub is_complete: bool,
-    /// Whether a timer is set that goes on with what is left. Without one the next sweep does.
+    /// Whether a timer is set for the rest. Without one, the next sweep does the rest.
     pub is_continued: bool,
 }
 
-/// Does a sweep, or goes on with one.
+/// Starts a sweep, or continues one.
 ///
 /// # Errors
-/// When the accounts that are due cannot be listed, or a timer's event cannot be understood: Lambda reports it.
+/// If the accounts that are due cannot be listed, or a timer's event cannot be parsed. Lambda reports the error.
 pub async fn handle<O: Outside>(app: &App<O>, event: LambdaEvent<Value>) -> Result<Summary, Error> {
     let deadline = deadline(event.context.deadline, app.context.now())?;
     let part = match wake_of_event(&event.payload)? {
@@ -96,18 +96,18 @@ pub async fn handle<O: Outside>(app: &App<O>, event: LambdaEvent<Value>) -> Resu
     Ok(summary)
 }
 
-/// When Lambda ends the function.
+/// The time at which Lambda ends the function.
 ///
-/// cargo-lambda says 600,000 where it means ten minutes from now, which would be over since 1970. No function runs
-/// longer than 15 minutes, so what is no more than that can only be a time that is left.
+/// cargo-lambda sends 600,000 to mean ten minutes from now, which as a timestamp would be in 1970. No function runs
+/// longer than 15 minutes, so a value up to that can only be the time that is left.
 fn deadline(milliseconds: u64, now: Timestamp) -> Result<Timestamp, Error> {
     const LONGEST_MS: u64 = 900_000;
     let start = if milliseconds <= LONGEST_MS { now } else { Timestamp::UNIX_EPOCH };
     Ok(start.checked_add(SignedDuration::from_millis(milliseconds.try_into()?))?)
 }
 
-/// When a sweep was due: as the schedule says, so that an event that comes twice or late is the same sweep. An event
-/// made by hand, or kept from another day, is a sweep of now.
+/// The scheduled time of a sweep, so that a repeated or late event is the same sweep. An event that was sent manually,
+/// or that is from another day, is a sweep of now.
 fn due_at(payload: &Value, now: Timestamp) -> Timestamp {
     let time = payload["time"].as_str().and_then(|time| time.parse().ok());
     let is_of_now = |time: &Timestamp| (SignedDuration::ZERO..SWEEP_PERIOD).contains(&now.duration_since(*time));

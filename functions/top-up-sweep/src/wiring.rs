@@ -1,4 +1,4 @@
-//! Makes the function's [`App`] of what is around it.
+//! Builds the function's [`App`] from its surroundings.
 
 use crate::App;
 use lambda_runtime::Error;
@@ -14,7 +14,7 @@ use shared::timers::{EventBridgeTimers, TimerSettings};
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
 
-/// What this function has of the outside once it runs: DynamoDB, Stripe and timers.
+/// The ports of the deployed function: DynamoDB, Stripe and timers.
 pub struct Deployed<C>(PhantomData<C>);
 
 impl<C: Clock> Capabilities for Deployed<C> {
@@ -27,10 +27,10 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type PriceBook = PriceBook;
 }
 
-/// Lambda reads the counts that `emit` writes; elsewhere they go elsewhere.
+/// In Lambda, `emit` writes the counts to the log; the local cloud passes another function.
 ///
 /// # Errors
-/// When a setting is missing or makes no sense, or a secret cannot be had.
+/// If a setting is missing or invalid, or a secret cannot be read.
 pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<App<Deployed<C>>, Error> {
     let environment = &surroundings.environment;
     let stripe = surroundings.stripe_secret().await?;

@@ -86,7 +86,7 @@ fn mail(kind: NoticeKind) -> Email {
     render(&notice(kind), &links(), "https://credits.example.com", now()).unwrap()
 }
 
-/// The words of a page, as a person reads them.
+/// The text of a page, as a reader sees it.
 fn visible(html: &str) -> String {
     let (_, body) = html.split_once("<body").unwrap();
     let mut text = String::new();
@@ -129,7 +129,7 @@ fn both_forms_say_the_same() {
     }
 }
 
-/// A text sets names off with a colon, a page does it by its layout.
+/// The text form separates names with a colon; the page separates them by layout.
 fn without_colons(text: &str) -> String {
     text.replace(':', "")
 }
@@ -149,10 +149,10 @@ fn receipts_name_the_new_balance_and_ask_for_nothing() {
         }
     }
     assert!(mail(top_up_paid()).text.contains("they are active again"));
-    assert!(!mail(purchase_paid()).text.contains("pause"), "a purchase ends no pause");
+    assert!(!mail(purchase_paid()).text.contains("pause"), "a purchase does not end a pause");
 }
 
-/// R7: whoever left the page believing that it was done is told that it was not, and what to do.
+/// R7: a customer who left the page believing that the payment was done learns that it was not, and what to do.
 #[test]
 fn a_purchase_that_failed_says_that_nothing_was_charged_and_how_to_buy_again() {
     let mail = mail(purchase_failed());

@@ -1,4 +1,4 @@
-//! What happens to the rest of a batch, and to the notice itself, when something fails.
+//! What happens to the rest of a batch, and to the notice itself, after a failure.
 
 use crate::world::{World, address, now, sequence_number_of, world, world_with};
 use local_aws::dynamodb::{Fault, Refusal};
@@ -49,7 +49,7 @@ async fn what_is_delivered_again_from_the_lowest_failure_on_is_sent_once() {
     let event = world.stream();
     let failed = [sequence_number_of(&event, 2)];
     assert_eq!(world.failed_of(&event).await, failed);
-    assert_eq!(world.failed_of(&event).await, failed, "it fails as long as it is refused");
+    assert_eq!(world.failed_of(&event).await, failed, "it fails while it is refused");
     world.app.context.mailer.addresses.lock().unwrap().clear();
     assert_eq!(world.failed_of(&event).await, [""; 0]);
     assert_eq!(world.recipients(), [1, 3, 2].map(address));
@@ -75,7 +75,7 @@ async fn every_failure_of_ses_before_it_accepts_a_mail_leaves_the_notice_owed() 
     }
 }
 
-/// SES takes no idempotency key, so one of the two must happen; the other would be a mail that never comes.
+/// SES takes no idempotency key, so an e-mail either arrives twice or may never arrive. We choose twice.
 #[tokio::test]
 async fn an_answer_of_ses_that_is_lost_lets_the_mail_come_twice() {
     let world = world().await;
@@ -86,7 +86,7 @@ async fn an_answer_of_ses_that_is_lost_lets_the_mail_come_twice() {
     assert_eq!(world.failed_of(&event).await, [""; 0]);
     let messages = world.ses.messages();
     assert_eq!(messages.len(), 2);
-    assert_eq!(messages[0].text, messages[1].text, "word for word the same");
+    assert_eq!(messages[0].text, messages[1].text, "identical texts");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use shared::domain::TopUpId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// As Lambda delivers it: a changed account, two new notices, a changed and an expired one, and a new entry.
+/// As Lambda delivers it: a changed account, two new notices, a changed notice, an expired one, and a new entry.
 const EVENT: &str = include_str!("../../../../tests/events/dynamodb-stream-notice.json");
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn a_batch_delivered_again_sends_nothing_again() {
         assert_eq!(world.failed_of(&event).await, [""; 0]);
     }
     assert_eq!(world.recipients(), [address(1)]);
-    assert_eq!(world.failed_of(&world.stream()).await, [""; 0], "nor does the record of its having been sent");
+    assert_eq!(world.failed_of(&world.stream()).await, [""; 0], "the record that it was sent sends nothing");
     assert_eq!(world.recipients(), [address(1)]);
 }
 

@@ -1,4 +1,4 @@
-//! A table with accounts that are owed mail, a mail service, and the function between them.
+//! A table with accounts that are owed e-mails, a mail service, and the function between them.
 
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
 use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig};
@@ -24,7 +24,7 @@ const TABLE: &str = "credits";
 
 pub type Clock = fn() -> Timestamp;
 
-/// The function's outside, with any mailer.
+/// The function's ports, with any mailer.
 pub struct InMemory<M>(PhantomData<M>);
 
 impl<M: Mailer + 'static> Capabilities for InMemory<M> {
@@ -79,7 +79,7 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
     World { dynamodb, ses, app }
 }
 
-/// The adapter without the SDK's own retries, so that each failure is seen.
+/// The adapter without the SDK's own retries, so that each failure is visible.
 pub fn ses_mailer(http_client: SharedHttpClient, endpoint: Option<&str>) -> SesMailer {
     let mut config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -104,7 +104,7 @@ pub fn address(number: u8) -> String {
 }
 
 impl<M: Mailer + 'static> World<M> {
-    /// Opens account `number` and commits, with it, the notice of the same number.
+    /// Opens an account and commits a notice with it, both with this number.
     pub async fn owe(&self, number: u8) {
         let email = EmailAddress::parse(address(number)).unwrap();
         let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
@@ -125,7 +125,7 @@ impl<M: Mailer + 'static> World<M> {
         self.app.context.ledger.commit(&change).await.unwrap();
     }
 
-    /// Everything written so far, as one batch.
+    /// All records written so far, as one batch.
     pub fn stream(&self) -> Value {
         self.dynamodb.stream_batch(TABLE, &StreamCursor::TRIM_HORIZON, 1_000).unwrap().event.unwrap()
     }
@@ -135,7 +135,7 @@ impl<M: Mailer + 'static> World<M> {
         handle(&self.app, LambdaEvent::new(event, lambda_runtime::Context::default())).await
     }
 
-    /// Delivers and returns the sequence numbers that are to be delivered again.
+    /// Delivers the event, and returns the sequence numbers that have to be delivered again.
     pub async fn failed_of(&self, event: &Value) -> Vec<String> {
         let response = self.deliver(event).await.unwrap();
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier.unwrap()).collect()
@@ -146,7 +146,7 @@ impl<M: Mailer + 'static> World<M> {
         notice.unwrap().sent_at
     }
 
-    /// Who was written to, in order.
+    /// The recipients, in order.
     pub fn recipients(&self) -> Vec<String> {
         self.ses.messages().into_iter().flat_map(|message| message.to).collect()
     }
