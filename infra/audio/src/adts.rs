@@ -1,4 +1,4 @@
-//! AAC in ADTS: frames that follow one another without a container, each with its own rate.
+//! AAC in ADTS: consecutive frames without a container, each with its own sample rate.
 
 use crate::mpeg::Frames;
 use crate::source::Source;
@@ -22,8 +22,8 @@ fn header(source: &mut Source<'_>, at: u64) -> Result<Option<Header>, Unmeasurab
     let Some(rate) = rate.filter(|_| second & 0xf6 == 0xf0) else { return Ok(None) };
     let bytes = u64::from(fourth & 0x03) << 11 | u64::from(fifth) << 3 | u64::from(sixth >> 5);
     let header_bytes = if second & 1 == 0 { 9 } else { 7 };
-    // A block decodes to 1,024 samples at this rate. With spectral band replication it is twice as many at twice the
-    // rate, and plays as long.
+    // A block decodes to 1,024 samples at this rate. With spectral band replication it has twice as many samples at
+    // twice the rate, so its duration is the same.
     let samples = u64::from(seventh & 0x03).saturating_add(1).saturating_mul(1_024);
     Ok((bytes > header_bytes).then_some(Header { rate, bytes, samples }))
 }

@@ -27,7 +27,7 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
             b"COMM" => common = Some(read_common(source, body, is_compressed)?),
             b"SSND" => {
                 let there = region.end.saturating_sub(body);
-                // Written to a pipe, the sizes were never filled in: the rest of the file is the sound.
+                // Written to a pipe, with sizes that were never filled in: the rest of the file is the sound.
                 let is_unfilled = size <= 8 && there > 8 && !is_chunk(source, body.saturating_add(8), region.end)?;
                 let is_unknown = is_unfilled || size >= 0x7f00_0000 && size > there;
                 let size = if is_unknown { there } else { size };
@@ -37,7 +37,7 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
                 let offset = u64::from(source.be32(body)?);
                 sound_bytes = Some(size.saturating_sub(8).saturating_sub(offset));
                 if is_unknown {
-                    // A count that was written before the sound is as good as the size.
+                    // A count that was written before the sound is as unreliable as the size.
                     common = common.map(|common: Common| Common { frames: 0, ..common });
                     break;
                 }
@@ -55,7 +55,7 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
     }
 }
 
-/// Whether another chunk follows, so that a size of nothing was meant.
+/// Whether another chunk follows, so that a size of 0 is correct.
 fn is_chunk(source: &mut Source<'_>, at: u64, end: u64) -> Result<bool, Unmeasurable> {
     let &[one, two, three, four, _, _, _, _] = source.up_to(at, 8)? else { return Ok(false) };
     let is_named = [one, two, three, four].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ');
@@ -69,7 +69,7 @@ fn measure_sound(
     sound_bytes: u64,
 ) -> Result<Measurement, Unmeasurable> {
     let found = blocks.frames_in(sound_bytes).unwrap_or(u64::MAX);
-    // Writers of compressed sound count its packets or its frames.
+    // Writers of compressed sound count either packets or frames.
     let declared = common.frames.saturating_mul(blocks.frames);
     let is_packets = declared == found;
     let is_frames = common.frames <= found && found < common.frames.saturating_add(blocks.frames);
@@ -90,15 +90,15 @@ fn read_common(source: &mut Source<'_>, at: u64, is_compressed: bool) -> Result<
         frames: u64::from(source.be32(at.saturating_add(2))?),
         bits: u64::from(source.be16(at.saturating_add(6))?),
         rate: extended(source.be16(at.saturating_add(8))?, source.be64(at.saturating_add(10))?)
-            .ok_or_else(|| Unmeasurable::damaged(AIFF, "its sample rate makes no sense"))?,
+            .ok_or_else(|| Unmeasurable::damaged(AIFF, "its sample rate is invalid"))?,
         compression: if is_compressed { source.array(at.saturating_add(18))? } else { *b"NONE" },
     })
 }
 
-/// How many bits of a rate's fraction are kept: old Macintoshes recorded at 22,254.545… samples per second.
+/// How many fractional bits of a sample rate are kept. Old Macintoshes recorded 22,254.545… samples per second.
 const FRACTION_BITS: u16 = 16;
 
-/// The rate is an 80-bit floating-point number; here a numerator and a denominator.
+/// The sample rate is an 80-bit floating-point number. It is returned as a numerator and a denominator.
 fn extended(exponent: u16, mantissa: u64) -> Option<(u64, u64)> {
     let whole_bits = exponent.checked_sub(16_383)?;
     let fraction_bits =
@@ -116,8 +116,8 @@ fn codec_and_blocks(common: &Common) -> Result<(&'static str, Blocks), Unmeasura
     let Common { channels, bits, .. } = *common;
     let (codec, blocks) = match &common.compression {
         b"NONE" | b"sowt" | b"twos" | b"raw " | b"in24" | b"in32" => ("PCM", Blocks::packed(channels, bits)),
-        b"fl32" | b"FL32" => ("PCM of floating point", Blocks::packed(channels, 32)),
-        b"fl64" | b"FL64" => ("PCM of floating point", Blocks::packed(channels, 64)),
+        b"fl32" | b"FL32" => ("floating-point PCM", Blocks::packed(channels, 32)),
+        b"fl64" | b"FL64" => ("floating-point PCM", Blocks::packed(channels, 64)),
         b"alaw" | b"ALAW" => ("A-law", Blocks::packed(channels, 8)),
         b"ulaw" | b"ULAW" => ("µ-law", Blocks::packed(channels, 8)),
         b"ima4" => ("IMA ADPCM", Some(Blocks { bytes: channels.saturating_mul(34), frames: 64 })),

@@ -1,10 +1,10 @@
-//! AMR, as phones record: a magic and frames of 20 ms.
+//! AMR, which phones record: a magic number and frames of 20 ms.
 
 use crate::source::Source;
 use crate::tags::Region;
 use crate::{Measurement, Unmeasurable, pcm};
 
-/// Bytes of a frame by its type, with its header; 0 where no such type is defined (RFC 4867, 5.3).
+/// The size of a frame by its type, in bytes, including its header; 0 for undefined types (RFC 4867, 5.3).
 const NARROW_BYTES: [u64; 16] = [13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1];
 const WIDE_BYTES: [u64; 16] = [18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1];
 

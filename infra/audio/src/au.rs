@@ -6,7 +6,7 @@ use crate::tags::Region;
 use crate::{Measurement, Unmeasurable};
 
 const AU: &str = "AU";
-/// What is written to a pipe has one of these for a size; nothing follows the sound.
+/// A file that was written to a pipe has one of these sizes. Nothing follows the sound.
 const UNKNOWN_SIZES: [u32; 2] = [0, u32::MAX];
 
 pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, Unmeasurable> {
@@ -24,8 +24,8 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
         3 => ("PCM", 16),
         4 => ("PCM", 24),
         5 => ("PCM", 32),
-        6 => ("PCM of floating point", 32),
-        7 => ("PCM of floating point", 64),
+        6 => ("floating-point PCM", 32),
+        7 => ("floating-point PCM", 64),
         27 => ("A-law", 8),
         _ => {
             let codec = match encoding {

@@ -1,4 +1,4 @@
-//! CAF, Apple's Core Audio Format. Compressed packets are counted by its packet table, which says what is padding.
+//! CAF, Apple's Core Audio Format. The packet table counts the compressed packets, and says what is padding.
 
 use crate::pcm;
 use crate::source::Source;
@@ -31,7 +31,7 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
         let size = source.be64(at.saturating_add(4))?;
         let body = at.saturating_add(12);
         let there = region.end.saturating_sub(body);
-        // Only the last chunk, the data, may be of unknown size.
+        // Only the last chunk, the data, may have an unknown size.
         let size = if kind == *b"data" && size == u64::MAX { there } else { size };
         if size > there {
             return Err(Unmeasurable::CutShort { container: CAF });
@@ -39,7 +39,7 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
         match &kind {
             b"desc" => description = Some(read_description(source, body)?),
             b"pakt" => table = Some(read_table(source, body, size)?),
-            // Four bytes count the edits.
+            // The first four bytes are an edit count.
             b"data" => data = Some(Region { start: body.saturating_add(4), end: body.saturating_add(size) }),
             _ => {}
         }
@@ -57,15 +57,14 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
 
 fn read_description(source: &mut Source<'_>, at: u64) -> Result<Description, Unmeasurable> {
     Ok(Description {
-        rate: whole(source.be64(at)?)
-            .ok_or_else(|| Unmeasurable::damaged(CAF, "its sample rate is no whole number"))?,
+        rate: whole(source.be64(at)?).ok_or_else(|| Unmeasurable::damaged(CAF, "its sample rate is not an integer"))?,
         kind: source.array(at.saturating_add(8))?,
         packet_bytes: u64::from(source.be32(at.saturating_add(16))?),
         packet_frames: u64::from(source.be32(at.saturating_add(20))?),
     })
 }
 
-/// The whole number that a 64-bit floating-point number is.
+/// The integer value of a 64-bit floating-point number, if it has one.
 fn whole(bits: u64) -> Option<u64> {
     let exponent = (bits >> 52).checked_sub(1_023)?;
     let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);
@@ -114,7 +113,8 @@ fn constant_frames(description: &Description, data_bytes: u64) -> Result<u64, Un
     frames.ok_or_else(|| Unmeasurable::damaged(CAF, "its packets have no size"))
 }
 
-/// The sizes of the packets follow the table's head, seven bits to a byte, and have to add up to the data.
+/// The sizes of the packets follow the table's header, with seven bits per byte, and must add up to the size of the
+/// data.
 fn frames_by_table(
     source: &mut Source<'_>,
     description: &Description,
@@ -140,7 +140,7 @@ fn frames_by_table(
     if place != data.end || !is_counted {
         return Err(contradiction());
     }
-    // A last packet that is not full is counted as if it were by some writers.
+    // Some writers count an incomplete last packet as a full one.
     let left = frames.checked_sub(table.priming_frames).ok_or_else(contradiction)?;
     Ok(table.valid_frames.min(left))
 }
@@ -163,8 +163,8 @@ fn packed_number(source: &mut Source<'_>, at: u64, end: u64) -> Result<Option<(u
     Ok(None)
 }
 
-/// A packet of ALAC that is not full says how many frames it holds: after 19 bits of other things stands a bit for
-/// that, then three bits more, then the number.
+/// An incomplete ALAC packet states how many frames it holds. After 19 other bits, one bit says that the number is
+/// present, then three other bits follow, and then the number.
 fn packet_frames(source: &mut Source<'_>, description: &Description, at: u64, size: u64) -> Result<u64, Unmeasurable> {
     if description.kind != *b"alac" || size < 7 {
         return Ok(description.packet_frames);

@@ -1,9 +1,9 @@
-//! Why a length cannot be told.
+//! Why a length cannot be determined.
 
 use crate::Length;
 use std::io;
 
-/// Why a file's length cannot be told, in words that follow its name.
+/// Why a file's length cannot be determined, in words that follow its name.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmeasurable {
     #[error("there is no such file")]
@@ -12,19 +12,20 @@ pub enum Unmeasurable {
     NotAFile,
     #[error("the file cannot be read: {0}")]
     Unreadable(#[source] io::Error),
-    #[error("this is not audio in WAV, AIFF, AU, CAF, FLAC, Ogg, MP4, MP3, AAC or AMR, or it is damaged at its start")]
+    #[error("this is not audio in WAV, AIFF, AU, CAF, FLAC, Ogg, MP4, MP3, AAC or AMR, or its start is damaged")]
     NotAudio,
-    /// A format that is known by name and not measured.
+    /// A format that is recognized but not measured.
     #[error("{} cannot be measured; decode it first: ffmpeg -i FILE -f wav - > FILE.wav", named(container, codec))]
     Unsupported { container: &'static str, codec: String },
     #[error("there is no audio track in it")]
     NoAudioTrack,
     #[error("it is empty: 0 ms of audio")]
     Empty,
-    /// Fewer bytes, packets or samples than the file promises.
-    #[error("it ends in the middle: the {container} file promises more audio than is there")]
+    /// Fewer bytes, packets or samples than the file declares.
+    #[error("it ends in the middle: the {container} file declares more audio than it has")]
     CutShort { container: &'static str },
-    /// A stream whose end is not marked: the recording still runs or broke off, and nobody can tell which.
+    /// A stream without an end mark. The recording may still be running or may have broken off; the file does not show
+    /// which.
     #[error(
         "its recording was not finished: the last page is missing, and {} ms of audio are there so far; \
          finish it first: ffmpeg -i FILE -c copy FINISHED.ogg",
@@ -48,7 +49,7 @@ impl Unmeasurable {
         Self::Contradictory { declared_ms: declared.milliseconds(), found_ms: found.milliseconds() }
     }
 
-    /// An end of the file where this container promises more.
+    /// A file that ends before this container's declared end.
     pub(crate) fn within(self, container: &'static str) -> Self {
         match self {
             Self::CutShort { .. } => Self::CutShort { container },

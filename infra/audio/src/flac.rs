@@ -1,4 +1,5 @@
-//! FLAC, by itself: the frames are found and checked by their own checksums, so a length is what can be decoded.
+//! FLAC without a container. Frames are found and verified by their own checksums, so the length is what can be
+//! decoded.
 
 use crate::source::Source;
 use crate::tags::Region;
@@ -9,12 +10,12 @@ const FLAC: &str = "FLAC";
 const HEADER_CRC: Crc<u8, Table<1>> = Crc::<u8, Table<1>>::new(&CRC_8_SMBUS);
 const FRAME_CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_UMTS);
 
-/// What the first metadata block says of the stream.
+/// The stream's description in the first metadata block.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamInfo {
     pub block_max: u64,
     pub rate: u64,
-    /// 0 where it was not known when the header was written, as to a pipe.
+    /// 0 if it was not known when the header was written, for example to a pipe.
     pub samples: u64,
 }
 
@@ -28,7 +29,7 @@ impl StreamInfo {
         (info.rate > 0 && info.block_max >= 16).then_some(info)
     }
 
-    /// What was found, unless the header counted otherwise.
+    /// The count that was found, unless the header has a different count.
     pub fn hold_against(&self, container: &'static str, found: u64) -> Result<Length, Unmeasurable> {
         if self.samples > found {
             return Err(Unmeasurable::CutShort { container });
@@ -58,7 +59,8 @@ fn read_metadata(source: &mut Source<'_>, region: Region) -> Result<(StreamInfo,
             let bytes = source.bytes(body, StreamInfo::BYTES)?;
             let is_info = head & 0x7fff_ffff == 34;
             let parsed = StreamInfo::parse(bytes).filter(|_| is_info);
-            info = Some(parsed.ok_or_else(|| Unmeasurable::damaged(FLAC, "it does not begin with its description"))?);
+            info =
+                Some(parsed.ok_or_else(|| Unmeasurable::damaged(FLAC, "it does not begin with a stream description"))?);
         }
         at = body.saturating_add(u64::from(head & 0x00ff_ffff));
         if head >> 31 == 1 || at >= region.end {
@@ -71,13 +73,13 @@ fn read_metadata(source: &mut Source<'_>, region: Region) -> Result<(StreamInfo,
     }
 }
 
-/// How many samples a frame that begins so holds, and at which rate if it says so.
+/// How many samples a frame with this header holds, and its sample rate if the header states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
     pub samples: u64,
     pub rate: Option<u64>,
     is_variable: bool,
-    /// The number of the frame, or of its first sample where blocks vary.
+    /// The number of the frame, or of its first sample if the block size varies.
     number: u64,
 }
 
@@ -118,7 +120,7 @@ pub fn frame_header(bytes: &[u8]) -> Option<FrameHeader> {
     is_sound.then_some(FrameHeader { samples, rate, is_variable: second == 0xf9, number })
 }
 
-/// A number in UTF-8's manner, of up to 36 bits, and how many bytes it takes.
+/// A number of up to 36 bits, encoded as in UTF-8, and how many bytes it takes.
 fn coded_number(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
     let length = usize::try_from(first.leading_ones()).ok()?;
@@ -132,10 +134,10 @@ fn coded_number(bytes: &[u8]) -> Option<(u64, usize)> {
         .then(|| (rest.iter().fold(head, |number, byte| number << 6 | u64::from(byte & 0x3f)), length))
 }
 
-/// The longest a header can be: 4 bytes, 7 of a number, 4 of sizes, 1 of checksum.
+/// The longest possible header: 4 bytes, 7 of a number, 4 of sizes, 1 of checksum.
 pub const HEADER_BYTES_MAX: usize = 16;
 
-/// Adds up the frames of a region that are one after the other from its start to its end.
+/// Counts the samples of a region's frames, which must be contiguous from its start to its end.
 fn count(source: &mut Source<'_>, region: Region, info: &StreamInfo) -> Result<u64, Unmeasurable> {
     let (mut at, mut samples, mut frames) = (region.start, 0_u64, 0_u64);
     let mut first = None;
@@ -150,7 +152,7 @@ fn count(source: &mut Source<'_>, region: Region, info: &StreamInfo) -> Result<u
             });
         };
         if header.rate.is_some_and(|rate| rate != info.rate) {
-            return Err(Unmeasurable::damaged(FLAC, "its frames are of another rate than its description"));
+            return Err(Unmeasurable::damaged(FLAC, "its frames have another sample rate than its description"));
         }
         first = first.or(Some(header));
         at = frame_end(source, at, region.end, header.is_variable)?;
@@ -160,7 +162,7 @@ fn count(source: &mut Source<'_>, region: Region, info: &StreamInfo) -> Result<u
     Ok(samples)
 }
 
-/// Frames are numbered, so that none can be missing; a recording cut out of another does not begin at 0.
+/// Frames are numbered, so a missing one is noticed. A recording that was cut out of another does not begin at 0.
 fn is_next(header: &FrameHeader, first: Option<FrameHeader>, frames: u64, samples: u64) -> bool {
     first.is_none_or(|first| {
         let step = if header.is_variable { samples } else { frames };
@@ -168,11 +170,11 @@ fn is_next(header: &FrameHeader, first: Option<FrameHeader>, frames: u64, sample
     })
 }
 
-/// Where a frame ends: where its checksum comes out, and the next one or the end of the file follows.
+/// The end of a frame: where its checksum matches, and the next frame or the end of the file follows.
 fn frame_end(source: &mut Source<'_>, start: u64, end: u64, is_variable: bool) -> Result<u64, Unmeasurable> {
     let mut digest = FRAME_CRC.digest();
     let mut at = start;
-    // No two bytes of a header are passed by: a frame has at least one byte of sound and two of checksum.
+    // This cannot skip a header: a frame has at least one byte of sound and two of checksum.
     let mut search_from = start.saturating_add(2);
     let sync = [0xff, if is_variable { 0xf9 } else { 0xf8 }];
     while at < end {
@@ -191,7 +193,7 @@ fn frame_end(source: &mut Source<'_>, start: u64, end: u64, is_variable: bool) -
                 return Ok(candidate);
             }
         }
-        // The last byte may be the first of a pair, unless it is the last of all.
+        // The last byte of a chunk may be the first of a pair, unless the file ends there.
         let is_last = chunk_at.saturating_add(u64::try_from(chunk.len()).unwrap_or(0)) >= end;
         let upto = if is_last { chunk.len() } else { chunk.len().saturating_sub(1) };
         digest.update(chunk.get(done..upto).unwrap_or_default());
@@ -204,5 +206,5 @@ fn frame_end(source: &mut Source<'_>, start: u64, end: u64, is_variable: bool) -
     if digest.finalize() == 0 { Ok(end) } else { Err(Unmeasurable::CutShort { container: FLAC }) }
 }
 
-/// How much is looked through at once.
+/// How many bytes are searched at once.
 const STEP_BYTES: usize = 1 << 14;

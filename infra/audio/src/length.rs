@@ -1,17 +1,17 @@
-//! An exact length: a number of frames at a rate.
+//! An exact length: a number of frames at a sample rate.
 
 use std::num::NonZeroU64;
 
-/// A frame is one sample of every channel; at 44,100 frames a second, 44,100 frames are one second.
+/// A frame is one sample of every channel. At 44,100 frames per second, 44,100 frames last one second.
 ///
-/// Where the rate changes within a file, the rate is one that all of its rates divide.
+/// If the rate changes within a file, the rate here is a common multiple of all its rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Length {
     frames: u64,
     rate: NonZeroU64,
 }
 
-/// The greatest rate that lengths of several rates are added up in: far above what the rates of MPEG have in common.
+/// The greatest rate for sums of lengths with several rates. It is far above the common multiple of the rates of MPEG.
 const RATE_MAX: u64 = 1_000_000_000_000;
 
 impl Length {
@@ -37,14 +37,14 @@ impl Length {
         self.frames == 0
     }
 
-    /// Rounded up, since prices count every millisecond that was started; `u64::MAX` for what does not fit.
+    /// Rounded up, since prices count every started millisecond; `u64::MAX` if it does not fit.
     #[must_use]
     pub fn milliseconds(self) -> u64 {
         let thousandths = u128::from(self.frames).saturating_mul(1_000);
         u64::try_from(thousandths.div_ceil(u128::from(self.rate.get()))).unwrap_or(u64::MAX)
     }
 
-    /// The exact sum, at a rate that both rates divide; `None` if there is none of a sensible size.
+    /// The exact sum, at a common multiple of both rates; `None` if that is too large.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         let common = least_common_multiple(self.rate, other.rate)?;
@@ -57,7 +57,7 @@ impl Length {
         self.is_at_most(other, tolerance) && other.is_at_most(self, tolerance)
     }
 
-    /// Whether this is at most `other` and `tolerance` together.
+    /// Whether this is at most the sum of `other` and `tolerance`.
     pub(crate) fn is_at_most(self, other: Self, tolerance: Self) -> bool {
         other.plus(tolerance).is_some_and(|most| {
             let product = |one: Self, two: Self| u128::from(one.frames).saturating_mul(u128::from(two.rate.get()));

@@ -1,10 +1,10 @@
-//! How long an audio file plays: the number of samples that a full decode gives, without decoding.
+//! How long an audio file plays: the number of samples of a full decode, without decoding.
 //!
-//! Every codec that is measured says in the first bytes of each packet how many samples the packet holds, so the
-//! packets are counted, and what the container hides (edit lists, pre-skip, padding) is taken off.
-//! Nothing is estimated from a bit rate, and no header is believed that the packets contradict.
+//! In every codec that is measured, the first bytes of each packet say how many samples it holds. So the packets are
+//! counted, and what the container excludes (edit lists, pre-skip, padding) is subtracted.
+//! Nothing is estimated from a bit rate, and a header is not trusted if the packets contradict it.
 //!
-//! Files come from strangers: no module indexes, unwraps or lets an integer overflow, which the lints below hold.
+//! Files are untrusted input: no module indexes, unwraps or lets an integer overflow. The lints below enforce this.
 
 #![cfg_attr(
     not(test),
@@ -44,15 +44,15 @@ use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 use tags::Region;
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
     pub container: &'static str,
     /// The codec of the track that was measured.
     pub codec: String,
-    /// The track that was measured, from 0, among the audio tracks of the file.
+    /// The number of the measured track among the file's audio tracks, counted from 0.
     pub track: usize,
-    /// Every audio track by its codec, in the file's order; one in a container that knows no tracks.
+    /// The codec of every audio track, in the file's order. One track for a container without tracks.
     pub tracks: Vec<String>,
     pub length: Length,
 }
@@ -64,7 +64,7 @@ impl Measurement {
     }
 }
 
-/// Measures the file at this path; its name tells nothing.
+/// Measures the file at this path. Its name does not matter.
 ///
 /// # Errors
 /// [`Unmeasurable`], in words that follow the file's name.
@@ -79,10 +79,10 @@ pub fn measure_file(path: &Path) -> Result<Measurement, Unmeasurable> {
     measure(File::open(path).map_err(Unmeasurable::Unreadable)?)
 }
 
-/// Measures what can be read here, from its first byte to its last.
+/// Measures everything that the reader contains.
 ///
 /// # Errors
-/// [`Unmeasurable`]; a length of nothing is one, too.
+/// [`Unmeasurable`], which includes a length of zero.
 pub fn measure(reader: impl Read + Seek) -> Result<Measurement, Unmeasurable> {
     let mut reader = reader;
     let mut source = Source::new(&mut reader)?;
@@ -115,7 +115,7 @@ fn measure_source(source: &mut Source<'_>) -> Result<Measurement, Unmeasurable> 
     }
 }
 
-/// Frames without a container have no magic of their own: they have to follow one another from the start to the end.
+/// Frames without a container have no magic number, so they must be contiguous from the start to the end.
 fn measure_bare_frames(source: &mut Source<'_>, region: Region) -> Result<Measurement, Unmeasurable> {
     if adts::is_frame(source, region.start)? {
         return adts::measure(source, region);

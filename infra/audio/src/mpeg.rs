@@ -1,6 +1,6 @@
-//! MP3 and its older layers: frames that follow one another without a container, each with its own rate.
+//! MP3 and its older layers: consecutive frames without a container, each with its own sample rate.
 //!
-//! The first frame may be no audio but a tag that counts the frames and says how many samples the encoder added.
+//! The first frame may be a tag instead of audio. It counts the frames and says how many samples the encoder added.
 
 use crate::source::Source;
 use crate::tags::{self, Region};
@@ -8,7 +8,7 @@ use crate::{Length, Measurement, Unmeasurable, pcm};
 
 const MP3: &str = "MP3";
 
-/// Frames that reach without a gap from the start of a region to its end; between them, tags are skipped.
+/// Contiguous frames from the start of a region to its end; tags between them are skipped.
 pub struct Frames {
     container: &'static str,
     region: Region,
@@ -18,7 +18,7 @@ pub struct Frames {
     last_is_cut: bool,
 }
 
-/// A program or a picture may begin like a frame, and even like two that follow one another.
+/// A program or a picture may begin like a frame, or even like two consecutive frames.
 const FRAMES_OF_AUDIO: u64 = 4;
 
 impl Frames {
@@ -35,7 +35,7 @@ impl Frames {
         Ok(Some(self.at))
     }
 
-    /// Counts the frame that begins here; a last one that is not whole is not counted.
+    /// Counts the frame that begins here. An incomplete last frame is not counted.
     pub fn add(&mut self, bytes: u64, samples: u64, rate: u64) -> Result<(), Unmeasurable> {
         self.at = self.at.saturating_add(bytes);
         if self.at > self.region.end {
@@ -49,7 +49,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Goes past what is no frame: a tag, or nothing that belongs here.
+    /// Skips what is not a frame: a tag. Anything else is an error.
     pub fn skip(&mut self, source: &mut Source<'_>) -> Result<(), Unmeasurable> {
         if let Some(tag_end) = tags::leading_tag_end(source, self.at, self.region.end)? {
             self.at = tag_end;
@@ -68,7 +68,7 @@ impl Frames {
     }
 
     pub fn length(&self) -> Result<Length, Unmeasurable> {
-        // A single frame that was cut off, or two, may be anything.
+        // One or two frames with an incomplete last one may be anything.
         if self.last_is_cut && self.count < FRAMES_OF_AUDIO {
             return Err(Unmeasurable::NotAudio);
         }
@@ -76,18 +76,18 @@ impl Frames {
     }
 }
 
-/// What the frames of a region add up to.
+/// The sum of a region's frames.
 pub struct Count {
     pub codec: &'static str,
     frames: Frames,
     info: Option<Info>,
 }
 
-/// What the first frame says of the others, if it is such a tag.
+/// What the first frame says about the others, if it is such a tag.
 #[derive(Clone, Copy)]
 struct Info {
     frames: Option<u64>,
-    /// Samples that the encoder added, at the start and at the end.
+    /// The samples that the encoder added, at the start and at the end.
     added_samples: u64,
     frame_samples: u64,
     rate: u64,
@@ -99,7 +99,7 @@ struct Header {
     is_mono: bool,
     rate: u64,
     samples: u64,
-    /// `None` for a free format, which does not say how long its frames are.
+    /// `None` for a free format, which does not state the size of its frames.
     bytes: Option<u64>,
 }
 
@@ -148,7 +148,7 @@ impl Count {
         let found = self.frames.length.ok_or(Unmeasurable::CutShort { container: MP3 })?;
         let count = self.frames.count;
         if let Some(declared) = info.frames {
-            // Encoders disagree on whether the frame that carries the count counts itself.
+            // Encoders disagree on whether the tag frame counts itself.
             let counts_itself = !self.frames.last_is_cut && declared == count.saturating_add(1);
             if declared > count && !counts_itself {
                 return Err(Unmeasurable::CutShort { container: MP3 });
@@ -158,12 +158,13 @@ impl Count {
                 return Err(Unmeasurable::contradictory(declared, found));
             }
         }
-        // What the encoder added is counted at the first frame's rate, so it is taken off where no other rate is.
+        // The added samples are counted at the first frame's rate, so they are subtracted only if all frames have that
+        // rate.
         if found.rate() != info.rate {
             return Ok(found);
         }
         let trimmed = found.frames().checked_sub(info.added_samples);
-        let trimmed = trimmed.ok_or_else(|| Unmeasurable::damaged(MP3, "it says that it is all padding"))?;
+        let trimmed = trimmed.ok_or_else(|| Unmeasurable::damaged(MP3, "its header declares only padding"))?;
         pcm::length(MP3, trimmed, info.rate)
     }
 }
@@ -204,7 +205,7 @@ fn header(source: &mut Source<'_>, at: u64) -> Result<Option<Header>, Unmeasurab
     Ok(Some(Header { layer, is_version_1, is_mono, rate, samples, bytes }))
 }
 
-/// 0 for the free format, `None` for an index that does not exist.
+/// 0 for the free format, `None` for an undefined index.
 fn kilobits(layer: u8, is_version_1: bool, index: u8) -> Option<u16> {
     const BY_LAYER_1: [u16; 15] = [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448];
     const BY_LAYER_2: [u16; 15] = [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384];
@@ -221,7 +222,7 @@ fn kilobits(layer: u8, is_version_1: bool, index: u8) -> Option<u16> {
     table.get(usize::from(index)).copied()
 }
 
-/// A free format says nothing of its frames' lengths, so it is known only by the next frames beginning alike.
+/// A free format does not state the size of its frames, so it is recognized only if the next frames begin the same way.
 fn free_format(source: &mut Source<'_>, region: Region, first: &Header) -> Result<Unmeasurable, Unmeasurable> {
     let [first_byte, second, third, _]: [u8; 4] = source.array(region.start)?;
     let head = [first_byte, second, third & 0xfd];
@@ -234,7 +235,10 @@ fn free_format(source: &mut Source<'_>, region: Region, first: &Header) -> Resul
     };
     let is_regular = two.abs_diff(one).abs_diff(three.abs_diff(two)) <= 4 && first.layer == 3;
     Ok(if is_regular {
-        Unmeasurable::Unsupported { container: MP3, codec: "a free format (frames of no standard bit rate)".to_owned() }
+        Unmeasurable::Unsupported {
+            container: MP3,
+            codec: "a free format (frames without a standard bit rate)".to_owned(),
+        }
     } else {
         Unmeasurable::NotAudio
     })

@@ -1,13 +1,13 @@
-//! Containers that are known by name and not measured, so that a refusal says what the file is.
+//! Containers that are recognized but not measured, so that the error can name the file's format.
 
 use crate::Unmeasurable;
 use crate::source::Source;
 use crate::tags::Region;
 
-/// A container's name and its codec's.
+/// The name of a container and of its codec.
 type Named = (&'static str, String);
 
-/// What this is, if it is one of them.
+/// The file's format, if it is one of them.
 pub fn recognize(source: &mut Source<'_>, region: Region) -> Result<Option<Named>, Unmeasurable> {
     let head = source.up_to(region.start, 64)?.to_vec();
     let head = head.as_slice();
@@ -26,7 +26,7 @@ pub fn recognize(source: &mut Source<'_>, region: Region) -> Result<Option<Named
         [b'F', b'R', b'M', b'8', ..] if at(12, b"DSD ") => same("DSDIFF", "DSD"),
         [b'F', b'O', b'R', b'M', ..] if at(8, b"8SVX") || at(8, b"16SV") => same("IFF", "8SVX"),
         [b'r', b'i', b'f', b'f', 0x2e, 0x91, 0xcf, 0x11, ..] => same("Wave64", "PCM"),
-        [b'M', b'T', b'h', b'd', 0, 0, 0, 6, ..] => same("MIDI", "notes, which are no audio"),
+        [b'M', b'T', b'h', b'd', 0, 0, 0, 6, ..] => same("MIDI", "notes, which are not audio"),
         [b'C', b'r', b'e', b'a', ..] if at(0, b"Creative Voice File\x1a") => same("VOC", "PCM"),
         [b'F', b'L', b'V', 1, ..] => Ok(Some(("FLV", flv_codec(source, region)?))),
         [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, ..] => same("ASF", "WMA"),
@@ -43,7 +43,8 @@ pub fn recognize(source: &mut Source<'_>, region: Region) -> Result<Option<Named
     }
 }
 
-/// The size of an AC-3 frame is a table of its own; that another begins within the largest is enough for a name.
+/// AC-3 frame sizes need a separate table. To recognize the format, it is enough that another frame begins within the
+/// largest size.
 fn second_frame_of_ac3(source: &mut Source<'_>, region: Region) -> Result<bool, Unmeasurable> {
     let bytes = source.up_to(region.start.saturating_add(64), 4_096)?;
     Ok(bytes.windows(2).any(|window| window == [0x0b, 0x77]))
@@ -58,7 +59,7 @@ fn avi_codec(source: &mut Source<'_>, region: Region) -> Result<String, Unmeasur
     let head = source.up_to(region.start, 1 << 14)?;
     let after_header = head.windows(8).position(|window| window == b"strhauds");
     let rest = after_header.and_then(|place| head.get(place..)).unwrap_or_default();
-    // The header's size stands between its name and its kind in other writers.
+    // Some writers put the header's size between its name and its type.
     let audio = head.windows(4).position(|window| window == b"auds").and_then(|place| head.get(place..));
     let rest = if rest.is_empty() { audio.unwrap_or_default() } else { rest };
     let format =
@@ -98,7 +99,7 @@ fn flv_codec(source: &mut Source<'_>, region: Region) -> Result<String, Unmeasur
     Ok("no audio".to_owned())
 }
 
-/// The elements of EBML that lead to a codec's name: segment, tracks, track, codec.
+/// The EBML elements that contain a codec's name: segment, tracks, track, codec.
 const PATH: [u64; 4] = [0x1853_8067, 0x1654_ae6b, 0xae, 0x86];
 
 fn matroska(source: &mut Source<'_>, region: Region) -> Result<Option<Named>, Unmeasurable> {
@@ -146,7 +147,7 @@ fn codecs(
     Ok(())
 }
 
-/// An element's id, and where its content starts and ends.
+/// An element's id, and the start and end of its content.
 fn element(source: &mut Source<'_>, at: u64) -> Result<Option<(u64, u64, u64)>, Unmeasurable> {
     let bytes = source.up_to(at, 12)?;
     let number = |bytes: &[u8], keeps_mark: bool| {
@@ -166,7 +167,7 @@ fn element(source: &mut Source<'_>, at: u64) -> Result<Option<(u64, u64, u64)>, 
     Ok(Some((id, start, start.saturating_add(size))))
 }
 
-/// Packets of a fixed size that all begin alike; the program's map names the codecs.
+/// Packets of a fixed size with the same first byte. The program map names the codecs.
 fn transport_stream(
     source: &mut Source<'_>,
     region: Region,
@@ -197,7 +198,7 @@ fn transport_stream(
     Ok(Some(("MPEG transport stream", "unknown audio".to_owned())))
 }
 
-/// The number of a packet's stream, and the section of a table that begins in it.
+/// The stream number of a packet, and the table section that begins in it.
 fn section(packet: &[u8]) -> Option<(u16, &[u8])> {
     let &[_, high, low, flags, ..] = packet else { return None };
     let pid = u16::from(high & 0x1f) << 8 | u16::from(low);

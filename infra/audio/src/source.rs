@@ -1,17 +1,17 @@
-//! Reading at any place of a file, within its bounds, through one small window.
+//! Reading at any position of a file, within its bounds, through one small buffer.
 
 use crate::Unmeasurable;
 use std::io::{Read, Seek, SeekFrom};
 
-/// What can be read and moved in.
+/// A reader that can also seek.
 pub trait Input: Read + Seek {}
 
 impl<T: Read + Seek> Input for T {}
 
-/// How much is read at once; many requests are answered from it.
+/// How much is read at once. Many requests are served from it.
 const WINDOW_BYTES: usize = 1 << 16;
 
-/// The most that one request may ask for: more than any header of any format that is measured.
+/// The most bytes that one request may read. No header of a supported format is larger.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
 pub struct Source<'a> {
@@ -31,18 +31,18 @@ impl<'a> Source<'a> {
         self.len
     }
 
-    /// Leaves out what follows, as if the file ended here.
+    /// Ignores everything after this position, as if the file ended there.
     pub fn end_at(&mut self, end: u64) {
         self.len = self.len.min(end);
     }
 
-    /// Exactly this many bytes; where the file ends before, it was cut short.
+    /// Exactly this many bytes. If the file ends before that, it was cut short.
     pub fn bytes(&mut self, at: u64, count: usize) -> Result<&[u8], Unmeasurable> {
         let found = self.up_to(at, count)?;
         if found.len() == count { Ok(found) } else { Err(Unmeasurable::CutShort { container: "audio" }) }
     }
 
-    /// As many of these bytes as there are.
+    /// Up to this many bytes, fewer at the end of the file.
     pub fn up_to(&mut self, at: u64, count: usize) -> Result<&[u8], Unmeasurable> {
         let count = count.min(REQUEST_BYTES_MAX);
         let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -104,12 +104,12 @@ impl<'a> Source<'a> {
         Ok(self.up_to(at, magic.len())? == magic)
     }
 
-    /// Whether there is a byte here, and it is zero.
+    /// Whether there is a byte at this position and it is zero.
     pub fn byte_is_zero(&mut self, at: u64) -> bool {
         matches!(self.byte(at), Ok(0))
     }
 
-    /// Whether nothing but zeros lies between the two places.
+    /// Whether there are only zeros between the two positions.
     pub fn is_zero(&mut self, mut at: u64, end: u64) -> Result<bool, Unmeasurable> {
         while at < end {
             let count = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(WINDOW_BYTES);

@@ -3,7 +3,7 @@
 use crate::Unmeasurable;
 use crate::source::Source;
 
-/// The part of a file between its tags, from `start` up to and not including `end`.
+/// The part of a file between its tags, from `start` up to but not including `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
     pub start: u64,
@@ -32,7 +32,7 @@ impl Region {
     }
 }
 
-/// Where the tag ends that begins here, if one does.
+/// The end of the tag that begins here, if there is one.
 pub fn leading_tag_end(source: &mut Source<'_>, at: u64, end: u64) -> Result<Option<u64>, Unmeasurable> {
     let head = source.up_to(at, 32)?;
     let tag_end = match head {
@@ -51,7 +51,7 @@ pub fn leading_tag_end(source: &mut Source<'_>, at: u64, end: u64) -> Result<Opt
     Ok(Some(tag_end).filter(|tag_end| *tag_end <= end))
 }
 
-/// Where the tag starts that ends here, if one does.
+/// The start of the tag that ends here, if there is one.
 fn trailing_tag_start(source: &mut Source<'_>, start: u64, end: u64) -> Result<Option<u64>, Unmeasurable> {
     let tag_start = match source.up_to(end.saturating_sub(ID3V1_BYTES), 3)? {
         b"TAG" if end.saturating_sub(start) >= ID3V1_BYTES => {
@@ -89,7 +89,7 @@ fn lyrics3_start(source: &mut Source<'_>, end: u64) -> Result<Option<u64>, Unmea
     if !source.starts_with(mark_at, b"LYRICSEND")? {
         return Ok(None);
     }
-    // The first version has no size, at most 5,100 bytes of text, and 20 bytes around them.
+    // The first version has no size. It has at most 5,100 bytes of text, and 20 bytes around them.
     let from = end.saturating_sub(5_120);
     let text = source.up_to(from, 5_120)?;
     let begin = text.windows(11).rposition(|window| window == b"LYRICSBEGIN");

@@ -1,7 +1,8 @@
 //! WAV, and its 64-bit forms RF64 and BW64.
 //!
-//! The sizes may be wrong in one way: a program that writes to a pipe, or that died, left a mark or nothing in them.
-//! Then what is there counts.
+//! The sizes may be wrong in one way: a program that writes to a pipe, or that crashed, left a placeholder or zero in
+//! them.
+//! Then the length is what the file actually contains.
 
 use crate::pcm::{self, Blocks};
 use crate::source::Source;
@@ -16,7 +17,7 @@ struct Format {
     rate: u64,
     block_bytes: u64,
     bits: u64,
-    /// Of ADPCM: how many frames a block holds.
+    /// For ADPCM, the number of frames in a block.
     block_frames: Option<u64>,
 }
 
@@ -88,13 +89,13 @@ fn data_bytes(
     }
 }
 
-/// Writers to pipes put in the greatest number they know, some less the size of the header: ffmpeg of 32 bits, lame of
-/// 31, sox a round number below that.
+/// Programs that write to a pipe use the greatest size they know, some of them minus the size of the header: ffmpeg 32
+/// bits, lame 31 bits, sox a round number below that.
 fn is_mark_of_unknown(size: u32) -> bool {
     matches!(size, 0x7fff_0000..=0x8000_ffff | 0xffff_0000..)
 }
 
-/// Whether another chunk follows, so that a size of 0 was meant.
+/// Whether another chunk follows, so that a size of 0 is correct.
 fn is_chunk(source: &mut Source<'_>, at: u64, end: u64) -> Result<bool, Unmeasurable> {
     if at == end {
         return Ok(true);
@@ -118,10 +119,10 @@ fn measure_data(
     };
     let (codec, blocks) = match format.tag {
         1 => ("PCM", Blocks::pcm(block_bytes, channels, bits)),
-        3 => ("PCM of floating point", Blocks::pcm(block_bytes, channels, bits)),
+        3 => ("floating-point PCM", Blocks::pcm(block_bytes, channels, bits)),
         6 => ("A-law", Blocks::pcm(block_bytes, channels, 8)),
         7 => ("µ-law", Blocks::pcm(block_bytes, channels, 8)),
-        // A block begins with one sample of each channel in IMA's ADPCM, with two in Microsoft's.
+        // A block begins with one sample of each channel in IMA ADPCM, and with two in Microsoft ADPCM.
         0x11 => ("IMA ADPCM", adpcm_blocks(format, samples_of(4, 4).map(|samples| samples.saturating_add(1)))),
         2 => ("Microsoft ADPCM", adpcm_blocks(format, samples_of(7, 4).map(|samples| samples.saturating_add(2)))),
         0x31 => ("GSM 6.10", Some(Blocks { bytes: 65, frames: 320 }).filter(|_| block_bytes == 65)),
@@ -146,16 +147,17 @@ fn adpcm_blocks(format: &Format, samples: Option<u64>) -> Option<Blocks> {
     (declared <= samples).then_some(Blocks { bytes: format.block_bytes, frames: declared })
 }
 
-/// Compressed blocks are filled up, and the `fact` chunk counts what was recorded: all but a part of the last block.
+/// Compressed blocks are padded. The `fact` chunk counts the recorded frames, which exclude at most a part of the last
+/// block.
 fn counted(fact: u64, frames: u64, blocks: Blocks, rate: u64) -> Result<u64, Unmeasurable> {
-    // A last block that is not whole holds some, too.
+    // An incomplete last block also holds frames.
     if fact <= frames.saturating_add(blocks.frames) && frames < fact.saturating_add(blocks.frames.saturating_mul(2)) {
         return Ok(fact);
     }
     Err(Unmeasurable::contradictory(pcm::length(WAV, fact, rate)?, pcm::length(WAV, frames, rate)?))
 }
 
-/// https://www.rfc-editor.org/rfc/rfc2361 and what came after it.
+/// https://www.rfc-editor.org/rfc/rfc2361 and later registrations.
 fn codec_name(tag: u16) -> String {
     let name = match tag {
         0x0022 => "TrueSpeech",

@@ -199,7 +199,7 @@ fn what_is_not_audio_is_refused_in_plain_words() {
         (bytes_of("silent-film.mp4"), "there is no audio track in it"),
         ([bytes_of("vorbis.ogg"), bytes_of("opus.ogg")].concat(), "several recordings follow one another in it"),
         ([bytes_of("aac.m4a"), bytes_of("aac.m4a")].concat(), "several recordings follow one another in it"),
-        (bytes_of("aac.m4a")[..2_000].to_vec(), "it ends in the middle: the MP4 file promises more"),
+        (bytes_of("aac.m4a")[..2_000].to_vec(), "it ends in the middle: the MP4 file declares more"),
     ] {
         let error = measure(&bytes).unwrap_err().to_string();
         assert!(error.starts_with(words), "{error}");

@@ -1,10 +1,10 @@
-//! Boxes: a size, a name, and what is in them, which may be boxes.
+//! Boxes: a size, a name, and a payload, which may consist of boxes.
 
 use super::MP4;
 use crate::Unmeasurable;
 use crate::source::Source;
 
-/// A box (an atom in QuickTime): its name, where it begins, and where its payload starts and ends.
+/// A box (an atom in QuickTime): its name, its start, and the start and end of its payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Atom {
     pub kind: [u8; 4],
@@ -19,14 +19,14 @@ impl Atom {
     }
 }
 
-/// No box that is read holds more boxes than this.
+/// The most boxes that may be in one box.
 const CHILDREN_MAX: usize = 10_000;
 
 pub fn is_name(kind: &[u8; 4]) -> bool {
     kind.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | 0xa9))
 }
 
-/// The box that begins here; one that reaches further than `end` was cut short.
+/// The box that begins here. A box that extends beyond `end` was cut short.
 pub fn read(source: &mut Source<'_>, at: u64, end: u64) -> Result<Atom, Unmeasurable> {
     let size = u64::from(source.be32(at)?);
     let kind = source.array(at.saturating_add(4))?;
@@ -53,7 +53,7 @@ pub fn children(source: &mut Source<'_>, parent: &Atom) -> Result<Vec<Atom>, Unm
     within(source, parent.start, parent.end)
 }
 
-/// The boxes between two places. Less than a header at the end, as QuickTime leaves there, is nothing.
+/// The boxes between two positions. QuickTime may leave a few bytes at the end, fewer than a header; they are ignored.
 pub fn within(source: &mut Source<'_>, mut at: u64, end: u64) -> Result<Vec<Atom>, Unmeasurable> {
     let mut found = vec![];
     while end.saturating_sub(at) >= 8 {
@@ -61,7 +61,7 @@ pub fn within(source: &mut Source<'_>, mut at: u64, end: u64) -> Result<Vec<Atom
             return Err(Unmeasurable::damaged(MP4, "it has too many boxes"));
         }
         let next = read(source, at, end).map_err(|_| {
-            Unmeasurable::damaged(MP4, format!("the box at byte {at} does not lie in the one around it"))
+            Unmeasurable::damaged(MP4, format!("the box at byte {at} extends beyond the box around it"))
         })?;
         at = next.end;
         found.push(next);
@@ -73,13 +73,13 @@ pub fn child(source: &mut Source<'_>, parent: &Atom, kind: &[u8; 4]) -> Result<O
     Ok(children(source, parent)?.into_iter().find(|found| found.kind == *kind))
 }
 
-/// The field that follows the times of creation and change, which are of 32 or of 64 bits.
+/// The field after the creation and modification times, which have 32 or 64 bits.
 pub fn after_times(source: &mut Source<'_>, found: &Atom) -> Result<u32, Unmeasurable> {
     let version = source.byte(found.start)?;
     source.be32(found.start.saturating_add(if version == 1 { 20 } else { 12 }))
 }
 
-/// A table: how many entries it has, where they begin. They all lie in the box.
+/// A table: its number of entries, and where they begin. All entries are within the box.
 pub fn table(
     source: &mut Source<'_>,
     found: &Atom,

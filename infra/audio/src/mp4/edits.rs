@@ -1,21 +1,22 @@
-//! Edit lists: which parts of a track are shown. What they leave out (an encoder's lead-in, the rest of a film that was
-//! cut without encoding it again) is in the file and is not played. What iTunes writes in a tag is read as one, too.
+//! Edit lists: the parts of a track that are played. What they exclude (an encoder's lead-in, the rest of a movie that
+//! was trimmed without encoding it again) is in the file but is not played. The iTunes padding tag is read as an edit
+//! list, too.
 
 use super::boxes::{self, Atom, child, children};
 use crate::Unmeasurable;
 use crate::source::Source;
 
-/// A part of the track that is shown, in ticks of its own time scale.
+/// A part of the track that is played, in ticks of the track's own time scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edit {
     pub start: u64,
-    /// `None` for all that follows.
+    /// `None` for everything that follows.
     pub ticks: Option<u64>,
-    /// How exact the ticks are: lists are written in the film's own, coarser scale.
+    /// The precision of `ticks`: edit lists use the movie's own, coarser time scale.
     pub coarseness: u64,
 }
 
-/// No player takes a list of more edits seriously.
+/// Players do not support longer lists.
 const EDITS_MAX: u64 = 10_000;
 
 pub fn read(source: &mut Source<'_>, trak: &Atom, movie_scale: u64, timescale: u64) -> Result<Vec<Edit>, Unmeasurable> {
@@ -32,7 +33,7 @@ pub fn read(source: &mut Source<'_>, trak: &Atom, movie_scale: u64, timescale: u
         } else {
             (u64::from(source.be32(at)?), i64::from(i32::from_be_bytes(source.array(at.saturating_add(4))?)))
         };
-        // Below 0 stands a pause, which is no audio.
+        // A negative time is a pause, which has no audio.
         let Ok(start) = u64::try_from(media_time) else { continue };
         let ticks = (duration != 0).then(|| scaled(duration, timescale, movie_scale)).flatten();
         let coarseness = scaled(1, timescale, movie_scale).unwrap_or(0).saturating_add(1);
@@ -46,24 +47,24 @@ fn scaled(ticks: u64, to: u64, from: u64) -> Option<u64> {
     u64::try_from(scaled).ok()
 }
 
-/// How many ticks of a track are shown.
+/// How many ticks of a track are played.
 pub fn shown(edits: &[Edit], ticks: u64) -> u64 {
     if edits.is_empty() {
         return ticks;
     }
     edits.iter().fold(0, |sum, edit| {
         let rest = ticks.saturating_sub(edit.start);
-        // An end that is the track's own but for the coarser scale is the track's own.
+        // An end that differs from the track's own only by the coarser scale is the track's own.
         let shown = edit.ticks.filter(|shown| shown.saturating_add(edit.coarseness) < rest).unwrap_or(rest);
         sum.saturating_add(shown)
     })
 }
 
-/// What iTunes says in the tag `iTunSMPB`: lead-in, padding and length in samples, in hexadecimal.
+/// The iTunes tag `iTunSMPB`: lead-in, padding and length in samples, in hexadecimal.
 pub fn itunes(source: &mut Source<'_>, moov: &Atom) -> Result<Option<Edit>, Unmeasurable> {
     let Some(udta) = child(source, moov, b"udta")? else { return Ok(None) };
     let Ok(Some(meta)) = child(source, &udta, b"meta") else { return Ok(None) };
-    // A full box: four bytes come before its boxes.
+    // A full box: its boxes begin after four bytes.
     let inner = Atom { start: meta.start.saturating_add(4), ..meta };
     let Ok(Some(list)) = child(source, &inner, b"ilst") else { return Ok(None) };
     for item in children(source, &list).unwrap_or_default().into_iter().filter(|item| item.kind == *b"----") {

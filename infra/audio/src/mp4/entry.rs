@@ -1,4 +1,4 @@
-//! The sample description of an audio track: its codec, and what is known of each packet's length.
+//! The sample description of an audio track: its codec, and what is known about the length of its packets.
 
 use super::MP4;
 use super::boxes::{self, Atom, child};
@@ -10,27 +10,27 @@ pub struct Entry {
     pub packets: Packets,
 }
 
-/// How long a track's packets are.
+/// How long the packets of a track are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packets {
-    /// Every packet decodes to as many frames.
+    /// Every packet decodes to the same number of frames.
     Fixed {
         frames: u64,
         rate: u64,
     },
-    /// No packet decodes to more; the last one, or any, to fewer.
+    /// No packet decodes to more frames than this; any packet may decode to fewer.
     AtMost {
         frames: u64,
         rate: u64,
     },
-    /// Each packet says it itself.
+    /// Each packet states its own length.
     Opus,
-    /// A sample of the table is a frame of so many bytes.
+    /// A sample in the table is a frame of this many bytes.
     Pcm {
         bytes: u64,
         rate: u64,
     },
-    /// A sample of the table is a frame, and so many frames lie in a block of so many bytes.
+    /// A sample in the table is a frame, and a block of this many bytes holds this many frames.
     Blocks {
         bytes: u64,
         frames: u64,
@@ -44,7 +44,7 @@ struct Head {
     channels: u64,
     bits: u64,
     rate: u64,
-    /// Where boxes follow.
+    /// The position of the boxes that follow.
     boxes_at: u64,
     end: u64,
 }
@@ -73,9 +73,9 @@ pub fn read(source: &mut Source<'_>, table: &Atom) -> Result<Entry, Unmeasurable
         b"sowt" | b"twos" | b"raw " | b"NONE" | b"lpcm" | b"ipcm" => named("PCM", pcm(bits)),
         b"in24" => named("PCM", pcm(24)),
         b"in32" => named("PCM", pcm(32)),
-        b"fl32" => named("PCM of floating point", pcm(32)),
-        b"fl64" => named("PCM of floating point", pcm(64)),
-        b"fpcm" => named("PCM of floating point", pcm(bits)),
+        b"fl32" => named("floating-point PCM", pcm(32)),
+        b"fl64" => named("floating-point PCM", pcm(64)),
+        b"fpcm" => named("floating-point PCM", pcm(bits)),
         b"alaw" => named("A-law", pcm(8)),
         b"ulaw" => named("µ-law", pcm(8)),
         b"ima4" => named("IMA ADPCM", Packets::Blocks { bytes: channels.saturating_mul(34), frames: 64, rate }),
@@ -99,7 +99,7 @@ fn read_head(source: &mut Source<'_>, found: &Atom) -> Result<Head, Unmeasurable
         end: found.end,
     };
     match version {
-        // QuickTime's second and third form; the third has its own fields for everything.
+        // QuickTime's second and third versions. The third has its own fields for everything.
         1 => head.boxes_at = at(44),
         2 => {
             let rate = f64::from_be_bytes(source.array(at(32))?);
@@ -113,7 +113,7 @@ fn read_head(source: &mut Source<'_>, found: &Atom) -> Result<Head, Unmeasurable
     Ok(head)
 }
 
-/// The box of this name in the description, or in QuickTime's `wave` within it.
+/// The box with this name in the description, or in QuickTime's `wave` box within it.
 fn find(source: &mut Source<'_>, head: &Head, kind: &[u8; 4]) -> Result<Option<Atom>, Unmeasurable> {
     let found = boxes::within(source, head.boxes_at, head.end)?;
     if let Some(found) = found.iter().find(|found| found.kind == *kind) {
@@ -134,18 +134,18 @@ const ALAC_FRAMES_MAX: u64 = 1 << 16;
 
 fn read_alac(source: &mut Source<'_>, head: &Head) -> Result<Entry, Unmeasurable> {
     let Some(cookie) = find(source, head, b"alac")? else {
-        return Err(Unmeasurable::damaged(MP4, "its ALAC has no description"));
+        return Err(Unmeasurable::damaged(MP4, "its ALAC track has no description"));
     };
     let frames = u64::from(source.be32(cookie.start.saturating_add(4))?);
     let rate = u64::from(source.be32(cookie.start.saturating_add(24))?);
     if frames > ALAC_FRAMES_MAX {
-        return Err(Unmeasurable::damaged(MP4, "its ALAC's packets are longer than any"));
+        return Err(Unmeasurable::damaged(MP4, "its ALAC packets are too long"));
     }
     Ok(Entry { codec: "ALAC".to_owned(), packets: Packets::AtMost { frames, rate } })
 }
 
 fn read_flac(source: &mut Source<'_>, head: &Head) -> Result<Entry, Unmeasurable> {
-    let missing = || Unmeasurable::damaged(MP4, "its FLAC has no description");
+    let missing = || Unmeasurable::damaged(MP4, "its FLAC track has no description");
     let description = find(source, head, b"dfLa")?.ok_or_else(missing)?;
     let bytes = source.bytes(description.start.saturating_add(8), flac::StreamInfo::BYTES)?;
     let info = flac::StreamInfo::parse(bytes).ok_or_else(missing)?;
@@ -160,16 +160,16 @@ fn read_amr_frames(source: &mut Source<'_>, head: &Head) -> Result<u64, Unmeasur
     Ok(u64::from(frames.max(1)))
 }
 
-/// The codecs that MPEG-4 numbers. https://mp4ra.org/registered-types/object-types
+/// The codecs that have a number in MPEG-4. https://mp4ra.org/registered-types/object-types
 fn read_esds(source: &mut Source<'_>, head: &Head) -> Result<Entry, Unmeasurable> {
     let named = |codec: &str, packets| Ok(Entry { codec: codec.to_owned(), packets });
     let Some(esds) = find(source, head, b"esds")? else {
-        return Err(Unmeasurable::damaged(MP4, "its codec is not described"));
+        return Err(Unmeasurable::damaged(MP4, "its codec has no description"));
     };
     let count = usize::try_from(esds.len().min(512)).unwrap_or(0);
     let bytes = source.bytes(esds.start, count)?;
     let Some((object_type, config)) = decoder_config(bytes) else {
-        return Err(Unmeasurable::damaged(MP4, "its codec's description makes no sense"));
+        return Err(Unmeasurable::damaged(MP4, "its codec's description is invalid"));
     };
     match object_type {
         0x40 | 0x66..=0x68 => aac(config),
@@ -183,7 +183,7 @@ fn read_esds(source: &mut Source<'_>, head: &Head) -> Result<Entry, Unmeasurable
     }
 }
 
-/// The object type, and what the decoder is configured with: descriptors 3, 4 and 5, each in the one before.
+/// The object type and the decoder's configuration: descriptors 3, 4 and 5, each nested in the previous one.
 fn decoder_config(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (3, stream, _) = descriptor(bytes.get(4..)?)? else { return None };
     let flags = *stream.get(2)?;
@@ -199,7 +199,7 @@ fn decoder_config(bytes: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-/// A tag, its content and what follows.
+/// A tag, its content and the rest.
 fn descriptor(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let mut size = 0_usize;
@@ -213,16 +213,16 @@ fn descriptor(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     None
 }
 
-/// The `AudioSpecificConfig` of ISO 14496-3: the object type, the core's rate, and whether its frames are short.
+/// The `AudioSpecificConfig` of ISO 14496-3: the object type, the core's sample rate, and whether its frames are short.
 fn aac(config: &[u8]) -> Result<Entry, Unmeasurable> {
-    let damaged = || Unmeasurable::damaged(MP4, "its AAC's description makes no sense");
+    let damaged = || Unmeasurable::damaged(MP4, "its AAC description is invalid");
     let mut bits = Bits { bytes: config, at: 0 };
     let object_type = bits.object_type().ok_or_else(damaged)?;
     let rate = bits.rate().ok_or_else(damaged)?;
     bits.read(4).ok_or_else(damaged)?;
     let (name, core_type) = match object_type {
         5 | 29 => {
-            // The rate of the replicated spectrum; frames are counted at the core's.
+            // The sample rate of spectral band replication. Frames are counted at the core's rate.
             bits.rate().ok_or_else(damaged)?;
             let core_type = bits.object_type().ok_or_else(damaged)?;
             (if object_type == 5 { "HE-AAC" } else { "HE-AACv2" }, core_type)

@@ -1,4 +1,4 @@
-//! Fragments: what lies in `moof` boxes, whether in one file or as the segments of a stream one after the other.
+//! Fragments: samples in `moof` boxes, in one file or in consecutive segments of a stream.
 
 use super::boxes::{self, Atom, child, children};
 use super::samples::Samples;
@@ -6,7 +6,7 @@ use super::{MP4, Track};
 use crate::Unmeasurable;
 use crate::source::Source;
 
-/// What holds for every sample of a fragment that does not say otherwise.
+/// The defaults for the samples of a fragment.
 #[derive(Clone, Copy, Default)]
 struct Defaults {
     ticks: u64,
@@ -92,7 +92,7 @@ const FIRST_FLAGS: u32 = 0x4;
 const TICKS: u32 = 0x100;
 const SIZE: u32 = 0x200;
 
-/// Adds a run of samples, and says where the next one begins unless it says so itself.
+/// Adds a run of samples, and returns where the next run begins unless that one states its own position.
 fn add_run(
     source: &mut Source<'_>,
     run: &Atom,
@@ -115,7 +115,7 @@ fn add_run(
     if at.saturating_add(count.saturating_mul(entry_bytes)) > run.end {
         return Err(Unmeasurable::damaged(MP4, "a table is larger than its box"));
     }
-    // Each sample takes at least a byte of the file, or of the table.
+    // Each sample takes at least one byte of the file or of the table.
     if entry_bytes == 0 && (defaults.size == 0 || count > source.len()) {
         return Err(Unmeasurable::damaged(MP4, "its packets have no size"));
     }

@@ -1,4 +1,4 @@
-//! MP4, M4A, MOV and 3GP: the packets of one audio track, in one piece or in fragments, less what its edit list hides.
+//! MP4, M4A, MOV and 3GP: the packets of one audio track, with or without fragments, minus what its edit list excludes.
 
 mod boxes;
 mod edits;
@@ -40,11 +40,11 @@ pub fn measure(source: &mut Source<'_>, region: Region) -> Result<Measurement, U
     Ok(Measurement { container: MP4, codec: track.entry.codec.clone(), track: chosen, tracks: names, length })
 }
 
-/// The boxes all lie in the file, so a table that reaches out of its box is damage and no early end.
+/// All boxes are within the file, so a table that extends beyond its box is damage and not a file that was cut short.
 fn malformed(error: Unmeasurable) -> Unmeasurable {
     match error {
         Unmeasurable::CutShort { container } if container != MP4 => {
-            Unmeasurable::damaged(MP4, "one of its tables is not whole")
+            Unmeasurable::damaged(MP4, "one of its tables is incomplete")
         }
         other => other,
     }
@@ -55,11 +55,11 @@ struct Top {
     moofs: Vec<Atom>,
 }
 
-/// The boxes of the file itself, or `None` where they are no recording's.
+/// The file's top-level boxes, or `None` if they are not those of a recording.
 fn top(source: &mut Source<'_>, region: Region) -> Result<Option<Top>, Unmeasurable> {
     let (mut moov, mut moofs, mut has_data, mut at) = (None, vec![], false, region.start);
     while region.end.saturating_sub(at) >= 8 {
-        // What is appended after the last box, and zeros above all, is nobody's.
+        // Bytes after the last box, mostly zeros, are ignored.
         if at > region.start && source.is_zero(at, region.end.min(at.saturating_add(8)))? {
             break;
         }
@@ -82,14 +82,15 @@ fn top(source: &mut Source<'_>, region: Region) -> Result<Option<Top>, Unmeasura
     }
     match moov {
         Some(moov) => Ok(Some(Top { moov, moofs })),
-        None if !moofs.is_empty() => {
-            Err(Unmeasurable::damaged(MP4, "it is a segment of a stream; put the stream's initialization before it"))
-        }
+        None if !moofs.is_empty() => Err(Unmeasurable::damaged(
+            MP4,
+            "it is a segment of a stream; put the stream's initialization segment before it",
+        )),
         None if has_data
             && source.starts_with(region.start.saturating_add(4), b"ftyp")?
             && !is_picture(source, region)? =>
         {
-            Err(Unmeasurable::damaged(MP4, "its index (moov) is missing, so its recording was not finished"))
+            Err(Unmeasurable::damaged(MP4, "its index (moov) is missing, so the recording was not finished"))
         }
         None => Ok(None),
     }
@@ -120,7 +121,7 @@ fn audio_tracks(source: &mut Source<'_>, moov: &Atom) -> Result<Vec<Track>, Unme
 }
 
 impl Track {
-    /// What iTunes says of the padding holds where an edit list does not say it.
+    /// The iTunes padding applies if an edit list does not state it.
     fn with_itunes(&self, edit: edits::Edit) -> Vec<edits::Edit> {
         if self.edits.iter().any(|edit| edit.start > 0) { self.edits.clone() } else { vec![edit] }
     }
@@ -163,7 +164,7 @@ fn measure_track(source: &mut Source<'_>, top: &Top, track: &Track) -> Result<Le
     match hold_against_packets(&samples, declared, track)? {
         Agreement::Close => ticks(shown, track.timescale),
         Agreement::Drifting(found) => {
-            // What is shown of the times is shown of the packets.
+            // The same share of the packets is played as of the times.
             let frames = u128::from(shown).saturating_mul(u128::from(found.frames()));
             let frames = frames.checked_div(u128::from(samples.ticks)).and_then(|frames| u64::try_from(frames).ok());
             let length = frames.and_then(|frames| Length::new(frames, found.rate()));
@@ -175,21 +176,21 @@ fn measure_track(source: &mut Source<'_>, top: &Top, track: &Track) -> Result<Le
 /// How the table of times and the packets agree.
 enum Agreement {
     Close,
-    /// A recorder took the times from a clock that runs faster or slower than the microphone's: the packets count.
+    /// A recorder took the times from a clock that runs faster or slower than the microphone's. The packets count.
     Drifting(Length),
 }
 
-/// No two clocks of a recorder differ by more than one in so many.
+/// A recorder's two clocks differ by at most one part in this many.
 const DRIFT_MAX: u64 = 50;
 
 fn ticks(count: u64, timescale: u64) -> Result<Length, Unmeasurable> {
-    Length::new(count, timescale).ok_or_else(|| Unmeasurable::damaged(MP4, "its time has no scale"))
+    Length::new(count, timescale).ok_or_else(|| Unmeasurable::damaged(MP4, "its time scale is 0"))
 }
 
-/// What the table of times says must be what the packets decode to, but for the last one's padding.
+/// The table of times must match what the packets decode to, except for the padding of the last packet.
 fn hold_against_packets(samples: &Samples, declared: Length, track: &Track) -> Result<Agreement, Unmeasurable> {
     let length = |frames, rate| Length::new(frames, rate).ok_or_else(|| Unmeasurable::damaged(MP4, "its rate is 0"));
-    // Times may be rounded to the scale, for each packet anew.
+    // The time of each packet may be rounded to the time scale.
     let rounding = ticks(samples.count, track.timescale)?;
     let (found, tolerance) = match track.entry.packets {
         Packets::Fixed { frames, rate } => {

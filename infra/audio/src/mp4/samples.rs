@@ -1,4 +1,4 @@
-//! The tables of a track that lies in one piece: how many samples, how long, and where in the file.
+//! The tables of a track without fragments: how many samples, their duration, and their position in the file.
 
 use super::MP4;
 use super::boxes::{self, Atom, child};
@@ -7,20 +7,20 @@ use crate::Unmeasurable;
 use crate::ogg::opus_frames;
 use crate::source::Source;
 
-/// What the samples of a track add up to.
+/// The sum of a track's samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Samples {
     pub count: u64,
     pub ticks: u64,
     pub bytes: u64,
-    /// Of Opus: what its packets say themselves.
+    /// For Opus, the number of frames that the packets state.
     pub opus_frames: u64,
-    /// Of PCM and its like: what the bytes hold.
+    /// For PCM and similar codecs, the number of frames that the bytes hold.
     pub frames: u64,
 }
 
 impl Samples {
-    /// Counts a packet that lies here.
+    /// Counts the packet at this position.
     pub fn add_packet(
         &mut self,
         source: &mut Source<'_>,
@@ -31,13 +31,13 @@ impl Samples {
         self.add_bytes(source, at, size)?;
         if entry.packets == Packets::Opus {
             let frames = opus_frames(source.up_to(at, usize::try_from(size.min(2)).unwrap_or(0))?);
-            let frames = frames.ok_or_else(|| Unmeasurable::damaged(MP4, "an Opus packet makes no sense"))?;
+            let frames = frames.ok_or_else(|| Unmeasurable::damaged(MP4, "an Opus packet is invalid"))?;
             self.opus_frames = self.opus_frames.saturating_add(frames);
         }
         Ok(())
     }
 
-    /// Counts bytes that lie here. A table of a few bytes can name the same audio a billion times over.
+    /// Counts the bytes at this position. A table of a few bytes could reference the same audio a billion times.
     pub fn add_bytes(&mut self, source: &Source<'_>, at: u64, size: u64) -> Result<(), Unmeasurable> {
         if at.saturating_add(size) > source.len() {
             return Err(Unmeasurable::CutShort { container: MP4 });
@@ -49,7 +49,7 @@ impl Samples {
         Ok(())
     }
 
-    /// The frames that the bytes hold, where these tell.
+    /// Sets the number of frames that the bytes hold, if the codec determines it.
     pub fn settle(&mut self, entry: &Entry) {
         let (bytes, frames) = match entry.packets {
             Packets::Pcm { bytes, .. } => (bytes, 1),
@@ -78,19 +78,19 @@ pub fn read(source: &mut Source<'_>, table: &Atom, entry: &Entry) -> Result<Samp
     let sizes = Sizes::read(source, table, entry)?;
     let placed = walk_chunks(source, table, entry, &sizes, &mut samples)?;
     if placed != timed || sizes.count != timed {
-        return Err(Unmeasurable::damaged(MP4, "its tables count differently"));
+        return Err(Unmeasurable::damaged(MP4, "its tables disagree on the number of samples"));
     }
     samples.count = timed;
     samples.settle(entry);
     Ok(samples)
 }
 
-/// The table of sizes: one for all, or one for each.
+/// The table of sizes: one common size, or one for each sample.
 struct Sizes {
     common: u64,
     count: u64,
     start: u64,
-    /// Where the common size is of no packet but of a frame: frames per block, and a block's bytes.
+    /// If the common size is that of a frame rather than of a packet: frames per block, and bytes per block.
     blocks: Option<(u64, u64)>,
 }
 
@@ -110,7 +110,7 @@ impl Sizes {
     }
 }
 
-/// How many samples the chunks hold, each of them in the file.
+/// The number of samples in the chunks, each of which must be in the file.
 fn walk_chunks(
     source: &mut Source<'_>,
     table: &Atom,
@@ -156,7 +156,7 @@ fn add_chunk(
 ) -> Result<(), Unmeasurable> {
     let Chunk { offset, first, count } = chunk;
     if let Some((frames, bytes)) = sizes.blocks {
-        // Written as samples that are frames, or as packets that are blocks.
+        // The samples in the table are either frames, or packets that are blocks.
         let bytes = if sizes.common >= bytes && frames > 1 {
             count.saturating_mul(sizes.common)
         } else {
@@ -168,7 +168,7 @@ fn add_chunk(
         return samples.add_bytes(source, offset, count.saturating_mul(sizes.common));
     }
     if first.saturating_add(count) > sizes.count {
-        return Err(Unmeasurable::damaged(MP4, "its tables count differently"));
+        return Err(Unmeasurable::damaged(MP4, "its tables disagree on the number of samples"));
     }
     let mut at = offset;
     for number in 0..count {

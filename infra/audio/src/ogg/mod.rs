@@ -1,4 +1,4 @@
-//! Ogg: pages that are checked by their checksums, and the packets of one of the streams that share them.
+//! Ogg: pages, which are verified by their checksums, and the packets of one of the streams that they interleave.
 
 mod opus;
 mod vorbis;
@@ -12,10 +12,10 @@ use crate::{Length, Measurement, Unmeasurable};
 use crc::{CRC_32_CKSUM, Crc, Table};
 
 const OGG: &str = "Ogg";
-/// Ogg's polynomial; the catalog's algorithm of that polynomial differs in the last step alone.
+/// Ogg's CRC. The CRC catalog's algorithm with the same polynomial differs only in its last step.
 const PAGE_CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_CKSUM);
 const PAGE_HEADER_BYTES: usize = 27;
-/// The most that is kept of a packet: headers are read whole, of audio packets only the beginning.
+/// The most bytes that are kept of a packet. Headers are read whole, audio packets only in part.
 const PACKET_BYTES_MAX: usize = 1 << 20;
 const STREAMS_MAX: usize = 64;
 const NO_GRANULE: u64 = u64::MAX;
@@ -28,44 +28,45 @@ struct Page {
     granule: u64,
     serial: u32,
     number: u32,
-    /// The sizes of the packets' pieces on it, and whether each ends here.
+    /// The sizes of the packet pieces on the page, and whether each piece is the last of its packet.
     pieces: Vec<(usize, bool)>,
     body: Vec<u8>,
     end: u64,
 }
 
-/// What a codec has to tell of a stream's packets.
+/// The codec of a stream.
 trait Codec {
     fn name(&self) -> &'static str;
 
-    /// Frames that this packet adds; `None` for a packet that makes no sense.
+    /// The number of frames that this packet adds; `None` for an invalid packet.
     fn frames_of(&mut self, packet: &[u8]) -> Option<u64>;
 
-    /// What to do with the sum.
+    /// The length for the sum of the packets.
     fn length(&self, stream: &Timeline) -> Result<Length, Unmeasurable>;
 }
 
-/// What the pages and packets of a stream say of time.
+/// The timing information in a stream's pages and packets.
 #[derive(Default)]
 struct Timeline {
-    /// Frames of all audio packets.
+    /// The frames of all audio packets.
     frames: u64,
-    /// Of the first page on which an audio packet ends: where it ends, and the frames that end on it.
+    /// For the first page on which an audio packet ends: its end position, and the frames of the packets that end on
+    /// it.
     first: Option<(u64, u64)>,
-    /// Where the last page ends, and the frames that end on it.
+    /// For the last page: its end position, and the frames of the packets that end on it.
     last: (u64, u64),
     first_is_last: bool,
     is_finished: bool,
 }
 
 impl Timeline {
-    /// Frames between the start and the end by the pages' own count, if the packets are all there.
-    /// `None` where packets are missing or the count runs backwards.
+    /// The number of frames between the start and the end by the pages' own positions, if no packets are missing.
+    /// `None` if packets are missing or the positions run backwards.
     fn frames_by_pages(&self) -> Option<u64> {
         let (first_end, first_frames) = self.first?;
         let (end, last_frames) = self.last;
-        // A page that is first and last may end before its packets do; otherwise what is above its packets is where
-        // the recording began, and what is below is cut off at the start.
+        // A page that is both first and last may end before its packets do. Otherwise, a page position above its
+        // packets is where the recording began, and one below means that the start was cut off.
         let start = first_end.saturating_sub(first_frames);
         let counted = end.checked_sub(start)?;
         let least = self.frames.saturating_sub(last_frames).saturating_sub(first_frames);
@@ -111,10 +112,10 @@ fn codec_of(packet: &[u8]) -> Result<Box<dyn Codec>, Unmeasurable> {
         "FLAC" => OggFlac::parse(packet).map(|codec| -> Box<dyn Codec> { Box::new(codec) }),
         _ => return Err(Unmeasurable::Unsupported { container: OGG, codec: name.to_owned() }),
     };
-    codec.ok_or_else(|| Unmeasurable::damaged(OGG, format!("its {name} header makes no sense")))
+    codec.ok_or_else(|| Unmeasurable::damaged(OGG, format!("its {name} header is invalid")))
 }
 
-/// The streams begin all at once, each with a page that holds its first packet alone.
+/// All streams begin together, each with a page that holds only its first packet.
 fn first_pages(source: &mut Source<'_>, region: Region) -> Result<Vec<(u32, Vec<u8>)>, Unmeasurable> {
     let (mut streams, mut at) = (vec![], region.start);
     while at < region.end && streams.len() < STREAMS_MAX {
@@ -206,7 +207,7 @@ fn walk(source: &mut Source<'_>, region: Region, serial: u32, codec: &mut dyn Co
             return Err(Unmeasurable::damaged(OGG, "pages are missing"));
         }
         if page.is_continued != is_within_packet {
-            return Err(Unmeasurable::damaged(OGG, "a packet is not whole"));
+            return Err(Unmeasurable::damaged(OGG, "a packet is incomplete"));
         }
         number = Some(page.number);
         let frames_before = timeline.frames;
@@ -219,7 +220,7 @@ fn walk(source: &mut Source<'_>, region: Region, serial: u32, codec: &mut dyn Co
             is_within_packet = !is_end;
             if *is_end {
                 let frames = codec.frames_of(&packet);
-                let frames = frames.ok_or_else(|| Unmeasurable::damaged(OGG, "a packet makes no sense"))?;
+                let frames = frames.ok_or_else(|| Unmeasurable::damaged(OGG, "a packet is invalid"))?;
                 timeline.frames = timeline.frames.saturating_add(frames);
                 packet.clear();
             }
@@ -243,7 +244,7 @@ fn walk(source: &mut Source<'_>, region: Region, serial: u32, codec: &mut dyn Co
     Ok(timeline)
 }
 
-/// FLAC in Ogg: a frame per packet. https://xiph.org/flac/ogg_mapping.html
+/// FLAC in Ogg, with one frame per packet. https://xiph.org/flac/ogg_mapping.html
 struct OggFlac {
     info: StreamInfo,
 }
@@ -261,7 +262,7 @@ impl Codec for OggFlac {
     }
 
     fn frames_of(&mut self, packet: &[u8]) -> Option<u64> {
-        // Every other packet is metadata.
+        // All other packets are metadata.
         if packet.first() != Some(&0xff) {
             return Some(0);
         }

@@ -1,9 +1,9 @@
-//! Opus in Ogg (RFC 7845): what the decoder needs to settle is not played, and the last page says where it ends.
+//! Opus in Ogg (RFC 7845). The decoder's warm-up at the start is not played, and the last page states the end.
 
 use super::{Codec, OGG, Timeline};
 use crate::{Length, Unmeasurable, pcm};
 
-/// Opus always counts at this rate, whatever was recorded at.
+/// Opus always counts at this rate, whatever the sample rate of the recording.
 const RATE: u64 = 48_000;
 
 pub struct Opus {
@@ -43,7 +43,7 @@ impl Codec for Opus {
     }
 }
 
-/// RFC 6716, 3.1 and 3.2: how long a frame is, and how many there are.
+/// RFC 6716, 3.1 and 3.2: the length of a frame, and the number of frames.
 pub fn frames_of(packet: &[u8]) -> Option<u64> {
     let kind = packet.first()?;
     let frame = match kind >> 3 {

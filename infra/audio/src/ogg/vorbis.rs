@@ -1,4 +1,4 @@
-//! Vorbis in Ogg: a packet is of one of two sizes, and half of it overlaps the next.
+//! Vorbis in Ogg. Each packet has one of two sizes, and half of it overlaps the next packet.
 
 use super::{Codec, OGG, Timeline};
 use crate::{Length, Unmeasurable, pcm};
@@ -8,7 +8,7 @@ pub struct Vorbis {
     short_block: u64,
     long_block: u64,
     headers: u8,
-    /// Of each mode, whether its blocks are long.
+    /// For each mode, whether its blocks are long.
     modes: Vec<bool>,
     previous: Option<u64>,
 }
@@ -42,7 +42,7 @@ impl Codec for Vorbis {
             }
             return Some(0);
         }
-        // An empty packet repeats what was, and adds nothing.
+        // An empty packet repeats the previous one and adds nothing.
         let Some(first) = packet.first() else { return Some(0) };
         let mode_bits = usize::BITS.saturating_sub(self.modes.len().saturating_sub(1).leading_zeros());
         let mode = usize::from(first >> 1) & 1_usize.checked_shl(mode_bits)?.checked_sub(1)?;
@@ -64,9 +64,9 @@ impl Codec for Vorbis {
     }
 }
 
-/// The modes are the last thing in the setup header, 41 bits each: a flag, two types of 16 bits that are 0, and a
-/// mapping of 8 bits. Read backwards from the final bit that is set, they can be told without reading all before them,
-/// as every demuxer that keeps time for Vorbis does; how many there are stands before the first.
+/// The modes are the last part of the setup header, 41 bits each: a flag, two 16-bit types that are 0, and an 8-bit
+/// mapping. Their count precedes the first one. They can be read backwards from the last bit that is set, without
+/// parsing the rest of the header; all demuxers that need Vorbis timing do the same.
 fn modes(packet: &[u8]) -> Option<Vec<bool>> {
     if !packet.starts_with(b"\x05vorbis") {
         return None;
