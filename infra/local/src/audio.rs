@@ -1,11 +1,11 @@
-//! How long an audio file plays, which is what dubbing it is paid by: the length that `audio-length` measures, within
-//! the bounds of an operation.
+//! How long an audio file plays, which determines the price of dubbing it: the length that `audio-length` measures,
+//! within the bounds of an operation.
 
 use audio_length::{Measurement, Unmeasurable};
 use shared::domain::Operation;
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be paid by its length.
+/// A file that cannot be priced by its length.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
 pub struct AudioError {
@@ -13,7 +13,7 @@ pub struct AudioError {
     pub reason: Unpriceable,
 }
 
-/// Why a file has no length to pay by, in words that follow its name.
+/// Why a file cannot be priced by its length, in words that follow its name.
 #[derive(Debug, thiserror::Error)]
 pub enum Unpriceable {
     #[error(transparent)]
@@ -22,12 +22,12 @@ pub enum Unpriceable {
     TooLong,
 }
 
-/// What was measured of a file, and what it comes to.
+/// The measurement of a file, and the resulting duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Priceable {
-    /// 1 to [`Operation::DURATION_MS_MAX`], rounded up, since the price counts every millisecond that was started.
+    /// 1 to [`Operation::DURATION_MS_MAX`], rounded up, since the price counts every started millisecond.
     pub duration_ms: i64,
-    /// Which track of how many was measured, where the file has several.
+    /// The measured track and the number of tracks, if the file has several.
     pub track: Option<String>,
 }
 

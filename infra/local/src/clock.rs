@@ -1,21 +1,21 @@
-//! The one clock of the local cloud. It runs by itself or stands still, and it can be moved forward.
+//! The only clock of the local cloud. It runs or stands still, and it can be moved forward.
 
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::{Clock, SystemClock};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A clock that a person or a test moves. Clones are the same clock.
+/// A clock that a person or a test moves. Clones share the same clock.
 #[derive(Clone, Debug)]
 pub struct MovableClock(Arc<Mutex<Reading>>);
 
 #[derive(Clone, Copy, Debug)]
 enum Reading {
-    /// As far ahead of the machine's clock as it was moved.
+    /// How far it was moved ahead of the machine's clock.
     Running(SignedDuration),
     Standing(Timestamp),
 }
 
-/// A clock moves forward only: what happened cannot come to lie in the future.
+/// A clock moves forward only, so that past events never lie in the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the clock moves forward only, and not beyond the year 9999")]
 pub struct NotForward;
@@ -32,7 +32,7 @@ impl MovableClock {
     }
 
     /// # Errors
-    /// [`NotForward`]; the clock stays where it is.
+    /// [`NotForward`]; the clock does not move.
     pub fn advance(&self, by: SignedDuration) -> Result<Timestamp, NotForward> {
         if by.is_negative() || self.now().checked_add(by).is_err() {
             return Err(NotForward);
@@ -47,12 +47,12 @@ impl MovableClock {
     }
 
     /// # Errors
-    /// [`NotForward`] for an instant that has passed; the clock stays where it is.
+    /// [`NotForward`] for a time that has passed; the clock does not move.
     pub fn advance_to(&self, instant: Timestamp) -> Result<Timestamp, NotForward> {
         self.advance(instant.duration_since(self.now()))
     }
 
-    /// The same clock as the stand-ins take it.
+    /// The same clock, in the type that the stand-ins take.
     pub fn shared(&self) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
         let clock = self.clone();
         Arc::new(move || clock.now())

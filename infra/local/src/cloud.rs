@@ -1,4 +1,4 @@
-//! The local cloud: stand-ins, gateway, schedules and stream, put together as `template.yaml` says.
+//! The local cloud: stand-ins, gateway, schedules and stream, wired as in `template.yaml`.
 
 use crate::clock::{MovableClock, NotForward};
 use crate::functions::{SigningSecrets, in_process_functions};
@@ -28,38 +28,38 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Who signs the e-mails; a domain reserved for examples.
+/// The sender of the e-mails, in a domain reserved for examples.
 const SENDER: &str = "billing@prepaid.example";
 const AUDIENCE: &str = "prepaid-local";
-/// How long background tasks rest when there was nothing to do.
+/// How long background tasks sleep when there is nothing to do.
 const IDLE: Duration = Duration::from_millis(150);
 
-/// How a local cloud is started.
+/// The options of a local cloud.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub clock: MovableClock,
-    /// The API's port; Stripe and AWS take the two after it. 0 takes any that are free.
+    /// The API's port; Stripe and AWS use the next two. 0 picks free ports.
     pub port: u16,
-    /// Where the table is kept; in memory without.
+    /// The directory that keeps the table; `None` keeps it in memory.
     pub data: Option<PathBuf>,
-    /// Where the compiled functions are; in this process without.
+    /// The directory of the compiled functions; `None` runs them in this process.
     pub functions: Option<PathBuf>,
-    /// File to which the compiled functions' output is added; this process's own output without.
+    /// The file to which the compiled functions append their output; `None` uses this process's own output.
     pub log: Option<PathBuf>,
-    /// Looks on while compiled functions run, and may kill them.
+    /// Observes compiled functions while they run, and may kill them.
     pub watcher: Option<Arc<dyn runtime_api::Watcher>>,
     pub template: PathBuf,
 }
 
 impl Options {
-    /// In memory, in process, on free ports, from the repository's template.
+    /// In memory, in this process, on free ports, with the repository's template.
     pub fn new(clock: MovableClock) -> Self {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
         Self { clock, port: 0, data: None, functions: None, log: None, watcher: None, template }
     }
 }
 
-/// Everything that runs. Servers and background tasks end when it is dropped.
+/// The running cloud. Dropping it stops its servers and background tasks.
 pub struct LocalCloud {
     pub clock: MovableClock,
     pub stripe: LocalStripe,
@@ -67,19 +67,19 @@ pub struct LocalCloud {
     pub issuer: Issuer,
     pub template: Template,
     pub urls: Urls,
-    /// The key the Stripe stand-in takes, new at every start.
+    /// The key that the Stripe stand-in accepts, new at every start.
     pub stripe_api_key: String,
-    /// What the functions sign their requests to AWS with, new at every start.
+    /// The secrets that sign the functions' requests to AWS, new at every start.
     pub signing: SigningSecrets,
     schedules: Schedules,
-    /// How far each function has come in the table's stream; a test turns one back to have records delivered again.
+    /// Each function's position in the table's stream. A test can move one back to have records delivered again.
     pub streams: Vec<StreamConsumer>,
-    /// Whether the functions are processes of their own, with the machine's clock.
+    /// Whether the functions are separate processes, which use the machine's clock.
     pub has_own_processes: bool,
     tasks: std::sync::Mutex<JoinSet<()>>,
 }
 
-/// Where to find what, without a slash at the end.
+/// The URLs of the servers, without a trailing slash.
 #[derive(Clone, Debug)]
 pub struct Urls {
     pub api: String,
@@ -88,10 +88,10 @@ pub struct Urls {
 }
 
 impl LocalCloud {
-    /// Starts the servers. Nothing moves by itself until [`LocalCloud::run`].
+    /// Starts the servers. Background work starts with [`LocalCloud::run`].
     ///
     /// # Errors
-    /// When a port is taken, the template cannot be run locally or the data directory cannot be opened.
+    /// If a port is taken, the template cannot run locally, or the data directory cannot be opened.
     pub async fn start(options: Options) -> Result<Arc<Self>, Error> {
         let [api, stripe_listener, aws_listener] = bind(options.port).await?;
         let urls = Urls { api: url(&api)?, stripe: url(&stripe_listener)?, aws: url(&aws_listener)? };
@@ -133,7 +133,7 @@ impl LocalCloud {
         Ok(cloud)
     }
 
-    /// From now on schedules fire, e-mails go out and webhooks arrive by themselves.
+    /// From now on, schedules fire, and e-mails and webhooks are sent automatically.
     pub fn run(self: &Arc<Self>) {
         let (webhooks, schedules) = (Arc::clone(self), Arc::clone(self));
         self.spawn(async move { webhooks.stripe.deliver_forever().await });
@@ -144,10 +144,10 @@ impl LocalCloud {
         }
     }
 
-    /// Moves the clock and runs the schedules that became due, then delivers what they left.
+    /// Moves the clock, runs the schedules that became due, and delivers the resulting events.
     ///
     /// # Errors
-    /// [`NotForward`], or when the stream cannot be read.
+    /// [`NotForward`], or if the stream cannot be read.
     pub async fn advance(&self, by: SignedDuration) -> Result<Vec<Run>, AdvanceError> {
         let now = self.clock.advance(by)?;
         let runs = self.schedules.advance_to(now).await;
@@ -155,10 +155,10 @@ impl LocalCloud {
         Ok(runs)
     }
 
-    /// Runs the sweep now, whatever the schedule says.
+    /// Runs the sweep now, regardless of the schedule.
     ///
     /// # Errors
-    /// When the function fails.
+    /// If the function fails.
     pub async fn sweep(&self) -> Result<Value, Error> {
         Ok(self.schedules.run_now("top-up-sweep").await?)
     }
@@ -166,7 +166,7 @@ impl LocalCloud {
     /// Delivers webhooks and stream records until none is due.
     ///
     /// # Errors
-    /// When the stream cannot be read.
+    /// If the stream cannot be read.
     pub async fn settle(&self) -> Result<Delivered, StreamError> {
         let mut delivered = Delivered::default();
         loop {
@@ -185,12 +185,12 @@ impl LocalCloud {
         }
     }
 
-    /// A token of the company's own services: every account, for thirty days of this clock.
+    /// A token of the company's own services, for every account, valid for thirty days on this clock.
     pub fn service_token(&self) -> String {
         self.token("service", &["credits/service"])
     }
 
-    /// A token of one customer: its own account.
+    /// A token of one customer, for its own account.
     pub fn customer_token(&self, account: &str) -> String {
         self.token(account, &["credits/customer"])
     }
@@ -216,7 +216,7 @@ impl LocalCloud {
     }
 }
 
-/// The clock was not moved, or what followed could not be delivered.
+/// The clock was not moved, or the resulting events could not be delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum AdvanceError {
     #[error(transparent)]
@@ -238,7 +238,7 @@ fn url(listener: &TcpListener) -> std::io::Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 
-/// What `sam deploy` would be told, and what CloudFormation would answer.
+/// The parameters of `sam deploy`, and the values that CloudFormation would return.
 fn deployment(urls: &Urls) -> Deployment {
     let parameters = [
         ("JwtIssuer", format!("{}/_local/issuer", urls.api)),
@@ -260,13 +260,13 @@ fn deployment(urls: &Urls) -> Deployment {
     }
 }
 
-/// Whatever a function does is a write to the table or a request to Stripe; mails and timers come with a write.
+/// Every effect of a function is a write to the table or a request to Stripe; e-mails and timers come with a write.
 fn changes(aws: &LocalAws, stripe: &LocalStripe) -> ChangeCount {
     let (writes, stripe) = (aws.dynamodb.writes(), stripe.clone());
     Arc::new(move || *writes.borrow() + stripe.requests_total())
 }
 
-/// What nobody but its holder may know.
+/// The secrets of the local cloud.
 struct Secrets {
     stripe_api_key: String,
     stripe_webhook_secret: String,
@@ -274,7 +274,7 @@ struct Secrets {
     signing: SigningSecrets,
 }
 
-/// New ones at every start, but for the links of e-mails where data is kept: those may be opened later.
+/// New secrets at every start, except the link secret if data is kept, because those links may be opened later.
 fn make_secrets(data: Option<&Path>) -> Result<Secrets, Error> {
     let random = || uuid::Uuid::new_v4().simple().to_string();
     let link_secret = match data {
@@ -320,7 +320,8 @@ async fn start_aws(
     })
 }
 
-/// What each function may do, by the access key id it signs with. One without a role in the template may do nothing.
+/// The permissions of each function, by the access key id that it signs with. A function without a role in the template
+/// has none.
 fn roles(template: &Template) -> BTreeMap<String, Vec<Statement>> {
     let statement = |read: &local_gateway::template::Statement| Statement {
         effect: if read.allows { Effect::Allow } else { Effect::Deny },
@@ -333,7 +334,7 @@ fn roles(template: &Template) -> BTreeMap<String, Vec<Statement>> {
     functions.map(|(id, function)| (id.clone(), function.role.as_ref().map_or_else(Vec::new, role))).collect()
 }
 
-/// Stripe's objects are gone after a restart, so where the table is kept their ids must not come again.
+/// Stripe's objects are lost at a restart, so if the table is kept, their ids must not be reused.
 fn start_stripe(urls: &Urls, secrets: &Secrets, seed: u64, clock: &MovableClock) -> LocalStripe {
     let stripe = LocalStripe::new(Settings {
         api_keys: vec![secrets.stripe_api_key.clone()],
@@ -360,7 +361,7 @@ fn programs(directory: &Path, options: &Options, urls: &Urls, signing: &SigningS
     }
 }
 
-/// What the failure queue of a deployment would hold is in the log here.
+/// What a deployment would put into the failure queue is logged here.
 fn on_failure() -> OnFailure {
     Arc::new(|FailedBatch { function, records, reason }| {
         tracing::error!(function, records = records.len(), reason, "records went to the failure queue");

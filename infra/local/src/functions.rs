@@ -1,7 +1,7 @@
-//! The product's functions in this process: the very handlers that are deployed, with the settings the template gives
-//! them, the stand-ins behind them and the movable clock.
+//! The product's functions in this process: the deployed handlers, with the settings from the template, the stand-ins
+//! and the movable clock.
 //!
-//! Each calls AWS under credentials of its own, which the stand-ins hold to its role in the template.
+//! Each function calls AWS with its own credentials, and the stand-ins enforce its role from the template.
 
 use crate::clock::MovableClock;
 use lambda_http::Error;
@@ -16,7 +16,8 @@ use shared::surroundings::Surroundings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What signs the requests of every function, as Lambda hands it to them; the access key id is the logical id.
+/// The credentials that sign the requests of every function, as Lambda provides them. The access key id is the logical
+/// id.
 #[derive(Clone)]
 pub struct SigningSecrets {
     pub secret_access_key: String,
@@ -26,7 +27,7 @@ pub struct SigningSecrets {
 /// Every function by binary name.
 ///
 /// # Errors
-/// When the template lacks a function, or a setting that the function needs, or its role a permission to start.
+/// If the template lacks a function, a setting that the function needs, or a permission that it needs to start.
 pub async fn in_process_functions(
     template: &Template,
     aws: &LocalAws,
@@ -44,12 +45,12 @@ pub async fn in_process_functions(
     ]))
 }
 
-/// Where a function's counts go here.
+/// Where a function's counts go in the local cloud.
 fn emit(metrics: &Value) {
     tracing::info!(%metrics, "counted");
 }
 
-/// What the functions' own wiring is handed here, where their `main`s hand it what Lambda gives them.
+/// What the functions' own wiring gets here instead of what their `main`s get from Lambda.
 struct Wiring<'a> {
     template: &'a Template,
     aws: &'a LocalAws,
@@ -107,8 +108,8 @@ impl Wiring<'_> {
         Ok(event_function!(top_up_sweep::handle, top_up_sweep::wiring::app(surroundings, emit).await?))
     }
 
-    /// What Lambda would put around the function: the settings that the template gives it, credentials of its own, and
-    /// the way to the stand-ins.
+    /// The surroundings that Lambda would provide: the settings from the template, the function's own credentials, and
+    /// the endpoints of the stand-ins.
     fn surroundings(&self, binary: &str) -> Result<Surroundings<MovableClock>, Error> {
         let function = self.template.function_of_binary(binary);
         let function = function.ok_or_else(|| format!("the template has no function {binary}"))?;

@@ -1,4 +1,4 @@
-//! The whole product on one machine, for trying it, for developing against it, and for its tests.
+//! The whole product on one machine, to try it out, to develop against it, and for its tests.
 //!
 //! It is never part of a deployed function.
 

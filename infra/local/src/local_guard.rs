@@ -1,7 +1,7 @@
-//! Keeps other people's pages away from the local routes, which give tokens to whoever asks.
+//! Protects the local routes, which issue tokens to any caller, from other websites.
 //!
-//! A page in a browser on this machine can send requests here, and a name of its own can be made to lead to 127.0.0.1.
-//! Both give themselves away: the first by `Origin`, the second by `Host`.
+//! A web page in a browser on this machine can send requests here, or point a host name of its own to 127.0.0.1.
+//! Both can be recognized: the first by `Origin`, the second by `Host`.
 
 use axum::extract::Request;
 use axum::http::header::{HOST, HeaderName, ORIGIN};
@@ -11,18 +11,17 @@ use axum::response::{IntoResponse, Response};
 
 use crate::local_problem::LocalProblem;
 
-/// Lets through what was asked of this machine by this machine.
+/// Accepts only requests that this machine sends to itself.
 pub async fn guard(request: Request, next: Next) -> Response {
     if is_local(request.method(), request.headers()) {
         next.run(request).await
     } else {
-        let detail =
-            "The local routes answer requests to 127.0.0.1 or localhost alone, from no other page than theirs.";
+        let detail = "The local routes answer only requests to 127.0.0.1 or localhost, and only from their own pages.";
         LocalProblem::new(StatusCode::FORBIDDEN, detail).into_response()
     }
 }
 
-/// Only reading is left to links from elsewhere, such as the payment page's way back.
+/// Links from elsewhere, such as the return link of the payment page, may only read.
 fn is_local(method: &Method, headers: &HeaderMap) -> bool {
     let all = |name: HeaderName| headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or_default());
     let mut hosts = all(HOST);

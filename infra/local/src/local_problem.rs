@@ -1,4 +1,4 @@
-//! What the local routes refuse, as problem documents like the API's own: <https://www.rfc-editor.org/rfc/rfc9457>.
+//! The errors of the local routes, as problem documents like the API's: <https://www.rfc-editor.org/rfc/rfc9457>.
 
 use axum::Json;
 use axum::http::header::CONTENT_TYPE;
@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// A refusal in words of this program's own.
+/// A refused request, with the reason in words.
 #[derive(Debug)]
 pub struct LocalProblem {
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! What only the local cloud has, all under `/_local`: a page to start from, tokens, the clock, a sweep at once.
+//! The routes that only the local cloud has, all under `/_local`: a start page, tokens, the clock, an immediate sweep.
 
 use crate::cloud::{AdvanceError, LocalCloud};
 use crate::local_guard::guard;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use std::sync::{Arc, Weak};
 
-/// The routes. They hold the cloud weakly, since the cloud holds the server they are part of.
+/// The routes. They hold a weak reference to the cloud, since the cloud holds their server.
 pub fn router(cloud: &Arc<LocalCloud>) -> Router {
     Router::new()
         .route("/_local", get(home))
@@ -50,10 +50,10 @@ struct Returned {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 enum Move {
-    /// How far, as `6h`, `1d`, `1w`, `1y` or ISO 8601; days and longer by the calendar of UTC.
+    /// How far, as `6h`, `1d`, `1w`, `1y` or ISO 8601. Days and longer units follow the UTC calendar.
     #[serde(rename = "advance")]
     Advance(Span),
-    /// Until when.
+    /// The time to move to.
     #[serde(rename = "to")]
     To(Timestamp),
 }
@@ -136,7 +136,7 @@ async fn make_token(State(cloud): Cloud, body: Bytes) -> Answer {
     Ok(Json(json!({ "token": cloud.token(&asked.subject, &scopes) })).into_response())
 }
 
-/// The body as JSON, whatever it is called: a forgotten header is no reason to fail.
+/// The body as JSON, whatever its content type, so that a forgotten header does not fail the request.
 fn read<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, LocalProblem> {
     serde_json::from_slice(body).map_err(|_| {
         LocalProblem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The body must be JSON such as {expected}."))

@@ -1,6 +1,6 @@
 //! `prepaid`: the whole product on this machine.
 //!
-//! Without a subcommand it serves until it is interrupted; `demo` plays the main job; `quote` prices files.
+//! Without a subcommand it serves until it is interrupted; `demo` plays the main story; `quote` prices files.
 
 use clap::{Parser, Subcommand};
 use lambda_http::Error;
@@ -25,25 +25,25 @@ struct Arguments {
 
 #[derive(clap::Args)]
 struct Serve {
-    /// The API's port on 127.0.0.1; the Stripe stand-in and the AWS stand-ins take the two after it. 0 takes free ones.
+    /// The API's port on 127.0.0.1; the Stripe and AWS stand-ins use the next two. 0 picks free ports.
     #[arg(long, default_value_t = 8700)]
     port: u16,
     /// Keep the table in this directory instead of in memory.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Run the compiled functions of this directory (target/lambda) instead of the ones in this process.
+    /// Run the compiled functions in this directory (target/lambda) instead of the ones in this process.
     #[arg(long)]
     functions: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play the main job: buy, charge, run low, top up; then a declined card and 3D Secure.
+    /// Play the main story: buy, charge, run low, top up; then a declined card and 3D Secure.
     Demo {
         /// A list of operations to charge: CSV with the columns operation, duration_ms, max_minutes, reference.
         #[arg(long)]
         operations: Option<PathBuf>,
-        /// Audio files to dub; charged after the list.
+        /// Audio files to dub. They are charged after the list.
         audio: Vec<PathBuf>,
     },
     /// Print what files would cost: audio files, or CSV lists of operations.

@@ -1,6 +1,6 @@
-//! Operations to be charged or quoted, from a table of them or from an audio file.
+//! Operations to charge or quote, from a table or from an audio file.
 //!
-//! It only reads: what an operation costs is the price book's business, taking the credits the API's.
+//! This code only reads. The price book sets the price, and the API takes the credits.
 
 use crate::audio::{self, AudioError};
 use csv::{ErrorKind, StringRecord, Trim};
@@ -9,7 +9,7 @@ use shared::domain::{Operation, Reference};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An operation somebody means to run, with the words it will carry in the history.
+/// An operation to run, with the reference that the history will show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedOperation {
     pub operation: Operation,
@@ -19,7 +19,7 @@ pub struct PlannedOperation {
 /// How many operations one file may list.
 pub const OPERATIONS_MAX: usize = 10_000;
 
-/// A table of operations that cannot be used, down to the field that is wrong.
+/// A table of operations that cannot be used, and the invalid field.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
 pub struct OperationsError {
@@ -49,24 +49,25 @@ pub enum UnusableTable {
 const COLUMNS: [&str; 4] = ["operation", "duration_ms", "max_minutes", "reference"];
 
 /// Reads a CSV file with the header `operation,duration_ms,max_minutes,reference` and 1 to [`OPERATIONS_MAX`] lines.
-/// A dubbing has a `duration_ms`, a training a `max_minutes`, the other one empty; `reference` may be empty.
+/// A dubbing has a `duration_ms`, a training has a `max_minutes`, and the other field is empty. `reference` may be
+/// empty.
 ///
 /// # Errors
-/// [`OperationsError`] at the first field that is not as it must be, with its line, column and range.
+/// [`OperationsError`] for the first invalid field, with its line, column and range.
 pub fn read_operations(path: &Path) -> Result<Vec<PlannedOperation>, OperationsError> {
     read_table(path).map_err(|reason| OperationsError { path: path.to_owned(), reason })
 }
 
-/// The dubbing of this file, named after it.
+/// The dubbing of this file, with the file's name as its reference.
 ///
 /// # Errors
-/// [`AudioError`] when its length cannot be told.
+/// [`AudioError`] if the file's length cannot be determined.
 pub fn operation_of_audio(path: &Path) -> Result<PlannedOperation, AudioError> {
     let operation = Operation::Dubbing { duration_ms: audio::priceable(path)?.duration_ms };
     Ok(PlannedOperation { operation, reference: reference_of(path) })
 }
 
-/// A file's name may be longer than a reference, and may hold characters that a reference does not.
+/// A file name may be longer than a reference, and may have characters that a reference must not have.
 fn reference_of(path: &Path) -> Option<Reference> {
     let name = path.file_name()?.to_string_lossy();
     let name: String = name.chars().filter(|character| !character.is_control()).take(200).collect();

@@ -1,6 +1,6 @@
-//! What files would cost, as a table for a terminal.
+//! The price of files, as a table for a terminal.
 //!
-//! Nothing is charged and no account is known here; one file that cannot be quoted does not stop the others.
+//! Nothing is charged, and no account is involved. A file that cannot be quoted does not stop the others.
 
 use crate::audio;
 use crate::operations::{PlannedOperation, read_operations};
@@ -10,7 +10,7 @@ use shared::domain::{Credits, Operation, PriceBook};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// A quote that is not whole.
+/// A quote that is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum QuoteError {
     #[error("{failed} of {files} files could not be quoted")]
@@ -19,11 +19,11 @@ pub enum QuoteError {
     Write(#[from] io::Error),
 }
 
-/// Writes one line per file, or per operation where a `.csv` lists them, and the sum of all that could be quoted.
-/// A file that could not is in the table too, with the reason.
+/// Writes one line per file, or one per operation for a `.csv` file, and the sum of everything that could be quoted.
+/// A file that could not be quoted is in the table too, with the reason.
 ///
 /// # Errors
-/// [`QuoteError::SomeFailed`] after the whole table was written, when at least one file is without a price.
+/// [`QuoteError::SomeFailed`] after the whole table is written, if at least one file has no price.
 pub fn quote(files: &[PathBuf], price_book: &PriceBook, out: &mut impl Write) -> Result<(), QuoteError> {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header(["File", "Length", "Credits", "Price"]);
@@ -53,7 +53,7 @@ pub fn quote(files: &[PathBuf], price_book: &PriceBook, out: &mut impl Write) ->
     if failed == 0 { Ok(()) } else { Err(QuoteError::SomeFailed { failed, files: files.len() }) }
 }
 
-/// The operations a file stands for, each with the words of its line, or why there are none.
+/// The operations of a file, each with the text of its line, or why there are none.
 fn planned(file: &Path) -> Result<Vec<(String, Operation)>, String> {
     let name = shown(&file.to_string_lossy());
     if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
@@ -69,7 +69,7 @@ fn planned(file: &Path) -> Result<Vec<(String, Operation)>, String> {
     Ok(operations.into_iter().map(line).collect())
 }
 
-/// A file's name is its sender's choice and must not steer the terminal.
+/// The sender chooses a file's name, so it must not be able to control the terminal.
 fn shown(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
@@ -101,7 +101,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
     }
 
-    /// The table's cells, row by row, with the folders taken off the names.
+    /// The table's cells, row by row, with the directories removed from the names.
     fn quoted(files: &[PathBuf]) -> (Vec<Vec<String>>, Result<(), QuoteError>) {
         let mut out = vec![];
         let result = quote(files, &PriceBook::reference(), &mut out);

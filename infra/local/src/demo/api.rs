@@ -1,4 +1,4 @@
-//! The company's side of the story: its services and its customers' pages calling the API.
+//! The company's side of the story: its services and its customers' pages call the API.
 
 use crate::cloud::LocalCloud;
 use crate::operations::PlannedOperation;
@@ -49,20 +49,20 @@ impl Api {
         let path = format!("/v1/accounts/{account}/balance");
         let token = self.cloud.customer_token(account);
         let body = expect(self.send(Method::GET, &path, &token, None, None).await?, 200).await?;
-        body["balance"].as_i64().ok_or_else(|| "the balance is no number".into())
+        body["balance"].as_i64().ok_or_else(|| "the balance is not a number".into())
     }
 
-    /// `None` where the balance does not cover the operation.
+    /// `None` if the balance does not cover the operation.
     pub async fn charge(&self, account: &str, key: &str, planned: &PlannedOperation) -> Result<Option<Value>, Error> {
         let answer = self.post_charge(account, key, planned).await?;
         if answer.status() == 402 { Ok(None) } else { expect(answer, 201).await.map(Some) }
     }
 
-    /// The same request once more, as after a lost answer.
+    /// The same request again, as after a lost answer.
     pub async fn charge_again(&self, account: &str, key: &str, planned: &PlannedOperation) -> Result<Value, Error> {
         let answer = self.post_charge(account, key, planned).await?;
         if answer.headers().get("idempotent-replayed").is_none() {
-            return Err("the replay does not say that it is one".into());
+            return Err("the replay is not marked as one".into());
         }
         expect(answer, 200).await
     }

@@ -1,4 +1,4 @@
-//! The end of the story: every entry of every account, and whether the balances are their sums.
+//! The end of the story: every entry of every account, and whether each balance is the sum of its entries.
 
 use super::api::Api;
 use super::text;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 const ACCOUNTS: [&str; 3] = ["melodia", "polyglot", "aria"];
 
-/// Writes the entries down; answers whether every balance is the sum of its account's entries, without a gap.
+/// Writes all entries; returns whether every balance is the sum of its account's entries, without gaps.
 pub async fn close(cloud: &Arc<LocalCloud>, out: &mut impl Write) -> Result<bool, Error> {
     let api = Api::new(cloud);
     let mut table = Table::new();

@@ -1,4 +1,4 @@
-//! The customer's side of the story: Stripe's hosted pages, used as a browser uses them.
+//! The customer's side of the story: Stripe's hosted pages, used as in a browser.
 
 use crate::cloud::LocalCloud;
 use lambda_http::Error;
@@ -13,13 +13,13 @@ pub struct Browser {
 
 impl Browser {
     /// # Errors
-    /// When no HTTP client can be made.
+    /// If no HTTP client can be created.
     pub fn new(cloud: &Arc<LocalCloud>) -> Result<Self, Error> {
         let client = Client::builder().redirect(redirect::Policy::none()).build()?;
         Ok(Self { cloud: Arc::clone(cloud), client })
     }
 
-    /// Follows the newest link sent to the account and pays there, confirming with the bank where it asks.
+    /// Follows the newest link sent to the account and pays there, with the bank's confirmation if it is required.
     pub async fn pay_by_link(&self, account: &str, card: &str) -> Result<(), Error> {
         let url = self.hosted_page(account).await?;
         self.pay_page(&url, card).await
@@ -39,7 +39,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Where the link of the newest mail leads.
+    /// The page that the link in the newest e-mail leads to.
     async fn hosted_page(&self, account: &str) -> Result<String, Error> {
         let mut mails = self.cloud.aws.ses.messages();
         mails.sort_by_key(|mail| mail.received_at);
@@ -52,7 +52,7 @@ impl Browser {
         location(&answer).ok_or_else(|| format!("the link answered {}", answer.status()).into())
     }
 
-    /// Pays a hosted page, confirming with the bank where it asks.
+    /// Pays on a hosted page, with the bank's confirmation if it is required.
     pub async fn pay_page(&self, url: &str, card: &str) -> Result<(), Error> {
         let shown = self.client.get(url).send().await?;
         if !shown.status().is_success() {

@@ -1,7 +1,7 @@
-//! The main job as a story: charge → run low → sweep → paid top-up → receipt, then a declined card and 3D Secure.
+//! The main story: charge → run low → sweep → paid top-up → receipt, then a declined card and 3D Secure.
 //!
-//! It goes through the front door alone: HTTP with tokens, Stripe's hosted pages as a browser would use them, the
-//! schedule, the inbox. The clock stands still but for the moves that the story tells.
+//! It uses only public interfaces: HTTP with tokens, Stripe's hosted pages as in a browser, the schedule, the inbox.
+//! The clock stands still, except when the story moves it.
 
 mod api;
 mod books;
@@ -22,15 +22,15 @@ use std::sync::Arc;
 const THRESHOLD: i64 = 1_000;
 const TARGET: i64 = 5_000;
 
-/// Plays the whole story and writes it down; answers whether every account's balance is the sum of its entries.
+/// Plays the whole story and writes it down. Returns whether every account's balance is the sum of its entries.
 ///
 /// # Errors
-/// When a step does not go as the story says.
+/// If a step does not go as the story says.
 pub async fn play(operations: &[PlannedOperation], out: &mut impl Write) -> Result<bool, Error> {
     let start: Timestamp = "2026-01-05T09:00:00Z".parse()?;
     let cloud = LocalCloud::start(Options::new(MovableClock::standing(start))).await?;
     let mut story = Story { api: Api::new(&cloud), browser: Browser::new(&cloud)?, cloud, operations, out, mails: 0 };
-    // A rate schedule fires for the first time when it is made; there is nobody to top up yet.
+    // A rate schedule fires for the first time when it is created; no account exists yet.
     story.cloud.advance(SignedDuration::ZERO).await?;
     writeln!(story.out, "The clock stands at {start}; it moves only where the story says so.")?;
     story.a_card_that_works().await?;
@@ -46,7 +46,7 @@ struct Story<'a, W> {
     browser: Browser,
     operations: &'a [PlannedOperation],
     out: &'a mut W,
-    /// How many mails of the inbox were told of.
+    /// How many e-mails in the inbox were already told about.
     mails: usize,
 }
 
@@ -104,7 +104,7 @@ impl<W: Write> Story<'_, W> {
         self.tell_balance(account).await
     }
 
-    /// Charges the operations one after the other, from the first again after the last, until the balance is low.
+    /// Charges the operations one after the other, and starts again with the first, until the balance is low.
     async fn run_low(&mut self, account: &str) -> Result<(), Error> {
         let (mut credits, mut last) = (0, None);
         for (position, planned) in self.operations.iter().cycle().enumerate() {
