@@ -1,5 +1,5 @@
-//! What happens to a request to the API around its operation: faults, authentication, version, idempotency, headers,
-//! log.
+//! What happens to an API request before and after its operation: faults, authentication, version, idempotency,
+//! headers, log.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use crate::router;
 use crate::server::{ConnectionLost, Core, LocalStripe};
 use crate::state::{API_VERSION, SIMULATED_VERSIONS};
 
-/// What came in, as far as the stages need it.
+/// The parts of a request that the stages need.
 struct Call {
     method: Method,
     path: String,
-    /// Parameters: the body of a POST, else the query.
+    /// The parameters: the body of a POST, otherwise the query.
     encoded: Bytes,
     content_type: Option<String>,
     authorization: Option<String>,
     version: String,
-    /// Only POST honours one: <https://docs.stripe.com/api/idempotent_requests>.
+    /// Only used for POST: <https://docs.stripe.com/api/idempotent_requests>.
     idempotency_key: Option<String>,
 }
 
-/// How a call ended, before the network has its say.
+/// The result of a call, before network faults.
 struct Ending {
     answer: Answer,
     is_replayed: bool,
@@ -66,7 +66,7 @@ async fn run(stripe: &LocalStripe, call: &Call, fault: Option<FaultAction>, requ
 }
 
 impl Core {
-    /// Everything that can refuse a request before its operation begins, or answer it from its key.
+    /// Everything that can refuse a request before its operation starts, or answer it from its key.
     fn begin(&mut self, call: &Call, fault: Option<FaultAction>) -> Result<Option<Answer>, ApiError> {
         match fault {
             Some(FaultAction::RateLimit) => return Err(ApiError::rate_limited()),

@@ -1,4 +1,4 @@
-//! `/_control`: the switches of [`LocalStripe`] for a test in another process. JSON in and out, no key.
+//! `/_control`: the switches of [`LocalStripe`] for a test in another process. It uses JSON and needs no key.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -48,7 +48,7 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
     }
 }
 
-/// What a page is to ask for.
+/// The amount that a page has to ask for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PagePrice {

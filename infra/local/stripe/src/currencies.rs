@@ -1,19 +1,19 @@
-//! What Stripe knows of a currency, and the arithmetic that depends on it.
+//! Stripe's rules for currencies, and the arithmetic that depends on them.
 //!
-//! The facts are its own and follow from no list of ISO 4217: <https://docs.stripe.com/currencies#special-cases>.
+//! The rules are Stripe's own and do not follow from ISO 4217: <https://docs.stripe.com/currencies#special-cases>.
 
 use crate::error::ApiError;
 
-/// Hundredths of a percent in a whole.
+/// Basis points in one whole.
 const BASIS_POINTS: i128 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Facts {
-    /// Decimals of an `amount`.
+    /// The decimals of an `amount`.
     decimals: u32,
-    /// What every `amount` is a multiple of.
+    /// Every `amount` is a multiple of this.
     step: i64,
-    /// Decimals that people see.
+    /// The decimals that people see.
     shown_decimals: u32,
 }
 
@@ -23,7 +23,7 @@ fn facts(currency: &str) -> Facts {
     match currency {
         "bif" | "clp" | "djf" | "gnf" | "jpy" | "kmf" | "krw" | "mga" | "pyg" | "rwf" | "vnd" | "vuv" | "xaf"
         | "xof" | "xpf" => Facts { decimals: 0, step: 1, shown_decimals: 0 },
-        // Written in hundredths although they have none.
+        // In hundredths, although the currency has none.
         "isk" | "ugx" => Facts { decimals: 2, step: 100, shown_decimals: 0 },
         "bhd" | "jod" | "kwd" | "omr" | "tnd" => Facts { decimals: 3, step: 10, shown_decimals: 3 },
         _ => HUNDREDTHS,
@@ -32,7 +32,7 @@ fn facts(currency: &str) -> Facts {
 
 /// The least that can be charged, where Stripe names one: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
 ///
-/// The stand-in settles every currency in itself. Zero is no charge and always allowed.
+/// The stand-in settles every currency in itself. Zero is not a charge and always allowed.
 pub(crate) fn minimum_charge(currency: &str) -> i64 {
     match currency {
         "usd" | "eur" | "chf" | "aud" | "cad" | "nzd" | "sgd" | "brl" | "inr" | "jpy" | "krw" => 50,
@@ -49,7 +49,7 @@ pub(crate) fn minimum_charge(currency: &str) -> i64 {
 }
 
 /// # Errors
-/// When Stripe takes no such amount of this currency, such as 5.005 KWD or half a króna.
+/// If Stripe does not accept this amount of the currency, such as 5.005 KWD or half a króna.
 pub(crate) fn require_step(amount: i64, currency: &str, param: &str) -> Result<(), ApiError> {
     let step = facts(currency).step;
     if amount % step == 0 {
@@ -71,17 +71,17 @@ pub(crate) fn require_minimum(amount: i64, currency: &str) -> Result<(), ApiErro
     Err(ApiError::invalid_parameter("amount_too_small", "amount", message))
 }
 
-/// The share of `amount` that `basis_points` are, rounded to what the currency can express, half away from zero: what a
-/// bill takes, its correction gives back.
+/// The share of `amount` for `basis_points`, rounded to a valid amount of the currency, half away from zero. The same
+/// rounding applies to an invoice and to its credit note, so they cancel out.
 pub(crate) fn share_of(amount: i64, basis_points: u32, currency: &str) -> i64 {
     let unit = BASIS_POINTS * i128::from(facts(currency).step);
     let exact = i128::from(amount.unsigned_abs()) * i128::from(basis_points);
     let units = (2 * exact + unit) / (2 * unit);
-    let rounded = i64::try_from(units).expect("a share of a whole fits where the whole did") * facts(currency).step;
+    let rounded = i64::try_from(units).expect("a share of an amount fits in the same type") * facts(currency).step;
     if amount < 0 { -rounded } else { rounded }
 }
 
-/// As a person reads it, in major units and always with the currency's decimals.
+/// For people to read, in major units and always with the currency's decimals.
 pub(crate) fn format_amount(amount: i64, currency: &str) -> String {
     let Facts { decimals, shown_decimals, .. } = facts(currency);
     let name = currency.to_ascii_uppercase();

@@ -1,4 +1,4 @@
-//! Stripe's test bank accounts, one row each; their money moves days after the request.
+//! Stripe's test bank accounts, one row each. Their money moves days after the request.
 //!
 //! <https://docs.stripe.com/payments/ach-direct-debit/accept-a-payment#test-account-numbers>,
 //! <https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test-integration>
@@ -7,12 +7,12 @@ use jiff::SignedDuration;
 
 use crate::instruments::{Decline, Instrument, Kind, Settlement, Verdict, instrument, refused_by_bank};
 
-/// Business days may lie between: <https://docs.stripe.com/payments/ach-direct-debit#timing>.
+/// This takes several business days: <https://docs.stripe.com/payments/ach-direct-debit#timing>.
 const AUTOMATED_CLEARING_HOUSE: SignedDuration = SignedDuration::from_hours(4 * 24);
 const SEPA: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 static FUNDS: Decline = refused_by_bank("insufficient_funds", "The account has insufficient funds.");
-static NO_ACCOUNT: Decline = refused_by_bank("no_account", "The bank knows no such account.");
+static NO_ACCOUNT: Decline = refused_by_bank("no_account", "The bank has no such account.");
 static CLOSED: Decline = refused_by_bank("account_closed", "The account is closed.");
 static NOT_AUTHORIZED: Decline =
     refused_by_bank("debit_not_authorized", "The account's holder did not authorize the debit.");

@@ -1,10 +1,10 @@
 //! Stripe's error envelope, and which errors an idempotency key remembers.
 //!
-//! It knows nothing of HTTP beyond the status: <https://docs.stripe.com/api/errors>.
+//! It knows nothing about HTTP except the status: <https://docs.stripe.com/api/errors>.
 
 use serde_json::{Map, Value, json};
 
-/// A refusal as the API words it.
+/// A refusal in the API's words.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
@@ -13,10 +13,10 @@ pub(crate) struct ApiError {
     pub(crate) decline_code: Option<&'static str>,
     pub(crate) message: String,
     pub(crate) param: Option<String>,
-    /// Objects the envelope carries beside the code, such as `payment_intent`.
+    /// Objects in the envelope beside the code, such as `payment_intent`.
     attachments: Box<Map<String, Value>>,
     /// Whether the request reached an endpoint, so that its key remembers the refusal.
-    /// Parameters that fail validation are forgotten: <https://docs.stripe.com/api/idempotent_requests>.
+    /// Invalid parameters are not remembered: <https://docs.stripe.com/api/idempotent_requests>.
     pub(crate) is_remembered: bool,
 }
 
@@ -34,7 +34,7 @@ impl ApiError {
         }
     }
 
-    /// Parameters that do not fit; nothing was begun.
+    /// Invalid parameters; nothing was started.
     pub(crate) fn invalid_parameter(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
         Self { param: Some(param.into()), ..Self::new(400, "invalid_request_error", Some(code), message) }
     }
@@ -43,7 +43,7 @@ impl ApiError {
         Self::invalid_parameter("parameter_missing", param, format!("Missing required param: {param}."))
     }
 
-    /// A request the object's state does not allow.
+    /// A request that the object's state does not allow.
     pub(crate) fn invalid_state(code: Option<&'static str>, message: impl Into<String>) -> Self {
         Self { is_remembered: true, ..Self::new(400, "invalid_request_error", code, message) }
     }
@@ -62,7 +62,7 @@ impl ApiError {
         }
     }
 
-    /// A bill in one currency while something in another waits for its invoice.
+    /// An invoice in one currency while something in another currency is waiting for its invoice.
     pub(crate) fn currencies_combined(other: &str) -> Self {
         let message = format!(
             "You cannot combine currencies on a single customer: this one has an active discount or invoice item with \
@@ -75,7 +75,7 @@ impl ApiError {
         Self::new(404, "invalid_request_error", None, format!("Unrecognized request URL ({method}: {path})."))
     }
 
-    /// The second version of the API has other envelopes, and none of its routes is simulated:
+    /// Version 2 of the API has another envelope, and none of its routes is simulated:
     /// <https://docs.stripe.com/api-v2-overview>.
     pub(crate) fn unrecognized_v2_url(method: &str, path: &str) -> Self {
         Self { code: Some("not_found"), ..Self::unrecognized_url(method, path) }
@@ -121,7 +121,7 @@ impl ApiError {
         self
     }
 
-    /// The envelope's content, as it also stands in `last_payment_error`.
+    /// The content of the envelope, which is also in `last_payment_error`.
     pub(crate) fn object(&self) -> Value {
         let mut error = Map::clone(&self.attachments);
         error.insert("type".into(), json!(self.kind));
@@ -141,7 +141,7 @@ impl ApiError {
     }
 }
 
-/// An operation of the library that the state of an object does not allow.
+/// A call of this library that the state of an object does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);

@@ -1,4 +1,4 @@
-//! Ids in an answer replaced by their objects: <https://docs.stripe.com/api/expanding_objects>.
+//! Replaces ids in an answer by their objects: <https://docs.stripe.com/api/expanding_objects>.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::state::State;
 const DEPTH_MAX: usize = 4;
 
 /// # Errors
-/// A path that leads to nothing expandable or is too deep.
+/// For a path that cannot be expanded or is too deep.
 pub(crate) fn expand(state: &State, answer: &mut Value, paths: &[String]) -> Result<(), ApiError> {
     for path in paths {
         let segments: Vec<&str> = path.split('.').collect();
@@ -49,7 +49,7 @@ fn expand_at(state: &State, value: &mut Value, segments: &[&str]) -> Result<(), 
     }
 }
 
-/// Fields that are left out unless asked for.
+/// Fields that are left out unless they are requested.
 fn includable(state: &State, value: &Value, field: &str) -> Option<Value> {
     let id = value.get("id")?.as_str()?;
     match (value.get("object")?.as_str()?, field) {

@@ -1,4 +1,4 @@
-//! Faults asked for by a test: what the network or Stripe itself may do to a request.
+//! Faults that a test requests: what the network or Stripe itself may do to a request.
 
 use serde::Deserialize;
 
@@ -9,45 +9,45 @@ use crate::objects::invoice;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum FaultAction {
-    /// Everything is done and kept under the idempotency key; the connection closes without an answer.
+    /// The request is carried out and stored under the idempotency key; the connection closes without an answer.
     LoseAnswer,
-    /// Nothing is done; the connection closes without an answer.
+    /// The request is not carried out; the connection closes without an answer.
     LoseRequest,
-    /// 429 before anything is done; the key forgets it: <https://docs.stripe.com/rate-limits>.
+    /// 429 before anything is done; the key does not remember it: <https://docs.stripe.com/rate-limits>.
     RateLimit,
-    /// 500 with nothing done; the key remembers it: <https://docs.stripe.com/api/idempotent_requests>.
+    /// 500 and nothing is done; the key remembers it: <https://docs.stripe.com/api/idempotent_requests>.
     InternalError,
     /// 500 although everything was done; the key remembers the 500.
     InternalErrorAfterEffect,
-    /// 503 before anything is done; the key forgets it.
+    /// 503 before anything is done; the key does not remember it.
     Unavailable,
-    /// 400 with nothing done, and no hope that asking again would change it; the key remembers it.
+    /// 400 and nothing is done. A retry gets the same answer, and the key remembers it.
     Refuse { refusal: DefiniteRefusal },
-    /// The request waits so long before anything is done, its key in use meanwhile.
+    /// The request waits this long before it starts; its key is in use in the meantime.
     Latency { milliseconds: u64 },
 }
 
-/// Why Stripe says no for good: <https://docs.stripe.com/error-codes>.
+/// Why Stripe refuses permanently: <https://docs.stripe.com/error-codes>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DefiniteRefusal {
     /// The customer was deleted.
     CustomerMissing,
-    /// The card was detached, or is another customer's.
+    /// The card was detached, or belongs to another customer.
     PaymentMethodMissing,
-    /// Something of the customer's waits in another currency.
+    /// The customer has something pending in another currency.
     CurrenciesCombined,
-    /// Automatic tax, and nobody knows where the customer is.
+    /// Automatic tax, but the customer's location is unknown.
     CustomerTaxLocationInvalid,
-    /// Automatic tax, and the account has not set it up.
+    /// Automatic tax, but the account has not set it up.
     StripeTaxInactive,
     AmountTooSmall,
     AmountTooLarge,
-    /// The kind of payment method does not know the currency.
+    /// The kind of payment method does not support the currency.
     PaymentMethodCurrencyMismatch,
-    /// A parameter that this version of the API does not know.
+    /// A parameter that this version of the API does not have.
     ParameterUnknown,
-    /// The account may not do this at all; the envelope has no code.
+    /// The account is not allowed to do this at all; the envelope has no code.
     Unexplained,
 }
 
@@ -74,7 +74,7 @@ impl DefiniteRefusal {
 /// A fault for the next `count` requests that match.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Fault {
-    /// `None` for every method.
+    /// `None` for any method.
     pub method: Option<String>,
     /// A path whose segments may be `*`, such as `/v1/invoices/*/pay`.
     pub path: String,
@@ -100,7 +100,7 @@ impl Fault {
     }
 }
 
-/// Whether `path` fits a pattern whose segments may be `*`.
+/// Whether `path` matches a pattern whose segments may be `*`.
 #[must_use]
 pub fn path_matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
@@ -120,7 +120,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The oldest fault that matches, used up by one.
+    /// The oldest matching fault, whose count is reduced by one.
     pub(crate) fn take(&mut self, method: &str, path: &str) -> Option<FaultAction> {
         self.0.retain(|fault| fault.count > 0);
         let fault = self.0.iter_mut().find(|fault| fault.matches(method, path))?;

@@ -1,4 +1,4 @@
-//! Idempotency keys: the first answer again for the same request, whatever it was.
+//! Idempotency keys: the same request gets the first answer again, whatever it was.
 //!
 //! <https://docs.stripe.com/api/idempotent_requests>
 
@@ -12,7 +12,7 @@ use crate::error::ApiError;
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 const LENGTH_MAX: usize = 255;
 
-/// What makes two requests the same.
+/// The properties that make two requests the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     pub(crate) method: String,
@@ -20,7 +20,7 @@ pub(crate) struct Fingerprint {
     pub(crate) body: Bytes,
 }
 
-/// An answer as it goes over the wire.
+/// An answer as it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -40,7 +40,7 @@ struct Entry {
 pub(crate) struct Keys(HashMap<String, Entry>);
 
 impl Keys {
-    /// The stored answer, or `None` when the request is the first with its key and may begin.
+    /// The stored answer, or `None` if this is the first request with its key and may start.
     pub(crate) fn begin(
         &mut self,
         key: &str,
@@ -63,7 +63,7 @@ impl Keys {
         }
     }
 
-    /// Keeps the answer, or with `None` makes the key free again.
+    /// Stores the answer. `None` frees the key again.
     pub(crate) fn finish(&mut self, key: &str, answer: Option<Answer>) {
         match (answer, self.0.get_mut(key)) {
             (Some(answer), Some(entry)) => entry.answer = Some(answer),

@@ -1,8 +1,8 @@
-//! Object ids with Stripe's prefixes, the same for the same seed.
+//! Object ids with Stripe's prefixes. The same seed gives the same ids.
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A counter in front makes ids sort by creation; the tail keeps anyone from guessing or shortening them.
+/// A leading counter makes ids sort by creation. The random tail makes sure that nobody guesses or shortens them.
 pub(crate) struct Ids {
     counter: u64,
     random: u64,
@@ -29,7 +29,7 @@ impl Ids {
             .collect()
     }
 
-    /// SplitMix64: one addition and three mixing steps, enough for ids that protect nothing.
+    /// SplitMix64: one addition and three mixing steps, which is enough for ids that need no secrecy.
     fn random_number(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;

@@ -1,4 +1,4 @@
-//! What pays: Stripe's test cards, one row each, and the test bank accounts of [`crate::debits`].
+//! Payment instruments: Stripe's test cards, one row each, and the test bank accounts of [`crate::debits`].
 //!
 //! <https://docs.stripe.com/testing>
 
@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::debits::DEBITS;
 use crate::error::ApiError;
 
-/// As `type` of a payment method tells it.
+/// The `type` of a payment method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Card,
@@ -30,7 +30,7 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// The one currency of a bank debit; cards take all.
+    /// The only currency of a bank debit; cards accept all currencies.
     pub(crate) fn takes(self, currency: &str) -> bool {
         match self {
             Self::Card => true,
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// When the bank's answer is there.
+/// When the bank answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settlement {
     AtOnce,
@@ -48,30 +48,30 @@ pub(crate) enum Settlement {
     Never,
 }
 
-/// What the bank says to a card.
+/// The bank's answer to a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Approve,
     Decline(&'static Decline),
 }
 
-/// When the bank asks its customer to authenticate: <https://docs.stripe.com/testing#three-ds-cards>.
+/// When the bank requires authentication: <https://docs.stripe.com/testing#three-ds-cards>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Authentication {
     Never,
-    /// On the first payment or set-up; off-session payments after a set-up pass.
+    /// For the first payment or setup. Off-session payments after a setup pass.
     UnlessSetUp,
     Always,
-    /// Only while its customer is present.
+    /// Only if its customer is present.
     OnSessionOnly,
 }
 
 /// <https://docs.stripe.com/disputes/how-disputes-work>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DisputeKind {
-    /// The money leaves until the bank has decided.
+    /// The money is withdrawn until the bank has decided.
     Chargeback,
-    /// The bank only asks; the money stays.
+    /// The bank only inquires; the money stays.
     Inquiry,
 }
 
@@ -95,18 +95,18 @@ impl Decline {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Instrument {
-    /// Of a card without `pm_card_` (or `tok_`) and the brand in front of a behaviour.
+    /// For a card, its alias without the prefix `pm_card_` or `tok_`, and without the brand in front of a behavior.
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) number: &'static str,
-    /// Of a bank account the bank's name.
+    /// For a bank account, the bank's name.
     pub(crate) brand: &'static str,
     pub(crate) settlement: Settlement,
     pub(crate) authentication: Authentication,
     /// Whether it can be saved with a customer.
     pub(crate) on_attach: Verdict,
     pub(crate) on_payment: Verdict,
-    /// How its payments are disputed as soon as they succeed.
+    /// The dispute that each successful payment causes immediately.
     pub(crate) dispute: Option<DisputeKind>,
 }
 
@@ -115,7 +115,7 @@ impl Instrument {
         &self.number[self.number.len() - 4..]
     }
 
-    /// By the id of a test payment method or token, such as `pm_card_visa` and `tok_visa`.
+    /// Finds it by the id of a test payment method or token, such as `pm_card_visa` and `tok_visa`.
     pub(crate) fn by_alias(alias: &str) -> Option<&'static Self> {
         if let Some(debit) = DEBITS.iter().find(|debit| debit.name == alias) {
             return Some(debit);
@@ -125,14 +125,14 @@ impl Instrument {
         CARDS.iter().find(|card| card.name == name || card.name == behaviour)
     }
 
-    /// By a card's number, an account's or an IBAN, as typed, with or without spaces.
+    /// Finds it by a card number, an account number or an IBAN, with or without spaces.
     pub(crate) fn by_number(number: &str) -> Option<&'static Self> {
         let plain: String = number.chars().filter(char::is_ascii_alphanumeric).collect();
         CARDS.iter().chain(DEBITS).find(|instrument| instrument.number.eq_ignore_ascii_case(&plain))
     }
 }
 
-/// A card that pays; the base of every row.
+/// A card whose payments succeed; the base of every row.
 pub(crate) const fn instrument(name: &'static str, number: &'static str, brand: &'static str) -> Instrument {
     Instrument {
         name,
@@ -163,7 +163,7 @@ const fn declined(code: &'static str, decline_code: Option<&'static str>, messag
     Decline { code, decline_code, message, is_of_card: true }
 }
 
-/// Told days after the payment was begun, and not as an error of a card.
+/// Reported days after the payment was started, and not as a card error.
 pub(crate) const fn refused_by_bank(code: &'static str, message: &'static str) -> Decline {
     Decline { code, decline_code: None, message, is_of_card: false }
 }

@@ -1,6 +1,6 @@
-//! Form-encoded, nested parameters into typed structs; whatever a struct does not name is refused.
+//! Parses nested, form-encoded parameters into typed structs. A parameter that a struct does not name is refused.
 //!
-//! A parameter that Stripe has and the stand-in does not simulate is refused too: silence would hide a difference.
+//! A Stripe parameter that the stand-in does not simulate is refused too, because ignoring it would hide a difference.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,21 +10,21 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::ApiError;
 
-/// `expand[]` is understood by every operation.
+/// Every operation accepts `expand[]`.
 const ALWAYS: &[&str] = &["expand"];
 const ON_LISTS: &[&str] = &["expand", "limit", "starting_after", "ending_before"];
 
-/// An operation that takes no parameters of its own.
+/// An operation without parameters of its own.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct NoParameters {}
 
 /// # Errors
-/// `parameter_unknown` for a name `T` lacks, `parameter_invalid` for a value of the wrong type.
+/// `parameter_unknown` for a name that `T` lacks, `parameter_invalid` for a value of the wrong type.
 pub(crate) fn parse<T: DeserializeOwned>(encoded: &[u8]) -> Result<T, ApiError> {
     parse_beside(encoded, ALWAYS)
 }
 
-/// The filters of a list; its paging is read by [`Page::parse`].
+/// The filters of a list. [`Page::parse`] reads the paging.
 pub(crate) fn parse_filters<T: DeserializeOwned>(encoded: &[u8]) -> Result<T, ApiError> {
     parse_beside(encoded, ON_LISTS)
 }
@@ -58,14 +58,14 @@ fn decode<T: DeserializeOwned>(encoded: &[u8]) -> Result<(T, Vec<String>), ApiEr
     }
 }
 
-/// `a.?.b.0` (a path through options and sequences) as Stripe spells it: `a[b][0]`.
+/// `a.?.b.0` (a path through options and sequences) in Stripe's notation: `a[b][0]`.
 fn bracketed(path: &str) -> String {
     let mut segments = path.split('.').filter(|segment| *segment != "?");
     let first = segments.next().unwrap_or_default().to_owned();
     segments.fold(first, |name, segment| format!("{name}[{segment}]"))
 }
 
-/// Which fields of the answer are to be objects instead of ids: <https://docs.stripe.com/api/expanding_objects>.
+/// The fields of the answer to expand to objects: <https://docs.stripe.com/api/expanding_objects>.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Expansion {
@@ -145,7 +145,7 @@ impl<'de> Deserialize<'de> for CreatedRange {
     }
 }
 
-/// Keys given are merged, an empty value removes its key, an empty parameter removes all:
+/// The given keys are merged. An empty value removes its key, and an empty parameter removes all keys:
 /// <https://docs.stripe.com/api/metadata>.
 #[derive(Debug)]
 pub(crate) enum MetadataChange {
@@ -156,7 +156,7 @@ pub(crate) enum MetadataChange {
 pub(crate) type Metadata = BTreeMap<String, String>;
 
 /// # Errors
-/// More than 50 keys, a key above 40 characters or a value above 500.
+/// For more than 50 keys, a key of more than 40 characters or a value of more than 500.
 pub(crate) fn merge_metadata(metadata: &Metadata, change: Option<MetadataChange>) -> Result<Metadata, ApiError> {
     let mut merged = metadata.clone();
     match change {
@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for MetadataChange {
     }
 }
 
-/// Takes over a text parameter: absent leaves the field, empty unsets it.
+/// Applies a text parameter: an absent one leaves the field unchanged, an empty one unsets it.
 pub(crate) fn set(field: &mut Option<String>, change: Option<String>) {
     if let Some(text) = change {
         *field = Some(text).filter(|text| !text.is_empty());
@@ -225,7 +225,7 @@ pub(crate) fn required<T>(parameter: Option<T>, name: &str) -> Result<T, ApiErro
     parameter.ok_or_else(|| ApiError::missing_parameter(name))
 }
 
-/// A three-letter currency, in lower case as Stripe keeps it.
+/// A three-letter currency, in lower case as Stripe stores it.
 pub(crate) fn currency(parameter: &str) -> Result<String, ApiError> {
     let is_currency = parameter.len() == 3 && parameter.bytes().all(|byte| byte.is_ascii_alphabetic());
     if is_currency {

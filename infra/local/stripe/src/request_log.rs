@@ -1,4 +1,4 @@
-//! Which requests came in, for tests to read.
+//! The requests that came in, for tests to read.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::faults::path_matches;
 
-/// So many requests are remembered.
+/// The most requests that are remembered.
 const KEPT_MAX: usize = 10_000;
 
 /// One request to the API.
@@ -17,7 +17,7 @@ pub struct RequestRecord {
     pub method: String,
     pub path: String,
     pub idempotency_key: Option<String>,
-    /// Of the answer, also where it was lost; `None` when the request itself was lost.
+    /// The status of the answer, even if the answer was lost; `None` if the request itself was lost.
     pub status: Option<u16>,
     /// The connection was closed without an answer.
     pub is_lost: bool,
@@ -26,7 +26,7 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// Whether this is a `method` request to a path that fits `pattern`, whose segments may be `*`.
+    /// Whether this is a `method` request to a path that matches `pattern`, whose segments may be `*`.
     #[must_use]
     pub fn is(&self, method: &str, pattern: &str) -> bool {
         self.method == method && path_matches(pattern, &self.path)
@@ -52,7 +52,7 @@ impl RequestLog {
         self.records.iter().cloned().collect()
     }
 
-    /// Also of those that are no longer remembered.
+    /// Includes requests that are no longer remembered.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }

@@ -1,4 +1,4 @@
-//! The API's routes: method and path to the operation of an object.
+//! The API's routes: the operation for each method and path.
 
 use http::Method;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::objects::{
 use crate::parameters::Expansion;
 use crate::state::State;
 
-/// Does what a request under `/v1` asks for; `encoded` holds its parameters from body or query.
+/// Performs a request under `/v1`. `encoded` holds its parameters from the body or the query.
 pub(crate) fn answer(state: &mut State, method: &Method, path: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     let Expansion { expand: paths } = Expansion::parse(encoded)?;
     let segments: Vec<&str> = path.trim_start_matches("/v1/").trim_end_matches('/').split('/').collect();

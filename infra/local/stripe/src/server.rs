@@ -1,4 +1,4 @@
-//! The stand-in as one value: in-process calls, the listener, and the switches a test turns.
+//! The stand-in as one value: in-process calls, the listener, and the switches for tests.
 
 use std::convert::Infallible;
 use std::io;
@@ -27,22 +27,22 @@ use crate::state::{AccountSettings, State};
 use crate::webhooks::{self, WebhookConduct, WebhookTarget};
 use crate::{api, control, pages, parameters};
 
-/// How often the background task looks whether the movable clock has made a delivery due.
+/// How often the background task checks whether the movable clock has made a delivery due.
 const DELIVERY_TICK: Duration = Duration::from_millis(250);
-/// Stripe gives an endpoint about this long to answer.
+/// About how long Stripe waits for an endpoint's answer.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Tells the time; a test may move it.
+/// Returns the time; a test may move it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How a stand-in is set up.
+/// The settings of a stand-in.
 pub struct Settings {
-    /// Secret keys that are accepted; any other gets 401.
+    /// The secret keys that are accepted; any other key gets 401.
     pub api_keys: Vec<String>,
-    /// What links to pages begin with, without a slash at the end: for [`LocalStripe::serve`] the address of the
+    /// The base URL of links to pages, without a trailing slash. For [`LocalStripe::serve`] it is the address of the
     /// listener, which is therefore bound first.
     pub base_url: String,
-    /// Hundredths of a percent that automatic tax adds; 0 for none.
+    /// Basis points that automatic tax adds; 0 for none.
     pub tax_basis_points: u32,
     /// The same seed gives the same ids.
     pub seed: u64,
@@ -65,7 +65,7 @@ struct Inner {
     deliveries_wanted: Notify,
 }
 
-/// Everything behind the one lock.
+/// Everything behind the lock.
 pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) api_keys: Vec<String>,
@@ -86,16 +86,16 @@ impl LocalStripe {
             .redirect(reqwest::redirect::Policy::none())
             .timeout(DELIVERY_TIMEOUT)
             .build()
-            .expect("a client without TLS needs nothing that could be missing");
+            .expect("a client without TLS loads nothing that could be missing");
         Self(Arc::new(Inner { core: Mutex::new(core), clock, client, deliveries_wanted: Notify::new() }))
     }
 
     /// Answers one request in this process.
     ///
-    /// What was begun is finished even when the caller stops waiting, as it is at Stripe.
+    /// A request that was started is finished even if the caller stops waiting, as at Stripe.
     ///
     /// # Errors
-    /// [`ConnectionLost`] when a fault says so.
+    /// [`ConnectionLost`] if a fault says so.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -121,10 +121,10 @@ impl LocalStripe {
         response
     }
 
-    /// Serves HTTP/1.1 on `listener`, which is to be bound to the loopback interface, until accepting fails.
+    /// Serves HTTP/1.1 on `listener`, which must be bound to the loopback interface, until accepting fails.
     ///
     /// # Errors
-    /// When the listener is broken.
+    /// If the listener fails.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<Infallible> {
         loop {
             let (stream, _) = listener.accept().await?;
@@ -141,7 +141,7 @@ impl LocalStripe {
                 stripe.handle(Request::from_parts(head, body)).await.map(|response| response.map(Full::new))
             }
         });
-        // An error of the service closes the connection without an answer, which is what a lost answer looks like.
+        // An error of the service closes the connection without an answer, which simulates a lost answer.
         if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
             tracing::debug!(%error, "a connection ended early");
         }
@@ -153,7 +153,7 @@ impl LocalStripe {
         webhook_endpoint::insert(&mut self.core().state, target, Some(secret.to_owned()), enabled_events)
     }
 
-    /// Makes every delivery that is due by the clock, one after the other, and returns how many it tried.
+    /// Makes every delivery that is due on the clock, one after the other, and returns how many it tried.
     pub async fn deliver_due(&self) -> usize {
         let parcels = webhooks::pack_due(&mut self.core().state);
         let count = parcels.len();
@@ -164,7 +164,7 @@ impl LocalStripe {
         count
     }
 
-    /// Delivers whatever becomes due, for ever; for a background task.
+    /// Delivers whatever becomes due, and never returns; for a background task.
     pub async fn deliver_forever(&self) {
         loop {
             while self.deliver_due().await > 0 {}
@@ -175,20 +175,20 @@ impl LocalStripe {
         }
     }
 
-    /// When the next delivery is due by the clock.
+    /// When the next delivery is due on the clock.
     #[must_use]
     pub fn next_delivery_at(&self) -> Option<Timestamp> {
         self.core().state.deliveries.next_due_at()
     }
 
-    /// Makes every delivery that waits for its next try due now, as the "resend" of Stripe's dashboard does, and returns
-    /// how many those are.
+    /// Makes every delivery that waits for a retry due now, as the "resend" of Stripe's dashboard does, and returns how
+    /// many there are.
     pub fn hasten_deliveries(&self) -> usize {
         let state = &mut self.core().state;
         state.deliveries.hasten(state.now)
     }
 
-    /// How deliveries misbehave from now on.
+    /// Sets how deliveries misbehave from now on.
     pub fn set_webhook_conduct(&self, conduct: WebhookConduct) {
         self.core().state.deliveries.conduct = conduct;
     }
@@ -207,13 +207,13 @@ impl LocalStripe {
         self.core().log.records()
     }
 
-    /// How many `method` requests came to a path that fits `pattern`, whose segments may be `*`.
+    /// How many `method` requests were made to a path that matches `pattern`, whose segments may be `*`.
     #[must_use]
     pub fn request_count(&self, method: &str, pattern: &str) -> usize {
         self.requests().iter().filter(|record| record.is(method, pattern)).count()
     }
 
-    /// How many requests to the API there ever were.
+    /// The total number of requests to the API.
     #[must_use]
     pub fn requests_total(&self) -> u64 {
         self.core().log.total()
@@ -223,40 +223,40 @@ impl LocalStripe {
         self.core().log.clear();
     }
 
-    /// Opens a dispute about a paid charge, as its card's holder would, and returns its id.
+    /// Opens a dispute about a paid charge, as the cardholder would, and returns its id.
     ///
     /// # Errors
-    /// When the charge is unknown, unpaid or already disputed.
+    /// If the charge is unknown, unpaid or already disputed.
     pub fn open_dispute(&self, charge: &str) -> Result<String, Refusal> {
         Ok(dispute::open(&mut self.core().state, charge, DisputeKind::Chargeback)?)
     }
 
-    /// Closes a dispute by the bank's verdict.
+    /// Closes a dispute with the bank's decision.
     ///
     /// # Errors
-    /// When the dispute is unknown or closed.
+    /// If the dispute is unknown or closed.
     pub fn decide_dispute(&self, dispute: &str, is_won: bool) -> Result<(), Refusal> {
         Ok(dispute::decide(&mut self.core().state, dispute, is_won)?)
     }
 
-    /// Gives a customer a discount on every bill, as somebody may in the dashboard.
+    /// Gives a customer a discount on every invoice, as in the dashboard.
     ///
     /// # Errors
-    /// When the customer is unknown or the discount makes no sense.
+    /// If the customer is unknown or the discount is invalid.
     pub fn give_discount(&self, customer: &str, discount: CustomerDiscount) -> Result<(), Refusal> {
         Ok(discount::give(&mut self.core().state, customer, discount)?)
     }
 
-    /// Has the page of an open payment session ask for another currency and amount than it was made for.
+    /// Changes the currency and the amount that the page of an open payment session asks for.
     ///
     /// # Errors
-    /// When the session is unknown, not open, or was already tried to be paid.
+    /// If the session is unknown or not open, or if a payment was already tried.
     pub fn reprice_checkout(&self, session: &str, currency: &str, amount: i64) -> Result<(), Refusal> {
         let currency = parameters::currency(currency)?;
         Ok(checkout_session::reprice(&mut self.core().state, session, currency, amount)?)
     }
 
-    /// The state at this moment; what the time has brought about has happened.
+    /// The current state, after everything that is due by now.
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
         let now = (self.0.clock)();
         let mut core = self.0.core.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
-//! Everything the stand-in knows, in one value; transitions on it live with the objects they change.
+//! The whole state of the stand-in in one value. Its transitions are in the modules of the objects that they change.
 //!
-//! It does no IO and asks no clock: `now` is set before each transition.
+//! It does no IO and reads no clock: `now` is set before each transition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,15 +31,15 @@ use crate::objects::{checkout_session, event::Event, invoice, payment_intent};
 use crate::parameters::Page;
 use crate::webhooks::Deliveries;
 
-/// The version whose shapes are simulated: <https://docs.stripe.com/changelog>.
+/// The API version that is simulated: <https://docs.stripe.com/changelog>.
 pub(crate) const API_VERSION: &str = "2026-09-30.endive";
 
-/// A version named like another differs from it by additions alone, none of which is simulated:
+/// Versions with the same name differ only by additions, none of which is simulated:
 /// <https://docs.stripe.com/api/versioning>.
 pub(crate) const SIMULATED_VERSIONS: [&str; 2] = [API_VERSION, "2026-10-28.endive"];
 
 pub(crate) trait Resource {
-    /// As it stands in messages and in `object`.
+    /// The object's name in messages and in `object`.
     const NAME: &'static str;
     fn render(&self, state: &State) -> Value;
 }
@@ -66,12 +66,12 @@ impl<T: Resource> Table<T> {
         self.0.get(id)
     }
 
-    /// The object the path names.
+    /// The object that the path names.
     pub(crate) fn get(&self, id: &str) -> Result<&T, ApiError> {
         self.find(id).ok_or_else(|| ApiError::no_such(T::NAME, id, None))
     }
 
-    /// The object a parameter names.
+    /// The object that a parameter names.
     pub(crate) fn get_for(&self, id: &str, param: &str) -> Result<&T, ApiError> {
         self.find(id).ok_or_else(|| ApiError::no_such(T::NAME, id, Some(param)))
     }
@@ -86,10 +86,10 @@ impl<T: Resource> Table<T> {
     }
 }
 
-/// How the account is set up.
+/// The settings of the account.
 pub(crate) struct AccountSettings {
     pub(crate) base_url: String,
-    /// Hundredths of a percent added to what has automatic tax on.
+    /// Basis points of tax that are added where automatic tax is on.
     pub(crate) tax_basis_points: u32,
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct State {
     pub(crate) customer_balance_transactions: Table<CustomerBalanceTransaction>,
     pub(crate) payment_methods: Table<PaymentMethod>,
     pub(crate) payment_intents: Table<PaymentIntent>,
-    /// Second and intent of the banks' answers to come.
+    /// The time in seconds and the intent of each bank answer that is still to come.
     pub(crate) debits_underway: BTreeSet<(i64, String)>,
     pub(crate) setup_intents: Table<SetupIntent>,
     pub(crate) charges: Table<Charge>,
@@ -149,7 +149,7 @@ impl State {
         }
     }
 
-    /// Takes over the time and does what has become due by it.
+    /// Sets the time and does everything that has become due.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = now;
         payment_intent::settle_due(self);
@@ -175,7 +175,7 @@ impl State {
         currencies::share_of(amount, self.settings.tax_basis_points, currency)
     }
 
-    /// Any object as the API shows it, by its id.
+    /// Any object in the API's format, by its id.
     pub(crate) fn object(&self, id: &str) -> Option<Value> {
         let prefix = &id[..id.find('_')?];
         match prefix {
@@ -205,7 +205,7 @@ impl State {
         table.find(id).map(|object| object.render(self))
     }
 
-    /// [`Self::object`] of an object that is known to be there.
+    /// [`Self::object`] for an object that exists.
     pub(crate) fn render(&self, id: &str) -> Value {
         self.object(id).unwrap_or(Value::Null)
     }
@@ -215,7 +215,7 @@ impl State {
         self.emit_object(kind, object, None);
     }
 
-    /// With `previous_attributes`: what `before` showed and the object no longer does.
+    /// With `previous_attributes`: the values in `before` that have changed.
     pub(crate) fn emit_update(&mut self, kind: &str, object_id: &str, before: &Value) {
         let after = self.render(object_id);
         let mut previous = Map::new();

@@ -1,4 +1,4 @@
-//! Events on their way to webhook endpoints: signed, retried, and on demand late, doubled, shuffled or lost.
+//! The delivery of events to webhook endpoints: signed, retried, and on demand late, duplicated, reordered or lost.
 //!
 //! <https://docs.stripe.com/webhooks>
 
@@ -15,19 +15,19 @@ use sha2::Sha256;
 
 use crate::state::{Resource, State};
 
-/// Waits between attempts; together about three days, as live mode does:
+/// The delays between deliveries of an event; together about three days, as in live mode:
 /// <https://docs.stripe.com/webhooks#automatic-retries>.
 const BACK_OFF_MINUTES: [i64; 10] = [1, 5, 30, 120, 300, 600, 720, 720, 720, 1080];
-/// Twice the tolerance that verifiers grant a signature.
+/// Twice the tolerance that verifiers allow for a signature.
 const STALE_SECONDS: i64 = 600;
 
-/// Takes headers and body of a delivery, gives the status of the answer.
+/// Takes the headers and the body of a delivery, and returns the status of the answer.
 pub type WebhookCallback = Arc<dyn Fn(HeaderMap, Bytes) -> Pin<Box<dyn Future<Output = u16> + Send>> + Send + Sync>;
 
-/// Where deliveries go.
+/// The target of deliveries.
 #[derive(Clone)]
 pub enum WebhookTarget {
-    /// Posted to by HTTP, without TLS.
+    /// Receives an HTTP POST, without TLS.
     Url(String),
     /// Called in this process.
     Callback(WebhookCallback),
@@ -48,19 +48,19 @@ impl fmt::Debug for WebhookTarget {
     }
 }
 
-/// The ways in which deliveries may misbehave; none of them by default.
+/// How deliveries misbehave. By default, they do not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookConduct {
     /// Every delivery is made twice.
     pub duplicate: bool,
-    /// What is due together goes out newest first.
+    /// Deliveries that are due together are sent newest first.
     pub reorder: bool,
-    /// Events enqueued from now on wait this many seconds of the stand-in's clock.
+    /// Events that are enqueued from now on wait this many seconds on the stand-in's clock.
     pub delay_seconds: u32,
-    /// So many of the next deliveries are never made; their events stay undelivered.
+    /// This many of the next deliveries are dropped; their events remain undelivered.
     pub drop_next: u32,
-    /// Signatures carry a time ten minutes back, beyond every tolerance.
+    /// Signatures are ten minutes old, beyond every tolerance.
     pub stale: bool,
 }
 
@@ -71,13 +71,13 @@ struct Delivery {
     attempts_made: usize,
 }
 
-/// What is to be sent; a delivery leaves when it arrived or was given up.
+/// Deliveries that still have to be made. One is removed when it has arrived or was given up.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     pub(crate) conduct: WebhookConduct,
     sequence: u64,
     waiting: BTreeMap<(Timestamp, u64), Delivery>,
-    /// Deliveries of an event that did not arrive: waiting, in flight, dropped or given up.
+    /// The deliveries of each event that did not arrive: waiting, in flight, dropped or given up.
     outstanding: HashMap<String, usize>,
 }
 
@@ -134,7 +134,7 @@ impl Deliveries {
         !self.outstanding.contains_key(event)
     }
 
-    /// Makes everything that waits due now, and answers how many that are.
+    /// Makes every waiting delivery due now, and returns how many there are.
     pub(crate) fn hasten(&mut self, now: Timestamp) -> usize {
         let waiting = std::mem::take(&mut self.waiting);
         let count = waiting.len();
@@ -148,7 +148,7 @@ impl Deliveries {
         self.waiting.keys().next().map(|(due_at, _)| *due_at)
     }
 
-    /// What was on its way to a deleted endpoint is of no interest any more.
+    /// Drops the pending deliveries to a deleted endpoint.
     pub(crate) fn forget_endpoint(&mut self, endpoint: &str) {
         let (gone, kept) = std::mem::take(&mut self.waiting)
             .into_iter()
@@ -160,7 +160,7 @@ impl Deliveries {
     }
 }
 
-/// One delivery ready to be made outside of the lock.
+/// One delivery that is ready to be made without holding the lock.
 pub(crate) struct Parcel {
     delivery: Delivery,
     pub(crate) target: WebhookTarget,
@@ -169,7 +169,7 @@ pub(crate) struct Parcel {
     pub(crate) copies: usize,
 }
 
-/// Everything due now, each with the event as it is at this moment.
+/// Every delivery that is due now, with the event's current content.
 pub(crate) fn pack_due(state: &mut State) -> Vec<Parcel> {
     let due = state.deliveries.take_due(state.now);
     let conduct = state.deliveries.conduct.clone();
@@ -189,13 +189,13 @@ pub(crate) fn pack_due(state: &mut State) -> Vec<Parcel> {
     due.into_iter().filter_map(pack).collect()
 }
 
-/// Notes whether a parcel arrived; what did not is tried again later.
+/// Records whether a parcel arrived. If it did not, it is tried again later.
 pub(crate) fn finish(state: &mut State, parcel: Parcel, has_arrived: bool) {
     let now = state.now;
     state.deliveries.finish(parcel.delivery, has_arrived, now);
 }
 
-/// Makes one delivery and says whether it was answered with a 2xx.
+/// Makes one delivery and returns whether the answer was a 2xx.
 pub(crate) async fn send(client: &reqwest::Client, parcel: &Parcel) -> bool {
     let mut has_arrived = false;
     for _ in 0..parcel.copies {

@@ -1,4 +1,4 @@
-//! Charges, made by payment intents alone: <https://docs.stripe.com/api/charges>.
+//! Charges, which only payment intents create: <https://docs.stripe.com/api/charges>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use crate::instruments::Decline;
 use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
 use crate::state::{Resource, State};
 
-/// What the bank has said.
+/// The bank's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Nothing yet; a bank debit is on its way.
+    /// Nothing yet; a bank debit is in progress.
     Pending,
     Paid,
     Declined(&'static Decline),
@@ -104,7 +104,7 @@ impl Resource for Charge {
     }
 }
 
-/// Charges the intent's amount to a payment method and says so by an event.
+/// Charges the intent's amount to a payment method and emits an event.
 pub(crate) fn insert(
     state: &mut State,
     payment_intent: &str,
@@ -139,14 +139,14 @@ fn event_of(answer: Answer) -> &'static str {
     }
 }
 
-/// The bank's answer to a debit that was on its way.
+/// The bank's answer to a debit that was in progress.
 pub(crate) fn settle(state: &mut State, id: &str, answer: Answer) -> Result<(), ApiError> {
     state.charges.get_mut(id)?.answer = answer;
     state.emit(event_of(answer), id);
     Ok(())
 }
 
-/// Opens the dispute that some test cards bring about at once.
+/// Opens the dispute that some test cards cause immediately.
 pub(crate) fn dispute_if_card_says_so(state: &mut State, id: &str) -> Result<(), ApiError> {
     let charge = state.charges.get(id)?;
     match state.payment_methods.get(&charge.payment_method)?.instrument.dispute {

@@ -78,7 +78,7 @@ struct SetupIntentData {
     metadata: Option<MetadataChange>,
 }
 
-/// What is copied from the session to its customer.
+/// The parts of the session that are copied to its customer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct CustomerUpdate {
@@ -210,7 +210,7 @@ fn check_mode(creation: &Creation, mode: Mode) -> Result<(), ApiError> {
     }
 }
 
-/// 30 minutes to 24 hours from now, the latter unless said otherwise.
+/// 30 minutes to 24 hours from now. The default is 24 hours.
 fn expiry(state: &State, expires_at: Option<i64>) -> Result<i64, ApiError> {
     let now = state.now_seconds();
     match expires_at {
@@ -220,7 +220,7 @@ fn expiry(state: &State, expires_at: Option<i64>) -> Result<i64, ApiError> {
     }
 }
 
-/// Every simulated kind, unless some are named.
+/// The named kinds, or all simulated kinds if none is named.
 fn kinds(names: &[String]) -> Result<Vec<Kind>, ApiError> {
     if names.is_empty() {
         return Ok(Kind::ALL.to_vec());

@@ -1,4 +1,4 @@
-//! Checkout sessions: what they are and how one is completed. <https://docs.stripe.com/api/checkout/sessions>
+//! Checkout sessions: their fields, and how one is completed. <https://docs.stripe.com/api/checkout/sessions>
 //!
 //! The requests are in [`super::checkout_operations`], the page in `pages::checkout`.
 
@@ -52,7 +52,7 @@ impl LineItem {
     }
 }
 
-/// What goes on the invoice that a payment is to make.
+/// The content of the invoice that a payment creates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InvoiceData {
     pub(crate) description: Option<String>,
@@ -60,7 +60,7 @@ pub(crate) struct InvoiceData {
     pub(crate) metadata: Metadata,
 }
 
-/// What the payment intent or setup intent gets.
+/// The content of the payment intent or setup intent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IntentData {
     pub(crate) description: Option<String>,
@@ -83,13 +83,13 @@ pub(crate) struct CheckoutSession {
     pub(crate) cancel_url: Option<String>,
     pub(crate) expires_at: i64,
     pub(crate) line_items: Vec<LineItem>,
-    /// The page takes no others.
+    /// The page accepts only these.
     pub(crate) payment_method_kinds: Vec<Kind>,
     pub(crate) metadata: Metadata,
     pub(crate) has_automatic_tax: bool,
-    /// The address typed on the page becomes the customer's.
+    /// The address from the page is stored for the customer.
     pub(crate) updates_address: bool,
-    /// Present when a paid session makes an invoice.
+    /// Present if a paid session creates an invoice.
     pub(crate) invoice_data: Option<InvoiceData>,
     pub(crate) intent_data: IntentData,
     pub(crate) payment_intent: Option<String>,
@@ -98,7 +98,7 @@ pub(crate) struct CheckoutSession {
 }
 
 impl CheckoutSession {
-    /// Whether the page offers this kind, and the kind its currency.
+    /// Whether the page offers this kind, and the kind accepts its currency.
     pub(crate) fn takes(&self, kind: Kind) -> bool {
         self.payment_method_kinds.contains(&kind) && self.currency.as_deref().is_none_or(|own| kind.takes(own))
     }
@@ -118,7 +118,7 @@ impl CheckoutSession {
         self.subtotal() + self.tax(state)
     }
 
-    /// A complete session whose bank debit is on its way, or came back, is not.
+    /// A completed session is not paid while its bank debit is in progress, or after the debit was returned.
     fn is_paid(&self, state: &State) -> bool {
         let intent = self.payment_intent.as_deref().and_then(|intent| state.payment_intents.find(intent));
         intent.is_some_and(|intent| intent.status == payment_intent::Status::Succeeded)
@@ -221,7 +221,7 @@ impl Resource for CheckoutSession {
     }
 }
 
-/// What the page shows after a card was submitted.
+/// The result of submitting a card on the page.
 #[derive(Debug)]
 pub(crate) enum Submission {
     Completed,
@@ -230,7 +230,7 @@ pub(crate) enum Submission {
     Refused(String),
 }
 
-/// What the customer typed.
+/// The customer's input.
 #[derive(Debug)]
 pub(crate) struct Typed {
     pub(crate) card_number: String,
@@ -256,7 +256,7 @@ pub(crate) fn submit(state: &mut State, id: &str, typed: Typed) -> Result<Submis
     submit_method(state, id, &payment_method, typed.email, &typed.country)
 }
 
-/// What Stripe's own page sends behind the button.
+/// The request that Stripe's own page sends when the button is pressed.
 pub(crate) fn submit_method(
     state: &mut State,
     id: &str,
@@ -289,7 +289,7 @@ fn make_customer_if_wanted(state: &mut State, id: &str, email: Option<String>) -
     Ok(())
 }
 
-/// A customer without an address gets one too, or the tax on the invoice would be missing.
+/// Also stores an address if the customer has none; otherwise the invoice's tax could not be calculated.
 fn locate_customer_if_wanted(state: &mut State, id: &str, country: &str) -> Result<(), ApiError> {
     let session = state.checkout_sessions.get(id)?;
     let Some(customer) = session.customer.clone().filter(|_| session.has_automatic_tax) else {
@@ -340,7 +340,7 @@ fn set_up(state: &mut State, id: &str, payment_method: &str) -> Result<Submissio
     })
 }
 
-/// Told by the payment intent of what became of an attempt; only one that went through completes the session.
+/// Called by the payment intent with the outcome of an attempt. Only a successful one completes the session.
 pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
     match outcome {
         Outcome::Succeeded => {
@@ -354,7 +354,8 @@ pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> 
     Ok(())
 }
 
-/// Told days later what the bank said: <https://docs.stripe.com/payments/checkout/fulfillment#delayed-notification>.
+/// Called days later with the bank's answer:
+/// <https://docs.stripe.com/payments/checkout/fulfillment#delayed-notification>.
 pub(crate) fn follow_settlement(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
     match outcome {
         Outcome::Succeeded => {
@@ -367,11 +368,11 @@ pub(crate) fn follow_settlement(state: &mut State, id: &str, outcome: &Outcome) 
     Ok(())
 }
 
-/// The page asks for something else than the session was made for, as a conversion or a mistake in the dashboard may
-/// bring about.
+/// Makes the page charge something else than the session was created for, as a currency conversion or a mistake in the
+/// dashboard may do.
 ///
 /// # Errors
-/// For a session that is not an open one with mode payment.
+/// Unless the session is open and has the mode payment.
 pub(crate) fn reprice(state: &mut State, id: &str, currency: String, amount: i64) -> Result<(), ApiError> {
     let session = state.checkout_sessions.get_mut(id)?;
     if session.status != Status::Open || session.mode != Mode::Payment || session.payment_intent.is_some() {
@@ -414,14 +415,14 @@ fn make_invoice_if_wanted(state: &mut State, id: &str) -> Result<(), ApiError> {
     invoice::finalize_as_paid_by(state, &invoice, &intent)
 }
 
-/// Told by the setup intent that the card is saved.
+/// Called by the setup intent when the card is saved.
 pub(crate) fn complete_setup(state: &mut State, id: &str) -> Result<(), ApiError> {
     state.checkout_sessions.get_mut(id)?.status = Status::Complete;
     state.emit("checkout.session.completed", id);
     Ok(())
 }
 
-/// Ends an open session; a payment that was begun in it is canceled.
+/// Ends an open session and cancels a payment that was started in it.
 pub(crate) fn expire(state: &mut State, id: &str) -> Result<(), ApiError> {
     let session = state.checkout_sessions.get_mut(id)?;
     session.status = Status::Expired;

@@ -1,6 +1,6 @@
-//! Credit notes: what of a finalized invoice is taken back. <https://docs.stripe.com/api/credit_notes>
+//! Credit notes, which take back a part of a finalized invoice. <https://docs.stripe.com/api/credit_notes>
 //!
-//! A note first lowers what is still to be paid, and what is left of it then gives back what was paid.
+//! A credit note first reduces the amount due. The rest of it gives back what was paid.
 //! The requests are in [`super::credit_note_operations`].
 
 use serde_json::{Value, json};
@@ -31,9 +31,9 @@ pub(crate) struct CreditNote {
     pub(crate) lines: Vec<Line>,
     pub(crate) subtotal: i64,
     pub(crate) tax: i64,
-    /// What lowers the demand.
+    /// The part that reduces the amount due.
     pub(crate) pre_payment_amount: i64,
-    /// What is given back of a payment, in the three ways there are.
+    /// The part that gives back a payment, by each of the three ways.
     pub(crate) post_payment: GivenBack,
     pub(crate) balance_transaction: Option<String>,
     /// Id and amount.
@@ -153,7 +153,7 @@ pub(crate) fn of_invoice<'state>(
     state.credit_notes.iter().map(|(_, note)| note).filter(move |note| note.invoice == invoice)
 }
 
-/// An invoice of which nothing is left to be paid is `paid`, although nobody paid it.
+/// An invoice with no amount due is `paid`, even if nothing was paid.
 pub(crate) fn lower_demand(state: &mut State, invoice: &str, amount: i64) -> Result<(), ApiError> {
     let before = state.render(invoice);
     state.invoices.get_mut(invoice)?.pre_payment_credited += amount;
@@ -170,7 +170,7 @@ pub(crate) fn lower_demand(state: &mut State, invoice: &str, amount: i64) -> Res
     invoice::mark_paid(state, invoice)
 }
 
-/// Only a note that lowered the demand of an invoice that is still open can be taken back.
+/// Only a credit note that reduced the amount due of an open invoice can be voided.
 pub(crate) fn void(state: &mut State, id: &str) -> Result<(), ApiError> {
     let note = state.credit_notes.get(id)?;
     let (invoice, amount) = (note.invoice.clone(), note.pre_payment_amount);

@@ -42,7 +42,7 @@ struct Creation {
     _email_type: Option<String>,
 }
 
-/// How much is taken back, and of what.
+/// The amount and the lines that are taken back.
 struct Content {
     lines: Vec<Line>,
     subtotal: i64,
@@ -50,8 +50,8 @@ struct Content {
 }
 
 /// # Errors
-/// 400 for an invoice that is neither open nor paid, whose payment is processing, for more than the invoice is over, and
-/// where the three ways of giving back do not make up what was already paid of the note.
+/// 400 for an invoice that is neither open nor paid or whose payment is processing, for a larger amount than the
+/// invoice's, and if the three ways of giving back do not add up to the part that was already paid.
 pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
     let creation: Creation = parse(encoded)?;
     let invoice_id = required(creation.invoice.clone(), "invoice")?;
@@ -68,7 +68,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     require_step(total, &invoice.currency, "amount")?;
     let creditable = invoice.creditable(state);
     if total < 1 || total > creditable {
-        let message = format!("The credit note must be over 1 to {creditable}, which is what is left of the invoice.");
+        let message = format!("The credit note must be for 1 to {creditable}, which is what is left of the invoice.");
         return Err(ApiError::invalid_state(None, message));
     }
     let pre_payment_amount =
@@ -149,7 +149,7 @@ fn require_reason(reason: Option<&str>) -> Result<(), ApiError> {
     Err(ApiError::invalid_parameter("parameter_invalid", "reason", message))
 }
 
-/// A bare amount contains its tax; lines get theirs on top, as they did on the invoice.
+/// A bare amount includes its tax. For lines, tax is added, as on the invoice.
 fn content(state: &State, invoice: &Invoice, amount: Option<i64>, fields: &[LineFields]) -> Result<Content, ApiError> {
     if fields.is_empty() {
         let subtotal = required(amount, "amount")?;
@@ -163,7 +163,7 @@ fn content(state: &State, invoice: &Invoice, amount: Option<i64>, fields: &[Line
     let subtotal = lines.iter().map(|line| line.amount).sum();
     let tax = if invoice.has_automatic_tax { state.tax_on(subtotal, &invoice.currency) } else { 0 };
     if amount.is_some_and(|amount| amount != subtotal + tax) {
-        let message = format!("The lines make {}, which is not the amount given.", subtotal + tax);
+        let message = format!("The lines add up to {}, which is not the given amount.", subtotal + tax);
         return Err(ApiError::invalid_state(None, message));
     }
     Ok(Content { lines, subtotal, tax })

@@ -24,9 +24,9 @@ pub(crate) struct Customer {
     address: Option<Address>,
     preferred_locales: Vec<String>,
     metadata: Metadata,
-    /// In credit below zero, in debt above, in the units of [`Self::currency`].
+    /// A credit if negative, a debt if positive, in the units of [`Self::currency`].
     pub(crate) balance: i64,
-    /// Of the first thing billed.
+    /// The currency of the first thing billed.
     pub(crate) currency: Option<String>,
     pub(crate) discount: Option<Discount>,
     pub(crate) default_payment_method: Option<String>,
@@ -35,7 +35,7 @@ pub(crate) struct Customer {
 }
 
 impl Customer {
-    /// Whether it is known where the customer pays tax.
+    /// Whether the customer's tax location is known.
     pub(crate) fn is_located(&self) -> bool {
         self.address.as_ref().is_some_and(|address| address.country.is_some())
     }
@@ -127,7 +127,7 @@ fn fill(state: &mut State, id: &str, mut fields: Fields, to_attach: Option<Strin
     apply(state, id, fields)
 }
 
-/// A customer with nothing but an address to write to, as Checkout makes one for a guest.
+/// A customer with only an e-mail address, as Checkout creates for a guest.
 pub(crate) fn insert(state: &mut State, email: Option<String>) -> String {
     let id = state.ids.next("cus_");
     let customer = Customer {
@@ -193,7 +193,7 @@ fn apply(state: &mut State, id: &str, fields: Fields) -> Result<(), ApiError> {
     }
 }
 
-/// A customer whose currency is open gets that of the account.
+/// A customer without a currency gets the account's.
 fn set_balance(state: &mut State, id: &str, balance: i64) -> Result<(), ApiError> {
     let customer = state.customers.get(id)?;
     let currency = customer.currency.clone().unwrap_or_else(|| "usd".to_owned());
@@ -205,7 +205,7 @@ pub(crate) fn retrieve(state: &State, id: &str, encoded: &[u8]) -> Result<Value,
     Ok(state.customers.get(id)?.render(state))
 }
 
-/// The customer goes, its payment methods with it; what was billed stays.
+/// Deletes the customer and its payment methods. What was billed remains.
 pub(crate) fn delete(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     parse::<NoParameters>(encoded)?;
     let before = existing(state, id, None)?.render(state);
@@ -234,7 +234,7 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
     })
 }
 
-/// A customer that was not deleted, named by the path or by `param`.
+/// A customer that is not deleted, named by the path or by `param`.
 pub(crate) fn existing<'state>(
     state: &'state State,
     id: &str,
@@ -247,10 +247,10 @@ pub(crate) fn existing<'state>(
         .ok_or_else(|| ApiError::no_such("customer", id, param))
 }
 
-/// The currency that the customer is billed in, noted with the first bill.
+/// The currency that the customer is billed in, stored with the first bill.
 ///
 /// # Errors
-/// While an item or a discount in another currency waits for its invoice.
+/// If an item or a discount in another currency is waiting for its invoice.
 pub(crate) fn require_currency(state: &mut State, id: &str, currency: &str) -> Result<(), ApiError> {
     let of_discount = state.customers.get(id)?.discount.as_ref().and_then(Discount::currency);
     let waiting = invoice_item::waiting_currencies(state, id);
@@ -261,7 +261,7 @@ pub(crate) fn require_currency(state: &mut State, id: &str, currency: &str) -> R
     Ok(())
 }
 
-/// Takes over where the customer lives, as Checkout asks for it.
+/// Stores the customer's country, as Checkout does after asking for it.
 pub(crate) fn move_to(state: &mut State, id: &str, country: &str) -> Result<(), ApiError> {
     let before = state.render(id);
     state.customers.get_mut(id)?.address.get_or_insert_default().country = Some(country.to_owned());
@@ -271,7 +271,7 @@ pub(crate) fn move_to(state: &mut State, id: &str, country: &str) -> Result<(), 
     Ok(())
 }
 
-/// The customer's next invoice number, each given once: <https://docs.stripe.com/invoicing/customize#numbering>.
+/// The customer's next invoice number. Each is used once: <https://docs.stripe.com/invoicing/customize#numbering>.
 pub(crate) fn take_invoice_number(state: &mut State, id: &str) -> Result<String, ApiError> {
     let customer = state.customers.get_mut(id)?;
     let number = format!("{}-{:04}", customer.invoice_prefix, customer.next_invoice_sequence);

@@ -1,4 +1,4 @@
-//! What a customer has in credit (below zero) or owes (above), and each change of it.
+//! A customer's balance, which is a credit if negative and a debt if positive, and every change to it.
 //!
 //! <https://docs.stripe.com/billing/customer/balance>
 
@@ -18,7 +18,7 @@ pub(crate) enum Reason {
     Adjustment,
     AppliedToInvoice(String),
     UnappliedFromInvoice(String),
-    /// The note and its invoice.
+    /// The credit note and its invoice.
     CreditNote(String, String),
 }
 
@@ -85,16 +85,16 @@ impl Resource for CustomerBalanceTransaction {
     }
 }
 
-/// The customer's balance as far as it counts for a bill in `currency`.
+/// The part of the customer's balance that applies to an invoice in `currency`.
 pub(crate) fn of(state: &State, customer: &str, currency: &str) -> i64 {
     let owner = state.customers.find(customer);
     owner.filter(|owner| owner.currency.as_deref() == Some(currency)).map_or(0, |owner| owner.balance)
 }
 
-/// Adds `amount` to the balance: less than zero gives credit, more than zero makes a debt.
+/// Adds `amount` to the balance: a negative amount gives credit, a positive one makes a debt.
 ///
 /// # Errors
-/// When the customer's balance is kept in another currency.
+/// If the customer's balance is in another currency.
 pub(crate) fn change(
     state: &mut State,
     customer: &str,
@@ -110,7 +110,7 @@ pub(crate) fn change(
     Ok(id)
 }
 
-/// [`change`] without its event, for a customer who is not announced yet.
+/// [`change`] without its event, for a customer that no event has announced yet.
 pub(crate) fn record(
     state: &mut State,
     customer: &str,

@@ -1,6 +1,6 @@
-//! A discount on everything a customer is billed for: <https://docs.stripe.com/api/discounts>.
+//! A discount on all invoices of a customer: <https://docs.stripe.com/api/discounts>.
 //!
-//! Somebody gives it in the dashboard, here a test; the API alone takes it away.
+//! It is created in the dashboard, here by a test. The API can only delete it.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::parameters::{NoParameters, currency, parse};
 use crate::state::State;
 
-/// How much less a customer is asked for.
+/// The reduction of a customer's invoices.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum CustomerDiscount {
@@ -30,7 +30,7 @@ pub(crate) struct Discount {
 }
 
 impl Discount {
-    /// What it takes off a bill, never more than the bill; nothing where it is in another currency.
+    /// The amount of the discount, at most the subtotal. Zero if it is in another currency.
     pub(crate) fn amount(&self, subtotal: i64, currency: &str) -> i64 {
         let wanted = match &self.reduction {
             CustomerDiscount::Percent { percent_off } => currencies::share_of(subtotal, percent_off * 100, currency),
@@ -40,7 +40,7 @@ impl Discount {
         wanted.clamp(0, subtotal.max(0))
     }
 
-    /// The only currency its customer may be billed in while it lasts.
+    /// The only currency that its customer may be billed in while the discount lasts.
     pub(crate) fn currency(&self) -> Option<&str> {
         match &self.reduction {
             CustomerDiscount::Percent { .. } => None,
@@ -72,7 +72,7 @@ impl Discount {
 }
 
 /// # Errors
-/// For an unknown customer, a percentage outside of 1 to 100, or an amount that is not above zero.
+/// For an unknown customer, a percentage outside 1 to 100, or an amount that is not positive.
 pub(crate) fn give(state: &mut State, customer: &str, mut reduction: CustomerDiscount) -> Result<(), ApiError> {
     customer::existing(state, customer, None)?;
     let is_sensible = match &mut reduction {
@@ -83,7 +83,7 @@ pub(crate) fn give(state: &mut State, customer: &str, mut reduction: CustomerDis
         }
     };
     if !is_sensible {
-        let message = "A discount is 1 to 100 percent or an amount above zero.";
+        let message = "A discount is 1 to 100 percent or a positive amount.";
         return Err(ApiError::invalid_parameter("parameter_invalid", "discount", message));
     }
     let discount =

@@ -1,4 +1,5 @@
-//! Disputes, opened by a test card or by a test, closed by the bank's verdict: <https://docs.stripe.com/api/disputes>.
+//! Disputes, opened by a test card or by a test, and closed by the bank's decision:
+//! <https://docs.stripe.com/api/disputes>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ impl Resource for Dispute {
     }
 }
 
-/// The card's holder contests a payment.
+/// The cardholder disputes a payment.
 pub(crate) fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<String, ApiError> {
     let disputed = state.charges.get(charge)?;
     if !disputed.is_paid() || disputed.is_disputed {
@@ -90,7 +91,7 @@ pub(crate) fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result
     Ok(id)
 }
 
-/// The bank's verdict; a dispute that is won brings the money back.
+/// The bank's decision. If the dispute is won, the money comes back.
 pub(crate) fn decide(state: &mut State, id: &str, is_won: bool) -> Result<(), ApiError> {
     let dispute = state.disputes.get_mut(id)?;
     dispute.status = match dispute.status {

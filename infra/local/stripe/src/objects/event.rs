@@ -15,7 +15,7 @@ pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) created: i64,
     pub(crate) kind: String,
-    /// The object as it was then, and what it no longer is.
+    /// The object at that time, and the previous values that changed.
     pub(crate) data: Value,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
     })
 }
 
-/// A type, `*` alone, or `*` for the end of a type such as `invoice.*`.
+/// A type, `*` for all types, or a type that ends with `*`, such as `invoice.*`.
 pub(crate) fn matches_kind(pattern: &str, kind: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => kind.starts_with(beginning),

@@ -1,7 +1,7 @@
-//! Invoices: what they are and which state allows what. <https://docs.stripe.com/invoicing/overview#lifecycle>
+//! Invoices: their fields, and what each state allows. <https://docs.stripe.com/invoicing/overview#lifecycle>
 //!
 //! The operations are in [`super::invoice_operations`]; the card is charged by [`payment_intent`].
-//! Since API 2025-03-31 an invoice names no payment intent: the way there is its list of payments.
+//! Since API 2025-03-31 an invoice does not name its payment intent, which can only be found in its list of payments.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -16,9 +16,11 @@ use crate::error::ApiError;
 use crate::parameters::Metadata;
 use crate::state::{Resource, State, list_of};
 
-/// How long a hosted page's link opens; every retrieval gives a fresh one: <https://docs.stripe.com/invoicing/hosted-invoice-page>.
+/// How long a hosted page's link works. Every retrieval returns a new link:
+/// <https://docs.stripe.com/invoicing/hosted-invoice-page>.
 const HOSTED_URL_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long a draft that advances by itself may still be edited: <https://docs.stripe.com/invoicing/integration/automatic-advancement-collection>.
+/// How long a draft with automatic advancement can be edited:
+/// <https://docs.stripe.com/invoicing/integration/automatic-advancement-collection>.
 const AUTO_ADVANCE_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +71,12 @@ pub(crate) struct Invoice {
     pub(crate) attempt_count: u32,
     pub(crate) last_finalization_error: Option<Value>,
     pub(crate) transitions: Transitions,
-    /// The customer's when the draft was made.
+    /// The customer's discount when the draft was created.
     pub(crate) discount: Option<Discount>,
-    /// What finalizing made of the total; `None` while a draft.
+    /// The amounts that finalization computed; `None` for a draft.
     pub(crate) demand: Option<Demand>,
     pub(crate) amount_paid: i64,
-    /// By credit notes from before and from after the payment.
+    /// By credit notes from before and after the payment.
     pub(crate) pre_payment_credited: i64,
     pub(crate) post_payment_credited: i64,
 }
@@ -96,7 +98,7 @@ impl Amounts {
     }
 }
 
-/// What is asked for once the customer's balance has done its part: <https://docs.stripe.com/billing/customer/balance>.
+/// The amount due after the customer's balance was applied: <https://docs.stripe.com/billing/customer/balance>.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
     pub(crate) amount: i64,
@@ -105,7 +107,7 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    /// A demand below the least that can be charged becomes a debt, and nothing is asked for.
+    /// An amount below the minimum charge becomes a debt, and nothing is due.
     fn of(total: i64, balance: i64, currency: &str) -> Self {
         let due = total + balance;
         if due < currencies::minimum_charge(currency).max(1) {
@@ -115,7 +117,7 @@ impl Demand {
         }
     }
 
-    /// What finalizing did to the balance.
+    /// How finalization changed the balance.
     fn balance_change(self) -> i64 {
         self.ending_balance - self.starting_balance
     }
@@ -130,7 +132,7 @@ impl Invoice {
         Amounts { subtotal, discount, tax }
     }
 
-    /// Of a draft what it would be if it were finalized now.
+    /// For a draft, the amounts that it would have if it were finalized now.
     fn demand(&self, state: &State) -> Demand {
         self.demand.unwrap_or_else(|| {
             let balance = customer_balance::of(state, &self.customer, &self.currency);
@@ -147,7 +149,7 @@ impl Invoice {
         self.amount_due(state) - self.amount_paid
     }
 
-    /// What credit notes may still take back.
+    /// The most that credit notes may still take back.
     pub(crate) fn creditable(&self, state: &State) -> i64 {
         self.amounts(state).total() - self.pre_payment_credited - self.post_payment_credited
     }
@@ -156,7 +158,7 @@ impl Invoice {
         state.customers.find(&self.customer).is_some_and(Customer::is_located)
     }
 
-    /// Empty while a draft; otherwise a link that opens for [`HOSTED_URL_LIFE`] from now.
+    /// Empty for a draft. Otherwise a link that works for [`HOSTED_URL_LIFE`] from now.
     fn hosted_url(&self, state: &State, page: &str) -> Option<String> {
         let expires = state.seconds_after(HOSTED_URL_LIFE);
         (self.status != Status::Draft).then(|| state.url(&format!("/i/{}{page}?expires={expires}", self.id)))
@@ -251,11 +253,11 @@ impl Resource for Invoice {
     }
 }
 
-/// Draft to open, with number and payment intent; to paid at once when nothing is to be charged.
+/// Opens a draft, with a number and a payment intent. It is paid at once if nothing is due.
 ///
 /// # Errors
-/// For a customer who was deleted, and with automatic tax and a customer of whom no address is known; then the invoice
-/// stays a draft and an event says so: <https://docs.stripe.com/tax/customer-locations>.
+/// For a deleted customer, and with automatic tax for a customer without an address. The invoice then remains a draft
+/// and an event reports it: <https://docs.stripe.com/tax/customer-locations>.
 pub(crate) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
     let draft = state.invoices.get(id)?;
     customer::existing(state, &draft.customer, Some("customer"))?;
@@ -289,7 +291,7 @@ pub(crate) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
     if demand.amount == 0 { mark_paid(state, id) } else { Ok(()) }
 }
 
-/// Gives the draft its number, and says what is asked for from now on.
+/// Gives the draft its number and its amount due.
 fn open(state: &mut State, id: &str, demand: Demand) -> Result<String, ApiError> {
     let customer = state.invoices.get(id)?.customer.clone();
     let number = customer::take_invoice_number(state, &customer)?;
@@ -303,14 +305,14 @@ fn open(state: &mut State, id: &str, demand: Demand) -> Result<String, ApiError>
     Ok(number)
 }
 
-/// Told by the payment intent of what became of an attempt.
+/// Called by the payment intent with the outcome of an attempt.
 pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
     let before = state.render(id);
     state.invoices.get_mut(id)?.attempt_count += 1;
     follow(state, id, outcome, &before)
 }
 
-/// Told by the payment intent of what became of an attempt that was counted when it began.
+/// Called by the payment intent with the outcome of an attempt that was already counted when it began.
 pub(crate) fn follow_settlement(state: &mut State, id: &str, outcome: &Outcome) -> Result<(), ApiError> {
     let before = state.render(id);
     follow(state, id, outcome, &before)
@@ -335,7 +337,7 @@ fn follow(state: &mut State, id: &str, outcome: &Outcome, before: &Value) -> Res
     Ok(())
 }
 
-/// Nothing is left to be paid, whoever or whatever took care of it.
+/// Nothing is due any more, for whatever reason.
 pub(crate) fn mark_paid(state: &mut State, id: &str) -> Result<(), ApiError> {
     let before = state.render(id);
     let now = state.now_seconds();
@@ -348,10 +350,10 @@ pub(crate) fn mark_paid(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Open to void, its payment intent canceled, the customer's balance as it was before.
+/// Voids an open invoice, cancels its payment intent and restores the customer's balance.
 ///
 /// # Errors
-/// While a payment is processing, which nobody can call back.
+/// If a payment is processing, because it cannot be canceled.
 pub(crate) fn void(state: &mut State, id: &str) -> Result<(), ApiError> {
     let before = state.render(id);
     if let Some(intent) = invoice_payment::intent_of_invoice(state, id) {
@@ -379,7 +381,7 @@ fn give_balance_back(state: &mut State, id: &str) -> Result<(), ApiError> {
     customer_balance::change(state, &customer, -change, &currency, reason).map(drop)
 }
 
-/// The invoice of a Checkout payment, made once the money is there:
+/// The invoice of a Checkout payment, created when the money has arrived:
 /// <https://docs.stripe.com/payments/checkout/receipts#paid-invoices>.
 pub(crate) fn finalize_as_paid_by(state: &mut State, id: &str, intent: &str) -> Result<(), ApiError> {
     let amount = state.invoices.get(id)?.amounts(state).total();
@@ -393,7 +395,7 @@ pub(crate) fn finalize_as_paid_by(state: &mut State, id: &str, intent: &str) -> 
     mark_paid(state, id)
 }
 
-/// Finalizes and collects what was left to advance by itself.
+/// Finalizes and collects the invoices with automatic advancement that are due.
 pub(crate) fn advance_due(state: &mut State) {
     let now = state.now_seconds();
     let advancing: Vec<String> = state
@@ -409,7 +411,11 @@ pub(crate) fn advance_due(state: &mut State) {
         .collect();
     for id in advancing {
         if let Err(refusal) = advance(state, &id) {
-            tracing::warn!(invoice.id = id, message = refusal.message, "an invoice could not advance by itself");
+            tracing::warn!(
+                invoice.id = id,
+                message = refusal.message,
+                "an invoice could not be advanced automatically"
+            );
         }
     }
 }
@@ -430,7 +436,7 @@ fn advance(state: &mut State, id: &str) -> Result<(), ApiError> {
     }
 }
 
-/// The invoice's own, or else its customer's.
+/// The default of the invoice, or else of its customer.
 pub(crate) fn default_payment_method(state: &State, invoice: &Invoice) -> Option<String> {
     let of_customer = || state.customers.find(&invoice.customer).and_then(|owner| owner.default_payment_method.clone());
     invoice

@@ -1,4 +1,4 @@
-//! Invoice items: pending with the customer or on a draft, frozen after that. <https://docs.stripe.com/api/invoiceitems>
+//! Invoice items: pending or on a draft, and frozen afterwards. <https://docs.stripe.com/api/invoiceitems>
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,12 +28,12 @@ pub(crate) struct InvoiceItem {
 }
 
 impl InvoiceItem {
-    /// Of its line on the invoice.
+    /// The id of its line on the invoice.
     pub(crate) fn line_id(&self) -> String {
         self.id.replacen("ii_", "il_", 1)
     }
 
-    /// As it stands in `lines` of its invoice.
+    /// Its line in the `lines` of its invoice.
     pub(crate) fn render_line(&self) -> Value {
         json!({
             "id": self.line_id(),
@@ -133,7 +133,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     Ok(state.render(&id))
 }
 
-/// What a new item is made of.
+/// The content of a new item.
 pub(crate) struct Draft {
     pub(crate) customer: String,
     pub(crate) invoice: Option<String>,
@@ -233,13 +233,13 @@ pub(crate) fn of_invoice<'state>(
     state.invoice_items.iter().map(|(_, item)| item).filter(move |item| item.invoice.as_deref() == Some(invoice))
 }
 
-/// Items of a customer that are on no invoice yet.
+/// A customer's items that are not on an invoice yet.
 pub(crate) fn pending_of(state: &State, customer: &str) -> Vec<String> {
     let pending = state.invoice_items.iter().filter(|(_, item)| item.customer == customer && item.invoice.is_none());
     pending.map(|(id, _)| id.to_owned()).collect()
 }
 
-/// Currencies of the items that are not yet on a finalized invoice.
+/// The currencies of the items that are not on a finalized invoice yet.
 pub(crate) fn waiting_currencies<'state>(
     state: &'state State,
     customer: &'state str,

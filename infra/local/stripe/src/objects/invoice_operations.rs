@@ -80,7 +80,7 @@ fn invalid_choice(param: &str, allowed: &str) -> ApiError {
     ApiError::invalid_parameter("parameter_invalid", param, format!("Invalid {param}: must be {allowed}."))
 }
 
-/// A draft that is not yet announced.
+/// A draft. No event announces it yet.
 pub(crate) fn insert(
     state: &mut State,
     customer: &str,
@@ -128,7 +128,7 @@ struct Update {
     metadata: Option<MetadataChange>,
 }
 
-/// A finalized invoice takes metadata, a default payment method and automatic advancement, nothing else:
+/// On a finalized invoice, only metadata, default payment method and automatic advancement can be changed:
 /// <https://docs.stripe.com/invoicing/invoice-edits>.
 pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     let update: Update = parse(encoded)?;
@@ -187,8 +187,8 @@ struct Payment {
 /// <https://docs.stripe.com/api/invoices/pay>
 ///
 /// # Errors
-/// 400 for a paid or voided invoice or without a usable payment method; 402 when the bank declines or wants its
-/// customer to authenticate: then the invoice stays open.
+/// 400 for a paid or voided invoice, or without a usable payment method. 402 if the bank declines or requires
+/// authentication; the invoice then remains open.
 pub(crate) fn pay(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     let payment: Payment = parse(encoded)?;
     let invoice = state.invoices.get(id)?;
@@ -249,7 +249,7 @@ pub(crate) fn mark_uncollectible(state: &mut State, id: &str, encoded: &[u8]) ->
     Ok(state.render(id))
 }
 
-/// Only a draft can be deleted, its items with it.
+/// Only a draft can be deleted, together with its items.
 pub(crate) fn delete(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     parse::<NoParameters>(encoded)?;
     let invoice = state.invoices.get(id)?;

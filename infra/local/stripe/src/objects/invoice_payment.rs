@@ -85,7 +85,7 @@ pub(crate) fn intent_of_invoice(state: &State, invoice: &str) -> Option<String> 
 }
 
 /// # Errors
-/// While the invoice's payment is on its way.
+/// If the invoice's payment is in progress.
 pub(crate) fn require_not_processing(state: &State, invoice: &str) -> Result<(), ApiError> {
     let intent = intent_of_invoice(state, invoice);
     match intent.and_then(|intent| state.payment_intents.find(&intent)).map(|intent| intent.status) {
@@ -94,7 +94,7 @@ pub(crate) fn require_not_processing(state: &State, invoice: &str) -> Result<(),
     }
 }
 
-/// Asks for less, or again for more, after a credit note.
+/// Reduces the requested amount after a credit note, or raises it again.
 pub(crate) fn request(state: &mut State, invoice: &str, amount: i64) -> Result<(), ApiError> {
     change(state, invoice, |payment| payment.amount_requested = amount);
     match intent_of_invoice(state, invoice) {
@@ -103,7 +103,7 @@ pub(crate) fn request(state: &mut State, invoice: &str, amount: i64) -> Result<(
     }
 }
 
-/// The invoice an intent pays, if it pays one.
+/// The invoice that an intent pays, if any.
 pub(crate) fn invoice_of_intent(state: &State, intent: &str) -> Option<String> {
     let mut payments = state.invoice_payments.iter().map(|(_, payment)| payment);
     payments.find(|payment| payment.payment_intent == intent).map(|payment| payment.invoice.clone())
@@ -133,7 +133,7 @@ fn change(state: &mut State, invoice: &str, apply: impl FnOnce(&mut InvoicePayme
     Some(id)
 }
 
-/// `payments` of an invoice, shown only when expanded.
+/// The `payments` of an invoice, included only when expanded.
 pub(crate) fn list_of_invoice(state: &State, invoice: &str) -> Value {
     let payments = of_invoice(state, invoice).map(|payment| payment.render(state)).collect();
     list_of(payments, false, &format!("/v1/invoice_payments?invoice={invoice}"))

@@ -1,4 +1,4 @@
-//! One module an object of the API: its fields, how it is shown, and the operations on it.
+//! One module per object of the API: its fields, its JSON, and its operations.
 
 pub(crate) mod billing_portal;
 pub(crate) mod charge;
@@ -28,7 +28,7 @@ pub(crate) mod webhook_endpoint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Of a person or a company.
+/// The address of a person or a company.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Address {
@@ -54,14 +54,14 @@ impl Address {
     }
 }
 
-/// `automatic_tax[enabled]`, the only part of it that is simulated.
+/// `automatic_tax[enabled]`, the only simulated part of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AutomaticTax {
     pub(crate) enabled: bool,
 }
 
-/// Tax can be told only where its payer is: <https://docs.stripe.com/tax/customer-locations>.
+/// Tax can only be calculated if the payer's location is known: <https://docs.stripe.com/tax/customer-locations>.
 pub(crate) fn render_automatic_tax(is_enabled: bool, is_located: bool) -> Value {
     let status = if is_located { "complete" } else { "requires_location_inputs" };
     json!({

@@ -1,7 +1,8 @@
-//! Payment intents, and the one place where a card or an account is charged: <https://docs.stripe.com/api/payment_intents>.
+//! Payment intents, and the only place that charges a card or an account:
+//! <https://docs.stripe.com/api/payment_intents>.
 //!
 //! The requests are in [`super::payment_intent_operations`].
-//! What a payment means to an invoice or a Checkout session is decided there, told by [`Outcome`].
+//! The invoice or the Checkout session decides what an [`Outcome`] means for it.
 
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub(crate) enum Status {
     RequiresPaymentMethod,
     RequiresConfirmation,
     RequiresAction,
-    /// A bank debit is on its way; days may pass.
+    /// A bank debit is in progress, which may take days.
     Processing,
     Succeeded,
     Canceled,
@@ -36,7 +37,7 @@ impl Status {
     }
 }
 
-/// What is to be told of a payment's outcome.
+/// The object that is informed of a payment's outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Itself,
@@ -44,11 +45,11 @@ pub(crate) enum Purpose {
     CheckoutSession(String),
 }
 
-/// What became of one attempt to pay.
+/// The outcome of one attempt to pay.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
     Succeeded,
-    /// What becomes of it is told days later.
+    /// The outcome arrives days later.
     Processing,
     ActionRequired,
     Declined(ApiError),
@@ -122,7 +123,7 @@ impl Resource for PaymentIntent {
     }
 }
 
-/// What a new intent is made of.
+/// The content of a new intent.
 pub(crate) struct Draft {
     pub(crate) amount: i64,
     pub(crate) currency: String,
@@ -160,7 +161,7 @@ pub(crate) fn insert(state: &mut State, draft: Draft) -> String {
     id
 }
 
-/// Charges a card for an intent; the invoice or session behind it follows.
+/// Charges a card for an intent, and updates the invoice or session behind it.
 pub(crate) fn attempt(
     state: &mut State,
     id: &str,
@@ -188,7 +189,7 @@ pub(crate) fn attempt(
     Ok(outcome)
 }
 
-/// The customer came back from the bank's page: <https://docs.stripe.com/payments/3d-secure>.
+/// The customer returned from the bank's page: <https://docs.stripe.com/payments/3d-secure>.
 pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticated: bool) -> Result<Outcome, ApiError> {
     let intent = state.payment_intents.get(id)?;
     let Some(payment_method) = intent.payment_method.clone().filter(|_| intent.status == Status::RequiresAction) else {
@@ -233,7 +234,7 @@ fn bank_answer(state: &State, payment_method: &str) -> Result<Answer, ApiError> 
     })
 }
 
-/// The money is asked for; the customer's account is known from now on.
+/// Requests the money, and stores the customer's account.
 fn begin_debit(state: &mut State, id: &str, payment_method: &str) -> Result<Outcome, ApiError> {
     charge::insert(state, id, payment_method, Answer::Pending)?;
     state.payment_intents.get_mut(id)?.status = Status::Processing;
@@ -242,7 +243,7 @@ fn begin_debit(state: &mut State, id: &str, payment_method: &str) -> Result<Outc
     Ok(Outcome::Processing)
 }
 
-/// Brings in the banks' answers whose day has come.
+/// Applies the banks' answers that are due.
 pub(crate) fn settle_due(state: &mut State) {
     let now = state.now_seconds();
     while let Some((due_at, _)) = state.debits_underway.first()

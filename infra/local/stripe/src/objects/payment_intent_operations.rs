@@ -13,7 +13,7 @@ use crate::parameters::{
 };
 use crate::state::{Resource, State};
 
-/// Taken and forgotten: nothing is shipped.
+/// Accepted but ignored, because nothing is shipped.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Shipping {

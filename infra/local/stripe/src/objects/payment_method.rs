@@ -21,7 +21,7 @@ pub(crate) struct PaymentMethod {
     pub(crate) instrument: &'static Instrument,
     exp_month: u8,
     exp_year: i16,
-    /// Authenticated for payments without its customer being present.
+    /// Authenticated for payments while its customer is not present.
     pub(crate) is_set_up: bool,
     billing_details: BillingDetails,
     metadata: Metadata,
@@ -37,7 +37,7 @@ struct BillingDetails {
 }
 
 impl PaymentMethod {
-    /// Whether the bank wants its customer to authenticate before this payment.
+    /// Whether the bank requires authentication before this payment.
     pub(crate) fn needs_authentication(&self, is_off_session: bool) -> bool {
         match self.instrument.authentication {
             Authentication::Never => false,
@@ -55,7 +55,7 @@ impl PaymentMethod {
         format!("{} •••• {}", self.instrument.brand, self.instrument.last4())
     }
 
-    /// As it stands under the name of its kind, also in a charge.
+    /// The details under the name of the kind, here and in a charge.
     pub(crate) fn render_details(&self) -> Value {
         match self.instrument.kind {
             Kind::Card => self.render_card(),
@@ -165,7 +165,7 @@ struct Creation {
 }
 
 impl Creation {
-    /// What the given number or token stands for.
+    /// The instrument of the given number or token.
     fn instrument(&self) -> Result<&'static Instrument, ApiError> {
         let name = required(self.kind.as_deref(), "type")?;
         let kind = Kind::by_name(name).ok_or_else(|| {
@@ -205,7 +205,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     Ok(state.render(&id))
 }
 
-/// The number is none of the test cards.
+/// The number does not belong to a test card.
 pub(crate) fn unknown_number() -> ApiError {
     ApiError::card("incorrect_number", None, "The card number is wrong: use one of the test cards.")
 }
@@ -215,7 +215,7 @@ fn unknown_account() -> ApiError {
     ApiError::invalid_parameter("account_number_invalid", "account_number", message)
 }
 
-/// A new payment method for `instrument`, a card valid for two years yet, and with nobody.
+/// A new payment method for `instrument`, attached to no customer. A card is valid for two more years.
 pub(crate) fn insert(state: &mut State, instrument: &'static Instrument) -> String {
     let id = state.ids.next("pm_");
     let date = state.now.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -282,10 +282,10 @@ pub(crate) fn attach(state: &mut State, id: &str, encoded: &[u8]) -> Result<Valu
     Ok(state.render(&id))
 }
 
-/// Attaches; a test alias such as `pm_card_visa` becomes a new payment method each time.
+/// Attaches a payment method. A test alias such as `pm_card_visa` becomes a new payment method each time.
 ///
 /// # Errors
-/// 402 for cards that refuse to be saved, 400 for one that is detached or with another customer.
+/// 402 for a card that cannot be saved, 400 for a payment method that is detached or belongs to another customer.
 pub(crate) fn attach_to(state: &mut State, id: &str, customer: &str) -> Result<String, ApiError> {
     let instrument = match Instrument::by_alias(id) {
         Some(instrument) => instrument,
@@ -324,7 +324,7 @@ pub(crate) fn detach(state: &mut State, id: &str, encoded: &[u8]) -> Result<Valu
     Ok(state.render(id))
 }
 
-/// Also where it was the customer's default.
+/// Also if it is the customer's default.
 pub(crate) fn detach_from_customer(state: &mut State, id: &str) -> Result<(), ApiError> {
     let before = state.payment_methods.get(id)?.render(state);
     let payment_method = state.payment_methods.get_mut(id)?;
@@ -343,7 +343,7 @@ pub(crate) fn detach_from_customer(state: &mut State, id: &str) -> Result<(), Ap
 }
 
 /// # Errors
-/// `resource_missing` unless the payment method is attached to this very customer.
+/// `resource_missing` unless the payment method is attached to this customer.
 pub(crate) fn require_attached(state: &State, id: &str, customer: &str, param: &str) -> Result<(), ApiError> {
     match state.payment_methods.find(id) {
         Some(payment_method) if payment_method.customer.as_deref() == Some(customer) => Ok(()),
@@ -351,7 +351,7 @@ pub(crate) fn require_attached(state: &State, id: &str, customer: &str, param: &
     }
 }
 
-/// The customer's own payment method, one that was never with anybody, or a new one for a test alias.
+/// The customer's own payment method, one that was never attached, or a new one for a test alias.
 ///
 /// # Errors
 /// `resource_missing` for any other.

@@ -1,5 +1,5 @@
-//! What the Checkout page asks of Stripe behind its button, for clients that press it by themselves, as Stripe's own
-//! command line does.
+//! The request that the Checkout page sends when its button is pressed, for clients that send it themselves, as
+//! Stripe's own command line does.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ struct Confirmation {
 }
 
 /// # Errors
-/// 400 for a session that is not open or over another amount than the page showed, 402 when the bank refuses.
+/// 400 for a session that is not open or whose amount differs from the one on the page, 402 if the bank declines.
 pub(crate) fn confirm(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     let confirmation: Confirmation = parse(encoded)?;
     let given = required(confirmation.payment_method, "payment_method")?;

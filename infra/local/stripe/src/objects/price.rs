@@ -1,4 +1,4 @@
-//! Prices of products, for one payment each: <https://docs.stripe.com/api/prices>.
+//! Prices of products, for one-time payments: <https://docs.stripe.com/api/prices>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Products, as far as a price needs one: <https://docs.stripe.com/api/products>.
+//! Products, only as far as a price needs one: <https://docs.stripe.com/api/products>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

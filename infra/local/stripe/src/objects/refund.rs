@@ -56,7 +56,7 @@ struct Creation {
 }
 
 /// # Errors
-/// 400 for a charge that failed or is refunded in full, is disputed, or for more than is left of it.
+/// 400 for a charge that failed, is refunded in full or is disputed, and for more than is left of the charge.
 pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
     let creation: Creation = parse(encoded)?;
     let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
@@ -72,7 +72,7 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     Ok(state.render(&id))
 }
 
-/// What a credit note gives back of the invoice's payment.
+/// The refund by which a credit note gives back a part of the invoice's payment.
 pub(crate) fn of_invoice(state: &mut State, invoice: &str, amount: i64) -> Result<String, ApiError> {
     let intent = invoice_payment::intent_of_invoice(state, invoice);
     let charge =

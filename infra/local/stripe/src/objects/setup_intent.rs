@@ -1,4 +1,4 @@
-//! Setup intents, made by Checkout in setup mode or by request: <https://docs.stripe.com/api/setup_intents>.
+//! Setup intents, created by Checkout in setup mode or by request: <https://docs.stripe.com/api/setup_intents>.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub(crate) struct SetupIntent {
     metadata: Metadata,
     payment_method: Option<String>,
     pub(crate) status: Status,
-    /// Told of a success.
+    /// This session is completed on success.
     pub(crate) checkout_session: Option<String>,
     client_secret: String,
     last_setup_error: Option<Value>,
@@ -105,7 +105,7 @@ pub(crate) fn insert(
     id
 }
 
-/// Saves a card for payments without its customer being present; a refusal by the bank is handed back.
+/// Saves a card for payments while its customer is not present. Returns the bank's refusal, if it refuses.
 pub(crate) fn attempt(state: &mut State, id: &str, payment_method: &str) -> Result<Option<ApiError>, ApiError> {
     let needs_authentication = state.payment_methods.get(payment_method)?.needs_authentication(false);
     let intent = state.setup_intents.get_mut(id)?;
@@ -119,7 +119,7 @@ pub(crate) fn attempt(state: &mut State, id: &str, payment_method: &str) -> Resu
     verify(state, id, payment_method)
 }
 
-/// The customer came back from the bank's page.
+/// The customer returned from the bank's page.
 pub(crate) fn finish_authentication(state: &mut State, id: &str, is_authenticated: bool) -> Result<(), ApiError> {
     let intent = state.setup_intents.get(id)?;
     let Some(payment_method) = intent.payment_method.clone().filter(|_| intent.status == Status::RequiresAction) else {
@@ -227,7 +227,7 @@ fn fail(state: &mut State, id: &str, refusal: ApiError) -> Result<ApiError, ApiE
     Ok(refusal)
 }
 
-/// With the session that was to save a card.
+/// Also ends the session that was going to save a card.
 pub(crate) fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
     state.setup_intents.get_mut(id)?.status = Status::Canceled;
     state.emit("setup_intent.canceled", id);

@@ -79,7 +79,7 @@ struct Fields {
     api_version: Option<String>,
 }
 
-/// Its secret is shown here and never again.
+/// The secret is shown only here.
 pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
     let fields: Fields = parse(encoded)?;
     let url = required(fields.url, "url")?;

@@ -30,7 +30,7 @@ pub(crate) fn show(state: &State, id: &str) -> Page {
         Ok(html(StatusCode::OK, &Authenticate { amount }))
     } else {
         let back = back_url(state, id)?;
-        let text = "The bank waits for nothing any more.";
+        let text = "The bank is no longer waiting for a confirmation.";
         Ok(message(StatusCode::CONFLICT, "Already answered", text, back.as_deref()))
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn finish(state: &mut State, id: &str, form: &[u8]) -> Page {
     })
 }
 
-/// Where the customer came from: the session's page or its success page, or the invoice's page.
+/// The page that the customer came from: the session's page or its success page, or the invoice's page.
 fn back_url(state: &State, id: &str) -> Result<Option<String>, ApiError> {
     let session = match state.setup_intents.find(id) {
         Some(intent) => intent.checkout_session.clone(),

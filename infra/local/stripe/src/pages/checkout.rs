@@ -50,7 +50,7 @@ pub(crate) fn submit(state: &mut State, id: &str, form: &[u8]) -> Page {
     }
 }
 
-/// What the last attempt in this session failed for, once its customer is back from the bank.
+/// Why the last attempt in this session failed, after its customer returned from the bank.
 fn last_error(state: &State, session: &CheckoutSession) -> Option<String> {
     let paying = session.payment_intent.as_deref().and_then(|intent| state.payment_intents.find(intent));
     let saving = session.setup_intent.as_deref().and_then(|intent| state.setup_intents.find(intent));

@@ -41,7 +41,7 @@ struct Link {
     expires: i64,
 }
 
-/// The invoice of a link that still opens; a draft has none.
+/// The invoice of a link that still works; a draft has no link.
 fn linked<'state>(state: &'state State, id: &str, query: &str) -> Result<Option<&'state Invoice>, ApiError> {
     let link: Link = parse(query.as_bytes())?;
     let invoice = state.invoices.get(id)?;

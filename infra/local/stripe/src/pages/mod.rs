@@ -1,6 +1,6 @@
-//! The pages a customer's browser sees: server-rendered, working without scripts.
+//! The pages for a customer's browser, which are rendered here and work without scripts.
 //!
-//! They show objects and submit cards; every rule is with the objects.
+//! They show objects and submit cards; every rule is in the modules of the objects.
 
 mod authenticate;
 mod checkout;
@@ -20,7 +20,7 @@ use crate::currencies::format_amount;
 use crate::error::ApiError;
 use crate::state::State;
 
-/// A page, or a refusal that is shown as one.
+/// A page, or a refusal to show as a page.
 type Page = Result<Response<Bytes>, ApiError>;
 
 pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Response<Bytes> {
@@ -47,7 +47,7 @@ pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Response<By
     })
 }
 
-/// What a form with a card sends.
+/// The fields of a form with a card.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct CardForm {
@@ -60,7 +60,7 @@ fn read<T: DeserializeOwned>(form: &[u8]) -> Result<T, ApiError> {
     crate::parameters::parse(form)
 }
 
-/// A document to be saved under `name`.
+/// A document that is saved as `name`.
 fn download(name: &str, text: &[String]) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(pdf::page_of(text)));
     let headers = response.headers_mut();
@@ -71,7 +71,7 @@ fn download(name: &str, text: &[String]) -> Response<Bytes> {
     response
 }
 
-/// A line of a bill.
+/// A line of an invoice.
 struct Line {
     label: String,
     amount: String,
@@ -90,7 +90,7 @@ fn message(status: StatusCode, title: &str, text: &str, back_url: Option<&str>) 
 }
 
 fn html(status: StatusCode, template: &impl Template) -> Response<Bytes> {
-    let body = template.render().expect("templates write into memory and call nothing that fails");
+    let body = template.render().expect("templates write to memory and call nothing that can fail");
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -1,8 +1,8 @@
-//! A one-page PDF of plain lines, enough for a browser to open: ISO 32000-1 with one built-in font.
+//! A one-page PDF of plain lines that any browser can open: ISO 32000-1 with one built-in font.
 
 use std::fmt::Write;
 
-/// Lines from the top of one A4 page; what Latin-1 lacks becomes a question mark.
+/// Lines from the top of one A4 page. Characters outside Latin-1 become question marks.
 pub(super) fn page_of(lines: &[String]) -> Vec<u8> {
     let mut content = String::from("BT /F1 12 Tf 60 780 Td 18 TL\n");
     for line in lines {
@@ -33,7 +33,7 @@ pub(super) fn page_of(lines: &[String]) -> Vec<u8> {
     document.into_bytes()
 }
 
-/// Octal escapes keep the file ASCII, so that lengths and offsets in bytes are those of the text.
+/// Octal escapes keep the file ASCII, so that byte offsets are the same as text offsets.
 fn escaped(line: &str) -> String {
     let mut text = String::new();
     for character in line.chars() {
