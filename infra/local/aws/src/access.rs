@@ -1,8 +1,8 @@
-//! Who may call what: the role of each function, enforced at the door.
+//! The permissions of each function's role, enforced for every request.
 //!
-//! Credentials name their owner by the access key id, which stands in every signed request. What comes under a known
-//! key is allowed what that key's statements allow and nothing else; what comes unsigned or under any other key is
-//! the operator, a test or a person with the AWS CLI, who may do everything. Signatures are not verified.
+//! The access key id in every signed request identifies the role. A request with a known key is allowed what that key's
+//! statements allow and nothing else. A request that is unsigned or has any other key comes from the operator, a test
+//! or a person with the AWS CLI, and everything is allowed. Signatures are not verified.
 //!
 //! The rules of evaluation:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html>.
@@ -18,31 +18,32 @@ use crate::ses::LocalSes;
 use crate::wire::{WireAnswer, WireRequest};
 use crate::{ACCOUNT, dynamodb, scheduler, secrets};
 
-/// Whether a statement gives or takes.
+/// Whether a statement allows or denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The statement allows what it names.
+    /// The statement allows its actions.
     Allow,
-    /// It forbids it, whatever else allows it.
+    /// The statement denies its actions, whatever else allows them.
     Deny,
 }
 
-/// One statement of a policy. `*` and `?` in actions and resources stand for any characters and for any one.
+/// One statement of a policy. In actions and resources, `*` matches any characters and `?` any single one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Whether it gives or takes.
+    /// Whether it allows or denies.
     pub effect: Effect,
     /// Such as `dynamodb:GetItem`.
     pub actions: Vec<String>,
     /// ARNs.
     pub resources: Vec<String>,
-    /// `StringEquals`: what has to be said about a call, each key with the values that will do.
+    /// `StringEquals`: the required context of a call, each key with its accepted values.
     pub conditions: Vec<(String, Vec<String>)>,
 }
 
 impl Statement {
     fn covers(&self, call: &Call) -> bool {
-        // The names of actions have no case: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+        // Action names ignore case:
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
         let action = call.action.to_ascii_lowercase();
         let is_met = |(key, values): &(String, Vec<String>)| {
             call.context.iter().any(|(said, value)| said == key && values.contains(value))
@@ -53,7 +54,7 @@ impl Statement {
     }
 }
 
-/// The roles of one account and what was done under them. Clones share the record.
+/// The roles of one account and the calls made under them. Clones share this record.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     roles: Arc<BTreeMap<String, Vec<Statement>>>,
@@ -67,22 +68,22 @@ struct Record {
 }
 
 impl Access {
-    /// `roles` maps an access key id to what its owner may do.
+    /// `roles` maps an access key id to the statements of its role.
     pub fn new(roles: BTreeMap<String, Vec<Statement>>) -> Self {
         Self { roles: Arc::new(roles), record: Arc::default() }
     }
 
-    /// Every call that was let in under a known key, with that key.
+    /// Every call that was allowed under a known key, with that key.
     pub fn used(&self) -> BTreeSet<(String, Call)> {
         self.record().used.clone()
     }
 
-    /// Every call that was refused, with the key it came under.
+    /// Every call that was refused, with its key.
     pub fn refused(&self) -> BTreeSet<(String, Call)> {
         self.record().refused.clone()
     }
 
-    /// The refusal of a request that its key's statements do not allow, and `None` where it may pass.
+    /// The refusal of a request that its key's statements do not allow; `None` if it is allowed.
     pub(crate) fn refusal(&self, request: &WireRequest, ses: &LocalSes) -> Option<WireAnswer> {
         let key = request.access_key.as_deref()?;
         let statements = self.roles.get(key)?;
@@ -104,13 +105,13 @@ impl Access {
     }
 }
 
-/// Nothing is allowed that no statement allows, and a denial wins.
+/// Without an allowing statement nothing is allowed, and a denial takes precedence.
 fn is_allowed(statements: &[Statement], call: &Call) -> bool {
     let covered = |effect| statements.iter().any(|statement| statement.effect == effect && statement.covers(call));
     covered(Effect::Allow) && !covered(Effect::Deny)
 }
 
-/// In the words and the form of each service.
+/// In the wording and format of each service.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 fn refused(key: &str, call: &Call, request: &WireRequest) -> WireAnswer {
@@ -128,7 +129,7 @@ fn refused(key: &str, call: &Call, request: &WireRequest) -> WireAnswer {
         _ if request.path.starts_with(scheduler::PATH_PREFIX) => {
             WireAnswer::error(403, "AccessDeniedException", &words)
         }
-        // SES quotes in its own way.
+        // SES uses other quotation marks.
         _ => {
             let words = format!("User `{user}' is not authorized to perform `{action}' on resource `{resource}'");
             WireAnswer::error(403, "AccessDeniedException", &words)
@@ -136,7 +137,7 @@ fn refused(key: &str, call: &Call, request: &WireRequest) -> WireAnswer {
     }
 }
 
-/// Whether `text` is what `pattern` describes, `*` being any characters and `?` any one.
+/// Whether `text` matches `pattern`, in which `*` matches any characters and `?` any single one.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let Some(wildcard) = pattern.find(['*', '?']) else { return pattern == text };
     let (literal, rest) = pattern.split_at(wildcard);
@@ -189,7 +190,7 @@ mod tests {
             (vec![read.clone()], "dynamodb:PutItem", TABLE, false),
             (vec![read.clone()], "DynamoDB:getitem", TABLE, true),
             (vec![read.clone()], "dynamodb:Query", "arn:aws:dynamodb:us-east-1:000000000000:table/other", false),
-            // Neither a table's permission nor a prefix of its name reaches its indexes.
+            // A permission on a table, or on a prefix of its name, does not include its indexes.
             (vec![read], "dynamodb:Query", &format!("{TABLE}/index/due"), false),
             (vec![all.clone()], "dynamodb:Query", &format!("{TABLE}/index/due"), true),
             (vec![all.clone()], "ses:SendEmail", TABLE, false),

@@ -1,11 +1,11 @@
-//! EventBridge Scheduler: takes one-time schedules and keeps them until they are due. Whoever fires them asks for them
-//! with [`LocalScheduler::take_due`]; nothing here moves by itself.
+//! EventBridge Scheduler: accepts one-time schedules and keeps them until they are due. The caller gets them with
+//! [`LocalScheduler::take_due`] and fires them; nothing fires by itself.
 //!
-//! `CreateSchedule` alone, and of its expressions `at(…)` in UTC without a flexible window: what else the service
-//! would take is refused as invalid, with a message that says so. That an instant in the past is refused AWS does not
-//! document; it is the harsher reading of what is reported of the service.
-//! A schedule of `ActionAfterCompletion` `NONE` keeps its name after it has fired, one of `DELETE` goes; the service
-//! deletes some time later.
+//! Only `CreateSchedule` is supported, with the expression `at(…)` in UTC and without a flexible window. Everything
+//! else that the service would accept is refused as invalid, with a message that says so. AWS does not document that a
+//! time in the past is refused; this is the harsher interpretation of reports about the service.
+//! After firing, a schedule with the `ActionAfterCompletion` `NONE` keeps its name, and one with `DELETE` is removed;
+//! the real service deletes it a little later.
 //!
 //! See <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>.
 
@@ -46,10 +46,10 @@ pub struct OneTimeSchedule {
     pub group: String,
     pub name: String,
     pub arn: String,
-    /// When it is due, to the second.
+    /// The time at which it is due, to the second.
     pub at: Timestamp,
     pub target_arn: String,
-    /// What the target is sent; the service's own event without.
+    /// The payload for the target; `None` for the service's own event.
     pub input: Option<String>,
     /// 0–185.
     pub retries: u32,
@@ -57,27 +57,27 @@ pub struct OneTimeSchedule {
     pub event_age_max_seconds: u32,
 }
 
-/// What happens to one `CreateSchedule` instead of an honest answer.
+/// What happens to one `CreateSchedule` instead of a normal answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchedulerFault {
     /// `ThrottlingException`, status 429; nothing is created.
     Throttle,
     /// `InternalServerException`, status 500; nothing is created.
     InternalServerError,
-    /// Nothing is created and no answer comes.
+    /// Nothing is created, and no answer arrives.
     LoseRequest(Loss),
-    /// The schedule is created and no answer comes.
+    /// The schedule is created, and no answer arrives.
     LoseAnswer(Loss),
 }
 
 impl LocalScheduler {
-    /// `groups` are there beside `default`.
+    /// `groups` exist in addition to `default`.
     pub fn new(groups: impl IntoIterator<Item = impl Into<String>>, clock: Clock) -> Self {
         let groups = groups.into_iter().map(Into::into).chain(["default".to_owned()]).collect();
         Self { clock, groups: Arc::new(groups), state: Arc::default() }
     }
 
-    /// Those that have not fired yet, earliest first.
+    /// The schedules that have not fired yet, earliest first.
     pub fn schedules(&self) -> Vec<OneTimeSchedule> {
         let state = self.state();
         let waiting = state.schedules.values().filter(|created| !created.has_fired);
@@ -86,12 +86,12 @@ impl LocalScheduler {
         schedules
     }
 
-    /// When one is due next.
+    /// When the next one is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.schedules().first().map(|schedule| schedule.at)
     }
 
-    /// The earliest that is due by `now`, which counts as fired from here on.
+    /// The earliest schedule that is due by `now`, which then counts as fired.
     pub fn take_due(&self, now: Timestamp) -> Option<OneTimeSchedule> {
         let mut state = self.state();
         let due = state.schedules.iter().filter(|(_, created)| !created.has_fired && created.schedule.at <= now);
@@ -110,7 +110,7 @@ impl LocalScheduler {
         self.state().faults.extend(std::iter::repeat_n(fault, times));
     }
 
-    /// The HTTP client to put into an SDK configuration so that its calls land here, in process.
+    /// An HTTP client for an SDK configuration that sends Scheduler calls here, in process.
     pub fn sdk_config_http_client(&self) -> SharedHttpClient {
         wire::http_client(self.clone())
     }

@@ -1,4 +1,4 @@
-//! Secrets Manager: `GetSecretValue` from a map handed in at start. Nothing else, and nothing is written down.
+//! Secrets Manager: `GetSecretValue` from a map that is passed in at startup. Nothing else is supported or stored.
 //!
 //! See <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>.
 
@@ -23,12 +23,12 @@ impl LocalSecrets {
         Self(Arc::new(secrets))
     }
 
-    /// The ARN of a secret; `SecretId` may be this or the name.
+    /// The ARN of a secret. `SecretId` may be the ARN or the name.
     pub fn arn(name: &str) -> String {
         format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
     }
 
-    /// Every secret's text, in order of the names.
+    /// The text of every secret, ordered by name.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
     }

@@ -1,7 +1,8 @@
 //! All stand-ins on one port of the loopback interface, for SDK clients in other processes.
 //!
-//! `AWS_ENDPOINT_URL=http://127.0.0.1:PORT` with any credentials and any region leads an SDK or the AWS CLI here.
-//! Signatures are not verified; credentials of a role are held to what the role allows ([`crate::access`]). There is no TLS, and no other interface is ever bound.
+//! To use it, give an SDK or the AWS CLI `AWS_ENDPOINT_URL=http://127.0.0.1:PORT` with any credentials and any region.
+//! Signatures are not verified, but the credentials of a role only allow what the role allows ([`crate::access`]).
+//! There is no TLS, and no other interface is ever bound.
 
 use std::future::Future;
 use std::io;
@@ -27,10 +28,10 @@ use crate::secrets::{self, LocalSecrets};
 use crate::ses::{LocalSes, SEND_EMAIL_PATH};
 use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
 
-/// What DynamoDB takes in one request.
+/// The largest request body that DynamoDB accepts.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// How long an answer that is to be lost by a timeout is held back; longer than any client here waits.
+/// How long an answer is delayed to simulate a timeout; longer than any client here waits.
 const HELD_BACK: Duration = Duration::from_secs(90);
 
 /// The stand-ins that share a port.
@@ -44,7 +45,7 @@ pub struct LocalAws {
     pub secrets: LocalSecrets,
     /// EventBridge Scheduler.
     pub scheduler: LocalScheduler,
-    /// Who may do what of it; by default everybody everything.
+    /// The permissions of each role; by default everything is allowed.
     pub access: Access,
 }
 
@@ -68,7 +69,7 @@ impl LocalAws {
     /// Serves until `shutdown` resolves.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// If the listener fails.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -81,7 +82,7 @@ impl LocalAws {
 /// Binds `port` of 127.0.0.1; 0 lets the system choose.
 ///
 /// # Errors
-/// When the port is taken.
+/// If the port is taken.
 pub async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
@@ -152,7 +153,7 @@ fn http_answer(answer: WireAnswer, content_type: String) -> Response {
     }
 }
 
-/// An answer whose body breaks off, which makes the server close the connection.
+/// An answer with an incomplete body, which makes the server close the connection.
 fn cut_off() -> Response {
     let broken = async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) };
     Body::from_stream(futures::stream::once(broken)).into_response()

@@ -1,4 +1,4 @@
-//! What passes between an SDK client and a stand-in: one request, one answer, or an answer that never comes.
+//! The traffic between an SDK client and a stand-in: one request, and one answer or a lost one.
 //!
 //! This module knows HTTP and the smithy connector traits; it must not know any service.
 
@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
-/// One request, stripped to what the stand-ins look at.
+/// One request, reduced to what the stand-ins use.
 #[derive(Debug, Clone, Default)]
 pub struct WireRequest {
     /// The HTTP method in upper case.
@@ -25,7 +25,7 @@ pub struct WireRequest {
     pub path: String,
     /// The `x-amz-target` header, which names the operation in the AWS JSON protocols.
     pub target: Option<String>,
-    /// The access key id of the credentials that the request was signed with; `None` for an unsigned one.
+    /// The access key id that the request was signed with; `None` for an unsigned request.
     pub access_key: Option<String>,
     /// The whole body.
     pub body: Vec<u8>,
@@ -39,7 +39,7 @@ pub(crate) fn access_key(authorization: &str) -> Option<String> {
     credential.split('/').next().map(str::to_owned)
 }
 
-/// One answer. Every service here answers with JSON.
+/// One answer. Every service here returns JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireAnswer {
     /// The HTTP status code.
@@ -54,9 +54,9 @@ impl WireAnswer {
         Self { status: 200, body: body.to_string().into_bytes() }
     }
 
-    /// What every AWS service says to an operation it does not have.
+    /// The answer of every AWS service to an operation that it does not have.
     pub fn unknown_operation() -> Self {
-        Self::error(404, "UnknownOperationException", "This stand-in does not have the operation.")
+        Self::error(404, "UnknownOperationException", "This stand-in does not support the operation.")
     }
 
     /// The error's name without its namespace; `None` for a success.
@@ -66,7 +66,7 @@ impl WireAnswer {
         Some(name.rsplit('#').next().unwrap_or(name).to_owned())
     }
 
-    /// An error in the form all AWS JSON protocols share.
+    /// An error in the format of all AWS JSON protocols.
     /// See <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html#operation-error-serialization>.
     pub fn error(status: u16, error_type: &str, message: &str) -> Self {
         let body = serde_json::json!({ "__type": error_type, "message": message });
@@ -74,7 +74,7 @@ impl WireAnswer {
     }
 }
 
-/// How a request or its answer got lost on the way.
+/// How a request or its answer got lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     /// The connection closed before an answer was complete.
@@ -85,22 +85,23 @@ pub enum Loss {
     Timeout,
 }
 
-/// A stand-in as the connector and the server see it.
+/// The interface of a stand-in to the connector and the server.
 pub trait Door: Clone + Debug + Send + Sync + 'static {
     /// Answers one request.
     ///
     /// # Errors
-    /// The [`Loss`] a test asked for. Refusals by the service itself are answers, not errors.
+    /// The [`Loss`] that a test requested. Refusals by the service itself are answers, not errors.
     fn exchange(&self, request: WireRequest) -> impl Future<Output = Result<WireAnswer, Loss>> + Send;
 }
 
-/// An SDK HTTP client that calls `door` in process. Endpoint, TLS and signatures play no part.
+/// An SDK HTTP client that calls `door` in process. Endpoint, TLS and signatures are not used.
 pub fn http_client(door: impl Door) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(InProcess(door));
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// A client like `inner`, but for the network: the first answer to each request of the operation `target` gets lost after
+/// A client like `inner`, except that the first answer to each request of the operation `target` gets lost after the
+/// service has carried it out. An identical retry is answered.
 /// the service has done as asked. A request that is sent again, to the letter, is answered.
 pub fn losing_first_answers(inner: SharedHttpClient, target: &'static str) -> SharedHttpClient {
     let asked = Arc::new(Mutex::new(HashSet::new()));
@@ -138,7 +139,7 @@ impl<D: Door> HttpConnector for InProcess<D> {
         let door = self.0.clone();
         HttpConnectorFuture::new(async move {
             let Some(body) = request.body().bytes() else {
-                return Err(ConnectorError::user("a stand-in takes no streamed request body".into()));
+                return Err(ConnectorError::user("a stand-in does not accept a streamed request body".into()));
             };
             let request = WireRequest {
                 method: request.method().to_owned(),

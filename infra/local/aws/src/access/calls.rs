@@ -1,4 +1,4 @@
-//! What a request does, in the words that policies are written in: actions on resources.
+//! Maps a request to the terms of policies: actions on resources.
 
 use serde_json::Value;
 
@@ -13,20 +13,20 @@ use crate::{ACCOUNT, REGION, dynamodb, scheduler};
 pub struct Call {
     /// Such as `dynamodb:GetItem`.
     pub action: String,
-    /// An ARN; `*` for actions on nothing in particular.
+    /// An ARN; `*` for actions without a specific resource.
     pub resource: String,
-    /// What conditions may ask about: keys and values.
+    /// The keys and values that conditions can check.
     pub context: Vec<(String, String)>,
 }
 
 impl Call {
-    /// A call of which nothing more is said.
+    /// A call without any context.
     pub fn new(action: &str, resource: &str) -> Self {
         Self { action: action.to_owned(), resource: resource.to_owned(), context: Vec::new() }
     }
 }
 
-/// Everything that has to be allowed for a request, in the order in which it is asked.
+/// Everything that must be allowed for a request, in the order of the checks.
 pub(super) fn of(request: &WireRequest, ses: &LocalSes) -> Vec<Call> {
     let target = request.target.as_deref().unwrap_or_default();
     if target.starts_with(dynamodb::TARGET_PREFIXES) {
@@ -51,7 +51,7 @@ fn call(service: &str, action: &str, resource: String) -> Call {
     Call::new(&format!("{service}:{action}"), &resource)
 }
 
-/// A transaction has no action of its own, its parts have.
+/// A transaction has no action of its own, but its parts have.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
 fn of_dynamodb(operation: &Operation) -> Vec<Call> {
     let Operation { name, request } = operation;
@@ -82,12 +82,12 @@ fn table(name: &Value) -> String {
     name.as_str().map_or_else(|| "*".to_owned(), table_arn)
 }
 
-/// A table may be named by its ARN, too.
+/// A request may also name a table by its ARN.
 fn table_arn(name: &str) -> String {
     if name.starts_with("arn:") { name.to_owned() } else { format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}") }
 }
 
-/// A secret may be named by its ARN or by its name.
+/// A request may name a secret by its ARN or by its name.
 fn secret(body: &[u8]) -> String {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     match request["SecretId"].as_str() {
@@ -97,7 +97,7 @@ fn secret(body: &[u8]) -> String {
     }
 }
 
-/// Whoever makes a schedule also hands a role to the scheduler.
+/// Creating a schedule also passes a role to the scheduler.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/security_iam_id-based-policies.html>
 fn of_scheduler(name: &str, body: &[u8]) -> Vec<Call> {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();

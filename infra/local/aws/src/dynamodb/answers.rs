@@ -1,6 +1,6 @@
-//! Error answers the door gives in DynamoDB's name.
+//! Error answers in DynamoDB's name.
 //!
-//! Wording and form follow <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html> and
+//! Wording and format follow <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html> and
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
 
 use serde_json::{Value, json};

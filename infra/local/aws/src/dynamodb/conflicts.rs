@@ -1,9 +1,9 @@
-//! The keys of writes that are under way, so that truly concurrent requests conflict as they do in AWS.
+//! The keys of writes in flight, so that concurrent requests conflict as they do in AWS.
 //!
 //! The rules, from
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>:
-//! a transaction conflicts with another transaction on one of its items; a plain write with an ongoing transaction;
-//! a transactional read with any ongoing write. Who comes later is refused. Plain writes queue up among themselves.
+//! a transaction conflicts with another transaction on one of its items, a plain write with an ongoing transaction, and
+//! a transactional read with any ongoing write. The later request is refused. Plain writes wait for each other.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ struct Holders {
     plain_writes: usize,
 }
 
-/// A request that was let in. Its keys are free again when it is dropped.
+/// A request that was accepted. Dropping it frees its keys.
 pub(super) struct Entered {
     in_flight: InFlight,
     keys: Vec<String>,
@@ -40,14 +40,14 @@ pub(super) struct Entered {
     split_batch: Option<SplitBatch>,
 }
 
-/// A batch write some of whose items are held by transactions.
+/// A batch write of which some items are held by transactions.
 pub(super) struct SplitBatch {
     rest: Option<Vec<u8>>,
     unprocessed: Map<String, Value>,
 }
 
 impl InFlight {
-    /// Lets the request in, or answers it as AWS would.
+    /// Accepts the request, or answers it as AWS would.
     pub(super) fn enter(
         &self,
         operation: &Operation,
@@ -101,7 +101,7 @@ impl InFlight {
         Ok(self.entered(keys, false))
     }
 
-    /// The elements of a batch are single writes; those that meet a transaction come back as unprocessed.
+    /// The elements of a batch are single writes. Those that conflict with a transaction are returned as unprocessed.
     fn enter_batch(&self, operation: &Operation, key: impl Fn(&ItemReference<'_>) -> String) -> Entered {
         let mut keys = Vec::new();
         let (mut rest, mut unprocessed) = (Map::new(), Map::new());
@@ -175,12 +175,12 @@ impl SplitBatch {
         Self { rest, unprocessed }
     }
 
-    /// The batch without the items that are held; `None` when nothing is left of it.
+    /// The batch without the held items; `None` if nothing is left.
     pub(super) fn rest(&self) -> Option<&[u8]> {
         self.rest.as_deref()
     }
 
-    /// The answer to the rest, with the held items added as unprocessed.
+    /// The answer to the rest, with the held items as unprocessed.
     pub(super) fn with_unprocessed(&self, answer: Option<WireAnswer>) -> WireAnswer {
         let answer = answer.unwrap_or_else(|| WireAnswer { status: 200, body: b"{}".to_vec() });
         let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
@@ -226,7 +226,7 @@ fn refuse_conflicts(keys: &[String], conflicts: impl Fn(&str) -> bool) -> Result
     }
 }
 
-/// Table and key attributes as one string.
+/// The table and the key attributes as one string.
 fn key_of(item: &ItemReference<'_>, key_attributes: &[String]) -> String {
     let values: Vec<&Value> = key_attributes.iter().map(|name| &item.attributes[name]).collect();
     json!([item.table, values]).to_string()

@@ -1,6 +1,6 @@
-//! `x-amz-target` → method of the embedded database, and its errors → AWS JSON 1.0.
+//! Maps `x-amz-target` to a method of the embedded database, and its errors to AWS JSON 1.0.
 //!
-//! This is the database alone: no faults, no recording. See
+//! This is only the database: no faults, no recording. See
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html>.
 
 use dynoxide::{Database, DynoxideError};
@@ -13,13 +13,13 @@ const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 const UNKNOWN_OPERATION: &[u8] = br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 const STREAMS_TARGET_PREFIX: &str = "DynamoDBStreams_20120810.";
 
-/// How the `x-amz-target` of a request to DynamoDB or to its streams begins.
+/// The prefix of the `x-amz-target` of a request to DynamoDB or to its streams.
 pub(crate) const TARGET_PREFIXES: &str = "DynamoDB";
 
 impl LocalDynamoDb {
-    /// Carries out one request without faults and without recording it: the HTTP status and the JSON body.
+    /// Carries out one request without faults and without recording it. Returns the HTTP status and the JSON body.
     ///
-    /// The database works on the calling thread, so two calls in the same task order are carried out in that order.
+    /// The database works on the calling thread, so calls from one task are carried out in their order.
     pub async fn dispatch(&self, target: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let operation = operation_name(target);
         match dispatch_operation(&self.database, operation, body) {
@@ -35,7 +35,7 @@ impl LocalDynamoDb {
     }
 }
 
-/// The operation an `x-amz-target` names, without the service's prefix; empty when it is another service's.
+/// The operation of an `x-amz-target`, without the service's prefix; empty for another service.
 pub(super) fn operation_name(target: &str) -> &str {
     target.strip_prefix(TARGET_PREFIX).or_else(|| target.strip_prefix(STREAMS_TARGET_PREFIX)).unwrap_or_default()
 }
@@ -89,7 +89,7 @@ impl Call<'_> {
         serde_json::to_vec(&response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
     }
 
-    /// DynamoDB announces one class of errors with a count on the three single-item writes only.
+    /// DynamoDB adds a count to one class of errors, but only for the three single-item writes.
     fn in_envelope(&self, error: DynoxideError) -> DynoxideError {
         match error {
             DynoxideError::EnvelopedValidation(message)
@@ -102,7 +102,7 @@ impl Call<'_> {
     }
 }
 
-/// dynoxide's decoders say which DynamoDB error they mean by a tag before the message, to which serde_json adds the
+/// dynoxide's decoders mark the DynamoDB error that they mean by a tag before the message, and serde_json appends the
 /// position. Neither may reach the client.
 fn decode_error(error: &serde_json::Error) -> DynoxideError {
     let text = error.to_string();

@@ -1,4 +1,4 @@
-//! Faults a test sets at the door. They are drawn before the database sees the request.
+//! Faults that a test sets. They are applied before the database sees the request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,30 +7,30 @@ use std::time::Duration;
 use super::Operation;
 use crate::wire::Loss;
 
-/// What happens to one operation instead of an honest answer.
+/// What happens to one operation instead of a normal answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing is done and the error is answered.
+    /// Nothing is done, and the answer is the error.
     Refuse(Refusal),
-    /// Nothing is done and the transaction is answered as cancelled. Reasons are in the order of its items, and a
-    /// list that is too short is filled up with [`CancellationCode::None`]. Passes over anything but transactions.
+    /// Nothing is done, and the answer is a cancelled transaction. Reasons are in the order of its items, and missing
+    /// ones are [`CancellationCode::None`]. Only applies to transactions.
     CancelTransaction(Vec<CancellationCode>),
-    /// Nothing is done and no answer comes.
+    /// Nothing is done, and no answer arrives.
     LoseRequest(Loss),
-    /// The operation is carried out, and no answer comes.
+    /// The operation is carried out, and no answer arrives.
     LoseAnswer(Loss),
 }
 
-/// An error DynamoDB answers for a whole request.
+/// An error that DynamoDB returns for a whole request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// `ProvisionedThroughputExceededException`: also of on-demand tables whose partition is too hot.
+    /// `ProvisionedThroughputExceededException`: also for on-demand tables with a hot partition.
     ProvisionedThroughputExceeded,
     /// `ThrottlingException`.
     Throttling,
-    /// `TransactionInProgressException`: the same `ClientRequestToken` is still being worked on.
+    /// `TransactionInProgressException`: a request with the same `ClientRequestToken` is still in progress.
     TransactionInProgress,
-    /// `TransactionConflictException`: a plain write met an ongoing transaction.
+    /// `TransactionConflictException`: a plain write conflicted with an ongoing transaction.
     TransactionConflict,
     /// `InternalServerError`, status 500. In AWS the operation may have been carried out or not.
     InternalServerError,
@@ -44,9 +44,9 @@ pub enum CancellationCode {
     None,
     /// Another transaction holds the item.
     TransactionConflict,
-    /// The item's condition did not hold. Without the item: for `ALL_OLD` let a real condition fail.
+    /// The item's condition failed. The item is not returned; for `ALL_OLD`, let a real condition fail.
     ConditionalCheckFailed,
-    /// The item's partition is too hot.
+    /// The item's partition is hot.
     ThrottlingError,
     /// The table's provisioned throughput is exceeded.
     ProvisionedThroughputExceeded,
@@ -95,17 +95,18 @@ struct Scripted {
 impl Faults {
     /// Holds the keys of every write in flight for `window` of tokio time, half before and half after the write, so
     /// that concurrent transactions on one item conflict as in AWS. `None` turns it off.
-    /// See <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>.
+    /// See
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>.
     pub fn set_conflict_window(&self, window: Option<Duration>) {
         self.state().conflict_window = window;
     }
 
-    /// Applies `fault` to the next `times` operations called `operation` (such as `"PutItem"`).
+    /// Applies `fault` to the next `times` operations with the name `operation` (such as `"PutItem"`).
     pub fn next(&self, operation: &str, times: usize, fault: Fault) {
         self.script(Some(operation), times, fault);
     }
 
-    /// Applies `fault` to the next `times` operations, whatever they are.
+    /// Applies `fault` to the next `times` operations of any kind.
     pub fn next_any(&self, times: usize, fault: Fault) {
         self.script(None, times, fault);
     }
@@ -115,18 +116,18 @@ impl Faults {
         self.next("TransactWriteItems", times, Fault::CancelTransaction(codes.to_vec()));
     }
 
-    /// Asks `decider` for a fault before every operation for which none is scripted. A simulation puts its seeded
+    /// Asks `decider` for a fault before every operation without a scripted fault. A simulation uses its seeded
     /// randomness here.
     pub fn decide_with(&self, decider: impl FnMut(&Operation) -> Option<Fault> + Send + 'static) {
         self.state().decider = Some(Box::new(decider));
     }
 
-    /// Ends all faults, the conflict window included.
+    /// Removes all faults, including the conflict window.
     pub fn clear(&self) {
         *self.state() = State::default();
     }
 
-    /// How many scripted faults have not been met yet.
+    /// How many scripted faults were not used yet.
     pub fn remaining(&self) -> usize {
         self.state().scripted.len()
     }
@@ -153,7 +154,7 @@ impl Faults {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A decider that panicked has failed its test already; the others go on.
+        // A decider that panicked has already failed its own test; the other tests continue.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,12 +1,12 @@
 //! An embedded DynamoDB behind the real wire format.
 //!
-//! [dynoxide](https://docs.rs/dynoxide-rs) does the work; this module is the door in front of it. The door is where
-//! AWS's unpleasant sides are added, which no emulator has: conflicts between concurrent transactions, throttling,
-//! requests and answers that get lost ([`Faults`]). It is also where tests count reads and writes ([`Recording`]).
+//! [dynoxide](https://docs.rs/dynoxide-rs) is the database; this module is the layer in front of it. It adds the
+//! unpleasant sides of AWS that no emulator has: conflicts between concurrent transactions, throttling, and lost
+//! requests and answers ([`Faults`]). It is also where tests count reads and writes ([`Recording`]).
 //!
-//! What differs from AWS even so: indexes follow at once, `ClientRequestToken` is forgotten on restart, and the
-//! stream's `ApproximateCreationDateTime` comes from the machine's clock. In memory every write to a table with a
-//! stream takes longer the more stream records there are; a file has an index for that.
+//! The remaining differences from AWS: indexes are consistent immediately, a `ClientRequestToken` is forgotten on
+//! restart, and the stream's `ApproximateCreationDateTime` comes from the machine's clock. In memory, a write to a
+//! table with a stream gets slower with the number of stream records; in a file, an index prevents that.
 
 mod answers;
 mod conflicts;
@@ -42,10 +42,10 @@ use self::time_to_live::SweepClock;
 use crate::REGION;
 use crate::wire::{self, Door, Loss, WireAnswer, WireRequest};
 
-/// The database's file in its directory.
+/// The name of the database file in its directory.
 const FILE_NAME: &str = "dynamodb.sqlite3";
 
-/// One DynamoDB of its own. Clones share the data, the faults and the recordings.
+/// One separate DynamoDB. Clones share the data, the faults and the recordings.
 #[derive(Clone)]
 pub struct LocalDynamoDb {
     database: Database,
@@ -59,7 +59,7 @@ pub struct LocalDynamoDb {
 /// The database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory could not be made.
+    /// The directory could not be created.
     #[error("the data directory cannot be created")]
     Directory(#[source] std::io::Error),
     /// SQLite refused the file, or its path is not UTF-8.
@@ -73,18 +73,18 @@ pub enum OpenError {
 pub struct ImportError(String);
 
 impl LocalDynamoDb {
-    /// An empty database that ends with its last clone.
+    /// An empty database that exists until its last clone is dropped.
     pub fn in_memory() -> Self {
         let sweep_clock = SweepClock::default();
         let database = Database::memory_with_clock(Arc::new(sweep_clock.clone()))
-            .expect("an in-memory SQLite database needs nothing that could be missing");
+            .expect("an in-memory SQLite database opens nothing that could be missing");
         Self::over(database, sweep_clock)
     }
 
-    /// The database kept in `directory`, created when it is not there. One process at a time may hold it.
+    /// The database in `directory`, created if it does not exist. Only one process at a time may use it.
     ///
     /// # Errors
-    /// When the directory or the file in it cannot be opened.
+    /// If the directory or the file in it cannot be opened.
     pub fn at(directory: &Path) -> Result<Self, OpenError> {
         std::fs::create_dir_all(directory).map_err(OpenError::Directory)?;
         let file = directory.join(FILE_NAME);
@@ -115,16 +115,16 @@ impl LocalDynamoDb {
         self.recorder.start()
     }
 
-    /// Counts up with every write that was carried out. A stream poller waits on it instead of sleeping.
+    /// The number of writes that were carried out. A stream poller waits for it to change instead of sleeping.
     pub fn writes(&self) -> watch::Receiver<u64> {
         self.writes.subscribe()
     }
 
-    /// Stores items past the door: nothing is recorded, no fault applies, and the table's stream hears of nothing.
-    /// For tables too large to be filled by requests.
+    /// Stores items directly: nothing is recorded, no fault applies, and the table's stream gets no records.
+    /// For tables that are too large to fill by requests.
     ///
     /// # Errors
-    /// When there is no such table, or an item is not one of DynamoDB's JSON with the table's keys.
+    /// If there is no such table, or an item is not in DynamoDB's JSON format with the table's keys.
     pub fn import(&self, table: &str, items: Vec<serde_json::Value>) -> Result<(), ImportError> {
         let items = items.into_iter().map(serde_json::from_value).collect::<Result<Vec<_>, _>>();
         let items = items.map_err(|error| ImportError(error.to_string()))?;
@@ -132,19 +132,19 @@ impl LocalDynamoDb {
         imported.map(|_| ()).map_err(|error| ImportError(error.to_string()))
     }
 
-    /// Every table with its number of items, in order of the names.
+    /// Every table and its number of items, ordered by name.
     pub fn tables(&self) -> Vec<(String, i64)> {
         let statistics = self.database.table_stats().unwrap_or_default();
         statistics.into_iter().map(|table| (table.table_name, table.item_count)).collect()
     }
 
-    /// An ordinary client of this database, without retries.
+    /// A client of this database with the default settings, without retries.
     pub fn client(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::from_conf(self.client_config().retry_config(RetryConfig::disabled()).build())
     }
 
-    /// The configuration behind [`client`](Self::client) with the SDK's own retries, to be altered before `build`.
-    /// It carries no credentials: requests stay unsigned, which nothing here checks.
+    /// The configuration of [`client`](Self::client), with the SDK's own retries, for changes before `build`.
+    /// It has no credentials, so requests are unsigned, which is not checked here.
     pub fn client_config(&self) -> aws_sdk_dynamodb::config::Builder {
         aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -153,15 +153,15 @@ impl LocalDynamoDb {
             .http_client(self.sdk_config_http_client())
     }
 
-    /// The HTTP client to put into an SDK configuration so that its DynamoDB calls land here, in process.
+    /// An HTTP client for an SDK configuration that sends DynamoDB calls to this database, in process.
     pub fn sdk_config_http_client(&self) -> SharedHttpClient {
         wire::http_client(self.clone())
     }
 
-    /// Carries out one request with the faults that are set, and records it.
+    /// Carries out one request with the configured faults, and records it.
     ///
     /// # Errors
-    /// The [`Loss`] a fault asked for.
+    /// The [`Loss`] that a fault requested.
     pub async fn exchange(&self, target: &str, body: &[u8]) -> Result<WireAnswer, Loss> {
         let operation = Operation::parse(target, body);
         let outcome = match self.faults.draw(&operation) {
@@ -178,7 +178,7 @@ impl LocalDynamoDb {
         outcome
     }
 
-    /// Holds the written keys in flight around the operation when a conflict window is set.
+    /// Holds the written keys in flight around the operation if a conflict window is set.
     async fn perform(&self, operation: &Operation, target: &str, body: &[u8]) -> WireAnswer {
         let Some(window) = self.faults.conflict_window() else {
             return self.carry_out(target, body).await;
@@ -207,7 +207,7 @@ impl LocalDynamoDb {
         WireAnswer { status, body }
     }
 
-    /// The names of the table's key attributes; none when there is no such table.
+    /// The names of the table's key attributes; empty if there is no such table.
     fn key_attributes(&self, table: &str) -> Vec<String> {
         let Ok(Some(metadata)) = self.database.get_table_metadata(table) else { return Vec::new() };
         let Ok(schema) = serde_json::from_str::<Vec<serde_json::Value>>(&metadata.key_schema) else {
@@ -248,7 +248,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         LocalDynamoDb::at(directory.path()).unwrap();
         let storage = Storage::new(directory.path().join(FILE_NAME).to_str().unwrap()).unwrap();
-        // What every write to a table with a stream asks first.
+        // The query that every write to a table with a stream runs first.
         let newest = "EXPLAIN QUERY PLAN
             SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = 'credits'";
         let plan: String = storage.conn().query_row(newest, (), |row| row.get(3)).unwrap();

@@ -1,19 +1,19 @@
-//! What a request asks for, read from its JSON once: for faults, conflicts and recordings.
+//! A request, parsed from its JSON once for faults, conflicts and recordings.
 
 use serde_json::Value;
 
 use super::dispatch::operation_name;
 
-/// One request as the door sees it.
+/// One request to the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// Such as `"PutItem"`; empty when the request names no operation of DynamoDB.
+    /// Such as `"PutItem"`; empty if the request names no operation of DynamoDB.
     pub name: String,
-    /// The request's JSON; `Null` when it is none.
+    /// The request's JSON; `Null` if the body is not JSON.
     pub request: Value,
 }
 
-/// One item a request writes, or reads transactionally.
+/// One item that a request writes, or reads in a transaction.
 pub(super) struct ItemReference<'a> {
     pub(super) table: &'a str,
     /// The key, or an item that has the key among its attributes.
@@ -30,12 +30,13 @@ impl Operation {
         self.request["TableName"].as_str()
     }
 
-    /// The index a query or scan reads.
+    /// The index that a query or scan reads.
     pub fn index(&self) -> Option<&str> {
         self.request["IndexName"].as_str()
     }
 
-    /// Whether the request asks for a strongly consistent read. A transactional read always is one and says nothing.
+    /// Whether the request asks for a strongly consistent read. A transactional read always is one, without asking for
+    /// it.
     pub fn is_consistent_read(&self) -> bool {
         self.request["ConsistentRead"].as_bool().unwrap_or(false)
             || self.request["RequestItems"]
@@ -48,7 +49,7 @@ impl Operation {
         matches!(self.name.as_str(), "TransactWriteItems" | "TransactGetItems")
     }
 
-    /// How many items the request names; one for anything but batches and transactions.
+    /// How many items the request names; 1 unless it is a batch or a transaction.
     pub fn requested_item_count(&self) -> usize {
         match self.name.as_str() {
             "TransactWriteItems" | "TransactGetItems" => self.request["TransactItems"].as_array().map_or(0, Vec::len),
@@ -58,7 +59,7 @@ impl Operation {
         }
     }
 
-    /// The items of a single write or a transaction, in the request's order. A batch goes one by one, see
+    /// The items of a single write or a transaction, in the request's order. For the elements of a batch, see
     /// [`batch_write_reference`].
     pub(super) fn item_references(&self) -> Vec<ItemReference<'_>> {
         match self.name.as_str() {
@@ -79,7 +80,7 @@ impl Operation {
     }
 }
 
-/// The item one element of a `BatchWriteItem` writes.
+/// The item that one element of a `BatchWriteItem` writes.
 pub(super) fn batch_write_reference<'a>(table: &'a str, element: &'a Value) -> Option<ItemReference<'a>> {
     let attributes = element["PutRequest"].get("Item").or_else(|| element["DeleteRequest"].get("Key"))?;
     Some(ItemReference { table, attributes })

@@ -1,4 +1,4 @@
-//! What went through the door, for tests that count reads and writes.
+//! Records the requests, for tests that count reads and writes.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -7,23 +7,24 @@ use serde_json::Value;
 use super::Operation;
 use crate::wire::{Loss, WireAnswer};
 
-/// One operation and what became of it.
+/// One operation and its result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedOperation {
-    /// What was asked for.
+    /// The requested operation.
     pub operation: Operation,
-    /// Items returned by a read, items named by a write.
+    /// The items returned by a read, or named by a write.
     pub item_count: usize,
-    /// `ConsumedCapacity` as answered: an object, or a list for batches and transactions. `None` if not asked for.
+    /// `ConsumedCapacity` from the answer: an object, or a list for batches and transactions. `None` if it was not
+    /// requested.
     pub consumed_capacity: Option<Value>,
-    /// The error's name without its namespace; `None` when it succeeded or was lost.
+    /// The error's name without its namespace; `None` if the operation succeeded or was lost.
     pub error: Option<String>,
-    /// How it was lost on the way; the operation itself may have been carried out.
+    /// How the request or its answer was lost. The operation may have been carried out.
     pub loss: Option<Loss>,
 }
 
 impl RecordedOperation {
-    /// The capacity units of all tables and indexes together, 0 when they were not asked for.
+    /// The capacity units of all tables and indexes together, 0 if they were not requested.
     pub fn capacity_units(&self) -> f64 {
         let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or(0.0);
         match &self.consumed_capacity {
@@ -34,7 +35,7 @@ impl RecordedOperation {
     }
 }
 
-/// A recording that goes on until it is dropped.
+/// A recording that continues until it is dropped.
 #[derive(Debug)]
 pub struct Recording(Arc<Log>);
 
@@ -46,7 +47,7 @@ impl Recording {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Everything recorded so far, oldest first, and forgotten from here on.
+    /// Everything recorded so far, oldest first. It is then removed from the recording.
     pub fn take(&self) -> Vec<RecordedOperation> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -61,7 +62,7 @@ impl Recording {
         self.operations().into_iter().map(|recorded| recorded.operation.name).collect()
     }
 
-    /// Forgets what was recorded so far.
+    /// Removes everything recorded so far.
     pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -1,6 +1,6 @@
-//! A table's stream as the events Lambda would be invoked with.
+//! A table's stream, as the events that Lambda would send to a function.
 //!
-//! The caller keeps the cursor and decides when to move it, as an event source mapping does: a batch whose function
+//! The caller keeps the cursor and decides when to advance it, as an event source mapping does: a batch whose function
 //! failed is read again. See <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>.
 
 use std::fmt;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::LocalDynamoDb;
 use crate::REGION;
 
-/// A place in a table's stream, just after a record. As text it can be kept in a file.
+/// A position in a table's stream, just after a record. Its text form can be stored in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamCursor(Option<String>);
 
@@ -22,7 +22,7 @@ impl StreamCursor {
     /// Before the oldest record.
     pub const TRIM_HORIZON: Self = Self(None);
 
-    /// The cursor [`Display`](fmt::Display) wrote. A text that is none is refused when the cursor is used.
+    /// The cursor that [`Display`](fmt::Display) wrote. An invalid text is refused when the cursor is used.
     pub fn from_text(text: &str) -> Self {
         Self(Some(text).filter(|text| !text.is_empty()).map(str::to_owned))
     }
@@ -34,18 +34,18 @@ impl fmt::Display for StreamCursor {
     }
 }
 
-/// What was read from a stream in one go.
+/// One page of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamBatch {
-    /// The Lambda event `{"Records": […]}`; `None` when no record is left that a function would see.
+    /// The Lambda event `{"Records": […]}`; `None` if it would have no records.
     pub event: Option<Value>,
-    /// Where to go on once the event was handled.
+    /// Where to continue after the event was handled.
     pub next: StreamCursor,
     /// Whether the stream was read to its end.
     pub is_at_end: bool,
 }
 
-/// The stream could not be read: no such table, it has no stream, or the cursor is not one of its own.
+/// The stream could not be read: there is no such table, it has no stream, or the cursor is from another stream.
 #[derive(Debug, thiserror::Error)]
 #[error("the stream of table {table} cannot be read: {message}")]
 pub struct StreamError {
@@ -56,11 +56,11 @@ pub struct StreamError {
 impl LocalDynamoDb {
     /// Reads up to `limit` (1–1,000) records of the table's stream after `cursor`, in the order of the writes.
     ///
-    /// DynamoDB writes no record for a write that changes nothing, dynoxide does; such records are left out here. That
-    /// takes both images, so with any view other than `NEW_AND_OLD_IMAGES` they stay in.
+    /// For a write that changes nothing, DynamoDB writes no stream record, but dynoxide does. Such records are removed
+    /// here. This needs both images, so they remain with any view type other than `NEW_AND_OLD_IMAGES`.
     ///
     /// # Errors
-    /// When the table has no stream or the cursor is not of this stream.
+    /// If the table has no stream or the cursor is from another stream.
     pub fn stream_batch(&self, table: &str, cursor: &StreamCursor, limit: usize) -> Result<StreamBatch, StreamError> {
         let failed = |message: String| StreamError { table: table.to_owned(), message };
         let stream_arn = self.stream_arn(table).ok_or_else(|| failed("it has none".to_owned()))?;
@@ -73,10 +73,10 @@ impl LocalDynamoDb {
         Ok(StreamBatch { event, next, is_at_end })
     }
 
-    /// The cursor after the newest record: a poller that starts here sees only what is written from now on.
+    /// The cursor after the newest record. A poller that starts here sees only later writes.
     ///
     /// # Errors
-    /// When the table has no stream.
+    /// If the table has no stream.
     pub fn stream_end(&self, table: &str) -> Result<StreamCursor, StreamError> {
         let mut cursor = StreamCursor::TRIM_HORIZON;
         loop {
@@ -108,7 +108,7 @@ impl LocalDynamoDb {
     }
 }
 
-/// What `GetRecords` returns at most.
+/// The most records that `GetRecords` returns.
 const RECORDS_MAX: usize = 1_000;
 
 fn cursor_after(record: &Record) -> StreamCursor {
@@ -124,7 +124,7 @@ fn event(record: &Record, stream_arn: &str) -> Value {
     let mut event = serde_json::to_value(record).unwrap_or_default();
     event["awsRegion"] = json!(REGION);
     event["eventSourceARN"] = json!(stream_arn.replace(streams::LOCAL_REGION, REGION));
-    // Lambda's events carry whole seconds as an integer.
+    // Lambda's events have whole seconds as an integer.
     event["dynamodb"]["ApproximateCreationDateTime"] =
         json!(record.dynamodb.approximate_creation_date_time.floor() as i64);
     event

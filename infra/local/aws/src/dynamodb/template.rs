@@ -1,13 +1,13 @@
-//! A table as `template.yaml` describes it → a table here.
+//! Creates a table from its description in `template.yaml`.
 //!
 //! See <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html>.
-//! Intrinsic functions must have been resolved before.
+//! Intrinsic functions must already be resolved.
 
 use serde_json::{Map, Value, json};
 
 use super::LocalDynamoDb;
 
-/// Properties that mean the same in `CreateTable`.
+/// Properties that have the same meaning in `CreateTable`.
 const TAKEN: [&str; 8] = [
     "AttributeDefinitions",
     "BillingMode",
@@ -19,7 +19,7 @@ const TAKEN: [&str; 8] = [
     "TableClass",
 ];
 
-/// Properties of a table in AWS that change nothing a program can see here.
+/// Properties that have no visible effect here.
 const WITHOUT_EFFECT: [&str; 9] = [
     "ContributorInsightsSpecification",
     "KinesisStreamSpecification",
@@ -32,18 +32,18 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "WarmThroughput",
 ];
 
-/// Why a table of the template is not there.
+/// Why a table of the template could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The properties hold a name that is none of `AWS::DynamoDB::Table`.
+    /// The properties include one that `AWS::DynamoDB::Table` does not have.
     #[error("AWS::DynamoDB::Table has no property {0}")]
     UnknownProperty(String),
-    /// The stored table was made from other properties; keys and indexes cannot be changed in place.
+    /// The stored table was created with other properties; keys and indexes cannot be changed in place.
     #[error("table {table} is stored with another {property}; delete the data directory to start over")]
     Differs {
         /// The table's name.
         table: String,
-        /// Which property differs.
+        /// The property that differs.
         property: &'static str,
     },
     /// DynamoDB refused the table.
@@ -57,8 +57,8 @@ pub enum TableError {
 }
 
 impl LocalDynamoDb {
-    /// Makes the table from the `Properties` of an `AWS::DynamoDB::Table`, with its indexes, stream and TTL. A stored
-    /// table with the same keys and indexes is kept as it is.
+    /// Creates the table from the `Properties` of an `AWS::DynamoDB::Table`, with its indexes, stream and TTL. A stored
+    /// table with the same keys and indexes is kept unchanged.
     ///
     /// # Errors
     /// See [`TableError`].
@@ -103,7 +103,7 @@ fn create_table_request(table: &str, properties: &Value) -> Result<Value, TableE
             name if TAKEN.contains(&name) => {
                 request.insert(name.to_owned(), value.clone());
             }
-            // CloudFormation has no StreamEnabled: naming a view turns the stream on.
+            // CloudFormation has no StreamEnabled: a view type turns the stream on.
             "StreamSpecification" => {
                 let stream = json!({ "StreamEnabled": true, "StreamViewType": value["StreamViewType"] });
                 request.insert(name.clone(), stream);
@@ -142,7 +142,7 @@ fn index_shapes(indexes: &Value) -> Vec<String> {
     shapes
 }
 
-/// YAML readers hand `true` on as a boolean or, quoted, as text; CloudFormation takes both.
+/// YAML parsers return `true` as a boolean or, if it is quoted, as text; CloudFormation accepts both.
 fn is_true(value: &Value) -> bool {
     value == true || value == "true"
 }

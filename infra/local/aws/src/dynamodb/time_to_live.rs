@@ -1,6 +1,6 @@
-//! Expiry, swept when the caller says so and judged by the caller's clock.
+//! Expiry of items, swept on request by the caller's clock.
 //!
-//! AWS deletes within a few days of the time; here nothing goes away between sweeps.
+//! AWS deletes within a few days after the time; here nothing is deleted between sweeps.
 //! See <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>.
 
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use jiff::Timestamp;
 
 use super::LocalDynamoDb;
 
-/// The sweep failed part of the way; what was deleted before stays deleted.
+/// The sweep failed halfway. Items that were already deleted stay deleted.
 #[derive(Debug, thiserror::Error)]
 #[error("expired items could not be swept: {0}")]
 pub struct SweepError(String);
 
 impl LocalDynamoDb {
-    /// Deletes every item whose TTL attribute lies before `now`, in all tables that have one, and returns how many.
-    /// The stream records name the TTL service as the one who deleted them.
+    /// Deletes every item whose TTL attribute is before `now`, in all tables that have one, and returns their number.
+    /// The stream records name the TTL service as the deleter.
     ///
     /// # Errors
-    /// When the database fails underneath.
+    /// If the database fails.
     pub fn sweep_ttl(&self, now: Timestamp) -> Result<usize, SweepError> {
         self.swept(now)
             .inspect(|_| self.writes.send_modify(|count| *count = count.wrapping_add(1)))
@@ -37,7 +37,7 @@ impl LocalDynamoDb {
                 let _moved = self.sweep_clock.move_to(now);
                 self.database.sweep_ttl()
             }
-            // dynoxide takes a clock for a database in memory only; a file gets a second connection for the sweep.
+            // dynoxide accepts a clock only for a database in memory; a file gets a second connection for the sweep.
             Some(path) => {
                 let clock = SweepClock::default();
                 let _moved = clock.move_to(now);
@@ -77,12 +77,12 @@ impl Clock for SweepClock {
     }
 
     fn now_unix_secs_f64(&self) -> f64 {
-        // Stream sequence numbers start from this clock; a sweep in the future must not lift them.
+        // Stream sequence numbers start from this clock, and a sweep in the future must not increase them.
         SystemClock.now_unix_secs_f64()
     }
 }
 
-/// Puts the clock back when dropped.
+/// Restores the clock when dropped.
 struct Moved(SweepClock);
 
 impl Drop for Moved {

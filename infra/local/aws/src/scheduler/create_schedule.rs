@@ -1,4 +1,4 @@
-//! Reads a `CreateSchedule` request, and refuses what the service would refuse or what is not to be had here.
+//! Parses a `CreateSchedule` request, and refuses what the service would refuse or what is not supported here.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::OneTimeSchedule;
 use crate::{ACCOUNT, REGION};
 
-/// What the state keeps of a schedule.
+/// What is stored about a schedule.
 #[derive(Clone, Debug)]
 pub(super) struct Created {
     pub schedule: OneTimeSchedule,
@@ -22,7 +22,7 @@ pub(super) struct Created {
 struct Request {
     action_after_completion: Option<String>,
     client_token: Option<String>,
-    #[expect(dead_code, reason = "it changes nothing about when what fires")]
+    #[expect(dead_code, reason = "it does not affect when a schedule fires")]
     description: Option<String>,
     flexible_time_window: FlexibleTimeWindow,
     group_name: Option<String>,
@@ -70,14 +70,14 @@ pub(super) fn read(name: &str, body: &[u8], now: Timestamp) -> Result<Created, S
     demand(is_name(&group, "-_."), "GroupName must be 1 to 64 of [0-9a-zA-Z-_.]")?;
     let has_token = request.client_token.as_deref().is_none_or(|token| is_name(token, "-_"));
     demand(has_token, "ClientToken must be 1 to 64 of [a-zA-Z0-9-_]")?;
-    demand(request.flexible_time_window.mode == "OFF", "a FlexibleTimeWindow other than OFF is not to be had here")?;
-    demand(request.state.is_none_or(|state| state == "ENABLED"), "a State other than ENABLED is not to be had here")?;
+    demand(request.flexible_time_window.mode == "OFF", "a FlexibleTimeWindow other than OFF is not supported here")?;
+    demand(request.state.is_none_or(|state| state == "ENABLED"), "a State other than ENABLED is not supported here")?;
     let zone = request.schedule_expression_timezone.unwrap_or_else(|| "UTC".to_owned());
-    demand(zone == "UTC", "a ScheduleExpressionTimezone other than UTC is not to be had here")?;
+    demand(zone == "UTC", "a ScheduleExpressionTimezone other than UTC is not supported here")?;
     let after = request.action_after_completion.as_deref().unwrap_or("NONE");
     demand(["DELETE", "NONE"].contains(&after), "ActionAfterCompletion must be DELETE or NONE")?;
     let at = read_at(&request.schedule_expression)?;
-    demand(at >= now, "ScheduleExpression lies in the past")?;
+    demand(at >= now, "ScheduleExpression is in the past")?;
     let target = read_target(&request.target)?;
     let schedule = OneTimeSchedule {
         arn: format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{group}/{name}"),
@@ -93,9 +93,9 @@ pub(super) fn read(name: &str, body: &[u8], now: Timestamp) -> Result<Created, S
     Ok(Created { schedule, token: request.client_token, is_deleted_after, has_fired: false })
 }
 
-/// Retries and age.
+/// The number of retries and the maximum age.
 fn read_target(target: &Target) -> Result<(u32, u32), String> {
-    demand(target.arn.starts_with("arn:aws:lambda:"), "a Target other than a function is not to be had here")?;
+    demand(target.arn.starts_with("arn:aws:lambda:"), "a Target other than a function is not supported here")?;
     demand(target.role_arn.starts_with("arn:aws:iam::"), "RoleArn is not a role's ARN")?;
     let queue = target.dead_letter_config.as_ref().and_then(|queue| queue.arn.as_deref());
     demand(queue.is_none_or(|arn| arn.starts_with("arn:aws:sqs:")), "the dead-letter queue is not a queue's ARN")?;
@@ -110,7 +110,7 @@ fn read_target(target: &Target) -> Result<(u32, u32), String> {
 /// `at(yyyy-mm-ddThh:mm:ss)`.
 fn read_at(expression: &str) -> Result<Timestamp, String> {
     let repeats = ["rate(", "cron("].iter().any(|kind| expression.starts_with(kind));
-    demand(!repeats, "a schedule that repeats is made by a template here, not at run time")?;
+    demand(!repeats, "recurring schedules are not supported here at run time; declare them in the template")?;
     let invalid = || format!("Invalid Schedule Expression {expression}.");
     let inside = expression.strip_prefix("at(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(invalid)?;
     let time = DateTime::strptime("%Y-%m-%dT%H:%M:%S", inside).map_err(|_| invalid())?;

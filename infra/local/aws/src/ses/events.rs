@@ -1,7 +1,7 @@
-//! What becomes of a mail, told as SES publishes it through EventBridge.
+//! What happens to an e-mail after sending, as SES publishes it through EventBridge.
 //!
-//! Only of mails that name a configuration set, as SES does. The mailbox simulator's addresses bring about what they
-//! stand for; whatever else is sent is delivered.
+//! As in SES, only e-mails with a configuration set have events. The mailbox simulator's addresses cause what their
+//! names say; every other e-mail is delivered.
 //!
 //! <https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html>,
 //! <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
@@ -15,19 +15,19 @@ use crate::{ACCOUNT, REGION};
 
 const SIMULATOR: &str = "simulator.amazonses.com";
 
-/// What becomes of a mail at one recipient.
+/// What happens to an e-mail at one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Delivered,
-    /// Taken, and then called unwanted.
+    /// Delivered, and then reported as spam.
     Complained,
     /// Its mailbox does not exist.
     Bounced,
-    /// Taken, and answered by somebody who is away: a bounce that does not last.
+    /// Delivered, and answered by an out-of-office reply: a transient bounce.
     OutOfOffice,
-    /// Never handed to anybody, for it is on the account's list.
+    /// Not sent, because the address is on the account's list.
     Suppressed,
-    /// Never handed to anybody, for it is on the service's own list.
+    /// Not sent, because the address is on the service's own list.
     SuppressedByService,
 }
 
@@ -49,7 +49,7 @@ impl Fate {
     }
 }
 
-/// Every event of a mail that was just taken, in the order in which it comes about.
+/// Every event of an e-mail that was just accepted, in order.
 pub(super) fn of(message: &Message, suppressed: &Suppressed) -> Vec<Value> {
     let Some(configuration_set) = &message.configuration_set else { return Vec::new() };
     let event = |detail_type: &str, kind: &str, name: &str, content: Value| {

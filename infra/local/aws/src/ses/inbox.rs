@@ -1,7 +1,6 @@
-//! The inbox a person opens in a browser.
+//! The inbox, for people with a browser.
 //!
-//! A message's HTML is somebody else's page: it is shown in a frame that runs no script, and its links open in a tab
-//! of their own.
+//! A message's HTML is untrusted: it is shown in a frame that runs no scripts, and its links open in a new tab.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -14,7 +13,7 @@ use axum::{Json, Router};
 use super::{LocalSes, Message};
 use crate::page::page;
 
-/// Sandboxes the document even when it is opened outside the frame; remote pictures are a mail's usual content.
+/// Sandboxes the document even if it is opened outside the frame. E-mails may have remote images.
 const MESSAGE_POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src * data:; style-src 'unsafe-inline'";
 
 #[derive(Template)]
@@ -71,7 +70,7 @@ fn newest_first(ses: &LocalSes) -> Vec<Message> {
     ses.messages().into_iter().rev().collect()
 }
 
-/// A link followed inside the frame would carry the sandbox along and break the page it leads to.
+/// A link that is followed inside the frame would keep the sandbox and break the target page.
 fn with_links_in_new_tabs(html: &str) -> String {
     const BASE: &str = r#"<base target="_blank">"#;
     match html.find("<head>") {

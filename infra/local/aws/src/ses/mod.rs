@@ -1,9 +1,9 @@
-//! SES v2: takes mail as AWS would, and keeps it where a test or a person can read it. Nothing is ever sent.
+//! SES v2: accepts e-mails as AWS would, and keeps them for tests and people to read. Nothing is ever sent.
 //!
-//! See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>. Simple content only; the sandbox's
-//! rule that recipients must be verified as well does not apply.
+//! See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>. Only simple content is supported.
+//! The sandbox's rule that recipients must also be verified does not apply.
 //!
-//! What becomes of a mail is told as events, for there is no bus here that would carry them ([`LocalSes::events`]).
+//! What happens to an e-mail is available as events ([`LocalSes::events`]), because there is no event bus here.
 
 mod events;
 mod inbox;
@@ -28,10 +28,10 @@ use suppression::Suppressed;
 
 pub(crate) const SEND_EMAIL_PATH: &str = "/v2/email/outbound-emails";
 
-/// How many messages are kept; older ones are forgotten.
+/// How many messages are kept; older ones are dropped.
 pub const MESSAGES_MAX: usize = 5_000;
 
-/// An account's mail service. Clones share identities, faults and mail.
+/// An account's mail service. Clones share identities, faults and messages.
 #[derive(Clone)]
 pub struct LocalSes {
     clock: Clock,
@@ -51,11 +51,11 @@ struct State {
 /// One accepted e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// What `SendEmail` answered as `MessageId`.
+    /// The `MessageId` in the answer of `SendEmail`.
     pub id: String,
     /// When it was accepted.
     pub received_at: Timestamp,
-    /// `FromEmailAddress`, display name included.
+    /// `FromEmailAddress`, including the display name.
     pub from: String,
     /// `ToAddresses`.
     pub to: Vec<String>,
@@ -73,7 +73,7 @@ pub struct Message {
     pub html: Option<String>,
     /// `EmailTags` as name and value.
     pub tags: Vec<(String, String)>,
-    /// `Headers` as name and value, those that SES writes itself not among them.
+    /// `Headers` as name and value, without those that SES adds itself.
     pub headers: Vec<(String, String)>,
     /// `ConfigurationSetName`.
     pub configuration_set: Option<String>,
@@ -85,7 +85,7 @@ impl Message {
     }
 }
 
-/// What happens to one `SendEmail` instead of an honest answer.
+/// What happens to one `SendEmail` instead of a normal answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SesFault {
     /// `TooManyRequestsException`, status 429; nothing is accepted.
@@ -94,21 +94,21 @@ pub enum SesFault {
     InternalServiceError,
     /// The account may not send at the moment: `SendingPausedException`, status 400.
     SendingPaused,
-    /// Nothing is accepted and no answer comes.
+    /// Nothing is accepted, and no answer arrives.
     LoseRequest(Loss),
-    /// The mail is accepted and no answer comes.
+    /// The e-mail is accepted, and no answer arrives.
     LoseAnswer(Loss),
 }
 
 impl LocalSes {
-    /// `verified_identities` are addresses or whole domains mail may be sent from.
+    /// `verified_identities` are addresses or whole domains that e-mail may be sent from.
     pub fn new(verified_identities: impl IntoIterator<Item = impl Into<String>>, clock: Clock) -> Self {
         let verified_identities =
             verified_identities.into_iter().map(|identity| identity.into().to_ascii_lowercase()).collect();
         Self { clock, state: Arc::new(Mutex::new(State { verified_identities, ..State::default() })) }
     }
 
-    /// Configuration sets that there are; any other is refused.
+    /// The existing configuration sets; any other is refused.
     #[must_use]
     pub fn with_configuration_sets(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.state().configuration_sets = names.into_iter().map(Into::into).collect();
@@ -121,7 +121,7 @@ impl LocalSes {
         self.state().suppressed.add(address, reason, now);
     }
 
-    /// What became of the mails that name a configuration set, oldest first and as EventBridge would hand it over.
+    /// The events of the e-mails that name a configuration set, oldest first and in EventBridge's format.
     pub fn events(&self) -> Vec<Value> {
         self.state().events.iter().cloned().collect()
     }
@@ -136,7 +136,7 @@ impl LocalSes {
         self.state().faults.extend(std::iter::repeat_n(fault, times));
     }
 
-    /// The HTTP client to put into an SDK configuration so that its SES calls land here, in process.
+    /// An HTTP client for an SDK configuration that sends SES calls here, in process.
     pub fn sdk_config_http_client(&self) -> SharedHttpClient {
         wire::http_client(self.clone())
     }
@@ -146,7 +146,7 @@ impl LocalSes {
         inbox::pages(self.clone())
     }
 
-    /// The identity that a request to send is about: the sender's, by its address or by its domain.
+    /// The identity of a request to send: the sender's address or its domain.
     /// <https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>
     pub(crate) fn identity_arn(&self, body: &[u8]) -> String {
         let identity = send_email::identity(body, &self.state().verified_identities);

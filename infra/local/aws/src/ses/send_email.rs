@@ -1,4 +1,4 @@
-//! The body of `SendEmail`, checked as SES checks it.
+//! The body of `SendEmail`, validated as in SES.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use crate::wire::WireAnswer;
 /// To, Cc and Bcc together. See <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>.
 const RECIPIENTS_MAX: usize = 50;
 
-/// Of a tag's name and of its value.
+/// For a tag's name and for its value.
 /// See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html>.
 const TAG_CHARACTERS_MAX: usize = 256;
 
-/// Of all, and of the name and the value of one.
+/// For all headers, and for the name and the value of one.
 /// See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageHeader.html>.
 const HEADERS_MAX: usize = 15;
 const HEADER_NAME_MAX: usize = 126;
@@ -37,7 +37,7 @@ struct SendEmailRequest {
     configuration_set_name: Option<String>,
 }
 
-/// What the account has set up.
+/// The account's configuration.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) identities: &'a BTreeSet<String>,
@@ -89,7 +89,7 @@ struct Tag {
     value: String,
 }
 
-/// Why SES takes no mail from this request.
+/// Why SES does not accept the e-mail.
 #[derive(Debug)]
 pub(super) enum Refused {
     BadRequest(String),
@@ -109,7 +109,7 @@ impl From<Refused> for WireAnswer {
 
 pub(super) fn read(body: &[u8], id: &str, received_at: Timestamp, known: Known<'_>) -> Result<Message, Refused> {
     let request: SendEmailRequest =
-        serde_json::from_slice(body).map_err(|error| bad_request(&format!("The request cannot be read: {error}")))?;
+        serde_json::from_slice(body).map_err(|error| bad_request(&format!("The request cannot be parsed: {error}")))?;
     let from = request.from_email_address.ok_or_else(|| bad_request("FromEmailAddress is missing."))?;
     let Destination { to_addresses: to, cc_addresses: cc, bcc_addresses: bcc } = request.destination;
     let simple = simple_content(request.content)?;
@@ -139,7 +139,7 @@ pub(super) fn read(body: &[u8], id: &str, received_at: Timestamp, known: Known<'
 
 fn simple_content(content: Content) -> Result<Simple, Refused> {
     if content.raw.is_some() || content.template.is_some() {
-        return Err(bad_request("This stand-in takes simple content only, neither raw messages nor templates."));
+        return Err(bad_request("This stand-in supports only simple content, neither raw messages nor templates."));
     }
     let simple = content.simple.ok_or_else(|| bad_request("Content must hold a message."))?;
     if simple.body.text.is_none() && simple.body.html.is_none() {
@@ -159,12 +159,12 @@ fn check_recipients(lists: [&Vec<String>; 3]) -> Result<(), Refused> {
     lists.into_iter().flatten().try_for_each(|recipient| check_recipient(recipient))
 }
 
-/// The part before the `@` is ASCII, for SES does not speak SMTPUTF8.
+/// The part before the `@` must be ASCII, because SES does not support SMTPUTF8.
 /// <https://docs.aws.amazon.com/ses/latest/dg/send-email-raw.html#send-email-mime-encoding-special-characters>
 fn check_recipient(recipient: &str) -> Result<(), Refused> {
     let address = address_of(recipient);
     if recipient.contains(['\r', '\n']) || !is_address(address) {
-        return Err(bad_request(&format!("{recipient:?} is no e-mail address.")));
+        return Err(bad_request(&format!("{recipient:?} is not an e-mail address.")));
     }
     if address.split('@').next().is_some_and(|local| !local.is_ascii()) {
         return Err(bad_request("Local address contains non-ASCII characters."));
@@ -172,7 +172,7 @@ fn check_recipient(recipient: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// A line break would begin a header of its own.
+/// A line break would start a new header.
 fn check_subject(subject: &str) -> Result<(), Refused> {
     if subject.contains(['\r', '\n']) {
         return Err(bad_request("The subject must not contain a line break."));
@@ -220,7 +220,7 @@ fn check_tags(tags: &[Tag]) -> Result<(), Refused> {
     }
 }
 
-/// The verified identity that covers the sender; the sender's address where none does.
+/// The verified identity of the sender; the sender's address if there is none.
 pub(super) fn identity(body: &[u8], verified_identities: &BTreeSet<String>) -> String {
     let request: Option<SendEmailRequest> = serde_json::from_slice(body).ok();
     let from = request.and_then(|request| request.from_email_address).unwrap_or_default();
@@ -228,7 +228,7 @@ pub(super) fn identity(body: &[u8], verified_identities: &BTreeSet<String>) -> S
     covering(&address, verified_identities).map_or_else(|| address.clone(), str::to_owned)
 }
 
-/// The identity of the address itself goes before that of its domain.
+/// The identity of the address itself comes before that of its domain.
 fn covering<'a>(address: &'a str, verified_identities: &BTreeSet<String>) -> Option<&'a str> {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
     [address, domain].into_iter().find(|name| verified_identities.contains(*name))

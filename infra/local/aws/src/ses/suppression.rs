@@ -1,4 +1,4 @@
-//! Addresses that the account sends nothing to any more: taken by `SendEmail` all the same, and bounced at once.
+//! Addresses on the account's suppression list. `SendEmail` accepts them, and they bounce immediately.
 //!
 //! <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html>
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::wire::{WireAnswer, WireRequest};
 
-/// The list, and below it one address each.
+/// The path of the list. Each address is below it.
 pub(crate) const PATH: &str = "/v2/email/suppression/addresses";
 
 /// Why an address is on the list.
@@ -30,7 +30,7 @@ impl SuppressionReason {
     }
 }
 
-/// By address in lower case, as the service compares them.
+/// By address in lower case, because the service ignores case.
 #[derive(Debug, Default)]
 pub(super) struct Suppressed(BTreeMap<String, (SuppressionReason, Timestamp)>);
 
@@ -83,7 +83,7 @@ fn not_found(address: &str) -> WireAnswer {
     WireAnswer::error(404, "NotFoundException", &message)
 }
 
-/// The SDK writes `@` and `+` of an address in the path by their numbers.
+/// The SDK percent-encodes the `@` and `+` of an address in the path.
 fn decoded(segment: &str) -> String {
     segment.replace("%40", "@").replace("%2B", "+").to_ascii_lowercase()
 }
