@@ -20,19 +20,19 @@ use tokio::sync::Mutex;
 use crate::Clock;
 use crate::template::Authorizer;
 
-/// API Gateway gives an issuer this long to hand over its keys.
+/// How long API Gateway waits for an issuer's keys.
 const FETCH_TIMEOUT: Duration = Duration::from_millis(1500);
-/// API Gateway may keep keys for two hours.
+/// API Gateway may cache keys for two hours.
 const KEYS_AGE_MAX: SignedDuration = SignedDuration::from_hours(2);
 
-/// Where an issuer's public keys come from.
+/// The source of an issuer's public keys.
 pub trait KeySource: Send + Sync {
     /// # Errors
-    /// Why the issuer's keys cannot be had.
+    /// Why the issuer's keys are not available.
     fn keys<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<JwkSet, String>>;
 }
 
-/// Asks the issuer's discovery document for its `jwks_uri` and fetches the keys there, over plain HTTP.
+/// Reads the `jwks_uri` from the issuer's discovery document and fetches the keys from there, over plain HTTP.
 #[derive(Default)]
 pub struct Discovery {
     client: reqwest::Client,
@@ -63,25 +63,25 @@ impl Discovery {
 /// A valid token's part of the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authorized {
-    /// Every claim as text, as API Gateway hands claims on.
+    /// Every claim as text, as API Gateway passes claims on.
     pub claims: BTreeMap<String, String>,
-    /// The route's scopes that the token holds; `None` on a route without scopes.
+    /// The route's scopes that the token has; `None` on a route without scopes.
     pub scopes: Option<Vec<String>>,
 }
 
 /// Why a request does not reach its function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// 401 without further words: there is no token.
+    /// 401 without further explanation: there is no token.
     NoToken,
     /// 401 with the reason in `www-authenticate`.
     InvalidToken(&'static str),
-    /// 403: the token is good but holds none of the route's scopes.
+    /// 403: the token is valid but has none of the route's scopes.
     InsufficientScope,
 }
 
 impl Refusal {
-    /// The value of `www-authenticate`, with the scopes the route asks for.
+    /// The value of `www-authenticate`, with the scopes that the route requires.
     pub fn www_authenticate(&self, scopes: &[String]) -> String {
         let scopes = scopes.join(" ");
         match self {
@@ -127,7 +127,7 @@ impl JwtAuthorizer {
         Ok(Authorized { claims, scopes: (!scopes.is_empty()).then_some(held) })
     }
 
-    /// The claims of a token that the issuer signed.
+    /// The claims of a token with a valid signature of the issuer.
     async fn verified(&self, token: &str) -> Result<Map<String, Value>, Refusal> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::InvalidToken("the token is malformed"))?;
         if !matches!(header.alg, Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) {
@@ -145,7 +145,8 @@ impl JwtAuthorizer {
             .map_err(|_| Refusal::InvalidToken("signature is invalid"))
     }
 
-    /// The key named `kid`; keys that do not have it are fetched once more, because the issuer may have rotated them.
+    /// The key with the id `kid`. If it is missing, the keys are fetched again, because the issuer may have rotated
+    /// them.
     async fn key(&self, kid: &str) -> Result<DecodingKey, Refusal> {
         let mut cache = self.cache.lock().await;
         let now = (self.clock)();
@@ -164,7 +165,7 @@ impl JwtAuthorizer {
         DecodingKey::from_jwk(key).map_err(|_| Refusal::InvalidToken("the issuer's key is not an RSA key"))
     }
 
-    /// Issuer, audience and times; `client_id` counts only where there is no `aud`.
+    /// Issuer, audience and times. `client_id` counts only if there is no `aud`.
     fn check_claims(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
         let now = (self.clock)().as_second();
         if claims.get("iss").and_then(Value::as_str) != Some(&self.configuration.issuer) {
@@ -208,14 +209,14 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
     }
 }
 
-/// The scopes of the route among those in `scope` or, where there is none, `scp`.
+/// The route's scopes that are in `scope` or, if that is missing, in `scp`.
 fn held_scopes(claims: &Map<String, Value>, scopes: &[String]) -> Vec<String> {
     let held = texts(claims.get("scope").or_else(|| claims.get("scp")));
     let held: Vec<&str> = held.into_iter().flat_map(str::split_whitespace).collect();
     scopes.iter().filter(|scope| held.contains(&scope.as_str())).cloned().collect()
 }
 
-/// API Gateway writes claims as text: a list becomes `[a b]`, a map `map[name:value]`.
+/// API Gateway writes claims as text: a list becomes `[a b]`, and a map `map[name:value]`.
 fn claim_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -30,7 +30,7 @@ fn ours() -> JwtAuthorizer {
     authorizer(Arc::new(ISSUER.clone()), clock())
 }
 
-/// Good claims with some replaced; a null takes a claim away.
+/// Valid claims with changes; null removes a claim.
 fn claims(changes: Value) -> Value {
     let mut claims = json!({ "iss": URL, "aud": "pets", "sub": "a", "exp": NOW + 60, "nbf": NOW, "iat": NOW });
     for (name, value) in changes.as_object().unwrap() {

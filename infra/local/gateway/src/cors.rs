@@ -1,7 +1,7 @@
-//! What API Gateway answers browsers that call from another origin's page.
+//! API Gateway's answers to browsers that call from another origin's page.
 //!
-//! It answers preflight requests itself, whether or not there is an `OPTIONS` route, and sets the headers of every
-//! other answer, whatever the function said about them.
+//! It answers preflight requests itself, whether or not there is an `OPTIONS` route, and sets the CORS headers of every
+//! other answer, whatever the function returned for them.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 
 use axum::body::Body;
@@ -10,7 +10,7 @@ use http::{Method, Response, StatusCode};
 
 use crate::template::Cors;
 
-/// Headers about other origins, which are the gateway's own where it is configured.
+/// The CORS headers, which belong to the gateway if it is configured for CORS.
 const OWN: [HeaderName; 6] = [
     header::ACCESS_CONTROL_ALLOW_ORIGIN,
     header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -41,7 +41,7 @@ pub(crate) fn preflight(cors: &Cors, method: &Method, headers: &HeaderMap) -> Op
     Some(response)
 }
 
-/// Sets on an answer what a browser needs in order to hand it to the page that asked.
+/// Adds the headers that a browser needs before it gives an answer to the page that sent the request.
 pub(crate) fn finish(cors: &Cors, origin: Option<String>, response: &mut Response<Body>) {
     for name in OWN {
         response.headers_mut().remove(name);
@@ -52,7 +52,7 @@ pub(crate) fn finish(cors: &Cors, origin: Option<String>, response: &mut Respons
     }
 }
 
-/// The origin that a request comes from, as the answer names it, if it is one of the allowed.
+/// The origin of a request, as the answer names it, if it is allowed.
 pub(crate) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<String> {
     let origin = headers.get(header::ORIGIN)?.to_str().ok()?;
     cors.allow_origins.iter().find(|allowed| *allowed == "*" || *allowed == origin).cloned()

@@ -1,8 +1,8 @@
-//! How errors are told with all their causes.
+//! Formats errors with all their causes.
 
 use std::error::Error;
 
-/// The error and everything beneath it in one line.
+/// The error and all its causes on one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

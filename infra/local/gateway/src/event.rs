@@ -1,4 +1,4 @@
-//! Builds the event of payload format 2.0 out of an HTTP request.
+//! Builds the event of payload format 2.0 from an HTTP request.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::authorizer::Authorized;
 use crate::routes::{self, Match};
 
-/// What the gateway knows of a request besides the request itself.
+/// What the gateway knows about a request besides the request itself.
 pub(crate) struct Circumstances<'a> {
     pub api_id: &'a str,
     pub account_id: &'a str,
@@ -96,7 +96,7 @@ fn request_context(
     context
 }
 
-/// Names in lower case, several values of one name joined by commas; cookies stand on their own.
+/// Names in lower case, with the values of one name joined by commas. Cookies are separate.
 fn headers(headers: &HeaderMap, circumstances: &Circumstances<'_>) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| *name != header::COOKIE) {
@@ -109,7 +109,7 @@ fn headers(headers: &HeaderMap, circumstances: &Circumstances<'_>) -> BTreeMap<S
             })
             .or_insert_with(|| value.into_owned());
     }
-    // What API Gateway adds on the way in.
+    // API Gateway adds these headers.
     joined.insert("x-amzn-trace-id".to_owned(), circumstances.trace_id.to_owned());
     joined.insert("x-forwarded-for".to_owned(), circumstances.source_ip.to_string());
     joined.insert("x-forwarded-port".to_owned(), "443".to_owned());
@@ -137,7 +137,7 @@ fn query_parameters(query: &str) -> BTreeMap<String, String> {
     parameters
 }
 
-/// Whether the body is handed on as text; everything else, forms among it, arrives in base64.
+/// Whether the body is passed on as text. Everything else, including forms, is base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

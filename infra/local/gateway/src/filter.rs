@@ -1,17 +1,17 @@
-//! Event filtering as Lambda does it for stream records.
+//! Event filtering for stream records, as in Lambda.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>. An operator that is not understood is
-//! an error when the template is read, never a filter that lets everything or nothing pass.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>. An unknown operator is an error when
+//! the template is read, never a filter that accepts everything or nothing.
 
 use serde_json::{Map, Value};
 
-/// Patterns of which a record has to match one; none at all lets every record pass.
+/// A record must match one of these patterns. Without patterns, every record passes.
 #[derive(Clone, Debug, Default)]
 pub struct FilterCriteria {
     patterns: Vec<Pattern>,
 }
 
-/// What is wrong with a pattern.
+/// Why a pattern is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the filter pattern is wrong at {at}: {reason}")]
 pub struct PatternError {
@@ -21,11 +21,11 @@ pub struct PatternError {
 
 #[derive(Clone, Debug)]
 enum Pattern {
-    /// Every field has to match.
+    /// Every field must match.
     Fields(Vec<(String, Pattern)>),
-    /// One of the rules has to match the leaf.
+    /// One of the rules must match the leaf.
     Leaf(Vec<Rule>),
-    /// One of the patterns has to match (`$or`).
+    /// One of the patterns must match (`$or`).
     Any(Vec<Pattern>),
     All(Vec<Pattern>),
 }
@@ -52,9 +52,9 @@ enum Comparison {
 
 impl FilterCriteria {
     /// # Errors
-    /// When the pattern is not one that Lambda documents.
+    /// If Lambda does not document the pattern.
     pub fn add(&mut self, pattern: &Value) -> Result<(), PatternError> {
-        let Value::Object(fields) = pattern else { return Err(wrong("the top", "a pattern is an object")) };
+        let Value::Object(fields) = pattern else { return Err(wrong("the top", "a pattern must be an object")) };
         self.patterns.push(parse_fields(fields, "")?);
         Ok(())
     }
@@ -78,7 +78,7 @@ fn parse_fields(fields: &Map<String, Value>, path: &str) -> Result<Pattern, Patt
             Value::Array(options) if name == "$or" => {
                 let options = options.iter().map(|option| match option {
                     Value::Object(fields) => parse_fields(fields, &at),
-                    _ => Err(wrong(&at, "$or takes objects")),
+                    _ => Err(wrong(&at, "$or needs objects")),
                 });
                 alternatives = Some(Pattern::Any(options.collect::<Result<_, _>>()?));
             }
@@ -87,7 +87,7 @@ fn parse_fields(fields: &Map<String, Value>, path: &str) -> Result<Pattern, Patt
                 let rules = rules.iter().map(|rule| parse_rule(rule, &at)).collect::<Result<_, _>>()?;
                 plain.push((name.clone(), Pattern::Leaf(rules)));
             }
-            _ => return Err(wrong(&at, "a value must stand in a list that is not empty")),
+            _ => return Err(wrong(&at, "a value must be in a non-empty list")),
         }
     }
     let plain = Pattern::Fields(plain);
@@ -103,14 +103,14 @@ fn parse_rule(rule: &Value, at: &str) -> Result<Rule, PatternError> {
     };
     let mut entries = operator.iter();
     let (Some((name, argument)), None) = (entries.next(), entries.next()) else {
-        return Err(wrong(at, "one operator at a time"));
+        return Err(wrong(at, "only one operator is allowed here"));
     };
-    let text = || argument.as_str().map(str::to_owned).ok_or_else(|| wrong(at, format!("{name} takes a text")));
+    let text = || argument.as_str().map(str::to_owned).ok_or_else(|| wrong(at, format!("{name} needs a string")));
     match name.as_str() {
         "prefix" => text().map(Rule::Prefix),
         "suffix" => text().map(Rule::Suffix),
         "equals-ignore-case" => text().map(Rule::EqualsIgnoringCase),
-        "exists" => argument.as_bool().map(Rule::Exists).ok_or_else(|| wrong(at, "exists takes true or false")),
+        "exists" => argument.as_bool().map(Rule::Exists).ok_or_else(|| wrong(at, "exists needs true or false")),
         "anything-but" => match argument {
             Value::Array(values) => values.iter().map(|value| parse_rule(value, at)).collect::<Result<_, _>>(),
             one => parse_rule(one, at).map(|rule| vec![rule]),
@@ -122,7 +122,7 @@ fn parse_rule(rule: &Value, at: &str) -> Result<Rule, PatternError> {
 }
 
 fn parse_numeric(argument: &Value, at: &str) -> Result<Vec<(Comparison, f64)>, PatternError> {
-    let malformed = || wrong(at, "numeric takes pairs of a comparison and a number");
+    let malformed = || wrong(at, "numeric needs pairs of a comparison and a number");
     let parts = argument.as_array().filter(|parts| !parts.is_empty() && parts.len() % 2 == 0).ok_or_else(malformed)?;
     let pair = |pair: &[Value]| {
         let comparison = match pair[0].as_str()? {
@@ -142,7 +142,7 @@ impl Pattern {
     fn matches(&self, value: Option<&Value>) -> bool {
         match self {
             Self::Fields(fields) => fields.iter().all(|(name, pattern)| match value {
-                // A list matches by any of its elements.
+                // A list matches if any of its elements matches.
                 Some(Value::Array(items)) => items.iter().any(|item| pattern.matches(item.get(name))),
                 other => pattern.matches(other.and_then(|value| value.get(name))),
             }),
@@ -161,7 +161,7 @@ impl Pattern {
 
 impl Rule {
     fn matches(&self, value: Option<&Value>) -> bool {
-        // Only leaves exist: a map under the field is no value of it.
+        // Only leaves count: a map in the field is not a value of it.
         let leaf = value.filter(|value| !value.is_object());
         let text = leaf.and_then(Value::as_str);
         match self {
@@ -173,7 +173,7 @@ impl Rule {
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix)),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix)),
             Self::AnythingBut(rules) => leaf.is_some() && !rules.iter().any(|rule| rule.matches(leaf)),
-            // DynamoDB writes numbers as texts, so as in AWS this never matches an attribute's N.
+            // DynamoDB writes numbers as strings, so as in AWS, this never matches an attribute's N.
             Self::Numeric(comparisons) => leaf
                 .and_then(Value::as_f64)
                 .is_some_and(|number| comparisons.iter().all(|(comparison, bound)| comparison.holds(number, *bound))),

@@ -1,7 +1,7 @@
-//! Invoking a function as Lambda does: a request id, a deadline, a time limit, and a failure that stays its own.
+//! Invokes a function as Lambda does, with a request id, a deadline, a time limit and isolated failures.
 //!
-//! This module does not know who invokes or how the function runs; see [`crate::in_process`] and
-//! [`crate::runtime_api`] for the two ways of running.
+//! This module does not know who invokes a function or how it runs. See [`crate::in_process`] and
+//! [`crate::runtime_api`] for the two ways to run one.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::Clock;
 use crate::template::{FunctionConfiguration, Template};
 
-/// 6 MB, the most that Lambda takes in or gives back synchronously.
+/// 6 MB, the most that Lambda accepts or returns synchronously.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -25,9 +25,9 @@ pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// One request to a function.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Stays the same when an asynchronous invocation is tried again.
+    /// A retry of an asynchronous invocation has the same id.
     pub request_id: String,
-    /// When the function is stopped, by the movable clock.
+    /// When the function is stopped, on the movable clock.
     pub deadline: Timestamp,
     pub payload: Value,
     pub function_arn: String,
@@ -35,17 +35,17 @@ pub struct Invocation {
     pub trace_id: String,
 }
 
-/// Something that answers invocations.
+/// Answers invocations.
 pub trait Function: Send + Sync {
     /// # Errors
-    /// What the function reported or what became of it.
+    /// The error that the function reported, or how it ended.
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Value, FunctionError>>;
 }
 
 /// Why an invocation has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FunctionError {
-    /// The function itself said so.
+    /// The function itself reported it.
     #[error("{error_type}: {error_message}")]
     Reported { error_type: String, error_message: String },
     #[error("Runtime.Panic: {message}")]
@@ -55,17 +55,18 @@ pub enum FunctionError {
     /// The process ended without an answer.
     #[error("Runtime.ExitError: {reason}")]
     Exited { reason: String },
-    /// The function could not be reached, so it has done nothing.
+    /// The function could not be reached, so it did nothing.
     #[error("the function could not be started: {reason}")]
     Unavailable { reason: String },
-    #[error("the {what} is {bytes} bytes, Lambda takes at most {PAYLOAD_BYTES_MAX}")]
+    #[error("the {what} has {bytes} bytes, but Lambda accepts at most {PAYLOAD_BYTES_MAX}")]
     TooLarge { what: &'static str, bytes: usize },
-    #[error("no function {name} is in the template, or none was handed in for it")]
+    #[error("there is no function {name} in the template, or no implementation was given for it")]
     Unknown { name: String },
 }
 
 impl FunctionError {
-    /// Lambda refused or could not start the invocation; whoever invoked is told, not the function's error handling.
+    /// Lambda refused or could not start the invocation. The caller is told, and the function's error handling does not
+    /// apply.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -76,7 +77,7 @@ impl FunctionError {
     }
 }
 
-/// The template's functions, each with what runs it.
+/// The template's functions, each with its implementation.
 #[derive(Clone)]
 pub struct Functions {
     deployed: Arc<BTreeMap<String, Deployed>>,
@@ -90,11 +91,11 @@ struct Deployed {
 }
 
 impl Functions {
-    /// Puts each function of the template together with what runs it, handed in by binary name.
+    /// Matches each function of the template with its implementation, by binary name.
     ///
     /// # Errors
-    /// When the template has a function nobody handed in, or one was handed in that the template does not have: either
-    /// would make the local cloud differ from the deployed one.
+    /// If a function in the template has no implementation, or an implementation is not in the template. In both cases,
+    /// the local cloud would differ from the deployed one.
     pub fn new(
         template: &Template,
         mut by_binary: BTreeMap<String, Arc<dyn Function>>,
@@ -117,15 +118,15 @@ impl Functions {
 
     /// Invokes a function by logical id and waits for its answer.
     ///
-    /// The function goes on to its own time limit when the caller stops waiting, as it does in AWS.
+    /// The function runs to its own time limit even if the caller stops waiting, as in AWS.
     ///
     /// # Errors
-    /// When there is no answer; a panic is a [`FunctionError`] too.
+    /// If there is no answer. A panic is a [`FunctionError`] too.
     pub async fn invoke(&self, logical_id: &str, payload: Value) -> Result<Value, FunctionError> {
         self.invoke_as(logical_id, payload, Uuid::now_v7().to_string()).await
     }
 
-    /// [`Functions::invoke`] under a request id, so that a retry carries the id of the first try.
+    /// [`Functions::invoke`] with a request id, so that a retry has the same id as the first try.
     pub(crate) async fn invoke_as(
         &self,
         logical_id: &str,

@@ -1,6 +1,6 @@
-//! The HTTP API: takes requests to the template's routes and to nothing else.
+//! The HTTP API: accepts requests to the template's routes and to no others.
 //!
-//! It decides nothing that API Gateway would not decide, and looks into no body.
+//! It decides only what API Gateway would decide, and reads no bodies.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -31,7 +31,7 @@ use crate::template::{Cors, Route, Template};
 ///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// The longest that an integration may take.
+/// The time limit of an integration.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Gateway {
-    /// The API of `template` in front of `functions`; issuers' keys come from `keys`.
+    /// The API of `template` in front of `functions`. `keys` provides the issuers' keys.
     #[must_use]
     pub fn new(template: &Template, functions: Functions, keys: Arc<dyn KeySource>, clock: Clock) -> Self {
         let authorizers = template.authorizers.iter().map(|(name, configuration)| {
@@ -73,7 +73,7 @@ impl Gateway {
         }
     }
 
-    /// Answers every path; for mounting elsewhere and for tests without a port.
+    /// Answers every path; to be mounted elsewhere, and for tests without a port.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(Arc::clone(&self.inner))
     }
@@ -81,7 +81,7 @@ impl Gateway {
     /// Serves until the future is dropped. The listener must be bound to loopback.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// If the listener fails.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         axum::serve(listener, self.router().into_make_service_with_connect_info::<SocketAddr>()).await
     }

@@ -37,7 +37,7 @@ fn echo() -> Arc<dyn Function> {
     in_process::event(service_fn(async |event: LambdaEvent<Value>| Ok::<_, Infallible>(event.payload)))
 }
 
-/// Answers with whatever the function is given here.
+/// Answers with the given value.
 fn always(answer: Value) -> Arc<dyn Function> {
     in_process::event(service_fn(move |_: LambdaEvent<Value>| std::future::ready(Ok::<_, Infallible>(answer.clone()))))
 }

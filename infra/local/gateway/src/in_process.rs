@@ -1,6 +1,6 @@
-//! Runs functions in this process: the very services that `main` would hand to the Lambda runtime.
+//! Runs functions in this process: the same services that `main` would pass to the Lambda runtime.
 //!
-//! The event goes through the runtime crates' own types, so a handler sees what it would see deployed.
+//! Events pass through the runtime crates' own types, so a handler sees the same as when it is deployed.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::function::{Function, FunctionError, Invocation};
 
-/// A function out of the service that would be given to `lambda_http::run`.
+/// A function from the service that would be passed to `lambda_http::run`.
 pub fn http<S, R, E>(service: S) -> Arc<dyn Function>
 where
     S: Service<Request, Response = R, Error = E> + Clone + Send + Sync + 'static,
@@ -22,7 +22,7 @@ where
     R: IntoResponse + Send + Sync + 'static,
     E: Into<Diagnostic> + Send + 'static,
 {
-    // Built per call: the adapter itself is not Sync.
+    // Built per call, because the adapter itself is not Sync.
     let call = move |event: LambdaEvent<LambdaRequest>| {
         let mut adapter = Adapter::from(service.clone());
         Box::pin(async move {
@@ -33,7 +33,7 @@ where
     Arc::new(InProcess { call, payload: std::marker::PhantomData })
 }
 
-/// A function out of the service that would be given to `lambda_runtime::run`.
+/// A function from the service that would be passed to `lambda_runtime::run`.
 pub fn event<S, T, R, E>(service: S) -> Arc<dyn Function>
 where
     S: Service<LambdaEvent<T>, Response = R, Error = E> + Clone + Send + Sync + 'static,
@@ -67,7 +67,7 @@ where
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Value, FunctionError>> {
         Box::pin(async move {
             let context = context(&invocation);
-            // lambda_http looks at the raw JSON, which a Value cannot give.
+            // lambda_http reads the raw JSON, which a Value cannot provide.
             let payload = serde_json::from_str(&invocation.payload.to_string())
                 .map_err(|error| reported("Runtime.UnmarshalError", error.to_string()))?;
             let answer = (self.call)(LambdaEvent::new(payload, context)).await.map_err(|error| {

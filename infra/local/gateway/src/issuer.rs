@@ -1,6 +1,6 @@
-//! A token issuer for development, with a key pair that lives as long as the process.
+//! A token issuer for development, whose key pair exists as long as the process.
 //!
-//! It hands out tokens to code in this process only: over HTTP it serves nothing but its public key.
+//! It issues tokens only to code in this process. Over HTTP it serves only its public key.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -33,7 +33,7 @@ struct Inner {
     clock: Clock,
 }
 
-/// What an issuer signs with, and what it is checked with.
+/// The key that signs an issuer's tokens, and the key that verifies them.
 #[derive(Clone)]
 pub struct KeyPair {
     private: EncodingKey,
@@ -41,16 +41,16 @@ pub struct KeyPair {
     public: JwkSet,
 }
 
-/// Why no key pair could be made.
+/// Why no key pair could be generated.
 #[derive(Debug, thiserror::Error)]
 #[error("the issuer's key pair could not be generated")]
 pub struct KeyError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl KeyPair {
-    /// Generates one; that takes a while.
+    /// Generates a key pair, which takes a while.
     ///
     /// # Errors
-    /// When the machine gives no randomness.
+    /// If the machine's random number generator fails.
     pub fn generate() -> Result<Self, KeyError> {
         let private =
             RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).map_err(|error| KeyError(error.into()))?;
@@ -62,10 +62,10 @@ impl KeyPair {
         Ok(Self { private, id, public: JwkSet { keys: vec![public] } })
     }
 
-    /// The one of this process, generated when it is first asked for: clouds by the hundred then cost one key.
+    /// The key pair of this process, generated at the first call, so that hundreds of clouds share one key.
     ///
     /// # Errors
-    /// When the machine gives no randomness.
+    /// If the machine's random number generator fails.
     pub fn of_this_process() -> Result<Self, KeyError> {
         static PAIR: OnceLock<KeyPair> = OnceLock::new();
         if let Some(pair) = PAIR.get() {
@@ -77,24 +77,24 @@ impl KeyPair {
 }
 
 impl Issuer {
-    /// With a key pair of its own.
+    /// An issuer with its own key pair.
     ///
     /// `url` is the `iss` of every token and the base of [`Issuer::router`].
     ///
     /// # Errors
-    /// When the machine gives no randomness.
+    /// If the machine's random number generator fails.
     pub fn new(url: &str, audience: &str, clock: Clock) -> Result<Self, KeyError> {
         Ok(Self::with_key(url, audience, clock, KeyPair::generate()?))
     }
 
-    /// As [`Issuer::new`], with a key pair that is there.
+    /// Like [`Issuer::new`], with an existing key pair.
     #[must_use]
     pub fn with_key(url: &str, audience: &str, clock: Clock, key: KeyPair) -> Self {
         let (url, audience) = (url.to_owned(), audience.to_owned());
         Self { inner: Arc::new(Inner { url, audience, key, clock }) }
     }
 
-    /// A token for `subject` that is valid from now on, by the movable clock.
+    /// A token for `subject` that is valid from now on the movable clock.
     #[must_use]
     pub fn token(&self, subject: &str, scopes: &[&str], lifetime: Duration) -> String {
         let issued = (self.inner.clock)().as_second();
@@ -111,14 +111,14 @@ impl Issuer {
         }))
     }
 
-    /// A token with any claims at all, so that the wrong ones can be shown to be refused.
+    /// A token with arbitrary claims, to test that wrong ones are refused.
     #[must_use]
     pub fn sign(&self, claims: &serde_json::Value) -> String {
         let header = Header { kid: Some(self.inner.key.id.clone()), ..Header::new(Algorithm::RS256) };
         jsonwebtoken::encode(&header, claims, &self.inner.key.private).expect("JSON signs with an RSA key")
     }
 
-    /// `/.well-known/openid-configuration` and `/.well-known/jwks.json`, to be served at the issuer's URL.
+    /// Serves `/.well-known/openid-configuration` and `/.well-known/jwks.json`; to be mounted at the issuer's URL.
     pub fn router(&self) -> Router {
         self.router_at(&self.inner.url)
     }
@@ -139,11 +139,11 @@ impl Issuer {
     }
 }
 
-/// The keys without a way over HTTP, where issuer and gateway share a process.
+/// The keys without HTTP, for an issuer and a gateway in the same process.
 impl KeySource for Issuer {
     fn keys<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<JwkSet, String>> {
         let known = issuer == self.inner.url;
-        let keys = if known { Ok(self.inner.key.public.clone()) } else { Err(format!("{issuer} is somebody else")) };
+        let keys = if known { Ok(self.inner.key.public.clone()) } else { Err(format!("{issuer} is another issuer")) };
         Box::pin(async move { keys })
     }
 }

@@ -1,12 +1,12 @@
 //! A serverless runtime on loopback whose only configuration is the SAM template that is deployed.
 //!
-//! Routes, authorizers, schedules, stream sources and each function's environment are read from the template, so
-//! what runs locally is what runs in AWS: a route that the template does not name answers API Gateway's own 404.
-//! This crate knows nothing of any product and must not: it speaks of functions, events and tables alone.
+//! Routes, authorizers, schedules, stream sources and each function's environment come from the template, so the local
+//! cloud runs what AWS runs: a route that is not in the template gets API Gateway's own 404.
+//! This crate must not know any product: it only knows functions, events and tables.
 //!
-//! [`template`] is the way in. [`Functions`] invokes what the template names, either in this process
-//! ([`in_process`]) or as compiled bootstraps ([`runtime_api`]). Three event sources sit on top of it:
-//! [`Gateway`] for HTTP, [`Schedules`] for timers, [`StreamConsumer`] for table changes.
+//! [`template`] is the entry point. [`Functions`] invokes what the template declares, either in this process
+//! ([`in_process`]) or as compiled bootstraps ([`runtime_api`]). Three event sources use it: [`Gateway`] for HTTP,
+//! [`Schedules`] for timers, [`StreamConsumer`] for table changes.
 //! Every source takes its time from one movable [`Clock`].
 
 pub mod authorizer;
@@ -33,5 +33,5 @@ pub use schedules::{OneTimeSource, Schedules};
 pub use streams::StreamConsumer;
 pub use template::{Deployment, Template, TemplateError};
 
-/// The one clock of the local cloud; a test moves it, everything else only asks it.
+/// The only clock of the local cloud. A test moves it; everything else only reads it.
 pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -1,4 +1,4 @@
-//! Turns what a function returned into an HTTP response, by the rules of payload format 2.0.
+//! Converts a function's return value to an HTTP response, by the rules of payload format 2.0.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html#http-api-develop-integrations-lambda.response>
 
@@ -8,14 +8,14 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-/// Why the gateway answers 500 to an answered invocation.
+/// Why the gateway answers 500 although the invocation succeeded.
 #[derive(Debug, thiserror::Error)]
 #[error("the function's response is malformed: {0}")]
 pub(crate) struct Malformed(String);
 
 /// The response for a function's return value.
 ///
-/// Without a `statusCode` the value itself is the body of a 200 in JSON.
+/// Without a `statusCode`, the value itself is the JSON body of a 200.
 pub(crate) fn render(value: Value) -> Result<Response<Body>, Malformed> {
     match value {
         Value::Object(response) if response.contains_key("statusCode") => structured(&response),
@@ -42,13 +42,13 @@ fn structured(value: &Map<String, Value>) -> Result<Response<Body>, Malformed> {
     if let Some(cookies) = value.get("cookies").filter(|cookies| !cookies.is_null()) {
         let cookies = cookies.as_array().ok_or_else(|| Malformed("cookies is not a list".to_owned()))?;
         for cookie in cookies {
-            let cookie = cookie.as_str().ok_or_else(|| Malformed("a cookie is not a text".to_owned()))?;
+            let cookie = cookie.as_str().ok_or_else(|| Malformed("a cookie is not a string".to_owned()))?;
             response.headers_mut().append(header::SET_COOKIE, header_value(&header::SET_COOKIE, cookie)?);
         }
     }
     let content_type = HeaderValue::from_static("text/plain;charset=UTF-8");
     response.headers_mut().entry(header::CONTENT_TYPE).or_insert(content_type);
-    // The length is that of the body, whatever the function says.
+    // The content length is that of the body, whatever the function says.
     response.headers_mut().remove(header::CONTENT_LENGTH);
     Ok(response)
 }
@@ -62,7 +62,7 @@ fn body(value: &Map<String, Value>) -> Result<Vec<u8>, Malformed> {
     let body = match value.get("body") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::String(body)) => body,
-        Some(_) => return Err(Malformed("body is not a text".to_owned())),
+        Some(_) => return Err(Malformed("body is not a string".to_owned())),
     };
     if value.get("isBase64Encoded").and_then(Value::as_bool) == Some(true) {
         return BASE64_STANDARD.decode(body).map_err(|_| Malformed("body is not base64".to_owned()));

@@ -1,7 +1,7 @@
-//! Which route of the API a request takes.
+//! Finds the route of a request.
 //!
-//! API Gateway takes the most specific match: the full path, then `{parameter}`s, then a greedy `{proxy+}`, then
-//! `$default`; of two routes with one path the named method wins over `ANY`.
+//! API Gateway chooses the most specific match: the full path, then `{parameter}`s, then a greedy `{proxy+}`, then
+//! `$default`. Of two routes with the same path, a named method comes before `ANY`.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>
 
 use std::cmp::Ordering;
@@ -15,25 +15,25 @@ use crate::template::Route;
 /// A route's path template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoutePath {
-    /// `$default`: whatever no other route takes.
+    /// `$default`: everything that no other route matches.
     Default,
     Segments(Vec<Segment>),
 }
 
-/// One part of a path between slashes; the order is from the most to the least specific.
+/// One part of a path between slashes, ordered from the most to the least specific.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Segment {
     Literal(String),
     Parameter(String),
-    /// The rest of the path, one segment or more.
+    /// The rest of the path, one or more segments.
     Greedy(String),
 }
 
 impl RoutePath {
-    /// Reads `/pets/{id}/{proxy+}` or `$default`.
+    /// Parses `/pets/{id}/{proxy+}` or `$default`.
     ///
     /// # Errors
-    /// Says what is wrong with the path.
+    /// What is wrong with the path.
     pub fn parse(path: &str) -> Result<Self, String> {
         if path == "$default" {
             return Ok(Self::Default);
@@ -42,7 +42,7 @@ impl RoutePath {
         let segments: Vec<_> = rest.split('/').map(Segment::parse).collect();
         let last = segments.len() - 1;
         if segments.iter().take(last).any(|segment| matches!(segment, Segment::Greedy(_))) {
-            return Err(format!("{path}: a greedy parameter must stand at the end"));
+            return Err(format!("{path}: a greedy parameter must be at the end"));
         }
         Ok(Self::Segments(segments))
     }
@@ -81,7 +81,7 @@ impl fmt::Display for RoutePath {
     }
 }
 
-/// A route that a request takes, with the decoded values of its path parameters.
+/// A matching route, with the decoded values of its path parameters.
 pub(crate) struct Match<'a> {
     pub route: &'a Route,
     pub path_parameters: BTreeMap<String, String>,
@@ -120,7 +120,7 @@ fn parameters(template: &RoutePath, path: &str) -> Option<BTreeMap<String, Strin
     rest.is_none().then_some(parameters)
 }
 
-/// API Gateway decodes what stood percent-encoded in the path.
+/// API Gateway decodes percent-encoded characters in the path.
 pub(crate) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -1,10 +1,10 @@
-//! Runs compiled bootstraps as Lambda does: each in a process of its own, kept warm between invocations.
+//! Runs compiled bootstraps as Lambda does: each in its own process, kept warm between invocations.
 //!
-//! A process answers one invocation at a time, so as many run as there are invocations at once, up to a bound; beyond
-//! it invocations wait. A process that crashed or ran over its time is replaced at the next invocation.
-//! Its environment is the template's and nothing of this process's own.
-//! A [`Watcher`] may kill a process in the middle, as anything may happen to one in AWS.
-//! The time to start counts against the function's time limit, which Lambda keeps apart.
+//! A process answers one invocation at a time, so there are as many processes as concurrent invocations, up to a limit.
+//! Further invocations wait. A process that crashed or exceeded its time limit is replaced at the next invocation.
+//! Its environment is that of the template and nothing from this process.
+//! A [`Watcher`] may kill a process at any moment, as may happen in AWS.
+//! The startup time counts toward the function's time limit; in Lambda it is separate.
 
 mod process;
 mod watcher;
@@ -26,32 +26,33 @@ use crate::template::{FunctionConfiguration, Template};
 /// Where the programs are and how they run.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    /// Holds `BINARY/bootstrap`, as cargo-lambda lays programs out, or plain programs called `BINARY`.
+    /// Contains `BINARY/bootstrap`, which is cargo-lambda's layout, or plain programs named `BINARY`.
     pub directory: PathBuf,
-    /// Variables that win over the template's, such as `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// Variables that override the template's, such as `AWS_ENDPOINT_URL_DYNAMODB`.
     pub environment: BTreeMap<String, String>,
-    /// What every function signs with; its access key id is its logical id, by which it is known to whom it calls.
+    /// The secret key that every function signs with. The access key id is the logical id, which identifies the
+    /// function.
     pub secret_access_key: String,
     pub session_token: String,
-    /// Most processes of one function at a time, at least 1.
+    /// The maximum number of processes of one function at a time, at least 1.
     pub processes_max: usize,
-    /// File to which the processes' output is added; this process's own output without.
+    /// The file to which the processes append their output; `None` uses this process's own output.
     pub log: Option<PathBuf>,
     pub watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// A function of the template has no program.
 #[derive(Debug, thiserror::Error)]
-#[error("neither {} nor {} is there", .bootstrap.display(), .plain.display())]
+#[error("neither {} nor {} exists", .bootstrap.display(), .plain.display())]
 pub struct MissingProgram {
     bootstrap: PathBuf,
     plain: PathBuf,
 }
 
-/// Every function of the template by binary name, as [`crate::Functions::new`] takes them. Nothing is started yet.
+/// Every function of the template by binary name, for [`crate::Functions::new`]. Nothing is started yet.
 ///
 /// # Errors
-/// When a program is missing.
+/// If a program is missing.
 pub fn functions(
     template: &Template,
     programs: &Programs,
@@ -115,7 +116,7 @@ fn environment(
 struct ProcessFunction {
     binary: String,
     program: PathBuf,
-    /// All of it, the template's part included.
+    /// The complete environment, including the template's.
     environment: BTreeMap<String, String>,
     programs: Programs,
     permits: Semaphore,
@@ -133,7 +134,7 @@ impl Function for ProcessFunction {
                     .await
                     .map_err(|error| unavailable(format!("{}: {error}", self.program.display())))?,
             };
-            // Dropped with this future when the time is over, the process is killed.
+            // When the time is up, this future is dropped, which kills the process.
             let watched = Watched { function: &self.binary, watcher: self.programs.watcher.as_deref() };
             let answer = process.invoke(invocation, &watched).await;
             if !matches!(answer, Err(FunctionError::Exited { .. })) {
@@ -145,7 +146,7 @@ impl Function for ProcessFunction {
 }
 
 impl ProcessFunction {
-    /// A process from before that has not ended in the meantime.
+    /// An earlier process that has not ended in the meantime.
     fn take_warm(&self) -> Option<Process> {
         let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
         std::iter::from_fn(|| warm.pop()).find_map(|mut process| process.is_running().then_some(process))

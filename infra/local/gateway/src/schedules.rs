@@ -1,11 +1,11 @@
-//! EventBridge Scheduler: functions that run at a rate or by a calendar, as the template says, and once, as functions
-//! themselves ask for at run time ([`OneTimeSource`]).
+//! EventBridge Scheduler: recurring schedules from the template, and one-time schedules that functions create at run
+//! time ([`OneTimeSource`]).
 //!
-//! Nothing runs by itself: [`Schedules::advance_to`] runs what is due by the movable clock, in order, and a test that
-//! calls it knows what ran. [`Schedules::run`] does the same for real time.
+//! Nothing runs by itself. [`Schedules::advance_to`] runs what is due on the movable clock, in order, and returns what
+//! ran. [`Schedules::run`] does the same in real time.
 //!
-//! The scheduler only hands an invocation over, and Lambda queues it. So its retry policy counts where the function
-//! could not be reached; a function that failed is tried again by Lambda's rules for asynchronous invocations.
+//! The scheduler only passes an invocation to Lambda, which queues it. So its retry policy applies only if the function
+//! could not be reached. A function that failed is retried by Lambda's rules for asynchronous invocations.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 mod calendar;
@@ -27,15 +27,15 @@ use crate::Clock;
 use crate::function::{FunctionError, Functions};
 use crate::template::{Schedule, Template};
 
-/// Lambda waits one minute before it tries an asynchronous invocation again, and two before the last try.
+/// Lambda waits one minute before the first retry of an asynchronous invocation, and two before the last one.
 const ASYNCHRONOUS_RETRY_DELAYS: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
-/// Where schedules wait that fire once and were made at run time.
+/// The one-time schedules that were created at run time.
 pub trait OneTimeSource: Send + Sync {
-    /// When the next of them is due.
+    /// When the next one is due.
     fn next_due(&self) -> Option<Timestamp>;
 
-    /// The earliest that is due by `now`. It does not come again.
+    /// The earliest one that is due by `now`. It is not returned again.
     fn take_due(&self, now: Timestamp) -> Option<OneTime>;
 }
 
@@ -46,17 +46,17 @@ pub struct OneTime {
     pub arn: String,
     pub due: Timestamp,
     pub target_arn: String,
-    /// What the function is sent; the scheduler's own event without.
+    /// The function's payload; `None` for the scheduler's own event.
     pub input: Option<String>,
-    /// How often an invocation is tried again that did not reach the function.
+    /// How many times an invocation is retried if it could not reach the function.
     pub retries: u32,
     pub event_age_max: Duration,
 }
 
-/// Rises with everything that a function may have brought about.
+/// Increases with every possible effect of a function.
 pub type ChangeCount = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// The template's schedules, and what is still due of them and of those made at run time.
+/// The template's schedules, and the due invocations of these schedules and of those created at run time.
 pub struct Schedules {
     schedules: Vec<Arc<Planned>>,
     one_time: Option<Arc<dyn OneTimeSource>>,
@@ -69,30 +69,30 @@ pub struct Schedules {
     agenda: Mutex<Agenda>,
 }
 
-/// What one invocation came to.
+/// The result of one invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// Name of the schedule.
+    /// The name of the schedule.
     pub schedule: String,
-    /// Logical id of the function.
+    /// The logical id of the function.
     pub function: String,
     /// When this try was due.
     pub due: Timestamp,
     /// Counted from 1.
     pub attempt: u32,
     pub result: Result<Value, FunctionError>,
-    /// When it is tried again; `None` after a success and when it was given up.
+    /// When it is retried; `None` after a success and if it was given up.
     pub retry_at: Option<Timestamp>,
 }
 
 #[derive(Default)]
 struct Agenda {
-    /// In order of time, then of entry.
+    /// Ordered by time, then by entry.
     tries: BTreeMap<(Timestamp, u64), Try>,
     entered: u64,
 }
 
-/// A schedule and when it comes again, if it does.
+/// A schedule and its next time, if it has one.
 struct Planned {
     schedule: Schedule,
     expression: Option<Expression>,
@@ -103,9 +103,9 @@ struct Try {
     planned: Arc<Planned>,
     scheduled: Timestamp,
     execution_id: String,
-    /// Tries before this one that did not reach the function.
+    /// Earlier tries that did not reach the function.
     refusals: u32,
-    /// Tries before this one in which the function failed.
+    /// Earlier tries in which the function failed.
     failures: u32,
 }
 
@@ -126,7 +126,7 @@ impl Agenda {
     }
 }
 
-/// Says on the way how far the clock has come, for a move over days may take a while.
+/// Logs the progress of the clock, because a move of several days may take a while.
 #[derive(Default)]
 struct Progress {
     last_told: Option<Timestamp>,
@@ -143,10 +143,10 @@ impl Progress {
 }
 
 impl Schedules {
-    /// Every schedule of the template, created now by the clock.
+    /// Every schedule of the template, created now on the clock.
     ///
     /// # Errors
-    /// When an expression is none, which reading the template would have found, or never fires.
+    /// If an expression never fires. Reading the template has already refused invalid ones.
     pub fn new(template: &Template, functions: Functions, clock: Clock) -> Result<Self, ExpressionError> {
         let mut agenda = Agenda::default();
         let mut schedules = Vec::new();
@@ -169,36 +169,37 @@ impl Schedules {
         })
     }
 
-    /// Fires what waits there, too.
+    /// Also fires the schedules of this source.
     #[must_use]
     pub fn with_one_time(self, source: Arc<dyn OneTimeSource>) -> Self {
         Self { one_time: Some(source), ..self }
     }
 
-    /// Leaves out repetitions of a run that changed nothing, by this count, while nothing else changed either.
+    /// Skips repetitions of a run that changed nothing by this count, while nothing else changes either.
     ///
-    /// A schedule that is moved past hundreds of times at once runs as if it were moved past one by one, since all of it
-    /// happens at the one instant to which the clock was moved.
+    /// A schedule that is due hundreds of times in one move of the clock has the same effect with and without this,
+    /// since all its runs happen at the same instant.
     #[must_use]
     pub fn leaving_out_idle_runs(self, changes: ChangeCount) -> Self {
         Self { changes: Some(changes), ..self }
     }
 
-    /// From now on delivers each invocation twice, as both services are allowed to.
+    /// From now on, delivers each invocation twice, as both services may do.
     pub fn deliver_twice(&self, twice: bool) {
         self.is_delivering_twice.store(twice, Ordering::Relaxed);
     }
 
-    /// When something is due next, so that a test can move the clock there and no further.
+    /// When something is due next, so that a test can move the clock exactly to it.
     pub async fn next_due(&self) -> Option<Timestamp> {
         let of_template = self.agenda.lock().await.next_due();
         let of_functions = self.one_time.as_ref().and_then(|source| source.next_due());
         of_template.into_iter().chain(of_functions).min()
     }
 
-    /// Runs everything due until `now`, one after the other in order of time, and says what ran.
+    /// Runs everything that is due until `now`, one after the other in order of time, and returns what ran.
     ///
-    /// A schedule that was due several times runs as often, but for idle runs that are left out. What a run makes that is due by `now` runs as well.
+    /// A schedule that was due several times runs as many times, except for the idle runs that are skipped. If a run
+    /// creates something that is due by `now`, that runs as well.
     pub async fn advance_to(&self, now: Timestamp) -> Vec<Run> {
         let mut agenda = self.agenda.lock().await;
         let mut runs = Vec::new();
@@ -231,12 +232,12 @@ impl Schedules {
         runs
     }
 
-    /// Takes over what functions have made and is due.
+    /// Adds the due schedules that functions have created.
     fn enter_one_time(&self, agenda: &mut Agenda, now: Timestamp) {
         let Some(source) = &self.one_time else { return };
         while let Some(one_time) = source.take_due(now) {
             let OneTime { name, arn, due, target_arn, input, retries, event_age_max } = one_time;
-            // A function that is not there is refused when it is invoked, as by Lambda.
+            // If the function does not exist, the invocation is refused, as by Lambda.
             let function = self.functions.logical_id_of_arn(&target_arn).map_or(target_arn.clone(), str::to_owned);
             let expression = format!("at({due})");
             let schedule = Schedule { name, arn, expression, function, input, retries, event_age_max };
@@ -244,10 +245,10 @@ impl Schedules {
         }
     }
 
-    /// Runs the function built from `binary` as its first schedule would, now and once.
+    /// Runs the function built from `binary` once and now, as its first schedule would.
     ///
     /// # Errors
-    /// When the function failed, or has no schedule.
+    /// If the function failed or has no schedule.
     pub async fn run_now(&self, binary: &str) -> Result<Value, FunctionError> {
         let unknown = || FunctionError::Unknown { name: binary.to_owned() };
         let function = self.functions.logical_id_of_binary(binary).ok_or_else(unknown)?;
@@ -256,7 +257,7 @@ impl Schedules {
         self.functions.invoke(function, self.payload(&attempt)).await
     }
 
-    /// Runs what is due by the clock every `interval` until the future is dropped.
+    /// Runs what is due on the clock every `interval` until the future is dropped.
     pub async fn run(&self, interval: Duration) {
         let mut ticks = tokio::time::interval(interval);
         loop {
@@ -291,7 +292,7 @@ impl Schedules {
             if attempt.refusals >= schedule.retries {
                 return None;
             }
-            // The scheduler backs off exponentially; how far is not documented.
+            // The scheduler backs off exponentially. The limit is not documented.
             (SignedDuration::from_secs(1 << attempt.refusals.min(6)), schedule.event_age_max)
         } else {
             let configuration = self.functions.configuration(&schedule.function)?;

@@ -1,9 +1,9 @@
 //! The event source mapping between a table's stream and a function.
 //!
-//! Records reach the function in order, at least once, in batches; what happens when it fails follows
+//! Records reach the function in order, at least once, in batches. Failures are handled as in
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html> and
-//! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>. Retries come at once, without a pause.
-//! The age of records is not looked at: they carry the machine's time, not the movable clock's.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>. Retries are immediate.
+//! The age of records is not checked, because they have the machine's time, not the movable clock's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::function::{FunctionError, Functions};
 use crate::template::{Stream, Template};
 
-/// Where records come from.
+/// The source of the records.
 pub trait StreamSource: Send + Sync {
     /// Up to `limit` records of the table after `cursor`, oldest first; an empty cursor is before the first record.
     ///
@@ -30,12 +30,12 @@ pub trait StreamSource: Send + Sync {
     ) -> BoxFuture<'a, Result<StreamPage, StreamError>>;
 }
 
-/// What was read in one go.
+/// One page of records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamPage {
-    /// Records as Lambda's events carry them. A page may be empty before the end.
+    /// The records in the format of Lambda's events. A page may be empty before the end.
     pub records: Vec<Value>,
-    /// Where to read on.
+    /// Where to continue.
     pub cursor: String,
     pub is_at_end: bool,
 }
@@ -48,31 +48,31 @@ pub struct StreamError(pub String);
 /// Records that were given up after their last retry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FailedBatch {
-    /// Logical id of the function.
+    /// The logical id of the function.
     pub function: String,
     pub records: Vec<Value>,
     pub reason: String,
 }
 
-/// Receives what an `OnFailure` destination would.
+/// Receives what an `OnFailure` destination would receive.
 pub type OnFailure = Arc<dyn Fn(FailedBatch) + Send + Sync>;
 
-/// What a drain did.
+/// The result of a drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     pub records_read: usize,
-    /// Left out by the filter.
+    /// Excluded by the filter.
     pub records_filtered_out: usize,
     /// Handled by the function.
     pub records_handled: usize,
-    /// Given up and handed to [`OnFailure`].
+    /// Given up and passed to [`OnFailure`].
     pub records_failed: usize,
     pub invocations: usize,
-    /// The function keeps failing on the oldest record and the template says to try for ever, or it cannot be reached.
+    /// The function keeps failing on the oldest record and the template sets no retry limit, or it cannot be reached.
     pub is_blocked: bool,
 }
 
-/// One stream of the template and how far its function has come.
+/// One stream of the template and its function's position.
 pub struct StreamConsumer {
     stream: Stream,
     table: String,
@@ -85,9 +85,9 @@ pub struct StreamConsumer {
 #[derive(Default)]
 struct State {
     cursor: String,
-    /// Read and not yet handled, oldest first.
+    /// Read but not handled yet, oldest first.
     batches: VecDeque<Batch>,
-    /// Where to begin again after a restart.
+    /// Where to start after a restart.
     checkpoint: String,
 }
 
@@ -96,7 +96,7 @@ struct Batch {
     failures: u32,
 }
 
-/// What an invocation says about its batch.
+/// The result of an invocation for its batch.
 enum Outcome {
     Handled,
     /// Everything before the index was handled.
@@ -106,7 +106,7 @@ enum Outcome {
 }
 
 impl StreamConsumer {
-    /// A consumer for each stream of the template, reading from the beginning.
+    /// A consumer for each stream of the template, starting at the beginning.
     pub fn all(
         template: &Template,
         source: &Arc<dyn StreamSource>,
@@ -124,27 +124,27 @@ impl StreamConsumer {
         template.streams.iter().map(consumer).collect()
     }
 
-    /// Logical id of the function that is invoked.
+    /// The logical id of the function that is invoked.
     #[must_use]
     pub fn function(&self) -> &str {
         &self.stream.function
     }
 
-    /// Everything before it is handled or given up; hand it to [`StreamConsumer::resume_from`] after a restart.
+    /// Everything before it is handled or given up. Pass it to [`StreamConsumer::resume_from`] after a restart.
     pub async fn checkpoint(&self) -> String {
         self.state.lock().await.checkpoint.clone()
     }
 
-    /// Forgets what was read and goes on at a checkpoint.
+    /// Drops what was read and continues at a checkpoint.
     pub async fn resume_from(&self, checkpoint: &str) {
         let (cursor, checkpoint) = (checkpoint.to_owned(), checkpoint.to_owned());
         *self.state.lock().await = State { cursor, checkpoint, batches: VecDeque::new() };
     }
 
-    /// Delivers everything that is in the stream now, with all its retries.
+    /// Delivers everything that is in the stream now, with all retries.
     ///
     /// # Errors
-    /// When the stream cannot be read; what was delivered until then stays delivered.
+    /// If the stream cannot be read. What was delivered before stays delivered.
     pub async fn drain(&self) -> Result<Delivered, StreamError> {
         let mut state = self.state.lock().await;
         let mut delivered = Delivered::default();
@@ -172,7 +172,7 @@ impl StreamConsumer {
         }
     }
 
-    /// Drains the stream again and again, resting `idle` in between, until the future is dropped.
+    /// Drains the stream repeatedly, with a pause of `idle` in between, until the future is dropped.
     pub async fn run(&self, idle: Duration) {
         loop {
             match self.drain().await {
@@ -186,7 +186,7 @@ impl StreamConsumer {
         }
     }
 
-    /// One invocation; what has to be tried again goes back to the front.
+    /// Invokes the function once. What has to be retried goes back to the front.
     async fn deliver(&self, batch: Batch, batches: &mut VecDeque<Batch>, delivered: &mut Delivered) {
         delivered.invocations += 1;
         match self.invoke(&batch.records).await {
@@ -198,15 +198,15 @@ impl StreamConsumer {
             }
             Outcome::FailedFrom(index) => {
                 delivered.records_handled += index;
-                // Whoever comes first now has not been retried yet.
+                // The record that is first now has not been retried yet.
                 let failures = if index == 0 { batch.failures } else { 0 };
                 let records = batch.records.into_iter().skip(index).collect();
                 let reason = "the function reported the record as failed".to_owned();
                 self.retry(Batch { records, failures }, reason, batches, delivered);
             }
             Outcome::Failed(reason) if self.stream.bisect && batch.records.len() > 1 => {
-                tracing::warn!(function = self.stream.function, reason, "the batch is cut in two");
-                // Cutting does not use up a retry.
+                tracing::warn!(function = self.stream.function, reason, "splitting the batch in two");
+                // Splitting does not count as a retry.
                 let Batch { mut records, failures } = batch;
                 let second = records.split_off(records.len() / 2);
                 batches.push_front(Batch { records: second, failures });
@@ -243,7 +243,7 @@ impl StreamConsumer {
     }
 }
 
-/// Reads `batchItemFailures`; a report that cannot be understood fails the whole batch.
+/// Reads `batchItemFailures`. A report that cannot be parsed fails the whole batch.
 fn reported(answer: &Value, records: &[Value]) -> Outcome {
     let failures = match answer.get("batchItemFailures") {
         None | Some(Value::Null) => return Outcome::Handled,
@@ -258,7 +258,7 @@ fn reported(answer: &Value, records: &[Value]) -> Outcome {
     match indexes.map(|indexes| indexes.into_iter().min()) {
         Some(None) => Outcome::Handled,
         Some(Some(first)) => Outcome::FailedFrom(first),
-        None => Outcome::Failed("an itemIdentifier is none of the batch".to_owned()),
+        None => Outcome::Failed("an itemIdentifier is not in the batch".to_owned()),
     }
 }
 

@@ -196,5 +196,5 @@ async fn programs_are_found_where_cargo_lambda_puts_them() {
     let template = Template::parse(template, &Deployment::default()).unwrap();
     let programs = Programs { directory: Path::new("/nowhere").to_owned(), ..programs(1) };
     let error = runtime_api::functions(&template, &programs).map(|_| ()).unwrap_err();
-    assert_eq!(error.to_string(), "neither /nowhere/gone/bootstrap nor /nowhere/gone is there");
+    assert_eq!(error.to_string(), "neither /nowhere/gone/bootstrap nor /nowhere/gone exists");
 }

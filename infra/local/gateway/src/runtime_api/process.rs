@@ -1,6 +1,6 @@
-//! One process and the Runtime API it talks to.
+//! One process and its Runtime API.
 //!
-//! Every process has a listener of its own, so it is known who asks.
+//! Every process has its own listener, which identifies it.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ use crate::function::{FunctionError, Invocation};
 
 type Answer = Result<Value, FunctionError>;
 
-/// A running bootstrap; dropping it ends it.
+/// A running bootstrap. Dropping it kills it.
 pub(super) struct Process {
     child: Child,
     jobs: mpsc::Sender<Job>,
@@ -40,16 +40,16 @@ pub(super) struct Process {
 
 struct Job {
     invocation: Invocation,
-    /// Told when the process has taken the invocation.
+    /// Notified when the process has taken the invocation.
     taken: oneshot::Sender<()>,
     answer: oneshot::Sender<Answer>,
 }
 
 struct Api {
     jobs: tokio::sync::Mutex<mpsc::Receiver<Job>>,
-    /// The request id of the invocation that is being handled, and who waits for it.
+    /// The request id of the current invocation, and the receiver of its answer.
     current: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
-    /// What the runtime said before its first invocation.
+    /// The error that the runtime reported before its first invocation.
     init_error: Mutex<Option<ErrorReport>>,
 }
 
@@ -61,7 +61,7 @@ struct ErrorReport {
 }
 
 impl Process {
-    /// Starts the program with this environment and nothing else.
+    /// Starts the program with only this environment.
     pub async fn start(
         program: &Path,
         environment: &BTreeMap<String, String>,
@@ -96,7 +96,7 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Hands over one invocation and waits for its answer or the end of the process.
+    /// Sends one invocation and waits for its answer or the end of the process.
     pub async fn invoke(&mut self, invocation: Invocation, watched: &Watched<'_>) -> Answer {
         let (answer, answered) = oneshot::channel();
         let (taken, is_taken) = oneshot::channel();
@@ -116,7 +116,7 @@ impl Process {
         answered?.map_err(|_| gone())?
     }
 
-    /// Waits until the stage is done, or the process has ended, by itself or by the watcher's will.
+    /// Waits until the stage is done, or until the process ends by itself or is killed by the watcher.
     async fn live_through<T>(
         &mut self,
         watched: &Watched<'_>,
@@ -128,7 +128,7 @@ impl Process {
         let mut done = std::pin::pin!(done);
         let mut is_killed = false;
         let outcome = tokio::select! {
-            // What is done counts even when the process ended right after it.
+            // A completed stage counts even if the process ended immediately afterwards.
             biased;
             done = &mut done => Ok(done),
             status = self.child.wait() => Err(status),
@@ -138,7 +138,7 @@ impl Process {
                     Ok(()) => self.child.wait().await,
                     Err(error) => Err(error),
                 };
-                // A dead process makes nothing of an invocation that it asked for just before.
+                // A dead process cannot handle an invocation that it requested just before.
                 let done = futures::FutureExt::now_or_never(done).filter(|_| stage.kind != StageKind::Init);
                 done.ok_or(status)
             }
@@ -164,17 +164,17 @@ impl Process {
     }
 }
 
-/// Whose process it is, and who looks on.
+/// The function of a process, and its watcher.
 pub(super) struct Watched<'a> {
     pub function: &'a str,
     pub watcher: Option<&'a dyn Watcher>,
 }
 
-/// Tokio's timers count in whole milliseconds, and some invocations do not last much longer.
+/// Tokio's timers have a resolution of milliseconds, and some invocations are not much longer.
 async fn pause(duration: Option<Duration>) {
     match duration {
         Some(Duration::ZERO) => {}
-        // An end of the runtime ends the pause as well.
+        // The pause also ends if the runtime shuts down.
         Some(duration) => drop(tokio::task::spawn_blocking(move || std::thread::sleep(duration)).await),
         None => std::future::pending().await,
     }
@@ -205,7 +205,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
         return StatusCode::GONE.into_response();
     };
     *lock(&api.current) = Some((invocation.request_id.clone(), answer));
-    // Nobody waits any more when the invocation ran over its time.
+    // The caller no longer waits if the invocation exceeded its time limit.
     let _ = taken.send(());
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
@@ -235,16 +235,16 @@ async fn init_error(State(api): State<Arc<Api>>, body: Bytes) -> Response {
 }
 
 impl Api {
-    /// Only the invocation that is being handled can be answered.
+    /// Only the current invocation can be answered.
     fn answer(&self, request_id: &str, answer: Answer) -> Response {
         match lock(&self.current).take_if(|(current, _)| current == request_id) {
             Some((_, waiting)) => {
-                // Nobody waits any more when the invocation ran over its time.
+                // The caller no longer waits if the invocation exceeded its time limit.
                 let _ = waiting.send(answer);
                 accepted()
             }
             None => {
-                let message = "another request is being handled, or none";
+                let message = "this is not the current invocation";
                 let body = serde_json::json!({ "errorType": "InvalidRequestID", "errorMessage": message });
                 (StatusCode::BAD_REQUEST, Json(body)).into_response()
             }

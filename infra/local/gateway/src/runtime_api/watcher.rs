@@ -1,25 +1,26 @@
-//! A look into the processes while they run, and the power to end one in the middle.
+//! Observes the processes while they run, and can kill one at any moment.
 //!
 //! In AWS a process may end at any instant: out of memory, a failing host, a time limit. Here a [`Watcher`] decides
-//! which process does, and when.
+//! which process ends, and when.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Told of every stage of every process.
+/// Notified of every stage of every process.
 pub trait Watcher: fmt::Debug + Send + Sync {
-    /// A stage begins. Once it has lasted as long as is answered, its process is killed by SIGKILL; `None` lets it be.
+    /// A stage begins. Its process is killed by SIGKILL once the stage has lasted for the returned duration; `None`
+    /// never kills it.
     fn begins(&self, stage: &Stage) -> Option<Duration>;
 
-    /// The stage is over, `lasted` after it began.
+    /// The stage has ended, `lasted` after it began.
     fn ends(&self, stage: &Stage, lasted: Duration, ending: Ending);
 }
 
-/// What a process is doing.
+/// The current activity of a process.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// Name of the binary.
+    /// The name of the binary.
     pub function: String,
     pub kind: StageKind,
 }
@@ -36,9 +37,9 @@ pub enum StageKind {
 /// How a stage ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The next stage was reached, or an answer came.
+    /// The next stage began, or an answer arrived.
     Completed,
-    /// The watcher's time was over first.
+    /// The watcher killed the process.
     Killed,
     /// The process ended by itself.
     Exited,

@@ -1,15 +1,15 @@
-//! The six fields of `cron(…)` as EventBridge Scheduler documents them; what it does not document is refused.
+//! The six fields of `cron(…)` in EventBridge Scheduler's documented syntax. Undocumented syntax is refused.
 //!
 //! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based>
 
-/// What one field may hold.
+/// The valid values of one field.
 struct Field {
     name: &'static str,
     min: u16,
     max: u16,
-    /// In order from `min`.
+    /// Names of the values, starting with `min`.
     words: &'static [&'static str],
-    /// Wildcards beside `,`, `-` and `*`.
+    /// Wildcards in addition to `,`, `-` and `*`.
     wildcards: &'static str,
 }
 
@@ -29,10 +29,10 @@ const FIELDS: [Field; 6] = [
     Field { name: "year", min: 1970, max: 2199, words: &[], wildcards: "/" },
 ];
 
-/// The fields as the parser of calendars understands them, without seconds.
+/// The fields in the calendar parser's syntax, without seconds.
 ///
 /// # Errors
-/// What is wrong with which field, in words that follow the expression.
+/// Which field is invalid, in words that follow the expression.
 pub(super) fn read(text: &str) -> Result<String, String> {
     let given: Vec<_> = text.split_whitespace().collect();
     if given.len() != FIELDS.len() {
@@ -50,7 +50,7 @@ impl Field {
         let is_single = !text.contains(',');
         let values = text.split(',').map(|value| self.read_value(value, is_single));
         let values: Option<Vec<_>> = values.collect();
-        values.map(|values| values.join(",")).ok_or_else(|| format!("{text} is no {}", self.name))
+        values.map(|values| values.join(",")).ok_or_else(|| format!("{text} is not a valid {}", self.name))
     }
 
     fn read_value(&self, value: &str, is_single: bool) -> Option<String> {
@@ -82,12 +82,12 @@ impl Field {
         self.wildcards.contains(wildcard)
     }
 
-    /// A year counts from the first that can be, not from the year 1.
+    /// A year starts at the first valid one, not at year 1.
     fn all(&self) -> String {
         if self.min == 1970 { format!("{}-{}", self.min, self.max) } else { "*".to_owned() }
     }
 
-    /// From a value, or from the first, every so many.
+    /// Every so many values, from a given value or from the first one.
     fn stepped(&self, from: &str, step: &str) -> Option<String> {
         let step = digits(step).filter(|step| self.allows('/') && (1..=self.max).contains(step))?;
         let from = match from {
@@ -98,7 +98,7 @@ impl Field {
         Some(format!("{from}/{step}"))
     }
 
-    /// One value or from one to another.
+    /// One value, or a range of values.
     fn range(&self, text: &str) -> Option<String> {
         match text.split_once('-') {
             None => self.number(text).map(|number| number.to_string()),

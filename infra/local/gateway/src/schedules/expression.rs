@@ -1,4 +1,4 @@
-//! `rate(…)` and `cron(…)` as EventBridge Scheduler reads them, in UTC.
+//! `rate(…)` and `cron(…)` as in EventBridge Scheduler, in UTC.
 //!
 //! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
 
@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 /// When a schedule is due.
 #[derive(Clone, Debug)]
 pub enum Expression {
-    /// Begins at once and comes again after each interval.
+    /// Due immediately, and again after each interval.
     Rate(SignedDuration),
     Cron(Box<Cron>),
 }
 
-/// Why an expression is not one.
+/// Why an expression is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{expression} is not a schedule: {reason}")]
 pub struct ExpressionError {
@@ -28,16 +28,19 @@ impl Expression {
     /// Reads `rate(5 minutes)` or `cron(0 8 1 * ? *)`.
     ///
     /// # Errors
-    /// When it is neither, or nothing that AWS documents; `at(…)` belongs to schedules made at run time, not to a template.
+    /// If it is neither of them, or not documented by AWS. `at(…)` is for schedules created at run time, not for a
+    /// template.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let wrong = |reason: String| ExpressionError { expression: text.to_owned(), reason };
         let inside = |kind: &str| text.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(rate) = inside("rate") {
-            return parse_rate(rate).map(Self::Rate).ok_or_else(|| wrong("a rate is a number and a unit".to_owned()));
+            return parse_rate(rate)
+                .map(Self::Rate)
+                .ok_or_else(|| wrong("a rate consists of a number and a unit".to_owned()));
         }
-        let fields = inside("cron").ok_or_else(|| wrong("only rate(…) and cron(…) repeat".to_owned()))?;
+        let fields = inside("cron").ok_or_else(|| wrong("only rate(…) and cron(…) are recurring".to_owned()))?;
         let fields = calendar::read(fields).map_err(&wrong)?;
-        // Counts Sunday as 1 and takes the seconds first, which EventBridge does not have.
+        // Counts Sunday as 1 and expects seconds first, which EventBridge does not have.
         let parser = CronParser::builder()
             .seconds(Seconds::Required)
             .year(Year::Required)
@@ -48,10 +51,10 @@ impl Expression {
         Ok(Self::Cron(Box::new(cron)))
     }
 
-    /// Reads it and says when it is due first.
+    /// Parses it and returns when it is first due.
     ///
     /// # Errors
-    /// When it is none, or one that never fires again.
+    /// If it is invalid or never fires again.
     pub fn parse_from(text: &str, start: Timestamp) -> Result<(Self, Timestamp), ExpressionError> {
         let expression = Self::parse(text)?;
         let never = || ExpressionError { expression: text.to_owned(), reason: "it never fires".to_owned() };
@@ -59,7 +62,7 @@ impl Expression {
         Ok((expression, first))
     }
 
-    /// The first time that is due for a schedule which begins at `start`.
+    /// The first due time of a schedule that begins at `start`.
     #[must_use]
     pub fn first(&self, start: Timestamp) -> Option<Timestamp> {
         match self {
@@ -68,7 +71,7 @@ impl Expression {
         }
     }
 
-    /// The time that is due after `previous`.
+    /// The next due time after `previous`.
     #[must_use]
     pub fn after(&self, previous: Timestamp) -> Option<Timestamp> {
         match self {

@@ -30,7 +30,7 @@ fn schedules_of(yaml: &str, sweep: Arc<dyn Function>) -> Schedules {
     Schedules::new(&template, functions, clock).unwrap()
 }
 
-/// Fails with the errors in turn, then answers with the payload; remembers the request ids.
+/// Fails with each of the errors in turn, then answers with the payload. Records the request ids.
 struct Script {
     errors: StdMutex<Vec<FunctionError>>,
     request_ids: Arc<StdMutex<Vec<String>>>,
@@ -149,7 +149,7 @@ async fn two_retries_wait_one_and_two_minutes_unless_the_event_grows_too_old() {
 async fn the_schedules_own_retry_policy_counts_where_the_function_was_not_reached() {
     let schedules = schedules(Script::function(vec![unavailable(); 4]).0);
     let runs = schedules.advance_to(at("2026-11-22T07:59:00Z")).await;
-    // Three retries by the template, and none of them uses up one of Lambda's.
+    // Three retries as in the template, and none of them counts as one of Lambda's.
     assert_eq!(runs.len(), 4);
     assert_eq!(runs.last().unwrap().retry_at, None);
 }
@@ -183,7 +183,7 @@ async fn in_the_background_the_clock_is_asked_at_every_tick() {
     assert_eq!(request_ids.lock().unwrap().len(), 1);
 }
 
-/// Schedules made at run time, as a stand-in keeps them.
+/// Schedules created at run time, as a stand-in stores them.
 #[derive(Clone, Default)]
 struct Made(Arc<StdMutex<Vec<OneTime>>>);
 
@@ -238,7 +238,7 @@ async fn what_functions_asked_for_fires_once_in_order_with_the_rest() {
 
 #[tokio::test]
 async fn what_a_run_asks_for_on_the_way_runs_on_the_way() {
-    /// Asks for another run a minute later, three times.
+    /// Requests another run a minute later, three times.
     struct Chain(Made, StdMutex<u32>);
 
     impl Function for Chain {

@@ -23,7 +23,7 @@ Resources:
             # settings
 ";
 
-/// A stream of numbered records of which `REMOVE`s are filtered out.
+/// A stream of numbered records, from which `REMOVE`s are filtered out.
 struct Numbers(StdMutex<Vec<Value>>);
 
 impl Numbers {
@@ -58,7 +58,7 @@ impl StreamSource for Numbers {
     }
 }
 
-/// Decides by the sequence numbers of a batch and remembers every batch.
+/// Decides by the sequence numbers of a batch, and records every batch.
 struct Watcher<F> {
     decide: F,
     batches: Arc<StdMutex<Vec<String>>>,
@@ -120,12 +120,12 @@ fn crash() -> FunctionError {
     FunctionError::Panicked { message: "poison".to_owned() }
 }
 
-/// Fails whenever the batch holds the record.
+/// Fails whenever the batch contains the record.
 fn poisoned_by(poison: &'static str) -> impl Fn(&[&str]) -> Result<Value, FunctionError> {
     move |numbers| if numbers.contains(&poison) { Err(crash()) } else { Ok(Value::Null) }
 }
 
-/// Reports the record as failed whenever the batch holds it.
+/// Reports the record as failed whenever the batch contains it.
 fn reporting(failing: &'static [&'static str]) -> impl Fn(&[&str]) -> Result<Value, FunctionError> {
     move |numbers| {
         let failures: Vec<_> = numbers.iter().filter(|number| failing.contains(*number)).collect();
@@ -190,7 +190,7 @@ async fn a_reported_failure_is_a_checkpoint() {
     let settings = "MaximumRetryAttempts: 1\n            FunctionResponseTypes: [ReportBatchItemFailures]";
     let setup = Setup::new(settings, &inserts(4), reporting(&["3", "1"]));
     let (delivered, batches) = setup.drained().await;
-    // From the lowest failed number on, each new first record with retries of its own.
+    // Starts at the lowest failed number. Each new first record has its own retries.
     assert_eq!(batches, ["0 1 2 3", "1 2 3"]);
     assert_eq!((delivered.records_handled, delivered.records_failed), (1, 3));
 }

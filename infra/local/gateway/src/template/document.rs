@@ -1,6 +1,6 @@
-//! A template as a tree of nodes that know where they stand.
+//! A template as a tree of nodes that know their position.
 //!
-//! YAML tags (`!Ref x`) and the long spelling (`Ref: x`, `Fn::Sub: …`) become one [`Content::Call`].
+//! YAML tags (`!Ref x`) and the long form (`Ref: x`, `Fn::Sub: …`) become one [`Content::Call`].
 //! Nothing is evaluated here; see [`super::intrinsics`].
 
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 
 use super::TemplateError;
 
-/// Where a value stands: its path from the root and its line, counted from 1.
+/// The position of a value: its path from the root and its line, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     path: String,
@@ -39,7 +39,7 @@ pub(super) struct Node {
 
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    /// `text` keeps the spelling, because an environment variable is the text as written.
+    /// `text` is unchanged, because an environment variable is the text as written.
     Scalar {
         text: String,
         value: Value,
@@ -48,14 +48,14 @@ pub(super) enum Content {
     Map(Vec<(String, Node)>),
     /// An intrinsic function by its short name, such as `Ref` or `Sub`, and its argument.
     Call(String, Box<Node>),
-    /// `AWS::NoValue`: the property is as if never written.
+    /// `AWS::NoValue`: the property counts as not written.
     Absent,
 }
 
-/// Reads one YAML document.
+/// Parses one YAML document.
 ///
 /// # Errors
-/// When it is not YAML, repeats a key, or is not one document.
+/// If it is not YAML, repeats a key, or is not one document.
 pub(super) fn parse(yaml: &str) -> Result<Node, TemplateError> {
     let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
     // Raw scalars keep their tags and their spelling.
@@ -128,7 +128,7 @@ fn map(mut entries: Vec<(String, Node)>) -> Content {
     Content::Map(entries)
 }
 
-/// `!GetAtt Name.Attribute` is the short spelling of a list of two.
+/// `!GetAtt Name.Attribute` is the short form of a list of two.
 fn call(function: &str, argument: Node) -> Content {
     let argument = match &argument.content {
         Content::Scalar { text, .. } if function == "GetAtt" => {
@@ -167,7 +167,7 @@ impl Node {
         Self { place: place.clone(), content: Content::Scalar { text, value } }
     }
 
-    /// The value under `name`, if this is a map that has it.
+    /// The value of `name`, if this is a map that has it.
     pub fn get(&self, name: &str) -> Option<&Node> {
         match &self.content {
             Content::Map(entries) => entries.iter().find(|(key, _)| key == name).map(|(_, node)| node),
@@ -175,19 +175,19 @@ impl Node {
         }
     }
 
-    /// The value under a path of names.
+    /// The value at a path of names.
     pub fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, name| node.get(name))
     }
 
     /// # Errors
-    /// When the value is missing.
+    /// If the value is missing.
     pub fn require(&self, name: &str) -> Result<&Node, TemplateError> {
         self.get(name).ok_or_else(|| TemplateError::Missing { place: self.place.clone(), name: name.to_owned() })
     }
 
     /// # Errors
-    /// When this is not a map.
+    /// If this is not a map.
     pub fn entries(&self) -> Result<&[(String, Node)], TemplateError> {
         match &self.content {
             Content::Map(entries) => Ok(entries),
@@ -196,7 +196,7 @@ impl Node {
     }
 
     /// # Errors
-    /// When this is not a list.
+    /// If this is not a list.
     pub fn items(&self) -> Result<&[Node], TemplateError> {
         match &self.content {
             Content::List(items) => Ok(items),
@@ -204,19 +204,19 @@ impl Node {
         }
     }
 
-    /// The text as it was written.
+    /// The text as written.
     ///
     /// # Errors
-    /// When this is not a scalar.
+    /// If this is not a scalar.
     pub fn as_text(&self) -> Result<&str, TemplateError> {
         match &self.content {
             Content::Scalar { text, .. } => Ok(text),
-            _ => Err(TemplateError::invalid(&self.place, "expected a text")),
+            _ => Err(TemplateError::invalid(&self.place, "expected a string")),
         }
     }
 
     /// # Errors
-    /// When this is not a whole number that fits.
+    /// If this is not an integer in range.
     pub fn as_number<T: TryFrom<i64>>(&self) -> Result<T, TemplateError> {
         self.as_text()?
             .parse::<i64>()
@@ -226,7 +226,7 @@ impl Node {
     }
 
     /// # Errors
-    /// When this is neither `true` nor `false`.
+    /// If this is neither `true` nor `false`.
     pub fn as_bool(&self) -> Result<bool, TemplateError> {
         match self.as_text()? {
             "true" => Ok(true),
@@ -236,7 +236,7 @@ impl Node {
     }
 
     /// # Errors
-    /// When an intrinsic function was left unresolved.
+    /// If an intrinsic function was not resolved.
     pub fn to_json(&self) -> Result<Value, TemplateError> {
         Ok(match &self.content {
             Content::Scalar { value, .. } => value.clone(),

@@ -15,16 +15,16 @@ pub struct Route {
     /// Upper case, or `ANY`.
     pub method: String,
     pub path: RoutePath,
-    /// Logical id of the function that answers.
+    /// The logical id of the function that answers.
     pub function: String,
-    /// Name of the JWT authorizer; `None` is a public route.
+    /// The name of the JWT authorizer; `None` for a public route.
     pub authorizer: Option<String>,
-    /// A token needs one of these; with none listed every valid token will do.
+    /// A token needs one of these. If empty, every valid token is accepted.
     pub scopes: Vec<String>,
 }
 
 impl Route {
-    /// `GET /pets/{id}` or `$default`, as events carry it.
+    /// `GET /pets/{id}` or `$default`, as in events.
     #[must_use]
     pub fn key(&self) -> String {
         match self.path {
@@ -37,25 +37,25 @@ impl Route {
 /// One JWT authorizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorizer {
-    /// As the template says it: tokens must carry the very same `iss`.
+    /// As in the template. Tokens must have exactly this `iss`.
     pub issuer: String,
-    /// A token must be meant for one of these.
+    /// A token must have one of these audiences.
     pub audience: Vec<String>,
-    /// Where the token stands; a request header's name in lower case.
+    /// The request header of the token, in lower case.
     pub header: String,
-    /// Scopes of every route that names none itself.
+    /// The scopes of every route that has none itself.
     pub scopes: Vec<String>,
 }
 
 /// `CorsConfiguration` of the HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
-    /// `*` is any.
+    /// `*` means any.
     pub allow_origins: Vec<String>,
     pub allow_methods: Vec<String>,
     pub allow_headers: Vec<String>,
     pub expose_headers: Vec<String>,
-    /// How long a browser may remember the answer to a preflight request.
+    /// How long a browser may cache the answer to a preflight request.
     pub max_age_seconds: Option<u32>,
 }
 
@@ -66,11 +66,11 @@ pub struct Schedule {
     pub arn: String,
     /// `rate(…)` or `cron(…)`, in UTC.
     pub expression: String,
-    /// Logical id.
+    /// The logical id of the function.
     pub function: String,
-    /// The payload as written; without one the function receives EventBridge Scheduler's own event.
+    /// The payload as written. Without one, the function receives EventBridge Scheduler's own event.
     pub input: Option<String>,
-    /// How often the scheduler tries again when the function could not be reached, 0–185.
+    /// How many times the scheduler retries if the function could not be reached, 0–185.
     pub retries: u32,
     /// How long the scheduler keeps trying, 60–86,400 seconds.
     pub event_age_max: Duration,
@@ -79,24 +79,24 @@ pub struct Schedule {
 /// One `DynamoDB` event: a table's stream read by a function.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// Logical id of the table.
+    /// The logical id of the table.
     pub table: String,
-    /// Logical id of the function.
+    /// The logical id of the function.
     pub function: String,
-    /// Records in one invocation, 1–10,000.
+    /// The number of records in one invocation, 1–10,000.
     pub batch_size: usize,
     pub filters: FilterCriteria,
-    /// A failed batch is cut in two before it is tried again.
+    /// Whether a failed batch is split in two before a retry.
     pub bisect: bool,
-    /// How often a failed batch is tried again; `None` is for ever.
+    /// How many times a failed batch is retried; `None` means without limit.
     pub retries: Option<u32>,
-    /// The function may name the records that failed (`ReportBatchItemFailures`).
+    /// Whether the function may name the records that failed (`ReportBatchItemFailures`).
     pub reports_item_failures: bool,
-    /// The ARN of what is told of batches that failed for good.
+    /// The ARN of the destination for batches that failed permanently.
     pub failure_destination: Option<String>,
 }
 
-/// The API's part that routes inherit.
+/// The API's settings that routes inherit.
 pub(super) struct Api {
     logical_id: Option<String>,
     default_authorizer: Option<String>,
@@ -260,7 +260,7 @@ fn jwt_authorizer(node: &Node) -> Result<Authorizer, TemplateError> {
     })
 }
 
-/// The route's own words win over the API's; `NONE` makes a route public.
+/// The route's own settings override the API's; `NONE` makes a route public.
 fn route_authorizer(
     event: &Node,
     api: &Api,
@@ -315,7 +315,7 @@ fn stream(function: &str, event: &Node, template: &Template) -> Result<Option<St
     }))
 }
 
-/// A list of origins or `true` alone, which SAM takes as well, say too little to be worth reading.
+/// A list of origins, or just `true`, is also valid in SAM but not supported here.
 fn cors_of(node: &Node) -> Result<Cors, TemplateError> {
     const KNOWN: [&str; 5] = ["AllowHeaders", "AllowMethods", "AllowOrigins", "ExposeHeaders", "MaxAge"];
     if !matches!(node.content, Content::Map(_)) {

@@ -1,6 +1,6 @@
 //! Evaluates CloudFormation's intrinsic functions.
 //!
-//! Only what the local runtime reads is evaluated, so a policy may name attributes nobody here knows.
+//! Only what the local runtime reads is evaluated, so a policy may name attributes that are unknown here.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::document::{Content, Node, Place};
 use super::{Deployment, TemplateError};
 
-/// The type of a parameter whose value is a list of texts.
+/// The type of a parameter whose value is a list of strings.
 const LIST: &str = "CommaDelimitedList";
 
 pub(super) struct Resolver<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// # Errors
-    /// When a parameter is given that the template does not declare, as CloudFormation refuses it.
+    /// If a parameter is given that the template does not declare, which CloudFormation refuses.
     pub fn new(root: &'a Node, deployment: &'a Deployment) -> Result<Self, TemplateError> {
         for name in deployment.parameters.keys() {
             if root.at(&["Parameters", name]).is_none() {
@@ -31,7 +31,7 @@ impl<'a> Resolver<'a> {
     /// A copy of `node` with every intrinsic function replaced by its value.
     ///
     /// # Errors
-    /// When a name is unknown or a function is used wrongly or is not supported.
+    /// If a name is unknown, or a function is not supported or used incorrectly.
     pub fn resolve(&self, node: &Node) -> Result<Node, TemplateError> {
         let content = match &node.content {
             Content::Scalar { .. } | Content::Absent => node.content.clone(),
@@ -60,7 +60,7 @@ impl<'a> Resolver<'a> {
             "GetAtt" => {
                 let argument = self.resolve(argument)?;
                 let [name, attribute] = argument.items()? else {
-                    return Err(TemplateError::invalid(place, "GetAtt takes Resource.Attribute"));
+                    return Err(TemplateError::invalid(place, "GetAtt needs Resource.Attribute"));
                 };
                 self.attribute(name.as_text()?, attribute.as_text()?, place).map(|text| Node::text(place, text))
             }
@@ -68,7 +68,7 @@ impl<'a> Resolver<'a> {
             "Join" => self.join(argument, place),
             "If" => {
                 let [condition, then, otherwise] = argument.items()? else {
-                    return Err(TemplateError::invalid(place, "If takes a condition and two values"));
+                    return Err(TemplateError::invalid(place, "If needs a condition and two values"));
                 };
                 self.resolve(if self.condition(condition.as_text()?, place)? { then } else { otherwise })
             }
@@ -110,7 +110,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// What `Ref` of a resource gives: the given one, the name property, or the stack's name and the logical id.
+    /// The result of `Ref` for a resource: the given one, the name property, or the stack's name and the logical id.
     fn physical_name(&self, logical_id: &str, place: &Place) -> Result<String, TemplateError> {
         if let Some(given) = self.deployment.references.get(logical_id) {
             return Ok(given.clone());
@@ -158,7 +158,7 @@ impl<'a> Resolver<'a> {
                 Ok(format!("arn:aws:lambda:{region}:{account_id}:function:{}", name()?))
             }
             ("AWS::DynamoDB::Table", "Arn") => Ok(format!("arn:aws:dynamodb:{region}:{account_id}:table/{}", name()?)),
-            // The label of a real stream is the time it was switched on.
+            // The label of a real stream is the time when it was created.
             ("AWS::DynamoDB::Table", "StreamArn") => {
                 Ok(format!("arn:aws:dynamodb:{region}:{account_id}:table/{}/stream/1970-01-01T00:00:00.000", name()?))
             }
@@ -166,7 +166,7 @@ impl<'a> Resolver<'a> {
                 let queue = resource.at(&["Properties", "QueueName"]);
                 Ok(format!("arn:aws:sqs:{region}:{account_id}:{}", self.name_or_default(logical_id, queue)?))
             }
-            // As CloudFormation says it, with the group's streams.
+            // As in CloudFormation, including the group's streams.
             ("AWS::Logs::LogGroup", "Arn") => Ok(format!("arn:aws:logs:{region}:{account_id}:log-group:{}:*", name()?)),
             ("AWS::IAM::Role", "Arn") => Ok(format!("arn:aws:iam::{account_id}:role/{}", name()?)),
             _ => Err(TemplateError::UnknownName { place: place.clone(), name: format!("{logical_id}.{attribute}") }),
@@ -178,7 +178,7 @@ impl<'a> Resolver<'a> {
         let (template, own) = match &argument.content {
             Content::List(parts) => match parts.as_slice() {
                 [template, variables] => (template, self.own_variables(variables)?),
-                _ => return Err(TemplateError::invalid(&argument.place, "Sub takes a text or a text and a map")),
+                _ => return Err(TemplateError::invalid(&argument.place, "Sub needs a string, or a string and a map")),
             },
             _ => (argument, BTreeMap::new()),
         };
@@ -212,13 +212,13 @@ impl<'a> Resolver<'a> {
     fn join(&self, argument: &Node, place: &Place) -> Result<Node, TemplateError> {
         let argument = self.resolve(argument)?;
         let [separator, parts] = argument.items()? else {
-            return Err(TemplateError::invalid(place, "Join takes a separator and a list"));
+            return Err(TemplateError::invalid(place, "Join needs a separator and a list"));
         };
         let parts = parts.items()?.iter().map(Node::as_text).collect::<Result<Vec<_>, _>>()?;
         Ok(Node::text(place, parts.join(separator.as_text()?)))
     }
 
-    /// Whether the named condition of the `Conditions` section holds.
+    /// Whether the named condition in the `Conditions` section is true.
     pub fn condition(&self, name: &str, place: &Place) -> Result<bool, TemplateError> {
         let condition = self
             .root
@@ -239,7 +239,7 @@ impl<'a> Resolver<'a> {
             "Equals" => {
                 let argument = self.resolve(argument)?;
                 let [left, right] = argument.items()? else {
-                    return Err(TemplateError::invalid(&node.place, "Equals takes two values"));
+                    return Err(TemplateError::invalid(&node.place, "Equals needs two values"));
                 };
                 Ok(left.as_text()? == right.as_text()?)
             }

@@ -1,7 +1,7 @@
-//! The SAM template, read once and turned into types: what exists locally is what stands here.
+//! The SAM template, parsed once into types. Only what is in the template exists locally.
 //!
-//! An event source or property that changes what runs but is not understood is an error that names its place; it is
-//! never skipped, because a route that only looks the same would be worse than none.
+//! An event source or property that affects what runs but is not supported is an error with its position. It is never
+//! ignored, because a route that only looks the same would be worse than none.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
 
 mod document;
@@ -19,16 +19,16 @@ use intrinsics::Resolver;
 pub use role::Statement;
 use serde_json::Value;
 
-/// What CloudFormation would know about the stack: parameter values and the resources' physical names.
+/// What CloudFormation would know about the stack: the parameter values and the physical names of the resources.
 ///
-/// Names that are not given are made up: `STACK-LogicalId`, with ARNs in [`Deployment::region`].
+/// Missing names are generated: `STACK-LogicalId`, with ARNs in [`Deployment::region`].
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    /// Values of the template's parameters; a parameter left out takes its default.
+    /// The values of the template's parameters. A missing parameter has its default.
     pub parameters: BTreeMap<String, String>,
-    /// What `Ref` of a resource gives, by logical id.
+    /// The result of `Ref` for a resource, by logical id.
     pub references: BTreeMap<String, String>,
-    /// What `GetAtt` gives, by logical id and attribute.
+    /// The result of `GetAtt`, by logical id and attribute.
     pub attributes: BTreeMap<(String, String), String>,
     /// `AWS::Region`.
     pub region: String,
@@ -51,23 +51,23 @@ impl Default for Deployment {
     }
 }
 
-/// Everything that the template says and the local runtime obeys.
+/// Everything in the template that the local runtime uses.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// Functions by logical id.
     pub functions: BTreeMap<String, FunctionConfiguration>,
     pub routes: Vec<Route>,
-    /// What pages of other origins may do; `None` where nobody configured it.
+    /// What pages of other origins may do; `None` if it is not configured.
     pub cors: Option<Cors>,
     /// JWT authorizers by name.
     pub authorizers: BTreeMap<String, Authorizer>,
     pub schedules: Vec<Schedule>,
-    /// Names of the groups for schedules that functions make at run time.
+    /// The names of the groups for schedules that functions create at run time.
     pub schedule_groups: Vec<String>,
     pub streams: Vec<Stream>,
     /// `AWS::DynamoDB::Table` by logical id.
     pub tables: BTreeMap<String, Table>,
-    /// The HTTP API's id, part of every event.
+    /// The id of the HTTP API, which is in every event.
     pub api_id: String,
     pub region: String,
     pub account_id: String,
@@ -77,7 +77,7 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionConfiguration {
     pub logical_id: String,
-    /// `Metadata.BuildProperties.Binary`: the name of the program and of the directory it is built into.
+    /// `Metadata.BuildProperties.Binary`: the name of the program and of its build directory.
     pub binary: String,
     pub name: String,
     pub arn: String,
@@ -85,15 +85,15 @@ pub struct FunctionConfiguration {
     /// MB.
     pub memory_mb: u32,
     pub timeout: Duration,
-    /// How often Lambda asks again when an asynchronous invocation failed, 0–2.
+    /// How many times Lambda retries a failed asynchronous invocation, 0–2.
     pub asynchronous_retries: u32,
-    /// How old an asynchronous invocation may get before it is no longer tried, 60–21,600 seconds.
+    /// The maximum age of an asynchronous invocation that is retried, 60–21,600 seconds.
     pub asynchronous_age_max: Duration,
-    /// The ARN of what is told of asynchronous invocations that failed for good.
+    /// The ARN of the destination for asynchronous invocations that failed permanently.
     pub failure_destination: Option<String>,
-    /// The ARN of the log group that the template names.
+    /// The ARN of the log group in the template.
     pub log_group: Option<String>,
-    /// What its role allows; `None` where the template names no role.
+    /// The permissions of its role; `None` if the template names no role.
     pub role: Option<Vec<Statement>>,
 }
 
@@ -102,7 +102,7 @@ pub struct FunctionConfiguration {
 pub struct Table {
     pub name: String,
     pub stream_arn: String,
-    /// The CloudFormation properties with every intrinsic function resolved.
+    /// The CloudFormation properties, with every intrinsic function resolved.
     pub properties: Value,
 }
 
@@ -119,11 +119,11 @@ pub enum TemplateError {
     Missing { place: Place, name: String },
     #[error("{place}: {what} is not supported locally")]
     Unsupported { place: Place, what: String },
-    #[error("{place}: nothing is known as {name}")]
+    #[error("{place}: unknown name {name}")]
     UnknownName { place: Place, name: String },
     #[error("{place}: parameter {name} has neither a value nor a default")]
     NoParameterValue { place: Place, name: String },
-    #[error("parameter {name} is given but the template does not declare it")]
+    #[error("parameter {name} is not declared in the template")]
     UnknownParameter { name: String },
 }
 
@@ -134,10 +134,10 @@ impl TemplateError {
 }
 
 impl Template {
-    /// Reads a template as it would be deployed with `deployment`'s values.
+    /// Parses a template as it would be deployed with the values in `deployment`.
     ///
     /// # Errors
-    /// When it is not a SAM template, or names or uses something that cannot be resolved or run locally.
+    /// If it is not a SAM template, or uses something that cannot be resolved or run locally.
     pub fn parse(yaml: &str, deployment: &Deployment) -> Result<Self, TemplateError> {
         let root = document::parse(yaml)?;
         Reader { root: &root, resolver: Resolver::new(&root, deployment)?, deployment }.read()
@@ -150,7 +150,7 @@ impl Template {
     }
 }
 
-/// Types of resources that bring events to functions and stand outside a function's `Events`.
+/// Types of resources outside a function's `Events` that send events to functions.
 const UNREAD_SOURCES: [&str; 7] = [
     "AWS::ApiGateway",
     "AWS::Events::Rule",
@@ -161,7 +161,7 @@ const UNREAD_SOURCES: [&str; 7] = [
     "AWS::Serverless::Api",
 ];
 
-/// Holds schedules and makes none.
+/// A group contains schedules but creates none.
 const SCHEDULE_GROUP: &str = "AWS::Scheduler::ScheduleGroup";
 
 struct Reader<'a> {
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         Ok(template)
     }
 
-    /// Resources that invoke functions in ways this crate does not read would silently be missing locally.
+    /// Refuses resources that invoke functions in an unsupported way, because they would silently be missing locally.
     fn refuse_what_would_be_missing(&self) -> Result<(), TemplateError> {
         for (_, resource) in self.root.require("Resources")?.entries()? {
             let kind = resource.require("Type")?;
@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The resources of one type whose condition holds, in the template's order.
+    /// The resources of one type whose condition is true, in the template's order.
     fn resources(&self, kind: &str) -> Result<Vec<(&'a str, &'a Node)>, TemplateError> {
         let mut found = Vec::new();
         for (logical_id, resource) in self.root.require("Resources")?.entries()? {
@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// A property of the resource, or what `Globals` says when the resource is silent.
+    /// A property of the resource, or the one in `Globals` if the resource has none.
     fn property(&self, resource: &Node, section: &str, name: &str) -> Result<Option<Node>, TemplateError> {
         resource
             .at(&["Properties", name])
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What a function may be allowed to write to is the group's streams, so the ARN ends in `:*`.
+    /// The ARN ends in `:*`, because a function writes to the group's streams.
     fn log_group(&self, resource: &Node) -> Result<Option<String>, TemplateError> {
         let Some(group) = resource.at(&["Properties", "LoggingConfig", "LogGroup"]) else { return Ok(None) };
         let name = self.resolver.resolve(group)?;
@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
         Ok(Some(format!("arn:aws:logs:{region}:{account_id}:log-group:{}:*", name.as_text()?)))
     }
 
-    /// The variables of `Globals` and the function's own, which win.
+    /// The variables of `Globals` and the function's own, which take precedence.
     fn environment(&self, resource: &Node) -> Result<BTreeMap<String, String>, TemplateError> {
         let mut environment = BTreeMap::new();
         let globals = self.root.at(&["Globals", "Function", "Environment", "Variables"]);

@@ -1,30 +1,30 @@
-//! What a function's role allows, as its policies say it.
+//! The permissions of a function's role, from its policies.
 //!
-//! Only roles that the template writes out are read; what SAM would generate without one is not.
+//! Only roles that are written in the template are read, not those that SAM would generate.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>
 
 use super::document::Node;
 use super::events::{texts, unsupported};
 use super::{Reader, TemplateError};
 
-/// One statement of a policy, every intrinsic function resolved.
+/// One statement of a policy, with every intrinsic function resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// `Allow`; otherwise it denies.
     pub allows: bool,
-    /// Such as `dynamodb:GetItem`, wildcards as written.
+    /// Such as `dynamodb:GetItem`, with wildcards.
     pub actions: Vec<String>,
-    /// ARNs, wildcards as written.
+    /// ARNs, with wildcards.
     pub resources: Vec<String>,
-    /// `StringEquals`: what has to be said about a request, each key with the values that will do.
+    /// `StringEquals`: the required context of a request, each key with its accepted values.
     pub conditions: Vec<(String, Vec<String>)>,
 }
 
-/// Elements that change what a statement says; what else there is only names it.
+/// Elements that change the meaning of a statement. All others only name it.
 const UNREAD: [&str; 4] = ["NotAction", "NotPrincipal", "NotResource", "Principal"];
 
 impl Reader<'_> {
-    /// The statements of the role that the function names; `None` where it names none.
+    /// The statements of the function's role; `None` if it names no role.
     pub(super) fn role(&self, function: &Node) -> Result<Option<Vec<Statement>>, TemplateError> {
         let Some(role) = self.property(function, "Function", "Role")? else { return Ok(None) };
         for (logical_id, resource) in self.resources("AWS::IAM::Role")? {
@@ -37,7 +37,7 @@ impl Reader<'_> {
         Err(TemplateError::UnknownName { place: role.place.clone(), name: role.as_text()?.to_owned() })
     }
 
-    /// Policies may stand apart from the role that they belong to.
+    /// Policies may be separate from their role.
     fn attached(&self, role: &str) -> Result<Vec<Statement>, TemplateError> {
         for kind in ["AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"] {
             if let Some((_, resource)) = self.resources(kind)?.first() {
@@ -78,7 +78,7 @@ fn read(document: &Node) -> Result<Vec<Statement>, TemplateError> {
 
 fn statement(node: &Node) -> Result<Statement, TemplateError> {
     if let Some(unread) = UNREAD.iter().find_map(|name| node.get(name)) {
-        return Err(unsupported(&unread.place, "this element of a policy"));
+        return Err(unsupported(&unread.place, "this policy element"));
     }
     let effect = node.require("Effect")?;
     let allows = match effect.as_text()? {
@@ -111,7 +111,7 @@ fn listed(node: &Node) -> Result<Vec<String>, TemplateError> {
     if node.items().is_ok() { texts(node) } else { Ok(vec![node.as_text()?.to_owned()]) }
 }
 
-/// IAM takes a single element for a list of one.
+/// IAM accepts a single element instead of a list of one.
 fn one_or_more(node: &Node) -> &[Node] {
     node.items().unwrap_or(std::slice::from_ref(node))
 }

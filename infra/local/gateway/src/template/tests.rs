@@ -20,7 +20,7 @@ fn refusal(yaml: &str) -> String {
     Template::parse(yaml, &deployment()).unwrap_err().to_string()
 }
 
-/// The fixture with one text replaced, which must be there.
+/// The fixture with one replacement; the replaced text must exist.
 fn changed(from: &str, to: &str) -> String {
     assert!(TEMPLATE.contains(from), "{from}");
     TEMPLATE.replace(from, to)
@@ -138,7 +138,7 @@ fn errors_name_the_place() {
     let path = "Resources.Pets.Properties.Environment.Variables.QUEUE";
     assert_eq!(
         refusal(&changed("!GetAtt Failures.Arn", "!GetAtt Failures.Colour")),
-        format!("{path}.2 (line {}): nothing is known as Failures.Colour", line("QUEUE:"))
+        format!("{path}.2 (line {}): unknown name Failures.Colour", line("QUEUE:"))
     );
     assert_eq!(
         refusal(&changed(
@@ -157,13 +157,13 @@ fn what_would_run_differently_from_aws_is_refused() {
     for (from, to, reason) in [
         ("Path: /pets }", "Path: pets }", "does not start with /"),
         ("Path: '/pets/{id}'", "Path: /pets", "GET /pets exists already"),
-        ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "nothing is known as Other"),
+        ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "unknown name Other"),
         ("$request.header.Authorization", "$request.querystring.token", "not a request header"),
         ("rate(30 minutes)", "rate(30 seconds)", "is not a schedule"),
         // R38
         ("Mode: 'OFF'", "Mode: FLEXIBLE, MaximumWindowInMinutes: 5", "a flexible time window is not supported"),
         ("[{\"prefix\":\"PET#\"}]", "[{\"like\":\"PET#\"}]", "operator like is not known"),
-        ("!GetAtt PetsTable.StreamArn", "arn:elsewhere", "nothing is known as arn:elsewhere"),
+        ("!GetAtt PetsTable.StreamArn", "arn:elsewhere", "unknown name arn:elsewhere"),
         ("BuildProperties: { Binary: pets }", "BuildProperties: {}", "Metadata.BuildProperties.Binary is missing"),
         ("BatchSize: 10", "BatchSize: -10", "whole number in range"),
         ("Auth: { Authorizer: NONE }", "Auth: { Authorizer: NONE, AuthorizationScopes: [a] }", "protect nothing"),
@@ -194,7 +194,7 @@ fn parameters_must_be_given_and_declared() {
     let mut deployment = deployment();
     deployment.parameters.insert("Typo".to_owned(), String::new());
     let error = Template::parse(TEMPLATE, &deployment).unwrap_err().to_string();
-    assert_eq!(error, "parameter Typo is given but the template does not declare it");
+    assert_eq!(error, "parameter Typo is not declared in the template");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn long_and_short_spellings_of_an_intrinsic_are_one() {
     assert_eq!(template.streams[0].table, "PetsTable");
 }
 
-/// A template of one function under this role.
+/// A template of one function with this role.
 fn with_role(role: &str) -> String {
     let function = "Metadata: { BuildProperties: { Binary: only } }\n    Properties:
       Role: !GetAtt OnlyRole.Arn
@@ -288,10 +288,10 @@ fn what_of_a_role_cannot_be_obeyed_is_an_error() {
     };
     for (role, reason) in [
         ("      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess']".to_owned(), "ManagedPolicyArns"),
-        (policy("NotAction: 's3:*', Resource: '*'"), "this element of a policy"),
+        (policy("NotAction: 's3:*', Resource: '*'"), "this policy element"),
         (policy("Action: 's3:*', Resource: '*', Condition: { Bool: { 'aws:SecureTransport': 'true' } }"), "Bool"),
         (policy("Action: 's3:*'"), "Resource is missing"),
-        (policy("Action: 's3:*', Resource: !GetAtt Unknown.Arn"), "nothing is known as Unknown"),
+        (policy("Action: 's3:*', Resource: !GetAtt Unknown.Arn"), "unknown name Unknown"),
     ] {
         let refusal = refusal_of_role(&role);
         assert!(refusal.contains(reason), "{refusal}");
