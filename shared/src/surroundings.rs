@@ -53,7 +53,7 @@ impl<C> Surroundings<C> {
     /// Stripe, for a function that a caller waits for.
     ///
     /// # Errors
-    /// If a setting of Stripe's is invalid; nothing is sent.
+    /// If a setting for Stripe is invalid; nothing is sent.
     #[cfg(all(feature = "stripe", feature = "secrets"))]
     pub fn interactive_payments(
         &self,

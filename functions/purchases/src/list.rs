@@ -1,4 +1,4 @@
-//! The purchases of an account, newest first, as they are stored: Stripe is not asked.
+//! The stored purchases of an account, newest first, without asking Stripe.
 
 use crate::{Outside, PurchaseBody};
 use lambda_http::Request;
@@ -7,7 +7,7 @@ use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query};
 use shared::ports::{Accounts, PurchaseList};
 use shared::use_cases::Context;
 
-/// One page. The cursor is the last purchase shown: its place in the list never changes, whatever is bought meanwhile.
+/// One page. The cursor is the last purchase on the page, whose position never changes when more are bought.
 pub async fn get<O: Outside>(
     context: &Context<O>,
     request: &Request,

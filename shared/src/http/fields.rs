@@ -156,7 +156,7 @@ impl Parameters {
         })
     }
 
-    /// A value that `read` takes; `expected` says what it takes.
+    /// A value that `read` accepts. `expected` describes it for an error.
     pub fn optional<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(String) -> Option<T>) -> Option<T> {
         let mut values: Vec<String> =
             self.unread.extract_if(.., |(known, _)| known == name).map(|(_, value)| value).collect();

@@ -1,4 +1,4 @@
-//! Lists, a page at a time.
+//! Paginated lists.
 
 use super::Parameters;
 use serde::Serialize;
@@ -22,7 +22,7 @@ impl<T> Page<T> {
 }
 
 impl Parameters {
-    /// How many a page of a list may hold.
+    /// How many items a page of a list may have.
     pub fn limit(&mut self) -> u8 {
         let limit = self.integer("limit", 1..=LIMIT_MAX);
         limit.and_then(|limit| limit.try_into().ok()).unwrap_or(LIMIT_DEFAULT)

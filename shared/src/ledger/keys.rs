@@ -44,7 +44,7 @@ pub(super) fn purchase(account: &AccountId, purchase: &PurchaseId) -> Key {
     of_account(account, format!("{PURCHASE}{purchase}"))
 }
 
-/// What the keys of all of an account's purchases begin with.
+/// The common prefix of the keys of an account's purchases.
 pub(super) fn purchases(account: &AccountId) -> Key {
     of_account(account, PURCHASE.to_owned())
 }

@@ -43,7 +43,7 @@ fn key_of(account: &AccountId, purchase: &PurchaseId) -> Attributes {
 }
 
 impl PurchaseList for DynamoLedger {
-    /// One more than the limit is read, because DynamoDB says at the end of a full page only that something may follow.
+    /// Reads one more than the limit, because after a full page DynamoDB only says that more may follow.
     async fn purchases_page(
         &self,
         account: &AccountId,

@@ -62,12 +62,12 @@ pub trait Purchases: Send + Sync {
     ) -> impl Future<Output = Result<Option<PurchaseId>, LedgerError>> + Send;
 }
 
-/// An account's purchases, the newest first.
+/// An account's purchases, newest first.
 pub trait PurchaseList: Send + Sync {
-    /// The purchases that come after `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    /// The purchases that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
     ///
-    /// The order is that of their ids, which never changes: so a purchase that is opened meanwhile is above the pages to
-    /// come. `after` need not exist.
+    /// They are ordered by their ids, which never change. So a purchase that is opened in the meantime is before the
+    /// pages that are still to come. `after` does not have to exist.
     fn purchases_page(
         &self,
         account: &AccountId,
@@ -163,7 +163,7 @@ impl<L> Ledger for L where
 {
 }
 
-/// A page of purchases, and whether others follow.
+/// A page of purchases, and whether more follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchasesPage {
     pub purchases: Vec<Purchase>,

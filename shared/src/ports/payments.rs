@@ -23,7 +23,7 @@ pub trait Payments: Send + Sync {
     /// The customer's default card.
     ///
     /// # Errors
-    /// [`PaymentsError::CustomerDeleted`] only if the provider itself says so.
+    /// [`PaymentsError::CustomerDeleted`] only if the provider itself reports it.
     fn default_payment_method_get(
         &self,
         customer: &CustomerId,

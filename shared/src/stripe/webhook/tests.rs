@@ -83,7 +83,7 @@ fn each_rejection_has_its_name() {
     assert_eq!(no_secrets, Err(WebhookRejection::NoMatchingSignature), "no secret is not every secret");
 }
 
-/// R36: Stripe's libraries bound the past only; that we bound the future as well is our own rule.
+/// R36: Stripe's libraries only limit the past. Limiting the future as well is our own rule.
 #[test]
 fn five_minutes_are_tolerated_either_way() {
     let body = body();

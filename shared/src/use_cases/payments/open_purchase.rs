@@ -17,7 +17,7 @@ pub enum OpenPurchaseError {
     KeyReused(#[from] KeyReused),
     #[error("the price book has no package {0}")]
     PackageNotFound(PackageId),
-    /// Nobody can pay for the account before the company has mended its record at the payment provider.
+    /// No payment is possible until the company has repaired the account's record at the payment provider.
     #[error("the account's customer was deleted at the payment provider")]
     CustomerDeleted,
     #[error(transparent)]
@@ -60,7 +60,7 @@ where
     let opened_at = context.now();
     let default_card = match context.payments.default_payment_method_get(&owner.customer).await {
         Err(PaymentsError::CustomerDeleted { .. }) => {
-            tracing::error!(account.id = %account, customer.id = %owner.customer, purchase.id = %opened.purchase.id, "a purchase is refused because the account's customer was deleted at Stripe; somebody has to look");
+            tracing::error!(account.id = %account, customer.id = %owner.customer, purchase.id = %opened.purchase.id, "a purchase is refused because the account's customer was deleted at Stripe; a person has to investigate");
             return Err(OpenPurchaseError::CustomerDeleted);
         }
         card => card?,
