@@ -1,4 +1,4 @@
-//! Puts the sources of `shared` into one file and weaves the bugs of `mutants.toml` into them.
+//! Copies the sources of `shared` into one file and inserts the bugs of `mutants.toml`.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,17 +17,17 @@ struct Mutants {
 #[serde(deny_unknown_fields)]
 struct Mutant {
     name: String,
-    /// What it does wrong, in words.
+    /// A description of the bug.
     bug: String,
-    /// Below `shared/src`; without it, the bug is an adapter's and the simulation's own model commits it.
+    /// The file below `shared/src`. Without it, the bug is an adapter's, and the simulation's own model commits it.
     file: Option<PathBuf>,
-    /// What stands before the code, where the code alone stands there more than once.
+    /// The text before the code, if the code alone occurs there more than once.
     #[serde(default)]
     after: String,
-    /// The expression that is there.
+    /// The correct expression.
     #[serde(default)]
     code: String,
-    /// The expression that is to be there instead.
+    /// The expression that replaces it.
     #[serde(default)]
     instead: String,
 }
@@ -35,11 +35,11 @@ struct Mutant {
 /// Where an expression starts and ends in its file.
 type Range = (usize, usize);
 
-/// The modules of `shared` that know nothing of AWS, Stripe or HTTP.
+/// The modules of `shared` that do not use AWS, Stripe or HTTP.
 const MODULES: [&str; 6] = ["clock", "domain", "error", "ports", "use_cases", "words"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo says where the package is")?);
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);
     let shared = here.join("../../../shared/src");
     println!("cargo::rerun-if-changed=mutants.toml");
     println!("cargo::rerun-if-changed={}", shared.display());
@@ -51,19 +51,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     for module in MODULES {
         sources.write_module(&mut out, &shared, module)?;
     }
-    writeln!(out, "/// Every bug there is.\npub const MUTANTS: [Mutant; {}] = [", mutants.mutant.len())?;
+    writeln!(out, "/// All bugs.\npub const MUTANTS: [Mutant; {}] = [", mutants.mutant.len())?;
     for mutant in &mutants.mutant {
         writeln!(out, "    Mutant {{ name: {:?}, bug: {:?} }},", mutant.name, mutant.bug)?;
     }
     writeln!(out, "];")?;
-    let target = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo says where to write")?);
+    let target = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(target.join("shared.rs"), out)?;
     Ok(())
 }
 
 struct Sources {
     root: PathBuf,
-    /// The files that are other than they stand.
+    /// The changed files, by path.
     woven: BTreeMap<PathBuf, String>,
 }
 
@@ -80,9 +80,9 @@ impl Sources {
         }
         for (path, places) in places {
             let mut source = read_without_tests(&path)?;
-            // From the end, so that the places before stay where they were found.
+            // From the end, so that earlier positions stay valid.
             for ((start, end), alternatives) in places.into_iter().rev() {
-                // An arm's block stays one, since no comma follows it.
+                // The block of a match arm must stay a block, since no comma follows it.
                 let is_block = source[start..end].starts_with('{');
                 let mut choice = String::from(if is_block { "{ " } else { "(" });
                 for mutant in alternatives {
@@ -96,7 +96,7 @@ impl Sources {
         Ok(())
     }
 
-    /// A module with all modules below it, in place.
+    /// A module with all of its submodules inline.
     fn write_module(&self, out: &mut String, folder: &Path, name: &str) -> Result<(), Box<dyn Error>> {
         let (file, below) = (folder.join(format!("{name}.rs")), folder.join(name));
         let path = if file.is_file() { file } else { below.join("mod.rs") };
@@ -123,12 +123,12 @@ fn find(source: &str, mutant: &Mutant) -> Result<Range, Box<dyn Error>> {
     let mut found = source.match_indices(&place);
     match (found.next(), found.next()) {
         (Some((start, _)), None) if !code.is_empty() => Ok((start + after.len(), start + place.len())),
-        (None, _) => Err(format!("the place of {name} is not there any more: {place}").into()),
-        _ => Err(format!("the place of {name} is there more than once: {place}").into()),
+        (None, _) => Err(format!("the code of {name} no longer exists: {place}").into()),
+        _ => Err(format!("the code of {name} occurs more than once: {place}").into()),
     }
 }
 
-/// Tests, and modules made for them, come last in a file or in one line.
+/// Tests and test modules are at the end of a file or on one line.
 fn read_without_tests(path: &Path) -> Result<String, Box<dyn Error>> {
     let source = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut kept = String::new();

@@ -1,4 +1,4 @@
-//! Bugs of adapters, listed in `mutants/mutants.toml`, which the model commits when one is switched on.
+//! The bugs of adapters in `mutants/mutants.toml`, which the model commits when one is switched on.
 
 /// Whether this bug is switched on.
 #[cfg(feature = "mutants")]

@@ -1,7 +1,7 @@
 //! An in-memory ledger with the semantics that the port takes from DynamoDB: conditions, atomic writes, and eventually
 //! consistent indexes.
 //!
-//! It answers at once and never fails; [`crate::outside`] injects the faults.
+//! It answers immediately and never fails; [`crate::outside`] injects the faults.
 
 use crate::bugs::has_bug;
 use jiff::Timestamp;
@@ -33,7 +33,7 @@ pub struct MemoryLedger {
     tables: Mutex<Tables>,
 }
 
-/// What is stored.
+/// The stored data.
 #[derive(Debug, Default)]
 pub struct Tables {
     pub partitions: BTreeMap<AccountId, Partition>,
@@ -89,7 +89,7 @@ impl MemoryLedger {
         self.tables().partitions.get(account).and_then(read)
     }
 
-    /// [`Ledger::commit`], at once.
+    /// [`Ledger::commit`], without waiting.
     ///
     /// # Errors
     /// Those of [`Ledger::commit`].
@@ -108,7 +108,7 @@ impl MemoryLedger {
         Ok(())
     }
 
-    /// [`Ledger::due_accounts`], at once.
+    /// [`Ledger::due_accounts`], without waiting.
     pub fn due_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCursor>) -> DuePage {
         let tables = self.tables();
         let after = after.map(|cursor| (cursor.due_at, &cursor.account));
@@ -121,7 +121,7 @@ impl MemoryLedger {
             .collect();
         due.sort();
         due.truncate(self.settings.due_page_size);
-        // DynamoDB returns the end of a full page whether or not anything follows.
+        // DynamoDB returns the end of a full page even if nothing follows.
         let last = due.last().filter(|_| due.len() == self.settings.due_page_size);
         let next = last.map(|(due_at, account)| DueCursor { account: (*account).clone(), due_at: *due_at });
         DuePage { accounts: due.into_iter().map(|(_, account)| account.clone()).collect(), next }

@@ -1,8 +1,8 @@
 //! A deterministic fault simulation of the real use cases.
 //!
-//! The use cases run unchanged against an in-memory ledger, Stripe and mailer. Every call to them waits until a schedule,
-//! generated from a seed, decides its fate. The rules are checked after every step, and once more at the end, when the
-//! faults are over and every lost request was repeated. The same seed always gives exactly the same run.
+//! The use cases run unchanged against an in-memory ledger, Stripe and mailer. Every call to them waits until a
+//! schedule, generated from a seed, decides its fate. The rules are checked after every step, and once more at the end,
+//! when the faults are over and every lost request was repeated. The same seed always gives exactly the same run.
 //!
 //! Nothing here reads the system clock, draws system randomness, or starts a thread.
 

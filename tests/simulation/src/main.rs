@@ -1,5 +1,5 @@
-//! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and prints
-//! the story. `--seed N` plays one schedule alone. `--digest` prints the digest of all schedules.
+//! Plays the workflows with every set of at most two faults, then schedules, on all cores, until a rule breaks, and
+//! prints the story. `--seed N` plays one schedule alone. `--digest` prints the digest of all schedules.
 
 use simulation::{Digest, Schedule, WORKFLOWS, digest, on_all_cores, play, shrink};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ struct Wanted {
     is_single: bool,
     /// Whether to print the story even if no rule is broken.
     is_told: bool,
-    /// Whether to print only the digest of the runs, whether or not they break a rule.
+    /// Whether to print only the digest of the runs, even if they break a rule.
     is_digest: bool,
 }
 

@@ -8,15 +8,15 @@ use shared::use_cases::payments::PurchaseCommand;
 use shared::words::CONSENT_TEXT_VERSION;
 
 pub fn account(name: &str) -> AccountId {
-    AccountId::parse(name).expect("the names are good ids")
+    AccountId::parse(name).expect("the names are valid ids")
 }
 
 pub fn card(number: u32) -> PaymentMethodId {
-    PaymentMethodId::parse(format!("pm_{number}")).expect("pm_ and digits make a card's id")
+    PaymentMethodId::parse(format!("pm_{number}")).expect("pm_ and digits are a valid id")
 }
 
 fn key(kind: &str, number: u32) -> IdempotencyKey {
-    IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number make a key")
+    IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number are a valid key")
 }
 
 /// Ten credits per minute.
@@ -30,7 +30,7 @@ pub fn restore(name: &str, number: u32) -> Request {
 }
 
 pub fn buy(number: u32, package: &str) -> PurchaseCommand {
-    PurchaseCommand { key: key("buy", number), package: PackageId::parse(package).expect("the packages are good ids") }
+    PurchaseCommand { key: key("buy", number), package: PackageId::parse(package).expect("the packages are valid ids") }
 }
 
 pub fn settings(threshold: i64, target: i64) -> AutoTopUpCommand {

@@ -38,7 +38,7 @@ impl Capabilities for Simulated {
     type PriceBook = PriceBook;
 }
 
-/// The outside with injected faults. Cloned for every caller.
+/// The outside with injected faults. Each caller has a clone.
 #[derive(Clone)]
 pub struct Outside(pub Arc<World>);
 
@@ -47,10 +47,10 @@ const PROCESS_LIFE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_mins(30);
 
-/// So many keys made of one id are tried in turn.
+/// The number of keys derived from one id that are tried in turn.
 const KEYS_MAX: u32 = 100;
 
-/// No answer came.
+/// There was no answer.
 #[derive(Debug)]
 struct Lost;
 
@@ -169,7 +169,7 @@ impl Outside {
         answer.map_err(|Lost| unavailable(operation))
     }
 
-    /// Allows the conclusion of this answer from now on.
+    /// From now on, the conclusion of this answer is allowed.
     fn told(&self, top_up: &TopUpId, outcome: TopUpOutcome) -> TopUpOutcome {
         if let Some(conclusion) = conclusion(&outcome) {
             self.0.stripe().told.top_ups.insert((top_up.clone(), conclusion));
@@ -187,9 +187,7 @@ impl Outside {
         let ask = move |world: &World| {
             let is_wrong = |invoice: &Invoice| invoice.discount != 0 || invoice.tax != 0;
             if world.stripe().invoice(&id).is_some_and(is_wrong) {
-                world.violate(format!(
-                    "{id} is paid although it asks for another price, or for more than was agreed to"
-                ));
+                world.violate(format!("{id} is paid although it has another price or exceeds the consent"));
             }
             let is_other = |invoice: &Invoice| invoice.default_card.as_ref() != Some(&card);
             if world.stripe().invoice(&id).is_some_and(is_other) {
@@ -249,7 +247,7 @@ impl Outside {
         if has_bug("attempt_closed_without_its_invoice") {
             return Ok(TopUpOutcome::Abandoned);
         }
-        // Where nobody can create it, nobody can pay it.
+        // If nothing can create it any more, nothing can pay it.
         let Ok(fence) = self.fence(top_up).await? else { return Ok(TopUpOutcome::Abandoned) };
         let id = top_up.id.clone();
         let find = move |world: &World| world.stripe().invoices_of(&id);
@@ -260,7 +258,7 @@ impl Outside {
         Ok(self.close_each(top_up, made).await?.unwrap_or(TopUpOutcome::Abandoned))
     }
 
-    /// `None` if nothing is left of any of them.
+    /// `None` if all of them were removed.
     async fn close_each(&self, top_up: &TopUp, found: Vec<InvoiceId>) -> Result<Option<TopUpOutcome>, Lost> {
         let mut outcome = None;
         for invoice in found {
@@ -274,7 +272,7 @@ impl Outside {
         Ok(outcome)
     }
 
-    /// Reads what the bank has said, and voids only where it has said nothing.
+    /// Reads the bank's answer first, and voids only if there is none.
     async fn close_invoice(&self, top_up: &TopUp, invoice: &InvoiceId) -> Result<Option<TopUpOutcome>, Lost> {
         let looked = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await?;
         match looked.map(|report| report.outcome) {
@@ -297,7 +295,7 @@ impl Outside {
         Ok(answer.map(|report| report.outcome))
     }
 
-    /// Nothing is left that could be paid of what is refused for good.
+    /// Closes everything that could still be paid, since this refusal is permanent.
     async fn refused(&self, top_up: &TopUp, reason: RefusalReason) -> Result<TopUpOutcome, Lost> {
         Ok(match self.close(top_up).await? {
             TopUpOutcome::Abandoned => TopUpOutcome::Refused { reason },
@@ -313,7 +311,7 @@ impl Outside {
         self.create(&what, create, find).await
     }
 
-    /// The invoice that every late call gets: not one that Stripe created although it answered 500.
+    /// The invoice that every later call gets, but not one that Stripe created although it answered 500.
     async fn fence(&self, top_up: &TopUp) -> Result<Result<InvoiceId, RefusalReason>, Lost> {
         if has_bug("closing_takes_an_invoice_of_a_failed_request") {
             return self.create_invoice(top_up).await;
@@ -323,7 +321,7 @@ impl Outside {
         self.create(&format!("create the invoice of {}", top_up.id), create, |_| None).await
     }
 
-    /// Creates something under the first key that is of use; a key that failed may have done it all the same.
+    /// Creates something under the first usable key. A key whose request failed may have created it anyway.
     async fn create<T, Create, Find>(&self, what: &str, create: Create, find: Find) -> Result<T, Lost>
     where
         T: Send + 'static,
@@ -357,8 +355,8 @@ fn report(invoice: InvoiceId) -> impl FnOnce(&World) -> Option<InvoiceReport> + 
 
 /// Why a sweep may not charge the card for this top-up now, if it may not.
 ///
-/// Changes within the lifetime of a process are ignored because it may have read the account before them: for example, the
-/// customer's card was declined on the page of this invoice, or the customer switched top-ups off.
+/// Changes within the lifetime of a process are ignored because it may have read the account before them: for example,
+/// the customer's card was declined on the page of this invoice, or the customer switched top-ups off.
 fn why_not_charged(world: &World, account: &AccountId, top_up: &TopUpId) -> Option<&'static str> {
     let tables = world.ledger.tables();
     let account = tables.partitions.get(account)?.account.as_ref()?;
@@ -373,8 +371,8 @@ fn why_not_charged(world: &World, account: &AccountId, top_up: &TopUpId) -> Opti
     }
 }
 
-/// Why an attempt's invoice may not be voided by whoever closes the attempt, if it may not. What the bank said less than
-/// a process's life ago, it may have said after the look.
+/// Why an attempt's invoice may not be voided when the attempt is closed, if it may not. Answers of the bank within the
+/// lifetime of a process are ignored because they may have come after the look.
 fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
     let stripe = world.stripe();
     let invoice = stripe.invoices.iter().find(|known| known.id == *invoice && known.status == InvoiceStatus::Open)?;
@@ -384,7 +382,7 @@ fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
     }
     Some(match invoice.is_processing() {
         true => "although its debit is under way",
-        false => "although the bank has refused it, and nobody is told",
+        false => "although the bank has refused it, and the customer is not told",
     })
 }
 
@@ -531,8 +529,8 @@ impl DueIndex for Outside {
         now: Timestamp,
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
-        // Hardly one of the sixteen calls matters: a shard with nothing due waits only if it is the first.
-        // A sweep that is short of time spends time on each of them all the same.
+        // Of the calls for empty shards, only that for the first shard waits, since the others hardly matter.
+        // Each of them still takes time in a sweep that runs out of time.
         if self.0.desk().sweep_time < SWEEP_TIME {
             self.0.advance(SignedDuration::from_millis(1));
         }
@@ -609,7 +607,7 @@ impl Payments for Outside {
                 && *opened_at < undone.at
                 && offered.default_at_opening.as_ref() != Some(&undone.card)
             {
-                world.violate(format!("{purchase} undoes the choice of {} by {customer}", undone.card));
+                world.violate(format!("{purchase} overwrites the choice of {} by {customer}", undone.card));
             }
             stripe.default_card(&customer)
         };
@@ -631,7 +629,7 @@ impl Payments for Outside {
         let open = move |world: &World, used| {
             let opened = world.stripe().checkout_open(&customer, &wanted, used, world.time());
             if world.stripe().open_sessions_of(&wanted.id) > 1 {
-                world.violate(format!("{} has two pages to be paid on", wanted.id));
+                world.violate(format!("{} has two open payment pages", wanted.id));
             }
             opened
         };
@@ -699,10 +697,10 @@ impl Timers for Outside {
         let set = move |world: &World| {
             let Wake::ContinueSweep(part) = &wanted.wake;
             if wanted.at >= part.started_at + BETWEEN_SWEEPS {
-                world.violate(format!("the timer {} goes off in the next sweep", wanted.name));
+                world.violate(format!("the timer {} fires in the next sweep", wanted.name));
             }
             if world.alarms().has_other_for(&wanted) {
-                world.violate(format!("the timer {} is set under another name already", wanted.name));
+                world.violate(format!("the timer {} is already set under another name", wanted.name));
             }
             world.alarms().set(&wanted, world.time())
         };

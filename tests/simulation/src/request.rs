@@ -1,4 +1,4 @@
-//! The requests of callers, and checks that the answers are true.
+//! The requests of callers, and checks that the answers are correct.
 
 use crate::outside::Outside;
 use shared::clock::Clock;
@@ -48,7 +48,7 @@ pub enum Ended {
     Answered(String),
     /// The caller has to retry.
     NotNow(String),
-    /// The answer is not true.
+    /// The answer is wrong.
     Wrong(String),
 }
 
@@ -121,7 +121,7 @@ async fn run_open_account(outside: &Outside, id: &AccountId) -> Ended {
             let tables = outside.0.ledger.tables();
             let stored = tables.partitions.get(id).and_then(|partition| partition.account.as_ref());
             if stored.is_none_or(|stored| stored.customer != opened.account.customer) {
-                return Wrong("the account answered is not the one stored".into());
+                return Wrong("the account in the answer is not the stored one".into());
             }
             outside.answered(format_args!("version {}", opened.account.version))
         }
@@ -155,19 +155,19 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
     let restored = stored_entry(outside, account, &restoring);
     match answer {
         Ok(Charged { posted, .. }) if stored.as_ref() != Some(&posted.entry) => {
-            Wrong("the charge answered is not the one stored".into())
+            Wrong("the charge in the answer is not the stored one".into())
         }
         Ok(Charged { posted, .. }) if !is_charge_of(&posted.entry, command) => {
-            Wrong("a charge is answered that is not the one asked for".into())
+            Wrong("the charge in the answer is not the requested one".into())
         }
         Ok(Charged { posted, .. }) if before.is_some() && !posted.is_replay => {
-            Wrong("a replay is answered as a new charge".into())
+            Wrong("a replay is reported as a new charge".into())
         }
         Ok(Charged { restore: None, .. }) if restored_before.is_some() => {
-            Wrong("a charge that was restored is answered as one that stands".into())
+            Wrong("a restored charge is reported as posted".into())
         }
         Ok(Charged { restore: Some(restore), .. }) if restored != Some(restore.clone()) => {
-            Wrong("a charge is called restored that is not".into())
+            Wrong("a charge is wrongly reported as restored".into())
         }
         Ok(Charged { posted, .. }) => {
             outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay))
@@ -176,12 +176,12 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
             if stored.as_ref().is_some_and(|stored| !is_charge_of(stored, command)) {
                 outside.answered("key reused")
             } else {
-                Wrong("a key is called reused that is not".into())
+                Wrong("a key is wrongly reported as reused".into())
             }
         }
-        Err(ChargeError::Refused(_)) if before.is_some() => Wrong("a charge that was posted is refused".into()),
+        Err(ChargeError::Refused(_)) if before.is_some() => Wrong("a posted charge is refused".into()),
         Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required })) if balance >= required => {
-            Wrong("a charge is refused that the balance covers".into())
+            Wrong("a charge is refused although the balance covers it".into())
         }
         Err(ChargeError::Refused(refusal)) => outside.answered(refusal),
         Err(ChargeError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
@@ -199,10 +199,10 @@ async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKe
     let charged = stored_entry(outside, account, &Origin::Charge(key.clone()));
     match restore(&outside.context(), account, key).await {
         Ok(posted) if stored_entry(outside, account, &posted.entry.origin()).as_ref() != Some(&posted.entry) => {
-            Wrong("the restore answered is not the one stored".into())
+            Wrong("the restore in the answer is not the stored one".into())
         }
         Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
-        Err(RestoreError::NotFound(_)) if charged.is_some() => Wrong("a charge that was posted is not found".into()),
+        Err(RestoreError::NotFound(_)) if charged.is_some() => Wrong("a posted charge is not found".into()),
         Err(RestoreError::NotFound(_)) => outside.answered("no such charge"),
         Err(RestoreError::Refused(refusal)) => Wrong(refusal.to_string()),
         Err(RestoreError::Store(error)) => store(outside, &error),
@@ -218,10 +218,10 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
             let known = partition.and_then(|partition| partition.purchase_keys.get(&command.key));
             let stored = known.and_then(|id| partition?.purchases.get(id));
             if stored.is_none_or(|stored| stored.id != opened.purchase.id || stored.package != command.package) {
-                return Wrong("the purchase answered is not the one of its key".into());
+                return Wrong("the purchase in the answer does not belong to the key".into());
             }
             if opened.purchase.status == PurchaseStatus::Open && opened.purchase.checkout.is_none() {
-                return Wrong("an open purchase is answered without its page".into());
+                return Wrong("an open purchase is reported without its page".into());
             }
             outside.answered(opened.purchase.id)
         }
@@ -229,7 +229,7 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
         Err(OpenPurchaseError::PackageNotFound(_)) => Wrong("a package that is sold is not found".into()),
         Err(OpenPurchaseError::Outside(error)) => other(outside, &error),
         Err(OpenPurchaseError::CustomerDeleted) if !is_deleted(outside, account) => {
-            Wrong("a customer is called deleted who is not".into())
+            Wrong("a customer is wrongly reported as deleted".into())
         }
         Err(error @ OpenPurchaseError::CustomerDeleted) => {
             let tables = outside.0.ledger.tables();
@@ -252,7 +252,7 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
                 AutoTopUpCommand::On { threshold, target, .. } => chosen == Some((true, *threshold, *target)),
             };
             if !is_asked {
-                return Wrong("settings are answered that are not those asked for".into());
+                return Wrong("the settings in the answer are not the requested ones".into());
             }
             outside.answered(format_args!("version {}", changed.version))
         }
@@ -264,7 +264,7 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
 async fn run_pay_page(outside: &Outside, account: &AccountId, id: &TopUpId) -> Ended {
     match pay_page(&outside.context(), account, id).await {
         Ok(page) => outside.answered(format_args!("{page:?}")),
-        Err(PayPageError::NotFound(_)) => Wrong("a top-up that is stored is not found".into()),
+        Err(PayPageError::NotFound(_)) => Wrong("a stored top-up is not found".into()),
         Err(PayPageError::Outside(error)) => other(outside, &error),
     }
 }

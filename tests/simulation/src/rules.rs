@@ -1,4 +1,4 @@
-//! The rules that hold after every change, and those that hold at rest, when nothing is lost any more.
+//! The rules that hold after every change, and those that hold at rest, when nothing gets lost any more.
 //!
 //! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
@@ -127,7 +127,7 @@ impl Rules {
                 let card_before = before.and_then(|before| before.payment_method.as_ref());
                 let is_chosen_since = card_before != top_up.payment_method.as_ref();
                 let is_kept = account.payment_method.as_ref() == card_before;
-                rule!(is_kept || !is_chosen_since, "{id} undoes the choice of {card_before:?}");
+                rule!(is_kept || !is_chosen_since, "{id} overwrites the choice of {card_before:?}");
                 rule!(top_up.status != TopUpStatus::Open, "{id} is opened again");
             }
         }
@@ -230,7 +230,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     rule!(open == Vec::from_iter(&account.open_top_up), "the open top-ups of {id} are {open:?}");
     let pausing = with(|status| matches!(status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired));
     let issue = account.payment_issue.as_ref().map(|issue| &issue.top_up);
-    // A refusal for good pauses until the customer chooses anew.
+    // A permanent refusal pauses top-ups until the customer saves new settings.
     let refused = with(|status| matches!(status, TopUpStatus::Refused(_)));
     let issue = issue.filter(|issue| !refused.contains(issue));
     rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid top-ups are {pausing:?}");
@@ -311,12 +311,12 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
         let (id, is_paid) = (purchase.id.as_str(), purchase.status == PurchaseStatus::Paid);
         rule!(is_told(id, "paid") == is_paid, "{id} is {:?}, the notice differs", purchase.status);
         let is_failed = purchase.status == PurchaseStatus::Failed;
-        rule!(!is_failed || is_told(id, "failed"), "nobody is told that {id} failed");
+        rule!(!is_failed || is_told(id, "failed"), "no notice says that {id} failed");
     }
     Ok(())
 }
 
-/// Once every event was delivered, nobody is led to a page that is not open any more.
+/// Once every event was delivered, no customer is sent to a closed page.
 ///
 /// # Errors
 /// The first broken rule.
@@ -357,7 +357,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         entries.sort_by_key(|entry| entry.seq);
         rule!(history == entries, "the history of {id} is not its entries");
         let due_at = partition.account.as_ref().and_then(due_at);
-        // A deleted customer has no cards, and nobody tells of them any more.
+        // A deleted customer has no cards, and no event reports them any more.
         if let Some(account) = partition.account.as_ref().filter(|account| !stripe.is_deleted(&account.customer)) {
             let card = account.payment_method.as_ref();
             let is_chosen = card == stripe.default_cards.get(&account.customer);
@@ -382,8 +382,8 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Where the customer chose nothing since, the card of the last purchase is the default, in whatever order they became
-/// known.
+/// If the customer has chosen nothing since, the card of the last purchase is the default, in whatever order the
+/// purchases became known.
 fn check_default_card(partition: &Partition, account: &Account, stripe: &Stripe) -> Result<(), Broken> {
     let paid = partition.purchases.values().filter(|purchase| purchase.status == PurchaseStatus::Paid);
     let Some(last) = paid.max_by_key(|purchase| (purchase.checkout_opened_at, &purchase.id)) else { return Ok(()) };

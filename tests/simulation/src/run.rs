@@ -172,7 +172,7 @@ impl Run {
     /// Ends all processes; none lives longer than 15 minutes.
     pub fn end_all(&mut self) {
         while !self.tasks.is_empty() {
-            self.end(0, Ended::NotNow("its time was over".into()));
+            self.end(0, Ended::NotNow("its time had run out".into()));
         }
     }
 

@@ -1,4 +1,5 @@
-//! The random steps of a run. Each step has its own random number, so a step can be removed without changing the others.
+//! The random steps of a run. Each step has its own random number, so a step can be removed without changing the
+//! others.
 
 use crate::names;
 use crate::request::Request;
@@ -303,7 +304,7 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
     if rng.bool() {
         run.run_now(Request::Sweep(None));
     } else {
-        // Top-ups are off for a moment, in which the open one is closed.
+        // Top-ups are off for a moment, and meanwhile the open attempt is closed.
         run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
         run.run_now(Request::Sweep(None));
         let settings = settings(run, rng, &account);
@@ -417,7 +418,7 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// Stripe takes no payment of a customer any more, or takes them again.
+/// Stripe accepts no more payments from a customer, or accepts them again.
 fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(customer) = choose_customer(run, rng) else { return false };
     let reasons = [

@@ -1,6 +1,6 @@
-//! An in-memory Stripe, as far as the port needs it: customers, cards, payment pages, invoices and events.
+//! An in-memory Stripe with the parts that the port needs: customers, cards, payment pages, invoices and events.
 //!
-//! Each function is one request that Stripe carries out atomically; [`crate::outside`] decides which requests are lost.
+//! Each function is one request that Stripe executes atomically; [`crate::outside`] decides which requests get lost.
 
 use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
@@ -17,14 +17,14 @@ use shared::ports::{CheckoutReport, InvoiceReport};
 use shared::use_cases::payments::Subject;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// After this time Stripe may have deleted a key, and here it has: <https://docs.stripe.com/api/idempotent_requests>.
+/// After this time Stripe may delete a key, and this one does: <https://docs.stripe.com/api/idempotent_requests>.
 const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A payment page expires after this time: <https://docs.stripe.com/api/checkout/sessions/object>.
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a bank takes for a debit.
 const DEBIT_TAKES: SignedDuration = SignedDuration::from_hours(30);
-/// In cents: less than this Stripe does not charge.
+/// In cents: Stripe does not charge less than this.
 const CHARGE_MIN: i64 = 50;
 
 /// How a card currently responds.
@@ -51,7 +51,7 @@ pub enum InvoiceStatus {
 pub enum BankAnswer {
     Declined,
     ActionRequired,
-    /// It answers in some days.
+    /// The answer takes several days.
     Processing,
 }
 
@@ -64,19 +64,19 @@ pub struct Invoice {
     pub amount: Cents,
     pub status: InvoiceStatus,
     pub last_answer: Option<BankAnswer>,
-    /// In cents, by cards.
+    /// In cents, paid by cards.
     pub amount_paid: i64,
-    /// In cents, by credit notes before the payment.
+    /// In cents, from credit notes before the payment.
     pub credited: i64,
-    /// The customer's balance before and after finalizing, in cents; below zero it is a credit.
+    /// The customer's balance before and after finalizing, in cents; a negative balance is a credit.
     pub starting_balance: i64,
     pub ending_balance: i64,
-    /// The customer's default card when the invoice was created, which the answer to its creation shows.
+    /// The customer's default card when the invoice was created, as in the answer to its creation.
     pub default_card: Option<PaymentMethodId>,
     paid_with: Option<PaymentMethodId>,
-    /// When it refused or went to work, asked without the customer being there.
+    /// When the bank refused, or started a debit, without the customer being present.
     pub refused_at: Option<Timestamp>,
-    /// How many off-session payments the bank was asked for.
+    /// The number of off-session payments that the bank was asked for.
     pub off_session_asks: u32,
     /// In cents.
     pub discount: i64,
@@ -86,7 +86,7 @@ pub struct Invoice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionStatus {
     Open,
-    /// A bank debit is on its way.
+    /// A bank debit is under way.
     Processing,
     Failed,
     Paid,
@@ -103,7 +103,7 @@ pub struct Session {
     pub status: SessionStatus,
     opened_at: Timestamp,
     paid_with: Option<PaymentMethodId>,
-    /// The one that it is paid in.
+    /// The currency of the payment.
     pub currency: &'static str,
 }
 
@@ -112,7 +112,7 @@ pub struct Session {
 pub struct Choice {
     pub card: PaymentMethodId,
     pub at: Timestamp,
-    /// It had been the default before.
+    /// Whether it had been the default before.
     pub is_return: bool,
 }
 
@@ -131,7 +131,7 @@ struct Kept<T> {
     answer: T,
 }
 
-/// A 500 of Stripe's, which it keeps under the key as well.
+/// A 500 from Stripe, which it also stores under the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
@@ -139,15 +139,15 @@ pub struct Failed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CustomerDeleted;
 
-/// How Stripe fails at the next thing that it is to create.
+/// How Stripe fails at the next creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     BeforeEffect,
     AfterEffect,
 }
 
-/// The requests that create something, with their answers under their keys: an id of ours, and how many keys made of
-/// it were of no use.
+/// The requests that create something, with their answers by key: one of our ids, and the number of unusable keys
+/// derived from it before.
 struct Keys<I, T>(BTreeMap<(I, u32), Kept<Result<T, Failed>>>);
 
 impl<I, T> Default for Keys<I, T> {
@@ -172,30 +172,30 @@ impl<I: Clone + Ord, T: Clone> Keys<I, T> {
 #[derive(Default)]
 pub struct Stripe {
     counter: u64,
-    /// What the next creation meets.
+    /// What happens to the next creation.
     pub next_failure: Option<Failure>,
-    /// How often a deployment changed a parameter of the requests for pages.
+    /// How many times a deployment changed a parameter of the requests for pages.
     pub deployments: u32,
-    /// With the account that each was created for.
+    /// Each with the account that it was created for.
     customers: Vec<(CustomerId, AccountId)>,
     customer_keys: Keys<AccountId, CustomerId>,
     pub default_cards: BTreeMap<CustomerId, PaymentMethodId>,
-    /// What the customer's metadata says of the purchase whose card became the default.
+    /// What the customer's metadata says about the purchase whose card became the default.
     bought_with: BTreeMap<CustomerId, BoughtWith>,
-    /// Every card that was a default once.
+    /// Every card that has ever been a default.
     defaults_ever: BTreeSet<(CustomerId, PaymentMethodId)>,
     /// The last choice of each customer.
     choices: BTreeMap<CustomerId, Choice>,
     moods: BTreeMap<PaymentMethodId, Mood>,
-    /// The customers of whom no payment is taken, and why.
+    /// The customers whose payments are refused, and why.
     refused: BTreeMap<CustomerId, RefusalReason>,
-    /// In cents, below zero what Stripe owes.
+    /// In cents, negative if Stripe owes the customer.
     balances: BTreeMap<CustomerId, i64>,
     pub invoices: Vec<Invoice>,
     invoice_keys: Keys<TopUpId, InvoiceId>,
     pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
     pub sessions: Vec<Session>,
-    /// With the deployment whose parameters the page was asked for with.
+    /// Each with the deployment whose parameters the page was requested with.
     session_keys: Keys<PurchaseId, (Checkout, u32)>,
     pub events: Vec<Event>,
     pub told: Told,
@@ -223,7 +223,7 @@ impl Stripe {
     }
 
     fn tell(&mut self, subject: Subject) {
-        let id = EventId::parse(format!("evt_{}", self.number())).expect("evt_ and digits make an event's id");
+        let id = EventId::parse(format!("evt_{}", self.number())).expect("evt_ and digits are a valid id");
         self.events.push(Event { id, subject, is_delivered: false });
     }
 
@@ -244,18 +244,18 @@ impl Stripe {
         if failure == Some(Failure::BeforeEffect) {
             return self.customer_keys.keep(account, used, now, Err(Failed));
         }
-        let id = CustomerId::parse(format!("cus_{}", self.number())).expect("cus_ and digits make a customer's id");
+        let id = CustomerId::parse(format!("cus_{}", self.number())).expect("cus_ and digits are a valid id");
         self.customers.push((id.clone(), account.clone()));
         self.customer_keys.keep(account, used, now, failure.map_or(Ok(id), |_| Err(Failed)))
     }
 
-    /// The customers made for an account, first to last.
+    /// The customers created for an account, oldest first.
     pub fn customers_of(&self, account: &AccountId) -> impl Iterator<Item = &CustomerId> {
         let of_account = self.customers.iter().filter(move |(_, of)| of == account);
         of_account.map(|(customer, _)| customer)
     }
 
-    /// Takes no payment of the customer from now on, or takes them again. Nothing brings back a customer who was deleted.
+    /// From now on, refuses all payments of the customer, or accepts them again. A deleted customer stays deleted.
     pub fn refuse(&mut self, customer: CustomerId, reason: Option<RefusalReason>) {
         match reason {
             _ if self.is_deleted(&customer) => {}
@@ -269,7 +269,7 @@ impl Stripe {
     }
 
     /// # Errors
-    /// What it says of a customer who was deleted.
+    /// Stripe's answer about a deleted customer.
     pub fn default_card(&self, customer: &CustomerId) -> Result<Option<PaymentMethodId>, CustomerDeleted> {
         if self.is_deleted(customer) {
             return Err(CustomerDeleted);
@@ -286,14 +286,14 @@ impl Stripe {
 
     /// A customer makes a card the default on one of Stripe's pages.
     pub fn choose_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId, now: Timestamp) {
-        // A return to an earlier card is no event of its own at Stripe, and nobody can tell it from no choice at all.
+        // A return to an earlier card causes no event of its own at Stripe, so it looks the same as no choice at all.
         let is_return = self.defaults_ever.contains(&(customer.clone(), card.clone()));
         self.choices.insert(customer.clone(), Choice { card: card.clone(), at: now, is_return });
         self.set_default_card(customer, card);
     }
 
-    /// Makes the card of a purchase the default, if it is the newest. Answers with the choice of the customer's that
-    /// this undoes.
+    /// Makes the card of a purchase the default if the purchase is the newest. Returns the customer's choice that this
+    /// overwrites.
     pub fn offer_default_card(&mut self, customer: &CustomerId, offered: &OfferedCard) -> Option<Choice> {
         let card = self.default_cards.get(customer).cloned();
         let bought_with = self.bought_with.get(customer).cloned();
@@ -306,7 +306,7 @@ impl Stripe {
         (!choice.is_return && choice.card != offered.bought_with.card).then(|| choice.clone())
     }
 
-    /// What the customer chose last.
+    /// The customer's last choice.
     pub fn choice_of(&self, customer: &CustomerId) -> Option<&Choice> {
         self.choices.get(customer)
     }
@@ -324,7 +324,7 @@ impl Stripe {
 
     // ── Payment pages ────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Fails as well where the key went out before with the parameters of an earlier deployment.
+    /// Also fails if the key was sent before with the parameters of an earlier deployment.
     pub fn checkout_open(
         &mut self,
         customer: &CustomerId,
@@ -343,7 +343,7 @@ impl Stripe {
             return self.session_keys.keep(&purchase.id, used, now, Err(Failed)).map(|(checkout, _)| checkout);
         }
         let number = self.number();
-        let id = CheckoutSessionId::parse(format!("cs_{number}")).expect("cs_ and digits make a session's id");
+        let id = CheckoutSessionId::parse(format!("cs_{number}")).expect("cs_ and digits are a valid id");
         let checkout = Checkout { session: id.clone(), url: format!("https://checkout.example.com/{number}") };
         self.sessions.push(Session {
             id,
@@ -360,7 +360,7 @@ impl Stripe {
         self.session_keys.keep(&purchase.id, used, now, answer).map(|(checkout, _)| checkout)
     }
 
-    /// The page of a purchase that is still good, the first of several; any other that is open is closed.
+    /// The first of a purchase's pages that is still usable; all other open ones are closed.
     pub fn the_one_page(&mut self, purchase: &PurchaseId) -> Option<Checkout> {
         let is_good = |page: &Session| page.purchase == *purchase && page.status != SessionStatus::Expired;
         let kept = self.sessions.iter().find(|page| is_good(page))?.id.clone();
@@ -401,7 +401,7 @@ impl Stripe {
         Some(CheckoutReport { purchase: Some((session.account.clone(), session.purchase.clone())), outcome })
     }
 
-    /// The customer pays on the page in another currency, which was not asked for.
+    /// The customer pays on the page in another currency than requested.
     pub fn session_pay_in_euros(&mut self, position: usize, card: &PaymentMethodId) -> bool {
         let is_paid = self.session_pay(position, card);
         if is_paid && let Some(session) = self.sessions.get_mut(position) {
@@ -476,10 +476,10 @@ impl Stripe {
 
     // ── Invoices of top-ups ──────────────────────────────────────────────────────────────────────────────────────
 
-    /// A draft, the same one again under the attempt's key.
+    /// Creates a draft, or returns the same one again under the attempt's key.
     ///
     /// # Errors
-    /// A 500 of Stripe's; within the answer, why this customer is refused for good.
+    /// A 500 from Stripe. The inner result says why this customer is permanently refused.
     pub fn invoice_create(
         &mut self,
         top_up: &TopUp,
@@ -499,7 +499,7 @@ impl Stripe {
         if failure == Some(Failure::BeforeEffect) {
             return self.invoice_keys.keep(&top_up.id, used, now, Err(Failed)).map(Ok);
         }
-        let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits make an invoice's id");
+        let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits are a valid id");
         self.invoices.push(Invoice {
             id: id.clone(),
             account: top_up.account.clone(),
@@ -522,13 +522,13 @@ impl Stripe {
         self.invoice_keys.keep(&top_up.id, used, now, failure.map_or(Ok(id), |_| Err(Failed))).map(Ok)
     }
 
-    /// What the invoice asks for then; `None` for a deleted invoice.
+    /// The invoice's new total; `None` for a deleted invoice.
     pub fn invoice_finalize(&mut self, id: &InvoiceId) -> Option<Result<Demand, RefusalReason>> {
         let invoice = self.invoices.iter_mut().find(|invoice| invoice.id == *id)?;
         let reason = self.refused.get(&invoice.customer).filter(|_| invoice.status == InvoiceStatus::Draft);
         match reason {
             Some(RefusalReason::OtherPrice) => invoice.discount = 100,
-            // Two fifths, which is more than the text says.
+            // Two fifths, which is more than the consent text allows.
             Some(RefusalReason::AboveConsent) => invoice.tax = invoice.amount.get() * 2 / 5,
             Some(reason) => return Some(Err(*reason)),
             None => {}
@@ -539,7 +539,7 @@ impl Stripe {
             invoice.status = InvoiceStatus::Open;
             let balance = self.balances.entry(invoice.customer.clone()).or_default();
             invoice.starting_balance = *balance;
-            // What is left below the least that can be charged becomes a debt.
+            // A rest below the minimum charge becomes a debt.
             let due = demand.in_all + *balance;
             invoice.ending_balance = if due < CHARGE_MIN { due } else { 0 };
             *balance = invoice.ending_balance;
@@ -548,12 +548,12 @@ impl Stripe {
         Some(Ok(demand))
     }
 
-    /// Support gives a customer a credit on the books of Stripe.
+    /// Support gives a customer a credit on Stripe's books.
     pub fn give_balance(&mut self, customer: &CustomerId, cents: i64) {
         *self.balances.entry(customer.clone()).or_default() -= cents;
     }
 
-    /// Support credits so much of an open invoice.
+    /// Support credits this much of an open invoice.
     pub fn invoice_credit(&mut self, position: usize, cents: i64) {
         let is_free = |invoice: &&mut Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
         let Some(invoice) = self.invoices.get_mut(position).filter(is_free) else { return };
@@ -581,7 +581,7 @@ impl Stripe {
             self.pay_keys.get(&top_up).filter(|kept| is_kept(kept.at, now) && !has_bug("payment_key_from_time"))
         {
             let answer = match kept.answer {
-                // Stripe's answer of then holds the payment's id alone, and the payment is read as it stands now.
+                // Stripe's stored answer has only the payment's id, and the payment is read in its current state.
                 Some(BankAnswer::Processing) => self.invoices[position].last_answer,
                 kept => kept,
             };
@@ -611,14 +611,14 @@ impl Stripe {
             invoice.status = InvoiceStatus::Paid;
             invoice.paid_with = Some(card.clone());
         }
-        // That a debit is under way is no event of an invoice.
+        // An invoice has no event for a debit that is under way.
         if answer != Some(BankAnswer::Processing) {
             let subject = Subject::Invoice(invoice.id.clone());
             self.tell(subject);
         }
     }
 
-    /// The banks answer the debits that have been under way for days: some are paid and some are not.
+    /// The banks answer the debits that have been under way for days: some succeed and some fail.
     pub fn settle_debits(&mut self, now: Timestamp) {
         for position in 0..self.invoices.len() {
             let invoice = &self.invoices[position];
@@ -626,7 +626,7 @@ impl Stripe {
             if invoice.is_processing() && since >= DEBIT_TAKES {
                 // Every other one.
                 let answer = (position % 2 == 0).then_some(BankAnswer::Declined);
-                let account = PaymentMethodId::parse("pm_debit").expect("letters make a card's id");
+                let account = PaymentMethodId::parse("pm_debit").expect("pm_ and letters are a valid id");
                 self.answered(position, &account, answer);
                 self.invoices[position].refused_at = answer.map(|_| now);
             }
@@ -642,7 +642,7 @@ impl Stripe {
         Some(answer.is_none())
     }
 
-    /// Voids an open invoice and deletes a draft; what is paid, void or about to be paid stays as it is.
+    /// Voids an open invoice and deletes a draft; an invoice that is paid, void or about to be paid stays unchanged.
     pub fn invoice_void(&mut self, id: &InvoiceId) {
         let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else { return };
         match self.invoices[position].status {
@@ -667,7 +667,7 @@ impl Stripe {
         self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
     }
 
-    /// `None` unless Stripe calls it paid.
+    /// `None` unless Stripe says that it is paid.
     pub fn invoice_get_if_paid(&self, id: &InvoiceId) -> Option<InvoiceReport> {
         let is_paid = |invoice: &Invoice| invoice.id == *id && invoice.status == InvoiceStatus::Paid;
         self.invoices.iter().any(is_paid).then(|| self.invoice_get(id)).flatten()
@@ -689,7 +689,7 @@ impl Stripe {
 }
 
 impl Invoice {
-    /// Whether anybody can know its page, and pay it there.
+    /// Whether a customer can know its page and pay there.
     pub fn is_payable(&self) -> bool {
         self.status == InvoiceStatus::Open && self.discount == 0 && self.tax == 0
     }
@@ -699,7 +699,7 @@ impl Invoice {
         self.status == InvoiceStatus::Open && self.last_answer == Some(BankAnswer::Processing)
     }
 
-    /// In cents: what came from cards and from the customer's own credit.
+    /// In cents: the part that cards and the customer's own credit paid.
     pub fn received(&self) -> i64 {
         let from_credit =
             if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
@@ -707,14 +707,14 @@ impl Invoice {
         (self.amount_paid + from_credit - for_old_debt).clamp(0, self.amount.get())
     }
 
-    /// In cents: what is left to be paid.
+    /// In cents: the part that is still unpaid.
     fn due(&self) -> i64 {
         let whole = self.amount.get() - self.discount + self.tax + self.starting_balance;
         let asked = if self.ending_balance == 0 { whole } else { 0 };
         asked - self.credited - self.amount_paid
     }
 
-    /// What Stripe says of a paid invoice, read as the adapter reads it.
+    /// Stripe's answer about a paid invoice, read as the adapter reads it.
     fn paid(&self) -> TopUpOutcome {
         let payment = Payment {
             customer: self.customer.clone(),

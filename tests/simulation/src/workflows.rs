@@ -1,8 +1,8 @@
 //! Each workflow of the product, from its first call to its last e-mail, with every set of at most two faults.
 //!
-//! Where the schedules search deep, this is exhaustive: the calls of a workflow are numbered, and each call and each pair
-//! of calls meets each fault. The recovery from a fault (a repeated request, a redelivered event, another sweep) is part
-//! of the workflow, so the second fault may strike there.
+//! Where the schedules search deep, this is exhaustive: the calls of a workflow are numbered, and each call and each
+//! pair of calls meets each fault. The recovery from a fault (a repeated request, a redelivered event, another sweep)
+//! is part of the workflow, so the second fault may strike there.
 
 use crate::cores::on_all_cores;
 use crate::request::Request;
@@ -50,7 +50,7 @@ pub const WORKFLOWS: [Workflow; 29] = [
         acts: &[Ask(buy), Ask(buy_again), Outside(pay_last_page), Outside(pay_page), Deliver],
     },
     Workflow {
-        name: "buy by a bank debit, and look meanwhile",
+        name: "buy by a bank debit, and look while it is under way",
         acts: &[Ask(buy), Outside(debit_page), Ask(look), Deliver, Outside(pass_a_day), Ask(look), Deliver],
     },
     Workflow {
@@ -77,7 +77,7 @@ pub const WORKFLOWS: [Workflow; 29] = [
         acts: &[Ask(charge_400), Ask(sweep), Deliver, Outside(pass_half_an_hour), Ask(sweep), Deliver],
     },
     Workflow {
-        name: "top up, though the sweep runs out of its time and is continued by a timer",
+        name: "top up in a sweep that runs out of time and is continued by a timer",
         acts: &[
             Outside(open_another),
             Ask(charge_400),
@@ -135,7 +135,7 @@ pub const WORKFLOWS: [Workflow; 29] = [
         ],
     },
     Workflow {
-        name: "top up with a card that is declined, of which nobody hears for longer than an attempt is sent",
+        name: "top up with a card that is declined, and lose every answer until the attempt is closed",
         acts: &[
             Outside(decline),
             Ask(charge_400),
@@ -301,7 +301,7 @@ fn sweep(_: &Run) -> Request {
 fn look(run: &Run) -> Request {
     let tables = run.world().ledger.tables();
     let purchases = tables.partitions.values().flat_map(|partition| partition.purchases.values());
-    let last = purchases.last().expect("the workflow opened a purchase before");
+    let last = purchases.last().expect("the workflow has opened a purchase");
     Request::CheckPurchase(last.account.clone(), last.id.clone())
 }
 
@@ -396,7 +396,7 @@ fn accept_again(run: &mut Run) {
 fn refuse(run: &mut Run, reason: Option<RefusalReason>) {
     let customer = {
         let tables = run.world().ledger.tables();
-        tables.accounts().next().expect("there is an account to begin with").customer.clone()
+        tables.accounts().next().expect("every workflow starts with an account").customer.clone()
     };
     run.world().stripe().refuse(customer, reason);
 }
@@ -404,7 +404,7 @@ fn refuse(run: &mut Run, reason: Option<RefusalReason>) {
 fn choose_card(run: &mut Run) {
     let customer = {
         let tables = run.world().ledger.tables();
-        tables.accounts().next().expect("there is an account to begin with").customer.clone()
+        tables.accounts().next().expect("every workflow starts with an account").customer.clone()
     };
     let now = run.world().time();
     run.world().stripe().choose_default_card(&customer, &names::card(3), now);

@@ -1,4 +1,4 @@
-//! Everything outside the use cases, and the desk at which their calls wait for the schedule's decision.
+//! Everything outside the use cases, and the desk where their calls wait for the schedule's decision.
 
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
@@ -53,7 +53,7 @@ pub struct Desk {
     pub calls: u64,
     /// The call that resumes now, and its fate.
     pub decided: Option<(u64, Fate)>,
-    /// Whether every call works at once without waiting.
+    /// Whether every call works without waiting.
     pub is_calm: bool,
     pub late: Vec<LateEffect>,
     /// The task that is being polled.
@@ -149,7 +149,7 @@ pub struct World {
 }
 
 const DUE_PAGE_SIZE: usize = 2;
-/// Most sweeps finish long before.
+/// Most sweeps finish long before this time.
 pub const SWEEP_TIME: SignedDuration = SignedDuration::from_mins(11);
 
 impl World {
@@ -206,20 +206,20 @@ impl World {
         self.desk().story.is_some()
     }
 
-    /// Writes a line of the story, if it is told.
+    /// Writes a line of the story if it was requested.
     pub fn tell(&self, line: impl FnOnce() -> String) {
         if let Some(story) = &mut self.desk().story {
             story.push(line());
         }
     }
 
-    /// Notes a broken rule; the first one counts.
+    /// Records a broken rule; only the first one counts.
     pub fn violate(&self, rule: impl Into<String>) {
         self.desk().violation.get_or_insert(rule.into());
     }
 }
 
-/// No code panics while holding a lock, and one thread takes all of them.
+/// No code panics while holding a lock, and all locks are taken by one thread.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

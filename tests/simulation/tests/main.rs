@@ -1,7 +1,7 @@
 //! The in-memory ledger fulfills the contract, and no schedule breaks a rule.
 //!
-//! This plays every single fault and the first thousand schedules; `make simulate` plays every pair of faults and a million
-//! schedules.
+//! This plays every single fault and the first thousand schedules; `make simulate` plays every pair of faults and a
+//! million schedules.
 
 mod ledger;
 
@@ -15,8 +15,8 @@ fn no_schedule_of_faults_breaks_a_rule() {
     for seed in 0..SEEDS {
         let schedule = Schedule::new(seed);
         if play(&schedule, false).is_err() {
-            let (shortest, _) = shrink(&schedule).expect("it broke a rule just now");
-            let failure = play(&shortest, true).expect_err("a run is the same again");
+            let (shortest, _) = shrink(&schedule).expect("it has just broken a rule");
+            let failure = play(&shortest, true).expect_err("a run is deterministic");
             panic!("seed {seed}: {}\n{}", failure.rule, failure.story.join("\n"));
         }
     }
@@ -45,7 +45,7 @@ fn no_fault_breaks_a_workflow() {
 #[test]
 fn the_sweep_that_runs_out_of_time_goes_on_by_a_timer() {
     let workflow =
-        WORKFLOWS.iter().find(|workflow| workflow.name.contains("continued by a timer")).expect("it is there");
+        WORKFLOWS.iter().find(|workflow| workflow.name.contains("continued by a timer")).expect("the workflow exists");
     let story = workflow.story(&[]);
     assert!(story.iter().any(|line| line.ends_with("goes off")), "{}", story.join("\n"));
 }

@@ -4,7 +4,7 @@ use mutants::{MUTANTS, Mutant, switch};
 use simulation::{Schedule, on_all_cores, play};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The search is limited by the number of schedules and not by time, so that a busy machine finds the same bugs.
+/// The number of schedules limits the search, not the time, so that a busy machine finds the same bugs.
 const SCHEDULES_MAX: u64 = 20_000;
 
 #[test]
@@ -26,7 +26,7 @@ fn find(mutant: &Mutant) -> Option<(u64, String)> {
     let is_over = AtomicBool::new(false);
     let search = || {
         switch::turn_on(mutant.name);
-        // Seeds are handed out in order and each is played to its end, so none below the one that is found was left out.
+        // Seeds are handed out in order and each is played to its end, so every seed below the one found was tried.
         while !is_over.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= SCHEDULES_MAX {

@@ -1,8 +1,8 @@
-//! The domain and the use cases once more, with bugs in them that can be switched on one at a time.
+//! A copy of the domain and the use cases with bugs that can be switched on one at a time.
 //!
-//! `build.rs` takes the sources of the crate `shared` as they are and weaves in what `mutants.toml` lists, so the
-//! product's own files hold no trace of it. A mutant whose place is not found any more fails the build.
-//! With none switched on, this is the same code.
+//! `build.rs` reads the unchanged sources of the crate `shared` and inserts the bugs listed in `mutants.toml`, so the
+//! product's own files contain no trace of them. If a bug's code is no longer found, the build fails.
+//! With no bug switched on, the copy behaves like the original.
 
 #![allow(
     warnings,
@@ -11,7 +11,7 @@
     clippy::as_conversions,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "the sources are linted where they stand; bugs are not"
+    reason = "the sources are linted in their own crate; bugs are not"
 )]
 
 include!(concat!(env!("OUT_DIR"), "/shared.rs"));
@@ -20,12 +20,12 @@ include!(concat!(env!("OUT_DIR"), "/shared.rs"));
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
     pub name: &'static str,
-    /// What it does wrong, in words.
+    /// A description of the bug.
     pub bug: &'static str,
 }
 
 pub mod switch {
-    //! Which bug is on, for the thread that asks.
+    //! Which bug is on in the current thread.
 
     use std::cell::Cell;
 
@@ -34,7 +34,7 @@ pub mod switch {
         static NUMBER: Cell<u64> = const { Cell::new(0) };
     }
 
-    /// Switches this bug on for this thread, and every other off.
+    /// Switches this bug on in this thread, and all others off.
     pub fn turn_on(name: &'static str) {
         ON.set(name);
     }
@@ -47,7 +47,7 @@ pub mod switch {
         ON.get() == name
     }
 
-    /// A number that was not there before, for bugs that make a key of something else each time.
+    /// A number that is different each time, for bugs that use another key for each request.
     pub fn number() -> u64 {
         NUMBER.set(NUMBER.get() + 1);
         NUMBER.get()

@@ -4,9 +4,9 @@ use super::contract::DUE_PAGE_SIZE;
 use futures::FutureExt;
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 
-/// Runs a test. A runtime would be a library more that `make mutants` compiles.
+/// Runs a test. A runtime would be one more library that `make mutants` has to compile.
 pub fn run(test: impl Future<Output = ()>) {
-    test.now_or_never().expect("a ledger in memory never waits");
+    test.now_or_never().expect("the in-memory ledger never waits");
 }
 
 /// One empty ledger of each kind, with pages of [`DUE_PAGE_SIZE`].
@@ -15,7 +15,7 @@ pub async fn empty() -> [MemoryLedger; 1] {
     [MemoryLedger::new(settings)]
 }
 
-/// Nothing lies between this ledger and its caller, so no answer can get lost there.
+/// There is no network between this ledger and its caller, so no answer can get lost.
 pub async fn losing_answers() -> [MemoryLedger; 0] {
     []
 }
