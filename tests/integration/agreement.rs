@@ -1,6 +1,6 @@
-//! `template.yaml`, `infra/openapi.yaml`, the functions' own routes and their real answers say the same.
+//! `template.yaml`, `infra/openapi.yaml`, the functions' routes and their real answers agree.
 //!
-//! Every answer that any test gets is held against the description, see [`TestCloud::send`].
+//! Every answer in any test is checked against the description, see [`TestCloud::send`].
 
 use crate::support::description::DESCRIPTION;
 use crate::support::{Answer, TestCloud};
@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A route by method and path.
 type Key = (String, String);
 
-/// What is known of a route: the function that answers it, and the scopes of which a token needs one.
+/// For each route, the function that answers it, and the scopes of which a token needs one.
 type Guarded = BTreeMap<Key, (String, Option<BTreeSet<String>>)>;
 
-/// The routes of one function, as it finds them itself.
+/// The routes of one function, as the function itself defines them.
 fn answered<T>(binary: &str, routes: &[Route<T>]) -> Guarded {
     let scopes = |route: &Route<T>| {
         let scopes = route.access.scopes();
@@ -40,12 +40,12 @@ fn deployed(template: &Template) -> Guarded {
     template.routes.iter().map(|route| (key(route), (binary(&route.function), scopes(route)))).collect()
 }
 
-/// Who answers, and who may call: the functions' routes, the template and the description say the same.
+/// Which function answers and who may call: the functions' routes, the template and the description agree.
 #[tokio::test]
 async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
     let cloud = TestCloud::start().await;
     let deployed = deployed(&cloud.cloud.template);
-    assert_eq!(deployed.len(), cloud.cloud.template.routes.len(), "no route is there twice");
+    assert_eq!(deployed.len(), cloud.cloud.template.routes.len(), "no route is deployed twice");
     let answered = [
         answered("accounts", accounts::ROUTES),
         answered("charging", charging::ROUTES),
@@ -57,7 +57,7 @@ async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
     .collect::<Vec<_>>();
     assert_eq!(answered.len(), deployed.len(), "no route is answered twice");
     assert_eq!(answered.into_iter().collect::<Guarded>(), deployed);
-    // A parameter that takes the rest of the path has a plus in the template, which OpenAPI has no word for.
+    // A parameter for the rest of the path has a plus in the template, which OpenAPI cannot express.
     let described = |(method, path): Key| (method, path.replace("+}", "}"));
     let guarded: BTreeMap<_, _> = deployed.into_iter().map(|(key, (_, scopes))| (described(key), scopes)).collect();
     assert_eq!(DESCRIPTION.operations(), guarded);
@@ -70,7 +70,7 @@ fn the_readme_subscribes_to_the_events_that_concern_us_and_no_others() {
     assert_eq!(listed, EVENT_TYPES.map(|(name, _)| name));
 }
 
-/// What a function does without: there is a usual value.
+/// Variables that a function does not require, because they have a default.
 const OPTIONAL: [&str; 4] = ["PRICE_BOOK", "RUST_LOG", "STRIPE_AUTOMATIC_TAX", "STRIPE_ENDPOINT_CALLS_PER_SECOND"];
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn the_readme_exports_every_variable_that_a_function_needs() {
     assert!(missing.is_empty(), "README.md does not export {missing:?}, so `cargo lambda watch` cannot start all");
 }
 
-/// Neither API Gateway's throttling nor a defect of ours nor a lost integration can be brought about here.
+/// These tests cannot cause API Gateway's throttling, an internal error or a failed integration.
 const OUT_OF_REACH: [u16; 2] = [429, 500];
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/nobody/history", &token).await.expect(404);
 }
 
-/// Never chosen, shown, chosen, paused by a declined card.
+/// Never chosen, shown, chosen, and paused by a declined card.
 async fn auto_top_ups(cloud: &TestCloud) {
     let token = cloud.cloud.service_token();
     let settings = "/v1/accounts/acme/auto-top-up";
@@ -215,8 +215,8 @@ async fn auto_top_ups(cloud: &TestCloud) {
     cloud.put(settings, &token, &json!({"enabled": false})).await.expect(200);
 }
 
-/// The link in the e-mail about the declined card: while it is open, while Stripe is down, after it was paid, after
-/// it has expired, and a false one.
+/// The link in the e-mail about the declined card: while the top-up is unpaid, while Stripe is down, after the payment,
+/// after the link has expired, and a forged one.
 async fn links(cloud: &TestCloud) {
     let link = cloud.pay_link("acme");
     let follow = async |link: &str| {
@@ -243,7 +243,7 @@ async fn links(cloud: &TestCloud) {
     follow(&link).await.expect(410);
 }
 
-/// An event signed with the endpoint's secret, or with another.
+/// An event signed with the endpoint's secret or with another one.
 async fn webhook(cloud: &TestCloud, secret: &str, kind: &str) -> Answer {
     let event = json!({
         "id": "evt_1", "object": "event", "type": kind, "created": cloud.now().as_second(), "livemode": false,
@@ -260,7 +260,7 @@ async fn webhook_secret(cloud: &TestCloud) -> String {
     secret["webhook_secrets"][0].as_str().unwrap().to_owned()
 }
 
-/// 503 wherever DynamoDB is asked.
+/// 503 on every route that calls DynamoDB.
 async fn outages(cloud: &TestCloud) {
     let token = cloud.cloud.service_token();
     cloud.cloud.aws.dynamodb.faults().decide_with(|_| Some(Fault::LoseRequest(Loss::ConnectionReset)));

@@ -1,7 +1,7 @@
-//! The rules of the house, read off the sources and manifests: what may name what, and what every member shares.
+//! Rules for the code, checked on sources and manifests: what each part may name, and what all members have in common.
 //!
-//! Each rule is a function over text that answers with its violations. So each is also shown to find one in a sample
-//! that breaks it, for a rule that finds nothing anywhere proves nothing.
+//! Each rule is a function that takes text and returns the violations. Each rule is also tested with a sample that
+//! breaks it, because a rule that never finds anything proves nothing.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub fn sources() -> Vec<Source> {
         read_into(&mut sources, &root().join(directory));
     }
     sources.sort_by(|one, other| one.path.cmp(&other.path));
-    assert!(sources.len() > 100, "the sources are found");
+    assert!(sources.len() > 100, "the sources were found");
     sources
 }
 
@@ -45,7 +45,7 @@ fn read_into(sources: &mut Vec<Source>, directory: &Path) {
     }
 }
 
-/// What the compiler sees of a file: no comments, and no unit tests at its end.
+/// The code that the compiler sees: no comments, and no unit tests at the end.
 pub fn code(text: &str) -> String {
     let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let without_comment = |line: &str| match line.trim_start() {
@@ -65,7 +65,7 @@ pub fn names(code: &str, name: &str) -> bool {
     })
 }
 
-/// Whether `code` names anything that begins so, such as `stripe_` in `stripe_billing`.
+/// Whether `code` has a name that begins like this, such as `stripe_` in `stripe_billing`.
 fn names_prefix(code: &str, prefix: &str) -> bool {
     let is_word = |character: char| character.is_alphanumeric() || character == '_';
     code.match_indices(prefix).any(|(start, _)| !code[..start].chars().next_back().is_some_and(is_word))
@@ -75,14 +75,14 @@ fn is_unit_test(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
 }
 
-/// Files that name a crate or path although only `allowed` ones may.
+/// Files that name a crate or path although only `allowed` files may.
 fn named_outside(sources: &[Source], name: &str, allowed: &[&str]) -> Vec<String> {
     let is_allowed = |path: &str| allowed.iter().any(|allowed| path == *allowed || path.starts_with(allowed));
     let breaks = |source: &&Source| !is_allowed(&source.path) && names(&code(&source.text), name);
     sources.iter().filter(breaks).map(|source| format!("{} names {name}", source.path)).collect()
 }
 
-/// The sources of what is deployed, without its tests.
+/// The sources of the deployed code, without tests.
 pub fn deployed() -> Vec<Source> {
     let is_deployed =
         |path: &str| path.starts_with("shared/src/") || (path.starts_with("functions/") && path.contains("/src/"));
@@ -91,7 +91,7 @@ pub fn deployed() -> Vec<Source> {
 
 pub fn within(sources: Vec<Source>, directory: &str) -> Vec<Source> {
     let found: Vec<Source> = sources.into_iter().filter(|source| source.path.starts_with(directory)).collect();
-    assert!(!found.is_empty(), "{directory} is found");
+    assert!(!found.is_empty(), "{directory} has sources");
     found
 }
 
@@ -132,16 +132,16 @@ fn each_outside_system_is_named_by_its_adapter_alone() {
     }
 }
 
-/// Each of those crates is still named somewhere, so that the list above does not outlive them.
+/// Each of those crates is still named somewhere, so that the list above stays up to date.
 #[test]
 fn every_outside_crate_of_the_list_is_in_use() {
     let deployed = deployed();
     for (name, _) in OUTSIDE_CRATES {
-        assert!(deployed.iter().any(|source| names(&code(&source.text), name)), "nothing names {name} any more");
+        assert!(deployed.iter().any(|source| names(&code(&source.text), name)), "no source names {name} any more");
     }
 }
 
-/// What the domain names of the world outside of it.
+/// The parts of the outside world that the domain names.
 fn impurities(sources: &[Source]) -> Vec<String> {
     let whole = [
         "serde",
@@ -211,7 +211,7 @@ fn the_domain_names_nothing_of_the_world() {
 
 const ADAPTERS: [&str; 6] = ["ledger", "stripe", "email", "secrets", "links", "timers"];
 
-/// Adapters that reach into each other, or into what answers requests.
+/// Adapters that use each other or the code that answers requests.
 fn acquaintances(sources: &[Source]) -> Vec<String> {
     let mut found = vec![];
     for Source { path, text } in sources {
@@ -256,7 +256,7 @@ fn use_cases_reach_the_outside_through_ports_alone() {
 #[test]
 fn in_shared_only_http_names_status_codes() {
     let shared = within(deployed(), "shared/src/");
-    // The adapters read the statuses of others: those of Stripe's and AWS's answers.
+    // The adapters read the statuses of Stripe's and AWS's answers.
     let allowed = ["shared/src/http/"];
     for name in ["StatusCode", "lambda_http"] {
         assert_eq!(named_outside(&shared, name, &allowed), NOTHING);
@@ -296,7 +296,7 @@ fn the_ledger_never_scans_the_table() {
     assert_eq!(scans(&sample("x.rs", "self.client.scan().table_name(&self.table)")).len(), 1);
     assert_eq!(scans(&sample("x.rs", ".scan_index_forward(false)")), NOTHING, "a query has an order");
     let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    assert!(!template.contains("dynamodb:Scan") && !template.contains("dynamodb:*"), "nobody is even allowed to");
+    assert!(!template.contains("dynamodb:Scan") && !template.contains("dynamodb:*"), "no role allows a scan");
 }
 
 // ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -321,7 +321,7 @@ fn no_file_is_longer_than_anybody_reads_in_one_go() {
     assert_eq!(too_long(&sample("x.rs", &"\n".repeat(LINES_MAX))), NOTHING);
 }
 
-/// Modules that do not open by saying what they are for. `mod tests;` of a file continues that file.
+/// Modules that do not start with a description of their purpose. `mod tests;` of a file belongs to that file.
 fn unexplained(sources: &[Source]) -> Vec<String> {
     let is_explained = |source: &Source| source.text.starts_with("//! ") || is_unit_test(&source.path);
     sources.iter().filter(|source| !is_explained(source)).map(|source| source.path.clone()).collect()
@@ -360,7 +360,7 @@ fn broken_member(directory: &str, text: &str) -> Member {
     Member { directory: directory.to_owned(), manifest: text.parse().unwrap() }
 }
 
-/// The dependencies of all kinds, with the section each stands in.
+/// The dependencies of all kinds, each with its section.
 fn dependencies(manifest: &toml::Table) -> Vec<(&str, &str, &toml::Value)> {
     ["dependencies", "dev-dependencies", "build-dependencies"]
         .into_iter()
@@ -369,7 +369,7 @@ fn dependencies(manifest: &toml::Table) -> Vec<(&str, &str, &toml::Value)> {
         .collect()
 }
 
-/// Functions that depend on one another, and what is deployed that depends on what is not.
+/// Functions that depend on one another, and deployed members that depend on members that are not deployed.
 fn forbidden_dependencies(members: &[Member]) -> Vec<String> {
     let package = |member: &Member| member.manifest["package"]["name"].as_str().unwrap().to_owned();
     let of = |start: &str| members.iter().filter(|member| member.directory.starts_with(start)).map(package).collect();
@@ -405,7 +405,7 @@ fn functions_depend_on_shared_and_never_on_one_another() {
     }
 }
 
-/// Members that do not take the workspace's lints, or state for themselves what the workspace states once.
+/// Members that do not inherit the workspace's lints, or that repeat what the workspace defines once.
 fn not_inherited(members: &[Member]) -> Vec<String> {
     let is_inherited = |value: Option<&toml::Value>| {
         value.is_some_and(|value| value.get("workspace").and_then(toml::Value::as_bool) == Some(true))
@@ -451,7 +451,7 @@ fn members_inherit_lints_versions_and_what_a_package_is() {
     }
 }
 
-/// Dependencies of the workspace that bring their default features although theirs must be off.
+/// Dependencies of the workspace that enable their default features although these must be off.
 fn with_default_features(workspace: &toml::Table) -> Vec<String> {
     let table = workspace["workspace"]["dependencies"].as_table().unwrap();
     let is_watched = |name: &str| name.starts_with("aws-") || name.starts_with("async-stripe");
@@ -474,7 +474,7 @@ fn the_sdks_bring_no_default_features() {
     }
 }
 
-/// Lints that every member inherits and nobody may switch off in passing.
+/// Lints that every member inherits and no source may turn off.
 fn missing_lints(workspace: &toml::Table) -> Vec<String> {
     let lints = &workspace["workspace"]["lints"];
     let level = |group: &str, lint: &str| lints.get(group)?.get(lint)?.as_str().map(str::to_owned);
@@ -503,7 +503,7 @@ fn the_workspace_keeps_its_lints_and_the_domain_its_own() {
 
 // ── What is deployed with a charge ───────────────────────────────────────────────────────────────────────────────
 
-/// Packages of a dependency tree that have no place in the function that serves charges.
+/// Packages of a dependency tree that must not be in the function that serves charges.
 fn burdens(tree: &str) -> Vec<String> {
     let is_burden = |line: &str| {
         let mut words = line.split_whitespace();
@@ -542,7 +542,7 @@ fn the_function_that_serves_charges_carries_nothing_it_does_not_need() {
     }
 }
 
-/// No function may carry the local cloud, whatever else it needs.
+/// No function may contain the local cloud.
 #[test]
 fn no_function_carries_a_stand_in() {
     let local = ["dynoxide-rs", "local-aws", "local-gateway", "local-stripe", "prepaid-local", "axum", "aws-lc-rs"];
@@ -560,7 +560,7 @@ fn no_function_carries_a_stand_in() {
     assert_eq!(carried("accounts v0.1.0\nlocal-aws v0.1.0 (infra/local/aws)\n"), ["local-aws"]);
 }
 
-/// Functions that carry the scheduler's SDK although they set no timer.
+/// Functions that contain the scheduler's SDK although they set no timer.
 #[test]
 fn only_functions_that_set_timers_carry_the_scheduler() {
     for member in members().iter().filter(|member| member.directory.starts_with("functions/")) {
@@ -571,10 +571,10 @@ fn only_functions_that_set_timers_carry_the_scheduler() {
     }
 }
 
-/// Tests that Cargo would pass over: those of a target that builds none, and examples in documentation.
+/// Tests that Cargo would not run: those of a target that has tests turned off, and examples in documentation.
 ///
-/// A target without tests builds none because each costs a link of everything it stands on, and so does no library's
-/// documentation.
+/// Targets without tests have them turned off because each one means linking all of its dependencies. The same holds
+/// for the documentation of libraries.
 fn passed_over(members: &[Member], sources: &[Source]) -> Vec<String> {
     let is_off = |target: &toml::Value| target.get("test").and_then(toml::Value::as_bool) == Some(false);
     let mut found = vec![];
@@ -587,7 +587,7 @@ fn passed_over(members: &[Member], sources: &[Source]) -> Vec<String> {
         for Source { path, text } in sources.iter().filter(|source| source.path.starts_with(&src)) {
             let is_off = if *path == main { is_off_in_main } else { is_off_in_library };
             if is_off && ["#[test]", "::test]", "::test(", "cfg(test)"].iter().any(|mark| text.contains(mark)) {
-                found.push(format!("{path} has tests, and its target is built without"));
+                found.push(format!("{path} has tests, and its target has them turned off"));
             }
         }
     }
@@ -616,7 +616,7 @@ fn no_test_is_passed_over() {
 
 // ── What the programs are built with in tests and rehearsals ─────────────────────────────────────────────────────
 
-/// The libraries that Cargo takes for the whole workspace, each with its version and its features.
+/// The libraries that Cargo selects for the whole workspace, each with its version and its features.
 fn libraries(arguments: &[&str]) -> BTreeSet<String> {
     let all = ["tree", "--workspace", "--offline", "--prefix", "none", "--format", "{p} {f}"];
     let tree = cargo(&[&all, arguments].concat());
@@ -626,7 +626,7 @@ fn libraries(arguments: &[&str]) -> BTreeSet<String> {
     libraries
 }
 
-/// Otherwise nearly every library would be compiled once for the tests and once more for the programs.
+/// Otherwise nearly every library would be compiled twice, once for the tests and once for the programs.
 #[test]
 fn the_feature_libraries_asks_all_that_the_tests_ask() {
     let of_tests = libraries(&["--edges", "normal,build,dev"]);
@@ -636,7 +636,7 @@ fn the_feature_libraries_asks_all_that_the_tests_ask() {
     assert_ne!(apart(&libraries(&["--edges", "normal,build"])), 0, "without the feature, libraries differ");
 }
 
-/// The libraries of which the feature `libraries` asks more than a deployment, which builds the functions without it.
+/// The libraries for which the feature `libraries` requires more than a deployment, which builds without it.
 const ASKED_MORE: [&str; 9] = [
     "getrandom",
     "hashbrown",
@@ -649,10 +649,10 @@ const ASKED_MORE: [&str; 9] = [
     "tokio",
 ];
 
-/// What Tokio has only if tests ask for it.
+/// The features of Tokio that only tests require.
 const OF_TESTS: [&str; 4] = ["start_paused", "time::advance", "time::pause", "time::resume"];
 
-/// So a function that works in a rehearsal builds and works without the feature as well.
+/// A function that works in a rehearsal therefore also builds and works without the feature.
 #[test]
 fn no_function_uses_what_tests_alone_ask_of_a_library() {
     let deployed = libraries(&["--edges", "normal,build"]);
@@ -667,7 +667,7 @@ fn no_function_uses_what_tests_alone_ask_of_a_library() {
     }
 }
 
-/// What Cargo itself makes of the manifests agrees with what was read of them here.
+/// Cargo's own reading of the manifests agrees with the one here.
 #[test]
 fn cargo_knows_the_same_members() {
     let metadata: Value =

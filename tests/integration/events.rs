@@ -1,4 +1,4 @@
-//! The events of `tests/events`, in the services' own shape, in front of the functions that are deployed.
+//! The events of `tests/events`, in the services' own format, delivered to the deployed functions.
 
 use crate::support::TestCloud;
 use lambda_runtime::LambdaEvent;

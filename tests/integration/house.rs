@@ -1,14 +1,14 @@
-//! The rules of the house that need a little reading of Rust: how many arguments functions take, where changes are
-//! committed, which way imports go, and how errors are logged.
+//! Rules for the code that need some parsing of Rust: the number of arguments, where changes are committed, the
+//! direction of imports, and how errors are logged.
 //!
-//! As in [`crate::architecture`], each rule is also shown to find a violation in a sample that breaks it.
+//! As in [`crate::architecture`], each rule is also tested with a sample that breaks it.
 
 use crate::architecture::{NOTHING, Source, code, deployed, sample};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ARGUMENTS_MAX: usize = 4;
 
-/// The functions of a text by name, with how many arguments each takes, `self` included.
+/// The functions of a text by name, each with its number of arguments, including `self`.
 fn functions(text: &str) -> Vec<(String, usize)> {
     let code = code(text);
     let mut found = vec![];
@@ -63,7 +63,7 @@ fn within_parentheses(text: &str) -> Option<&str> {
     None
 }
 
-/// How many items stand between commas that are in no bracket.
+/// The number of items separated by commas outside of all brackets.
 fn count_items(list: &str) -> usize {
     let (mut depth, mut items, mut is_begun, mut before) = (0, 0, false, ' ');
     for character in list.chars() {
@@ -149,9 +149,10 @@ fn an_error_is_logged_with_all_its_causes() {
     assert_eq!(without_causes(&sample("shared/src/x.rs", "tracing::warn!(error = chain(&error), \"no\");")), NOTHING);
 }
 
-/// Which modules of `shared` each of its files imports, a facade's re-exports followed to where they stand.
+/// The modules of `shared` that each of its files imports. The re-exports of a facade are followed to their
+/// definitions.
 struct Imports {
-    /// Module path, such as `domain::account`, to its file's code.
+    /// The code of each file, by module path, such as `domain::account`.
     modules: BTreeMap<String, String>,
 }
 
@@ -165,7 +166,7 @@ impl Imports {
         Self { modules: sources.iter().filter_map(module).collect() }
     }
 
-    /// The module that defines what a path in `module` leads to, if it is one of ours.
+    /// The module that defines the target of a path in `module`, if it is one of ours.
     fn resolve(&self, module: &str, path: &[String], depth: usize) -> Option<String> {
         let (mut at, mut rest): (Vec<&str>, &[String]) = match path.first()?.as_str() {
             "crate" => (vec![], &path[1..]),
@@ -197,7 +198,7 @@ impl Imports {
         self.modules.contains_key(&found).then_some(found)
     }
 
-    /// The path under which a module re-exports a name.
+    /// The path of a name that a module re-exports.
     fn reexport(&self, module: &str, name: &str) -> Option<Vec<String>> {
         let uses = uses(self.modules.get(module)?, "pub use ");
         let named = uses.iter().find(|path| path.last().is_some_and(|last| last == name));
@@ -225,7 +226,7 @@ impl Imports {
         self.modules.iter().map(|entry| (entry.0.as_str(), edges(entry))).collect()
     }
 
-    /// A way from a module back to itself.
+    /// A path of imports from a module back to itself.
     fn circle(&self) -> Option<Vec<String>> {
         let edges = self.edges();
         let mut done = BTreeSet::new();
@@ -262,7 +263,7 @@ fn walk(
     None
 }
 
-/// The paths of all declarations that begin so, groups spread out. A re-export (`pub use`) is no import.
+/// The paths of all declarations with this beginning, with groups expanded. A re-export (`pub use`) is not an import.
 fn uses(code: &str, keyword: &str) -> Vec<Vec<String>> {
     let mut found = vec![];
     for (start, _) in code.match_indices(keyword) {
@@ -306,9 +307,9 @@ fn spread(found: &mut Vec<Vec<String>>, before: &[String], tree: &str) {
 #[test]
 fn no_imports_go_in_a_circle() {
     let shared = Imports::of(&deployed());
-    assert!(shared.modules.len() > 80, "the modules are found");
+    assert!(shared.modules.len() > 80, "the modules were found");
     let edges: usize = shared.edges().values().map(BTreeSet::len).sum();
-    assert!(edges > 250, "the imports are followed: {edges}");
+    assert!(edges > 250, "the imports were followed: {edges}");
     assert_eq!(shared.circle(), None);
 
     let file = |path: &str, text: &str| Source { path: format!("shared/src/{path}"), text: text.to_owned() };

@@ -1,6 +1,6 @@
-//! What is in the functions' logs on their worst days, and that what may not be there would be caught.
+//! The contents of the functions' logs when everything goes wrong, and proof that forbidden contents would be found.
 //!
-//! Every test of the whole product is held to the same: see [`crate::support::net`].
+//! The tests of the whole product check the same, see [`crate::support::net`].
 
 use crate::support::description::DESCRIPTION;
 use crate::support::net::Canaries;
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const VISA: &str = "4242424242424242";
-/// Found in whatever a caller can write, and in nothing that we write.
+/// A text that callers write and that our own texts do not contain.
 const MARK: &str = "canary-of-the-caller";
 
 #[tokio::test]
@@ -45,15 +45,15 @@ async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
     let (log, canaries) = (cloud.log().concat(), cloud.canaries());
     for said in ["try again", "failed", "swept", "notice handled", "notice failed", "the card was not charged", "event"]
     {
-        assert!(log.contains(&format!("\"{said}\"")), "{said}: the log is caught");
+        assert!(log.contains(&format!("\"{said}\"")), "{said} is not in the log");
     }
-    assert!(log.contains("\"Stripe answered\"") && log.contains("\"DEBUG\""), "at its most verbose");
+    assert!(log.contains("\"Stripe answered\"") && log.contains("\"DEBUG\""), "the level is not the most verbose");
     let (kinds, texts): (BTreeSet<&str>, BTreeSet<&str>) = canaries.texts().unzip();
     assert!(kinds.len() >= 20 && texts.len() >= 60, "{} texts of these kinds: {kinds:#?}", texts.len());
     assert_eq!(canaries.found_in(&cloud.log()), [""; 0]);
 }
 
-/// Everything a caller can get wrong, on every operation: each field, the whole body, keys, paths and queries.
+/// Every mistake that a caller can make, on every operation: each field, the whole body, keys, paths and queries.
 async fn nonsense(cloud: &TestCloud) {
     let token = cloud.cloud.service_token();
     for ((method, path), scopes) in DESCRIPTION.operations() {
@@ -85,7 +85,7 @@ async fn nonsense(cloud: &TestCloud) {
     }
 }
 
-/// Tokens, signatures and links that are none of ours.
+/// Tokens, signatures and links that are not ours.
 async fn strangers(cloud: &TestCloud) {
     let forged = format!("eyJhbGciOiJub25lIn0.{MARK}.{MARK}");
     cloud.get("/v1/accounts/acme/balance", &forged).await.expect(401);
@@ -94,7 +94,7 @@ async fn strangers(cloud: &TestCloud) {
     cloud.visit(&format!("/pay/{MARK}.{MARK}")).await.expect(404);
 }
 
-/// A customer who says as much as anybody can.
+/// A customer who fills in every field.
 async fn good_days(cloud: &TestCloud) {
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_5000", VISA).await;
@@ -117,7 +117,7 @@ async fn charge(cloud: &TestCloud, key: &str) -> Answer {
     cloud.post("/v1/accounts/acme/charges", &cloud.cloud.service_token(), Some(key), &body).await
 }
 
-/// Each way in which DynamoDB refuses or is lost, on a read and on a write.
+/// Each way in which DynamoDB refuses a request or is unreachable, on a read and on a write.
 async fn days_without_dynamodb(cloud: &TestCloud) {
     for fault in [
         Fault::Refuse(Refusal::InternalServerError),
@@ -135,11 +135,11 @@ async fn days_without_dynamodb(cloud: &TestCloud) {
     let refused = AccessRefused::client(cloud);
     let account = shared::domain::AccountId::parse("acme").unwrap();
     let error = shared::ports::Accounts::account_get(&refused, &account).await.unwrap_err();
-    tracing::error!(error = shared::error::chain(&error), "as the border logs it");
+    tracing::error!(error = shared::error::chain(&error), "as the handler logs it");
     cloud.take_refused_calls();
 }
 
-/// A ledger under the role of a function that may not read it.
+/// A ledger with the role of a function that may not read it.
 struct AccessRefused;
 
 impl AccessRefused {
@@ -173,7 +173,7 @@ async fn days_without_stripe(cloud: &TestCloud) {
     }
 }
 
-/// A top-up that is declined, one that needs its customer, and the links of both.
+/// A declined top-up, one that requires the customer's confirmation, and the links of both.
 async fn declined_cards(cloud: &TestCloud) {
     for (account, card) in [("broke", "pm_card_chargeCustomerFail"), ("careful", "pm_card_authenticationRequired")] {
         cloud.open_due_account(account, card).await;
@@ -190,7 +190,7 @@ async fn declined_cards(cloud: &TestCloud) {
         cloud.submit_card(&page, "4000000000009995").await;
         cloud.settle().await;
         let invoices = cloud.top_up_invoices(account).await;
-        assert_eq!(invoices.len(), 1, "its pages and its card are known now");
+        assert_eq!(invoices.len(), 1, "the test knows its pages and its card");
     }
 }
 
@@ -201,7 +201,7 @@ async fn days_without_mail(cloud: &TestCloud) {
     }
 }
 
-/// The key of such an item is logged, so that it can be found; nothing else of it is.
+/// The key of an unreadable item is logged, so that the item can be found, but none of its attributes.
 async fn an_item_that_nobody_can_read(cloud: &TestCloud) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let put = cloud.cloud.aws.dynamodb.client().put_item().table_name(cloud.table());
@@ -231,7 +231,7 @@ async fn a_sender_that_ses_does_not_know_or_may_not_use_is_not_quoted() {
     }
 }
 
-/// Secrets Manager, whose answer breaks off behind the secret.
+/// A Secrets Manager whose answer is cut off after the secret.
 #[derive(Clone, Debug)]
 struct BreaksOff;
 
@@ -241,7 +241,7 @@ impl Door for BreaksOff {
     }
 }
 
-/// A function that cannot start ends with its error, which is printed with all that it holds.
+/// A function that cannot start ends with its error, which is printed with its whole content.
 #[tokio::test]
 async fn a_function_that_cannot_start_does_not_print_what_it_read() {
     let config = |http_client| {
@@ -276,7 +276,7 @@ async fn a_test_whose_functions_log_a_secret_fails() {
     let error = std::io::Error::other(format!("the key {secret} is refused"));
     tracing::error!(target: "shared::http", error = shared::error::chain(&error), "planted in an error by a test");
     assert_eq!(planted(&cloud), 3);
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(cloud))).is_err(), "the end of the test looks at the log");
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(cloud))).is_err(), "the end of the test checks the log");
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn each_canary_is_found_however_it_is_written() {
     assert_eq!(canaries.found_in(&harmless.map(str::to_owned)), [""; 0]);
 }
 
-/// What API Gateway itself writes about each request: neither its path nor who sent it from where.
+/// API Gateway's own log of each request has neither the path nor the address of the caller.
 #[test]
 fn the_access_log_names_the_route_and_the_account_and_nothing_else_of_a_request() {
     const ALLOWED: [&str; 9] = [
@@ -341,13 +341,13 @@ fn the_access_log_names_the_route_and_the_account_and_nothing_else_of_a_request(
     assert_ne!(variables(&with_path), ALLOWED.map(str::to_owned).into());
 }
 
-/// What the template asks for is no more than what the net was cast for.
+/// The level in the template is not more verbose than the level in these tests.
 #[tokio::test]
 async fn the_functions_log_at_info() {
     let cloud = TestCloud::start().await;
     for function in cloud.cloud.template.functions.values() {
         assert_eq!(function.environment["RUST_LOG"], "info", "{}", function.logical_id);
         let is_ours = OWN_CRATES.contains(&function.binary.replace('-', "_").as_str());
-        assert!(is_ours, "{} is a crate of ours, which may say more than others", function.binary);
+        assert!(is_ours, "{} is not in OWN_CRATES, whose logs are more verbose than others", function.binary);
     }
 }

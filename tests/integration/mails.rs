@@ -1,5 +1,5 @@
-//! E-mails from the stored notice to the inbox: each exactly once on good days, at least once on bad ones, and what
-//! cannot be sent is handed on without holding up the rest.
+//! E-mails from the stored notice to the inbox: each arrives exactly once without faults and at least once with faults,
+//! and a notice that cannot be sent goes to the failure destination and does not block the others.
 
 use crate::support::TestCloud;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
 const VISA: &str = "4242424242424242";
-/// How often the template has a failed batch tried again, after the first time.
+/// How many times the template retries a failed batch.
 const RETRIES: usize = 20;
 
-/// Delivers the stream alone. The SDK's pauses between tries are skipped, since tokio's clock goes on by itself while
-/// everybody waits; nothing here waits for a socket.
+/// Delivers only the stream. The SDK's pauses between tries are skipped because tokio's paused clock advances by itself
+/// while all tasks wait. Nothing here waits for a socket.
 async fn deliver(cloud: &TestCloud) -> Delivered {
     tokio::time::pause();
     let [stream] = &cloud.cloud.streams[..] else { panic!("notices are the only stream") };
@@ -25,7 +25,7 @@ async fn deliver(cloud: &TestCloud) -> Delivered {
     delivered
 }
 
-/// Everything the stream ever held is delivered a second time.
+/// Delivers all records of the stream a second time.
 async fn deliver_again(cloud: &TestCloud) -> Delivered {
     for stream in &cloud.cloud.streams {
         stream.resume_from("").await;
@@ -33,7 +33,7 @@ async fn deliver_again(cloud: &TestCloud) -> Delivered {
     deliver(cloud).await
 }
 
-/// An account that is owed the receipt of a purchase, which nobody has tried to send yet.
+/// An account that is owed the receipt of a purchase; no one has tried to send it yet.
 async fn owed_receipt(cloud: &TestCloud, account: &str) {
     cloud.open_account(account).await;
     let path = format!("/v1/accounts/{account}/purchases");
@@ -107,7 +107,7 @@ async fn while_ses_throttles_or_is_down_mail_waits_and_is_then_sent_once() {
     }
 }
 
-/// SES takes no idempotency key, so this is the one way to a second mail, and there is no third.
+/// SES takes no idempotency key, so this is the only way to get a second e-mail, and there is never a third.
 #[tokio::test]
 async fn a_mail_whose_answer_was_lost_comes_at_most_once_more_and_is_marked_then() {
     for loss in [Loss::ConnectionReset, Loss::Timeout] {
@@ -129,12 +129,12 @@ async fn a_mail_that_was_sent_while_the_mark_was_lost_comes_at_most_once_more() 
     for (fault, mails_max) in [
         (TableFault::Refuse(Refusal::Throttling), 2),
         (TableFault::LoseRequest(Loss::Timeout), 2),
-        // The mark is stored although nobody was told.
+        // The mark is stored, but the answer is lost.
         (TableFault::LoseAnswer(Loss::ConnectionReset), 1),
     ] {
         let cloud = TestCloud::start().await;
         owed_receipt(&cloud, "acme").await;
-        // One call is tried three times by the SDK.
+        // The SDK tries one call three times.
         cloud.cloud.aws.dynamodb.faults().next("UpdateItem", 3, fault.clone());
         let delivered = deliver(&cloud).await;
         assert_eq!(delivered.records_failed, 0, "{fault:?}");
@@ -165,7 +165,7 @@ async fn a_notice_that_is_refused_for_good_is_handed_on_and_the_next_ones_are_se
     owed_receipt(&cloud, "next").await;
     assert_eq!(deliver(&cloud).await.records_failed, 0);
     assert_eq!((cloud.mails("next").len(), cloud.mails("refused").len()), (1, 0));
-    // Whoever looks at what was handed on can have it delivered again.
+    // The records in the failure destination can be delivered again.
     deliver_again(&cloud).await;
     assert_eq!((cloud.mails("next").len(), cloud.mails("refused").len()), (1, 1));
 }
@@ -194,10 +194,10 @@ async fn a_notice_that_nobody_can_read_holds_up_none_of_its_batch() {
 
     assert_eq!((delivered.records_failed, delivered.is_blocked), (1, false), "{delivered:?}");
     let sent = ["before", "unreadable", "after"].map(|account| cloud.mails(account).len());
-    assert_eq!(sent, [1, 0, 1], "each once, however often the batch came");
+    assert_eq!(sent, [1, 0, 1], "each once, however often the batch was delivered");
 }
 
-/// What could bend a header or a page never becomes an account; what is merely odd arrives as it was given.
+/// Characters that could break a header or a page are refused for accounts; unusual ones arrive unchanged.
 #[tokio::test]
 async fn hostile_addresses_and_names_are_refused_at_the_door_or_harmless_in_mails() {
     let cloud = TestCloud::start().await;
@@ -237,7 +237,7 @@ async fn hostile_addresses_and_names_are_refused_at_the_door_or_harmless_in_mail
     assert!(html.contains(">--__--<"), "the account is named: {html}");
 }
 
-/// Both forms of every mail say the same, and every link in them is ours.
+/// Both forms of every e-mail have the same content, and every link in them is ours.
 #[tokio::test]
 async fn both_forms_of_a_mail_carry_the_same_link_and_no_link_leads_elsewhere() {
     let cloud = TestCloud::start().await;
@@ -249,7 +249,7 @@ async fn both_forms_of_a_mail_carry_the_same_link_and_no_link_leads_elsewhere() 
     let targets: Vec<&str> = html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(!targets.is_empty() && targets.iter().all(|target| *target == link), "{targets:?}");
     assert!(mail.text.unwrap().contains(&link));
-    assert!(!html.contains("<img") && !html.contains("http-equiv"), "nothing is fetched when it is opened");
+    assert!(!html.contains("<img") && !html.contains("http-equiv"), "an opened e-mail fetches nothing");
     assert_eq!(mail.from, "billing@prepaid.example");
     cloud.visit(&link).await.expect(302);
 }

@@ -1,4 +1,4 @@
-//! The product's parts against each other and against stand-ins of the outside.
+//! The product's parts together, with stand-ins for everything outside.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -24,5 +24,5 @@ async fn an_account_that_ran_low_is_topped_up_by_the_next_sweep_and_gets_a_recei
     let subjects = cloud.subjects("acme");
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(subjects[1].contains("4,010 credits for $40.10"), "{subjects:?}");
-    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["due"], json!(0), "nothing is due after");
+    assert_eq!(cloud.advance(HALF_AN_HOUR).await[0]["due"], json!(0), "nothing is due afterwards");
 }

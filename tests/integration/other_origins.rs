@@ -1,4 +1,4 @@
-//! Pages of other origins: closed unless the deployment names an origin, and then open to that one alone.
+//! Pages of other origins have no access unless the deployment names an origin, and then only that one.
 
 use crate::support::{Answer, TestCloud};
 use reqwest::{Method, RequestBuilder};

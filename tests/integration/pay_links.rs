@@ -1,4 +1,4 @@
-//! The link in e-mails: it leads to one attempt's payment page and to nothing else, and says plainly why when not.
+//! The link in e-mails: it leads only to one attempt's payment page. If it does not, a page says why.
 
 use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
@@ -20,7 +20,7 @@ async fn declined() -> (TestCloud, String) {
     (cloud, link)
 }
 
-/// Checks that this is a page for a person, and nothing that leads on.
+/// Checks that this is a page for people and does not redirect.
 #[track_caller]
 fn assert_page(answer: &Answer, status: u16, heading: &str) {
     assert_eq!(answer.status, status, "{}", answer.text);
@@ -33,10 +33,10 @@ fn assert_page(answer: &Answer, status: u16, heading: &str) {
     for directive in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"] {
         assert!(policy.contains(directive), "{policy}");
     }
-    assert!(!policy.contains("script-src") && !answer.text.contains("<script"), "nothing runs: {policy}");
+    assert!(!policy.contains("script-src") && !answer.text.contains("<script"), "no script runs: {policy}");
 }
 
-/// R29: the address, which is all that it takes to pay, is told to nobody and kept by nobody.
+/// R29: the address is all that is needed to pay, so it is neither passed on nor stored.
 #[track_caller]
 fn assert_guarded(answer: &Answer) {
     for (name, value) in
@@ -46,7 +46,7 @@ fn assert_guarded(answer: &Answer) {
     }
 }
 
-/// R12: a scanner of mail asks by HEAD, and whoever copies a link may end it with a slash; people are answered by pages.
+/// R12: a mail scanner sends HEAD, and a copied link may end with a slash. People get pages as answers.
 #[tokio::test]
 async fn a_link_is_followed_by_head_and_with_a_slash_behind_it() {
     let (cloud, link) = declined().await;
@@ -72,13 +72,13 @@ async fn the_link_leads_to_a_fresh_payment_page_every_time() {
     let first = cloud.visit(&link).await.expect(302).location.unwrap();
     assert!(first.starts_with(&cloud.cloud.urls.stripe), "{first}");
     cloud.visit(&first).await.expect(200);
-    // Stripe's own pages expire; the link outlives them and leads to another.
+    // Stripe's own pages expire; the link remains valid and then leads to a new one.
     cloud.cloud.clock.advance(SignedDuration::from_hours(13 * 24)).unwrap();
     let later = cloud.visit(&link).await.expect(302).location.unwrap();
     cloud.visit(&later).await.expect(200);
     let requests = cloud.cloud.stripe.request_count("GET", "/v1/invoices/*");
     cloud.visit(&link).await.expect(302);
-    assert!(cloud.cloud.stripe.request_count("GET", "/v1/invoices/*") > requests, "Stripe is asked anew");
+    assert!(cloud.cloud.stripe.request_count("GET", "/v1/invoices/*") > requests, "Stripe is asked again");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_voided_top_up_says_that_there_is_nothing_to_pay() {
         cloud.stripe_post(&format!("/v1/invoices/{}/void", invoice["id"].as_str().unwrap()), &[]).await;
         cloud.settle().await;
         assert_page(&cloud.visit(&link).await, 200, "There is nothing to pay");
-        assert_eq!(cloud.auto_top_up("acme").await["payment_issue"], Value::Null, "visiting healed it");
+        assert_eq!(cloud.auto_top_up("acme").await["payment_issue"], Value::Null, "the visit ended the pause");
         assert_page(&cloud.visit(&link).await, 200, "There is nothing to pay");
     }
 }
@@ -155,7 +155,7 @@ async fn a_link_of_which_any_character_is_another_leads_nowhere() {
     for longer in [format!("{link}A"), format!("{link}="), format!("{link}.A")] {
         assert_eq!(cloud.visit(&longer).await.status, 404, "{longer}");
     }
-    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "nobody was even asked");
+    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "no outside call was made");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn a_token_reaches_its_own_attempt_and_no_other() {
     };
     assert!(own.contains(&page_of("acme").await) && others.contains(&page_of("other").await), "{own} {others}");
 
-    // Even with our own signature, an account's link reaches no attempt of another's.
+    // Even with our own signature, an account's link never reaches another account's attempt.
     let key = cloud.link_key().await;
     let until = cloud.cloud.clock.now() + HALF_AN_HOUR;
     for (account, top_up) in [

@@ -1,8 +1,8 @@
-//! What a function's role allows is what the function does: no more, and no less.
+//! The permissions of a function's role are exactly those that the function uses.
 //!
-//! No less: in every test the functions call AWS under credentials of their own, and the stand-ins refuse what the
-//! role in `template.yaml` does not allow ([`local_aws::access`]). No more: here everything is done that the product
-//! does, and every permission has to have been used.
+//! None may be missing: in every test the functions call AWS with credentials of their own, and the stand-ins refuse
+//! what the role in `template.yaml` does not allow ([`local_aws::access`]). None may be superfluous: this test does
+//! everything that the product does, and then every permission must have been used.
 
 use crate::support::TestCloud;
 use jiff::SignedDuration;
@@ -12,17 +12,17 @@ use local_gateway::template::FunctionConfiguration;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// A function, by its logical id, and what it may do.
+/// A function, by its logical id, and one of its permissions.
 type Permission = (String, Call);
 
-/// What Lambda itself does under a function's role to write its log.
+/// The calls that Lambda itself makes with a function's role to write its log.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html#permissions-executionrole-features>
 const TO_LOG: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
-/// What it does to read a stream for the function.
+/// The calls that Lambda makes to read a stream for the function.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>
 const TO_READ_A_STREAM: [&str; 4] =
     ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
-/// What it does to tell a queue of what failed for good.
+/// The calls that Lambda makes to report final failures to a queue.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>
 const TO_REPORT_FAILURES: &str = "sqs:SendMessage";
@@ -37,8 +37,8 @@ async fn every_function_does_all_that_its_role_allows() {
     assert_eq!(unused(template, &used), [""; 0]);
     assert_eq!(missing(template), [""; 0]);
     let allowed = allowed(template);
-    assert!(allowed.iter().all(|(_, call)| is_exact(call)), "a wildcard allows what nobody looked at: {allowed:#?}");
-    assert!(used.len() >= 20, "the functions sign what they send");
+    assert!(allowed.iter().all(|(_, call)| is_exact(call)), "a wildcard allows unknown calls: {allowed:#?}");
+    assert!(used.len() >= 20, "the functions sign their calls");
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn an_index_and_a_secret_are_permissions_of_their_own() {
     );
 }
 
-/// Every call that the product makes to AWS, each on its ordinary way.
+/// Every call that the product makes to AWS, each in its ordinary way.
 async fn do_everything(cloud: &TestCloud) {
     let token = cloud.cloud.service_token();
     cloud.open_account("acme").await;
@@ -111,7 +111,7 @@ async fn do_everything(cloud: &TestCloud) {
     assert_eq!(cloud.balance("acme").await, 5_000);
 }
 
-/// A sweep whose time is over before it is through sets a timer for what is left.
+/// A sweep that runs out of time sets a timer for the rest.
 async fn used_by_a_sweep_that_runs_out_of_time() -> BTreeSet<Permission> {
     let cloud = TestCloud::start().await;
     for number in 0..12 {
@@ -126,11 +126,11 @@ async fn used_by_a_sweep_that_runs_out_of_time() -> BTreeSet<Permission> {
         None
     });
     cloud.sweep().await;
-    assert_eq!(cloud.cloud.aws.scheduler.schedules().len(), 1, "the sweep goes on later");
+    assert_eq!(cloud.cloud.aws.scheduler.schedules().len(), 1, "the sweep continues later");
     cloud.cloud.aws.access.used()
 }
 
-/// The permissions of a function's own that it made no use of.
+/// The permissions of the functions that were not used, without those that Lambda itself uses.
 fn unused(template: &Template, used: &BTreeSet<Permission>) -> Vec<String> {
     let of_lambda: BTreeSet<Permission> =
         template.functions.values().flat_map(|one| lambdas_own(template, one)).collect();
@@ -143,7 +143,7 @@ fn unused(template: &Template, used: &BTreeSet<Permission>) -> Vec<String> {
     unused.map(|(function, call)| format!("{function} may {} on {}", call.action, call.resource)).collect()
 }
 
-/// The permissions that Lambda needs for a function, and the role does not give.
+/// The permissions that Lambda needs for a function and that the role lacks.
 fn missing(template: &Template) -> Vec<String> {
     let allowed = allowed(template);
     let needed = template.functions.values().flat_map(|function| lambdas_own(template, function));
@@ -155,7 +155,7 @@ fn missing(template: &Template) -> Vec<String> {
 fn allowed(template: &Template) -> BTreeSet<Permission> {
     let mut allowed = BTreeSet::new();
     for (id, function) in &template.functions {
-        for statement in function.role.as_ref().unwrap_or_else(|| panic!("{id} has a role of its own")) {
+        for statement in function.role.as_ref().unwrap_or_else(|| panic!("{id} has no role of its own")) {
             assert!(statement.allows, "{id}: a statement that denies is not compared here");
             for action in &statement.actions {
                 let calls = statement.resources.iter().map(|resource| Call::new(action, resource));
@@ -166,7 +166,7 @@ fn allowed(template: &Template) -> BTreeSet<Permission> {
     allowed
 }
 
-/// What Lambda does for this function, by what the template gives it.
+/// The calls that Lambda makes for this function, depending on the template.
 fn lambdas_own(template: &Template, function: &FunctionConfiguration) -> Vec<Permission> {
     let log_group = function.log_group.as_ref().expect("a function has a log group of its own");
     let mut calls: Vec<Call> = TO_LOG.iter().map(|action| Call::new(action, log_group)).collect();
@@ -179,8 +179,8 @@ fn lambdas_own(template: &Template, function: &FunctionConfiguration) -> Vec<Per
     calls.into_iter().map(|call| (function.logical_id.clone(), call)).collect()
 }
 
-/// Names what it means to the letter. A log group's ARN ends in all of its streams, as CloudFormation gives it, and
-/// schedules are named when they are made, in a group that is the stack's own.
+/// Whether it has no wildcard, except where one is needed: a log group's ARN ends in all of its streams, as in
+/// CloudFormation, and schedules get their names at run time, in a group that belongs to the stack.
 fn is_exact(call: &Call) -> bool {
     let open_end = match call.action.split_once(':') {
         Some(("logs", _)) => ":*",

@@ -1,4 +1,4 @@
-//! Purchases over HTTP: packages, the payment page, and what `GET` finds out when no webhook told it.
+//! Purchases over HTTP: packages, the payment page, and what `GET` returns when no webhook has arrived.
 
 use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
@@ -31,12 +31,12 @@ fn page(purchase: &Answer) -> &str {
     purchase.body["checkout_url"].as_str().unwrap()
 }
 
-/// How many payment pages Stripe has made.
+/// The number of payment pages that Stripe has created.
 async fn sessions(cloud: &TestCloud) -> usize {
     cloud.stripe_list("/v1/checkout/sessions?limit=100").await.len()
 }
 
-/// No webhook arrives from now on.
+/// From now on, no webhook arrives.
 fn lose_webhooks(cloud: &TestCloud) {
     cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() });
 }
@@ -142,11 +142,11 @@ async fn a_paid_page_is_found_by_whoever_looks_though_no_webhook_came() {
 
     let paid = read(&cloud, &purchase).await.expect(200);
     assert_eq!((&paid.body["status"], &paid.body["ended_at"]), (&json!("paid"), &json!("2026-01-05T00:01:00.000Z")));
-    assert!(paid.body.get("checkout_url").is_none(), "there is nothing to pay any more: {}", paid.text);
+    assert!(paid.body.get("checkout_url").is_none(), "there is nothing left to pay: {}", paid.text);
     assert_eq!(cloud.balance("acme").await, 5_000);
     let asked = cloud.cloud.stripe.requests().len();
     assert_eq!(read(&cloud, &purchase).await.expect(200).text, paid.text);
-    assert_eq!(cloud.cloud.stripe.requests().len(), asked, "a purchase at its end is not asked about");
+    assert_eq!(cloud.cloud.stripe.requests().len(), asked, "Stripe is not asked about a finished purchase");
     cloud.settle().await;
     assert_eq!((cloud.history("acme").await.len(), cloud.subjects("acme").len()), (1, 1), "one entry, one receipt");
 
@@ -231,7 +231,7 @@ fn ids(page: &Value) -> Vec<Value> {
     page["data"].as_array().unwrap().iter().map(|purchase| purchase["purchase"].clone()).collect()
 }
 
-/// R30: a purchase whose id was lost is found, as it is stored, and Stripe is not asked.
+/// R30: a purchase whose id was lost is found in its stored state, without a call to Stripe.
 #[tokio::test]
 async fn a_purchase_whose_id_was_lost_is_in_the_list() {
     let cloud = opened().await;
@@ -254,7 +254,7 @@ async fn a_purchase_whose_id_was_lost_is_in_the_list() {
     assert_eq!(listed, json!({"data": [open.body, expired.body, paid.body], "next_cursor": null, "has_more": false}));
     let has_page = |purchase: &Value| purchase.get("checkout_url").is_some();
     let with_page: Vec<bool> = listed["data"].as_array().unwrap().iter().map(has_page).collect();
-    assert_eq!(with_page, [true, false, false], "only what is open can be paid");
+    assert_eq!(with_page, [true, false, false], "only an open purchase can be paid");
     let by_service = cloud.get(PURCHASES, &cloud.cloud.service_token()).await.expect(200).body;
     assert_eq!(by_service, listed);
     let path = "/v1/accounts/globex/purchases";
@@ -288,7 +288,7 @@ async fn pages_of_purchases_follow_one_another_without_a_gap_or_a_double_while_m
             seen.extend(ids(&body));
             pages += 1;
             assert_eq!(body["has_more"], seen.len() < bought.len(), "{query}");
-            assert!(pages <= bought.len(), "{query}: the pages come to an end");
+            assert!(pages <= bought.len(), "{query}: the pages end");
             let Some(cursor) = body["next_cursor"].as_str() else { break };
             query = format!("limit={limit}&cursor={cursor}");
             if limit == 7 {
@@ -299,7 +299,7 @@ async fn pages_of_purchases_follow_one_another_without_a_gap_or_a_double_while_m
         assert_eq!((&seen, pages), (&bought, bought.len().div_ceil(limit)), "{limit}");
         if limit == 7 {
             bought = ids(&list(&cloud, "limit=100").await.expect(200).body);
-            assert_eq!(bought.len(), 23, "what was bought meanwhile is in the next list");
+            assert_eq!(bought.len(), 23, "new purchases are in the next list");
         }
     }
 }
@@ -330,10 +330,10 @@ async fn a_list_of_purchases_refuses_limits_and_cursors_that_are_none() {
         list(&cloud, query).await.expect_problem(422, "invalid_request").field_error(field);
     }
     let both = list(&cloud, "limit=0&cursor=x&page=2").await.expect_problem(422, "invalid_request");
-    assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all are told: {}", both.text);
+    assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all errors are reported: {}", both.text);
 }
 
-/// R4: the company deleted the customer at Stripe. The buyer is told plainly, and the company by one error.
+/// R4: the company deleted the customer at Stripe. The buyer gets a plain message, and the company one error.
 #[tokio::test]
 async fn a_purchase_of_a_deleted_customer_is_refused_plainly_after_one_call_to_stripe() {
     let cloud = opened().await;
@@ -352,7 +352,7 @@ async fn a_purchase_of_a_deleted_customer_is_refused_plainly_after_one_call_to_s
                 assert!(detail.contains(said), "{detail}");
             }
             let asked = cloud.cloud.stripe.requests().len();
-            assert_eq!((asked, cloud.cloud.stripe.request_count("GET", &path)), (1, 1), "nothing else is asked");
+            assert_eq!((asked, cloud.cloud.stripe.request_count("GET", &path)), (1, 1), "there are no other calls");
         }
         let purchase = ids(&list(&cloud, "limit=1").await.expect(200).body).remove(0);
         let errors: Vec<String> = cloud.log().into_iter().filter(|line| is_error_about(line, &purchase)).collect();
@@ -365,7 +365,7 @@ async fn a_purchase_of_a_deleted_customer_is_refused_plainly_after_one_call_to_s
     cloud.cloud.stripe.clear_requests();
     cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
     cloud.auto_top_up("acme").await;
-    assert_eq!(cloud.cloud.stripe.requests().len(), 0, "settings do not ask Stripe");
+    assert_eq!(cloud.cloud.stripe.requests().len(), 0, "settings need no call to Stripe");
     assert_eq!(read(&cloud, &before).await.expect(200).body["purchase"], before.body["purchase"]);
     cloud.open_account("globex").await;
     let globex = cloud.cloud.customer_token("globex");
@@ -377,8 +377,8 @@ fn is_error_about(line: &str, purchase: &Value) -> bool {
     line.contains("\"ERROR\"") && line.contains(purchase.as_str().unwrap())
 }
 
-/// R4: a customer of whom Stripe knows nothing at all is not called deleted, because with another account's key every
-/// customer would be.
+/// R4: a customer that Stripe does not know at all is not called deleted, because with another account's key that would
+/// be every customer.
 #[tokio::test]
 async fn a_customer_that_stripe_does_not_know_is_an_error_on_our_side() {
     let cloud = opened().await;
@@ -390,7 +390,7 @@ async fn a_customer_that_stripe_does_not_know_is_an_error_on_our_side() {
     open(&cloud, "buy-1", "credits_500").await.expect(200);
 }
 
-/// Whatever happens between us and Stripe, a key leads to one purchase and one page that its customer is sent to.
+/// Whatever happens between us and Stripe, a key leads to one purchase and to one page for its customer.
 #[tokio::test]
 async fn a_purchase_that_failed_halfway_goes_on_under_its_key() {
     for action in [
@@ -415,7 +415,7 @@ async fn a_purchase_that_failed_halfway_goes_on_under_its_key() {
         open(&cloud, "buy-1", "credits_5000").await.expect_problem(409, "idempotency_key_reused");
 
         if action == FaultAction::InternalError {
-            // Stripe remembers its 500s under their keys for a day.
+            // Stripe stores its 500s under their keys for a day.
             cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
         }
         let opened = open(&cloud, "buy-1", "credits_500").await.expect(200);

@@ -1,5 +1,5 @@
-//! The run over all accounts: it reads what is due and no more, and nothing that befalls one account, another sweep
-//! or the clock makes it charge twice or stop early without saying so.
+//! The sweep over all accounts: it reads only due accounts, and no failure of an account, other sweep or clock makes it
+//! charge twice or stop early without reporting that.
 
 use crate::support::TestCloud;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -41,12 +41,12 @@ mod continued;
 
 const TABLE: &str = "credits";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:sweep";
-/// Nothing is begun later than this before Lambda ends the function: longer than one attempt can take.
+/// No attempt starts later than this before Lambda ends the function, which is longer than one attempt can take.
 const MARGIN: SignedDuration = SignedDuration::from_secs(240);
 const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 thread_local! {
-    /// What the function handed to CloudWatch, by test, as each of them has a thread of its own.
+    /// The metrics that the function emitted, by test, since each test has its own thread.
     static EMITTED: RefCell<Vec<Value>> = const { RefCell::new(vec![]) };
 }
 
@@ -67,7 +67,8 @@ impl Bench {
 }
 
 impl<C: Clock> Bench<C> {
-    /// `clock` is the stand-ins' and `own` the function's, which makes at most so many calls to an endpoint per second.
+    /// `clock` is for the stand-ins and `own` for the function, which makes at most this many calls per second to an
+    /// endpoint.
     async fn with(clock: MovableClock, own: C, calls_per_second: u32) -> Self {
         let database = LocalDynamoDb::in_memory();
         database.create_table(TABLE, &table_properties()).await.unwrap();
@@ -115,7 +116,7 @@ impl<C: Clock> Bench<C> {
         self.sweep_within(SignedDuration::from_mins(15)).await.unwrap()
     }
 
-    /// A customer at Stripe with a test card, and its account as it is before it is stored.
+    /// A customer at Stripe with a test card, and its account, which is not stored yet.
     async fn account(&self, name: &str, card: &str) -> Account {
         let (id, email) = (AccountId::parse(name).unwrap(), email());
         let customer = self.app.context.payments.customer_create(&id, &email).await.unwrap();
@@ -141,7 +142,7 @@ impl<C: Clock> Bench<C> {
             .unwrap();
     }
 
-    /// Overwrites one attribute of a stored account, past everything that keeps accounts sound.
+    /// Overwrites one attribute of a stored account, without any of the checks that keep accounts valid.
     async fn damage(&self, name: &str, attribute: &str, value: AttributeValue) {
         let update = self
             .database
@@ -178,7 +179,7 @@ impl<C: Clock> Bench<C> {
         serde_json::from_slice(response.body()).unwrap()
     }
 
-    /// How often each customer's cards were charged.
+    /// The number of charges of each customer's cards.
     async fn payments(&self) -> BTreeMap<String, usize> {
         let charges = self.stripe_send("GET", "/v1/charges?limit=100", "").await;
         assert_eq!(charges["has_more"], json!(false));
@@ -190,7 +191,7 @@ impl<C: Clock> Bench<C> {
     }
 }
 
-/// The adapter that is deployed, in front of the embedded scheduler.
+/// The deployed adapter with the embedded scheduler.
 pub fn timers_in(group: &str, scheduler: &LocalScheduler) -> EventBridgeTimers {
     let config = aws_sdk_scheduler::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -206,7 +207,7 @@ pub fn timers_in(group: &str, scheduler: &LocalScheduler) -> EventBridgeTimers {
     EventBridgeTimers::new(aws_sdk_scheduler::Client::from_conf(config.build()), settings)
 }
 
-/// As deployed, but without the stream, which slows a table down that nobody listens to.
+/// As deployed, but without the stream, which nothing reads here and which slows the table down.
 fn table_properties() -> Value {
     let yaml = include_str!("../../template.yaml");
     let required = ["JwtIssuer", "JwtAudience", "StripeSecretArn", "ReturnUrl", "Sender", "SenderIdentity"];
@@ -222,7 +223,7 @@ fn email() -> EmailAddress {
     EmailAddress::parse("owner@acme.example").unwrap()
 }
 
-/// Empty, on, and due since its creation.
+/// An empty account with top-ups on, due since its creation.
 fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
     let consent = Consent {
         id: ConsentId::mint(1),
@@ -237,7 +238,7 @@ fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
     Account { auto_top_up: Some(auto_top_up), ..opened }
 }
 
-/// The accounts that are not due: never chosen, off, rich, at the threshold, paused, or topped up lately.
+/// Accounts that are not due: no settings, off, rich, at the threshold, paused, or topped up recently.
 fn resting_account(number: usize, now: Timestamp) -> Account {
     let name = format!("resting_{number}");
     let due = due_account(&name, CustomerId::parse(format!("cus_{number}")).unwrap(), now);
@@ -253,8 +254,8 @@ fn resting_account(number: usize, now: Timestamp) -> Account {
     }
 }
 
-/// The bar: of 10,000 accounts 100 are due. The index gives those 100 and no others, in one query for each of its 16
-/// shards; each attempt reads its account three times and its record twice, and nobody else's.
+/// The limit: of 10,000 accounts 100 are due. The index returns exactly those 100, in one query for each of its 16
+/// shards. Each attempt reads its account three times and its record twice, and nothing of other accounts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_over_ten_thousand_accounts_reads_the_hundred_that_are_due() {
     const ACCOUNTS: usize = 10_000;
@@ -309,7 +310,7 @@ async fn one_accounts_failure_stops_no_other_and_is_counted() {
         assert_eq!(bench.balance(&format!("sound_{number}")).await, 5_000);
     }
     let refused = bench.app.context.ledger.account_get(&AccountId::parse("refused").unwrap()).await.unwrap().unwrap();
-    assert_eq!(refused.payment_issue, None, "what Stripe does not understand is no decline");
+    assert_eq!(refused.payment_issue, None, "a request that Stripe rejects is not a decline");
 }
 
 #[tokio::test]
@@ -318,7 +319,7 @@ async fn two_sweeps_at_once_charge_each_account_once() {
     for number in 0..20 {
         bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
     }
-    // Slow enough that both are under way in the same accounts.
+    // Slow enough that both sweeps work on the same accounts at the same time.
     let slow = Fault {
         method: None,
         path: "/v1/invoices".to_owned(),
@@ -371,7 +372,7 @@ async fn a_sweep_without_time_left_begins_nothing_and_says_that_it_is_not_comple
     assert_eq!((summary.paid, summary.is_complete), (3, true), "{summary:?}");
 }
 
-/// Goes on by half a second each time it is asked.
+/// Advances by half a second at each call.
 #[derive(Clone)]
 struct Ticking(MovableClock);
 
@@ -396,7 +397,7 @@ async fn what_a_sweep_had_no_time_for_is_done_by_the_next_one() {
     assert!(payments.len() == 40 && payments.values().all(|count| *count == 1), "{payments:?}");
 }
 
-/// Deciding again ends after four seconds; a commit that alone takes longer is done all the same.
+/// Deciding again stops after four seconds; a single commit that takes longer still succeeds.
 #[tokio::test]
 async fn a_ledger_that_is_slow_makes_no_failure_of_what_it_has_written() {
     let clock = MovableClock::standing("2026-01-05T00:00:00Z".parse().unwrap());
@@ -424,7 +425,7 @@ async fn due_accounts_that_cannot_be_listed_fail_the_run_so_that_somebody_hears_
     bench.store_due("acme", "pm_card_visa").await;
     bench.database.faults().next("Query", 1, TableFault::Refuse(Refusal::InternalServerError));
     assert!(bench.sweep_within(AN_HOUR).await.is_err());
-    assert_eq!(bench.sweep().await.paid, 1, "nothing is lost by it");
+    assert_eq!(bench.sweep().await.paid, 1, "nothing is lost");
 }
 
 #[tokio::test]
@@ -478,8 +479,8 @@ async fn the_summary_counts_every_outcome_and_is_emitted_as_metrics() {
     assert_eq!(EMITTED.take(), [embedded_metrics("top-up-sweep", &counts, now)]);
 }
 
-/// Stripe takes 25 calls to one endpoint a second; the setting keeps below. Each attempt asks four endpoints once.
-/// Only a bound from below can be certain: at `r` calls a second, `n` calls take at least `(n − 1) / r` seconds.
+/// Stripe accepts 25 calls per second to one endpoint, and the setting stays below. Each attempt calls four endpoints
+/// once. Only a lower limit is certain: at `r` calls per second, `n` calls take at least `(n − 1) / r` seconds.
 #[tokio::test]
 async fn no_more_calls_a_second_reach_an_endpoint_than_the_setting_allows() {
     const CALLS_PER_SECOND: f64 = 20.0;
@@ -489,7 +490,7 @@ async fn no_more_calls_a_second_reach_an_endpoint_than_the_setting_allows() {
         bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
     }
     bench.stripe.clear_requests();
-    // The clock that the request log is written by.
+    // The clock of the request log.
     let started_at = SystemClock.now();
 
     assert_eq!(bench.sweep().await.paid, 30);
@@ -500,18 +501,19 @@ async fn no_more_calls_a_second_reach_an_endpoint_than_the_setting_allows() {
         let calls: Vec<_> = requests.iter().filter(|request| request.is("POST", path)).collect();
         let took = calls.last().unwrap().at.duration_since(started_at).as_secs_f64();
         let least = (calls.len() - 1) as f64 / CALLS_PER_SECOND;
-        // A tick may come a little early to keep its step.
+        // A tick may come a little early to keep its interval.
         assert!(calls.len() == 30 && took >= least - 0.01, "{} calls to {path} in {took} s", calls.len());
     }
 }
 
-/// The setting as the template hands it to the function.
+/// The setting as the template passes it to the function.
 #[tokio::test]
 async fn the_template_hands_the_rate_of_calls_to_the_sweep() {
     let cloud = TestCloud::start().await;
     let function = cloud.cloud.template.function_of_binary("top-up-sweep").unwrap();
     let rate: u32 = function.environment["STRIPE_ENDPOINT_CALLS_PER_SECOND"].parse().unwrap();
-    // A paid attempt is four calls of the sweep and two of the webhook, and some of the 100 a second are customers'.
+    // A paid attempt takes four calls of the sweep and two of the webhook, and customers need some of the 100 per
+    // second.
     assert!(6 * rate < 100, "{rate}");
     let environment = Environment::of(function.environment.clone());
     let settings = Settings::of(&environment, "sk_test_local".into()).unwrap();

@@ -1,5 +1,5 @@
-//! Automatic top-ups from the sweep to the hosted page: when they fire, how they fail, and that no outage, lost
-//! answer or retry ever takes money twice or pauses anybody.
+//! Automatic top-ups from the sweep to the hosted page: when they start, how they fail, and that no outage, lost answer
+//! or retry ever takes money twice or pauses an account.
 
 use crate::support::TestCloud;
 use futures::future::join_all;
@@ -23,20 +23,20 @@ const PAY: &str = "/v1/invoices/*/pay";
 const VOID: &str = "/v1/invoices/*/void";
 const STEPS: [&str; 4] = ["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/finalize", PAY];
 
-/// Takes so many credits in one charge for dubbing, at ten credits a minute.
+/// Takes this many credits in one charge for dubbing, at ten credits per minute.
 async fn spend(cloud: &TestCloud, account: &str, key: &str, credits: i64) {
     let body = json!({"operation": "dubbing", "duration_ms": credits * 6_000});
     let path = format!("/v1/accounts/{account}/charges");
     cloud.post(&path, &cloud.cloud.service_token(), Some(key), &body).await.expect(201);
 }
 
-/// The summaries of the sweeps say that nothing was due.
+/// Checks that, by the summaries of the sweeps, nothing was due.
 #[track_caller]
 fn assert_nothing_due(sweeps: &[Value]) {
     assert!(!sweeps.is_empty() && sweeps.iter().all(|sweep| sweep["due"] == 0), "{sweeps:?}");
 }
 
-/// One invoice, one payment, one entry of `credits` (a credit is a cent), and nothing under way any more.
+/// Checks for one invoice, one payment and one entry of `credits` (a credit is a cent), and that nothing is under way.
 async fn assert_topped_up_once(cloud: &TestCloud, account: &str, credits: i64, why: &str) {
     let invoices = cloud.top_up_invoices(account).await;
     assert_eq!((invoices.len(), &invoices[0]["status"]), (1, &json!("paid")), "one invoice: {why}");
@@ -73,7 +73,7 @@ async fn a_balance_at_the_threshold_is_left_alone_and_one_credit_less_is_topped_
     let sweeps = cloud.advance(HALF_AN_HOUR).await;
     assert_eq!((&sweeps[0]["due"], &sweeps[0]["paid"]), (&json!(1), &json!(1)));
     assert_eq!((cloud.balance("at").await, cloud.balance("below").await), (1_000, 5_000));
-    assert_eq!(cloud.cents_taken("at").await, [5_000], "its purchase alone");
+    assert_eq!(cloud.cents_taken("at").await, [5_000], "only its purchase");
     assert_eq!(cloud.cents_taken("below").await, [4_001, 5_000]);
 }
 
@@ -166,14 +166,14 @@ async fn a_declined_card_pauses_until_the_customer_pays_with_another_one() {
     assert!(text.contains(words.reason) && text.contains(words.remedy), "{text}");
 
     assert_nothing_due(&cloud.advance(SignedDuration::from_hours(72)).await);
-    assert_eq!((cloud.pay_calls(), cloud.mails("acme").len()), (1, 1), "neither a charge nor a mail by any timer");
+    assert_eq!((cloud.pay_calls(), cloud.mails("acme").len()), (1, 1), "no timer causes a charge or an e-mail");
 
     let page = cloud.hosted_page("acme").await;
     for refused in ["4000000000000069", "4000000000009995", "4000000000000002"] {
         assert_eq!(cloud.submit_card(&page, refused).await.status, 402);
         cloud.settle().await;
         assert_eq!(payment_issue(&cloud, "acme").await, json!("declined"), "{refused}");
-        assert_eq!(cloud.mails("acme").len(), 1, "whoever tries cards is not written to about each");
+        assert_eq!(cloud.mails("acme").len(), 1, "the customer gets no e-mail about each tried card");
     }
     cloud.pay_page(&page, "5555555555554444").await;
     cloud.settle().await;
@@ -184,7 +184,7 @@ async fn a_declined_card_pauses_until_the_customer_pays_with_another_one() {
     assert_topped_up_once(&cloud, "acme", 5_000, "and never again").await;
 }
 
-/// Stripe saves none of the cards that fail for a particular reason, so the bank's word is put in Stripe's mouth here.
+/// Stripe saves none of the test cards that fail for a particular reason, so the stand-in is told the bank's answer.
 #[tokio::test]
 async fn every_reason_of_a_decline_is_told_in_its_own_plain_words_with_a_working_link() {
     let cloud = TestCloud::start().await;
@@ -223,7 +223,7 @@ async fn every_reason_of_a_decline_is_told_in_its_own_plain_words_with_a_working
         assert!(text.contains(words.reason) && text.contains(words.remedy), "{text}");
         cloud.pay_page(&cloud.hosted_page(&account).await, "4242424242424242").await;
         cloud.settle().await;
-        assert_topped_up_once(&cloud, &account, 5_000, "paid after all").await;
+        assert_topped_up_once(&cloud, &account, 5_000, "paid in the end").await;
     }
 }
 
@@ -276,7 +276,7 @@ async fn without_any_card_the_customer_is_asked_to_pay_with_one() {
     cloud.open_due_account("removed", "pm_card_visa").await;
     let saved = cloud.save_card("removed", "pm_card_visa").await;
     cloud.stripe_post(&format!("/v1/payment_methods/{saved}/detach"), &[]).await;
-    // The webhook of the removal is not delivered before the sweep, so Stripe alone knows that the card is gone.
+    // The webhook of the removal is not delivered before the sweep, so only Stripe knows that the card is gone.
     assert_eq!(cloud.cloud.clock.advance(HALF_AN_HOUR).map(|_| ()), Ok(()));
     assert_eq!(cloud.sweep().await["declined"], json!(2));
     cloud.settle().await;
@@ -303,7 +303,7 @@ async fn an_invoice_voided_at_stripe_ends_attempt_and_pause_without_a_payment() 
     cloud.stripe_post(&format!("/v1/invoices/{id}/void"), &[]).await;
     cloud.settle().await;
     assert_eq!(payment_issue(&cloud, "acme").await, Value::Null);
-    assert_eq!(cloud.mails("acme").len(), 1, "nothing to say about it");
+    assert_eq!(cloud.mails("acme").len(), 1, "no e-mail about it");
 
     cloud.save_card("acme", "pm_card_visa").await;
     assert_nothing_due(&cloud.advance(SignedDuration::from_mins(5 * 60 + 59)).await);
@@ -311,7 +311,7 @@ async fn an_invoice_voided_at_stripe_ends_attempt_and_pause_without_a_payment() 
     assert_eq!((cloud.balance("acme").await, cloud.top_up_invoices("acme").await.len()), (5_000, 2));
 }
 
-/// R1: Stripe calls an invoice paid that support has credited in full. Whoever looks first, nothing is granted.
+/// R1: Stripe calls an invoice paid that support has credited in full. Link, sweep and event all grant nothing.
 #[tokio::test]
 async fn an_invoice_credited_in_full_ends_attempt_and_pause_and_grants_nothing() {
     for by_link in [false, true] {
@@ -326,14 +326,18 @@ async fn an_invoice_credited_in_full_ends_attempt_and_pause_and_grants_nothing()
         }
         cloud.settle().await;
         let credited = cloud.top_up_invoices("acme").await.remove(0);
-        assert_eq!((&credited["status"], &credited["amount_paid"]), (&json!("paid"), &json!(0)), "the case itself");
+        assert_eq!(
+            (&credited["status"], &credited["amount_paid"]),
+            (&json!("paid"), &json!(0)),
+            "the invoice is in the tested state"
+        );
         assert_eq!(payment_issue(&cloud, "acme").await, Value::Null, "{by_link}");
         assert_eq!((cloud.balance("acme").await, cloud.entries("acme", "top_up").await), (0, vec![]), "{by_link}");
-        assert_eq!(cloud.mails("acme").len(), 1, "no receipt for what nobody paid: {by_link}");
+        assert_eq!(cloud.mails("acme").len(), 1, "no receipt without a payment: {by_link}");
     }
 }
 
-/// R1: of an invoice that was credited by nine tenths, the tenth that was paid is granted, and the rest is closed.
+/// R1: nine tenths of an invoice were credited. The tenth that was paid is granted, and the rest is closed.
 #[tokio::test]
 async fn of_an_invoice_credited_in_part_what_was_paid_is_granted_and_no_more() {
     let cloud = TestCloud::start().await;
@@ -351,7 +355,7 @@ async fn of_an_invoice_credited_in_part_what_was_paid_is_granted_and_no_more() {
     assert!(receipt.contains("500 credits for $5"), "{receipt}");
 }
 
-/// The customer's own credit on Stripe's books pays when the invoice is finalized: nothing is charged, all is granted.
+/// The customer's own credit at Stripe pays the invoice when it is finalized: no card is charged, and all is granted.
 #[tokio::test]
 async fn a_top_up_paid_by_the_customers_own_credit_is_granted() {
     let cloud = TestCloud::start().await;
@@ -365,14 +369,14 @@ async fn a_top_up_paid_by_the_customers_own_credit_is_granted() {
     assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await), (5_000, vec![]));
 }
 
-/// Support takes so many cents of an invoice back, as from Stripe's dashboard.
+/// Support credits this many cents of an invoice, as in Stripe's dashboard.
 async fn credit(cloud: &TestCloud, invoice: &Value, cents: i64) {
     let (invoice, cents) = (invoice["id"].as_str().unwrap(), cents.to_string());
     cloud.stripe_post("/v1/credit_notes", &[("invoice", invoice), ("amount", &cents)]).await;
 }
 
 /// R2: the bank declined, and the answer, the look after it and the event were all lost for longer than an attempt is
-/// sent: the customer is told once, and the card is not asked again.
+/// repeated. The customer is notified once, and the card is not charged again.
 #[tokio::test]
 async fn a_decline_nobody_heard_of_for_twenty_hours_pauses_with_one_mail_and_no_second_try() {
     for (card, kind) in
@@ -381,7 +385,7 @@ async fn a_decline_nobody_heard_of_for_twenty_hours_pauses_with_one_mail_and_no_
         let cloud = TestCloud::start().await;
         cloud.open_due_account("acme", card).await;
         cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 1_000, ..WebhookConduct::default() });
-        // The adapter's own tries under the same key lose their answers, too.
+        // The adapter's own tries under the same key lose their answers as well.
         cloud.cloud.stripe.add_fault(outage(PAY, FaultAction::LoseAnswer));
         cloud.advance(HALF_AN_HOUR).await;
         for path in ["/v1/invoices", "/v1/invoices/*"] {
@@ -400,8 +404,8 @@ async fn a_decline_nobody_heard_of_for_twenty_hours_pauses_with_one_mail_and_no_
     }
 }
 
-/// R3: a bank debit is under way for days. Nothing is voided, no other attempt opens, and then it is paid, or declined
-/// with one mail; whether the sweep or the event comes first does not matter.
+/// R3: a bank debit is under way for days. Nothing is voided and no other attempt opens. Then it is paid, or declined
+/// with one e-mail, whether the sweep or the event comes first.
 #[tokio::test]
 async fn a_debit_is_waited_for_as_long_as_it_takes_and_then_paid_or_declined() {
     for (account, is_paid) in [("pm_usBankAccount", true), ("pm_usBankAccount_insufficientFunds", false)] {
@@ -428,8 +432,8 @@ async fn a_debit_is_waited_for_as_long_as_it_takes_and_then_paid_or_declined() {
     }
 }
 
-/// R4: what Stripe refuses for good ends the attempt: one mail, an issue with a remedy, and no further calls until the
-/// customer chooses anew.
+/// R4: a permanent refusal by Stripe ends the attempt: one e-mail, an issue with a remedy, and no further calls until
+/// the customer saves new settings.
 #[tokio::test]
 async fn a_refusal_for_good_pauses_with_one_mail_and_no_further_calls() {
     let cloud = TestCloud::start().await;
@@ -444,7 +448,7 @@ async fn a_refusal_for_good_pauses_with_one_mail_and_no_further_calls() {
 
     cloud.cloud.stripe.clear_requests();
     cloud.advance(SignedDuration::from_hours(5 * 24)).await;
-    assert_eq!(cloud.cloud.stripe.requests().len(), 0, "nothing is asked of Stripe any more");
+    assert_eq!(cloud.cloud.stripe.requests().len(), 0, "Stripe gets no more requests");
     assert_eq!((cloud.mails("acme").len(), cloud.balance("acme").await), (1, 0));
 
     let (status, _) =
@@ -455,8 +459,8 @@ async fn a_refusal_for_good_pauses_with_one_mail_and_no_further_calls() {
     assert_eq!((cloud.balance("acme").await, payment_issue(&cloud, "acme").await), (5_000, Value::Null));
 }
 
-/// All faults of an outage at all steps: nobody is paused or written to, and when it is over the same attempt ends in
-/// one invoice, one payment and one grant.
+/// All faults of an outage at all steps: no account is paused and no e-mail sent, and afterwards the same attempt ends
+/// in one invoice, one payment and one grant.
 #[tokio::test]
 async fn an_outage_concludes_nothing_and_the_next_sweep_carries_the_same_attempt_on() {
     let actions = [
@@ -476,7 +480,7 @@ async fn live_through_outage(step: &'static str, action: FaultAction) {
     let cloud = TestCloud::start().await;
     cloud.open_due_account("acme", "pm_card_visa").await;
     cloud.cloud.stripe.add_fault(outage(step, action));
-    // What happened all the same can be looked up nowhere either, and Stripe sends no events.
+    // What took effect anyway cannot be looked up either, and Stripe sends no events.
     cloud.cloud.stripe.add_fault(outage("/v1/invoices/*", FaultAction::Unavailable));
     cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: 100, ..WebhookConduct::default() });
 
@@ -510,7 +514,7 @@ async fn a_long_outage_pauses_nobody_and_costs_nobody_a_second_payment() {
     assert_topped_up_once(&cloud, "acme", 5_000, "after the outage").await;
 }
 
-/// Stripe forgets its keys after a day, so what is not known after 20 hours is looked up and never sent again.
+/// Stripe forgets its keys after a day, so after 20 hours an unknown outcome is looked up and nothing is sent again.
 #[tokio::test]
 async fn an_attempt_unknown_for_twenty_hours_is_looked_up_and_not_sent_again() {
     for (is_paid, lost) in [(false, FaultAction::Unavailable), (true, FaultAction::LoseAnswer)] {
@@ -536,7 +540,7 @@ async fn an_attempt_unknown_for_twenty_hours_is_looked_up_and_not_sent_again() {
             assert_unpaused_without_mail(&cloud, "acme", "closed").await;
             assert_eq!(cloud.cents_taken("acme").await, Vec::<i64>::new());
             assert_eq!(cloud.top_up_invoices("acme").await[0]["status"], json!("void"));
-            assert_eq!(cloud.sweep().await["paid"], json!(1), "the next attempt is another one");
+            assert_eq!(cloud.sweep().await["paid"], json!(1), "the next attempt is a new one");
             assert_eq!(cloud.balance("acme").await, 5_000);
         }
     }
@@ -573,7 +577,7 @@ async fn switching_off_while_an_attempt_is_open_closes_it_without_a_payment() {
     assert_nothing_due(&cloud.advance(SignedDuration::from_hours(12)).await);
 }
 
-/// The worst moment for the table to fail: the money is taken and nothing says so.
+/// The worst moment for the table to fail: the money was taken, and nothing is recorded yet.
 #[tokio::test]
 async fn money_taken_while_the_ledger_fails_is_granted_once_by_whoever_comes_next() {
     let faults = [
@@ -587,7 +591,7 @@ async fn money_taken_while_the_ledger_fails_is_granted_once_by_whoever_comes_nex
 }
 
 async fn lose_the_grant(fault: TableFault, by_webhook: bool) {
-    let why = format!("{fault:?}, healed by {}", if by_webhook { "the webhook" } else { "the next sweep" });
+    let why = format!("{fault:?}, repaired by {}", if by_webhook { "the webhook" } else { "the next sweep" });
     let cloud = TestCloud::start().await;
     cloud.open_due_account("acme", "pm_card_visa").await;
     let drop_next = if by_webhook { 0 } else { 100 };
@@ -628,7 +632,7 @@ async fn an_invoice_paid_by_hand_at_stripe_while_its_attempt_is_open_is_granted_
     assert_eq!(cloud.mails("acme").len(), 1);
 }
 
-/// The table and no Stripe: what is recorded here is Stripe's word already.
+/// The table without Stripe: everything recorded here is already Stripe's answer.
 fn ledger_alone(cloud: &TestCloud) -> Context<LedgerAlone> {
     Context {
         ledger: cloud.ledger(),

@@ -1,4 +1,4 @@
-//! Stripe's events: believed only when signed, applied once however they arrive, and never taken at their word.
+//! Stripe's events: accepted only if signed, applied once however they arrive, and always verified at Stripe.
 
 use crate::support::{Answer, TestCloud};
 use futures::future::join_all;
@@ -34,7 +34,7 @@ async fn webhook_secret(cloud: &TestCloud) -> String {
     stripe["webhook_secrets"][0].as_str().unwrap().to_owned()
 }
 
-/// R8: what nobody reads does not matter, and a thin event is taken, counted and not followed.
+/// R8: unusual contents that are never read do not matter, and a thin event is accepted and counted but not followed.
 #[tokio::test]
 async fn events_that_hold_something_unusual_are_events_all_the_same() {
     let cloud = TestCloud::start().await;
@@ -48,7 +48,7 @@ async fn events_that_hold_something_unusual_are_events_all_the_same() {
         let signature = webhook_signature(&secret, cloud.cloud.clock.now().as_second(), body.as_bytes());
         post_signed(&cloud, body.as_bytes(), Some(&signature)).await.expect(200);
     }
-    assert_eq!(cloud.cloud.stripe.requests().len(), before + 3, "the invoice is asked for each time");
+    assert_eq!(cloud.cloud.stripe.requests().len(), before + 3, "the invoice is read each time");
     let thin = json!({
         "id": "evt_test_1", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": false,
         "created": "2026-01-05T00:00:00.000Z", "related_object": {"id": "in_3", "type": "invoice", "url": "/v1/invoices/in_3"},
@@ -58,7 +58,7 @@ async fn events_that_hold_something_unusual_are_events_all_the_same() {
     assert!(cloud.log().iter().any(|line| line.contains("thin_events")), "and counted");
 }
 
-/// The newest event of a type that Stripe has.
+/// Stripe's newest event of this type.
 async fn event_of(cloud: &TestCloud, kind: &str) -> Value {
     let events = cloud.stripe_get(&format!("/v1/events?limit=1&type={kind}")).await;
     assert_eq!(events["data"][0]["type"], json!(kind));
@@ -73,7 +73,7 @@ fn drop_all(cloud: &TestCloud) {
     conduct(cloud, WebhookConduct { drop_next: 1_000, ..WebhookConduct::default() });
 }
 
-/// How many requests wrote to the table.
+/// The number of requests that wrote to the table.
 fn writes(recording: &Recording) -> usize {
     ["TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"]
         .map(|operation| recording.count(operation))
@@ -81,7 +81,7 @@ fn writes(recording: &Recording) -> usize {
         .sum()
 }
 
-/// An account whose purchase is paid at Stripe while no event of it was delivered; gives the purchase's id.
+/// An account whose purchase is paid at Stripe, without delivering any event of it. Returns the purchase's id.
 async fn paid_unheard(cloud: &TestCloud, account: &str) -> String {
     cloud.open_account(account).await;
     cloud.settle().await;
@@ -110,9 +110,9 @@ async fn however_events_arrive_a_purchase_and_a_top_up_are_granted_once() {
         cloud.open_account("acme").await;
         cloud.buy("acme", "credits_500", VISA).await;
         if conducted.delay_seconds > 0 {
-            assert_eq!(cloud.balance("acme").await, 0, "{name}: on its way");
+            assert_eq!(cloud.balance("acme").await, 0, "{name}: under way");
             cloud.advance(SignedDuration::from_secs(3_599)).await;
-            assert_eq!(cloud.balance("acme").await, 0, "{name}: still on its way");
+            assert_eq!(cloud.balance("acme").await, 0, "{name}: still under way");
             cloud.advance(SignedDuration::from_secs(1)).await;
         }
         assert_eq!(cloud.balance("acme").await, 500, "{name}");
@@ -149,7 +149,7 @@ async fn a_purchase_whose_events_are_lost_is_granted_when_the_customer_looks() {
     let looked = cloud.get(&path, &cloud.cloud.customer_token("acme")).await.expect(200);
     assert_eq!(looked.body["status"], json!("paid"));
     assert_eq!(cloud.balance("acme").await, 5_000);
-    // The event comes after all.
+    // The event arrives in the end.
     post_event(&cloud, &event_of(&cloud, "checkout.session.completed").await).await.expect(200);
     cloud.settle().await;
     assert_eq!(cloud.entries("acme", "purchase").await, [5_000]);
@@ -225,7 +225,7 @@ async fn objects_of_other_deployments_are_accepted_and_move_nothing() {
     assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
 }
 
-/// R4: what Stripe still tells of a customer that it has deleted concerns nobody.
+/// R4: an event about a customer that was deleted at Stripe concerns no account.
 #[tokio::test]
 async fn the_event_of_a_deleted_customer_is_accepted_and_changes_nothing() {
     let cloud = TestCloud::start().await;
@@ -241,8 +241,8 @@ async fn the_event_of_a_deleted_customer_is_accepted_and_changes_nothing() {
     assert_eq!(recording.count("PutItem"), 1, "it is marked as applied");
 }
 
-/// R13: whether an invoice is ours is told by its metadata; what pays a foreign one is not looked at, and may be a
-/// payment that our key cannot read.
+/// R13: the metadata say whether an invoice is ours. The payment of a foreign invoice is not read, since our key may
+/// not be allowed to read it.
 #[tokio::test]
 async fn a_foreign_open_invoice_is_accepted_without_a_look_at_its_payment() {
     let cloud = TestCloud::start().await;
@@ -264,7 +264,7 @@ async fn a_foreign_open_invoice_is_accepted_without_a_look_at_its_payment() {
     assert_eq!(cloud.cloud.stripe.request_count("GET", "/v1/payment_intents/*"), 0);
 }
 
-/// An invoice made past the product for an account's customer, paid with a card that works.
+/// An invoice created without the product for an account's customer, and paid with a card that works.
 async fn craft_paid_invoice(cloud: &TestCloud, account: &str, cents: i64, metadata: &[(&str, &str)]) {
     let customer = cloud.customer(account).await;
     let card = cloud.stripe_post("/v1/payment_methods/pm_card_visa/attach", &[("customer", customer.as_str())]).await;
@@ -308,14 +308,14 @@ async fn a_payment_that_is_not_the_one_asked_for_is_not_granted() {
         let refused = post_event(&cloud, &event).await.expect_problem(500, "internal_error");
 
         assert!(!refused.text.contains("payment") && !refused.text.contains(top_up), "{name}: {}", refused.text);
-        assert_eq!(writes(&recording), 0, "{name}: not even that it was applied");
+        assert_eq!(writes(&recording), 0, "{name}: not even the mark that it was applied");
         post_event(&cloud, &event).await.expect_problem(500, "internal_error");
         assert_eq!((cloud.balance("acme").await, cloud.balance("other").await), (0, 0), "{name}");
         assert_eq!(cloud.mails("acme").len(), 0, "{name}");
     }
 }
 
-/// R10: Checkout was paid in another currency or amount than asked.
+/// R10: Checkout was paid in another currency or amount than requested.
 #[tokio::test]
 async fn a_purchase_paid_in_another_currency_is_in_review_and_never_an_error_for_the_customer() {
     for (currency, cents) in [("eur", 5_000), ("usd", 4_999)] {
@@ -349,7 +349,7 @@ async fn a_purchase_paid_in_another_currency_is_in_review_and_never_an_error_for
         let looked = cloud.get(&path, &token).await.expect(200);
         assert_eq!(looked.body["status"], json!("in_review"), "{}", looked.text);
         assert!(looked.body["note"].as_str().unwrap().contains("we are looking into it"), "{}", looked.text);
-        assert!(looked.body.get("checkout_url").is_none(), "nobody is to pay once more: {}", looked.text);
+        assert!(looked.body.get("checkout_url").is_none(), "the customer must not pay again: {}", looked.text);
         assert_eq!((cloud.balance("acme").await, cloud.mails("acme").len()), (0, 0));
         let log = cloud.log();
         let is_told = |line: &&String| line.contains("ERROR") && line.contains(purchase);
@@ -357,7 +357,7 @@ async fn a_purchase_paid_in_another_currency_is_in_review_and_never_an_error_for
     }
 }
 
-/// In one table: what is wrong with the request, given the right body, the secret and the second it was signed in.
+/// One table of requests. Each is wrong in one way; the rest of its body, secret and time is right.
 #[tokio::test]
 async fn what_stripe_did_not_sign_just_now_is_refused_and_changes_nothing() {
     let cloud = TestCloud::start().await;
@@ -411,7 +411,7 @@ async fn what_stripe_did_not_sign_just_now_is_refused_and_changes_nothing() {
         );
         refused.expect_problem(400, "invalid_signature");
     }
-    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "nobody was even asked");
+    assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "no outside call was made");
 
     for signed_at in [now - 300, now + 300] {
         let signature = webhook_signature(&secret, signed_at, &body);
@@ -485,7 +485,7 @@ async fn the_card_a_customer_makes_the_default_at_stripe_is_the_one_charged_next
 
 const MASTERCARD: &str = "5555555555554444";
 
-/// The brand of the customer's default card at Stripe and of the card that the last charge was on.
+/// The brands of the customer's default card at Stripe and of the card that was charged last.
 async fn default_and_last_charged(cloud: &TestCloud, account: &str) -> (String, String) {
     let customer = cloud.customer(account).await;
     let default = cloud.stripe_get(&format!("/v1/customers/{customer}")).await;
@@ -519,7 +519,7 @@ async fn a_newer_choice_of_card_is_not_undone_by_an_older_payment_however_their_
     }
 }
 
-/// R18: of two purchases with two cards, the one opened later decides.
+/// R18: of two purchases with two cards, the one that was opened later decides.
 #[tokio::test]
 async fn of_two_purchases_the_later_one_s_card_is_kept_however_their_events_arrive() {
     for is_later_heard_first in [false, true] {

@@ -1,4 +1,4 @@
-//! The columns of the matrix: everybody who may knock, and what a token that is good grants.
+//! The columns of the matrix: all kinds of callers, and what a valid token grants.
 
 use super::tokens::{claims, forgeries, unfit};
 use crate::support::TestCloud;
@@ -6,9 +6,9 @@ use serde_json::json;
 
 pub const CUSTOMER: &str = "credits/customer";
 
-/// The scopes of the product, those that no route names yet among them.
+/// The scopes of the product, including those that no route requires yet.
 const SCOPES: [&str; 3] = [CUSTOMER, "credits/service", "credits/support"];
-/// Scopes that are none of ours, and some that look like it.
+/// Scopes that are not ours, some of which look similar.
 const OTHER_SCOPES: [&str; 10] = [
     "openid",
     "credits",
@@ -22,19 +22,19 @@ const OTHER_SCOPES: [&str; 10] = [
     "openid,credits/service",
     "[credits/service]",
 ];
-/// Who has credits, who has an account beside it, who has none, and no customer at all.
+/// A customer with credits, another customer, a subject without an account, and one that is not a customer.
 const SUBJECTS: [&str; 4] = ["acme", "globex", "ghost", "service"];
 
-/// Somebody with or without a token.
+/// A caller with or without a token.
 pub struct Caller {
     pub name: String,
     /// The header as it is sent.
     pub authorization: Option<String>,
-    /// What the token says, if it is good.
+    /// What the token grants, if it is valid.
     pub grant: Option<Grant>,
 }
 
-/// The subject and scopes of a good token.
+/// The subject and scopes of a valid token.
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub subject: &'static str,
@@ -64,7 +64,7 @@ pub fn callers(cloud: &TestCloud) -> Vec<Caller> {
     callers
 }
 
-/// Every choice of the product's scopes, none and all among them.
+/// Every combination of the product's scopes, including none and all.
 fn subsets() -> Vec<Vec<&'static str>> {
     let chosen = |bits: usize| {
         let scopes = SCOPES.into_iter().enumerate();
@@ -73,14 +73,14 @@ fn subsets() -> Vec<Vec<&'static str>> {
     (0..1 << SCOPES.len()).map(chosen).collect()
 }
 
-/// Where a token names its scopes.
+/// The claim that contains a token's scopes.
 #[derive(Clone, Copy, Debug)]
 enum Claim {
-    /// A text with blanks between.
+    /// A text with scopes separated by spaces.
     Scope,
     /// A list.
     Scp,
-    /// Nowhere: an identity token.
+    /// No claim: an identity token.
     None,
 }
 

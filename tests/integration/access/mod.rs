@@ -1,8 +1,8 @@
-//! Who gets in: every operation of `infra/openapi.yaml` asked by every kind of caller.
+//! Access control: every operation of `infra/openapi.yaml`, called by every kind of caller.
 //!
-//! The matrix is made of the description, so an operation that is added there is in it. Who is let in is computed from
-//! the scopes that the description names, while the gateway takes them from `template.yaml`: where the two differ, a
-//! cell is wrong.
+//! The matrix is built from the description, so it includes every operation that is added there. The expected result
+//! comes from the scopes in the description, and the gateway takes the scopes from `template.yaml`. If the two differ,
+//! a cell of the matrix is wrong.
 
 mod callers;
 mod open_routes;
@@ -16,17 +16,17 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a caller comes to.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Unauthorized,
     Forbidden,
-    /// Another's account, told as one that does not exist.
+    /// Another customer's account, reported as one that does not exist.
     NotFound,
     LetIn,
 }
 
-/// An operation that asks for a token.
+/// An operation that requires a token.
 struct Guarded {
     method: Method,
     path: String,
@@ -39,12 +39,12 @@ impl Guarded {
         format!("{} {}", self.method, self.path)
     }
 
-    /// Whether the operation is one of a single account, which the path names.
+    /// Whether the operation concerns a single account, which is in the path.
     fn is_of_an_account(&self) -> bool {
         self.path.contains("{account}")
     }
 
-    /// Of several scopes any one is enough; with the customers' alone the account has to be the caller's.
+    /// Any one of the scopes is enough. With only the customers' scope, the account must be the caller's own.
     fn verdict(&self, grant: Option<&Grant>, account: &str) -> Verdict {
         let Some(grant) = grant else { return Verdict::Unauthorized };
         let held: Vec<&String> = self.scopes.iter().filter(|scope| grant.scopes.contains(&scope.as_str())).collect();
@@ -58,15 +58,15 @@ impl Guarded {
     }
 }
 
-/// A cloud with something to lose: acme has credits, a charge and a purchase, and globex an account.
+/// A cloud with data to protect: acme has credits, a charge and a purchase, and globex has an account.
 struct World {
     cloud: TestCloud,
-    /// What stands in the place of a path's names, where it exists.
+    /// Existing values for the parameters in paths.
     existing: BTreeMap<&'static str, String>,
     effects: Effects,
 }
 
-/// Equal before and after, nothing was written and nothing asked of Stripe.
+/// If it is equal before and after, nothing was written and Stripe got no request.
 type Effects = ((Vec<(String, i64)>, local_aws::dynamodb::StreamCursor), usize);
 
 impl World {
@@ -99,12 +99,12 @@ impl World {
             Some(Guarded { method: method.parse().unwrap(), path, scopes: scopes?, example })
         });
         let guarded: Vec<Guarded> = guarded.collect();
-        assert!(guarded.len() >= 10, "the operations are found");
+        assert!(guarded.len() >= 10, "the description has operations");
         assert!(guarded.iter().all(|operation| !operation.scopes.is_empty()), "an identity token would pass");
         guarded
     }
 
-    /// A request of the description's own examples, about this account.
+    /// A request with the description's own examples, for this account.
     fn request(&self, operation: &Guarded, account: &str) -> RequestBuilder {
         let mut path = operation.path.replace("{account}", account);
         for (name, example) in &operation.example.path_parameters {
@@ -135,7 +135,7 @@ impl World {
 
     #[track_caller]
     fn expect_no_effects(&self) {
-        assert_eq!(effects(&self.cloud), self.effects, "something came of what was refused");
+        assert_eq!(effects(&self.cloud), self.effects, "a refused request had an effect");
     }
 }
 
@@ -189,7 +189,7 @@ async fn whoever_is_meant_gets_in_on_every_route() {
     assert!(count > 40, "{count} cells");
 }
 
-/// The routes that are no customer's affair. A change here is one of who may move money.
+/// The routes that customers must not call. A change here changes who may move money.
 #[tokio::test]
 async fn only_services_charge_restore_and_open_accounts() {
     let world = World::new().await;
@@ -205,7 +205,7 @@ async fn only_services_charge_restore_and_open_accounts() {
     }
 }
 
-/// API Gateway's own words, which cannot be changed for HTTP APIs.
+/// API Gateway's own messages, which cannot be changed for HTTP APIs.
 #[track_caller]
 fn expect_gateway(answer: &Answer, status: u16, message: &str, what: &str) {
     assert_eq!((answer.status, &answer.body), (status, &json!({ "message": message })), "{what}");
@@ -213,7 +213,7 @@ fn expect_gateway(answer: &Answer, status: u16, message: &str, what: &str) {
     assert!(answer.www_authenticate.as_ref().is_some_and(|value| value.starts_with("Bearer")), "{what}");
 }
 
-/// The whole answer, headers and all, is the one about an account that nobody has opened; only the request's id differs.
+/// The whole answer, including headers, equals the one for an account that does not exist; only the request id differs.
 async fn expect_as_if_not_there(world: &World, operation: &Guarded, caller: &Caller, what: &str) {
     let others = world.ask(operation, "acme", caller).await.expect_problem(404, "not_found");
     let missing = world.ask(operation, "nobody", caller).await.expect_problem(404, "not_found");
@@ -222,7 +222,7 @@ async fn expect_as_if_not_there(world: &World, operation: &Guarded, caller: &Cal
     assert_eq!(others.body["detail"], "There is no such account.", "{what}");
 }
 
-/// The account is the token's subject to the letter: neither a part of it nor another spelling will do.
+/// The account must equal the token's subject exactly: no part of it and no other spelling is accepted.
 #[tokio::test]
 async fn a_subject_reaches_the_account_of_exactly_its_name() {
     let world = World::new().await;
@@ -239,7 +239,7 @@ async fn a_subject_reaches_the_account_of_exactly_its_name() {
     for path in ["/v1/accounts/globex%2F..%2Facme/balance", "/v1/accounts//balance"] {
         assert_eq!(cloud.get(path, &cloud.cloud.customer_token("globex")).await.status, 404, "{path}");
     }
-    // A customer whose own account was never opened hears the same as about another's.
+    // A customer without an account gets the same answer for its own account as for another customer's.
     let ghost = cloud.get("/v1/accounts/ghost/balance", &cloud.cloud.customer_token("ghost")).await;
     let others = cloud.get("/v1/accounts/acme/balance", &cloud.cloud.customer_token("ghost")).await;
     assert_eq!(ghost.without_request_id(), others.without_request_id());
@@ -282,7 +282,7 @@ async fn what_is_not_described_is_not_there() {
     world.expect_no_effects();
 }
 
-/// The rule of the matrix itself, on which all its cells rest.
+/// The rule of the matrix itself, which all its cells depend on.
 #[test]
 fn any_scope_of_an_operation_is_enough_and_a_customers_is_for_its_own_account() {
     let operation = |path: &str, scopes: &[&str]| Guarded {

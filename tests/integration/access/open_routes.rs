@@ -1,7 +1,7 @@
-//! The routes that need no token: each is guarded by a signature of its own, and no token opens it any further.
+//! The routes that need no token: each is protected by its own signature, and a token gives no further access.
 //!
-//! What those signatures are held to is in `webhooks.rs` and `pay_links.rs`; here it is that there is no other route,
-//! and that a token is neither needed nor looked at.
+//! `webhooks.rs` and `pay_links.rs` test the signatures. These tests check that no other route is open, and that a
+//! token is neither required nor read.
 
 use super::callers::callers;
 use super::effects;
@@ -10,7 +10,7 @@ use crate::support::description::DESCRIPTION;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-/// Each with the answer to whoever has no signature.
+/// Each with the status of a request without a valid signature.
 const OPEN: [(&str, &str, u16); 3] =
     [("GET", "/pay/{token}", 404), ("HEAD", "/pay/{token}", 404), ("POST", "/v1/webhooks/stripe", 400)];
 
@@ -25,7 +25,7 @@ async fn only_the_link_of_the_e_mails_and_stripes_webhook_need_no_token() {
     let open: Vec<_> =
         described.iter().filter(|(_, scopes)| scopes.is_none()).map(|(operation, _)| operation).collect();
     let known: Vec<_> = OPEN.map(|(method, path, _)| (method.to_owned(), path.to_owned())).into();
-    assert_eq!(open, known.iter().collect::<Vec<_>>(), "say here what guards a route without a token");
+    assert_eq!(open, known.iter().collect::<Vec<_>>(), "a route without a token must be listed here");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tokens as the issuer and others make them: good ones with any claims, forged ones, and those for somebody else.
+//! Tokens from the issuer and others: valid ones with any claims, forged ones, and those for another audience.
 
 use crate::support::TestCloud;
 use base64::Engine;
@@ -9,7 +9,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use serde_json::{Value, json};
 
-/// What a good token says, with some claims replaced; a null takes one away.
+/// The claims of a valid token, with some replaced; a null removes one.
 pub fn claims(cloud: &TestCloud, changes: &Value) -> Value {
     let authorizer = cloud.cloud.template.authorizers.values().next().unwrap();
     let now = cloud.now().as_second();
@@ -33,7 +33,7 @@ fn encoded(value: &Value) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// Tokens that somebody without the issuer's key could make.
+/// Tokens that can be made without the issuer's key.
 pub fn forgeries(cloud: &TestCloud) -> Vec<(&'static str, String)> {
     let claims = claims(cloud, &json!({}));
     let good = cloud.cloud.issuer.sign(&claims);
@@ -68,7 +68,7 @@ pub fn forgeries(cloud: &TestCloud) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Tokens of the issuer that are not for now or not for us.
+/// Valid signatures of the issuer, but for another time or another audience.
 pub fn unfit(cloud: &TestCloud) -> Vec<(&'static str, String)> {
     let now = cloud.now().as_second();
     let token = |changes: Value| cloud.cloud.issuer.sign(&claims(cloud, &changes));

@@ -1,4 +1,4 @@
-//! The settings of automatic top-ups: what is shown before they go on, what is refused, what is kept.
+//! The settings of automatic top-ups: what is shown before they are turned on, what is refused, and what is stored.
 
 use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
@@ -61,7 +61,7 @@ async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand(
         let text = body["worst_case_text"].take();
         let text = text.as_str().unwrap();
         assert!(text.contains(once) && text.contains(a_day) && text.contains("4 times a day"), "{text}");
-        assert_eq!(body, never_chosen(), "looking chooses nothing");
+        assert_eq!(body, never_chosen(), "reading changes nothing");
     }
     for query in ["?threshold=1000", "?target=10000"] {
         assert_eq!(read(&cloud, query).await.expect(200).body, never_chosen(), "half a choice has no worst case");
@@ -76,7 +76,7 @@ async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand(
         ("?threshold=1000&target=1099", "target", target),
         ("?threshold=1000&target=100001", "target", target),
         ("?threshold=1000&target=1e4", "target", target),
-        // R28: what could not be saved has no text to agree to.
+        // R28: settings that could not be saved have no consent text.
         ("?threshold=5000&target=5999", "target", "must be at least 1000 above threshold, that is from 6000"),
         // R26.
         ("?treshold=1000&target=10000", "treshold", "is not a parameter of this request"),
@@ -113,7 +113,7 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
     cloud.cloud.clock.advance(SignedDuration::from_hours(1)).unwrap();
     let off = set(&cloud, &json!({"enabled": false})).await.expect(200).body;
     expected["enabled"] = json!(false);
-    assert_eq!(off, expected, "what was chosen and agreed is kept for the next time");
+    assert_eq!(off, expected, "settings and consent are kept for the next time");
 
     let preview = read(&cloud, "?threshold=2000&target=20000").await.expect(200).body;
     assert_eq!(preview["consent"], consent);
@@ -122,7 +122,7 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
     let again = set(&cloud, &on(2_000, 20_000)).await.expect(200).body;
     assert_eq!(again["consent"]["text"], preview["worst_case_text"]);
     assert_eq!(again["consent"]["accepted_at"], "2026-01-05T01:00:00.000Z");
-    assert_eq!(cloud.footprint().0[0].1, items[0].1 + 1, "the earlier consent stays beside the new one");
+    assert_eq!(cloud.footprint().0[0].1, items[0].1 + 1, "the earlier consent is kept with the new one");
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn whatever_is_not_as_it_must_be_is_refused_and_changes_nothing() {
         (version(json!(-1)), "consent.text_version", "must be 2, the version shown now"),
         (json!({"enabled": true, "target": 10_000}), "threshold", "is required: an integer from 100 to 99000"),
         (json!({"enabled": true, "threshold": 1_000}), "target", "is required: an integer from 1100 to 100000"),
-        // R20: what is missing is named where it is missing.
+        // R20: the error for a missing field names the field where it belongs.
         (json!({}), "enabled", "is required: true or false"),
         (consent(json!([1, "ada"])), "consent", "must be an object"),
         (consent(json!({"text_version": 2})), "consent.accepted_by", "is required: a text of 1 to 100 bytes"),
@@ -209,10 +209,10 @@ async fn switching_off_never_validates_what_else_is_sent() {
     let cloud = opened().await;
     let footprint = cloud.footprint();
     assert_eq!(set(&cloud, &json!({"enabled": false})).await.expect(200).body, never_chosen());
-    assert_eq!(cloud.footprint(), footprint, "what is off stays as it is");
+    assert_eq!(cloud.footprint(), footprint, "turning it off again changes nothing");
 
     set(&cloud, &on(1_000, 10_000)).await.expect(200);
-    // R23: a form may be half filled in.
+    // R23: fields of a form may be empty.
     let anything = json!({
         "enabled": false, "threshold": "x", "target": [0], "consent": "none", "comment": {"later": null},
     });

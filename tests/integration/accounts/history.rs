@@ -76,7 +76,7 @@ async fn pages_follow_one_another_without_a_gap_or_a_double_however_large_they_a
             assert_eq!(data.len(), limit, "{query}");
             query = format!("limit={limit}&cursor={}", body["next_cursor"].as_str().unwrap());
             if limit == 40 {
-                // What is added meanwhile is newer than every page to come.
+                // A new entry is newer than all of the following pages.
                 let key = format!("meanwhile-{}", seen.len());
                 cloud.charge("acme", &key, 1).await.expect(201);
             }
@@ -104,10 +104,10 @@ async fn limits_and_cursors_that_are_none_are_refused() {
         assert_eq!(answer.status, 422, "{cursor:?}: {}", answer.text);
         answer.expect_problem(422, "invalid_request").field_error("cursor");
     }
-    // R26: a typing error does not show the first page again and again.
+    // R26: a misspelled parameter is refused instead of returning the first page again and again.
     for (query, field) in [("cursr=5", "cursr"), ("limit=5&limit=7", "limit"), ("cursor=2&cursor=2", "cursor")] {
         page(&cloud, query).await.expect_problem(422, "invalid_request").field_error(field);
     }
     let both = page(&cloud, "limit=0&cursor=x&page=2").await.expect_problem(422, "invalid_request");
-    assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all are told: {}", both.text);
+    assert_eq!(both.body["errors"].as_array().unwrap().len(), 3, "all errors are reported: {}", both.text);
 }

@@ -40,7 +40,7 @@ async fn an_account_is_opened_once_and_asking_again_finds_it() {
     assert_eq!(customers[0]["email"], "owner@acme.example");
 }
 
-/// R30: who lost what an account was opened with reads it again.
+/// R30: a client that lost the account's data can read it again.
 #[tokio::test]
 async fn an_account_is_read_as_it_was_opened() {
     let cloud = TestCloud::start().await;
@@ -116,8 +116,8 @@ async fn an_account_that_was_half_opened_gets_no_second_customer() {
     }
 }
 
-/// Stripe remembers its own 500 under the key, so another key is taken. The customer that was made all the same has
-/// no card and no account, and does no harm.
+/// Stripe stores its own 500 under the key, so another key is used. The customer that was created anyway has no card
+/// and no account, and does no harm.
 #[tokio::test]
 async fn a_failure_that_stripe_remembers_is_overcome() {
     let cloud = TestCloud::start().await;
@@ -152,7 +152,7 @@ async fn an_account_whose_commit_or_its_answer_was_lost_is_opened_by_asking_agai
         assert_eq!(open(&cloud, &acme()).await.status, status, "{fault:?}");
         assert_eq!(customers(&cloud).await, 1, "{fault:?}");
         cloud.buy("acme", "credits_500", "4242424242424242").await;
-        assert_eq!(cloud.balance("acme").await, 500, "the customer is the account's");
+        assert_eq!(cloud.balance("acme").await, 500, "the account has this customer");
     }
 }
 

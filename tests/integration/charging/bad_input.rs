@@ -1,4 +1,4 @@
-//! Requests that are not as they must be: each is told which field and which range, and nothing changes.
+//! Invalid requests: the error names the field and its range, and nothing changes.
 
 use super::{TestCloud, funded};
 use crate::support::Answer;
@@ -13,7 +13,7 @@ async fn send(cloud: &TestCloud, path: &str, body: impl Into<reqwest::Body>) -> 
     cloud.send(request.body(body)).await
 }
 
-/// Checks that the request moved nothing: neither balance nor history nor table nor stream.
+/// Checks that the request changed nothing: balance, history, table and stream.
 async fn assert_nothing_moved(cloud: &TestCloud, footprint: &impl PartialEq<Footprint>) {
     assert!(*footprint == cloud.footprint(), "{:?}", cloud.footprint());
     assert_eq!((cloud.balance("acme").await, cloud.history("acme").await.len()), (500, 1));
@@ -60,7 +60,7 @@ const DURATION: &str = "must be an integer from 1 to 86400000";
 const MINUTES: &str = "must be an integer from 1 to 1440";
 const REFERENCE: &str = "must be a text of 1 to 200 characters";
 
-/// Every field with every wrong value: the body, the field that is named, what it is told.
+/// Every field with every wrong value: the body, the field in the error, and the message.
 fn wrong_operations() -> Vec<(String, &'static str, &'static str)> {
     let mut wrong = vec![];
     let mut add = |body: Value, field, message| wrong.push((body.to_string(), field, message));
@@ -110,7 +110,7 @@ async fn a_charge_with_a_wrong_field_is_told_the_field_and_its_range() {
     let cloud = funded().await;
     let footprint = cloud.footprint();
     let mut cases = wrong_operations();
-    // R15: what nobody sees is refused by name.
+    // R15: invisible characters are refused by name.
     for (character, name) in [
         ('\n', "U+000A"),
         ('\u{0}', "U+0000"),
@@ -158,7 +158,7 @@ async fn several_wrong_fields_are_told_together() {
         (answer.field_error("duration_ms").as_str(), answer.field_error("reference").as_str()),
         (DURATION, REFERENCE)
     );
-    // R21: neither the other measure nor an unknown field hides the rest.
+    // R21: a measure of the other operation or an unknown field does not hide further errors.
     let body = json!({"operation": "dubbing", "duration_ms": 0, "max_minutes": -1, "reference": "", "speed": 2});
     let answer = send(&cloud, CHARGES, body.to_string()).await.expect_problem(422, "invalid_request");
     let named = answer.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap());
@@ -239,8 +239,8 @@ async fn an_idempotency_key_is_sent_once_and_is_a_key() {
     cloud.charge("acme", &"k".repeat(128), 1).await.expect(201);
 }
 
-/// R14: the quoted form is the same key, and a key of base64 is one, in the header and in the path of a restore.
-/// R27: one that a path does not keep is refused before anything is charged under it.
+/// R14: the quoted form is the same key, and base64 is a valid key, in the header and in the path of a restore.
+/// R27: a key that a path cannot contain is refused before anything is charged under it.
 #[tokio::test]
 async fn a_key_may_be_quoted_and_base64_and_no_dots_alone() {
     let cloud = funded().await;
@@ -260,7 +260,7 @@ async fn a_key_may_be_quoted_and_base64_and_no_dots_alone() {
     assert_eq!(cloud.balance("acme").await, 500);
 }
 
-/// R15: a retry from a platform that writes the reference in another form is the same request.
+/// R15: a retry from a platform that encodes the reference in another Unicode form is the same request.
 #[tokio::test]
 async fn a_reference_in_another_form_of_unicode_is_the_same() {
     let cloud = funded().await;
@@ -271,7 +271,7 @@ async fn a_reference_in_another_form_of_unicode_is_the_same() {
     send(&cloud, CHARGES, body("cafe")).await.expect_problem(409, "idempotency_key_reused");
 }
 
-/// R17: a path that was encoded twice is decoded once, and names no account then.
+/// R17: a path that was encoded twice is decoded only once, and then names no account.
 #[tokio::test]
 async fn a_path_is_decoded_once() {
     let cloud = funded().await;
@@ -280,7 +280,7 @@ async fn a_path_is_decoded_once() {
     cloud.get("/v1/accounts/ac%256De/balance", &token).await.expect_problem(404, "not_found");
 }
 
-/// The gateway refuses what is beyond API Gateway's 10 MB, and what Lambda's 6 MB would not take.
+/// The gateway refuses bodies above API Gateway's 10 MB, and those that exceed Lambda's 6 MB.
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused() {
     let cloud = funded().await;
@@ -292,7 +292,7 @@ async fn a_body_that_is_too_large_is_refused() {
         assert_eq!(answer.body, json!({"message": "Request Entity Too Large"}));
     }
     assert_nothing_moved(&cloud, &footprint).await;
-    // R19: the function takes 256 KB, and says again little of what it does not know.
+    // R19: the function accepts 256 KB, and repeats only a little of what it does not know.
     let charge = json!({"operation": "training", "max_minutes": 1}).to_string();
     let spaced = |bytes: usize| format!("{}{charge}", " ".repeat(bytes - charge.len()));
     send(&cloud, CHARGES, spaced(256 * 1024 + 1)).await.expect_problem(413, "body_too_large");

@@ -1,11 +1,11 @@
-//! What a charge over HTTP asks of DynamoDB, counted at the door of the embedded table.
+//! The cost of a charge over HTTP in DynamoDB, counted at the embedded table.
 
 use super::{TestCloud, funded};
 use local_aws::dynamodb::RecordedOperation;
 use serde_json::{Value, json};
 
-/// One strongly consistent read and one transaction of the account and its entry: 1 unit read, 4 written, and 1 for
-/// the entry's copy in the history's index.
+/// One strongly consistent read, and one transaction that writes the account and its entry: 1 unit read, 4 written, and
+/// 1 for the entry's copy in the history's index.
 #[tokio::test]
 async fn a_charge_is_one_consistent_read_and_one_transaction_of_two_items() {
     let cloud = funded().await;
@@ -28,7 +28,7 @@ async fn a_charge_is_one_consistent_read_and_one_transaction_of_two_items() {
     assert_eq!(consumed["CapacityUnits"], json!(5.0), "{consumed}");
     assert_eq!(consumed["Table"]["CapacityUnits"], json!(4.0), "{consumed}");
     assert_eq!(consumed["GlobalSecondaryIndexes"]["history"]["CapacityUnits"], json!(1.0), "{consumed}");
-    assert_eq!(cloud.balance("twin").await, 450, "what was counted was carried out");
+    assert_eq!(cloud.balance("twin").await, 450, "the counted requests took effect");
 }
 
 #[tokio::test]
@@ -45,12 +45,12 @@ async fn a_replay_and_a_refusal_write_nothing() {
 
     recording.clear();
     cloud.charge("acme", "job-2", 1_440).await.expect(402);
-    assert_eq!(recording.names(), ["GetItem", "GetItem"], "the account, and whether the key was used before");
+    assert_eq!(recording.names(), ["GetItem", "GetItem"], "the account and the entry under the key");
     assert_eq!(cloud.footprint(), footprint);
 }
 
-/// The functions do not ask what their requests cost, so the very same ones are sent again, asking, for an account
-/// that stands where the first one stood.
+/// The functions do not request the cost of their calls, so the same calls are sent again with that option, for an
+/// account in the same state as the first one.
 async fn cost_of_the_same_for_the_twin(cloud: &TestCloud, recorded: &RecordedOperation) -> Value {
     let request = recorded.operation.request.to_string().replace("acme", "twin");
     let mut request: Value = serde_json::from_str(&request).unwrap();

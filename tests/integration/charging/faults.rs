@@ -1,5 +1,5 @@
-//! Days on which DynamoDB conflicts, throttles, and loses requests and answers: a charge is answered rightly or with
-//! 503, and whoever repeats it under its key is answered rightly and charged once.
+//! DynamoDB conflicts, throttles, and loses requests and answers. A charge is answered correctly or with 503, and a
+//! retry under the same key is answered correctly and charged once.
 
 use super::{funded, restore};
 use crate::support::{Answer, TestCloud};
@@ -40,7 +40,7 @@ fn faults_of_reads() -> Vec<Fault> {
     ]
 }
 
-/// Checks that nothing is concluded, and that the client is asked to come back.
+/// Checks that nothing is concluded, and that the client is told to retry.
 #[track_caller]
 fn expect_unavailable(answer: Answer, what: &str) {
     assert_eq!(answer.status, 503, "{what}: {}", answer.text);
@@ -105,7 +105,7 @@ async fn a_balance_that_cannot_be_read_is_a_503_and_not_a_404() {
     expect_unavailable(balance, "the balance");
 }
 
-/// With conflicts as AWS has them, a crowd on one account may be turned away, but nobody is charged wrongly.
+/// With conflicts as in AWS, some of many concurrent charges may get 503, but no charge is wrong.
 #[tokio::test]
 async fn a_crowd_under_real_conflicts_is_charged_once_each() {
     let cloud = funded().await;
@@ -113,7 +113,7 @@ async fn a_crowd_under_real_conflicts_is_charged_once_each() {
     let keys: Vec<String> = (0..24).map(|number| format!("job-{}", number % 12)).collect();
     let answers = join_all(keys.iter().map(|key| cloud.charge("acme", key, 5))).await;
     for answer in answers.into_iter().filter(|answer| !matches!(answer.status, 200 | 201 | 402)) {
-        expect_unavailable(answer, "in the crowd");
+        expect_unavailable(answer, "one of many concurrent charges");
     }
     cloud.cloud.aws.dynamodb.faults().clear();
     let mut posted = 0;

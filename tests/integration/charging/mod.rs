@@ -1,4 +1,4 @@
-//! Charges, restores and quotes as a service sees them: every answer over HTTP, and what it leaves behind.
+//! Charges, restores and quotes as a service sees them: every answer over HTTP, and its effects.
 
 mod bad_input;
 mod cost;
@@ -10,10 +10,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Midnight, where every test's clock stands.
+/// Midnight, the time of every test's clock.
 const NOW: &str = "2026-01-05T00:00:00.000Z";
 
-/// A cloud with the account `acme`, which holds 500 credits.
+/// A cloud with the account `acme`, which has 500 credits.
 async fn funded() -> TestCloud {
     let cloud = TestCloud::start().await;
     cloud.open_account("acme").await;
@@ -72,11 +72,11 @@ async fn a_replay_is_the_first_answer_again_and_writes_nothing() {
     let footprint = cloud.footprint();
 
     let replay = post(&cloud, "acme", "job-1", &body).await.expect(200);
-    assert!(replay.is_replay, "also when the balance is now too small, and after more than a year");
+    assert!(replay.is_replay, "also if the balance is too small now, and after more than a year");
     assert_eq!(replay.text, first.text);
     post(&cloud, "acme", "new", &body).await.expect_problem(402, "insufficient_credits");
 
-    assert_eq!(cloud.footprint(), footprint, "no item was written and the stream is silent");
+    assert_eq!(cloud.footprint(), footprint, "no item was written, and the stream has no new record");
 
     cloud.restrict("acme", "Unusual consumption.", cloud.now() + SignedDuration::from_hours(1)).await;
     let footprint = cloud.footprint();
@@ -119,7 +119,7 @@ async fn a_key_is_good_for_one_request_alone() {
     cloud.open_account("globex").await;
     cloud.buy("globex", "credits_500", "4242424242424242").await;
     post(&cloud, "globex", "job-1", &dubbing(600_000, "other")).await.expect(201);
-    assert_eq!(cloud.balance("globex").await, 400, "another account's keys are its own");
+    assert_eq!(cloud.balance("globex").await, 400, "each account has its own keys");
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn an_unknown_account_can_neither_be_charged_nor_given_back_to() {
     assert_eq!(cloud.footprint(), footprint);
 }
 
-/// The figures of the rule: 10 credits per minute, by the millisecond, rounded up, at least 10.
+/// The numbers of the rule: 10 credits per minute, by the millisecond, rounded up, at least 10.
 #[tokio::test]
 async fn operations_cost_what_the_price_list_says_and_what_was_quoted() {
     const DUBBING: [(i64, i64); 9] = [
@@ -230,9 +230,9 @@ async fn operations_cost_what_the_price_list_says_and_what_was_quoted() {
             assert_eq!(quote, &expected);
         }
         assert_eq!(quotes.len(), priced.len());
-        assert_eq!(quoted.body["credits"], json!(50_000 - balance), "the sum is what was charged");
+        assert_eq!(quoted.body["credits"], json!(50_000 - balance), "the quote equals the charges");
     }
-    assert_eq!(cloud.footprint(), footprint, "asking costs nothing");
+    assert_eq!(cloud.footprint(), footprint, "a quote charges nothing");
 }
 
 #[tokio::test]
@@ -253,15 +253,15 @@ async fn a_restore_gives_back_what_the_charge_took_once() {
     let path = "/v1/accounts/acme/charges/job-1/restore";
     let keyed =
         cloud.post(path, &cloud.cloud.service_token(), Some("another"), &json!({"any": "thing"})).await.expect(200);
-    assert_eq!(keyed.text, restored.text, "the charge is the request's identity, whatever else is sent");
+    assert_eq!(keyed.text, restored.text, "the charge identifies the request, whatever else is sent");
     assert_eq!(cloud.footprint(), footprint);
 
     let replay = post(&cloud, "acme", "job-1", &dubbing(90_000, "episode-12")).await.expect(200);
-    assert_eq!(replay.body["balance"], 485, "a restored charge's key is not free again");
+    assert_eq!(replay.body["balance"], 485, "the key of a restored charge stays in use");
     assert_eq!(cloud.balance("acme").await, 0);
 }
 
-/// R6: a job that failed was restored and runs again under its old key.
+/// R6: a job that failed was restored, and runs again under its old key.
 #[tokio::test]
 async fn a_replay_of_a_charge_that_was_restored_says_so_and_another_key_charges_the_retry() {
     let cloud = funded().await;
@@ -274,7 +274,7 @@ async fn a_replay_of_a_charge_that_was_restored_says_so_and_another_key_charges_
     assert_eq!(post(&cloud, "acme", "job-1", &body).await.expect(200).body, expected);
     cloud.charge("acme", "the-rest", 50).await.expect(201);
     let replay = post(&cloud, "acme", "job-1", &body).await.expect(200);
-    assert_eq!(replay.body, expected, "also where a new charge would be refused");
+    assert_eq!(replay.body, expected, "also if a new charge would be refused");
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     let retried = post(&cloud, "acme", "job-1:2", &body).await.expect(201);
     assert_eq!((&retried.body["status"], &retried.body["balance"]), (&json!("posted"), &json!(485)));
@@ -303,7 +303,7 @@ async fn only_a_charge_of_this_account_can_be_restored() {
     assert_eq!(cloud.footprint(), footprint);
 }
 
-/// A charge's key, a purchase's key and the ids that follow from either live apart.
+/// The keys of charges and purchases, and the ids derived from them, do not collide.
 #[tokio::test]
 async fn one_key_may_name_a_charge_and_a_purchase() {
     let cloud = funded().await;
@@ -340,7 +340,7 @@ async fn concurrent_charges_never_take_more_than_there_is() {
     let of = |status: u16| answers.iter().filter(move |answer| answer.status == status);
     assert_eq!((of(201).count(), of(402).count()), (10, 22), "{answers:?}");
     let balances: BTreeSet<i64> = of(201).map(|answer| answer.body["balance"].as_i64().unwrap()).collect();
-    assert_eq!(balances, (0..10).map(|number| number * 50).collect(), "every one found another balance");
+    assert_eq!(balances, (0..10).map(|number| number * 50).collect(), "each charge saw a different balance");
     assert!(of(402).all(|answer| answer.body["missing"].as_i64() > Some(0)));
     assert_eq!((cloud.balance("acme").await, cloud.history("acme").await.len()), (0, 11));
 }

@@ -27,8 +27,8 @@ struct State {
     /// The durations of stages that were not meant to be killed. Those that were and survived are too short to count.
     samples: BTreeMap<(String, StageKind), VecDeque<Duration>>,
     is_doomed: bool,
-    /// The drawn lifetime is multiplied by this. It shrinks while stages finish before they are killed, which happens if
-    /// the machine gets faster, so that the kills hit whatever the speed of the machine.
+    /// The drawn lifetime is multiplied by this. It shrinks while stages finish before they are killed, which happens
+    /// if the machine gets faster, so that the kills hit whatever the speed of the machine.
     lifetime_factor: f64,
     /// Whether the last invocation was killed and its e-mails are not counted yet, as one may still be on its way.
     is_unaccounted: bool,
@@ -190,8 +190,8 @@ impl State {
         self.is_unaccounted = false;
     }
 
-    /// Kills five of six invocations and one of six starts, at a random time within the duration of a sampled stage of the
-    /// same kind. Nothing is killed before there are samples.
+    /// Kills five of six invocations and one of six starts, at a random time within the duration of a sampled stage of
+    /// the same kind. Nothing is killed before there are samples.
     fn draw_lifetime(&mut self, stage: &Stage) -> Option<Duration> {
         let is_meant = match stage.kind {
             StageKind::Init => self.random.u8(..6) == 0,

@@ -2,9 +2,9 @@
 //!
 //! They run as separate processes behind the local Runtime API, with the system clock, against the stand-ins.
 //! The ordinary retries must complete whatever a kill leaves unfinished, and no rule about money may be broken.
-//! The times are drawn from the usual duration of each function, so they lie before, between and after its outside calls.
-//! The seed determines the random numbers, but not the timing of the machine, so a failing seed usually fails again, but
-//! not always.
+//! The times are drawn from the usual duration of each function, so they lie before, between and after its outside
+//! calls. The seed determines the random numbers, but not the timing of the machine, so a failing seed usually fails
+//! again, but not always.
 //!
 //! `make kill` plays five hundred kills of each workflow; `KILLS`, `SEED` and `FUNCTIONS` (a directory with the
 //! functions' programs) can be set for any run.

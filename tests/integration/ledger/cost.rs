@@ -103,7 +103,7 @@ async fn a_page_is_one_query_of_its_index() {
     assert_eq!(queries, [("Query".into(), Some("history".into())), ("Query".into(), Some("due".into()))]);
 }
 
-/// R30: whoever lost the answer to a purchase looks for it at once, so the list may not lag as an index does.
+/// R30: a client that lost the answer to a purchase looks for it immediately, so the list must not lag like an index.
 #[tokio::test]
 async fn a_page_of_purchases_is_one_consistent_query_of_the_table() {
     let Embedded { database, ledger } = counted().await;

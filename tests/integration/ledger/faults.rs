@@ -149,13 +149,13 @@ async fn a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing() {
         database.faults().next("TransactWriteItems", 1, fault);
         let recording = database.record();
         assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
-        assert_eq!(recording.count("TransactWriteItems"), 1, "tried again by the SDK alone, which is told not to here");
+        assert_eq!(recording.count("TransactWriteItems"), 1, "only the SDK retries, and its retries are off here");
         assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
     }
 }
 
-/// With the SDK's own retries, a request whose answer was lost is sent again under the same token, and DynamoDB knows
-/// that the transaction was carried out: the caller gets the first success.
+/// With the SDK's own retries, a request whose answer was lost is sent again with the same token. DynamoDB recognizes
+/// the token, so the caller gets the first success.
 #[tokio::test(start_paused = true)]
 async fn the_sdk_retries_a_lost_transaction_under_the_same_token() {
     for fault in [

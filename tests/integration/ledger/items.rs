@@ -160,9 +160,9 @@ async fn an_unreadable_account_is_not_a_race_and_an_unreadable_entry_is_not_a_re
     }
 }
 
-/// Account, e-mail address and consenter have their maximum length, Stripe's ids their usual length (`cus_` and 14, `pm_`
-/// and 24 characters), and a restriction's reason takes the rest. Above 1 KB nothing breaks, but each charge of that
-/// account costs two more write units. An open top-up and a pause exclude each other.
+/// Account, e-mail address and consenter have their maximum length, Stripe's ids their usual length (`cus_` and 14,
+/// `pm_` and 24 characters), and a restriction's reason takes the rest. Above 1 KB nothing breaks, but each charge of
+/// that account costs two more write units. An open top-up and a pause exclude each other.
 #[tokio::test]
 async fn a_complete_account_fits_in_one_write_unit() {
     let longest = |length: usize| "x".repeat(length);
@@ -234,7 +234,7 @@ async fn notices_are_kept_for_30_days_and_events_for_35() {
         store.database.sweep_ttl(now).unwrap();
         assert_eq!(is_there().await, expected, "{now}");
     }
-    assert!(store.ledger.account_get(&account_id()).await.unwrap().is_some(), "money is never forgotten");
+    assert!(store.ledger.account_get(&account_id()).await.unwrap().is_some(), "an account never expires");
 }
 
 /// A table with an item of every kind.

@@ -1,4 +1,4 @@
-//! A stand-in on a port of its own, the adapter pointed at it, and the hands of a customer.
+//! A stand-in for Stripe on its own port, the adapter that uses it, and the actions of a customer.
 
 use crate::support::net::{Canaries, NET};
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub struct Bench {
     pub stripe: LocalStripe,
     base_url: String,
     now: Arc<Mutex<Timestamp>>,
-    /// Where its lines begin in the log of the run.
+    /// The position in the log of the test run where this bench's lines begin.
     log_start: usize,
 }
 
@@ -35,7 +35,7 @@ impl Drop for Bench {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let leaks = Canaries::default().found_in(&NET.since(self.log_start));
-            assert!(leaks.is_empty(), "the log holds what it may not: {leaks:#?}");
+            assert!(leaks.is_empty(), "the log contains secret or personal data: {leaks:#?}");
         }
     }
 }
@@ -45,7 +45,7 @@ impl Bench {
         Self::with_tax(0).await
     }
 
-    /// Where automatic tax adds so many hundredths of a percent.
+    /// With an automatic tax of this many hundredths of a percent.
     pub async fn with_tax(tax_basis_points: u32) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -67,13 +67,13 @@ impl Bench {
         *self.now.lock().unwrap()
     }
 
-    /// Time passes, and what is due at Stripe happens.
+    /// Advances the clock, and Stripe does what is due.
     pub async fn pass(&self, time: SignedDuration) {
         *self.now.lock().unwrap() += time;
         self.stripe.deliver_due().await;
     }
 
-    /// The adapter, sending every call once, so that a fault is not mended before it is seen.
+    /// The adapter without retries, so that each fault is visible.
     pub fn payments(&self) -> StripePayments {
         self.payments_with(|_| {})
     }
@@ -107,7 +107,7 @@ impl Bench {
         self.post(&format!("/v1/customers/{customer}"), &choice).await;
     }
 
-    /// An attempt of a new customer who pays by default with this card.
+    /// An attempt of a new customer whose default is this card.
     pub async fn top_up_on(&self, alias: &str) -> TopUp {
         let customer = self.customer().await;
         let card = self.card(&customer, alias).await;
@@ -150,7 +150,7 @@ impl Bench {
         }
     }
 
-    /// Asks the API as an operator would, past the adapter.
+    /// Calls the API as an operator would, without the adapter.
     pub async fn post(&self, path: &str, form: &str) -> Value {
         let (status, answer) = self.send("POST", path, form).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -191,7 +191,7 @@ impl Bench {
         self.list(&format!("/v1/invoices?limit=100&customer={customer}")).await
     }
 
-    /// What was really taken from the customer's cards.
+    /// The charges that were really paid with the customer's cards.
     pub async fn charges_paid(&self, customer: &CustomerId) -> Vec<Value> {
         let charges = self.list(&format!("/v1/charges?limit=100&customer={customer}")).await;
         charges.into_iter().filter(|charge| charge["paid"] == true).collect()
@@ -203,14 +203,14 @@ impl Bench {
         list["data"].as_array().unwrap().clone()
     }
 
-    /// The keys of the requests that came to a path, in order, each with whether it was answered from memory.
+    /// The keys of the requests to a path, in order, each with whether the answer was a replay.
     pub fn keys(&self, pattern: &str) -> Vec<(String, bool)> {
         let records = self.stripe.requests();
         let wanted = records.into_iter().filter(|record| record.is("POST", pattern));
         wanted.map(|record| (record.idempotency_key.unwrap_or_default(), record.is_replayed)).collect()
     }
 
-    /// That exactly one invoice was paid, by exactly one charge over the frozen price.
+    /// Checks that exactly one invoice was paid, by exactly one charge of the frozen price.
     pub async fn assert_paid_once(&self, top_up: &TopUp, why: &str) {
         let invoices = self.invoices(&top_up.customer).await;
         assert_eq!(invoices.len(), 1, "one invoice: {why}");
@@ -220,7 +220,7 @@ impl Bench {
         assert_eq!(charges[0]["amount"], top_up.price.get(), "{why}");
     }
 
-    /// That nothing was taken from the customer.
+    /// Checks that the customer paid nothing.
     pub async fn assert_nothing_paid(&self, customer: &CustomerId) {
         assert_eq!(self.charges_paid(customer).await, Vec::<Value>::new());
     }
@@ -238,6 +238,6 @@ pub fn email(text: &str) -> EmailAddress {
 pub fn paid(outcome: TopUpOutcome) -> Payment {
     match outcome {
         TopUpOutcome::Paid(payment) => payment,
-        other => panic!("it is paid, not {other:?}"),
+        other => panic!("it should be paid, not {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! The page on which a purchase is paid.
+//! The payment page of a purchase.
 
 use super::bench::{Bench, account};
 use http::StatusCode;
@@ -19,7 +19,7 @@ async fn a_purchase_is_paid_on_the_page_and_its_card_may_be_used_again() {
     assert_eq!(report(&payments, &checkout).await, CheckoutOutcome::Open);
 
     assert_eq!(bench.submit(&checkout.url, "card_number=4242424242424242").await, StatusCode::SEE_OTHER);
-    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it is paid") };
+    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it should be paid") };
     let Payment { amount, currency, invoice, payment_intent, payment_method, .. } = &payment;
     assert_eq!((amount.get(), currency.as_str(), &payment.customer), (5_000, "usd", &customer));
 
@@ -34,7 +34,7 @@ async fn a_purchase_is_paid_on_the_page_and_its_card_may_be_used_again() {
         assert_eq!(metadata["account"], account().as_str(), "{path}");
         assert_eq!(metadata["purchase"], bench.purchase().id.as_str(), "{path}");
     }
-    assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), None, "that is for us to set");
+    assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), None, "only the product sets it");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_failure_that_stripe_remembers_does_not_keep_a_purchase_from_its_page(
     assert_eq!(payments.checkout_open(&customer, &bench.purchase()).await.unwrap(), first);
 }
 
-/// R25: Stripe did it and answered 500.
+/// R25: Stripe created it although it answered 500.
 #[tokio::test]
 async fn a_page_that_was_made_although_stripe_answered_500_is_the_only_one() {
     let bench = Bench::start().await;
@@ -94,7 +94,7 @@ async fn a_page_that_was_made_although_stripe_answered_500_is_the_only_one() {
     assert!(matches!(report(&payments, &opened).await, CheckoutOutcome::Paid(_)));
 }
 
-/// R25: what is superseded is closed.
+/// R25: a superseded page is closed.
 #[tokio::test]
 async fn of_two_open_pages_of_a_purchase_one_is_closed() {
     let bench = Bench::start().await;
@@ -118,7 +118,7 @@ async fn of_two_open_pages_of_a_purchase_one_is_closed() {
     assert_eq!(open, [(first.session.to_string(), "open".to_owned())]);
 }
 
-/// R25: a repeated request finds the page of the first one, as long as it can be paid there.
+/// R25: a repeated request finds the page of the first one as long as the customer can pay there.
 #[tokio::test]
 async fn a_purchase_finds_its_page_until_the_page_expires() {
     let bench = Bench::start().await;
@@ -134,23 +134,27 @@ async fn a_purchase_finds_its_page_until_the_page_expires() {
     assert_eq!(payments.checkout_find(&customer, &purchase).await.unwrap(), None);
 }
 
-/// R11: a deployment changed a parameter of the request that a key went out with.
+/// R11: a deployment changed a parameter of a request whose key was already sent.
 #[tokio::test]
 async fn a_purchase_goes_on_after_a_deployment_changed_where_its_page_leads_back_to() {
     let bench = Bench::start().await;
     let customer = bench.customer().await;
     let moved = bench.payments_with(|settings| settings.return_url = Some("https://other.example.com/".into()));
     let first = bench.payments().checkout_open(&customer, &bench.purchase()).await.unwrap();
-    assert_eq!(moved.checkout_open(&customer, &bench.purchase()).await.unwrap(), first, "its page is still good");
+    assert_eq!(moved.checkout_open(&customer, &bench.purchase()).await.unwrap(), first, "its page can still be paid");
     bench.post(&format!("{SESSIONS}/{}/expire", first.session), "").await;
     let second = moved.checkout_open(&customer, &bench.purchase()).await.unwrap();
     assert_ne!(second, first);
-    assert_eq!(moved.checkout_open(&customer, &bench.purchase()).await.unwrap(), second, "its next key is its own");
+    assert_eq!(
+        moved.checkout_open(&customer, &bench.purchase()).await.unwrap(),
+        second,
+        "the second page is reused too"
+    );
     let open: Vec<_> = pages(&bench).await.into_iter().filter(|(_, status)| status == "open").collect();
     assert_eq!(open, [(second.session.to_string(), "open".to_owned())]);
 }
 
-/// The pages there are, with their status.
+/// The existing pages with their status.
 async fn pages(bench: &Bench) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let sessions = bench.get(SESSIONS).await;
@@ -177,7 +181,7 @@ async fn tax_is_paid_on_top_and_not_part_of_the_amount() {
     let customer = bench.customer().await;
     let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
     bench.submit(&checkout.url, "card_number=4242424242424242").await;
-    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it is paid") };
+    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it should be paid") };
     assert_eq!(payment.amount.get(), 5_000);
     assert_eq!(bench.charges_paid(&customer).await[0]["amount"], 5_500);
 }
@@ -190,10 +194,10 @@ async fn a_card_removed_since_is_not_offered_again() {
     let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
     bench.submit(&checkout.url, "card_number=4242424242424242").await;
     let CheckoutOutcome::Paid(Payment { payment_method: Some(card), .. }) = report(&payments, &checkout).await else {
-        panic!("it is paid with a card that is kept")
+        panic!("it should be paid with a card that is saved")
     };
     bench.post(&format!("/v1/payment_methods/{card}/detach"), "").await;
-    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it stays paid") };
+    let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it should stay paid") };
     assert_eq!(payment.payment_method, None::<PaymentMethodId>);
 }
 
@@ -211,10 +215,10 @@ async fn what_cannot_be_opened_or_found_has_its_own_error() {
     assert!(matches!(no_page, Err(PaymentsError::Rejected { .. })), "{no_page:?}");
 }
 
-/// What the adapter says of a page of ours.
+/// The adapter's report about one of our pages.
 async fn report(payments: &StripePayments, checkout: &Checkout) -> CheckoutOutcome {
     let report = payments.checkout_get(&checkout.session).await.unwrap();
-    let (owner, _) = report.purchase.expect("it is one of ours");
+    let (owner, _) = report.purchase.expect("the page is ours");
     assert_eq!(owner, account());
     report.outcome
 }

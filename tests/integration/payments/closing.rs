@@ -1,4 +1,4 @@
-//! Closing an attempt: nothing may come of it afterwards, and a payment that was faster is not lost.
+//! Closing an attempt: it can have no effect afterwards, and a payment that was faster is not lost.
 
 use super::bench::{Bench, PRICE, paid};
 use jiff::SignedDuration;
@@ -37,7 +37,7 @@ async fn whoever_comes_late_pays_nothing_of_an_attempt_that_was_closed_before_it
     }
 }
 
-/// Stripe creates an invoice twice although it answers 500 each time, and each of them is deleted.
+/// Stripe creates an invoice twice although it answers 500 each time, and both are deleted.
 #[tokio::test]
 async fn whoever_comes_late_pays_nothing_although_stripe_answered_500_to_every_invoice_it_created() {
     let bench = Bench::start().await;
@@ -64,7 +64,7 @@ async fn an_attempt_whose_invoice_stripe_refuses_to_make_is_abandoned() {
     let bench = Bench::start().await;
     let top_up = stuck_at(&bench, FINALIZE).await;
     assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
-    // Deployed anew in between, with other parameters under the same key.
+    // A deployment in between, which sends other parameters under the same key.
     let taxed = bench.payments_with(|settings| settings.automatic_tax = true);
     assert_eq!(taxed.top_up_close(&top_up).await, TopUpOutcome::Abandoned);
     assert_eq!(taxed.top_up_pay(&top_up).await, TopUpOutcome::Unknown);
@@ -88,7 +88,7 @@ async fn an_open_invoice_is_voided_and_a_late_payment_finds_it_so() {
     assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
     assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned, "again");
 
-    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "a sweep that came late");
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "a late sweep");
     bench.assert_nothing_paid(&top_up.customer).await;
 }
 
@@ -103,7 +103,7 @@ async fn an_attempts_invoice_is_found_by_its_id() {
     assert_eq!(bench.keys(VOID), [(format!("top_up:{}:void", top_up.id), false)]);
 }
 
-/// R2: the bank refused, and nobody heard of it: whoever closes the attempt reads that first, and voids nothing.
+/// R2: the bank refused, and the answer got lost. Closing the attempt reads that answer first, and voids nothing.
 #[tokio::test]
 async fn what_the_bank_has_refused_is_concluded_and_not_voided() {
     for (alias, is_declined) in [("pm_card_chargeCustomerFail", true), ("pm_card_authenticationRequired", false)] {
@@ -123,7 +123,7 @@ async fn what_the_bank_has_refused_is_concluded_and_not_voided() {
     }
 }
 
-/// R3: a bank debit takes days. Meanwhile nothing is voided, and then it is paid or declined.
+/// R3: a bank debit takes days. Until it is paid or declined, nothing is voided.
 #[tokio::test]
 async fn a_debit_that_is_processing_is_waited_for_and_never_voided() {
     for (alias, is_paid) in [("pm_usBankAccount", true), ("pm_usBankAccount_insufficientFunds", false)] {
@@ -148,7 +148,7 @@ async fn what_was_paid_is_paid() {
     let top_up = bench.top_up_on("pm_card_visa").await;
     let first = paid(bench.payments().top_up_pay(&top_up).await);
     let looked_up = paid(bench.payments().top_up_close(&top_up).await);
-    assert_eq!(looked_up.payment_method, top_up.payment_method, "which whoever looks the payment up learns from it");
+    assert_eq!(looked_up.payment_method, top_up.payment_method, "a look at the payment returns its card");
     assert_eq!(Payment { payment_method: None, ..looked_up }, first);
     bench.assert_paid_once(&top_up, "closed after").await;
 }
@@ -171,7 +171,7 @@ async fn a_void_that_loses_the_race_against_a_payment_is_a_payment() {
     let top_up = stuck_at(&bench, PAY).await;
     let page = bench.invoices(&top_up.customer).await[0]["hosted_invoice_url"].as_str().unwrap().to_owned();
     bench.stripe.clear_requests();
-    // The void is on its way so long that the customer, who pays after the invoice was seen open, is first.
+    // The void takes so long that the customer pays first, after the invoice was seen open.
     bench.stripe.add_fault(Fault::once("POST", VOID, FaultAction::Latency { milliseconds: 1_500 }));
     let payments = bench.payments();
     let customer_pays = async {

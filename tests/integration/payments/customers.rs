@@ -1,4 +1,4 @@
-//! Customers, and the card they pay with by default.
+//! Customers and their default cards.
 
 use super::bench::{Bench, account, email};
 use jiff::{SignedDuration, Timestamp};
@@ -50,7 +50,7 @@ async fn a_failure_that_stripe_remembers_does_not_lock_an_account_out() {
     payments.customer_create(&account(), &email("ada@example.com")).await.unwrap();
 }
 
-/// R25: Stripe did it and answered 500.
+/// R25: Stripe created it although it answered 500.
 #[tokio::test]
 async fn a_customer_that_was_made_although_stripe_answered_500_is_the_only_one() {
     let bench = Bench::start().await;
@@ -69,7 +69,7 @@ async fn a_customer_that_was_made_although_stripe_answered_500_is_the_only_one()
     }
 }
 
-/// R25: the request is repeated after Stripe deleted the key of the first one.
+/// R25: the request is repeated after Stripe deleted the first one's key.
 #[tokio::test]
 async fn a_customer_is_found_days_after_its_creation() {
     let bench = Bench::start().await;
@@ -94,14 +94,14 @@ async fn the_default_card_follows_every_purchase_even_a_return_to_an_earlier_car
     }
 }
 
-/// The card of the purchase of that number, opened when there was no default.
+/// The card of the purchase with this number, opened when there was no default.
 fn offered(number: u128, card: &PaymentMethodId) -> OfferedCard {
     let opened_at = Timestamp::from_second(number.try_into().unwrap()).unwrap();
     let bought_with = BoughtWith { card: card.clone(), purchase: PurchaseId::mint(number), opened_at };
     OfferedCard { bought_with, default_at_opening: None }
 }
 
-/// R18: neither the customer's own choice nor a later purchase's card is undone.
+/// R18: neither the customer's own choice nor a later purchase's card is overwritten.
 #[tokio::test]
 async fn a_card_that_is_not_the_newest_choice_is_left_alone() {
     let bench = Bench::start().await;
@@ -118,7 +118,7 @@ async fn a_card_that_is_not_the_newest_choice_is_left_alone() {
     assert_eq!(payments.default_payment_method_get(&customer).await.unwrap(), Some(mastercard));
 }
 
-/// R4: only a customer of whom Stripe says so is called deleted; with another account's key it knows none of them.
+/// R4: a customer counts as deleted only if Stripe says so; with another account's key Stripe knows no customer.
 #[tokio::test]
 async fn what_is_not_there_is_not_found_and_a_deleted_customer_is_called_deleted() {
     let bench = Bench::start().await;

@@ -1,5 +1,5 @@
-//! Stripe and the network at their worst: nothing is concluded from it, and the same attempt asked again ends in
-//! one invoice and one charge.
+//! Faults of Stripe and the network: no conclusion is drawn from them, and repeating the attempt leads to one invoice
+//! and one charge.
 
 use super::bench::{Bench, PRICE, paid};
 use local_stripe::{Fault, FaultAction};
@@ -78,7 +78,7 @@ async fn with_everything_lost_a_payment_stays_unknown_until_it_is_found() {
     bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::LoseAnswer));
     bench.stripe.add_fault(Fault::once("GET", "/v1/invoices/*", FaultAction::LoseRequest));
     assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown);
-    assert_eq!(bench.charges_paid(&top_up.customer).await.len(), 1, "the money is taken already");
+    assert_eq!(bench.charges_paid(&top_up.customer).await.len(), 1, "the money has already been taken");
     paid(bench.payments().top_up_pay(&top_up).await);
     bench.assert_paid_once(&top_up, "found").await;
 }
@@ -94,7 +94,7 @@ async fn a_step_that_takes_too_long_concludes_nothing_and_is_never_made_twice() 
             settings.pay_timeout = Duration::from_millis(100);
         });
         assert_eq!(hasty.top_up_pay(&top_up).await, TopUpOutcome::Unknown, "{step}");
-        // The key is in use until the slow request is through; until then the answer is 409.
+        // The key is in use until the slow request ends; until then the answer is 409.
         let payments = bench.payments();
         let payment = loop {
             match payments.top_up_pay(&top_up).await {
@@ -112,7 +112,7 @@ async fn a_decline_behind_a_failure_of_stripes_is_found_and_the_card_left_alone(
     let bench = Bench::start().await;
     let top_up = bench.top_up_on("pm_card_chargeCustomerFail").await;
     bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::InternalErrorAfterEffect));
-    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "500 is no decline");
+    assert_eq!(bench.payments().top_up_pay(&top_up).await, TopUpOutcome::Unknown, "a 500 is not a decline");
     let outcome = bench.payments().top_up_pay(&top_up).await;
     let is_declined = matches!(outcome, TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: Some(_) });
     assert!(is_declined, "{outcome:?}");
@@ -187,6 +187,6 @@ async fn an_invoice_paid_by_another_way_answers_with_its_payment() {
     bench.submit(page, "card_number=5555555555554444").await;
 
     let payment = paid(bench.payments().top_up_pay(&top_up).await);
-    assert_eq!(payment.payment_method, None, "the card typed on the page was not saved");
+    assert_eq!(payment.payment_method, None, "the card entered on the page was not saved");
     bench.assert_paid_once(&top_up, "already paid").await;
 }

@@ -1,4 +1,4 @@
-//! What an invoice says of its attempt while its customer tries cards on Stripe's page.
+//! An invoice's report about its attempt while its customer tries cards on Stripe's page.
 
 use super::bench::{Bench, PRICE, account, paid};
 use local_stripe::{Fault, FaultAction};
@@ -20,7 +20,7 @@ async fn every_decline_on_the_page_is_told_in_its_own_words() {
         ("4000000000000127", DeclineReason::IncorrectCardData),
         ("4000000000000119", DeclineReason::ProcessingError),
     ] {
-        let page = report(&bench, &invoice).await.hosted_url.expect("it can be paid");
+        let page = report(&bench, &invoice).await.hosted_url.expect("the invoice can be paid");
         bench.submit(&page, &format!("card_number={number}")).await;
         let expected = TopUpOutcome::Declined { reason, invoice: Some(invoice.clone()) };
         assert_eq!(report(&bench, &invoice).await.outcome, expected, "{number}");
@@ -54,7 +54,7 @@ async fn after_3d_secure_the_invoice_is_paid_or_declined() {
         let bench = Bench::start().await;
         let top_up = bench.top_up_on("pm_card_authenticationRequired").await;
         let TopUpOutcome::ActionRequired { invoice: Some(invoice) } = bench.payments().top_up_pay(&top_up).await else {
-            panic!("it needs the holder")
+            panic!("it should require the customer")
         };
         let before = report(&bench, &invoice).await;
         assert_eq!(before.outcome, TopUpOutcome::ActionRequired { invoice: Some(invoice.clone()) });
@@ -111,7 +111,7 @@ async fn unpaid(bench: &Bench) -> (TopUp, InvoiceId) {
     let top_up = bench.top_up(&bench.customer().await, None);
     match bench.payments().top_up_pay(&top_up).await {
         TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) } => (top_up, invoice),
-        other => panic!("there is no card, not {other:?}"),
+        other => panic!("it should be declined for lack of a card, not {other:?}"),
     }
 }
 

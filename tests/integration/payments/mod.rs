@@ -1,6 +1,6 @@
 //! Stripe's adapter against the stand-in for Stripe, over HTTP on loopback.
 //!
-//! What must not happen is asserted too: a second invoice, a second charge, a conclusion drawn from an outage.
+//! The tests also assert what must not happen: a second invoice, a second charge, a conclusion drawn from an outage.
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in tests but does not know their helpers for tests")]
 

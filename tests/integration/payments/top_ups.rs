@@ -1,4 +1,4 @@
-//! One attempt on a healthy Stripe: what each card leads to, and what is asked of Stripe for it.
+//! One attempt without faults: the outcome of each card, and the requests to Stripe.
 
 use super::bench::{Bench, PRICE, account, paid};
 use local_stripe::{CustomerDiscount, Fault, FaultAction};
@@ -17,7 +17,7 @@ async fn a_good_card_pays_one_invoice_over_the_frozen_price() {
 
     assert_eq!((payment.amount.get(), payment.currency.as_str()), (PRICE, "usd"));
     assert_eq!(payment.customer, top_up.customer);
-    assert_eq!(payment.payment_method, None, "the saved card was asked, so no other is learned of");
+    assert_eq!(payment.payment_method, None, "the saved card was charged, so there is no other to report");
     bench.assert_paid_once(&top_up, "a good card").await;
     let invoice = &bench.invoices(&top_up.customer).await[0];
     assert_eq!(invoice["id"], payment.invoice.unwrap().as_str());
@@ -59,7 +59,7 @@ async fn two_sweeps_at_once_make_one_payment() {
     let payments = bench.payments_with(|settings| settings.tries_max = NonZeroU32::new(5).unwrap());
     let (left, right) = tokio::join!(payments.top_up_pay(&top_up), payments.top_up_pay(&top_up));
     assert_eq!(paid(left), paid(right));
-    bench.assert_paid_once(&top_up, "two at once").await;
+    bench.assert_paid_once(&top_up, "two concurrent ones").await;
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_declined_card_is_not_asked_twice() {
     for _ in 0..3 {
         let outcome = bench.payments().top_up_pay(&top_up).await;
         let TopUpOutcome::Declined { reason: DeclineReason::Generic, invoice: Some(invoice) } = outcome else {
-            panic!("it is declined, not {outcome:?}")
+            panic!("it should be declined, not {outcome:?}")
         };
         assert_eq!(bench.invoices(&top_up.customer).await[0]["id"], invoice.as_str());
     }
@@ -92,7 +92,7 @@ async fn a_card_that_wants_3d_secure_needs_its_holder() {
     }
 }
 
-/// R18: the table hears of a new card by an event, which may come late.
+/// R18: an event that may come late tells the table of a new card.
 #[tokio::test]
 async fn an_attempt_charges_the_default_card_at_stripe_when_its_invoice_is_created() {
     let bench = Bench::start().await;
@@ -105,7 +105,7 @@ async fn an_attempt_charges_the_default_card_at_stripe_when_its_invoice_is_creat
     bench.choose(&top_up.customer, &newest).await;
     paid(bench.payments().top_up_pay(&top_up).await);
     let charges = bench.charges_paid(&top_up.customer).await;
-    assert_eq!(charges[0]["payment_method"], newer.as_str(), "a repeated request asks the same card");
+    assert_eq!(charges[0]["payment_method"], newer.as_str(), "a repeated request charges the same card");
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn tax_is_added_to_the_frozen_price_and_never_counted_as_credits() {
     assert_eq!(bench.charges_paid(&top_up.customer).await[0]["amount"], PRICE + 360);
 }
 
-/// R5: with tax the card is charged no more than the text says that the customer agreed to.
+/// R5: even with tax, the charge does not exceed the amount in the consent text.
 #[tokio::test]
 async fn a_tax_beyond_what_was_agreed_to_is_refused_and_nothing_is_charged() {
     let bench = Bench::with_tax(3_100).await;
@@ -170,7 +170,7 @@ async fn a_tax_beyond_what_was_agreed_to_is_refused_and_nothing_is_charged() {
     bench.assert_nothing_paid(&top_up.customer).await;
 }
 
-/// R5: a debt of the customer's would be collected along with the top-up.
+/// R5: the customer's debt would be collected together with the top-up.
 #[tokio::test]
 async fn a_debt_beyond_what_was_agreed_to_is_not_collected_with_a_top_up() {
     let bench = Bench::start().await;
@@ -188,10 +188,10 @@ async fn pending_items_of_the_customer_stay_out_of_the_invoice() {
     let top_up = bench.top_up_on("pm_card_visa").await;
     bench.post("/v1/invoiceitems", &format!("customer={}&amount=999&currency=usd", top_up.customer)).await;
     assert_eq!(paid(bench.payments().top_up_pay(&top_up).await).amount.get(), PRICE);
-    bench.assert_paid_once(&top_up, "beside a pending item").await;
+    bench.assert_paid_once(&top_up, "with a pending item").await;
 }
 
-/// R4: without an address Stripe cannot tell the tax and does not finalize, however often it is asked:
+/// R4: without an address Stripe cannot calculate the tax and never finalizes the invoice:
 /// <https://docs.stripe.com/tax/customer-locations>.
 #[tokio::test]
 async fn a_tax_that_cannot_be_told_is_refused_and_leaves_nothing_to_be_paid() {
@@ -200,12 +200,12 @@ async fn a_tax_that_cannot_be_told_is_refused_and_leaves_nothing_to_be_paid() {
     let payments = bench.payments_with(|settings| settings.automatic_tax = true);
     let reason = RefusalReason::NoTaxLocation;
     assert_eq!(payments.top_up_pay(&top_up).await, TopUpOutcome::Refused { reason });
-    assert!(bench.invoices(&top_up.customer).await.is_empty(), "the draft is deleted");
+    assert!(bench.invoices(&top_up.customer).await.is_empty(), "the draft was deleted");
     bench.assert_nothing_paid(&top_up.customer).await;
     assert_eq!(payments.top_up_close(&top_up).await, TopUpOutcome::Abandoned);
 }
 
-/// R4: what concerns this customer alone, and no repetition mends.
+/// R4: a refusal that concerns only this customer, and that a retry does not change.
 #[tokio::test]
 async fn a_deleted_customer_another_currency_and_a_discount_are_refused_for_good() {
     let bench = Bench::start().await;

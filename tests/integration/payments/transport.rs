@@ -1,4 +1,4 @@
-//! How calls travel: retries, their bound, the rate, connections, and what must not be seen in logs.
+//! The transport of calls: retries and their limit, the rate, connections, and what must not be in the logs.
 
 use super::bench::{API_KEY, Bench, account, email};
 use local_stripe::{Fault, FaultAction};
@@ -66,13 +66,13 @@ async fn calls_beyond_the_rate_wait_but_not_where_somebody_waits_for_them() {
     for _ in 0..6 {
         payments.default_payment_method_get(&customer).await.unwrap();
     }
-    assert!(started.elapsed() >= Duration::from_millis(240), "one every 50 ms: {:?}", started.elapsed());
+    assert!(started.elapsed() >= Duration::from_millis(240), "one call every 50 ms: {:?}", started.elapsed());
     let settings = shared::stripe::Settings::new(SecretString::from(API_KEY));
     assert!(settings.endpoint_calls_per_second.is_some());
     assert_eq!(settings.interactive().endpoint_calls_per_second, None);
 }
 
-/// The stand-in is not asked: what is looked at is the request as it stands on the wire.
+/// The stand-in is not involved: this test checks the bytes of the request.
 #[test]
 fn a_request_names_the_version_the_key_and_the_program_and_keeps_its_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -136,12 +136,12 @@ async fn neither_the_key_nor_stripes_own_words_are_ever_logged() {
     let stranger = bench.payments_with(|settings| settings.api_key = SecretString::from("sk_test_stranger"));
     stranger.top_up_pay(&declined).await;
     let refused = stranger.customer_create(&account(), &email("ada@example.com")).await.unwrap_err();
-    tracing::error!(error = &refused as &(dyn std::error::Error + 'static), "as the border logs it");
+    tracing::error!(error = &refused as &(dyn std::error::Error + 'static), "as the handler logs it");
     let printed = format!("{refused:?} {:?} {:?}", bench.payments(), stranger);
     drop(guard);
 
     let log = log.text() + &printed;
-    assert!(log.contains("the card was not charged") && log.contains("card_declined"), "the log is caught: {log}");
+    assert!(log.contains("the card was not charged") && log.contains("card_declined"), "the log is incomplete: {log}");
     assert!(log.contains("status 401") && log.contains("req_"), "{log}");
     for secret in [API_KEY, "sk_test_stranger", "The card was declined", "Invalid API key", "last4", "ada@example.com"]
     {
@@ -178,7 +178,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// A form gives `+`, `&`, `=` and `%` a meaning of its own, and an address may hold each of them.
+/// In a form, `+`, `&`, `=` and `%` have a special meaning, and an address may contain each of them.
 #[tokio::test]
 async fn an_address_with_signs_that_forms_use_arrives_as_it_is() {
     let bench = Bench::start().await;

@@ -172,7 +172,8 @@ const KINDS: [Kind; 7] = [
     ("a saved card", |line| has_word(line, "pm_", 1)),
 ];
 
-/// Whether there is a word with this beginning and at least `more` further characters: three letters alone occur in random ids.
+/// Whether there is a word with this beginning and at least `more` further characters: three letters alone occur in
+/// random ids.
 fn has_word(line: &str, beginning: &str, more: usize) -> bool {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     line.match_indices(beginning).any(|(start, _)| {

@@ -1,4 +1,4 @@
-//! A sweep that runs out of its function's time goes on by one-time schedules: with what is left, once, and never into
+//! A sweep that runs out of its function's time continues by one-time schedules: with the rest, once, and never during
 //! the next sweep.
 
 use super::*;
@@ -8,10 +8,10 @@ use shared::ports::SweepPart;
 use shared::ports::{Timer, TimerName, Timers, Wake};
 
 const MIDNIGHT: &str = "2026-01-05T00:00:00Z";
-/// Ten seconds more than the margin in which nothing is begun: enough for a dozen attempts, as the function's clock goes.
+/// Ten seconds more than the margin in which no attempt starts: enough for a dozen attempts with the function's clock.
 const A_SHORT_LIFE: SignedDuration = SignedDuration::from_secs(250);
 
-/// A bench whose function sees time pass, and may list so many accounts at a time.
+/// A bench whose function sees time pass, and lists at most this many accounts at a time.
 async fn ticking_bench(due_page_size: u16) -> Bench<Ticking> {
     let clock = MovableClock::standing(MIDNIGHT.parse().unwrap());
     let mut bench = Bench::with(clock.clone(), Ticking(clock), 1_000).await;
@@ -20,7 +20,7 @@ async fn ticking_bench(due_page_size: u16) -> Bench<Ticking> {
     bench
 }
 
-/// The schedule's own event, for a sweep that was due then.
+/// The schedule's own event, for a sweep that was due at this time.
 fn scheduled(time: Timestamp) -> Value {
     json!({"version": "0", "source": "aws.scheduler", "time": time.to_string(), "detail": "{}"})
 }
@@ -38,7 +38,7 @@ impl<C: Clock> Bench<C> {
         Some(self.handle_within(event, A_SHORT_LIFE).await.unwrap())
     }
 
-    /// The sweep that was due at midnight and all its parts.
+    /// Runs the sweep that was due at midnight and all its parts.
     async fn sweep_in_parts(&self) -> Vec<Summary> {
         let mut parts = vec![self.handle_within(scheduled(MIDNIGHT.parse().unwrap()), A_SHORT_LIFE).await.unwrap()];
         while let Some(part) = self.wake().await {
@@ -74,7 +74,7 @@ async fn a_sweep_whose_time_ends_goes_on_until_every_account_is_done_exactly_onc
     }
     let queries = recording.operations().into_iter().filter(|recorded| recorded.operation.name == "Query");
     let listed: usize = queries.map(|query| query.item_count).sum();
-    assert!(listed <= 60 + parts.len() * 100, "a part lists one page again, and no more: {listed}");
+    assert!(listed <= 60 + parts.len() * 100, "a part lists at most one page again: {listed}");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_part_that_comes_twice_sets_one_timer_and_charges_nobody_twice() {
     assert!(payments.len() == 60 && payments.values().all(|count| *count == 1), "{payments:?}");
 }
 
-/// Accounts that nothing helps stay due, the longest of all. A part begins after them, and the chain ends.
+/// Accounts whose outcome stays unknown remain due the longest. A part starts after them, so the chain ends.
 #[tokio::test]
 async fn accounts_that_stay_unknown_keep_no_other_from_its_turn() {
     let bench = ticking_bench(1).await;
@@ -111,7 +111,7 @@ async fn accounts_that_stay_unknown_keep_no_other_from_its_turn() {
     let parts = bench.sweep_in_parts().await;
 
     assert!(parts.len() >= 3 && parts.last().unwrap().is_complete, "{parts:#?}");
-    assert_eq!((paid(&parts), parts.iter().map(|part| part.unknown).sum::<u64>()), (20, 60), "each tried once");
+    assert_eq!((paid(&parts), parts.iter().map(|part| part.unknown).sum::<u64>()), (20, 60), "each was tried once");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn every_shard_has_its_share_of_a_sweep_that_ends_early() {
     let shards: Vec<&Value> =
         queries.map(|query| &query.operation.request["ExpressionAttributeValues"][":shard"]["S"]).collect();
     let distinct: BTreeSet<&str> = shards[..16].iter().filter_map(|shard| shard.as_str()).collect();
-    assert_eq!(distinct.len(), 16, "one page of each, before anybody's second: {shards:?}");
+    assert_eq!(distinct.len(), 16, "one page of each shard, before the second of any: {shards:?}");
     assert!(shards.len() > 16);
 }
 
@@ -147,7 +147,7 @@ async fn a_timer_that_cannot_be_set_costs_neither_the_summary_nor_an_account() {
         bench.scheduler.fail_next(1, fault);
         let first = bench.sweep_within(A_SHORT_LIFE).await.unwrap();
         assert!(!first.is_complete && !first.is_continued && first.paid > 0, "{fault:?}: {first:?}");
-        // Lost alone, the timer is set, and what it wakes finds less to do.
+        // If only the answer was lost, the timer is set, and the part that it starts has less to do.
         let second = bench.sweep().await;
         assert!(second.is_complete, "{fault:?}: {second:?}");
         while bench.wake().await.is_some() {}
@@ -162,14 +162,14 @@ async fn nothing_is_begun_that_would_meet_the_next_sweep() {
     for number in 0..60 {
         bench.store_due(&format!("account_{number}"), "pm_card_visa").await;
     }
-    // Delivered late, or the last part of many: the next sweep is 70 seconds away, ten more than are kept free.
+    // Delivered late, or the last part of many: the next sweep is in 70 seconds, ten more than are kept free.
     let due = bench.clock.now() - SignedDuration::from_secs(30 * 60 - 70);
     let late = bench.handle_within(scheduled(due), SignedDuration::from_mins(15)).await.unwrap();
     assert!(!late.is_complete && (1..60).contains(&late.due), "{late:?}");
-    assert!(!late.is_continued, "the next sweep is nearer than a timer");
+    assert!(!late.is_continued, "the next sweep is sooner than a timer");
     assert_eq!(bench.scheduler.schedules(), vec![]);
 
-    // Kept from another day or made by hand, an event says nothing of when the next sweep is.
+    // An event that is days old or made by hand does not say when the next sweep is.
     for event in [scheduled("2025-12-24T00:00:00Z".parse().unwrap()), scheduled(Timestamp::MAX), json!({})] {
         let part = bench.handle_within(event, A_SHORT_LIFE).await.unwrap();
         assert!(part.due > 0, "{part:?}");
@@ -196,7 +196,7 @@ async fn a_timers_event_that_nobody_understands_is_an_error_and_no_sweep_from_th
     assert_eq!(bench.balance("acme").await, 0);
 }
 
-/// The schedule as the template has it is what the parts of a sweep reckon with.
+/// The parts of a sweep rely on the schedule in the template.
 #[tokio::test]
 async fn the_template_starts_a_sweep_as_often_as_the_sweep_believes() {
     let cloud = TestCloud::start().await;
@@ -204,7 +204,7 @@ async fn the_template_starts_a_sweep_as_often_as_the_sweep_believes() {
     let schedules = &cloud.cloud.template.schedules;
     let schedule = schedules.iter().find(|schedule| schedule.function == sweep.logical_id).unwrap();
     assert_eq!(schedule.expression, format!("rate({} minutes)", SWEEP_PERIOD.as_mins()));
-    // Lambda's longest, and more than the margin in which nothing is begun.
+    // Lambda's maximum, and more than the margin in which no attempt starts.
     assert_eq!(sweep.timeout.as_secs(), 900);
     for (name, start) in [
         ("TIMER_GROUP", "prepaid-timers"),

@@ -126,5 +126,9 @@ pub async fn replaced_records<L: Ledger>(ledger: &L) {
     let bare = purchase(PurchaseStatus::Expired);
     let change = Change { records: vec![Record::Purchase(bare.clone())], ..changed(&full.account) };
     ledger.commit(&change).await.unwrap();
-    assert_eq!(ledger.purchase_get(&account.id, &bare.id).await.unwrap(), Some(bare), "nothing is left of the old one");
+    assert_eq!(
+        ledger.purchase_get(&account.id, &bare.id).await.unwrap(),
+        Some(bare),
+        "no attribute of the old one is left"
+    );
 }

@@ -1,6 +1,6 @@
-//! Many at once on one account: what is there is sold once, and what was said to be sold is written. R33
+//! Concurrent charges on one account: each credit is sold only once, and every confirmed charge is written. R33
 //!
-//! Engines that pass everything else lose charges to each other here.
+//! Some engines pass all other tests and lose charges to each other here.
 
 use crate::ledger::samples::*;
 use futures::future::join_all;
@@ -17,7 +17,7 @@ enum Outcome {
     Refused,
 }
 
-/// Decides on the account as a lost race returned it, until there is an answer.
+/// Decides on the account that the lost race returned, until there is an answer.
 async fn charge_once<L: Ledger>(ledger: &L, text: &str) -> Outcome {
     let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     while account.balance.get() >= PRICE {
@@ -37,14 +37,14 @@ async fn charge_once<L: Ledger>(ledger: &L, text: &str) -> Outcome {
     Outcome::Refused
 }
 
-/// Runs one task for each key at once, and says how each ended.
+/// Runs one task per key concurrently, and returns the outcome of each.
 async fn run<L: Ledger>(ledger: &L, balance: i64, keys: &[String]) -> Vec<Outcome> {
     opened_with(ledger, balance).await;
     let outcomes = join_all(keys.iter().map(|text| charge_once(ledger, text))).await;
     let charged = outcomes.iter().filter(|outcome| **outcome == Outcome::Charged).count();
     let account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     let entries = ledger.history_page(&account.id, None, 100).await.unwrap();
-    assert_eq!(entries.len(), charged + 1, "as many entries as answers that promised one, and the purchase");
+    assert_eq!(entries.len(), charged + 1, "one entry per confirmed charge, and the purchase");
     let sum: i64 = entries.iter().map(|entry| entry.credits.get()).sum();
     assert_eq!((account.balance.get(), sum), (balance - PRICE * charged as i64, account.balance.get()));
     assert_eq!(account.seq, charged as u64 + 1);

@@ -43,7 +43,7 @@ pub async fn membership<L: Ledger>(ledger: &L) {
 pub async fn order_and_pages<L: Ledger>(ledger: &L) {
     let interval = PriceBook::TOP_UP_INTERVAL;
     for number in 0..100 {
-        // Two accounts each at the same time, and not in the order of their ids.
+        // Two accounts at each time, not in the order of their ids.
         let last = at(NOW) - interval - SignedDuration::from_secs((number * 37 % 100) / 2);
         let opening = opening_of(&format!("customer_{number}"), &format!("cus_{number}"));
         let account = Account { auto_top_up: Some(settings()), last_top_up_at: Some(last), ..opening.account };
@@ -59,14 +59,14 @@ pub async fn order_and_pages<L: Ledger>(ledger: &L) {
         assert!(due_at.is_sorted(), "{shard:?}");
         shards_of_many_pages += usize::from(shard.len() > usize::from(2 * DUE_PAGE_SIZE));
     }
-    assert!(shards_of_many_pages > 0, "the cursor was carried on more than once");
+    assert!(shards_of_many_pages > 0, "the cursor was used more than once");
     let mut all = listed.concat();
     all.sort();
     all.dedup();
     assert_eq!(all.len(), 100, "each account once");
 
     let earlier = all_due(ledger, at(NOW - 25_000)).await.concat();
-    assert_eq!(earlier.len(), 50, "those due later wait");
+    assert_eq!(earlier.len(), 50, "those due later are missing");
 }
 
 /// The due accounts of every shard, in the order of its pages.

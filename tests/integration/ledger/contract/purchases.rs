@@ -27,7 +27,7 @@ pub async fn pages<L: Ledger>(ledger: &L) {
     }
 }
 
-/// Ids sort by time, so what is bought later is above the pages to come, even if its id is only a little later.
+/// Ids sort by time, so a purchase that is made later is above the following pages, even if it is only a little later.
 pub async fn opened_meanwhile<L: Ledger>(ledger: &L) {
     let mut account = with_purchases(ledger, 1..=12).await;
     let (mut shown, mut after): (Vec<Purchase>, _) = (vec![], None);
@@ -44,10 +44,10 @@ pub async fn opened_meanwhile<L: Ledger>(ledger: &L) {
     }
     assert_eq!(shown, (1..=12).rev().map(purchase_number).collect::<Vec<_>>());
     let page = ledger.purchases_page(&account.id, None, 2).await.unwrap();
-    assert_eq!(page.purchases, [14, 13].map(purchase_number), "whoever begins again sees them at once");
+    assert_eq!(page.purchases, [14, 13].map(purchase_number), "a list from the start has them immediately");
 }
 
-/// Beside every other kind of item, and beside an account whose id begins alike.
+/// With items of every other kind, and with an account whose id has the same beginning.
 pub async fn only_own<L: Ledger>(ledger: &L) {
     let account = with_purchases(ledger, 1..=2).await;
     let records = vec![
@@ -69,7 +69,7 @@ pub async fn only_own<L: Ledger>(ledger: &L) {
     assert_eq!(page, PurchasesPage { purchases: [2, 1].map(purchase_number).into(), has_more: false });
     let after = PurchaseId::mint(2);
     let page = ledger.purchases_page(&neighbor.account.id, Some(&after), 100).await.unwrap();
-    assert_eq!(page.purchases, [], "another account's purchase is only a place in the list");
+    assert_eq!(page.purchases, [], "another account's purchase is only a position in the list");
     let page = ledger.purchases_page(&neighbor.account.id, None, 100).await.unwrap();
     assert_eq!(page.purchases, [theirs]);
     let nobody = AccountId::parse("nobody").unwrap();
