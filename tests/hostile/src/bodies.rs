@@ -25,8 +25,8 @@ fn changing<T>(function: Function, routes: &[Route<T>]) -> Vec<BodyRoute> {
     routes.iter().filter(is_changing).map(|route| (function, route.method.to_string(), path(route))).collect()
 }
 
-/// The first byte chooses the route, the rest is the body, which is sent twice under one key and, for the webhook, with a
-/// valid signature. The second request changes nothing and gets the same answer as the first.
+/// The first byte chooses the route, the rest is the body, which is sent twice under one key and, for the webhook, with
+/// a valid signature. The second request changes nothing and gets the same answer as the first.
 pub fn bodies(data: &[u8]) {
     let Some((route, body)) = data.split_first() else { return };
     let routes = routes();
@@ -42,11 +42,11 @@ pub fn bodies(data: &[u8]) {
     let after = world.books();
     let second = world.answer(&asked.event()).expect("API Gateway's events are read");
 
-    assert_eq!(after, world.books(), "asking again moves nothing: {first:?}");
+    assert_eq!(after, world.books(), "the second request changes nothing: {first:?}");
     if first.status == 201 {
         assert_eq!((second.status, second.is_replay, &second.text), (200, true, &first.text));
     } else {
-        assert_eq!(before, after, "what did nothing moves nothing: {first:?}");
-        assert_eq!(first, second, "the same request is answered alike");
+        assert_eq!(before, after, "a request without effect changes nothing: {first:?}");
+        assert_eq!(first, second, "the same request gets the same answer");
     }
 }

@@ -40,7 +40,7 @@ pub fn callers(data: &[u8]) {
     assert_eq!(answer.status, refused, "{answer:?}");
 }
 
-/// Parted by blanks; only around all of them stand the brackets of a list.
+/// The scopes, separated by spaces; brackets around all of them are those of a list.
 fn words(claim: &str) -> impl Iterator<Item = &str> {
     let is_list = claim.len() >= 2 && claim.starts_with('[') && claim.ends_with(']');
     if is_list { &claim[1..claim.len() - 1] } else { claim }.split(|character: char| character.is_ascii_whitespace())

@@ -7,8 +7,8 @@ use serde_json::Value;
 /// More entries than fit on a small page.
 const PURCHASES: [i64; 7] = [500; 7];
 
-/// A limit and, on the next line, a cursor: an accepted request returns a page of the entries below the cursor, an accepted
-/// cursor is in canonical form, and following the cursors shows every entry once.
+/// A limit and, on the next line, a cursor: an accepted request returns a page of the entries below the cursor, an
+/// accepted cursor is in canonical form, and following the cursors shows every entry once.
 pub fn history(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (limit, cursor) = text.split_once('\n').map_or((text, None), |(limit, cursor)| (limit, Some(cursor)));

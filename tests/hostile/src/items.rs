@@ -139,7 +139,7 @@ impl Thing {
             }
             Self::Notice(notice) => {
                 let mail = notifications::render(notice, &link_key(), "https://api.example.com", now());
-                let mail = mail.expect("every notice has a mail");
+                let mail = mail.expect("every notice has an e-mail");
                 assert!(!mail.subject.contains(['\r', '\n']), "a subject is one line: {:?}", mail.subject);
             }
             _ => {}
@@ -190,7 +190,7 @@ pub fn written_items(changes: &[Change]) -> Vec<Value> {
     TABLE.with(|(table, ledger, runtime)| {
         let mut items = vec![];
         for change in changes {
-            runtime.block_on(ledger.commit(change)).expect("the table takes everything");
+            runtime.block_on(ledger.commit(change)).expect("the table accepts everything");
             items.extend(table.written());
         }
         items

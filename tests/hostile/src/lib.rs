@@ -1,9 +1,9 @@
 //! Fuzz targets for all input from outside: one function per door, each with the rules that must hold for any bytes.
 //!
 //! A function turns any bytes into input of its door, and panics if a rule is broken.
-//! `tests/fuzz` searches for such bytes for as long as it runs; the test here tries the seeds and small mutations of them.
-//! Everything is called as deployed: the functions' `handle`, the ledger on the SDK's client, the public functions of
-//! `shared`, the audio parser. Nothing here uses the system clock, system randomness, or the network.
+//! `tests/fuzz` searches for such bytes for as long as it runs; the test here tries the seeds and small mutations of
+//! them. Everything is called as deployed: the functions' `handle`, the ledger on the SDK's client, the public
+//! functions of `shared`, the audio parser. Nothing here uses the system clock, system randomness, or the network.
 
 mod audio;
 mod bodies;

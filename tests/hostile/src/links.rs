@@ -23,7 +23,7 @@ pub fn links(data: &[u8]) {
 }
 
 fn offered(token: &str) {
-    // Whoever copies a link may end it with a slash.
+    // A copied link may end with a slash.
     let verified = link_key().verify(token.trim_end_matches('/'), now());
     if let Ok((account, top_up)) = &verified {
         let signed = link_key().sign(account, top_up, expiry(token));

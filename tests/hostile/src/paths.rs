@@ -2,8 +2,8 @@
 
 use crate::world::{Asked, Function, World, service_claims};
 
-/// A method and, after a space, a path, percent-decoded as by API Gateway. Without a verified token only public routes are
-/// found, and no path causes a 500.
+/// A method and, after a space, a path, percent-decoded as by API Gateway. Without a verified token only public routes
+/// are found, and no path causes a 500.
 pub fn paths(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Some((method, path)) = text.split_once(' ') else { return };
@@ -20,7 +20,7 @@ pub fn paths(data: &[u8]) {
             if is_open {
                 assert!(!matches!(answer.status, 200 | 201 | 302), "{function:?} without a token: {answer:?}");
             }
-            assert_eq!(world.books(), before, "a request without a body moves nothing: {answer:?}");
+            assert_eq!(world.books(), before, "a request without a body changes nothing: {answer:?}");
         }
     }
 }

@@ -44,9 +44,9 @@ fn top_ups(book: &PriceBook) {
             let command = AutoTopUpCommand::On { threshold, target, consent: consent.clone() };
             let decided = decide_auto_top_up(&account, book, &command, ConsentId::mint(1), now());
             let Ok(Some(change)) = decided else { continue };
-            let settings = change.account.auto_top_up.expect("it was switched on");
+            let settings = change.account.auto_top_up.expect("top-ups were turned on");
             assert!(settings.is_enabled && settings.threshold < settings.target);
-            let price = book.top_up_price(settings.target).expect("what may be chosen can be paid");
+            let price = book.top_up_price(settings.target).expect("a permitted target has a price");
             assert!(price >= Cents::new(50).expect("cents") && price <= settings.consent.price_max);
         }
     }

@@ -10,8 +10,8 @@ use simulation::ledger::MemoryLedger;
 /// More purchases than fit on a small page.
 const PURCHASES: u128 = 7;
 
-/// A limit and, on the next line, a cursor: an accepted cursor is a purchase's id, whether or not it exists, and following
-/// the cursors shows every purchase below it once.
+/// A limit and, on the next line, a cursor: an accepted cursor is a purchase's id, whether or not it exists, and
+/// following the cursors shows every purchase below it once.
 pub fn purchases(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (limit, cursor) = text.split_once('\n').map_or((text, None), |(limit, cursor)| (limit, Some(cursor)));

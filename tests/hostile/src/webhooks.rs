@@ -6,8 +6,8 @@ use sha2::Sha256;
 use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, TOLERANCE_SECONDS, WebhookRejection, verify};
 
-/// A header line and a body as they are, and the body as one that we signed, with one byte of header or body changed: an
-/// accepted delivery was signed with our secret, is unchanged, and is at most five minutes old.
+/// A header line and a body as they are, and the body as one that we signed, with one byte of header or body changed:
+/// an accepted delivery was signed with our secret, is unchanged, and is at most five minutes old.
 pub fn webhooks(data: &[u8]) {
     let (header, body) = match data.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&data[..end], &data[end + 1..]),

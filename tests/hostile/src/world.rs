@@ -191,7 +191,7 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).expect("the body is the JSON it says it is")
+        serde_json::from_str(&self.text).expect("a JSON body is valid JSON")
     }
 }
 

@@ -1,5 +1,5 @@
-//! Calls the doors with every seed of the fuzz targets and small mutations of it: a short version of what `make fuzz` does
-//! for hours. Inputs that it once found are among the seeds and are tried first.
+//! Calls the doors with every seed of the fuzz targets and small mutations of it: a short version of what `make fuzz`
+//! does for hours. Inputs that it once found are among the seeds and are tried first.
 
 #![expect(clippy::unwrap_used, reason = "seeds that cannot be read fail the test")]
 
