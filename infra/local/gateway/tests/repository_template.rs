@@ -1,4 +1,4 @@
-//! The template that is deployed can be run locally, and every function and route of it arrives.
+//! The deployed template can run locally, with all of its functions and routes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

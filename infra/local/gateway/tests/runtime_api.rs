@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// Cargo builds the examples before the tests, next to them.
 fn examples() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
+    let test = std::env::current_exe().expect("a test knows its own path");
     test.ancestors().nth(2).expect("tests stand in target/debug/deps").join("examples")
 }
 
@@ -29,10 +29,10 @@ Resources:
       Environment: {{ Variables: {{ FROM_TEMPLATE: 'yes', REPLACED: template }} }}
 "
     );
-    let template = Template::parse(&yaml, &Deployment::default()).expect("a template of this test");
+    let template = Template::parse(&yaml, &Deployment::default()).expect("the test's template is valid");
     let clock: Clock = Arc::new(|| Timestamp::constant(1_795_000_000, 0));
     let functions = runtime_api::functions(&template, programs).expect("cargo has built the example");
-    Functions::new(&template, functions, clock).expect("they are the template's functions")
+    Functions::new(&template, functions, clock).expect("they match the template")
 }
 
 fn programs(processes_max: usize) -> Programs {
@@ -88,7 +88,7 @@ async fn a_crashed_process_is_replaced() {
     assert_ne!(process_of(&functions).await, first);
 }
 
-/// A process that answered within its time; on a busy machine even the start of one may take longer.
+/// A process that answered within its time; on a busy machine even its start may take longer.
 async fn process_in_time(functions: &Functions) -> u64 {
     loop {
         match functions.invoke("Only", json!({})).await {
@@ -107,7 +107,7 @@ async fn a_process_over_its_time_is_killed() {
     assert_ne!(process_in_time(&functions).await, first);
 }
 
-/// Kills at once what is in the stage that is named, once.
+/// Kills the function once, at the start of the given stage.
 #[derive(Debug)]
 struct Killer {
     stage: Mutex<Option<StageKind>>,
@@ -117,11 +117,15 @@ struct Killer {
 impl Watcher for Killer {
     fn begins(&self, stage: &Stage) -> Option<Duration> {
         assert_eq!(stage.function, "bootstrap");
-        self.stage.lock().expect("nobody panics here").take_if(|doomed| *doomed == stage.kind).map(|_| Duration::ZERO)
+        self.stage
+            .lock()
+            .expect("no code panics while holding the lock")
+            .take_if(|doomed| *doomed == stage.kind)
+            .map(|_| Duration::ZERO)
     }
 
     fn ends(&self, stage: &Stage, _: Duration, ending: Ending) {
-        self.ended.lock().expect("nobody panics here").push((stage.kind, ending));
+        self.ended.lock().expect("no code panics while holding the lock").push((stage.kind, ending));
     }
 }
 

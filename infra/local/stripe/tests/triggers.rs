@@ -1,9 +1,9 @@
-//! R34: Stripe's own scenarios, played by Stripe's own command line against the stand-in.
+//! R34: Stripe's own scenarios, run with Stripe's own command line against the stand-in.
 //!
-//! `make triggers` installs that program and names it in `STRIPE_CLI`. It runs as it is handed out, without a login and
-//! with a home of its own, and knows no other address than the stand-in's.
+//! `make triggers` installs that program and sets `STRIPE_CLI` to it. It runs unchanged, without a login and with its
+//! own home directory, and knows no address except the stand-in's.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic too")]
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 const KEY: &str = "sk_test_local";
 const SUBSCRIBED: &str = "enabled_events[]=";
-/// What the product will be told of, or meets at Stripe, beside the events it subscribes to.
+/// Events that affect the product, in addition to those that it subscribes to.
 const OTHERS: [&str; 6] = [
     "credit_note.created",
     "credit_note.updated",
@@ -27,7 +27,7 @@ const OTHERS: [&str; 6] = [
     "charge.dispute.created",
     "customer.deleted",
 ];
-/// By then every bank has answered.
+/// After this time every bank has answered.
 const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(6 * 24);
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,12 +63,12 @@ impl Bench {
         Self { now, base, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
-    /// What the program says, when it fails or takes too long.
-    #[expect(clippy::disallowed_methods, reason = "make triggers tells this test alone where the program is")]
+    /// Runs a scenario. The error is the program's output if it fails or takes too long.
+    #[expect(clippy::disallowed_methods, reason = "make triggers sets the program's path for this test")]
     async fn trigger(&self, kind: &str) -> Result<(), String> {
         let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("stripe-cli");
         std::fs::create_dir_all(&home).unwrap();
-        let program = std::env::var("STRIPE_CLI").expect("make triggers says where Stripe's command line is");
+        let program = std::env::var("STRIPE_CLI").expect("make triggers sets STRIPE_CLI");
         let running = Command::new(program)
             .args(["trigger", kind, "--api-base", &self.base, "--api-key", KEY])
             .env("HOME", &home)
@@ -81,7 +81,7 @@ impl Bench {
         if output.status.success() && text.contains("Trigger succeeded") { Ok(()) } else { Err(text) }
     }
 
-    /// How many events of a type there are once every bank has answered.
+    /// The number of events of a type once every bank has answered.
     async fn count(&self, kind: &str) -> usize {
         *self.now.lock().unwrap() += SETTLED_AFTER;
         let request = self.client.get(format!("{}/v1/events?limit=100&type={kind}", self.base)).bearer_auth(KEY);

@@ -1,4 +1,4 @@
-//! Calls under the credentials of a role, in process as over HTTP: what it allows and what AWS says where it does not.
+//! Calls with the credentials of a role, in process and over HTTP: what is allowed, and AWS's error for what is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The database itself: operations, errors, capacity, tables from a template, data on disk.
+//! The database itself: operations, errors, capacity, tables from a template, and data on disk.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{
@@ -56,7 +56,7 @@ async fn a_cancelled_transaction_gives_its_reasons_in_order_and_the_item_that_wa
     assert_eq!(reasons[1].item().unwrap()["balance"], number(7));
     assert!(reasons[0].item().is_none());
     let entry = client.get_item().table_name(TABLE).key("PK", text("A")).key("SK", text("ENTRY#1"));
-    assert!(entry.send().await.unwrap().item.is_none(), "a cancelled transaction left something behind");
+    assert!(entry.send().await.unwrap().item.is_none(), "a cancelled transaction wrote an item");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn consumed_capacity_is_reported_for_reads_queries_and_transactions() {
     let written = write.return_consumed_capacity(ReturnConsumedCapacity::Indexes).send().await.unwrap();
     let [consumed] = written.consumed_capacity() else { panic!("{written:?}") };
     assert_eq!(consumed.table().unwrap().capacity_units, Some(4.0));
-    // The index is written in the same transaction, and AWS charges it double as well.
+    // The index is written in the same transaction, for which AWS also charges double.
     let index_units = consumed.global_secondary_indexes().unwrap()["history"].capacity_units;
     assert_eq!(consumed.capacity_units.unwrap(), 4.0 + index_units.unwrap());
 

@@ -1,4 +1,4 @@
-//! What AWS does on bad days.
+//! DynamoDB's faults.
 
 use std::time::Duration;
 

@@ -64,7 +64,7 @@ async fn a_write_that_changes_nothing_leaves_no_record() {
     put(&client, "STATE", 7).await;
     let batch = database.stream_batch(TABLE, &cursor, 100).unwrap();
     assert_eq!(batch.event, None);
-    assert_ne!(batch.next, cursor, "the cursor must pass the record, or it would be read for ever");
+    assert_ne!(batch.next, cursor, "the cursor must pass the record, or it would be read again and again");
     put(&client, "STATE", 8).await;
     assert_eq!(sort_keys(database.stream_batch(TABLE, &batch.next, 100).unwrap().event), ["STATE"]);
 }

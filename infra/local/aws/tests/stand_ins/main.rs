@@ -1,6 +1,6 @@
-//! The stand-ins, driven by the SDK's own clients.
+//! The stand-ins, called by the SDK's own clients.
 
-#![expect(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic too")]
 
 mod access;
 mod dynamodb;

@@ -1,4 +1,4 @@
-//! EventBridge Scheduler through the SDK: what it takes, what it refuses, and what becomes due when.
+//! EventBridge Scheduler through the SDK: what it accepts, what it refuses, and what becomes due when.
 
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::config::retry::RetryConfig;
@@ -79,7 +79,7 @@ async fn a_name_is_given_once_while_its_schedule_is_there_and_a_repeated_request
     let again = schedule(&client, "one", "at(2026-01-05T00:02:00)").client_token("b").send().await;
     assert_eq!(code(again.unwrap_err()), "ConflictException");
     schedule(&client, "one", expression).group_name("default").send().await.unwrap();
-    assert_eq!(scheduler.schedules().len(), 2, "a name is a group's own");
+    assert_eq!(scheduler.schedules().len(), 2, "each group has its own names");
     scheduler.take_due(at("2026-01-05T00:01:00Z")).unwrap();
     scheduler.take_due(at("2026-01-05T00:01:00Z")).unwrap();
     schedule(&client, "one", "at(2026-01-05T00:02:00)").send().await.expect("the name is free again");
@@ -87,7 +87,7 @@ async fn a_name_is_given_once_while_its_schedule_is_there_and_a_repeated_request
     let kept = schedule(&client, "kept", expression).action_after_completion(ActionAfterCompletion::None);
     kept.clone().send().await.unwrap();
     scheduler.take_due(at("2026-01-05T00:01:00Z")).unwrap();
-    assert_eq!(code(kept.send().await.unwrap_err()), "ConflictException", "one that stays keeps its name");
+    assert_eq!(code(kept.send().await.unwrap_err()), "ConflictException", "a schedule that remains keeps its name");
 }
 
 #[tokio::test]
@@ -137,6 +137,6 @@ async fn faults_are_used_up_one_by_one() {
     assert_eq!(scheduler.schedules(), vec![]);
     scheduler.fail_next(1, SchedulerFault::LoseAnswer(Loss::ConnectionReset));
     assert!(request().send().await.is_err());
-    assert_eq!(scheduler.schedules().len(), 1, "it was created all the same");
+    assert_eq!(scheduler.schedules().len(), 1, "it was created anyway");
     assert_eq!(code(request().send().await.unwrap_err()), "ConflictException");
 }

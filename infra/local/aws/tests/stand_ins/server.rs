@@ -1,4 +1,4 @@
-//! All services over one port, by the SDKs' own HTTP client.
+//! All services on one port, with the SDKs' own HTTP client.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -145,7 +145,7 @@ async fn an_answer_that_does_not_come_over_http_is_waited_for_though_the_write_i
         answer = &mut unanswered => panic!("{answer:?}"),
         () = written => {}
     }
-    // An answer would be there by now; on a slow machine this finds less, and never too much.
+    // An answer would have arrived by now. On a slow machine this check finds fewer errors, but never a false one.
     assert!(tokio::time::timeout(Duration::from_millis(200), unanswered).await.is_err());
     assert_eq!(balance(&client, "STATE").await, 4);
 }

@@ -1,4 +1,4 @@
-//! SES through its SDK client: what is taken, what is refused, what goes wrong.
+//! SES through its SDK client: what it accepts, what it refuses, and its faults.
 
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;

@@ -1,4 +1,4 @@
-//! A table like the product's own, and short ways to fill it.
+//! A table like the product's, and short ways to fill it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use local_aws::dynamodb::LocalDynamoDb;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 pub const TABLE: &str = "credits";
 
-/// `Properties` of an `AWS::DynamoDB::Table`, as a template would hold them.
+/// `Properties` of an `AWS::DynamoDB::Table`, as in a template.
 pub fn table_properties() -> Value {
     json!({
         "TableName": TABLE,
@@ -73,7 +73,7 @@ pub fn take_one(sort_key: &str) -> TransactWriteItem {
     TransactWriteItem::builder().update(update.build().unwrap()).build()
 }
 
-/// An entry that may be written once.
+/// An entry that can be written only once.
 pub fn new_entry(sort_key: &str) -> TransactWriteItem {
     let put = Put::builder()
         .table_name(TABLE)

@@ -1,4 +1,4 @@
-//! What holds for every request: keys, parameters, errors, lists, expansion, metadata.
+//! Rules for every request: keys, parameters, errors, lists, expansion, metadata.
 
 use http::Request;
 use jiff::SignedDuration;

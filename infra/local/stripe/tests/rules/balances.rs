@@ -1,4 +1,4 @@
-//! R1, R37: a customer's balance pays, and what is too little to be charged becomes a debt.
+//! R1, R37: a customer's balance pays invoices, and an amount too small to be charged becomes a debt.
 //! <https://docs.stripe.com/billing/customer/balance>
 
 use serde_json::Value;
@@ -23,7 +23,7 @@ async fn balance_of(bench: &Bench, customer: &str) -> i64 {
     bench.get(&format!("/v1/customers/{customer}"), &[]).await.ok()["balance"].as_i64().unwrap()
 }
 
-// R1: the one paid invoice without a payment that is rightly granted.
+// R1: only this kind of invoice is paid without a payment and still granted.
 #[tokio::test]
 async fn credit_pays_an_invoice_by_its_being_finalized() {
     let bench = Bench::new();

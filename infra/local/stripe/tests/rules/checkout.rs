@@ -7,7 +7,7 @@ use crate::support::{Bench, id};
 
 const SUCCESS: &str = "https://shop.test/done?session={CHECKOUT_SESSION_ID}";
 
-/// A session over 500.00 USD that makes an invoice and saves the card.
+/// A session for 500.00 USD that creates an invoice and saves the card.
 async fn purchase(bench: &Bench, customer: &str) -> Value {
     let form = [
         ("mode", "payment"),

@@ -1,4 +1,4 @@
-//! R1: what a credit note makes of an invoice, open or paid. <https://docs.stripe.com/invoicing/dashboard/credit-notes>
+//! R1: a credit note on an open or paid invoice. <https://docs.stripe.com/invoicing/dashboard/credit-notes>
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
-//! The stand-in's rules, driven as a client drives Stripe: requests in, answers and events out.
+//! The stand-in's rules, tested as a client uses Stripe: with requests, answers and events.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic too")]
 
 mod api;
 mod balances;

@@ -1,4 +1,4 @@
-//! The pages beside Checkout: hosted invoice, PDF, receipt, portal.
+//! The pages other than Checkout: hosted invoice, PDF, receipt, portal.
 
 use jiff::SignedDuration;
 

@@ -1,4 +1,4 @@
-//! R34: products and prices as far as Stripe's own scenarios for Checkout need them, and what that client asks besides.
+//! R34: products and prices as far as Stripe's own scenarios for Checkout need them, and the client's other requests.
 
 use crate::support::{Bench, KEY, id};
 

@@ -1,4 +1,4 @@
-//! R4, R10, R25: what Stripe refuses for good, does otherwise than asked, or does and denies.
+//! R4, R10, R25: requests that Stripe refuses permanently, executes differently, or executes and reports as failed.
 
 use local_stripe::{CustomerDiscount, DefiniteRefusal, Fault, FaultAction};
 

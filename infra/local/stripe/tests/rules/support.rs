@@ -1,4 +1,4 @@
-//! A stand-in with a clock that only tests move, and a client for it.
+//! A stand-in with a clock that only the test advances, and a client for it.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,14 +24,14 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The answer of a request that was to succeed.
+    /// The answer to a request that must succeed.
     #[track_caller]
     pub fn ok(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text);
         self.body
     }
 
-    /// The error of a request that was to be refused with `status`.
+    /// The error of a request that must be refused with `status`.
     #[track_caller]
     pub fn refused(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -139,7 +139,7 @@ impl Bench {
         self.authorized("DELETE", path, &[], None).await.unwrap()
     }
 
-    /// A page as a browser opens it, by its whole address.
+    /// A page as a browser opens it, by its full URL.
     pub async fn open(&self, url: &str) -> Reply {
         self.try_send("GET", url, &[], &[]).await.unwrap()
     }
@@ -152,14 +152,14 @@ impl Bench {
         id(&self.post("/v1/customers", &[("email", "jo@example.com")]).await.ok())
     }
 
-    /// A customer with a test card attached that is not the default.
+    /// A customer with an attached test card that is not the default.
     pub async fn customer_with_card(&self, alias: &str) -> (String, String) {
         let customer = self.customer().await;
         let attached = self.post(&format!("/v1/payment_methods/{alias}/attach"), &[("customer", &customer)]).await.ok();
         (customer, id(&attached))
     }
 
-    /// A draft over 50.00 USD.
+    /// A draft for 50.00 USD.
     pub async fn draft(&self, customer: &str) -> String {
         let form = [("customer", customer), ("auto_advance", "false"), ("pending_invoice_items_behavior", "exclude")];
         let invoice = id(&self.post("/v1/invoices", &form).await.ok());
@@ -188,7 +188,7 @@ impl Bench {
         self.invoice(invoice).await["payments"]["data"][0]["payment"]["payment_intent"].clone()
     }
 
-    /// Types of all events so far, oldest first.
+    /// The types of all events so far, oldest first.
     pub async fn events(&self) -> Vec<String> {
         let list = self.get("/v1/events", &[("limit", "100")]).await.ok();
         let mut kinds: Vec<String> =

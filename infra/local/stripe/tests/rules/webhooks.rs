@@ -1,4 +1,4 @@
-//! Webhooks: signatures, retries, misbehaviour. <https://docs.stripe.com/webhooks>
+//! Webhooks: signatures, retries, misbehavior. <https://docs.stripe.com/webhooks>
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ const SECRET: &str = "whsec_local";
 #[derive(Default)]
 struct Inbox {
     arrived: Mutex<Vec<(String, Value)>>,
-    /// Statuses to answer with, then 200.
+    /// The statuses of the next answers, followed by 200.
     statuses: Mutex<Vec<u16>>,
 }
 
@@ -47,7 +47,7 @@ async fn events_arrive_signed_in_order_and_once() {
     let bench = Bench::new();
     let inbox = inbox(&bench, &["*"]);
     let customer = bench.customer().await;
-    assert!(inbox.kinds().is_empty(), "nothing is delivered before the test says so");
+    assert!(inbox.kinds().is_empty(), "nothing is delivered before the test asks for it");
     bench.post(&format!("/v1/customers/{customer}"), &[("name", "Jo")]).await.ok();
     assert_eq!(bench.stripe.deliver_due().await, 2);
     assert_eq!(inbox.kinds(), ["customer.created", "customer.updated"]);
