@@ -1,4 +1,5 @@
-//! Files that readers of audio get wrong, each with its right length or the words of its refusal: `fixtures/cases.csv`.
+//! Files that audio readers often get wrong, each with its correct length or the text of its refusal:
+//! `fixtures/cases.csv`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// The exact length, so that one that was rounded up is not taken for another.
+/// The exact length, because a rounded one could hide an error.
 fn milliseconds(length: audio_length::Length) -> f64 {
     length.frames() as f64 * 1_000.0 / length.rate() as f64
 }
@@ -34,5 +35,5 @@ fn every_case_is_measured_right_or_refused_in_the_right_words() {
         }
     }
     let there = std::fs::read_dir(fixtures()).unwrap().count();
-    assert_eq!(files + 1, there, "every file beside the table is in it");
+    assert_eq!(files + 1, there, "every file in the directory is in the table");
 }

@@ -1,4 +1,4 @@
-//! Files of a known length, whole, cut, damaged and joined.
+//! Files of known length: complete, cut off, damaged and joined.
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
 
@@ -23,7 +23,7 @@ fn frames(bytes: &[u8]) -> u64 {
     measure(bytes).unwrap().length.frames()
 }
 
-/// Mono, 8 bits, with as many bytes as it says.
+/// Mono, 8 bits, with as many bytes as its header says.
 fn wav(sample_rate: u32, samples: u32) -> Vec<u8> {
     let mut wav = bytes_of("pcm.wav")[..44].to_vec();
     wav[4..8].copy_from_slice(&(36 + samples).to_le_bytes());
@@ -36,7 +36,7 @@ fn wav(sample_rate: u32, samples: u32) -> Vec<u8> {
 
 #[test]
 fn every_format_is_as_long_as_it_was_made() {
-    // The last number is how many frames of the encoder's own padding the format cannot tell from audio.
+    // The last number is the most frames of the encoder's padding that the format cannot distinguish from audio.
     for (name, samples, sample_rate, padding_max) in [
         ("pcm.wav", 9_877, 8_000, 0),
         ("piped.wav", 9_877, 8_000, 0),
@@ -90,7 +90,7 @@ fn files_that_were_cut_off_are_refused() {
 fn a_single_missing_sample_is_noticed_where_a_container_counts_them() {
     for name in ["pcm.wav", "pcm.aiff", "lossless.flac", "vorbis.ogg", "opus.ogg", "aac.m4a", "variable-tagged.mp3"] {
         let bytes = bytes_of(name);
-        // WAV and AIFF end in a byte that only pads the odd number of samples.
+        // The last byte of WAV and AIFF is only padding for the odd number of samples.
         let cut = measure(&bytes[..bytes.len() - 2]);
         assert!(cut.is_err(), "{name}: {cut:?}");
     }
@@ -104,7 +104,7 @@ fn sizes_that_were_never_filled_in_are_what_is_there() {
         let (common, sound) = (place(&aiff, b"COMM"), place(&aiff, b"SSND"));
         aiff[common + 10..common + 14].copy_from_slice(&u32::to_be_bytes(frames_declared));
         aiff[sound + 4..sound + 8].copy_from_slice(&u32::to_be_bytes(size));
-        // The byte that only pads the odd number of samples can then not be told from one.
+        // The padding byte for the odd number of samples then cannot be distinguished from a sample.
         assert_eq!(frames(&aiff), 9_878, "AIFF with a size of {size}");
     }
     for size in [0, u32::MAX, 0x7fff_ffff, 0x7fff_f000] {
@@ -146,7 +146,7 @@ fn id3v2(size: usize) -> Vec<u8> {
     [b"ID3\x04\0\0", &digits[..], &vec![0xff; size]].concat()
 }
 
-/// Filled with what looks like frames of MP3 to whoever looks for them.
+/// A tag whose content looks like frames of MP3.
 fn ape(size: usize, has_header: bool) -> Vec<u8> {
     let flags: u32 = if has_header { 1 << 31 } else { 0 };
     let mark = |is_header: u32| {

@@ -1,5 +1,5 @@
-//! Two thousand files of this machine that are no audio: programs, libraries, pictures, fonts, archives, texts.
-//! None of them gets a length, and no part of one that begins like a frame of MP3 or AAC does.
+//! Two thousand files of this machine that are not audio: programs, libraries, pictures, fonts, archives, texts.
+//! None of them is given a length, and neither is any part of one that begins like a frame of MP3 or AAC.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -10,13 +10,13 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 const FILES: usize = 2_000;
-/// So that there are many kinds of files among them.
+/// A limit per kind, so that the files are of many kinds.
 const FILES_OF_A_KIND_MAX: usize = 200;
 const BYTES_MAX: usize = 1 << 18;
-/// Parts of a file that begin where a frame of MP3 or AAC might.
+/// The number of parts per file that begin like a frame of MP3 or AAC.
 const PARTS_MAX: usize = 4;
 
-/// Collects files until there are enough; every folder is looked into.
+/// Collects files from all folders until there are enough.
 fn collect(folder: &Path, most: usize, found: &mut Vec<PathBuf>, kinds: &mut HashMap<String, usize>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -47,7 +47,8 @@ fn head(path: &Path, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// By what audio begins with, and never by what is asked here. Frames have no magic; a file is named after them.
+/// Whether the first bytes or the name are those of audio, without using the tested code. MP3 and AAC have no magic
+/// bytes, so their names decide.
 fn is_audio(path: &Path) -> bool {
     let magics: [&[u8]; 8] = [b"RIFF", b"RF64", b"OggS", b"fLaC", b"ID3", b".snd", b"caff", b"#!AMR"];
     let head = head(path, 12);
@@ -58,7 +59,7 @@ fn is_audio(path: &Path) -> bool {
     magics.iter().any(|magic| head.starts_with(magic)) || is_aiff || is_mp4 || is_named
 }
 
-/// Parts that begin like a frame.
+/// Parts of a file that begin like a frame.
 fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let starts = bytes.windows(2).enumerate().filter(|(_, window)| window[0] == 0xff && window[1] & 0xe0 == 0xe0);
     starts.map(|(start, _)| &bytes[start..]).take(PARTS_MAX)
@@ -71,7 +72,7 @@ fn no_other_file_gets_a_length() {
     let roots = ["/usr/lib", "/usr/bin", "/usr/share", "/usr/local", "/opt", "/System/Library", "/Library"];
     let (mut files, mut kinds) = (vec![], HashMap::new());
     for root in roots.into_iter().map(PathBuf::from).chain(cargo) {
-        // A root alone would be full of one kind of files.
+        // A single root would have too many files of one kind.
         let most = FILES.min(files.len() + FILES / 4);
         collect(&root, most, &mut files, &mut kinds);
     }
@@ -85,10 +86,10 @@ fn no_other_file_gets_a_length() {
             assert!(outcome.is_err(), "a part of {} of {} bytes: {outcome:?}", path.display(), part.len());
         }
     }
-    // A machine with few files has their neighbors: what is left of each without its beginning.
+    // A machine with few files also tests parts of them: each file without its first bytes.
     let mut neighbors = files.iter().flat_map(|path| (1..=FILES).map(move |skipped| (path, skipped * 7)));
     while measured < FILES {
-        let Some((path, skipped)) = neighbors.next() else { panic!("{} files are too few", files.len()) };
+        let Some((path, skipped)) = neighbors.next() else { panic!("there are too few files: {}", files.len()) };
         let bytes = head(path, BYTES_MAX);
         let outcome = measure(Cursor::new(bytes.get(skipped..).unwrap_or_default()));
         assert!(outcome.is_err(), "{} without {skipped} bytes: {outcome:?}", path.display());
