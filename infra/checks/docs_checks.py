@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-# Directories for what tools install or build; they hold none of our documents.
+# Directories of tools for installations and builds; they contain none of our documents.
 SKIPPED_DIRECTORIES = {".git", ".aws-sam", "target", "node_modules"}
 TEXT_SUFFIXES = {".md", ".rs"}
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI validator does not check: that the description is of this API, and that its examples are true."""
+"""What the OpenAPI validator does not check: that the description matches this API, and that its examples are valid."""
 
 import yaml
 from openapi_schema_validator import OAS31Validator
@@ -33,7 +33,7 @@ def problems(document, template):
 def routes_that_differ(document, template):
     """Paths, methods and scopes are those of the template, which is deployed."""
     described = {key: scopes(operation) for key, operation in operations(document)}
-    # A parameter that takes the rest of the path has a plus in the template, which OpenAPI has no word for.
+    # A parameter for the rest of the path has a plus in the template, which OpenAPI cannot express.
     deployed = {(method, path.replace("+}", "}")): scopes for (method, path), scopes in routes(template).items()}
     for method, path in sorted(described.keys() | deployed.keys()):
         if (method, path) not in described:

@@ -11,7 +11,7 @@ from cfnlint.decode import decode
 
 ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token+}"), ("HEAD", "/pay/{token+}")}
 
-# Event sources whose callers AWS identifies itself. Any other source would be an entrance that we did not decide on.
+# Event sources whose callers AWS identifies itself. Any other source would be an entry point that we did not choose.
 EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}
 OTHER_DOORS = {
     "AWS::Serverless::Api",
@@ -85,7 +85,7 @@ def open_routes(template):
             if event["Type"] not in EVENT_TYPES:
                 yield f"{name}.{event_name}: an event of type {event['Type']} is not covered by these checks"
         if "FunctionUrlConfig" in function:
-            yield f"{name} has a URL of its own, which no authorizer guards"
+            yield f"{name} has a URL of its own, which no authorizer protects"
     for name, resource in template["Resources"].items():
         if resource["Type"] in OTHER_DOORS:
             yield f"{name}: a route outside the one HttpApi is not covered by these checks"

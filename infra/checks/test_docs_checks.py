@@ -29,7 +29,7 @@ def append(path, text):
     return lambda repository: repository.texts.update({path: repository.texts[path] + text})
 
 
-# What was done to the texts → a part of the sentence that must come of it.
+# The change to the texts → a part of the resulting sentence.
 BREAKAGES = {
     "a link names a file that does not exist": (
         append("README.md", "\nSee [there](docs/nothing.md).\n"),

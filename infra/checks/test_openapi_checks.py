@@ -33,13 +33,13 @@ def body(document, example):
     return charge(document)["requestBody"]["content"]["application/json"]["examples"][example]["value"]
 
 
-# What was done to the description → a part of the sentence that must come of it.
+# The change to the description → a part of the resulting sentence.
 BREAKAGES = {
     "a deployed route is left out": (
         lambda d: d["paths"].pop("/v1/quotes"),
         "POST /v1/quotes is deployed and not described",
     ),
-    "a route is described that nobody deployed": (
+    "a described route is not deployed": (
         lambda d: d["paths"].update({"/v1/gifts": {"post": {"responses": {}, "security": []}}}),
         "POST /v1/gifts is described and not deployed",
     ),
@@ -47,15 +47,15 @@ BREAKAGES = {
         lambda d: d["paths"].update({"/pay/{link}": d["paths"].pop("/pay/{token}")}),
         "GET /pay/{link} is described and not deployed",
     ),
-    "a route is said to be open": (
+    "a route is described as open": (
         lambda d: charge(d).update(security=[]),
         "POST /v1/accounts/{account}/charges is described with other scopes",
     ),
-    "a customer is said to be let in": (
+    "a route is described as allowed for customers": (
         lambda d: charge(d)["security"].append({"token": ["credits/customer"]}),
         "POST /v1/accounts/{account}/charges is described with other scopes",
     ),
-    "two scopes are asked for at once": (
+    "two scopes are required at once": (
         lambda d: operation(d, "/v1/packages", "get").update(security=[{"token": ["credits/customer", "credits/service"]}]),
         "GET /v1/packages is described with other scopes",
     ),
@@ -91,7 +91,7 @@ BREAKAGES = {
         lambda d: problem_example(d, "InsufficientCredits").pop("missing"),
         "'missing' is a required property",
     ),
-    "a time is not one": (
+    "a time is not a valid time": (
         lambda d: d["components"]["examples"]["Account"]["value"].update(created_at="yesterday"),
         "'yesterday' is not a 'date-time'",
     ),

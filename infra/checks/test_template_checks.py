@@ -45,7 +45,7 @@ def variables(template):
     return properties(template, "ChargingFunction")["Environment"]["Variables"]
 
 
-# What was done to the template → a part of the sentence that must come of it.
+# The change to the template → a part of the resulting sentence.
 BREAKAGES = {
     "a route opts out of the authorizer": (
         lambda t: charge_route(t).update(Auth={"Authorizer": "NONE"}),
@@ -131,7 +131,7 @@ BREAKAGES = {
         lambda t: statement(t, 1).update(NotAction="dynamodb:Scan"),
         "allows everything but its NotAction",
     ),
-    "anybody may assume a role": (
+    "any account may assume a role": (
         lambda t: properties(t, "ChargingRole")["AssumeRolePolicyDocument"]["Statement"][0].update(Principal="*"),
         "Principal has a wildcard: *",
     ),
@@ -159,11 +159,11 @@ BREAKAGES = {
         lambda t: properties(t, "ChargingLoggedErrors").update(FilterPattern='{ $.level = "WARN" }'),
         "no alarm rings when ChargingFunction logs an error",
     ),
-    "the alarm goes": (
+    "the alarm is removed": (
         lambda t: t["Resources"].pop("LoggedErrors"),
         "no alarm rings when ChargingFunction logs an error",
     ),
-    "the access log goes": (
+    "the access log is removed": (
         lambda t: properties(t, "Api").pop("AccessLogSettings"),
         "Api has no access log",
     ),

@@ -154,7 +154,7 @@ def main(program, *arguments):
         ]
         outcome = subprocess.run(command, env={**os.environ, **known}, check=False).returncode
     cases = json.loads(report.read_text())["test_cases"]["generated"] if report.exists() else 0
-    print(f"{cases} cases asked, at least {CASES_MIN} are wanted.")
+    print(f"{cases} cases were sent, and at least {CASES_MIN} are required.")
     return outcome or int(cases < CASES_MIN)
 
 

@@ -1,4 +1,4 @@
-"""What schemathesis cannot read from the description: Stripe's signature, and what API Gateway does with other methods."""
+"""What schemathesis cannot read from the description: Stripe's signature, and API Gateway's answer to other methods."""
 
 import hashlib
 import hmac
