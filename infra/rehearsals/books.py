@@ -13,7 +13,7 @@ def close(stack, account):
     total = 0
     for position, entry in enumerate(entries, start=1):
         total += entry["credits"]
-        check(entry["seq"] == position, f"{account} lacks its entry {position}")
+        check(entry["seq"] == position, f"{account} has no entry {position}")
         check(entry["balance_after"] == total, f"the balance of {account} after entry {position} is not the sum so far")
     check(state["balance"] == total, f"{account} has {state['balance']} credits, and its entries add up to {total}")
     check(state["seq"] == len(entries), f"{account} counts {state['seq']} entries and has {len(entries)}")

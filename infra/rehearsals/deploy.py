@@ -110,7 +110,7 @@ class Rehearsal:
         """Ends the pause through the link in the e-mail."""
         # The link has the API's address at AWS; only its path matters here.
         [link] = [word for word in mail["BodyText"].split() if "/pay/" in word]
-        check(link.startswith("https://"), f"the link in the e-mail is not one to AWS: {link}")
+        check(link.startswith("https://"), f"the link in the e-mail does not lead to AWS: {link}")
         page = self.company.send("GET", "/pay/" + link.split("/pay/")[1]).headers.get("Location")
         check(page, "the link in the e-mail leads nowhere")
         self.local_cloud.pay(page, OTHER_GOOD_CARD)
@@ -124,7 +124,7 @@ class Rehearsal:
         told = self.mails_told.get(account, 0)
         mails = wait_for(f"e-mail about {of}", lambda: self.stack.ministack.mails(address(account))[told:])
         self.mails_told[account] = told + 1
-        check(of in mails[0]["Subject"], f"the e-mail is about something else than {of}: {mails[0]['Subject']}")
+        check(of in mails[0]["Subject"], f"the e-mail should be about {of}: {mails[0]['Subject']}")
         check(len(mails) == 1, f"there should be one e-mail, not {len(mails)}")
         say(f"  SES sent to {address(account)}: “{mails[0]['Subject']}”")
         return mails[0]
@@ -136,8 +136,8 @@ def say(text, started=time.monotonic()):
 
 def arguments():
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--build", type=Path, required=True, help="what `sam build` left; logs go beside it")
-    parser.add_argument("--architecture", required=True, help="what it was built for: this machine's")
+    parser.add_argument("--build", type=Path, required=True, help="output of `sam build`; logs go next to it")
+    parser.add_argument("--architecture", required=True, help="its architecture, that of this machine")
     parser.add_argument("--sam", type=Path, required=True, help="the program sam")
     parser.add_argument("--prepaid", type=Path, required=True, help="the program prepaid")
     return parser.parse_args()

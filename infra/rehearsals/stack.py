@@ -78,7 +78,8 @@ def correct_policies(stack):
     `!Ref` of a secret is its ARN in CloudFormation
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-secretsmanager-secret.html), but its
     name in MiniStack; and MiniStack supports no resource for `ses:SendEmail`, which is the sender's identity at AWS
-    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html). Unchanged, both would allow nothing.
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html).
+    Unchanged, both would allow nothing.
     """
     iam, secrets = stack.ministack.client("iam"), stack.ministack.client("secretsmanager")
     secret_names = [stack.id(name) for name in stack.of_type("AWS::SecretsManager::Secret")]
@@ -99,13 +100,13 @@ def correct_policies(stack):
 def complete_api(stack, issuer):
     """Creates the authorizer and the routes of the API.
 
-    MiniStack 1.5 drops the OpenAPI body of an `AWS::Serverless::HttpApi` and reports CREATE_COMPLETE. This reads them from
-    the template as CloudFormation stores it after SAM's transformation, so a route that is missing there is missing
+    MiniStack 1.5 drops the OpenAPI body of an `AWS::Serverless::HttpApi` and reports CREATE_COMPLETE. This reads them
+    from the template as CloudFormation stores it after SAM's transformation, so a route that is missing there is missing
     here. Only the issuer of the tokens differs: it is on this machine and without TLS.
     """
     api = stack.ministack.client("apigatewayv2")
     api_id = stack.id("Api")
-    check(not api.get_routes(ApiId=api_id)["Items"], "MiniStack has learned to make the routes: delete complete_api")
+    check(not api.get_routes(ApiId=api_id)["Items"], "MiniStack creates the routes now: delete complete_api")
     template = stack.cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     template = json.loads(template) if isinstance(template, str) else template
     body = template["Resources"]["Api"]["Properties"]["Body"]
