@@ -1,7 +1,7 @@
 """The charge of functions/charging in typical Python: boto3, one file, no framework.
 
-It reads and writes the same items and gives the same answers. It omits what an ordinary charge never touches: the change
-of day in the counters, the index of due accounts, and restrictions.
+It reads and writes the same items and gives the same answers. It omits what an ordinary charge never touches: the
+change of day in the counters, the index of due accounts, and restrictions.
 """
 
 import json

@@ -91,7 +91,7 @@ pub async fn check_variant(
 /// Starts a variant with a DynamoDB that accepts connections and never answers.
 ///
 /// # Errors
-/// If it does not ask for an event all the same.
+/// If it asks for no event even then.
 pub async fn check_start_without_dynamodb(
     variant: &Variant,
     environment: &BTreeMap<String, String>,

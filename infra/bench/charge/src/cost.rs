@@ -15,8 +15,8 @@ const READ_UNITS_MILLION: f64 = 0.125;
 const WRITE_UNITS_MILLION: f64 = 0.625;
 const LOG_GIGABYTE: f64 = 0.50;
 
-/// The only assumption, because no stand-in has DynamoDB's latency. A consistent read takes about 5 ms and a transaction of
-/// two items about 25 ms; the function's own time is negligible in comparison.
+/// The only assumption, because no stand-in has DynamoDB's latency. A consistent read takes about 5 ms and a
+/// transaction of two items about 25 ms; the function's own time is negligible in comparison.
 pub const BILLED_MS: f64 = 30.0;
 
 /// CloudWatch adds this to every ingested line.

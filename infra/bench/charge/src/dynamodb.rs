@@ -1,4 +1,5 @@
-//! DynamoDB over TLS: the embedded database of the local cloud, which enforces conditions, with a count of capacity units.
+//! DynamoDB over TLS: the embedded database of the local cloud, which enforces conditions, with a count of capacity
+//! units.
 
 use crate::Error;
 use crate::certificates::{Certificates, HOST};

@@ -1,8 +1,8 @@
 //! The benchmark of one charge: our function compared with typical alternatives and with an empty function.
 //!
 //! All of them run as in Lambda, behind a Runtime API, and connect to the local cloud's DynamoDB over TLS.
-//! Only CPU time is compared, which hardly depends on other load on the machine. Every round restarts every variant, so a
-//! disturbance in a round affects all of them. The program fails if a limit is missed.
+//! Only CPU time is compared, which hardly depends on other load on the machine. Every round restarts every variant, so
+//! a disturbance in a round affects all of them. The program fails if a limit is missed.
 
 mod certificates;
 mod contract;
@@ -79,12 +79,13 @@ fn main() -> Result<ExitCode, Error> {
 
 /// Pins functions and stand-ins to the last core, so that they alternate.
 ///
-/// A process that sends to another core pays for waking it up: on a virtual machine that takes 15 to 30 µs of its own time
-/// per request, which is more than the sending and says nothing about the process.
+/// A process that sends to another core pays for waking it up: on a virtual machine that takes 15 to 30 µs of its own
+/// time per request, which is more than the sending and says nothing about the process.
 fn stay_on_one_core() -> Result<(), Error> {
     let this = Pid::from_raw(0);
     let all = sched_getaffinity(this)?;
-    let last = (0..CpuSet::count()).rev().find(|core| all.is_set(*core) == Ok(true)).ok_or("there is no core")?;
+    let last =
+        (0..CpuSet::count()).rev().find(|core| all.is_set(*core) == Ok(true)).ok_or("the process may use no core")?;
     let mut one = CpuSet::new();
     one.set(last)?;
     Ok(sched_setaffinity(this, &one)?)
@@ -267,8 +268,8 @@ fn environment(
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
         ("TABLE_NAME", &dynamodb.table),
-        // Each trust store is the one used in Lambda plus our own root: Amazon's roots for charging, the bundled roots for
-        // boto3; Node.js has its own compiled in.
+        // Each trust store is the one used in Lambda plus our own root: Amazon's roots for charging, the bundled roots
+        // for boto3; Node.js has its own compiled in.
         ("SSL_CERT_FILE", &amazon),
         ("AWS_CA_BUNDLE", &all),
         ("NODE_EXTRA_CA_CERTS", &ours),

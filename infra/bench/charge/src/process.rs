@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 const SETTLING: Duration = Duration::from_millis(3);
 /// After this many readings the last one counts, because a runtime may never become idle.
 const READINGS_MAX: usize = 100;
-/// A process that takes longer hangs.
+/// A process that takes longer than this hangs.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running function; it is killed on drop.
@@ -54,7 +54,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("{}: {error}", variant.program.display()))?;
-        let id = child.id().ok_or("the process ended at once")?;
+        let id = child.id().ok_or("the process ended during its start")?;
         let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(id)?))?;
         let output = Output::default();
         output.collect(child.stdout.take());

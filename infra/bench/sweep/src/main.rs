@@ -1,9 +1,9 @@
 //! A benchmark of the sweep with a million accounts: the deployed function as a separate process, with the embedded
 //! DynamoDB and a Stripe that counts and limits its calls.
 //!
-//! Everything runs in real time: the function lives for 15 minutes, sweeps start every 30, and Stripe accepts 25 calls to
-//! one endpoint and 100 in total within any second. The results are printed to standard output, one per line, and the
-//! process fails if a limit is missed.
+//! Everything runs in real time: the function lives for 15 minutes, sweeps start every 30, and Stripe accepts 25 calls
+//! to one endpoint and 100 in total within any second. The results are printed to standard output, one per line, and
+//! the process fails if a limit is missed.
 
 mod accounts;
 mod cloud;
@@ -29,8 +29,8 @@ struct Arguments {
     /// Calls a second to each of Stripe's endpoints; the default is that of the template.
     #[arg(long)]
     rate: Option<u32>,
-    /// The latency of Stripe in percent of the assumed one: 300 ms to create an invoice, 200 for its item, 500 to finalize
-    /// it and 1,200 to charge the card.
+    /// The latency of Stripe in percent of the assumed one: 300 ms to create an invoice, 200 for its item, 500 to
+    /// finalize it and 1,200 to charge the card.
     #[arg(long, default_value_t = 100)]
     latency: u32,
     /// The directory of the compiled function: `DIR/top-up-sweep/bootstrap` or `DIR/top-up-sweep`.

@@ -1,9 +1,9 @@
 //! The part of Stripe that a sweep calls, with Stripe's rate limits: <https://docs.stripe.com/rate-limits>.
 //!
-//! `infra/local/stripe` keeps every object, event and key and searches all of them at each call, which is fine for tests
-//! but too slow for tens of thousands of invoices. This one keeps the state of each invoice and the answer to each key,
-//! rejects invalid calls (a second payment, an item on a finalized invoice, a key with another body), and answers 429 as
-//! Stripe does.
+//! `infra/local/stripe` keeps every object, event and key and searches all of them at each call, which is fine for
+//! tests but too slow for tens of thousands of invoices. This one keeps the state of each invoice and the answer to
+//! each key, rejects invalid calls (a second payment, an item on a finalized invoice, a key with another body), and
+//! answers 429 as Stripe does.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -169,7 +169,7 @@ impl Books {
             ("POST", ["invoices", id, "finalize"]) => self.step(id, "draft", "open"),
             ("POST", ["invoices", id, "pay"]) => self.step(id, "open", "paid"),
             ("GET", ["invoices", id]) => Ok((*id).to_owned()),
-            _ => Err("The sweep has no business here."),
+            _ => Err("The sweep does not call this endpoint."),
         };
         let answer = done.and_then(|id| self.render(&id).ok_or("No such invoice."));
         let answer = answer.map(|answer| expand(answer, &field("expand[0]")));
