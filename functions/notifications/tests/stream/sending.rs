@@ -52,7 +52,7 @@ async fn a_batch_delivered_again_sends_nothing_again() {
         assert_eq!(world.failed_of(&event).await, [""; 0]);
     }
     assert_eq!(world.recipients(), [address(1)]);
-    assert_eq!(world.failed_of(&world.stream()).await, [""; 0], "the record that it was sent sends nothing");
+    assert_eq!(world.failed_of(&world.stream()).await, [""; 0], "the change of the sent notice sends nothing");
     assert_eq!(world.recipients(), [address(1)]);
 }
 
