@@ -17,9 +17,8 @@ enum Outcome {
     Refused,
 }
 
-/// Decides on the account that the lost race returned, until there is an answer.
-async fn charge_once<L: Ledger>(ledger: &L, text: &str) -> Outcome {
-    let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+/// Decides on the account as a lost race returned it, until there is an answer.
+async fn charge_once<L: Ledger>(ledger: &L, text: &str, mut account: Account) -> Outcome {
     while account.balance.get() >= PRICE {
         match ledger.commit(&posted(&account, -PRICE, charge(text))).await {
             Ok(()) => return Outcome::Charged,
@@ -40,7 +39,12 @@ async fn charge_once<L: Ledger>(ledger: &L, text: &str) -> Outcome {
 /// Runs one task per key concurrently, and returns the outcome of each.
 async fn run<L: Ledger>(ledger: &L, balance: i64, keys: &[String]) -> Vec<Outcome> {
     opened_with(ledger, balance).await;
-    let outcomes = join_all(keys.iter().map(|text| charge_once(ledger, text))).await;
+    // All read before one charges: an engine that answers on the calling thread would let each task charge from
+    // beginning to end before the next one reads, and nothing would ever collide.
+    let id = account_id();
+    let read = join_all(keys.iter().map(|_| ledger.account_get(&id))).await;
+    let accounts = read.into_iter().map(|account| account.unwrap().unwrap());
+    let outcomes = join_all(keys.iter().zip(accounts).map(|(text, account)| charge_once(ledger, text, account))).await;
     let charged = outcomes.iter().filter(|outcome| **outcome == Outcome::Charged).count();
     let account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     let entries = ledger.history_page(&account.id, None, 100).await.unwrap();
