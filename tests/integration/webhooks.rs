@@ -551,6 +551,31 @@ async fn of_two_purchases_the_later_one_s_card_is_kept_however_their_events_arri
     }
 }
 
+/// R18: a purchase's card becomes the default once. Whatever Stripe tells of it later, a return to the card from before
+/// the purchase stays.
+#[tokio::test]
+async fn a_return_to_the_card_from_before_a_purchase_is_not_undone_by_another_event_about_it() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let before = cloud.save_card("acme", "pm_card_mastercard").await;
+    let (token, body) = (cloud.cloud.customer_token("acme"), json!({"package": "credits_5000"}));
+    let opened = cloud.post("/v1/accounts/acme/purchases", &token, Some("buy-1"), &body).await.expect(201);
+    cloud.pay_page(opened.body["checkout_url"].as_str().unwrap(), VISA).await;
+    cloud.settle().await;
+    let customer = cloud.customer("acme").await;
+    let choice = [("invoice_settings[default_payment_method]", before.as_str())];
+    cloud.stripe_post(&format!("/v1/customers/{customer}"), &choice).await;
+    cloud.settle().await;
+    let mut again = event_of(&cloud, "checkout.session.completed").await;
+    again["id"] = json!("evt_again");
+    post_event(&cloud, &again).await.expect(200);
+    cloud.settle().await;
+    cloud.turn_on_auto_top_up("acme", 6_000, 7_000).await;
+    cloud.advance(HALF_AN_HOUR).await;
+    let expected = ("mastercard".to_owned(), "mastercard".to_owned());
+    assert_eq!(default_and_last_charged(&cloud, "acme").await, expected);
+}
+
 #[tokio::test]
 async fn a_card_removed_at_stripe_is_not_charged_any_more() {
     let cloud = TestCloud::start().await;

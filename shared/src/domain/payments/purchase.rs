@@ -256,6 +256,7 @@ mod tests {
         }
     }
 
+    /// R18: the card is offered once, when the purchase is granted.
     #[test]
     fn a_paid_purchase_grants_its_package_remembers_the_card_and_owes_a_receipt() {
         let change = settle(&opened(), &CheckoutOutcome::Paid(paid(5_000))).unwrap().unwrap();
@@ -265,7 +266,11 @@ mod tests {
         assert!(matches!(change.notices[..], [Notice { kind: NoticeKind::PurchasePaid { .. }, .. }]));
         let [Record::Purchase(purchase)] = &change.records[..] else { panic!("the purchase is written") };
         assert_eq!(purchase.status, PurchaseStatus::Paid);
-        assert_eq!(settle(purchase, &CheckoutOutcome::Paid(paid(5_000))), Ok(None), "a second report changes nothing");
+        let outcome = CheckoutOutcome::Paid(paid(5_000));
+        let offered = card_to_offer(&account(), &opened(), &outcome).unwrap();
+        assert_eq!(Some(offered.bought_with.card), payment().payment_method);
+        assert_eq!(card_to_offer(&account(), purchase, &outcome), None, "a second report offers no card");
+        assert_eq!(settle(purchase, &outcome), Ok(None), "a second report changes nothing");
         assert_eq!(settle(purchase, &CheckoutOutcome::Expired), Ok(None), "nor does a late expiry");
     }
 
