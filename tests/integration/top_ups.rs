@@ -450,6 +450,12 @@ async fn a_refusal_for_good_pauses_with_one_mail_and_no_further_calls() {
     cloud.advance(SignedDuration::from_hours(5 * 24)).await;
     assert_eq!(cloud.cloud.stripe.requests().len(), 0, "Stripe gets no more requests");
     assert_eq!((cloud.mails("acme").len(), cloud.balance("acme").await), (1, 0));
+    let invoice = cloud.top_up_invoices("acme").await.remove(0);
+    let top_up = invoice["metadata"]["top_up"].as_str().unwrap();
+    let is_told = |line: &&String| {
+        line.contains("ERROR") && line.contains(top_up) && line.contains("takes no automatic payment of this customer")
+    };
+    assert_eq!(cloud.log().iter().filter(is_told).count(), 1, "one error, worth an alarm");
 
     let (status, _) =
         (cloud.stripe(Method::DELETE, &format!("/v1/customers/{customer}/discount"), &[]).await.status, ());

@@ -1,7 +1,7 @@
 //! One attempt without faults: the outcome of each card, and the requests to Stripe.
 
 use super::bench::{Bench, PRICE, account, paid};
-use local_stripe::{CustomerDiscount, Fault, FaultAction};
+use local_stripe::{CustomerDiscount, DefiniteRefusal, Fault, FaultAction};
 use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::domain::{CustomerId, InvoiceId, PaymentMethodId};
 use shared::ports::Payments;
@@ -135,6 +135,19 @@ async fn a_card_that_was_removed_or_never_was_is_no_card() {
         assert!(is_no_card, "{outcome:?}");
         bench.assert_nothing_paid(&top_up.customer).await;
     }
+}
+
+/// R4: the card turns out to be another customer's, or is removed while its invoice is made.
+#[tokio::test]
+async fn a_card_that_this_customer_may_not_pay_with_is_no_card() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_card_visa").await;
+    let refusal = DefiniteRefusal::PaymentMethodMissing;
+    bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::Refuse { refusal }));
+    let outcome = bench.payments().top_up_pay(&top_up).await;
+    let is_no_card = matches!(outcome, TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(_) });
+    assert!(is_no_card, "{outcome:?}");
+    bench.assert_nothing_paid(&top_up.customer).await;
 }
 
 #[tokio::test]
