@@ -475,6 +475,7 @@ async fn a_purchase_by_bank_debit_is_processing_for_days_and_then_paid_or_failed
 
         cloud.advance(SignedDuration::from_hours(4 * 24)).await;
         cloud.settle().await;
+        assert_eq!(cloud.subjects("acme").len(), usize::from(hears_events), "an event tells, before anybody looks");
         let settled = read(&cloud, &purchase).await.expect(200);
         cloud.settle().await;
         let subjects = cloud.subjects("acme");
