@@ -35,6 +35,7 @@ async fn the_clock_moves_by_days_weeks_and_years_and_says_where_it_is() {
         ("1d", "2026-11-23T16:30:00.000Z"),
         ("1w", "2026-11-30T16:30:00.000Z"),
         ("P1D", "2026-12-01T16:30:00.000Z"),
+        ("1y", "2027-12-01T16:30:00.000Z"),
     ] {
         let (status, _, body) = asked(client().post(&url).body(json!({ "advance": by }).to_string())).await;
         assert_eq!((status, body["now"].as_str()), (200, Some(now)), "{by}: {body}");
