@@ -127,3 +127,22 @@ fn request_id(request: &Request) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R12: HEAD is answered as GET is, without the body. Over HTTP no client could tell, since none reads one.
+    #[test]
+    fn head_gets_the_answer_of_get_without_its_body() {
+        let answer = |method| {
+            let mut request = Request::default();
+            *request.method_mut() = method;
+            respond(&request, Ok(Reply::html(404, "page".to_owned())))
+        };
+        let (get, head) = (answer(Method::GET), answer(Method::HEAD));
+        assert_eq!((head.status(), head.headers()), (get.status(), get.headers()));
+        assert!(matches!(get.body(), Body::Text(page) if page == "page"));
+        assert!(matches!(head.body(), Body::Empty), "{:?}", head.body());
+    }
+}
