@@ -103,6 +103,7 @@ mod tests {
         }
     }
 
+    /// R20: what is wrong within another field is named by its path.
     #[test]
     fn what_is_nested_is_named_by_its_place() {
         let good = r#"{"account":"a","lines":[{"amount":1},{"amount":2}]}"#;

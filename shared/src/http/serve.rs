@@ -124,6 +124,7 @@ mod tests {
         }
     }
 
+    /// R9: what cannot be made a URI even then is not converted.
     #[test]
     fn what_is_longer_than_any_uri_is_for_no_route() {
         let guarded = guarded(event("/v1/packages", &"a".repeat(70_000)));

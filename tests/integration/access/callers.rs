@@ -58,6 +58,7 @@ pub fn callers(cloud: &TestCloud) -> Vec<Caller> {
         callers.push(good(cloud, Grant { subject: "acme", scopes: vec![scope] }, Claim::Scope));
     }
     for scopes in subsets() {
+        // R35.
         callers.push(good(cloud, Grant { subject: "globex", scopes }, Claim::Scp));
     }
     callers.push(good(cloud, Grant { subject: "acme", scopes: vec![] }, Claim::None));

@@ -35,6 +35,7 @@ fn never_chosen() -> Value {
     })
 }
 
+/// R5: the text names the bound within which a card is charged, tax included.
 #[tokio::test]
 async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand() {
     let cloud = opened().await;
