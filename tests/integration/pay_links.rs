@@ -3,6 +3,7 @@
 use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
 use local_stripe::{Fault, FaultAction, WebhookConduct};
+use reqwest::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::domain::{AccountId, TopUpId};
@@ -52,14 +53,14 @@ async fn a_link_is_followed_by_head_and_with_a_slash_behind_it() {
     let (cloud, link) = declined().await;
     for path in [link.clone(), format!("{link}/")] {
         let page = cloud.visit(&path).await.expect(302);
-        let probed = cloud.send(cloud.request(reqwest::Method::HEAD, &path)).await.expect(302);
+        let probed = cloud.send(cloud.request(Method::HEAD, &path)).await.expect(302);
         for answer in [&page, &probed] {
             assert!(answer.location.as_ref().unwrap().starts_with(&cloud.cloud.urls.stripe));
             assert_guarded(answer);
         }
         assert_eq!(probed.text, "");
     }
-    let probed = cloud.send(cloud.request(reqwest::Method::HEAD, "/pay/false")).await.expect(404);
+    let probed = cloud.send(cloud.request(Method::HEAD, "/pay/false")).await.expect(404);
     assert_eq!((probed.text.as_str(), probed.content_type.as_str()), ("", "text/html; charset=utf-8"));
     for path in ["/pay/false", "/pay/false/", "/pay/false/or/longer", &format!("{link}/more")] {
         assert_page(&cloud.visit(path).await, 404, "This link does not work");
@@ -156,6 +157,15 @@ async fn a_link_of_which_any_character_is_another_leads_nowhere() {
         assert_eq!(cloud.visit(&longer).await.status, 404, "{longer}");
     }
     assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec![], vec![]), "no outside call was made");
+}
+
+/// An uncollectible invoice is only written off in the books; the customer can still pay it.
+#[tokio::test]
+async fn the_link_of_an_invoice_that_was_written_off_still_leads_to_its_page() {
+    let (cloud, link) = declined().await;
+    let invoice = cloud.top_up_invoices("acme").await[0]["id"].as_str().unwrap().to_owned();
+    cloud.stripe(Method::POST, &format!("/v1/invoices/{invoice}/mark_uncollectible"), &[]).await;
+    assert!(cloud.visit(&link).await.expect(302).location.unwrap().contains(&invoice));
 }
 
 #[tokio::test]

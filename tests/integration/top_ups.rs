@@ -453,7 +453,9 @@ async fn a_refusal_for_good_pauses_with_one_mail_and_no_further_calls() {
     let invoice = cloud.top_up_invoices("acme").await.remove(0);
     let top_up = invoice["metadata"]["top_up"].as_str().unwrap();
     let is_told = |line: &&String| {
-        line.contains("ERROR") && line.contains(top_up) && line.contains("takes no automatic payment of this customer")
+        line.contains("ERROR")
+            && line.contains(top_up)
+            && line.contains("does not accept automatic payments from this customer")
     };
     assert_eq!(cloud.log().iter().filter(is_told).count(), 1, "one error, worth an alarm");
 

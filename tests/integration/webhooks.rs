@@ -315,6 +315,43 @@ async fn a_payment_that_is_not_the_one_asked_for_is_not_granted() {
     }
 }
 
+/// Pays for acme's purchase on a page that we did not open.
+async fn pay_another_page(cloud: &TestCloud, purchase: &str, (currency, cents): (&str, i64)) {
+    let customer = cloud.customer("acme").await;
+    let cents = cents.to_string();
+    let session = [
+        ("mode", "payment"),
+        ("customer", customer.as_str()),
+        ("success_url", "https://app.example.com/"),
+        ("line_items[0][quantity]", "1"),
+        ("line_items[0][price_data][currency]", currency),
+        ("line_items[0][price_data][unit_amount]", cents.as_str()),
+        ("line_items[0][price_data][product_data][name]", "credits"),
+        ("metadata[account]", "acme"),
+        ("metadata[purchase]", purchase),
+    ];
+    let session = cloud.stripe_post("/v1/checkout/sessions", &session).await;
+    cloud.pay_page(session["url"].as_str().unwrap(), VISA).await;
+}
+
+/// A purchase that was granted and is paid again grants nothing more, and a person hears of it.
+#[tokio::test]
+async fn a_purchase_that_is_paid_twice_is_granted_once_and_an_alarm_rings() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let body = json!({"package": "credits_5000"});
+    let token = cloud.cloud.customer_token("acme");
+    let opened = cloud.post("/v1/accounts/acme/purchases", &token, Some("buy-1"), &body).await.expect(201);
+    let purchase = opened.body["purchase"].as_str().unwrap();
+    cloud.pay_page(opened.body["checkout_url"].as_str().unwrap(), VISA).await;
+    cloud.settle().await;
+    let errors = || cloud.log().iter().filter(|line| line.contains("ERROR") && line.contains(purchase)).count();
+    assert_eq!(errors(), 0);
+    pay_another_page(&cloud, purchase, ("usd", 5_000)).await;
+    cloud.settle().await;
+    assert_eq!((cloud.balance("acme").await, errors()), (5_000, 1));
+}
+
 /// R10: Checkout was paid in another currency or amount than requested.
 #[tokio::test]
 async fn a_purchase_paid_in_another_currency_is_in_review_and_never_an_error_for_the_customer() {
@@ -327,21 +364,7 @@ async fn a_purchase_paid_in_another_currency_is_in_review_and_never_an_error_for
         let purchase = opened.body["purchase"].as_str().unwrap();
         cloud.settle().await;
         drop_all(&cloud);
-        let customer = cloud.customer("acme").await;
-        let cents = cents.to_string();
-        let session = [
-            ("mode", "payment"),
-            ("customer", customer.as_str()),
-            ("success_url", "https://app.example.com/"),
-            ("line_items[0][quantity]", "1"),
-            ("line_items[0][price_data][currency]", currency),
-            ("line_items[0][price_data][unit_amount]", cents.as_str()),
-            ("line_items[0][price_data][product_data][name]", "credits"),
-            ("metadata[account]", "acme"),
-            ("metadata[purchase]", purchase),
-        ];
-        let session = cloud.stripe_post("/v1/checkout/sessions", &session).await;
-        cloud.pay_page(session["url"].as_str().unwrap(), VISA).await;
+        pay_another_page(&cloud, purchase, (currency, cents)).await;
         conduct(&cloud, WebhookConduct::default());
         post_event(&cloud, &event_of(&cloud, "checkout.session.completed").await).await.expect(200);
         cloud.settle().await;

@@ -34,8 +34,9 @@ pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<Invoi
         return Ok(InvoiceReport { top_up: None, outcome: TopUpOutcome::Unknown, hosted_url: None });
     };
     let outcome = outcome(client, &invoice).await?;
-    let is_open = invoice.status() == InvoiceStatus::Open;
-    let hosted_url = invoice.hosted_invoice_url.filter(|_| is_open);
+    // An uncollectible invoice is only written off in the books. The customer can still pay it.
+    let is_payable = matches!(invoice.status(), InvoiceStatus::Open | InvoiceStatus::Uncollectible);
+    let hosted_url = invoice.hosted_invoice_url.filter(|_| is_payable);
     Ok(InvoiceReport { top_up: Some(top_up), outcome, hosted_url })
 }
 

@@ -45,6 +45,9 @@ fn classify_refusal(refusal: &Refusal) -> Classification {
             if is_about_card { Classification::Card(answer) } else { Classification::Unexpected }
         }
         400 | 404 if names_no_card(refusal) => Classification::Card(CardAnswer::Declined(DeclineReason::NoCard)),
+        400 if refusal.code.as_deref() == Some("payment_method_currency_mismatch") => {
+            Classification::Card(CardAnswer::Declined(DeclineReason::CardNotSupported))
+        }
         _ => Classification::Unexpected,
     }
 }

@@ -62,16 +62,23 @@ impl Stuck {
         paid_or_unknown(client, top_up, self.invoice.as_ref(), self.step, classification, &self.error).await
     }
 
-    /// Why this customer is refused permanently. A customer that Stripe does not know at all is not such a case: with
-    /// the API key of another Stripe account, that would be true of every customer.
     async fn definite(&self, client: &Client, top_up: &TopUp) -> Option<RefusalReason> {
-        match self.reason.or(classify_definite(&self.error))? {
-            RefusalReason::CustomerDeleted => {
-                let looked_up = customers::default_card(client, &top_up.customer).await;
-                matches!(looked_up, Err(DefaultError::Deleted)).then_some(RefusalReason::CustomerDeleted)
-            }
-            reason => Some(reason),
+        match self.reason {
+            Some(reason) => Some(reason),
+            None => definite(client, top_up, &self.error).await,
         }
+    }
+}
+
+/// Why this customer is refused permanently. A customer that Stripe does not know at all is not such a case: with the API
+/// key of another Stripe account, that would be true of every customer.
+async fn definite(client: &Client, top_up: &TopUp, error: &StripeError) -> Option<RefusalReason> {
+    match classify_definite(error)? {
+        RefusalReason::CustomerDeleted => {
+            let looked_up = customers::default_card(client, &top_up.customer).await;
+            matches!(looked_up, Err(DefaultError::Deleted)).then_some(RefusalReason::CustomerDeleted)
+        }
+        reason => Some(reason),
     }
 }
 
@@ -234,7 +241,10 @@ async fn take(
                 CardAnswer::Declined(reason) => TopUpOutcome::Declined { reason, invoice: Some(invoice) },
             }
         }
-        classification => paid_or_unknown(client, top_up, Some(&invoice), "pay", classification, &error).await,
+        classification => match definite(client, top_up, &error).await {
+            Some(reason) => refused(client, charging, top_up, reason).await,
+            None => paid_or_unknown(client, top_up, Some(&invoice), "pay", classification, &error).await,
+        },
     }
 }
 

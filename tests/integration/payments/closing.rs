@@ -160,7 +160,7 @@ async fn a_written_off_invoice_is_voided_because_it_could_still_be_paid() {
     let invoice = bench.invoices(&top_up.customer).await[0]["id"].as_str().unwrap().to_owned();
     bench.post(&format!("/v1/invoices/{invoice}/mark_uncollectible"), "").await;
     let report = bench.payments().invoice_get(&InvoiceId::parse(&*invoice).unwrap()).await.unwrap();
-    assert_eq!((report.outcome, report.hosted_url), (TopUpOutcome::Unknown, None));
+    assert_eq!((report.outcome, report.hosted_url.is_some()), (TopUpOutcome::Unknown, true));
     assert_eq!(bench.payments().top_up_close(&top_up).await, TopUpOutcome::Abandoned);
     assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void");
 }

@@ -108,6 +108,33 @@ async fn an_attempt_charges_the_default_card_at_stripe_when_its_invoice_is_creat
     assert_eq!(charges[0]["payment_method"], newer.as_str(), "a repeated request charges the same card");
 }
 
+/// R4: a refusal of this customer is as definite at the payment as before it.
+#[tokio::test]
+async fn a_refusal_of_the_payment_that_concerns_only_this_customer_ends_the_attempt() {
+    for (refusal, expected) in [
+        (DefiniteRefusal::CurrenciesCombined, RefusalReason::OtherCurrency),
+        (DefiniteRefusal::CustomerTaxLocationInvalid, RefusalReason::NoTaxLocation),
+    ] {
+        let bench = Bench::start().await;
+        let top_up = bench.top_up_on("pm_card_visa").await;
+        bench.stripe.add_fault(Fault::once("POST", PAY, FaultAction::Refuse { refusal }));
+        let outcome = bench.payments().top_up_pay(&top_up).await;
+        assert_eq!(outcome, TopUpOutcome::Refused { reason: expected }, "{refusal:?}");
+        assert_eq!(bench.invoices(&top_up.customer).await[0]["status"], "void", "{refusal:?}");
+    }
+}
+
+/// R4: a SEPA debit pays nothing in dollars, however often it is asked.
+#[tokio::test]
+async fn a_default_that_does_not_pay_in_dollars_is_declined() {
+    let bench = Bench::start().await;
+    let top_up = bench.top_up_on("pm_success_at").await;
+    let outcome = bench.payments().top_up_pay(&top_up).await;
+    let reason = DeclineReason::CardNotSupported;
+    assert!(matches!(&outcome, TopUpOutcome::Declined { reason: said, .. } if *said == reason), "{outcome:?}");
+    bench.assert_nothing_paid(&top_up.customer).await;
+}
+
 #[tokio::test]
 async fn without_a_card_the_invoice_waits_to_be_paid_and_no_card_is_asked() {
     let bench = Bench::start().await;

@@ -136,6 +136,11 @@ pub fn decide_top_up_outcome(
             let kind = PaymentIssueKind::Refused(*reason);
             Ok(Some(pause(account, top_up, kind, None, notice, now)))
         }
+        // Stripe's event about the void, which is a part of the refusal, was faster.
+        (Abandoned, TopUpOutcome::Refused { reason }) if is_last_word(account, top_up) => {
+            let kind = PaymentIssueKind::Refused(*reason);
+            Ok(Some(pause(account, top_up, kind, None, notice, now)))
+        }
         (Open | Processing | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
             let mut change = Change::on(account, now);
             release(&mut change.account, &top_up.id);
@@ -148,10 +153,16 @@ pub fn decide_top_up_outcome(
             TopUpOutcome::Declined { .. } | TopUpOutcome::ActionRequired { .. },
         )
         | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Processing { .. })
-        // An attempt that already has an answer, or is closed, cannot be refused any more.
+        // An attempt that already has an answer cannot be refused any more.
         | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Refused { .. })
         | (Refused(_), TopUpOutcome::Abandoned) => Ok(None),
     }
+}
+
+/// Whether nothing has happened since this attempt: no pause, and no later attempt.
+fn is_last_word(account: &Account, top_up: &TopUp) -> bool {
+    let is_last = account.last_top_up_at == Some(top_up.opened_at);
+    is_last && account.payment_issue.is_none() && account.open_top_up.is_none()
 }
 
 /// What a payment buys, and the attempt's status afterwards.
@@ -358,7 +369,7 @@ mod tests {
             (ActionRequired, &was_refused, None),
             (Paid, &was_refused, None),
             (PartlyPaid, &was_refused, None),
-            (Abandoned, &was_refused, None),
+            (Abandoned, &was_refused, Some((refused, 0, 1, true))),
             (refused, &TopUpOutcome::Unknown, None),
             (refused, &was_paid, granted),
             (refused, &paid_in_part, granted_in_part),
@@ -425,6 +436,24 @@ mod tests {
                 (top_up.status, granted, change.notices.len(), change.account.payment_issue.is_some())
             });
             assert_eq!(effect, expected, "{status:?} × {outcome:?}");
+        }
+    }
+
+    /// R4: voiding the invoice is a part of the refusal, and Stripe's event about the void may be faster.
+    #[test]
+    fn a_refusal_after_the_event_about_its_void_pauses_unless_something_happened_since() {
+        let (account, top_up) = standing_at(TopUpStatus::Abandoned);
+        let refused = TopUpOutcome::Refused { reason: RefusalReason::OtherPrice };
+        let is_paused = |account: &Account| {
+            let change = decide_top_up_outcome(account, &top_up, &refused, NoticeId::mint(1), at(2)).unwrap();
+            change.is_some_and(|change| change.account.payment_issue.is_some() && change.notices.len() == 1)
+        };
+        assert!(is_paused(&account));
+        let later = Account { last_top_up_at: Some(at(7 * HOUR)), ..account.clone() };
+        let open = Account { open_top_up: Some(TopUpId::mint(7)), ..account.clone() };
+        let paused = Account { payment_issue: Some(issue()), ..account };
+        for since in [later, open, paused] {
+            assert!(!is_paused(&since), "{since:?}");
         }
     }
 

@@ -6,7 +6,8 @@ use crate::domain::payments::{
     decide_top_up_outcome,
 };
 use crate::domain::{
-    Account, AccountId, NoticeId, PaymentMethodId, Purchase, PurchaseId, PurchaseStatus, TopUp, TopUpId,
+    Account, AccountId, NoticeId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, PurchaseStatus, TopUp,
+    TopUpId,
 };
 use crate::error::chain;
 use crate::ports::{Accounts, IdGenerator, Payments, PaymentsError, Purchases, TopUps};
@@ -67,7 +68,10 @@ pub async fn record_purchase_outcome<
             warn_of_review(&purchase, outcome);
             Ok(purchase)
         }
-        Updated::Unchanged(_, (purchase, _)) => Ok(purchase),
+        Updated::Unchanged(_, (purchase, _)) => {
+            warn_of_second_payment(&purchase, outcome);
+            Ok(purchase)
+        }
         // Another request granted it a moment ago.
         Updated::Duplicate(_) => read().await,
     }
@@ -83,7 +87,25 @@ fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
         payment.amount = payment.amount.get(),
         payment.currency = payment.currency,
         payment.customer = %payment.customer,
+        payment.intent = payment.payment_intent.as_ref().map(PaymentIntentId::as_str),
         "a payment does not match its purchase; nothing is granted until a person has investigated"
+    );
+}
+
+/// An alarm watches for this error: a purchase that was granted has been paid once more, on another page, and only a
+/// person can give that money back.
+fn warn_of_second_payment(purchase: &Purchase, outcome: &CheckoutOutcome) {
+    let (PurchaseStatus::Paid, CheckoutOutcome::Paid(payment)) = (purchase.status, outcome) else { return };
+    if payment.payment_intent == purchase.payment_intent {
+        return;
+    }
+    tracing::error!(
+        account.id = %purchase.account,
+        purchase.id = %purchase.id,
+        payment.amount = payment.amount.get(),
+        payment.currency = payment.currency,
+        payment.intent = payment.payment_intent.as_ref().map(PaymentIntentId::as_str),
+        "a purchase was paid a second time; nothing more is granted, and the payment must be refunded"
     );
 }
 
