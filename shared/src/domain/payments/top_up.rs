@@ -132,12 +132,10 @@ pub fn decide_top_up_outcome(
         (Open | Processing, TopUpOutcome::ActionRequired { invoice }) => {
             Ok(Some(pause(account, top_up, PaymentIssueKind::ActionRequired, invoice.clone(), notice, now)))
         }
-        (Open, TopUpOutcome::Refused { reason }) => {
-            let kind = PaymentIssueKind::Refused(*reason);
-            Ok(Some(pause(account, top_up, kind, None, notice, now)))
-        }
-        // Stripe's event about the void, which is a part of the refusal, was faster.
-        (Abandoned, TopUpOutcome::Refused { reason }) if is_last_word(account, top_up) => {
+        // It is abandoned already if Stripe's event about the void, which is a part of the refusal, was faster.
+        (Open | Abandoned, TopUpOutcome::Refused { reason })
+            if top_up.status == Open || is_last_word(account, top_up) =>
+        {
             let kind = PaymentIssueKind::Refused(*reason);
             Ok(Some(pause(account, top_up, kind, None, notice, now)))
         }
@@ -154,7 +152,7 @@ pub fn decide_top_up_outcome(
         )
         | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Processing { .. })
         // An attempt that already has an answer cannot be refused any more.
-        | (Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Refused { .. })
+        | (Open | Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Refused { .. })
         | (Refused(_), TopUpOutcome::Abandoned) => Ok(None),
     }
 }
