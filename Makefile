@@ -50,7 +50,7 @@ test-rust: programs ## Run the Rust tests
 		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored; exit passed == 0 }'
 
 programs: ## Build every program with the features of the tests
-	cargo build --workspace --bins $(AS_TESTS)
+	cargo build --workspace --bins --example bootstrap $(AS_TESTS)
 
 test-audio: ## Compare the lengths of two hundred audio files with what ffmpeg decodes
 	@infra/audio/install-encoders

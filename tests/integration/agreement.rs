@@ -116,14 +116,19 @@ async fn post(cloud: &TestCloud, path: &str, key: &str, body: &Value) {
     cloud.post(path, &cloud.cloud.service_token(), Some(key), body).await;
 }
 
-/// 401, 403 and 413 on every route that has them.
+/// 401, 403, 413 and 422 for an unknown query parameter (R26) on every route that has them.
 async fn refusals_of_the_gateway(cloud: &TestCloud) {
     let too_large = " ".repeat(10 * 1024 * 1024 + 1);
-    for (method, path) in DESCRIPTION.operations().into_keys() {
-        let path = path.replace(['{', '}'], "");
+    for (method, path_as_described) in DESCRIPTION.operations().into_keys() {
+        let path = path_as_described.replace(['{', '}'], "");
         let request = || cloud.request(method.parse::<Method>().unwrap(), &path);
         cloud.send(request()).await;
         cloud.send(request().bearer_auth(cloud.cloud.token("acme", &["openid"]))).await;
+        if DESCRIPTION.statuses(&method, &path_as_described).contains(&401) {
+            let mistyped = cloud.request(method.parse::<Method>().unwrap(), &format!("{path}?cursr=5"));
+            let mistyped = mistyped.bearer_auth(cloud.cloud.service_token());
+            cloud.send(mistyped).await.expect_problem(422, "invalid_request").field_error("cursr");
+        }
         if !["GET", "HEAD"].contains(&method.as_str()) {
             let request = request().bearer_auth(cloud.cloud.service_token());
             cloud.send(request.body(too_large.clone())).await.expect(413);

@@ -9,7 +9,7 @@ use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
 use shared::http::{
-    Access, Fields, Problem, ReachedAccount, Reply, Route, find_route, parse_body, respond, text, time,
+    Access, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body, respond, text, time,
 };
 use shared::ports::{Accounts, Consents, History, IdGenerator, Payments};
 use shared::use_cases::accounts::open_account;
@@ -85,6 +85,9 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request)?;
+    if !matches!(found.operation, Operation::History | Operation::AutoTopUp) {
+        no_query(request)?;
+    }
     match found.operation {
         Operation::OpenAccount => post_account(app, request).await,
         Operation::Account => get_account(&app.context, found.account()?).await,

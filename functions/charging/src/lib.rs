@@ -12,7 +12,7 @@ use serde::Serialize;
 use shared::domain::charging::ChargeCommand;
 use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook};
 use shared::http::{
-    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, time,
+    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query, parse_body, respond, time,
 };
 use shared::ports::{Accounts, Entries};
 use shared::use_cases::charging::{Charged, charge, restore};
@@ -60,6 +60,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request)?;
+    no_query(request)?;
     match found.operation {
         Operation::Charge => post_charge(app, request, found.account()?).await,
         Operation::Restore => post_restore(app, found.account()?, found.parameter("charge")).await,

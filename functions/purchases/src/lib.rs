@@ -10,7 +10,8 @@ use serde::Serialize;
 use shared::domain::payments::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
-    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, parse_body, respond, text, time,
+    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query, parse_body, respond, text,
+    time,
 };
 use shared::links::LinkKey;
 use shared::ports::{Accounts, IdGenerator, Payments, PurchaseList, Purchases, TopUps};
@@ -88,6 +89,10 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request)?;
+    // Mail programs and statistics add parameters to links.
+    if !matches!(found.operation, Operation::Purchases | Operation::Pay) {
+        no_query(request)?;
+    }
     match found.operation {
         Operation::Packages => get_packages(&app.context.price_book),
         Operation::OpenPurchase => post_purchase(app, request, found.account()?).await,

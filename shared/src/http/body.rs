@@ -36,6 +36,14 @@ pub fn parse_query<T>(request: &Request, read: impl FnOnce(&mut Parameters) -> T
     parameters.finish(value)
 }
 
+/// For a route that takes no query parameters.
+///
+/// # Errors
+/// A 422 that names every parameter.
+pub fn no_query(request: &Request) -> Result<(), Problem> {
+    parse_query(request, |_| ())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fields::{an_integer, integer, text};

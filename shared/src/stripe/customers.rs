@@ -35,7 +35,7 @@ pub(super) async fn create(
     CustomerId::parse(customer.id).map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
-/// If more customers share one address, the result is not trusted.
+/// How many of the newest customers with one address are searched.
 const CUSTOMERS_MAX: i64 = 100;
 
 /// The customer that was created for the account and this address, if there is one; the first of several.

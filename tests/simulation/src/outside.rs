@@ -227,9 +227,10 @@ impl Outside {
         if let Err(reason) = finalized.and_then(|demand| check_demand(top_up, demand)) {
             return self.refused(top_up, reason).await;
         }
-        let card = match has_bug("attempt_asks_the_card_of_the_table") {
-            true => top_up.payment_method.clone(),
-            false => self.0.stripe().invoice(&invoice).and_then(|invoice| invoice.default_card.clone()),
+        let card = if has_bug("attempt_asks_the_card_of_the_table") {
+            top_up.payment_method.clone()
+        } else {
+            self.0.stripe().invoice(&invoice).and_then(|invoice| invoice.default_card.clone())
         };
         Ok(match card {
             Some(card) => self.take(top_up, invoice, card).await,
@@ -380,9 +381,10 @@ fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
     if !invoice.refused_at.is_some_and(is_old) {
         return None;
     }
-    Some(match invoice.is_processing() {
-        true => "although its debit is under way",
-        false => "although the bank has refused it, and the customer is not told",
+    Some(if invoice.is_processing() {
+        "although its debit is under way"
+    } else {
+        "although the bank has refused it, and the customer is not told"
     })
 }
 

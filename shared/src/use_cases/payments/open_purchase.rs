@@ -65,10 +65,8 @@ where
         }
         card => card?,
     };
-    let found = match opened.is_replay {
-        true => context.payments.checkout_find(&owner.customer, &opened.purchase).await?,
-        false => None,
-    };
+    let found =
+        if opened.is_replay { context.payments.checkout_find(&owner.customer, &opened.purchase).await? } else { None };
     let checkout = match found {
         Some(checkout) => checkout,
         None => context.payments.checkout_open(&owner.customer, &opened.purchase).await?,
