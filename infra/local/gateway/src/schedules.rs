@@ -133,12 +133,14 @@ struct Progress {
 }
 
 impl Progress {
-    fn passes(&mut self, due: Timestamp, now: Timestamp, runs: usize) {
+    /// Whether a day has passed since the last message.
+    fn is_due(&mut self, due: Timestamp) -> bool {
         let day = SignedDuration::from_hours(24);
-        if due.duration_since(*self.last_told.get_or_insert(due)) >= day {
+        let is_due = due.duration_since(*self.last_told.get_or_insert(due)) >= day;
+        if is_due {
             self.last_told = Some(due);
-            tracing::info!(schedules.at = %due, schedules.until = %now, schedules.runs = runs, "the clock moves on");
         }
+        is_due
     }
 }
 
@@ -208,7 +210,9 @@ impl Schedules {
         loop {
             self.enter_one_time(&mut agenda, now);
             let Some((due, attempt)) = agenda.take_due(now) else { break };
-            progress.passes(due, now, runs.len());
+            if progress.is_due(due) {
+                tracing::info!(schedules.at = %due, schedules.until = %now, schedules.runs = runs.len(), "the clock moves on");
+            }
             let expression = attempt.planned.expression.as_ref().filter(|_| attempt.is_first());
             if let Some(next) = expression.and_then(|expression| expression.after(due)) {
                 agenda.enter(next, Try::new(&attempt.planned, next));
