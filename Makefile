@@ -30,7 +30,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract triggers ledgers fuzz check-template audit run demo build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract triggers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -109,6 +109,9 @@ audit: $(CARGO_TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## Check licenses, unwan
 
 run: ## Run the whole product on this machine
 	cargo run
+
+check-price-book: ## Check the price book in FILE, and print it as the parameter PriceBook takes it
+	@cargo run -q -- check-price-book $(FILE)
 
 demo: ## Play the main story on this machine
 	cargo run -- demo

@@ -1,8 +1,11 @@
 //! The configuration that a function was deployed with. This is the only place that reads the environment.
 
-use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook, Rate};
-use crate::domain::{Cents, Credits, InvalidId, Package, PackageId, PriceBook};
-use serde::Deserialize;
+use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook};
+use crate::domain::{
+    Cents, Credits, Measure, OperationName, OperationPrice, Package, PackageId, PriceBook, PriceBookVersion,
+};
+use serde::de::{Error, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 /// A setting that is missing or invalid.
@@ -12,12 +15,23 @@ pub enum ConfigError {
     Missing(&'static str),
     #[error("the environment variable {name} must be {expected}")]
     Invalid { name: &'static str, expected: &'static str },
-    #[error("PRICE_BOOK cannot be parsed")]
-    PriceBookUnreadable(#[source] serde_json::Error),
-    #[error("PRICE_BOOK is not a valid price book")]
-    PriceBookInvalid(#[from] InvalidPriceBook),
-    #[error("PRICE_BOOK has an invalid package id")]
-    PackageInvalid(#[from] InvalidId),
+    #[error("PRICE_BOOK is not valid")]
+    PriceBook(#[from] PriceBookError),
+}
+
+/// A price book that cannot be used, and where it is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum PriceBookError {
+    #[error("{0}")]
+    NotJson(#[from] serde_json::Error),
+    /// An unknown field, or a value of the wrong type: the first such place, with line and column.
+    #[error("{0}")]
+    Unreadable(#[from] serde_path_to_error::Error<serde_json::Error>),
+    #[error("version must be another than {}, which is the built-in book", PriceBook::REFERENCE_VERSION)]
+    ReferenceVersion,
+    /// Nothing could be sold from it.
+    #[error("{0}")]
+    Invalid(#[from] InvalidPriceBook),
 }
 
 /// The environment variables of a function.
@@ -54,25 +68,30 @@ impl Environment {
     /// # Errors
     /// [`ConfigError`] if the overrides cannot be parsed or are not valid.
     pub fn price_book(&self) -> Result<PriceBook, ConfigError> {
-        self.optional("PRICE_BOOK").map_or_else(|| Ok(PriceBook::reference()), |text| parse_price_book(&text))
+        match self.optional("PRICE_BOOK") {
+            Some(text) => Ok(parse_price_book(&text)?),
+            None => Ok(PriceBook::reference()),
+        }
     }
 }
 
-/// The reference price book with the parts that a JSON object overrides.
+/// The reference price book with the parts that a JSON object overrides, under the object's own version.
 ///
 /// # Errors
-/// [`ConfigError`] if the overrides cannot be parsed or are not valid.
-pub fn parse_price_book(text: &str) -> Result<PriceBook, ConfigError> {
-    let overrides: PriceBookOverrides = serde_json::from_str(text).map_err(ConfigError::PriceBookUnreadable)?;
-    let mut book = PriceBook::reference();
-    if let Some(rate) = overrides.dubbing {
-        book.dubbing = Rate { credits_per_minute: rate.credits_per_minute, credits_min: rate.credits_min };
+/// [`PriceBookError`] if the overrides cannot be parsed or are not valid.
+pub fn parse_price_book(text: &str) -> Result<PriceBook, PriceBookError> {
+    let IgnoredAny = serde_json::from_str(text)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let overrides: PriceBookOverrides = serde_path_to_error::deserialize(&mut json)?;
+    if overrides.version.0.as_str() == PriceBook::REFERENCE_VERSION {
+        return Err(PriceBookError::ReferenceVersion);
     }
-    if let Some(rate) = overrides.training {
-        book.training = Rate { credits_per_minute: rate.credits_per_minute, credits_min: rate.credits_min };
+    let mut book = PriceBook { version: overrides.version.0, ..PriceBook::reference() };
+    if let Some(operations) = overrides.operations {
+        book.operations = operations.into_iter().map(OperationOverride::into_operation).collect();
     }
     if let Some(packages) = overrides.packages {
-        book.packages = packages.into_iter().map(PackageOverride::into_package).collect::<Result<_, _>>()?;
+        book.packages = packages.into_iter().map(PackageOverride::into_package).collect();
     }
     if let Some(limits) = overrides.auto_top_up {
         let LimitsOverride { threshold_min, threshold_max, target_min, target_max, gap_min } = limits;
@@ -84,11 +103,12 @@ pub fn parse_price_book(text: &str) -> Result<PriceBook, ConfigError> {
     Ok(book.checked()?)
 }
 
+/// The JSON of a price book. `GET /v1/price-book` answers with the same names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriceBookOverrides {
-    dubbing: Option<RateOverride>,
-    training: Option<RateOverride>,
+    version: Parsed<PriceBookVersion>,
+    operations: Option<Vec<OperationOverride>>,
     packages: Option<Vec<PackageOverride>>,
     auto_top_up: Option<LimitsOverride>,
     cents_per_credit: Option<i64>,
@@ -96,27 +116,51 @@ struct PriceBookOverrides {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RateOverride {
-    credits_per_minute: i64,
+struct OperationOverride {
+    operation: Parsed<OperationName>,
+    description: String,
+    measure: Parsed<Measure>,
+    credits_per_unit: i64,
+    #[serde(default = "one")]
+    unit_size: i64,
+    #[serde(default = "one")]
     credits_min: i64,
+    #[serde(default = "one")]
+    amount_min: i64,
+    amount_max: Option<i64>,
+}
+
+impl OperationOverride {
+    fn into_operation(self) -> OperationPrice {
+        let measure = self.measure.0;
+        OperationPrice {
+            name: self.operation.0,
+            description: self.description,
+            measure,
+            credits_per_unit: self.credits_per_unit,
+            unit_size: self.unit_size,
+            credits_min: self.credits_min,
+            amount_min: self.amount_min,
+            amount_max: self.amount_max.unwrap_or(measure.amount_max_default()),
+        }
+    }
+}
+
+fn one() -> i64 {
+    1
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PackageOverride {
-    id: String,
-    credits: i64,
-    price_cents: i64,
+    package: Parsed<PackageId>,
+    credits: Parsed<Credits>,
+    price_cents: Parsed<Cents>,
 }
 
 impl PackageOverride {
-    fn into_package(self) -> Result<Package, ConfigError> {
-        let invalid = |expected| ConfigError::Invalid { name: "PRICE_BOOK", expected };
-        Ok(Package {
-            id: PackageId::parse(self.id)?,
-            credits: Credits::new(self.credits).ok_or(invalid("packages of at most 10¹⁵ credits"))?,
-            price: Cents::new(self.price_cents).ok_or(invalid("packages of 0 to 99999999 cents"))?,
-        })
+    fn into_package(self) -> Package {
+        Package { id: self.package.0, credits: self.credits.0, price: self.price_cents.0 }
     }
 }
 
@@ -130,31 +174,82 @@ struct LimitsOverride {
     gap_min: i64,
 }
 
+/// A value of the domain, which knows no serde. An invalid one is reported with its place.
+struct Parsed<T>(T);
+
+macro_rules! parsed {
+    ($type:ty, $json:ty, $parse:expr) => {
+        impl<'de> Deserialize<'de> for Parsed<$type> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let parse: fn($json) -> Result<$type, String> = $parse;
+                parse(<$json>::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+parsed!(PriceBookVersion, String, |text| PriceBookVersion::parse(text).map_err(|error| error.to_string()));
+parsed!(OperationName, String, |text| OperationName::parse(text).map_err(|error| error.to_string()));
+parsed!(PackageId, String, |text| PackageId::parse(text).map_err(|error| error.to_string()));
+parsed!(Measure, String, |text| {
+    let names = || Measure::ALL.map(Measure::name).join(", ");
+    Measure::of_name(&text).ok_or_else(|| format!("measure must be one of {}", names()))
+});
+parsed!(Credits, i64, |number| Credits::new(number).ok_or("must be within ±10¹⁵ credits".into()));
+parsed!(Cents, i64, |number| Cents::new(number).ok_or(format!("must be from 0 to {} cents", Cents::MAX.get())));
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SPEECH: &str = r#"{
+        "version": "2026-12",
+        "operations": [{
+            "operation": "speech", "description": "Speech, per 1,000 characters", "measure": "quantity",
+            "credits_per_unit": 3, "unit_size": 1000
+        }]
+    }"#;
+
     #[test]
     fn a_price_book_overrides_only_what_it_names() {
-        let book = parse_price_book(r#"{"dubbing":{"credits_per_minute":20,"credits_min":5}}"#).unwrap();
-        assert_eq!(book.dubbing, Rate { credits_per_minute: 20, credits_min: 5 });
-        assert_eq!(PriceBook { dubbing: PriceBook::reference().dubbing, ..book }, PriceBook::reference());
-        let packages = r#"{"packages":[{"id":"small","credits":100,"price_cents":90}]}"#;
-        assert_eq!(parse_price_book(packages).unwrap().packages.len(), 1);
+        let book = parse_price_book(SPEECH).unwrap();
+        let speech = book.operation("speech").unwrap();
+        assert_eq!(book.price(speech, 1_001).unwrap().credits().get(), 4);
+        assert_eq!((speech.credits_min, speech.amount_min, speech.amount_max), (1, 1, 1_000_000_000));
+        assert_eq!((book.version.as_str(), book.operations.len()), ("2026-12", 1));
+        assert_eq!((&book.packages, book.cents_per_credit), (&PriceBook::reference().packages, 1));
+        let packages = r#"{"version":"2","packages":[{"package":"small","credits":100,"price_cents":90}]}"#;
+        let book = parse_price_book(packages).unwrap();
+        assert_eq!((book.packages.len(), book.operations), (1, PriceBook::reference().operations));
     }
 
     #[test]
-    fn an_invalid_price_book_is_rejected() {
-        for text in [
-            "",
-            "[]",
-            r#"{"dubing":{}}"#,
-            r#"{"dubbing":{"credits_per_minute":0,"credits_min":5}}"#,
-            r#"{"packages":[{"id":"Small!","credits":100,"price_cents":90}]}"#,
-            r#"{"packages":[{"id":"small","credits":100,"price_cents":1}]}"#,
-            r#"{"cents_per_credit":1.5}"#,
+    fn an_invalid_price_book_is_refused_with_its_place() {
+        let speech = |from: &str, to: &str| SPEECH.replace(from, to);
+        for (text, why) in [
+            (String::new(), "EOF while parsing a value at line 1 column 0"),
+            ("[]".into(), "invalid length 0"),
+            ("{}".into(), "missing field `version`"),
+            (format!("{SPEECH} x"), "trailing characters at line 7"),
+            (r#"{"version":"a b"}"#.into(), "version: version must be 1 to 32 characters"),
+            (r#"{"version":"reference-1"}"#.into(), "version must be another than reference-1"),
+            (r#"{"version":"1","dubbing":{}}"#.into(), "dubbing: unknown field `dubbing`"),
+            (r#"{"version":"1","cents_per_credit":1.5}"#.into(), "cents_per_credit: invalid type"),
+            (speech("\"quantity\"", "\"minutes\""), "operations[0].measure: measure must be one of duration_ms, max"),
+            (speech("\"speech\"", "\"Speech!\""), "operations[0].operation: operation must be 1 to 40 characters"),
+            (speech("\"credits_per_unit\": 3, ", ""), "operations[0]: missing field `credits_per_unit` at line 6"),
+            (
+                speech("1000", "\"1000\""),
+                "operations[0].unit_size: invalid type: string \"1000\", expected i64 at line 5",
+            ),
+            (speech("1000", "0"), "operations[0].unit_size must be from 1 to 1000000000, not 0"),
+            (
+                r#"{"version":"1","packages":[{"package":"small","credits":100,"price_cents":1}]}"#.into(),
+                "packages[0].price_cents must be from 50 to",
+            ),
         ] {
-            assert!(parse_price_book(text).is_err(), "{text}");
+            let error = parse_price_book(&text).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}, not {why}");
         }
     }
 }

@@ -187,6 +187,8 @@ async fn charges(cloud: &TestCloud) {
     }
     let quote = json!({"operations": [{"operation": "dubbing", "duration_ms": 60_001}, training]});
     cloud.post("/v1/quotes", &token, None, &quote).await.expect(200);
+    cloud.get("/v1/price-book", &token).await.expect(200);
+    cloud.get("/v1/price-book?version=1", &token).await.expect(422);
     cloud.post("/v1/quotes", &token, None, &json!({"operations": []})).await.expect(422);
     for path in [charges, "/v1/quotes"] {
         malformed(cloud, Method::POST, path).await;

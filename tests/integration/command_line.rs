@@ -2,6 +2,7 @@
 
 use prepaid_local::demo;
 use prepaid_local::operations::{operation_of_audio, read_operations};
+use shared::domain::PriceBook;
 use std::path::Path;
 
 fn fixture(name: &str) -> std::path::PathBuf {
@@ -10,7 +11,7 @@ fn fixture(name: &str) -> std::path::PathBuf {
 
 #[tokio::test]
 async fn the_demo_plays_to_its_end_and_its_books_balance() {
-    let operations = read_operations(&fixture("operations.csv")).unwrap();
+    let operations = read_operations(&fixture("operations.csv"), &PriceBook::reference()).unwrap();
     let mut story = vec![];
 
     let is_balanced = demo::play(&operations, &mut story).await.unwrap();
@@ -33,7 +34,7 @@ async fn the_demo_plays_to_its_end_and_its_books_balance() {
 
 #[tokio::test]
 async fn a_single_audio_file_is_enough_for_the_demo() {
-    let file = operation_of_audio(&fixture("audio/pcm.wav")).unwrap();
+    let file = operation_of_audio(&fixture("audio/pcm.wav"), &PriceBook::reference()).unwrap();
     let mut story = vec![];
     assert!(demo::play(&[file], &mut story).await.unwrap(), "{}", String::from_utf8_lossy(&story));
 }

@@ -42,7 +42,7 @@ struct EntryBody<'a> {
 #[derive(Default, Serialize)]
 struct CauseBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'static str>,
+    operation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,9 +59,9 @@ impl<'a> EntryBody<'a> {
     fn of(entry: &'a Entry) -> Self {
         let origin = entry.origin();
         let cause = match &entry.cause {
-            Cause::Charge { key, operation, reference } => CauseBody {
+            Cause::Charge { key, operation, price: _, reference } => CauseBody {
                 charge: Some(key.as_str()),
-                operation: Some(operation.name()),
+                operation: Some(operation.name.as_str()),
                 reference: reference.as_ref().map(|reference| reference.as_str()),
                 ..CauseBody::default()
             },

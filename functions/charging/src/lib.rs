@@ -3,19 +3,21 @@
 //! The hot path of the product. DynamoDB is the only outside system it uses.
 
 mod operation;
+mod price_book;
 pub mod wiring;
 
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use operation::QuoteBody;
+use price_book::PriceBookBody;
 use serde::Serialize;
-use shared::domain::charging::ChargeCommand;
-use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook};
+use shared::domain::charging::{ChargeCommand, ChargeRequest};
+use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook, PricedOperation};
 use shared::http::{
     Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query, parse_body, respond, time,
 };
 use shared::ports::{Accounts, Entries};
-use shared::use_cases::charging::{Charged, charge, restore};
+use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, restore};
 use shared::use_cases::{Capabilities, Context, Posted};
 
 /// The ports that the function needs.
@@ -33,6 +35,7 @@ pub enum Operation {
     Charge,
     Restore,
     Quote,
+    PriceBook,
 }
 
 /// Every route of this function, as in `template.yaml`.
@@ -50,6 +53,7 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::Restore,
     },
     Route { method: Method::POST, path: "/v1/quotes", access: Access::Customer, operation: Operation::Quote },
+    Route { method: Method::GET, path: "/v1/price-book", access: Access::Customer, operation: Operation::PriceBook },
 ];
 
 /// Answers one request.
@@ -65,15 +69,36 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Charge => post_charge(app, request, found.account()?).await,
         Operation::Restore => post_restore(app, found.account()?, found.parameter("charge")).await,
         Operation::Quote => post_quote(&app.context.price_book, request),
+        Operation::PriceBook => Reply::ok(&PriceBookBody::of(&app.context.price_book)),
     }
 }
 
 async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let key = idempotency_key(request)?;
-    let (operation, reference) = parse_body(request, operation::charged)?;
-    let command = ChargeCommand { key, operation, reference };
-    let charged = charge(&app.context, account.id(), &command).await?;
+    let price_book = &app.context.price_book;
+    let charged = match parse_body(request, |fields| operation::charged(fields, price_book)) {
+        Ok((PricedOperation { operation, price }, reference)) => {
+            let command = ChargeCommand { request: ChargeRequest { key, operation, reference }, price };
+            charge(&app.context, account.id(), &command).await?
+        }
+        Err(problem) => charge_of_earlier_book(app, request, account, key).await?.ok_or(problem)?,
+    };
     Reply::created(&ChargeBody::of(&charged), charged.posted.is_replay)
+}
+
+/// A request that was answered when it was allowed gets the same answer after the price book has changed.
+async fn charge_of_earlier_book<O: Outside>(
+    app: &App<O>,
+    request: &Request,
+    account: &ReachedAccount,
+    key: IdempotencyKey,
+) -> Result<Option<Charged>, Problem> {
+    let Ok((operation, reference)) = parse_body(request, operation::charged_earlier) else { return Ok(None) };
+    let asked = ChargeRequest { key, operation, reference };
+    match charge_again(&app.context, account.id(), &asked).await {
+        Err(ChargeError::KeyReused(_)) => Ok(None),
+        answered => Ok(answered?),
+    }
 }
 
 async fn post_restore<O: Outside>(app: &App<O>, account: &ReachedAccount, charge: &str) -> Result<Reply, Problem> {
@@ -83,14 +108,14 @@ async fn post_restore<O: Outside>(app: &App<O>, account: &ReachedAccount, charge
 }
 
 fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
-    let operations = parse_body(request, operation::quoted)?;
-    Reply::ok(&QuoteBody::of(&operations, price_book))
+    let operations = parse_body(request, |fields| operation::quoted(fields, price_book))?;
+    Reply::ok(&QuoteBody::of(&operations))
 }
 
 #[derive(Serialize)]
 struct ChargeBody<'a> {
     charge: &'a str,
-    operation: &'static str,
+    operation: &'a str,
     status: &'static str,
     credits: i64,
     balance: i64,
@@ -126,7 +151,9 @@ impl<'a> ChargeBody<'a> {
     fn of(charged: &'a Charged) -> Self {
         let entry = &charged.posted.entry;
         let (charge, operation, reference) = match &entry.cause {
-            Cause::Charge { key, operation, reference } => (key.as_str(), operation.name(), reference.as_ref()),
+            Cause::Charge { key, operation, price: _, reference } => {
+                (key.as_str(), operation.name.as_str(), reference.as_ref())
+            }
             // The ledger never answers a charge with these. If it did, the empty id would show it.
             Cause::Restore { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } => ("", "", None),
         };

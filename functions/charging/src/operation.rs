@@ -1,26 +1,38 @@
-//! Operations in request bodies: either `duration_ms` or `max_minutes`, depending on the operation.
+//! Operations in request bodies: a name of the price book, and an amount in that operation's own measure.
 
 use serde::Serialize;
-use shared::domain::{Credits, InvalidReference, Operation, PriceBook, Reference};
+use shared::domain::{
+    Credits, InvalidReference, Measure, Operation, OperationName, OperationPrice, PriceBook, PricedOperation, Reference,
+};
 use shared::http::{Fields, an_integer, integer, text};
 use std::ops::RangeInclusive;
-
-const DURATION_MS: RangeInclusive<i64> = 1..=Operation::DURATION_MS_MAX;
-const MAX_MINUTES: RangeInclusive<i64> = 1..=Operation::MAX_MINUTES_MAX;
 
 /// How many operations one quote may list.
 const QUOTE_OPERATIONS: RangeInclusive<usize> = 1..=100;
 
 /// The operation to charge, and its reference.
-pub fn charged(fields: &mut Fields<'_>) -> Option<(Operation, Option<Reference>)> {
-    let operation = operation(fields);
+pub fn charged(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<(PricedOperation, Option<Reference>)> {
+    let operation = operation(fields, price_book);
     let reference = fields.told("reference", reference);
     Some((operation?, reference))
 }
 
+/// The same for any price book: the operation may be of an earlier one.
+pub fn charged_earlier(fields: &mut Fields<'_>) -> Option<(Operation, Option<Reference>)> {
+    let name = fields.required("operation", "a name", text(OperationName::parse));
+    let amounts = Measure::ALL.map(|measure| {
+        let range = 1..=measure.amount_max();
+        (measure, fields.optional(measure.name(), &an_integer(&range), integer(&range)))
+    });
+    let reference = fields.told("reference", reference);
+    let mut given = amounts.into_iter().filter_map(|(measure, amount)| Some((measure, amount?)));
+    let (Some((measure, amount)), None) = (given.next(), given.next()) else { return None };
+    Some((Operation { name: name?, measure, amount }, reference))
+}
+
 /// The operations to quote.
-pub fn quoted(fields: &mut Fields<'_>) -> Option<Vec<Operation>> {
-    fields.objects("operations", QUOTE_OPERATIONS, operation)
+pub fn quoted(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<Vec<PricedOperation>> {
+    fields.objects("operations", QUOTE_OPERATIONS, |fields| operation(fields, price_book))
 }
 
 fn reference(json: &str) -> Result<Reference, String> {
@@ -33,65 +45,79 @@ fn reference(json: &str) -> Result<Reference, String> {
     })
 }
 
-/// An error in the other measure is reported too, whichever operation it is.
-fn operation(fields: &mut Fields<'_>) -> Option<Operation> {
-    let (duration_ms, max_minutes) = (an_integer(&DURATION_MS), an_integer(&MAX_MINUTES));
-    let name = fields.required("operation", "one of dubbing, training", text(known));
-    match name {
-        Some("dubbing") => {
-            fields.must_not_have("max_minutes", "is for training; dubbing takes duration_ms alone");
-            let duration_ms = fields.required("duration_ms", &duration_ms, integer(&DURATION_MS))?;
-            Operation::dubbing(duration_ms).ok()
+/// An error in a measure is reported too if the operation is not known.
+fn operation(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<PricedOperation> {
+    let find = |name: String| price_book.operation(&name).ok_or(());
+    let Some(sold) = fields.required("operation", &names(price_book), text(find)) else {
+        for measure in Measure::ALL {
+            let range = 1..=measure.amount_max();
+            fields.optional(measure.name(), &an_integer(&range), integer(&range));
         }
-        Some(_) => {
-            fields.must_not_have("duration_ms", "is for dubbing; training takes max_minutes alone");
-            let max_minutes = fields.required("max_minutes", &max_minutes, integer(&MAX_MINUTES))?;
-            Operation::training(max_minutes).ok()
-        }
-        None => {
-            fields.optional("duration_ms", &duration_ms, integer(&DURATION_MS));
-            fields.optional("max_minutes", &max_minutes, integer(&MAX_MINUTES));
-            None
-        }
+        return None;
+    };
+    refuse_other_measures(fields, sold);
+    let range = sold.amount_min..=sold.amount_max;
+    let amount = fields.required(sold.measure.name(), &an_integer(&range), integer(&range))?;
+    price_book.price(sold, amount).ok()
+}
+
+fn refuse_other_measures(fields: &mut Fields<'_>, sold: &OperationPrice) {
+    let why = || format!("must not be sent: {} takes {} alone", sold.name, sold.measure.name());
+    for measure in Measure::ALL.into_iter().filter(|measure| *measure != sold.measure) {
+        fields.must_not_have(measure.name(), why);
     }
 }
 
-fn known(name: String) -> Result<&'static str, String> {
-    ["dubbing", "training"].into_iter().find(|known| *known == name).ok_or(name)
+/// A description of the names, for an error.
+fn names(price_book: &PriceBook) -> String {
+    let names: Vec<_> = price_book.operations.iter().map(|operation| operation.name.as_str()).collect();
+    format!("one of {}", names.join(", "))
 }
 
 /// The price of each operation, and the sum.
 #[derive(Serialize)]
-pub struct QuoteBody {
-    operations: Vec<QuotedBody>,
+pub struct QuoteBody<'a> {
+    operations: Vec<QuotedBody<'a>>,
     credits: i64,
 }
 
 #[derive(Serialize)]
-struct QuotedBody {
-    operation: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_minutes: Option<i64>,
+struct QuotedBody<'a> {
+    operation: &'a str,
+    #[serde(flatten)]
+    amount: AmountBody,
     credits: i64,
 }
 
-impl QuoteBody {
-    pub fn of(operations: &[Operation], price_book: &PriceBook) -> Self {
-        let price = |operation: &Operation| price_book.price_of(*operation);
-        let sum = operations.iter().map(price).try_fold(Credits::ZERO, Credits::plus).unwrap_or(Credits::MAX);
-        let operations = operations.iter().map(|operation| QuotedBody::of(*operation, price(operation)));
-        Self { operations: operations.collect(), credits: sum.get() }
+/// The amount under the name of its measure.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum AmountBody {
+    DurationMs(i64),
+    MaxMinutes(i64),
+    Quantity(i64),
+}
+
+impl<'a> QuoteBody<'a> {
+    pub fn of(operations: &'a [PricedOperation]) -> Self {
+        let prices = operations.iter().map(PricedOperation::credits);
+        let sum = prices.clone().try_fold(Credits::ZERO, Credits::plus).unwrap_or(Credits::MAX);
+        let lines = operations.iter().zip(prices).map(|(priced, credits)| QuotedBody {
+            operation: priced.operation.name.as_str(),
+            amount: AmountBody::of(&priced.operation),
+            credits: credits.get(),
+        });
+        Self { operations: lines.collect(), credits: sum.get() }
     }
 }
 
-impl QuotedBody {
-    fn of(operation: Operation, credits: Credits) -> Self {
-        let (duration_ms, max_minutes) = match operation {
-            Operation::Dubbing { duration_ms } => (Some(duration_ms), None),
-            Operation::Training { max_minutes } => (None, Some(max_minutes)),
-        };
-        Self { operation: operation.name(), duration_ms, max_minutes, credits: credits.get() }
+impl AmountBody {
+    fn of(operation: &Operation) -> Self {
+        let amount = operation.amount;
+        match operation.measure {
+            Measure::DurationMs => Self::DurationMs(amount),
+            Measure::MaxMinutes => Self::MaxMinutes(amount),
+            Measure::Quantity => Self::Quantity(amount),
+        }
     }
 }

@@ -42,6 +42,8 @@ pub struct Options {
     pub port: u16,
     /// The directory that keeps the table; `None` keeps it in memory.
     pub data: Option<PathBuf>,
+    /// The JSON of the price book; `None` sells from the built-in one.
+    pub price_book: Option<String>,
     /// The directory of the compiled functions; `None` runs them in this process.
     pub functions: Option<PathBuf>,
     /// The file to which the compiled functions append their output; `None` uses this process's own output.
@@ -55,7 +57,7 @@ impl Options {
     /// In memory, in this process, on free ports, with the repository's template.
     pub fn new(clock: MovableClock) -> Self {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-        Self { clock, port: 0, data: None, functions: None, log: None, watcher: None, template }
+        Self { clock, port: 0, data: None, price_book: None, functions: None, log: None, watcher: None, template }
     }
 }
 
@@ -99,7 +101,7 @@ impl LocalCloud {
         let secrets = make_secrets(options.data.as_deref())?;
         let yaml = std::fs::read_to_string(&options.template)
             .map_err(|error| format!("{} cannot be read: {error}", options.template.display()))?;
-        let template = Template::parse(&yaml, &deployment(&urls))?;
+        let template = Template::parse(&yaml, &deployment(&urls, options.price_book.clone()))?;
         let aws = start_aws(&template, options.data.as_deref(), &secrets, &clock).await?;
         let seed = if options.data.is_some() { uuid::Uuid::new_v4().as_u64_pair().0 } else { 1 };
         let stripe = start_stripe(&urls, &secrets, seed, &clock);
@@ -239,7 +241,7 @@ fn url(listener: &TcpListener) -> std::io::Result<String> {
 }
 
 /// The parameters of `sam deploy`, and the values that CloudFormation would return.
-fn deployment(urls: &Urls) -> Deployment {
+fn deployment(urls: &Urls, price_book: Option<String>) -> Deployment {
     let parameters = [
         ("JwtIssuer", format!("{}/_local/issuer", urls.api)),
         ("JwtAudience", AUDIENCE.to_owned()),
@@ -250,8 +252,9 @@ fn deployment(urls: &Urls) -> Deployment {
         ("Sender", SENDER.to_owned()),
         ("SenderIdentity", SENDER.to_owned()),
     ];
+    let price_book = price_book.map(|json| ("PriceBook", json));
     Deployment {
-        parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into(),
+        parameters: parameters.into_iter().chain(price_book).map(|(name, value)| (name.to_owned(), value)).collect(),
         references: BTreeMap::from([("LinkSecret".to_owned(), LocalSecrets::arn("links"))]),
         region: local_aws::REGION.to_owned(),
         account_id: local_aws::ACCOUNT.to_owned(),

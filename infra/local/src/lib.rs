@@ -10,5 +10,7 @@ mod functions;
 mod local_guard;
 mod local_problem;
 mod local_routes;
+pub mod openapi;
 pub mod operations;
+pub mod price_books;
 pub mod quote;

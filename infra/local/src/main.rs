@@ -1,16 +1,19 @@
 //! `prepaid`: the whole product on this machine.
 //!
-//! Without a subcommand it serves until it is interrupted; `demo` plays the main story; `quote` prices files.
+//! Without a subcommand it serves until it is interrupted; `demo` plays the main story, `quote` prices files, and
+//! `check-price-book` checks a company's prices before they are deployed.
 
 use clap::{Parser, Subcommand};
 use lambda_http::Error;
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::{LocalCloud, Options};
+use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
+use prepaid_local::price_books::{self, PriceBookFile};
 use prepaid_local::{demo, quote};
 use shared::domain::PriceBook;
 use std::io::{Write, stderr, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Prepaid on this machine: the API, Stripe, e-mail and the schedules, in one process on loopback.
@@ -31,6 +34,9 @@ struct Serve {
     /// Keep the table in this directory instead of in memory.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Sell from this price book instead of the built-in one: JSON as in docs/billing-rules.md.
+    #[arg(long)]
+    price_book: Option<PathBuf>,
     /// Run the compiled functions in this directory (target/lambda) instead of the ones in this process.
     #[arg(long)]
     functions: Option<PathBuf>,
@@ -48,9 +54,19 @@ enum Command {
     },
     /// Print what files would cost: audio files, or CSV lists of operations.
     Quote {
+        /// Use the prices of this book instead of the built-in one: JSON as in docs/billing-rules.md.
+        #[arg(long)]
+        price_book: Option<PathBuf>,
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Print the API's description, with the operations of a price book, as JSON.
+    Openapi {
+        #[arg(long)]
+        price_book: Option<PathBuf>,
+    },
+    /// Check a price book, and print it as the deployment's parameter PriceBook takes it.
+    CheckPriceBook { file: PathBuf },
 }
 
 #[tokio::main]
@@ -62,10 +78,9 @@ async fn main() -> ExitCode {
     let outcome = match arguments.command {
         None => serve(arguments.serve).await.map(|()| true),
         Some(Command::Demo { operations, audio }) => play_demo(operations, &audio).await,
-        Some(Command::Quote { files }) => {
-            let quoted = quote::quote(&files, &PriceBook::reference(), &mut stdout().lock());
-            quoted.map(|()| true).map_err(Error::from)
-        }
+        Some(Command::Quote { price_book, files }) => print_quote(price_book, &files).map(|()| true),
+        Some(Command::Openapi { price_book }) => print_openapi(price_book).map(|()| true),
+        Some(Command::CheckPriceBook { file }) => check_price_book(&file).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -80,23 +95,47 @@ async fn main() -> ExitCode {
     }
 }
 
+fn print_quote(price_book: Option<PathBuf>, files: &[PathBuf]) -> Result<(), Error> {
+    Ok(quote::quote(files, &chosen(price_book)?, &mut stdout().lock())?)
+}
+
+fn print_openapi(price_book: Option<PathBuf>) -> Result<(), Error> {
+    Ok(writeln!(stdout(), "{:#}", describe(&chosen(price_book)?))?)
+}
+
+fn chosen(price_book: Option<PathBuf>) -> Result<PriceBook, Error> {
+    match price_book {
+        Some(file) => Ok(price_books::read(&file)?.book),
+        None => Ok(PriceBook::reference()),
+    }
+}
+
+fn check_price_book(file: &Path) -> Result<(), Error> {
+    let PriceBookFile { book, json } = price_books::read(file)?;
+    let (operations, packages) = (book.operations.len(), book.packages.len());
+    writeln!(stderr(), "Version {} sells {operations} operations and {packages} packages.", book.version)?;
+    Ok(writeln!(stdout(), "{json}")?)
+}
+
 async fn play_demo(operations: Option<PathBuf>, audio: &[PathBuf]) -> Result<bool, Error> {
-    let mut planned: Vec<PlannedOperation> = match (&operations, audio.is_empty()) {
-        (Some(file), _) => read_operations(file)?,
-        (None, true) => {
-            read_operations(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/operations.csv").as_ref())?
-        }
-        (None, false) => vec![],
+    let price_book = PriceBook::reference();
+    let example = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/operations.csv");
+    let list = operations.or_else(|| audio.is_empty().then(example));
+    let mut planned: Vec<PlannedOperation> = match list {
+        Some(file) => read_operations(&file, &price_book)?,
+        None => vec![],
     };
     for file in audio {
-        planned.push(operation_of_audio(file)?);
+        planned.push(operation_of_audio(file, &price_book)?);
     }
     demo::play(&planned, &mut stdout()).await
 }
 
 async fn serve(options: Serve) -> Result<(), Error> {
-    let Serve { port, data, functions } = options;
-    let started = LocalCloud::start(Options { port, data, functions, ..Options::new(MovableClock::running()) }).await?;
+    let Serve { port, data, price_book, functions } = options;
+    let price_book = price_book.map(|file| price_books::read(&file)).transpose()?.map(|file| file.json);
+    let options = Options { port, data, functions, price_book, ..Options::new(MovableClock::running()) };
+    let started = LocalCloud::start(options).await?;
     started.run();
     let urls = &started.urls;
     let out = &mut stdout();

@@ -6,7 +6,7 @@ use crate::audio;
 use crate::operations::{PlannedOperation, read_operations};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
-use shared::domain::{Credits, Operation, PriceBook};
+use shared::domain::{Credits, Measure, Operation, PriceBook, PricedOperation};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -32,12 +32,12 @@ pub fn quote(files: &[PathBuf], price_book: &PriceBook, out: &mut impl Write) ->
     }
     let (mut sum, mut failed) = (Credits::ZERO, 0_usize);
     for file in files {
-        match planned(file) {
+        match planned(file, price_book) {
             Ok(lines) => {
-                for (name, operation) in lines {
-                    let credits = price_book.price_of(operation);
+                for (name, priced) in lines {
+                    let (credits, length) = (priced.credits(), length(&priced.operation));
                     sum = sum.plus(credits).unwrap_or(Credits::MAX);
-                    table.add_row([name, length(operation), credits.to_string(), price(credits, price_book)]);
+                    table.add_row([name, length, credits.to_string(), price(credits, price_book)]);
                 }
             }
             Err(reason) => {
@@ -54,16 +54,16 @@ pub fn quote(files: &[PathBuf], price_book: &PriceBook, out: &mut impl Write) ->
 }
 
 /// The operations of a file, each with the text of its line, or why there are none.
-fn planned(file: &Path) -> Result<Vec<(String, Operation)>, String> {
+fn planned(file: &Path, price_book: &PriceBook) -> Result<Vec<(String, PricedOperation)>, String> {
     let name = shown(&file.to_string_lossy());
     if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-        let priceable = audio::priceable(file).map_err(|error| error.reason.to_string())?;
-        let name = priceable.track.map_or_else(|| name.clone(), |track| format!("{name}, {track}"));
-        return Ok(vec![(name, Operation::Dubbing { duration_ms: priceable.duration_ms })]);
+        let priced = audio::priced(file, price_book).map_err(|error| error.reason.to_string())?;
+        let name = priced.track.map_or_else(|| name.clone(), |track| format!("{name}, {track}"));
+        return Ok(vec![(name, priced.operation)]);
     }
-    let operations = read_operations(file).map_err(|error| error.reason.to_string())?;
+    let operations = read_operations(file, price_book).map_err(|error| error.reason.to_string())?;
     let line = |PlannedOperation { operation, reference }| {
-        let words = reference.map_or_else(|| operation.name().to_owned(), |reference| reference.to_string());
+        let words = reference.map_or_else(|| operation.operation.name.to_string(), |reference| reference.to_string());
         (format!("{name}: {words}"), operation)
     };
     Ok(operations.into_iter().map(line).collect())
@@ -74,17 +74,18 @@ fn shown(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-fn length(operation: Operation) -> String {
-    match operation {
-        Operation::Dubbing { duration_ms } => {
-            let (seconds, ms) = (duration_ms.div_euclid(1_000), duration_ms.rem_euclid(1_000));
+fn length(operation: &Operation) -> String {
+    match operation.measure {
+        Measure::DurationMs => {
+            let (seconds, ms) = (operation.amount.div_euclid(1_000), operation.amount.rem_euclid(1_000));
             let (minutes, seconds) = (seconds.div_euclid(60), seconds.rem_euclid(60));
             match (minutes.div_euclid(60), minutes.rem_euclid(60)) {
                 (0, minutes) => format!("{minutes}:{seconds:02}.{ms:03}"),
                 (hours, minutes) => format!("{hours}:{minutes:02}:{seconds:02}.{ms:03}"),
             }
         }
-        Operation::Training { max_minutes } => format!("up to {max_minutes} min"),
+        Measure::MaxMinutes => format!("up to {} min", operation.amount),
+        Measure::Quantity => operation.amount.to_string(),
     }
 }
 

@@ -159,6 +159,16 @@ id!(
     PackageId, "package", "1 to 40 characters of a-z 0-9 _",
     |text| has_characters(text, 40, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 );
+id!(
+    /// An operation of the price book.
+    OperationName, "operation", "1 to 40 characters of a-z 0-9 _",
+    |text| has_characters(text, 40, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+);
+id!(
+    /// The version of a price book: whatever the company calls it.
+    PriceBookVersion, "version", "1 to 32 characters of A-Z a-z 0-9 . _ -",
+    |text| has_characters(text, 32, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+);
 minted_id!(
     /// A purchase by the customer on a payment page.
     PurchaseId, "purchase", "pur_"

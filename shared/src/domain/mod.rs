@@ -14,6 +14,7 @@ mod email_address;
 mod ids;
 mod money;
 mod notice;
+mod operation;
 pub mod payments;
 pub mod price_book;
 
@@ -29,5 +30,6 @@ pub use email_address::EmailAddress;
 pub use ids::*;
 pub use money::{Cents, Credits};
 pub use notice::{Notice, NoticeKind};
+pub use operation::{Measure, Operation, PriceLine, PricedOperation};
 pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
-pub use price_book::{Operation, Package, PriceBook};
+pub use price_book::{OperationPrice, Package, PriceBook};

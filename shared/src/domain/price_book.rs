@@ -2,52 +2,36 @@
 //!
 //! A company overrides the book by configuration; [`PriceBook::reference`] is the book of the audio API.
 
-use super::{Cents, Credits, OutOfRange, PackageId, within};
+use super::{
+    Cents, Credits, Measure, Operation, OperationName, OutOfRange, PackageId, PriceBookVersion, PriceLine,
+    PricedOperation, within,
+};
 use jiff::SignedDuration;
 
-/// An operation that a company's service charges for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// Voice dubbing of audio with this duration.
-    Dubbing { duration_ms: i64 },
-    /// Voice training, charged by the limit that the caller declares.
-    Training { max_minutes: i64 },
-}
-
-impl Operation {
-    /// One day of audio, in milliseconds. A longer duration is more likely a mistake in units than a recording.
-    pub const DURATION_MS_MAX: i64 = 86_400_000;
-    /// One day, in minutes.
-    pub const MAX_MINUTES_MAX: i64 = 1_440;
-
-    /// # Errors
-    /// [`OutOfRange`] unless the duration is from 1 ms to one day.
-    pub fn dubbing(duration_ms: i64) -> Result<Self, OutOfRange> {
-        within("duration_ms", duration_ms, 1, Self::DURATION_MS_MAX).map(|duration_ms| Self::Dubbing { duration_ms })
-    }
-
-    /// # Errors
-    /// [`OutOfRange`] unless the limit is from 1 minute to one day.
-    pub fn training(max_minutes: i64) -> Result<Self, OutOfRange> {
-        within("max_minutes", max_minutes, 1, Self::MAX_MINUTES_MAX).map(|max_minutes| Self::Training { max_minutes })
-    }
-
-    /// Its name in code, table, API and page.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dubbing { .. } => "dubbing",
-            Self::Training { .. } => "training",
-        }
-    }
-}
-
-/// The price of one operation: per minute of audio, counted by the millisecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Credits per minute, 1 to 1,000,000.
-    pub credits_per_minute: i64,
+/// The price of one operation, and how much of it can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationPrice {
+    pub name: OperationName,
+    /// What it is, for people: 1 to 100 characters.
+    pub description: String,
+    pub measure: Measure,
+    /// Credits per unit, 1 to 1,000,000.
+    pub credits_per_unit: i64,
+    /// How much of the measure is one unit, 1 to 1,000,000,000.
+    pub unit_size: i64,
     /// The minimum price of one operation, in credits, 1 to 1,000,000.
     pub credits_min: i64,
+    /// The smallest amount of one operation, at least 1.
+    pub amount_min: i64,
+    /// The largest amount of one operation, at most [`Measure::amount_max`].
+    pub amount_max: i64,
+}
+
+impl OperationPrice {
+    fn line(&self, version: PriceBookVersion) -> PriceLine {
+        let Self { credits_per_unit, unit_size, credits_min, .. } = *self;
+        PriceLine { version, credits_per_unit, unit_size, credits_min }
+    }
 }
 
 /// Credits sold at one price.
@@ -72,27 +56,27 @@ pub struct AutoTopUpLimits {
 /// All prices and bounds of one deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
-    pub dubbing: Rate,
-    pub training: Rate,
+    /// Kept with every charge. A company changes it with every change of a price.
+    pub version: PriceBookVersion,
+    /// Everything that can be charged, 1 to 100 operations.
+    pub operations: Vec<OperationPrice>,
     pub packages: Vec<Package>,
     pub auto_top_up: AutoTopUpLimits,
     /// The price of one credit in an automatic top-up, in cents.
     pub cents_per_credit: i64,
 }
 
-/// A price book that cannot be used for sales.
+/// A price book that nothing can be sold from, and everything that is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPriceBook {
-    #[error(transparent)]
-    OutOfRange(#[from] OutOfRange),
-    #[error("package {0} is listed twice")]
-    DuplicatePackage(PackageId),
-    #[error("auto_top_up.threshold_min must not exceed threshold_max, nor target_min exceed target_max")]
-    EmptyRange,
-    #[error(
-        "the largest top-up, {credits} credits, must not cost more than Stripe takes in one payment four times a day"
-    )]
-    TopUpTooLarge { credits: i64 },
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct InvalidPriceBook(pub Vec<WrongLine>);
+
+/// A place in the price book, such as `operations[2].credits_min`, and what it must be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place} must be {expected}")]
+pub struct WrongLine {
+    pub place: String,
+    pub expected: String,
 }
 
 impl PriceBook {
@@ -108,18 +92,38 @@ impl PriceBook {
     /// Stripe may forget an idempotency key after 24 hours, so an older attempt is only looked up and never sent again.
     /// <https://docs.stripe.com/api/idempotent_requests>
     pub const TOP_UP_SEND_WINDOW: SignedDuration = SignedDuration::from_hours(20);
+    /// The version of the built-in book. A company's own book needs another one.
+    pub const REFERENCE_VERSION: &str = "reference-1";
+    /// The most operations in one book.
+    pub const OPERATIONS_MAX: usize = 100;
+    /// The most packages in one book.
+    pub const PACKAGES_MAX: usize = 50;
+    /// The most that one operation may cost, in credits.
+    pub const OPERATION_CREDITS_MAX: i64 = 1_000_000_000;
 
     /// The audio API's book: 10 credits per minute, one credit = one US cent.
     pub fn reference() -> Self {
-        let rate = Rate { credits_per_minute: 10, credits_min: 10 };
+        let operation = |name: &str, description: &str, measure: Measure, unit_size| OperationPrice {
+            name: OperationName::parse(name).expect("lower-case letters make a name"),
+            description: description.into(),
+            measure,
+            credits_per_unit: 10,
+            unit_size,
+            credits_min: 10,
+            amount_min: 1,
+            amount_max: measure.amount_max_default(),
+        };
         let package = |credits: i64| Package {
             id: PackageId::parse(format!("credits_{credits}")).expect("credits_ and digits make a package id"),
             credits: Credits::constant(credits),
             price: Cents::new(credits).expect("the reference packages cost less than Stripe's maximum"),
         };
         Self {
-            dubbing: rate,
-            training: rate,
+            version: PriceBookVersion::parse(Self::REFERENCE_VERSION).expect("letters and a digit make a version"),
+            operations: vec![
+                operation("dubbing", "Voice dubbing, per minute of audio", Measure::DurationMs, 60_000),
+                operation("training", "Voice training, per minute declared", Measure::MaxMinutes, 1),
+            ],
             packages: [500, 5_000, 50_000, 125_000].map(package).into(),
             auto_top_up: AutoTopUpLimits {
                 threshold_min: 100,
@@ -133,48 +137,45 @@ impl PriceBook {
     }
 
     /// # Errors
-    /// [`InvalidPriceBook`], which names the first invalid number.
+    /// [`InvalidPriceBook`], which names every invalid number.
     pub fn checked(self) -> Result<Self, InvalidPriceBook> {
-        for (per_minute, minimum, rate) in [
-            ("dubbing.credits_per_minute", "dubbing.credits_min", self.dubbing),
-            ("training.credits_per_minute", "training.credits_min", self.training),
-        ] {
-            within(per_minute, rate.credits_per_minute, 1, 1_000_000)?;
-            within(minimum, rate.credits_min, 1, 1_000_000)?;
+        let mut check = Check(vec![]);
+        check.count("operations", self.operations.len(), Self::OPERATIONS_MAX);
+        for (position, operation) in self.operations.iter().enumerate() {
+            let place = format!("operations[{position}]");
+            check.operation(&place, operation);
+            let is_repeated = self.operations.iter().take(position).any(|earlier| earlier.name == operation.name);
+            check.that(!is_repeated, format!("{place}.name"), "listed once");
         }
+        check.count("packages", self.packages.len(), Self::PACKAGES_MAX);
         for (position, package) in self.packages.iter().enumerate() {
-            within("packages.credits", package.credits.get(), 1, 100_000_000)?;
+            let place = format!("packages[{position}]");
+            check.within(format!("{place}.credits"), package.credits.get(), 1, 100_000_000);
             // Stripe's minimum charge in US dollars:
             // <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
-            within("packages.price_cents", package.price.get(), 50, Cents::MAX.get())?;
-            if self.packages.iter().take(position).any(|earlier| earlier.id == package.id) {
-                return Err(InvalidPriceBook::DuplicatePackage(package.id.clone()));
-            }
+            check.within(format!("{place}.price_cents"), package.price.get(), 50, Cents::MAX.get());
+            let is_repeated = self.packages.iter().take(position).any(|earlier| earlier.id == package.id);
+            check.that(!is_repeated, format!("{place}.id"), "listed once");
         }
-        within("cents_per_credit", self.cents_per_credit, 1, 1_000_000)?;
-        let limits = self.auto_top_up;
-        within("auto_top_up.threshold_min", limits.threshold_min, 1, 100_000_000)?;
-        within("auto_top_up.gap_min", limits.gap_min, 50, 100_000_000)?;
-        if limits.threshold_min > limits.threshold_max || limits.target_min > limits.target_max {
-            return Err(InvalidPriceBook::EmptyRange);
-        }
-        if self.worst_case_per_day(limits.target_max).is_none() {
-            return Err(InvalidPriceBook::TopUpTooLarge { credits: limits.target_max });
-        }
-        Ok(self)
+        check.within("cents_per_credit", self.cents_per_credit, 1, 1_000_000);
+        check.auto_top_up(&self);
+        if check.0.is_empty() { Ok(self) } else { Err(InvalidPriceBook(check.0)) }
     }
 
-    /// What the operation costs: the exact price rounded **up** to a whole credit, at least the rate's minimum.
-    pub fn price_of(&self, operation: Operation) -> Credits {
-        let (rate, duration_ms) = match operation {
-            Operation::Dubbing { duration_ms } => (self.dubbing, duration_ms),
-            Operation::Training { max_minutes } => (self.training, max_minutes.saturating_mul(MS_PER_MINUTE)),
-        };
-        let exact_per_ms = i128::from(rate.credits_per_minute).saturating_mul(i128::from(duration_ms));
-        let whole = exact_per_ms.div_euclid(i128::from(MS_PER_MINUTE));
-        let part = i128::from(exact_per_ms.rem_euclid(i128::from(MS_PER_MINUTE)) > 0);
-        let credits = whole.saturating_add(part).max(i128::from(rate.credits_min));
-        i64::try_from(credits).ok().and_then(Credits::new).unwrap_or(Credits::MAX)
+    /// The operation with this name, if it is sold.
+    pub fn operation(&self, name: &str) -> Option<&OperationPrice> {
+        self.operations.iter().find(|operation| operation.name.as_str() == name)
+    }
+
+    /// This amount of an operation of this book, with its price.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] with the measure and the operation's bounds.
+    pub fn price(&self, operation: &OperationPrice, amount: i64) -> Result<PricedOperation, OutOfRange> {
+        let OperationPrice { ref name, measure, amount_min, amount_max, .. } = *operation;
+        let amount = within(measure.name(), amount, amount_min, amount_max)?;
+        let asked = Operation { name: name.clone(), measure, amount };
+        Ok(PricedOperation { operation: asked, price: operation.line(self.version.clone()) })
     }
 
     pub fn package(&self, id: &PackageId) -> Option<&Package> {
@@ -198,15 +199,75 @@ impl PriceBook {
     }
 }
 
-const MS_PER_MINUTE: i64 = 60_000;
+/// Collects what is wrong with a book.
+struct Check(Vec<WrongLine>);
+
+impl Check {
+    fn that(&mut self, holds: bool, place: impl Into<String>, expected: impl Into<String>) {
+        if !holds {
+            self.0.push(WrongLine { place: place.into(), expected: expected.into() });
+        }
+    }
+
+    fn within(&mut self, place: impl Into<String>, value: i64, min: i64, max: i64) {
+        self.that((min..=max).contains(&value), place, format!("from {min} to {max}, not {value}"));
+    }
+
+    fn count(&mut self, place: &str, count: usize, max: usize) {
+        self.that((1..=max).contains(&count), place, format!("1 to {max} lines, not {count}"));
+    }
+
+    fn operation(&mut self, place: &str, operation: &OperationPrice) {
+        let measure = operation.measure;
+        let characters = operation.description.chars().count();
+        let is_readable = (1..=100).contains(&characters) && !operation.description.chars().any(char::is_control);
+        self.that(is_readable, format!("{place}.description"), "1 to 100 characters, none of them a control character");
+        self.within(format!("{place}.credits_per_unit"), operation.credits_per_unit, 1, 1_000_000);
+        self.within(format!("{place}.unit_size"), operation.unit_size, 1, 1_000_000_000);
+        self.within(format!("{place}.credits_min"), operation.credits_min, 1, 1_000_000);
+        self.within(format!("{place}.amount_min"), operation.amount_min, 1, operation.amount_max.max(1));
+        self.within(format!("{place}.amount_max"), operation.amount_max, 1, measure.amount_max());
+        // The version does not change the price.
+        let version = PriceBookVersion::parse("1").expect("a digit is a version");
+        let most = operation.line(version).price_of(operation.amount_max).get();
+        self.that(
+            most <= PriceBook::OPERATION_CREDITS_MAX,
+            format!("{place}.amount_max"),
+            format!("so small that it costs at most {} credits, not {most}", PriceBook::OPERATION_CREDITS_MAX),
+        );
+    }
+
+    fn auto_top_up(&mut self, book: &PriceBook) {
+        let limits = book.auto_top_up;
+        self.within("auto_top_up.threshold_min", limits.threshold_min, 1, 100_000_000);
+        self.within("auto_top_up.gap_min", limits.gap_min, 50, 100_000_000);
+        self.that(limits.threshold_min <= limits.threshold_max, "auto_top_up.threshold_max", "at least threshold_min");
+        self.that(limits.target_min <= limits.target_max, "auto_top_up.target_max", "at least target_min");
+        // Otherwise no target would be far enough above any threshold.
+        let lowest = limits.threshold_min.saturating_add(limits.gap_min);
+        self.that(lowest <= limits.target_max, "auto_top_up.target_max", "at least threshold_min + gap_min");
+        self.that(
+            book.worst_case_per_day(limits.target_max).is_some(),
+            "auto_top_up.target_max",
+            format!(
+                "so small that it does not cost more than Stripe takes in one payment {} times a day, with tax",
+                PriceBook::TOP_UPS_PER_DAY
+            ),
+        );
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn price(name: &str, amount: i64) -> i64 {
+        let book = PriceBook::reference();
+        book.price(book.operation(name).unwrap(), amount).unwrap().credits().get()
+    }
+
     #[test]
     fn dubbing_costs_ten_credits_a_minute_rounded_up_and_at_least_ten() {
-        let book = PriceBook::reference();
         for (duration_ms, credits) in [
             (1, 10),
             (30_000, 10),
@@ -219,28 +280,41 @@ mod tests {
             (600_000, 100),
             (86_400_000, 14_400),
         ] {
-            assert_eq!(book.price_of(Operation::dubbing(duration_ms).unwrap()).get(), credits, "{duration_ms} ms");
+            assert_eq!(price("dubbing", duration_ms), credits, "{duration_ms} ms");
         }
     }
 
     #[test]
     fn training_costs_ten_credits_for_each_minute_declared() {
-        let book = PriceBook::reference();
         for (max_minutes, credits) in [(1, 10), (5, 50), (10, 100), (30, 300), (60, 600), (1_440, 14_400)] {
-            assert_eq!(book.price_of(Operation::training(max_minutes).unwrap()).get(), credits, "{max_minutes} min");
+            assert_eq!(price("training", max_minutes), credits, "{max_minutes} min");
         }
     }
 
     #[test]
     fn operations_outside_their_range_name_the_field_and_the_range() {
+        let book = PriceBook::reference();
+        let refused = |name: &str, amount| {
+            let error = book.price(book.operation(name).unwrap(), amount).unwrap_err();
+            (error.field, error.min, error.max)
+        };
         for duration_ms in [0, -1, 86_400_001, i64::MAX, i64::MIN] {
-            let error = Operation::dubbing(duration_ms).unwrap_err();
-            assert_eq!((error.field, error.min, error.max), ("duration_ms", 1, 86_400_000));
+            assert_eq!(refused("dubbing", duration_ms), ("duration_ms", 1, 86_400_000));
         }
         for max_minutes in [0, -5, 1_441] {
-            let error = Operation::training(max_minutes).unwrap_err();
-            assert_eq!((error.field, error.min, error.max), ("max_minutes", 1, 1_440));
+            assert_eq!(refused("training", max_minutes), ("max_minutes", 1, 1_440));
         }
+        assert_eq!(book.operation("cloning"), None);
+    }
+
+    #[test]
+    fn a_priced_operation_keeps_the_version_and_the_line_of_the_book() {
+        let book = PriceBook::reference();
+        let priced = book.price(book.operation("dubbing").unwrap(), 90_000).unwrap();
+        assert_eq!(priced.price.version, book.version);
+        let PriceLine { credits_per_unit, unit_size, credits_min, .. } = priced.price;
+        assert_eq!((credits_per_unit, unit_size, credits_min), (10, 60_000, 10));
+        assert_eq!((priced.operation.name.as_str(), priced.operation.amount), ("dubbing", 90_000));
     }
 
     #[test]
@@ -261,20 +335,56 @@ mod tests {
     }
 
     #[test]
-    fn a_book_that_cannot_be_sold_from_is_refused() {
+    fn a_book_that_cannot_be_sold_from_is_refused_and_every_wrong_line_is_named() {
         type Break = fn(&mut PriceBook);
-        let broken: [(&str, Break); 6] = [
-            ("free", |book| book.dubbing.credits_per_minute = 0),
-            ("no minimum", |book| book.training.credits_min = 0),
-            ("below Stripe's minimum", |book| book.packages[0].price = Cents::new(49).unwrap()),
-            ("twice the same package", |book| book.packages[1].id = book.packages[0].id.clone()),
-            ("no threshold possible", |book| book.auto_top_up.threshold_max = 99),
-            ("too large for Stripe", |book| book.auto_top_up.target_max = 30_000_000),
+        let broken: [(&str, Break); 17] = [
+            ("operations must be 1 to 100 lines, not 0", |book| book.operations.clear()),
+            ("operations[0].credits_per_unit must be from 1 to 1000000, not 0", |book| {
+                book.operations[0].credits_per_unit = 0;
+            }),
+            ("operations[1].unit_size must be from 1 to 1000000000, not 0", |book| book.operations[1].unit_size = 0),
+            ("operations[1].credits_min must be from 1 to 1000000, not 0", |book| book.operations[1].credits_min = 0),
+            ("operations[0].amount_min must be from 1 to 86400000, not 0", |book| book.operations[0].amount_min = 0),
+            ("operations[0].amount_min must be from 1 to 9, not 10", |book| {
+                (book.operations[0].amount_min, book.operations[0].amount_max) = (10, 9);
+            }),
+            ("operations[1].amount_max must be from 1 to 44640, not 44641", |book| {
+                book.operations[1].amount_max = 44_641;
+            }),
+            (
+                "operations[1].amount_max must be so small that it costs at most 1000000000 credits, not 1440000000",
+                |book| book.operations[1].credits_per_unit = 1_000_000,
+            ),
+            ("operations[1].name must be listed once", |book| {
+                book.operations[1].name = book.operations[0].name.clone();
+            }),
+            ("operations[0].description must be 1 to 100 characters, none of them a control character", |book| {
+                book.operations[0].description.clear();
+            }),
+            ("packages must be 1 to 50 lines, not 0", |book| book.packages.clear()),
+            ("packages[0].price_cents must be from 50 to 99999999, not 49", |book| {
+                book.packages[0].price = Cents::new(49).unwrap();
+            }),
+            ("packages[1].id must be listed once", |book| book.packages[1].id = book.packages[0].id.clone()),
+            ("packages[2].credits must be from 1 to 100000000, not 0", |book| book.packages[2].credits = Credits::ZERO),
+            ("auto_top_up.threshold_max must be at least threshold_min", |book| book.auto_top_up.threshold_max = 99),
+            ("auto_top_up.target_max must be at least threshold_min + gap_min", |book| {
+                book.auto_top_up.gap_min = 99_901;
+            }),
+            (
+                "auto_top_up.target_max must be so small that it does not cost more than Stripe takes in one payment 4 \
+                 times a day, with tax",
+                |book| book.auto_top_up.target_max = 30_000_000,
+            ),
         ];
         for (why, break_it) in broken {
             let mut book = PriceBook::reference();
             break_it(&mut book);
-            assert!(book.checked().is_err(), "{why}");
+            assert_eq!(book.checked().unwrap_err().to_string(), why);
         }
+        let mut book = PriceBook::reference();
+        book.operations[1].unit_size = 0;
+        book.cents_per_credit = 0;
+        assert_eq!(book.checked().unwrap_err().0.len(), 2, "all are named together");
     }
 }

@@ -1,6 +1,6 @@
 //! Random sequences of commands, with the invariants checked after every step.
 
-use super::charging::{ChargeCommand, ChargeRefusal, decide_charge, decide_restore};
+use super::charging::{ChargeRefusal, decide_charge, decide_restore};
 use super::payments::{
     AutoTopUpCommand, CheckoutOutcome, DeclineReason, Payment, RefusalReason, TopUpOutcome, decide_auto_top_up,
     decide_open_purchase, decide_open_top_up, decide_purchase_outcome, decide_top_up_outcome,
@@ -151,9 +151,8 @@ impl World {
         match command {
             Command::Wait { minutes } => self.now += SignedDuration::from_mins(*minutes),
             Command::Charge { key: number, minutes } => {
-                let operation = Operation::training(*minutes).unwrap();
-                let command = ChargeCommand { key: key(&format!("k{number}")), operation, reference: None };
-                match decide_charge(&self.account, &book, &command, self.now) {
+                let command = charge_command(&format!("k{number}"), "training", *minutes);
+                match decide_charge(&self.account, &command, self.now) {
                     Ok(change) => self.commit(change),
                     Err(ChargeRefusal::InsufficientCredits { balance, required }) => assert!(balance < required),
                     Err(refusal) => panic!("{refusal}"),

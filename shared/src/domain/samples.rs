@@ -1,6 +1,7 @@
 //! Sample values for the tests of the domain.
 
 use super::account::decide_open_account;
+use super::charging::{ChargeCommand, ChargeRequest};
 use super::payments::{AutoTopUp, Consent, Payment};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +14,13 @@ pub fn at(seconds: i64) -> Timestamp {
 
 pub fn key(text: &str) -> IdempotencyKey {
     IdempotencyKey::parse(text).unwrap()
+}
+
+/// This much of an operation, at the prices of the reference book.
+pub fn charge_command(key_text: &str, name: &str, amount: i64) -> ChargeCommand {
+    let book = PriceBook::reference();
+    let PricedOperation { operation, price } = book.price(book.operation(name).unwrap(), amount).unwrap();
+    ChargeCommand { request: ChargeRequest { key: key(key_text), operation, reference: None }, price }
 }
 
 /// A new account with nothing in it.

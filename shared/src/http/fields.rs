@@ -78,9 +78,9 @@ impl<'json> Fields<'json> {
     }
 
     /// Refuses a field that must not be combined with another one.
-    pub fn must_not_have(&mut self, name: &str, why: &str) {
+    pub fn must_not_have(&mut self, name: &str, why: impl FnOnce() -> String) {
         if self.take(name).is_some() {
-            self.refuse(name, why);
+            self.refuse(name, why());
         }
     }
 

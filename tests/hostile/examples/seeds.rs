@@ -182,11 +182,17 @@ fn purchase_pages() -> Vec<String> {
 
 fn price_books() -> Vec<Value> {
     vec![
-        json!({}),
-        json!({"dubbing": {"credits_per_minute": 20, "credits_min": 5}, "cents_per_credit": 2}),
-        json!({"training": {"credits_per_minute": 1, "credits_min": 1}, "packages": []}),
-        json!({"packages": [{"id": "small", "credits": 100, "price_cents": 90}]}),
-        json!({"auto_top_up": {
+        json!({"version": "1"}),
+        json!({"version": "2026-12", "operations": [{
+            "operation": "speech", "description": "Speech, per 1,000 characters", "measure": "quantity",
+            "credits_per_unit": 3, "unit_size": 1_000, "credits_min": 5, "amount_min": 1, "amount_max": 100_000}]}),
+        json!({"version": "2", "operations": [
+            {"operation": "dubbing", "description": "Dubbing", "measure": "duration_ms", "credits_per_unit": 20,
+             "unit_size": 60_000},
+            {"operation": "training", "description": "Training", "measure": "max_minutes", "credits_per_unit": 1}],
+            "cents_per_credit": 2}),
+        json!({"version": "3", "packages": [{"package": "small", "credits": 100, "price_cents": 90}]}),
+        json!({"version": "4", "auto_top_up": {
             "threshold_min": 1, "threshold_max": 99000, "target_min": 51, "target_max": 100_000, "gap_min": 50}}),
     ]
 }

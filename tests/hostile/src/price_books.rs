@@ -3,7 +3,7 @@
 use crate::world::{account_id, ledger_with, now};
 use shared::config::parse_price_book;
 use shared::domain::payments::{AutoTopUpCommand, decide_auto_top_up};
-use shared::domain::{Cents, ConsentId, Consenter, Credits, Operation, PriceBook};
+use shared::domain::{Cents, ConsentId, Consenter, Credits, PriceBook};
 use shared::words::CONSENT_TEXT_VERSION;
 
 /// Any bytes as JSON: an accepted price book works for all amounts within its bounds.
@@ -20,13 +20,13 @@ pub fn price_books(data: &[u8]) {
 }
 
 fn operations(book: &PriceBook) {
-    type Make = fn(i64) -> Result<Operation, shared::domain::OutOfRange>;
-    let kinds: [(Make, i64); 2] =
-        [(Operation::dubbing, Operation::DURATION_MS_MAX), (Operation::training, Operation::MAX_MINUTES_MAX)];
-    for (make, max) in kinds {
+    for sold in &book.operations {
+        assert_eq!(book.operation(sold.name.as_str()), Some(sold), "an operation is found by its name");
+        let (min, max) = (sold.amount_min, sold.amount_max);
+        assert!(book.price(sold, min - 1).is_err() && book.price(sold, max + 1).is_err());
         let mut last = Credits::ZERO;
-        for amount in [1, 2, max / 2, max - 1, max] {
-            let price = book.price_of(make(amount).expect("within its bounds"));
+        for amount in [min, min.midpoint(max), max] {
+            let price = book.price(sold, amount).expect("within its bounds").credits();
             assert!(price > Credits::ZERO && price >= last && price < Credits::MAX, "more never costs less");
             last = price;
         }

@@ -90,10 +90,10 @@ fn wrong_operations() -> Vec<(String, &'static str, &'static str)> {
     for minutes in [json!(0), json!(-5), json!(1_441), json!(1e300), json!(0.5), json!("5"), json!(false)] {
         add(json!({"operation": "training", "max_minutes": minutes}), "max_minutes", MINUTES);
     }
-    let alone = "is for training; dubbing takes duration_ms alone";
+    let alone = "must not be sent: dubbing takes duration_ms alone";
     add(json!({"operation": "dubbing", "duration_ms": 1, "max_minutes": 1}), "max_minutes", alone);
     add(json!({"operation": "dubbing", "max_minutes": 1}), "max_minutes", alone);
-    let alone = "is for dubbing; training takes max_minutes alone";
+    let alone = "must not be sent: training takes max_minutes alone";
     add(json!({"operation": "training", "duration_ms": 1, "max_minutes": 1}), "duration_ms", alone);
     add(json!({"operation": "training", "duration_ms": 1}), "duration_ms", alone);
     let required = "is required: an integer from 1 to 86400000";

@@ -3,6 +3,7 @@
 mod bad_input;
 mod cost;
 mod faults;
+mod price_books;
 
 use crate::support::{Answer, TestCloud};
 use futures::future::join_all;

@@ -1,10 +1,10 @@
 //! Sixty-four concurrent charges on one account, with transaction conflicts as in AWS.
 
+use super::cost::charge_command;
 use super::samples::*;
 use super::stores::{Embedded, embedded};
 use futures::future::join_all;
 use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
-use shared::domain::*;
 use shared::ledger::DynamoLedger;
 use shared::ports::*;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ enum Outcome {
 async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome {
     let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     loop {
-        let change = match decide_charge(&account, &PriceBook::reference(), command, at(1)) {
+        let change = match decide_charge(&account, command, at(1)) {
             Ok(change) => change,
             Err(ChargeRefusal::InsufficientCredits { .. }) => return Outcome::Refused,
             Err(other) => panic!("{other}"),
@@ -32,7 +32,7 @@ async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome 
         match ledger.commit(&change).await {
             Ok(()) => return Outcome::Charged,
             Err(CommitError::Duplicate { entry }) => {
-                check_charge_replay(&entry, command).unwrap();
+                check_charge_replay(&entry, &command.request).unwrap();
                 return Outcome::Replayed;
             }
             Err(CommitError::Stale { current }) => account = *current.unwrap(),
@@ -51,8 +51,7 @@ async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outco
     store.database.faults().set_conflict_window(Some(Duration::from_millis(4)));
     let recording = store.database.record();
     let tasks = keys.map(|text| {
-        let (ledger, operation) = (store.ledger.clone(), Operation::dubbing(60_000).unwrap());
-        let command = ChargeCommand { key: key(&text), operation, reference: None };
+        let (ledger, command) = (store.ledger.clone(), charge_command(&text, 60_000));
         tokio::spawn(async move { charge_once(&ledger, &command).await })
     });
     let mut outcomes = BTreeMap::new();

@@ -3,19 +3,27 @@
 use super::samples::*;
 use super::stores::{Embedded, embedded_with};
 use local_aws::dynamodb::RecordedOperation;
-use shared::domain::charging::{ChargeCommand, decide_charge};
+use shared::domain::charging::{ChargeCommand, ChargeRequest, decide_charge};
 use shared::domain::*;
 use shared::ledger::LedgerSettings;
 use shared::ports::*;
+
+/// The command that makes such a charge.
+pub fn charge_command(text: &str, duration_ms: i64) -> ChargeCommand {
+    let Cause::Charge { key, operation, price: Some(price), reference } =
+        charge_for(text, Measure::DurationMs, duration_ms)
+    else {
+        panic!("the cause is a charge with its price")
+    };
+    ChargeCommand { request: ChargeRequest { key, operation, reference }, price }
+}
 
 async fn counted() -> Embedded {
     embedded_with(LedgerSettings { is_capacity_reported: true, ..LedgerSettings::default() }).await
 }
 
 fn decided(account: &Account) -> Change {
-    let operation = Operation::dubbing(180_000).unwrap();
-    let command = ChargeCommand { key: key("job"), operation, reference: None };
-    decide_charge(account, &PriceBook::reference(), &command, at(1)).unwrap()
+    decide_charge(account, &charge_command("job", 180_000), at(1)).unwrap()
 }
 
 /// The units that the transaction wrote to the table itself and to each index it touched.

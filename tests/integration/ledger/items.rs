@@ -49,7 +49,7 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional.
-const MAY_BE_ABSENT: [&str; 14] = [
+const MAY_BE_ABSENT: [&str; 15] = [
     "auto_top_up",
     "checkout",
     "checkout_opened_at",
@@ -60,6 +60,7 @@ const MAY_BE_ABSENT: [&str; 14] = [
     "payment_intent",
     "payment_issue",
     "payment_method",
+    "price_book",
     "reference",
     "restriction",
     "sent_at",
@@ -82,6 +83,11 @@ async fn a_missing_attribute_is_named() {
                 continue;
             }
             let outcome = read_altered(&store, &stored, &item, path, None).await;
+            if Measure::of_name(path).is_some() {
+                // Without an amount it is not known in which measure it should be.
+                assert_named(outcome, &stored, "operation", "has an invalid value");
+                continue;
+            }
             assert_named(outcome, &stored, path, "is missing");
         }
     }
@@ -130,7 +136,8 @@ async fn numbers_outside_their_range_are_named() {
         ("account", "usage.credits_charged", too_much),
         ("account", "version", "-1"),
         ("account", "created_at", "9999999999999999"),
-        ("dubbing", "duration_ms", "86400001"),
+        ("dubbing", "duration_ms", "0"),
+        ("speech", "quantity", "-1"),
         ("training", "max_minutes", "0"),
         ("purchase", "price", "-1"),
         ("top-up", "price", "100000000"),
@@ -269,9 +276,10 @@ fn stored_items() -> Vec<Stored> {
         ("dubbing", entry(0), Kind::Entry(0)),
         ("dubbing with a reference", entry(1), Kind::Entry(1)),
         ("training", entry(2), Kind::Entry(2)),
-        ("restore", entry(3), Kind::Entry(3)),
-        ("entry of a purchase", entry(4), Kind::Entry(4)),
-        ("entry of a top-up", entry(5), Kind::Entry(5)),
+        ("speech", entry(3), Kind::Entry(3)),
+        ("restore", entry(4), Kind::Entry(4)),
+        ("entry of a purchase", entry(5), Kind::Entry(5)),
+        ("entry of a top-up", entry(6), Kind::Entry(6)),
         ("purchase", format!("PURCHASE#{}", PurchaseId::mint(5)), Kind::Purchase),
         ("purchase key", "PURCHASE_KEY#buy:1".into(), Kind::PurchaseKey),
         ("top-up", format!("TOP_UP#{}", TopUpId::mint(6)), Kind::TopUp),

@@ -91,23 +91,48 @@ pub fn posted(account: &Account, moved: i64, cause: Cause) -> Change {
 }
 
 pub fn charge(text: &str) -> Cause {
-    Cause::Charge { key: key(text), operation: Operation::Dubbing { duration_ms: 60_000 }, reference: None }
+    charge_for(text, Measure::DurationMs, 60_000)
 }
 
-pub fn causes() -> [Cause; 6] {
+/// A charge as the reference price book makes it.
+pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
+    let book = PriceBook::reference();
+    let sold = book.operations.iter().find(|operation| operation.measure == measure).unwrap();
+    let PricedOperation { operation, price } = book.price(sold, amount).unwrap();
+    Cause::Charge { key: key(text), operation, price: Some(price), reference: None }
+}
+
+pub fn causes() -> [Cause; 7] {
     let (purchase, package, top_up) = (PurchaseId::mint(7), package_id(), TopUpId::mint(7));
     [
         charge("job:1"),
         Cause::Charge {
             key: key("job:2"),
-            operation: Operation::Dubbing { duration_ms: 1 },
+            operation: Operation { name: operation_name("dubbing"), measure: Measure::DurationMs, amount: 1 },
+            // As charges of early releases.
+            price: None,
             reference: Reference::parse("Überraschung #1").ok(),
         },
-        Cause::Charge { key: key("job:3"), operation: Operation::Training { max_minutes: 1_440 }, reference: None },
+        charge_for("job:3", Measure::MaxMinutes, 1_440),
+        Cause::Charge {
+            key: key("job:4"),
+            operation: Operation { name: operation_name("speech"), measure: Measure::Quantity, amount: 1_234_567 },
+            price: Some(PriceLine {
+                version: PriceBookVersion::parse("2026-12").unwrap(),
+                credits_per_unit: 3,
+                unit_size: 1_000,
+                credits_min: 5,
+            }),
+            reference: None,
+        },
         Cause::Restore { charge: key("job:1") },
         Cause::Purchase { purchase, package },
         Cause::TopUp { top_up },
     ]
+}
+
+fn operation_name(name: &str) -> OperationName {
+    OperationName::parse(name).unwrap()
 }
 
 pub fn package_id() -> PackageId {

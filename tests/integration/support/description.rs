@@ -2,16 +2,16 @@
 
 use super::Answer;
 use jsonschema::Validator;
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use prepaid_local::openapi::describe;
 use serde_json::{Map, Value, json};
+use shared::domain::PriceBook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
 
 /// The description, parsed only once because that takes a while.
-pub static DESCRIPTION: LazyLock<Description> =
-    LazyLock::new(|| Description::read(include_str!("../../../infra/openapi.yaml")));
+pub static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| Description::of(&PriceBook::reference()));
 
 pub struct Description {
     document: Value,
@@ -29,10 +29,8 @@ pub struct Example {
 }
 
 impl Description {
-    fn read(yaml: &str) -> Self {
-        let documents = Yaml::load_from_str(yaml).expect("the description is YAML");
-        let [document] = &documents[..] else { panic!("the description is one document") };
-        Self { document: json_of(document), validators: Mutex::default() }
+    pub fn of(price_book: &PriceBook) -> Self {
+        Self { document: describe(price_book), validators: Mutex::default() }
     }
 
     pub fn operations(&self) -> Operations {
@@ -226,22 +224,4 @@ fn scopes(operation: &Value) -> Option<BTreeSet<String>> {
         scope.clone()
     });
     (!requirements.is_empty()).then(|| named.collect())
-}
-
-fn json_of(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
-        Yaml::Value(Scalar::String(text)) => json!(text),
-        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
-        Yaml::Mapping(entries) => {
-            let entry = |(name, value): (&Yaml<'_>, &Yaml<'_>)| {
-                (name.as_str().expect("names are texts").to_owned(), json_of(value))
-            };
-            Value::Object(entries.iter().map(entry).collect())
-        }
-        other => panic!("the description has a node that is not a plain value: {other:?}"),
-    }
 }

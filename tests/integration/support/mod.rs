@@ -4,7 +4,7 @@ pub mod description;
 pub mod net;
 mod stripe;
 
-use description::DESCRIPTION;
+use description::{DESCRIPTION, Description};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::Error;
@@ -16,6 +16,7 @@ use prepaid_local::cloud::{LocalCloud, Options};
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::config::parse_price_book;
 use shared::domain::account::decide_restrict;
 use shared::domain::{AccountId, Restriction, RestrictionReason};
 use shared::ports::*;
@@ -31,6 +32,8 @@ use std::sync::{Arc, Mutex};
 pub struct TestCloud {
     pub cloud: Arc<LocalCloud>,
     client: Client,
+    /// The description of a price book of the test's own.
+    description: Option<Description>,
     answers: Mutex<BTreeSet<String>>,
     refused_calls: Mutex<BTreeSet<(String, Call)>>,
     /// The secret and personal data of this cloud that was seen so far.
@@ -92,7 +95,7 @@ fn secrets(cloud: &LocalCloud) -> Canaries {
     canaries
 }
 
-fn options() -> Options {
+pub fn options() -> Options {
     let midnight: Timestamp = "2026-01-05T00:00:00Z".parse().expect("a time");
     Options::new(MovableClock::standing(midnight))
 }
@@ -191,12 +194,24 @@ impl TestCloud {
     /// If the product does not start.
     pub async fn start_with(options: Options) -> Result<Self, Error> {
         let log = Log::beginning(&options);
+        let description = match &options.price_book {
+            Some(json) => Some(Description::of(&parse_price_book(json)?)),
+            None => None,
+        };
         let cloud = LocalCloud::start(options).await?;
         // A rate schedule fires for the first time when it is created.
         cloud.advance(SignedDuration::ZERO).await?;
         let client = Client::builder().redirect(redirect::Policy::none()).build()?;
         let canaries = Mutex::new(secrets(&cloud));
-        Ok(Self { cloud, client, answers: Mutex::default(), refused_calls: Mutex::default(), canaries, log })
+        Ok(Self {
+            cloud,
+            client,
+            description,
+            answers: Mutex::default(),
+            refused_calls: Mutex::default(),
+            canaries,
+            log,
+        })
     }
 
     /// The functions' log lines since this cloud was started.
@@ -275,7 +290,8 @@ impl TestCloud {
         let sent = request.body().and_then(|body| body.as_bytes());
         self.plant_exchange(request.headers(), sent, answer);
         if url.as_str().starts_with(&self.cloud.urls.api) {
-            let path = DESCRIPTION.check(method.as_str(), url.path(), sent, answer);
+            let description = self.description.as_ref().unwrap_or(&DESCRIPTION);
+            let path = description.check(method.as_str(), url.path(), sent, answer);
             let answered = path.map(|path| format!("{method} {path} {}", answer.status));
             self.answers.lock().expect("no code panics while holding the lock").extend(answered);
         }

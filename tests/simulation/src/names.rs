@@ -1,9 +1,9 @@
 //! Short constructors for the accounts, cards, keys and requests of a simulation.
 
 use crate::request::Request;
-use shared::domain::charging::ChargeCommand;
+use shared::domain::charging::{ChargeCommand, ChargeRequest};
 use shared::domain::payments::AutoTopUpCommand;
-use shared::domain::{AccountId, Consenter, IdempotencyKey, Operation, PackageId, PaymentMethodId};
+use shared::domain::{AccountId, Consenter, IdempotencyKey, PackageId, PaymentMethodId, PriceBook, PricedOperation};
 use shared::use_cases::payments::PurchaseCommand;
 use shared::words::CONSENT_TEXT_VERSION;
 
@@ -21,8 +21,11 @@ fn key(kind: &str, number: u32) -> IdempotencyKey {
 
 /// Ten credits per minute.
 pub fn charge(name: &str, number: u32, minutes: i64) -> Request {
-    let operation = Operation::Training { max_minutes: minutes };
-    Request::Charge(account(name), ChargeCommand { key: key("job", number), operation, reference: None })
+    let book = PriceBook::reference();
+    let training = book.operation("training").expect("the reference book has trainings");
+    let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
+    let request = ChargeRequest { key: key("job", number), operation, reference: None };
+    Request::Charge(account(name), ChargeCommand { request, price })
 }
 
 pub fn restore(name: &str, number: u32) -> Request {

@@ -145,10 +145,10 @@ fn is_open(outside: &Outside, account: &AccountId) -> bool {
 }
 
 async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeCommand) -> Ended {
-    let origin = Origin::Charge(command.key.clone());
+    let origin = Origin::Charge(command.request.key.clone());
     let before = stored_entry(outside, account, &origin);
     let was_open = is_open(outside, account);
-    let restoring = Origin::Restore(command.key.clone());
+    let restoring = Origin::Restore(command.request.key.clone());
     let restored_before = stored_entry(outside, account, &restoring);
     let answer = charge(&outside.context(), account, command).await;
     let stored = stored_entry(outside, account, &origin);
@@ -191,8 +191,9 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
 }
 
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
-    let Cause::Charge { key, operation, reference } = &entry.cause else { return false };
-    *key == command.key && *operation == command.operation && *reference == command.reference
+    let Cause::Charge { key, operation, price: _, reference } = &entry.cause else { return false };
+    let request = &command.request;
+    *key == request.key && *operation == request.operation && *reference == request.reference
 }
 
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {

@@ -8,8 +8,8 @@ use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{
-    Account, AccountId, Cause, Entry, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus, Record,
-    TopUp, TopUpId, TopUpStatus,
+    Account, AccountId, Cause, Entry, Measure, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus,
+    Record, TopUp, TopUpId, TopUpStatus,
 };
 use std::collections::BTreeMap;
 
@@ -78,9 +78,10 @@ impl Rules {
         let (credits, after) = (entry.credits.get(), entry.balance_after.get());
         match &entry.cause {
             Cause::Charge { key, operation, .. } => {
-                let Operation::Training { max_minutes } = operation else {
-                    return Err(format!("{key} is not a training"));
+                let Operation { name, measure: Measure::MaxMinutes, amount: max_minutes } = operation else {
+                    return Err(format!("{key} is not paid by its minutes"));
                 };
+                rule!(name.as_str() == "training", "{key} is not a training");
                 rule!(credits == -10 * max_minutes, "charge {key} moves {credits} credits for {max_minutes} minutes");
                 rule!(after >= 0, "charge {key} overdraws the balance to {after}");
             }

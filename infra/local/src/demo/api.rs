@@ -86,14 +86,8 @@ impl Api {
 
     async fn post_charge(&self, account: &str, key: &str, planned: &PlannedOperation) -> Result<Response, Error> {
         let reference = planned.reference.as_ref().map(|reference| reference.as_str());
-        let body = match planned.operation {
-            Operation::Dubbing { duration_ms } => {
-                json!({"operation": "dubbing", "duration_ms": duration_ms, "reference": reference})
-            }
-            Operation::Training { max_minutes } => {
-                json!({"operation": "training", "max_minutes": max_minutes, "reference": reference})
-            }
-        };
+        let Operation { name, measure, amount } = &planned.operation.operation;
+        let body = json!({"operation": name.as_str(), measure.name(): amount, "reference": reference});
         let path = format!("/v1/accounts/{account}/charges");
         self.send(Method::POST, &path, &self.cloud.service_token(), Some(key), Some(body)).await
     }

@@ -1,6 +1,6 @@
 //! One immutable line of an account's ledger.
 
-use crate::domain::{Credits, IdempotencyKey, Operation, PackageId, PurchaseId, Reference, TopUpId};
+use crate::domain::{Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, TopUpId};
 use jiff::Timestamp;
 use std::fmt;
 
@@ -29,6 +29,8 @@ pub enum Cause {
     Charge {
         key: IdempotencyKey,
         operation: Operation,
+        /// How the price was computed. Charges of early releases do not have it.
+        price: Option<PriceLine>,
         reference: Option<Reference>,
     },
     /// The charge's credits were given back.

@@ -1,17 +1,36 @@
 //! Taking credits for one operation.
 
 use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, Operation, PriceBook,
+    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, Operation, PriceLine,
     Reference, RestrictionReason,
 };
 use jiff::Timestamp;
 
-/// One operation of the company's service that the account pays for.
+/// What a caller asks for: one operation of the company's service that the account pays for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChargeCommand {
+pub struct ChargeRequest {
     pub key: IdempotencyKey,
     pub operation: Operation,
     pub reference: Option<Reference>,
+}
+
+/// A request at the price of this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeCommand {
+    pub request: ChargeRequest,
+    pub price: PriceLine,
+}
+
+impl ChargeCommand {
+    /// What the operation costs.
+    pub fn credits(&self) -> Credits {
+        self.price.price_of(self.request.operation.amount)
+    }
+
+    fn cause(&self) -> Cause {
+        let ChargeRequest { key, operation, reference } = self.request.clone();
+        Cause::Charge { key, operation, price: Some(self.price.clone()), reference }
+    }
 }
 
 /// Why a charge is refused, in order of precedence. Nothing changes.
@@ -29,35 +48,32 @@ pub enum ChargeRefusal {
 ///
 /// # Errors
 /// [`ChargeRefusal`]; nothing must be written then.
-pub fn decide_charge(
-    account: &Account,
-    price_book: &PriceBook,
-    command: &ChargeCommand,
-    now: Timestamp,
-) -> Result<Change, ChargeRefusal> {
+pub fn decide_charge(account: &Account, command: &ChargeCommand, now: Timestamp) -> Result<Change, ChargeRefusal> {
     if let Some(restriction) = account.restriction_at(now) {
         return Err(ChargeRefusal::Restricted { reason: restriction.reason.clone(), until: restriction.until });
     }
-    let required = price_book.price_of(command.operation);
+    let required = command.credits();
     if account.balance < required {
         return Err(ChargeRefusal::InsufficientCredits { balance: account.balance, required });
     }
     let mut change = Change::on(account, now);
-    let cause =
-        Cause::Charge { key: command.key.clone(), operation: command.operation, reference: command.reference.clone() };
-    change.post(required.negated(), cause, now)?;
+    change.post(required.negated(), command.cause(), now)?;
     change.account.usage.count_charge(required);
     Ok(change)
 }
 
-/// Whether an entry under the command's key answers this same command.
+/// Whether an entry under the request's key answers this same request. The price may have changed since.
 ///
 /// # Errors
 /// [`KeyReused`] when the key took credits for another request.
-pub fn check_charge_replay(entry: &Entry, command: &ChargeCommand) -> Result<(), KeyReused> {
-    let asked =
-        Cause::Charge { key: command.key.clone(), operation: command.operation, reference: command.reference.clone() };
-    if entry.cause == asked { Ok(()) } else { Err(KeyReused { key: command.key.clone() }) }
+pub fn check_charge_replay(entry: &Entry, request: &ChargeRequest) -> Result<(), KeyReused> {
+    let is_same = match &entry.cause {
+        Cause::Charge { operation, reference, .. } => {
+            *operation == request.operation && *reference == request.reference
+        }
+        Cause::Restore { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } => false,
+    };
+    if is_same { Ok(()) } else { Err(KeyReused { key: request.key.clone() }) }
 }
 
 #[cfg(test)]
@@ -67,7 +83,7 @@ mod tests {
     use crate::domain::{Record, Restriction};
 
     fn command(duration_ms: i64) -> ChargeCommand {
-        ChargeCommand { key: key("job-1"), operation: Operation::dubbing(duration_ms).unwrap(), reference: None }
+        charge_command("job-1", "dubbing", duration_ms)
     }
 
     /// In order of precedence: a restriction comes before an insufficient balance.
@@ -94,7 +110,7 @@ mod tests {
             ("plenty", 1_000, None, at(0), Ok(990)),
         ] {
             let account = Account { balance: Credits::constant(balance), restriction, ..account() };
-            let decided = decide_charge(&account, &PriceBook::reference(), &command(30_000), now);
+            let decided = decide_charge(&account, &command(30_000), now);
             assert_eq!(decided.map(|change| change.account.balance.get()), expected, "{name}");
         }
     }
@@ -102,34 +118,37 @@ mod tests {
     #[test]
     fn a_charge_makes_the_next_entry_and_counts_the_day() {
         let before = Account { balance: Credits::constant(100), seq: 7, version: 11, ..account() };
-        let change = decide_charge(&before, &PriceBook::reference(), &command(90_000), at(5)).unwrap();
+        let change = decide_charge(&before, &command(90_000), at(5)).unwrap();
         let entry = only_entry(&change);
         assert_eq!((entry.seq, entry.credits.get(), entry.balance_after.get(), entry.created_at), (8, -15, 85, at(5)));
         assert_eq!((change.account.seq, change.account.version, change.account.balance.get()), (8, 12, 85));
         assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 15));
         assert!(change.records.is_empty() && change.notices.is_empty());
+        let Cause::Charge { price: Some(price), .. } = entry.cause else { panic!("a charge keeps its price") };
+        assert_eq!(price, command(90_000).price);
     }
 
     #[test]
     fn the_first_charge_after_midnight_closes_the_day_that_ended() {
         let before = Account { balance: Credits::constant(100), ..account() };
-        let first = decide_charge(&before, &PriceBook::reference(), &command(1), at(0)).unwrap().account;
-        let change = decide_charge(&first, &PriceBook::reference(), &command(1), at(86_400)).unwrap();
+        let first = decide_charge(&before, &command(1), at(0)).unwrap().account;
+        let change = decide_charge(&first, &command(1), at(86_400)).unwrap();
         assert_eq!(change.records, [Record::UsageDay(first.usage)]);
         assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 10));
-        let late = decide_charge(&change.account, &PriceBook::reference(), &command(1), at(86_399)).unwrap();
+        let late = decide_charge(&change.account, &command(1), at(86_399)).unwrap();
         assert!(late.records.is_empty(), "a clock that runs behind does not reopen a day");
     }
 
     #[test]
-    fn only_the_same_request_is_a_replay() {
+    fn only_the_same_request_is_a_replay_whatever_its_price_is_now() {
         let account = Account { balance: Credits::constant(100), ..account() };
-        let entry = only_entry(&decide_charge(&account, &PriceBook::reference(), &command(30_000), at(0)).unwrap());
-        assert_eq!(check_charge_replay(&entry, &command(30_000)), Ok(()));
+        let entry = only_entry(&decide_charge(&account, &command(30_000), at(0)).unwrap());
+        let same = command(30_000).request;
+        assert_eq!(check_charge_replay(&entry, &same), Ok(()));
         for other in [
-            command(30_001),
-            ChargeCommand { operation: Operation::training(1).unwrap(), ..command(1) },
-            ChargeCommand { reference: Some(Reference::parse("file").unwrap()), ..command(30_000) },
+            command(30_001).request,
+            charge_command("job-1", "training", 1).request,
+            ChargeRequest { reference: Some(Reference::parse("file").unwrap()), ..same },
         ] {
             assert_eq!(check_charge_replay(&entry, &other), Err(KeyReused { key: key("job-1") }));
         }

@@ -3,5 +3,5 @@
 mod charge;
 mod restore;
 
-pub use charge::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
+pub use charge::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge_replay, decide_charge};
 pub use restore::{RestoreRefusal, decide_restore};

@@ -31,15 +31,14 @@ pub fn decide_restore(account: &Account, charge: &Entry, now: Timestamp) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::charging::{ChargeCommand, decide_charge};
+    use crate::domain::charging::decide_charge;
     use crate::domain::samples::*;
-    use crate::domain::{Credits, Operation, Origin, PriceBook};
+    use crate::domain::{Credits, Origin};
 
     #[test]
     fn a_restore_gives_back_what_the_charge_took() {
         let before = Account { balance: Credits::constant(100), ..account() };
-        let command = ChargeCommand { key: key("job-1"), operation: Operation::training(5).unwrap(), reference: None };
-        let charged = decide_charge(&before, &PriceBook::reference(), &command, at(0)).unwrap();
+        let charged = decide_charge(&before, &charge_command("job-1", "training", 5), at(0)).unwrap();
         let restored = decide_restore(&charged.account, &only_entry(&charged), at(1)).unwrap();
         let entry = only_entry(&restored);
         assert_eq!((entry.seq, entry.credits.get(), entry.balance_after.get()), (2, 50, 100));

@@ -1,6 +1,9 @@
 //! An entry. Its key is its origin; the attributes hold the rest of its cause.
 
-use crate::domain::{AccountId, Cause, Entry, Operation, Origin, PackageId, Reference};
+use crate::domain::{
+    AccountId, Cause, Entry, Measure, Operation, OperationName, Origin, PackageId, PriceBookVersion, PriceLine,
+    Reference,
+};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
 
@@ -12,8 +15,9 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         .with("balance_after", credits(entry.balance_after))
         .with("created_at", instant(entry.created_at));
     let item = match &entry.cause {
-        Cause::Charge { key: _, operation, reference } => {
-            write_operation(item, *operation).with_optional("reference", reference.as_ref().map(text))
+        Cause::Charge { key: _, operation, price, reference } => {
+            let item = write_operation(item, operation).with_optional("reference", reference.as_ref().map(text));
+            price.iter().fold(item, write_price)
         }
         Cause::Purchase { purchase: _, package } => item.with("package", text(package)),
         Cause::Restore { charge: _ } | Cause::TopUp { top_up: _ } => item,
@@ -27,6 +31,7 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
         Origin::Charge(key) => Cause::Charge {
             key,
             operation: read_operation(&item)?,
+            price: item.optional("price_book", read_price)?,
             reference: item.optional("reference", |item, name| item.id(name, Reference::parse))?,
         },
         Origin::Restore(charge) => Cause::Restore { charge },
@@ -42,18 +47,35 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
     })
 }
 
-fn write_operation(item: Writer, operation: Operation) -> Writer {
-    let item = item.with("operation", text(operation.name()));
-    match operation {
-        Operation::Dubbing { duration_ms } => item.with("duration_ms", number(duration_ms)),
-        Operation::Training { max_minutes } => item.with("max_minutes", number(max_minutes)),
-    }
+fn write_operation(item: Writer, operation: &Operation) -> Writer {
+    item.with("operation", text(&operation.name)).with(operation.measure.name(), number(operation.amount))
 }
 
 fn read_operation(item: &Reader<'_>) -> Result<Operation, Unreadable> {
-    match item.text("operation")? {
-        "dubbing" => Operation::dubbing(item.number("duration_ms")?).map_err(|_| item.invalid("duration_ms")),
-        "training" => Operation::training(item.number("max_minutes")?).map_err(|_| item.invalid("max_minutes")),
-        _ => Err(item.invalid("operation")),
+    for measure in Measure::ALL {
+        if let Some(amount) = item.optional(measure.name(), Reader::number)? {
+            if amount < 1 {
+                return Err(item.invalid(measure.name()));
+            }
+            return Ok(Operation { name: item.id("operation", OperationName::parse)?, measure, amount });
+        }
     }
+    Err(item.invalid("operation"))
+}
+
+/// The line of the price book, under the book's version.
+fn write_price(item: Writer, price: &PriceLine) -> Writer {
+    item.with("price_book", text(&price.version))
+        .with("credits_per_unit", number(price.credits_per_unit))
+        .with("unit_size", number(price.unit_size))
+        .with("credits_min", number(price.credits_min))
+}
+
+fn read_price(item: &Reader<'_>, name: &str) -> Result<PriceLine, Unreadable> {
+    Ok(PriceLine {
+        version: item.id(name, PriceBookVersion::parse)?,
+        credits_per_unit: item.number("credits_per_unit")?,
+        unit_size: item.number("unit_size")?,
+        credits_min: item.number("credits_min")?,
+    })
 }

@@ -1,7 +1,7 @@
 //! Charging an account for one operation.
 
-use crate::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
-use crate::domain::{AccountId, Entry, KeyReused, Origin, PriceBook};
+use crate::domain::charging::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge_replay, decide_charge};
+use crate::domain::{AccountId, Entry, KeyReused, Origin};
 use crate::ports::{Accounts, Entries, LedgerError};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
 
@@ -32,30 +32,51 @@ pub struct Charged {
 /// # Errors
 /// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; a retry under the same key returns
 /// it.
-pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>>(
+pub async fn charge<C: Capabilities<Ledger: Accounts + Entries>>(
     context: &Context<C>,
     account: &AccountId,
     command: &ChargeCommand,
 ) -> Result<Charged, ChargeError> {
-    let updated = context
-        .update(account, |account, now| Ok(Some(decide_charge(account, &context.price_book, command, now)?)))
-        .await;
+    let updated = context.update(account, |account, now| Ok(Some(decide_charge(account, command, now)?))).await;
     let posted = match updated {
         Ok(updated) => Posted::try_from(updated)?,
         // A key that took credits before gets its first answer again, even if a new charge would be refused.
         Err(ChargeError::Refused(refusal)) => {
-            let charged = context.ledger.entry_get(account, &Origin::Charge(command.key.clone())).await?;
-            let entry = charged.ok_or(ChargeError::Refused(refusal))?;
-            Posted { entry, is_replay: true }
+            let charged = charge_again(context, account, &command.request).await?;
+            return charged.ok_or(ChargeError::Refused(refusal));
         }
         Err(error) => return Err(error),
     };
-    if !posted.is_replay {
-        return Ok(Charged { posted, restore: None });
+    if posted.is_replay {
+        return replay(context, account, &command.request, posted.entry).await;
     }
-    check_charge_replay(&posted.entry, command)?;
-    let restore = context.ledger.entry_get(account, &Origin::Restore(command.key.clone())).await?;
-    Ok(Charged { posted, restore })
+    Ok(Charged { posted, restore: None })
+}
+
+/// The charge that this request posted before, if it did. For a request that the price book does not allow any more.
+///
+/// # Errors
+/// [`ChargeError::KeyReused`] if the key took credits for another request, and [`ChargeError::Store`].
+pub async fn charge_again<C: Capabilities<Ledger: Entries>>(
+    context: &Context<C>,
+    account: &AccountId,
+    request: &ChargeRequest,
+) -> Result<Option<Charged>, ChargeError> {
+    match context.ledger.entry_get(account, &Origin::Charge(request.key.clone())).await? {
+        Some(entry) => replay(context, account, request, entry).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn replay<C: Capabilities<Ledger: Entries>>(
+    context: &Context<C>,
+    account: &AccountId,
+    request: &ChargeRequest,
+    entry: Entry,
+) -> Result<Charged, ChargeError> {
+    check_charge_replay(&entry, request)?;
+    let restore = context.ledger.entry_get(account, &Origin::Restore(request.key.clone())).await?;
+    Ok(Charged { posted: Posted { entry, is_replay: true }, restore })
 }
 
 impl From<LedgerError> for ChargeError {

@@ -3,5 +3,5 @@
 mod charge;
 mod restore;
 
-pub use charge::{ChargeError, Charged, charge};
+pub use charge::{ChargeError, Charged, charge, charge_again};
 pub use restore::{RestoreError, restore};
