@@ -52,6 +52,7 @@ def problems(template, functions_directory):
         *errors_without_an_alarm(template),
         *keys_in_the_environment(template),
         *binaries_without_a_crate(template, functions_directory),
+        *capacity_that_does_not_scale(template),
     ]
 
 
@@ -188,6 +189,36 @@ def binaries_without_a_crate(template, functions_directory):
             binary = resource.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
             if not binary or not (Path(functions_directory) / binary / "Cargo.toml").is_file():
                 yield f"{name}: no crate functions/{binary}"
+
+
+def capacity_that_does_not_scale(template):
+    """If a table may be provisioned, reads and writes of it and of each index scale, and only then."""
+    scaling = scaling_policies(template)
+    for name, table in resources(template, "AWS::DynamoDB::Table"):
+        if table.get("BillingMode") == "PAY_PER_REQUEST":
+            continue
+        indexes = [index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])]
+        parts = {f"table/${{{name}}}": "table"} | {f"table/${{{name}}}/index/{index}": "index" for index in indexes}
+        for part, kind in parts.items():
+            for dimension in ("Read", "Write"):
+                if (part, f"dynamodb:{kind}:{dimension}CapacityUnits") not in scaling:
+                    yield f"the {dimension.lower()} capacity of {part} does not scale"
+    for name, resource in template["Resources"].items():
+        if resource["Type"].startswith("AWS::ApplicationAutoScaling::") and "Condition" not in resource:
+            yield f"{name} would also be created for a table that is paid per request"
+
+
+def scaling_policies(template):
+    """What scales, as (resource, dimension): those that a policy tracks with their own metric."""
+    targets = dict(resources(template, "AWS::ApplicationAutoScaling::ScalableTarget"))
+    found = set()
+    for _, policy in resources(template, "AWS::ApplicationAutoScaling::ScalingPolicy"):
+        target = targets.get(policy["ScalingTargetId"]["Ref"], {})
+        metric = policy["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        dimension = target.get("ScalableDimension", "")
+        if metric == f"DynamoDB{dimension.split(':')[-1].removesuffix('Units')}Utilization":
+            found.add((target["ResourceId"]["Fn::Sub"], dimension))
+    return found
 
 
 def resources(template, kind):

@@ -195,6 +195,24 @@ BREAKAGES = {
         lambda t: t["Resources"]["ChargingFunction"]["Metadata"]["BuildProperties"].update(Binary="charge"),
         "ChargingFunction: no crate functions/charge",
     ),
+    "an index that may be provisioned does not scale": (
+        lambda t: t["Resources"].pop("HistoryWriteScaling"),
+        "the write capacity of table/${Table}/index/history does not scale",
+    ),
+    "a new index does not scale": (
+        lambda t: properties(t, "Table")["GlobalSecondaryIndexes"].append({"IndexName": "other"}),
+        "the read capacity of table/${Table}/index/other does not scale",
+    ),
+    "reads are scaled by the use of writes": (
+        lambda t: properties(t, "DueReadScaling")["TargetTrackingScalingPolicyConfiguration"].update(
+            PredefinedMetricSpecification={"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"}
+        ),
+        "the read capacity of table/${Table}/index/due does not scale",
+    ),
+    "a table that is paid per request gets a scalable target": (
+        lambda t: t["Resources"]["TableReadCapacity"].pop("Condition"),
+        "TableReadCapacity would also be created for a table that is paid per request",
+    ),
 }
 
 
