@@ -15,7 +15,7 @@ from company import Company, address
 from local_cloud import local_cloud
 from ministack import ministack
 from processes import Failure, check, stop_on_termination, wait_for
-from schedule import fire
+from schedule import fire, hold
 from stack import complete_api, correct_policies, deploy
 
 THRESHOLD, TARGET = 1_000, 5_000
@@ -154,6 +154,7 @@ def main(options):
         stack = deploy(aws, cloud, build, options.architecture, sam)
         correct_policies(stack)
         count = complete_api(stack, cloud.issuer)
+        hold(stack)
         cloud.send_webhooks_to(f"{stack.api_url}/v1/webhooks/stripe")
         say(f"sam deploy made {len(stack.resources)} resources; {count} routes are at {stack.api_url}")
         Rehearsal(stack, cloud).play()

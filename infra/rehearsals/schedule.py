@@ -8,17 +8,23 @@ from processes import check, wait_for
 NUMBERS = count(1)
 
 
+def hold(stack):
+    """Disables the deployed schedule, so that a sweep runs only when the story fires it, whatever the time is."""
+    scheduler, deployed = schedule(stack)
+    check(deployed["State"] == "ENABLED", "the deployed schedule is not enabled")
+    expression = deployed["ScheduleExpression"]
+    check(expression == "cron(0/30 * * * ? *)", f"the schedule is {expression}")
+    kept = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    scheduler.update_schedule(State="DISABLED", **{name: deployed[name] for name in kept})
+
+
 def fire(stack):
     """Creates a one-time schedule that is due now, with the target of the deployed one, and waits until it has fired.
 
     Role, input, retries and dead-letter queue are those of the deployed target. MiniStack looks for due schedules every
     ten seconds.
     """
-    scheduler = stack.ministack.client("scheduler")
-    [schedule] = stack.of_type("AWS::Scheduler::Schedule")
-    deployed = scheduler.get_schedule(Name=stack.id(schedule))
-    check(deployed["State"] == "ENABLED", "the deployed schedule is not enabled")
-    check(deployed["ScheduleExpression"] == "rate(30 minutes)", f"the schedule is {deployed['ScheduleExpression']}")
+    scheduler, deployed = schedule(stack)
     now = f"sweep-now-{next(NUMBERS)}"
     scheduler.create_schedule(
         Name=now,
@@ -32,3 +38,10 @@ def fire(stack):
         return now not in [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
 
     wait_for("firing of the schedule", is_gone)
+
+
+def schedule(stack):
+    """The scheduler, and the one schedule that is deployed."""
+    scheduler = stack.ministack.client("scheduler")
+    [name] = stack.of_type("AWS::Scheduler::Schedule")
+    return scheduler, scheduler.get_schedule(Name=stack.id(name))

@@ -152,9 +152,9 @@ impl World {
             Command::Wait { minutes } => self.now += SignedDuration::from_mins(*minutes),
             Command::Charge { key: number, minutes } => {
                 let command = charge_command(&format!("k{number}"), "training", *minutes);
-                match decide_charge(&self.account, &command, self.now) {
+                match decide_charge(&self.account, &PriceBook::reference(), &command, self.now) {
                     Ok(change) => self.commit(change),
-                    Err(ChargeRefusal::InsufficientCredits { balance, required }) => assert!(balance < required),
+                    Err(ChargeRefusal::InsufficientCredits { balance, required, .. }) => assert!(balance < required),
                     Err(refusal) => panic!("{refusal}"),
                 }
             }

@@ -1,11 +1,12 @@
 //! The progress of a sweep, which a timer passes from one part to the next.
 
 use super::ledger::{DueCursor, Shard};
+use crate::domain::payments::SWEEP_MINUTES;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 
 /// The interval between sweeps, as scheduled in `template.yaml`.
-pub const SWEEP_PERIOD: SignedDuration = SignedDuration::from_mins(30);
+pub const SWEEP_PERIOD: SignedDuration = SignedDuration::from_mins(SWEEP_MINUTES);
 
 /// A sweep starts nothing new this long before the next one. Work in progress can finish, and the next sweep may start up
 /// to a minute early by this one's clock.

@@ -3,11 +3,13 @@
 mod bad_input;
 mod cost;
 mod faults;
+mod outlook;
 mod price_books;
 
 use crate::support::{Answer, TestCloud};
 use futures::future::join_all;
 use jiff::SignedDuration;
+use outlook::outlook;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -134,6 +136,7 @@ async fn a_charge_beyond_the_balance_is_refused_with_the_figures_and_changes_not
         (&refused.body["balance"], &refused.body["required"], &refused.body["missing"]),
         (&json!(10), &json!(15), &json!(5))
     );
+    assert_eq!(refused.body["top_up"], outlook("off", None, None, Some("not_turned_on")));
     assert_eq!(cloud.footprint(), footprint);
     assert_eq!(cloud.history("acme").await.len(), 2);
 

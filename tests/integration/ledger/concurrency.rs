@@ -4,6 +4,7 @@ use super::cost::charge_command;
 use super::samples::*;
 use super::stores::{Embedded, embedded};
 use futures::future::join_all;
+use shared::domain::PriceBook;
 use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
 use shared::ledger::DynamoLedger;
 use shared::ports::*;
@@ -24,7 +25,7 @@ enum Outcome {
 async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome {
     let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     loop {
-        let change = match decide_charge(&account, command, at(1)) {
+        let change = match decide_charge(&account, &PriceBook::reference(), command, at(1)) {
             Ok(change) => change,
             Err(ChargeRefusal::InsufficientCredits { .. }) => return Outcome::Refused,
             Err(other) => panic!("{other}"),

@@ -23,7 +23,7 @@ async fn counted() -> Embedded {
 }
 
 fn decided(account: &Account) -> Change {
-    decide_charge(account, &charge_command("job", 180_000), at(1)).unwrap()
+    decide_charge(account, &PriceBook::reference(), &charge_command("job", 180_000), at(1)).unwrap()
 }
 
 /// The units that the transaction wrote to the table itself and to each index it touched.

@@ -199,7 +199,7 @@ impl TestCloud {
             None => None,
         };
         let cloud = LocalCloud::start(options).await?;
-        // A rate schedule fires for the first time when it is created.
+        // The clock starts at midnight, when a sweep is due.
         cloud.advance(SignedDuration::ZERO).await?;
         let client = Client::builder().redirect(redirect::Policy::none()).build()?;
         let canaries = Mutex::new(secrets(&cloud));

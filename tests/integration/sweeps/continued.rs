@@ -4,6 +4,7 @@
 use super::*;
 use local_aws::scheduler::SchedulerFault;
 use local_aws::wire::Loss;
+use local_gateway::schedules::Expression;
 use shared::ports::SweepPart;
 use shared::ports::{Timer, TimerName, Timers, Wake};
 
@@ -203,7 +204,12 @@ async fn the_template_starts_a_sweep_as_often_as_the_sweep_believes() {
     let sweep = cloud.cloud.template.function_of_binary("top-up-sweep").unwrap();
     let schedules = &cloud.cloud.template.schedules;
     let schedule = schedules.iter().find(|schedule| schedule.function == sweep.logical_id).unwrap();
-    assert_eq!(schedule.expression, format!("rate({} minutes)", SWEEP_PERIOD.as_mins()));
+    let expression = Expression::parse(&schedule.expression).unwrap();
+    let sweeps = std::iter::successors(expression.first(cloud.now()), |sweep| expression.after(*sweep));
+    let believed = std::iter::successors(Some(cloud.now()), |sweep| Some(*sweep + SWEEP_PERIOD));
+    assert!(sweeps.take(100).eq(believed.take(100)), "two days from midnight on");
+    let later = cloud.now() + SignedDuration::from_secs(1);
+    assert_eq!(expression.first(later), Some(cloud.now() + SWEEP_PERIOD), "whenever it was deployed");
     // Lambda's maximum, and more than the margin in which no attempt starts.
     assert_eq!(sweep.timeout.as_secs(), 900);
     for (name, start) in [

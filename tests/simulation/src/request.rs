@@ -180,7 +180,9 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
             }
         }
         Err(ChargeError::Refused(_)) if before.is_some() => Wrong("a posted charge is refused".into()),
-        Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required })) if balance >= required => {
+        Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required, .. }))
+            if balance >= required =>
+        {
             Wrong("a charge is refused although the balance covers it".into())
         }
         Err(ChargeError::Refused(refusal)) => outside.answered(refusal),

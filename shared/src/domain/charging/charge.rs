@@ -1,8 +1,9 @@
 //! Taking credits for one operation.
 
+use crate::domain::payments::{TopUpOutlook, top_up_outlook};
 use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, Operation, PriceLine,
-    Reference, RestrictionReason,
+    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, Operation, PriceBook,
+    PriceLine, Reference, RestrictionReason,
 };
 use jiff::Timestamp;
 
@@ -39,22 +40,28 @@ pub enum ChargeRefusal {
     #[error("charges are blocked until {until}: {reason}")]
     Restricted { reason: RestrictionReason, until: Timestamp },
     #[error("the operation costs {required} credits, the balance is {balance}")]
-    InsufficientCredits { balance: Credits, required: Credits },
+    InsufficientCredits { balance: Credits, required: Credits, top_up: TopUpOutlook },
     #[error(transparent)]
     BalanceOutOfRange(#[from] BalanceOutOfRange),
 }
 
-/// Takes what the operation costs, if the balance covers it.
+/// Takes what the operation costs, if the balance covers it. The price book says whether a top-up follows a refusal.
 ///
 /// # Errors
 /// [`ChargeRefusal`]; nothing must be written then.
-pub fn decide_charge(account: &Account, command: &ChargeCommand, now: Timestamp) -> Result<Change, ChargeRefusal> {
+pub fn decide_charge(
+    account: &Account,
+    price_book: &PriceBook,
+    command: &ChargeCommand,
+    now: Timestamp,
+) -> Result<Change, ChargeRefusal> {
     if let Some(restriction) = account.restriction_at(now) {
         return Err(ChargeRefusal::Restricted { reason: restriction.reason.clone(), until: restriction.until });
     }
     let required = command.credits();
     if account.balance < required {
-        return Err(ChargeRefusal::InsufficientCredits { balance: account.balance, required });
+        let top_up = top_up_outlook(account, price_book, required, now);
+        return Err(ChargeRefusal::InsufficientCredits { balance: account.balance, required, top_up });
     }
     let mut change = Change::on(account, now);
     change.post(required.negated(), command.cause(), now)?;
@@ -79,6 +86,7 @@ pub fn check_charge_replay(entry: &Entry, request: &ChargeRequest) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::payments::NoTopUp;
     use crate::domain::samples::*;
     use crate::domain::{Record, Restriction};
 
@@ -96,6 +104,7 @@ mod tests {
             Err(ChargeRefusal::InsufficientCredits {
                 balance: Credits::constant(balance),
                 required: Credits::constant(10),
+                top_up: TopUpOutlook::Off(NoTopUp::NotTurnedOn),
             })
         };
         for (name, balance, restriction, now, expected) in [
@@ -110,7 +119,7 @@ mod tests {
             ("plenty", 1_000, None, at(0), Ok(990)),
         ] {
             let account = Account { balance: Credits::constant(balance), restriction, ..account() };
-            let decided = decide_charge(&account, &command(30_000), now);
+            let decided = decide_charge(&account, &PriceBook::reference(), &command(30_000), now);
             assert_eq!(decided.map(|change| change.account.balance.get()), expected, "{name}");
         }
     }
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn a_charge_makes_the_next_entry_and_counts_the_day() {
         let before = Account { balance: Credits::constant(100), seq: 7, version: 11, ..account() };
-        let change = decide_charge(&before, &command(90_000), at(5)).unwrap();
+        let change = decide_charge(&before, &PriceBook::reference(), &command(90_000), at(5)).unwrap();
         let entry = only_entry(&change);
         assert_eq!((entry.seq, entry.credits.get(), entry.balance_after.get(), entry.created_at), (8, -15, 85, at(5)));
         assert_eq!((change.account.seq, change.account.version, change.account.balance.get()), (8, 12, 85));
@@ -131,18 +140,18 @@ mod tests {
     #[test]
     fn the_first_charge_after_midnight_closes_the_day_that_ended() {
         let before = Account { balance: Credits::constant(100), ..account() };
-        let first = decide_charge(&before, &command(1), at(0)).unwrap().account;
-        let change = decide_charge(&first, &command(1), at(86_400)).unwrap();
+        let first = decide_charge(&before, &PriceBook::reference(), &command(1), at(0)).unwrap().account;
+        let change = decide_charge(&first, &PriceBook::reference(), &command(1), at(86_400)).unwrap();
         assert_eq!(change.records, [Record::UsageDay(first.usage)]);
         assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 10));
-        let late = decide_charge(&change.account, &command(1), at(86_399)).unwrap();
+        let late = decide_charge(&change.account, &PriceBook::reference(), &command(1), at(86_399)).unwrap();
         assert!(late.records.is_empty(), "a clock that runs behind does not reopen a day");
     }
 
     #[test]
     fn only_the_same_request_is_a_replay_whatever_its_price_is_now() {
         let account = Account { balance: Credits::constant(100), ..account() };
-        let entry = only_entry(&decide_charge(&account, &command(30_000), at(0)).unwrap());
+        let entry = only_entry(&decide_charge(&account, &PriceBook::reference(), &command(30_000), at(0)).unwrap());
         let same = command(30_000).request;
         assert_eq!(check_charge_replay(&entry, &same), Ok(()));
         for other in [

@@ -33,12 +33,13 @@ mod tests {
     use super::*;
     use crate::domain::charging::decide_charge;
     use crate::domain::samples::*;
-    use crate::domain::{Credits, Origin};
+    use crate::domain::{Credits, Origin, PriceBook};
 
     #[test]
     fn a_restore_gives_back_what_the_charge_took() {
         let before = Account { balance: Credits::constant(100), ..account() };
-        let charged = decide_charge(&before, &charge_command("job-1", "training", 5), at(0)).unwrap();
+        let charged =
+            decide_charge(&before, &PriceBook::reference(), &charge_command("job-1", "training", 5), at(0)).unwrap();
         let restored = decide_restore(&charged.account, &only_entry(&charged), at(1)).unwrap();
         let entry = only_entry(&restored);
         assert_eq!((entry.seq, entry.credits.get(), entry.balance_after.get()), (2, 50, 100));

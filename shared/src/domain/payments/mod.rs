@@ -3,6 +3,7 @@
 mod auto_top_up;
 mod default_card;
 mod gates;
+mod outlook;
 mod payment;
 mod payment_issue;
 mod purchase;
@@ -13,6 +14,7 @@ mod top_up;
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
+pub use outlook::{NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
 pub use payment::{CURRENCY, CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 pub use purchase::{

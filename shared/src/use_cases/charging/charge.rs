@@ -1,7 +1,7 @@
 //! Charging an account for one operation.
 
 use crate::domain::charging::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge_replay, decide_charge};
-use crate::domain::{AccountId, Entry, KeyReused, Origin};
+use crate::domain::{AccountId, Entry, KeyReused, Origin, PriceBook};
 use crate::ports::{Accounts, Entries, LedgerError};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
 
@@ -32,12 +32,14 @@ pub struct Charged {
 /// # Errors
 /// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; a retry under the same key returns
 /// it.
-pub async fn charge<C: Capabilities<Ledger: Accounts + Entries>>(
+pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
     command: &ChargeCommand,
 ) -> Result<Charged, ChargeError> {
-    let updated = context.update(account, |account, now| Ok(Some(decide_charge(account, command, now)?))).await;
+    let updated = context
+        .update(account, |account, now| Ok(Some(decide_charge(account, &context.price_book, command, now)?)))
+        .await;
     let posted = match updated {
         Ok(updated) => Posted::try_from(updated)?,
         // A key that took credits before gets its first answer again, even if a new charge would be refused.
