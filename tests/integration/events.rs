@@ -4,6 +4,7 @@ use crate::support::TestCloud;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use shared::domain::PriceBook;
+use shared::http::AccountRateLimiter;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::RandomIds;
 use shared::stripe::{SecretString, Settings, StripePayments};
@@ -31,7 +32,7 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
         ids: Absent,
         price_book: PriceBook::reference(),
     };
-    let app = charging::App { context };
+    let app = charging::App { context, limiter: AccountRateLimiter::default() };
 
     let mut answers = vec![];
     for _ in 0..2 {

@@ -20,6 +20,7 @@ mod pay_links;
 mod payments;
 mod permissions;
 mod purchases;
+mod rates;
 mod support;
 mod sweeps;
 mod top_ups;

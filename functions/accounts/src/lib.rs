@@ -9,7 +9,8 @@ use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::domain::{Account, AccountId, EmailAddress, PriceBook};
 use shared::http::{
-    Access, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body, respond, text, time,
+    Access, AccountRateLimiter, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body,
+    respond, text, time,
 };
 use shared::ports::{Accounts, Consents, History, IdGenerator, Payments};
 use shared::use_cases::accounts::open_account;
@@ -30,6 +31,7 @@ impl<
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
+    pub limiter: AccountRateLimiter,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +86,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 }
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
-    let found = find_route(ROUTES, request)?;
+    let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
     if !matches!(found.operation, Operation::History | Operation::AutoTopUp) {
         no_query(request)?;
     }

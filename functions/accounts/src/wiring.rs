@@ -4,6 +4,7 @@ use crate::App;
 use lambda_http::Error;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
+use shared::http::AccountRateLimiter;
 use shared::ledger::DynamoLedger;
 use shared::ports::RandomIds;
 use shared::stripe::StripePayments;
@@ -28,6 +29,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
 /// If a setting is missing or invalid, or a secret cannot be read.
 pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
     let stripe = surroundings.stripe_secret().await?;
+    let limiter = AccountRateLimiter::of(&surroundings.environment)?;
     let context = Context {
         ledger: surroundings.ledger()?,
         payments: surroundings.interactive_payments(stripe.api_key)?,
@@ -37,5 +39,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         price_book: surroundings.environment.price_book()?,
         clock: surroundings.clock,
     };
-    Ok(App { context })
+    Ok(App { context, limiter })
 }

@@ -14,7 +14,8 @@ use serde::Serialize;
 use shared::domain::charging::{ChargeCommand, ChargeRequest};
 use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook, PricedOperation};
 use shared::http::{
-    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query, parse_body, respond, time,
+    Access, AccountRateLimiter, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
+    parse_body, respond, time,
 };
 use shared::ports::{Accounts, Entries};
 use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, restore};
@@ -28,6 +29,7 @@ impl<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>> Outside
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
+    pub limiter: AccountRateLimiter,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 }
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
-    let found = find_route(ROUTES, request)?;
+    let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
     no_query(request)?;
     match found.operation {
         Operation::Charge => post_charge(app, request, found.account()?).await,

@@ -5,6 +5,7 @@ use lambda_http::Error;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
 use shared::error::chain;
+use shared::http::AccountRateLimiter;
 use shared::ledger::DynamoLedger;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
@@ -46,6 +47,7 @@ pub async fn connected_app<C: Clock>(surroundings: Surroundings<C>) -> Result<Ap
 /// # Errors
 /// If a setting is missing or invalid.
 pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
+    let limiter = AccountRateLimiter::of(&surroundings.environment)?;
     let context = Context {
         ledger: surroundings.ledger()?,
         payments: Absent,
@@ -55,5 +57,5 @@ pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, 
         price_book: surroundings.environment.price_book()?,
         clock: surroundings.clock,
     };
-    Ok(App { context })
+    Ok(App { context, limiter })
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use shared::domain::payments::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
-    Access, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query, parse_body, respond, text,
-    time,
+    Access, AccountRateLimiter, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
+    parse_body, respond, text, time,
 };
 use shared::links::LinkKey;
 use shared::ports::{Accounts, IdGenerator, Payments, PurchaseList, Purchases, TopUps};
@@ -44,6 +44,7 @@ impl<
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
+    pub limiter: AccountRateLimiter,
     pub links: LinkKey,
 }
 
@@ -88,7 +89,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 }
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
-    let found = find_route(ROUTES, request)?;
+    let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
     // Mail programs and statistics add parameters to links.
     if !matches!(found.operation, Operation::Purchases | Operation::Pay) {
         no_query(request)?;

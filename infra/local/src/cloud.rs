@@ -51,13 +51,27 @@ pub struct Options {
     /// Observes compiled functions while they run, and may kill them.
     pub watcher: Option<Arc<dyn runtime_api::Watcher>>,
     pub template: PathBuf,
+    /// Parameters of the deployment, in addition to those that the local cloud itself sets.
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Options {
-    /// In memory, in this process, on free ports, with the repository's template.
+    /// In memory, in this process, on free ports, with the repository's template. Requests are not limited, because the
+    /// clock may stand still.
     pub fn new(clock: MovableClock) -> Self {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-        Self { clock, port: 0, data: None, price_book: None, functions: None, log: None, watcher: None, template }
+        let parameters = BTreeMap::from([("AccountRequestsPerSecond".to_owned(), "0".to_owned())]);
+        Self {
+            clock,
+            port: 0,
+            data: None,
+            price_book: None,
+            functions: None,
+            log: None,
+            watcher: None,
+            template,
+            parameters,
+        }
     }
 }
 
@@ -101,7 +115,7 @@ impl LocalCloud {
         let secrets = make_secrets(options.data.as_deref())?;
         let yaml = std::fs::read_to_string(&options.template)
             .map_err(|error| format!("{} cannot be read: {error}", options.template.display()))?;
-        let template = Template::parse(&yaml, &deployment(&urls, options.price_book.clone()))?;
+        let template = Template::parse(&yaml, &deployment(&urls, &options))?;
         let aws = start_aws(&template, options.data.as_deref(), &secrets, &clock).await?;
         let seed = if options.data.is_some() { uuid::Uuid::new_v4().as_u64_pair().0 } else { 1 };
         let stripe = start_stripe(&urls, &secrets, seed, &clock);
@@ -241,8 +255,8 @@ fn url(listener: &TcpListener) -> std::io::Result<String> {
 }
 
 /// The parameters of `sam deploy`, and the values that CloudFormation would return.
-fn deployment(urls: &Urls, price_book: Option<String>) -> Deployment {
-    let parameters = [
+fn deployment(urls: &Urls, options: &Options) -> Deployment {
+    let own = [
         ("JwtIssuer", format!("{}/_local/issuer", urls.api)),
         ("JwtAudience", AUDIENCE.to_owned()),
         ("StripeSecretArn", LocalSecrets::arn("stripe")),
@@ -252,9 +266,11 @@ fn deployment(urls: &Urls, price_book: Option<String>) -> Deployment {
         ("Sender", SENDER.to_owned()),
         ("SenderIdentity", SENDER.to_owned()),
     ];
-    let price_book = price_book.map(|json| ("PriceBook", json));
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let price_book = options.price_book.clone().map(|json| ("PriceBook".to_owned(), json));
+    let others = options.parameters.clone();
     Deployment {
-        parameters: parameters.into_iter().chain(price_book).map(|(name, value)| (name.to_owned(), value)).collect(),
+        parameters: own.into_iter().chain(price_book).chain(others).collect(),
         references: BTreeMap::from([("LinkSecret".to_owned(), LocalSecrets::arn("links"))]),
         region: local_aws::REGION.to_owned(),
         account_id: local_aws::ACCOUNT.to_owned(),

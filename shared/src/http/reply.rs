@@ -68,8 +68,12 @@ impl Reply {
     }
 
     fn problem(problem: &Problem, request_id: &str) -> Self {
-        Self::new(problem.status(), Body::Text(problem.to_json(request_id).to_string()))
-            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))
+        let reply = Self::new(problem.status(), Body::Text(problem.to_json(request_id).to_string()))
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match problem.retry_after_seconds() {
+            Some(seconds) => reply.with_header(RETRY_AFTER, HeaderValue::from(seconds)),
+            None => reply,
+        }
     }
 
     fn new(status: u16, body: Body) -> Self {

@@ -1,7 +1,7 @@
 //! The operation that a request calls, and the caller.
 
 use super::{Access, Caller, FieldError, Problem, ReachedAccount};
-use crate::domain::{IdempotencyKey, InvalidId};
+use crate::domain::{AccountId, IdempotencyKey, InvalidId};
 use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -74,8 +74,13 @@ const ACCOUNT: &str = "account";
 ///
 /// # Errors
 /// A 404 if no route has this path, a 405 if one has it with another method. Then, as the route's [`Access`] requires,
-/// a 401, a 403, or a 404 for an account that the caller may not access.
-pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<Found<T>, Problem> {
+/// a 401, a 403, or a 404 for an account that the caller may not access. Last, what `admit` says about the account: by
+/// then the caller is authorized, so no one can use up another's rate, and nothing of the request was read yet.
+pub fn find_route<T: Copy>(
+    routes: &[Route<T>],
+    request: &Request,
+    admit: impl FnOnce(&AccountId) -> Result<(), Problem>,
+) -> Result<Found<T>, Problem> {
     let (route, mut path) = match taken(request) {
         Some(key) => {
             let route = routes.iter().find(|route| route.is(key)).ok_or_else(|| Problem::not_found("path"))?;
@@ -88,6 +93,7 @@ pub fn find_route<T: Copy>(routes: &[Route<T>], request: &Request) -> Result<Fou
         (Some(caller), Some(named)) => Some(route.access.account(caller, &named)?),
         _ => None,
     };
+    account.as_ref().map_or(Ok(()), |account| admit(account.id()))?;
     Ok(Found { operation: route.operation, caller, account, path })
 }
 
@@ -216,7 +222,7 @@ mod tests {
     }
 
     fn found(request: &Request) -> Result<Found<u8>, u16> {
-        find_route(&ROUTES, request).map_err(|problem| problem.status())
+        find_route(&ROUTES, request, |_| Ok(())).map_err(|problem| problem.status())
     }
 
     fn ask(route: &Route<u8>, account: &str, claims: Option<Value>) -> Result<Found<u8>, u16> {
@@ -362,6 +368,32 @@ mod tests {
             &["\"..\""],
         ] {
             assert_eq!(idempotency_key(&request(keys)).unwrap_err().status(), 422, "{keys:?}");
+        }
+    }
+
+    /// Only what the caller may do counts, so no one can use up the rate of another's account.
+    #[test]
+    fn an_account_is_admitted_last_and_only_by_who_may_access_it() {
+        let counted = |route: &Route<u8>, claims: Option<Value>| {
+            let mut admitted = vec![];
+            let request = event(&key(route), &json!({ "account": "acme" }), claims.as_ref());
+            let answer = find_route(&ROUTES, &request, |account| {
+                admitted.push(account.to_string());
+                Err(Problem::too_many_requests(50, 1))
+            });
+            (answer.map(|_| ()).map_err(|problem| problem.status()), admitted)
+        };
+        let service = || claims("svc", "credits/service");
+        for (route, claims, expected) in [
+            (&BALANCE, claims("acme", "credits/customer"), (Err(429), vec!["acme".to_owned()])),
+            (&RESTORE, service(), (Err(429), vec!["acme".to_owned()])),
+            (&BALANCE, claims("other", "credits/customer"), (Err(404), vec![])),
+            (&BALANCE, claims("acme", "openid"), (Err(403), vec![])),
+            (&BALANCE, None, (Err(401), vec![])),
+            (&PACKAGES, service(), (Ok(()), vec![])),
+            (&PAY, None, (Ok(()), vec![])),
+        ] {
+            assert_eq!(counted(route, claims), expected, "{}", key(route));
         }
     }
 }

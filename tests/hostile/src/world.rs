@@ -11,6 +11,7 @@ use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
     PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, TopUp,
 };
+use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, Payments, PaymentsError};
 use shared::stripe::SecretString;
@@ -98,10 +99,11 @@ impl World {
             ids: Counter::default(),
             price_book: PriceBook::reference(),
         };
+        let limiter = AccountRateLimiter::default();
         match function {
-            Function::Accounts => Self::Accounts(accounts::App { context }),
-            Function::Charging => Self::Charging(charging::App { context }),
-            Function::Purchases => Self::Purchases(purchases::App { context, links: link_key() }),
+            Function::Accounts => Self::Accounts(accounts::App { context, limiter }),
+            Function::Charging => Self::Charging(charging::App { context, limiter }),
+            Function::Purchases => Self::Purchases(purchases::App { context, limiter, links: link_key() }),
             Function::StripeWebhooks => {
                 let secrets = vec![SecretString::from(WEBHOOK_SECRET)];
                 Self::StripeWebhooks(stripe_webhooks::App { context, secrets, emit: |_| {} })

@@ -179,6 +179,13 @@ impl TestCloud {
         Self::try_start_changed(from, to).await.expect("the local cloud starts")
     }
 
+    /// A product that admits this rate of requests for each account, and this burst.
+    pub async fn start_limited(per_second: u32, burst: u32) -> Self {
+        let parameters = [("AccountRequestsPerSecond", per_second), ("AccountRequestsBurst", burst)];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_string())).into();
+        Self::start_with(Options { parameters, ..options() }).await.expect("the local cloud starts")
+    }
+
     /// # Errors
     /// If the product does not start from the changed template.
     pub async fn try_start_changed(from: &str, to: &str) -> Result<Self, Error> {

@@ -21,6 +21,7 @@ pub struct Problem {
     title: &'static str,
     detail: String,
     facts: Map<String, Value>,
+    retry_after_seconds: Option<u32>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -30,6 +31,11 @@ pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
 impl Problem {
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// How long the client should wait, if waiting helps.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_seconds
     }
 
     /// Only for the log.
@@ -89,6 +95,15 @@ impl Problem {
         Self::new(422, "invalid_request", "Invalid request", detail).with("errors", errors)
     }
 
+    /// More requests for one account than this many per second.
+    pub fn too_many_requests(per_second: u32, retry_after_seconds: u32) -> Self {
+        let seconds =
+            if retry_after_seconds == 1 { "1 second".to_owned() } else { format!("{retry_after_seconds} seconds") };
+        let detail = format!("More than {per_second} requests per second for one account. Try again in {seconds}.");
+        let problem = Self::new(429, "too_many_requests", "Too many requests", detail);
+        Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
+    }
+
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(500, "internal_error", "Internal error", "This is an error on our side.").because(cause)
     }
@@ -100,7 +115,7 @@ impl Problem {
     }
 
     fn new(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), facts: Map::new(), cause: None }
+        Self { status, code, title, detail: detail.into(), facts: Map::new(), retry_after_seconds: None, cause: None }
     }
 
     fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
