@@ -13,8 +13,9 @@ pub const SWEEP_MINUTES: i64 = 30;
 /// What becomes of the next top-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopUpOutlook {
-    /// An attempt is open. The next sweep asks for its outcome again, unless it is known before.
-    InProgress { next_check_at: Timestamp, next_eligible_at: Option<Timestamp> },
+    /// An attempt is open. The next sweep asks for its outcome again, unless it is known before. If the customer no longer
+    /// wants it, that sweep closes it unless the bank has answered.
+    InProgress { next_check_at: Timestamp, next_eligible_at: Option<Timestamp>, is_wanted: bool },
     /// None comes until someone acts, although no payment has failed.
     Off(NoTopUp),
     /// None comes until the payment issue ends.
@@ -57,6 +58,7 @@ fn outlook_of(not_due: &NotDue, account: &Account, is_enough: bool, now: Timesta
         NotDue::AttemptOpen(_) => TopUpOutlook::InProgress {
             next_check_at: sweep_after(now),
             next_eligible_at: account.next_top_up_at().filter(|next| now < *next),
+            is_wanted: account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled),
         },
         NotDue::Off => TopUpOutlook::Off(NoTopUp::NotTurnedOn),
         NotDue::Paused { .. } => TopUpOutlook::Paused(account.payment_issue.as_ref()?.kind),
@@ -147,7 +149,7 @@ impl TopUpOutlook {
             Self::Paused(PaymentIssueKind::Refused(reason)) => Some(reason.name()),
             Self::Paused(kind @ PaymentIssueKind::ActionRequired) => Some(kind.name()),
             Self::Waiting { is_enough, .. } | Self::Due { is_enough, .. } => (!is_enough).then_some("not_enough"),
-            Self::InProgress { .. } => None,
+            Self::InProgress { is_wanted, .. } => (!is_wanted).then(|| NoTopUp::NotTurnedOn.name()),
         }
     }
 }
@@ -227,7 +229,12 @@ mod tests {
         let turned_off = off(paused.clone());
         let (now, required) = (HOUR + 1, 600);
         for (name, account, expected) in [
-            ("an open attempt", with_open_attempt(turned_off.clone()), ("in_progress", Some(90), Some(360), None)),
+            (
+                "an open attempt that is no longer wanted",
+                with_open_attempt(turned_off.clone()),
+                ("in_progress", Some(90), Some(360), Some("not_turned_on")),
+            ),
+            ("an open attempt", with_open_attempt(paused.clone()), ("in_progress", Some(90), Some(360), None)),
             ("turned off", turned_off, ("off", None, None, Some("not_turned_on"))),
             ("never chosen", account(), ("off", None, None, Some("not_turned_on"))),
             ("paused", paused, ("paused", None, None, Some("expired_card"))),
