@@ -103,6 +103,7 @@ class Rehearsal:
         body = refused.json()
         missing = (body["balance"], body["required"], body["missing"])
         check(missing == (990, minutes * 10, minutes * 10 - 990), f"the refusal has other figures: {body}")
+        check(body["top_up"]["state"] == "due", f"the next sweep should make a top-up: {body}")
         check(self.company.balance(account) == 990, "a refused charge moved credits")
         say(f"A charge of {minutes * 10:,} credits was refused with 402.")
 
