@@ -48,7 +48,12 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
 }
 
 fn write_operation(item: Writer, operation: &Operation) -> Writer {
-    item.with("operation", text(&operation.name)).with(operation.measure.name(), number(operation.amount))
+    let (item, amount) = (item.with("operation", text(&operation.name)), number(operation.amount));
+    match operation.measure {
+        Measure::DurationMs => item.with("duration_ms", amount),
+        Measure::MaxMinutes => item.with("max_minutes", amount),
+        Measure::Quantity => item.with("quantity", amount),
+    }
 }
 
 fn read_operation(item: &Reader<'_>) -> Result<Operation, Unreadable> {
