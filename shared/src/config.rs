@@ -2,7 +2,7 @@
 
 use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook};
 use crate::domain::{
-    Cents, Credits, Measure, OperationName, OperationPrice, Package, PackageId, PriceBook, PriceBookVersion,
+    Amount, Credits, Currency, Measure, OperationName, OperationPrice, Package, PackageId, PriceBook, PriceBookVersion,
 };
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -155,7 +155,7 @@ fn one() -> i64 {
 struct PackageOverride {
     package: Parsed<PackageId>,
     credits: Parsed<Credits>,
-    price_cents: Parsed<Cents>,
+    price_cents: Parsed<Amount>,
 }
 
 impl PackageOverride {
@@ -196,7 +196,9 @@ parsed!(Measure, String, |text| {
     Measure::of_name(&text).ok_or_else(|| format!("measure must be one of {}", names()))
 });
 parsed!(Credits, i64, |number| Credits::new(number).ok_or("must be within ±10¹⁵ credits".into()));
-parsed!(Cents, i64, |number| Cents::new(number).ok_or(format!("must be from 0 to {} cents", Cents::MAX.get())));
+parsed!(Amount, i64, |number| {
+    Amount::new(Currency::USD, number).ok_or(format!("must be from 0 to {} cents", Amount::MINOR_MAX))
+});
 
 #[cfg(test)]
 mod tests {

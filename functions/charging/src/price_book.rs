@@ -76,6 +76,6 @@ impl<'a> OperationBody<'a> {
 
 impl<'a> PackageBody<'a> {
     fn of(package: &'a Package) -> Self {
-        Self { package: package.id.as_str(), credits: package.credits.get(), price_cents: package.price.get() }
+        Self { package: package.id.as_str(), credits: package.credits.get(), price_cents: package.price.minor() }
     }
 }

@@ -96,7 +96,7 @@ fn bodies_of(path: &str) -> Vec<String> {
     let bodies = match path.rsplit('/').next().unwrap() {
         "accounts" => vec![json!({"account": "acme", "email": "owner@acme.example"}), json!({"account": "b", "email": "x"})],
         "auto-top-up" => vec![
-            json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 2, "accepted_by": "ada"}}),
+            json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 3, "accepted_by": "ada"}}),
             json!({"enabled": false}),
         ],
         "charges" => vec![

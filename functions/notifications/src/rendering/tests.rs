@@ -1,7 +1,9 @@
 use super::*;
 use crate::content::{Action, Fact};
 use shared::domain::payments::DeclineReason;
-use shared::domain::{AccountId, Cents, Credits, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId};
+use shared::domain::{
+    AccountId, Amount, Credits, Currency, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId,
+};
 use std::collections::BTreeSet;
 
 const REASONS: [DeclineReason; 8] = [
@@ -19,8 +21,8 @@ fn credits() -> Credits {
     Credits::constant(4_501)
 }
 
-fn price() -> Cents {
-    Cents::new(4_501).unwrap()
+fn price() -> Amount {
+    Amount::new(Currency::USD, 4_501).unwrap()
 }
 
 fn top_up() -> TopUpId {

@@ -2,7 +2,7 @@
 //! closed one, and a diagnosis shows all of them.
 
 use super::records::AutoTopUp;
-use crate::domain::{Account, Cents, Credits, PriceBook, TopUpId};
+use crate::domain::{Account, Amount, Credits, PriceBook, TopUpId};
 use jiff::Timestamp;
 
 /// The number of gates.
@@ -52,7 +52,7 @@ pub enum NotDue {
     #[error("{credits} credits cannot be bought in one payment")]
     PriceOutOfRange { credits: Credits },
     #[error("the top-up now costs {price}, but the customer agreed to {price_max}")]
-    BeyondConsent { price: Cents, price_max: Cents },
+    BeyondConsent { price: Amount, price_max: Amount },
 }
 
 /// Every gate in order of precedence, each evaluated independently of the others.
@@ -104,7 +104,7 @@ fn price_out_of_range(account: &Account, settings: &AutoTopUp, price_book: &Pric
 fn beyond_consent(account: &Account, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
     let price = price_book.top_up_price(top_up_credits(account, settings))?;
     let price_max = settings.consent.price_max;
-    (price > price_max).then_some(NotDue::BeyondConsent { price, price_max })
+    (!price.is_at_most(price_max)).then_some(NotDue::BeyondConsent { price, price_max })
 }
 
 /// From two options: whether the gate applies, and what closes it.
