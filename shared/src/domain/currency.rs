@@ -101,6 +101,13 @@ impl Currency {
         minor.saturating_sub(minor.checked_rem_euclid(self.step()).unwrap_or(0))
     }
 
+    /// The amounts of a range, in the minor unit: `from 500 to 10000 in steps of 100`.
+    pub fn describe_range(self, min: i64, max: i64) -> String {
+        let step = self.step();
+        let steps = if step > 1 { format!(" in steps of {step}") } else { String::new() };
+        format!("from {min} to {max}{steps}")
+    }
+
     /// In English, in major units and always with the currency's decimals: `$1,250.00`, `¥1,250`, `CHF 12.50`, `-€0.05`.
     /// A no-break space keeps a code and its number on one line.
     pub fn format(self, minor: i64) -> String {

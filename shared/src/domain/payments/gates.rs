@@ -121,6 +121,7 @@ impl From<Option<Option<NotDue>>> for GateState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Currency;
     use crate::domain::samples::*;
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
             closed(&gates(&paused_and_rich, &PriceBook::reference(), at(60))),
             [GateName::TurnedOn, GateName::NoOpenAttempt, GateName::BelowThreshold, GateName::IntervalPassed]
         );
-        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
         assert_eq!(closed(&gates(&paused_and_rich, &dearer, at(60))).last(), Some(&GateName::WithinConsent));
         assert_eq!(check_gates(&paused_and_rich, &dearer, at(60)), Err(NotDue::Off), "the first closed one decides");
     }

@@ -91,3 +91,30 @@ pub(super) fn check_payment(account: &Account, payment: &Payment, price: Amount)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{account, payment};
+
+    /// R10: a number means nothing without its currency, which Stripe writes in lower case.
+    #[test]
+    fn a_payment_counts_only_in_the_currency_of_its_price() {
+        let price = |code| Amount::new(Currency::parse(code).unwrap(), 500).unwrap();
+        for (code, paid_in, is_accepted) in [
+            ("USD", "usd", true),
+            ("JPY", "jpy", true),
+            ("KWD", "kwd", true),
+            ("JPY", "JPY", true),
+            ("JPY", "usd", false),
+            ("USD", "jpy", false),
+            ("USD", "", false),
+            ("USD", "a_currency_of_tomorrow", false),
+        ] {
+            let payment = Payment { currency: paid_in.into(), ..payment() };
+            let refusal = check_payment(&account(), &payment, price(code)).err();
+            assert_eq!(refusal.is_none(), is_accepted, "{code} paid in {paid_in}");
+            assert!(refusal.is_none_or(|refusal| matches!(refusal, GrantRefusal::OtherCurrency { .. })));
+        }
+    }
+}

@@ -307,11 +307,35 @@ mod tests {
 
     #[test]
     fn a_dearer_price_book_never_takes_more_than_the_customer_agreed_to() {
-        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
         let (price, price_max) =
             (Amount::new(Currency::USD, 9_002).unwrap(), Amount::new(Currency::USD, 5_000).unwrap());
         let decided = decide_open_top_up(&due(), &dearer, TopUpId::mint(1), at(9));
         assert_eq!(decided.map(|(_, top_up)| top_up.price), Err(NotDue::BeyondConsent { price, price_max }));
+    }
+
+    #[test]
+    fn a_price_book_in_another_currency_needs_a_new_consent() {
+        let yen = Currency::parse("JPY").unwrap();
+        let amount = |minor| Amount::new(yen, minor).unwrap();
+        let reference = PriceBook::reference();
+        let book = PriceBook { currency: yen, price_per_credit: amount(1), minimum_charge: amount(50), ..reference };
+        let decided = decide_open_top_up(&due(), &book, TopUpId::mint(1), at(9));
+        let (price, price_max) = (amount(4_501), Amount::new(Currency::USD, 5_000).unwrap());
+        assert_eq!(decided.map(|(_, top_up)| top_up.price), Err(NotDue::BeyondConsent { price, price_max }));
+    }
+
+    /// R37: the settings are older than a book with a higher minimum charge.
+    #[test]
+    fn a_top_up_below_the_minimum_charge_does_not_open() {
+        for (minimum, expected) in
+            [(4_501, Ok(4_501)), (4_502, Err(NotDue::PriceOutOfRange { credits: Credits::constant(4_501) }))]
+        {
+            let minimum_charge = Amount::new(Currency::USD, minimum).unwrap();
+            let book = PriceBook { minimum_charge, ..PriceBook::reference() };
+            let decided = decide_open_top_up(&due(), &book, TopUpId::mint(1), at(9));
+            assert_eq!(decided.map(|(_, top_up)| top_up.price.minor()), expected);
+        }
     }
 
     #[test]
