@@ -184,6 +184,20 @@ async fn a_consent_in_us_dollars_is_written_as_the_release_before_wrote_it() {
     assert_eq!(consent["price_max_cents"], AttributeValue::N("123456".into()));
 }
 
+/// In another currency, the consent names it: the default is for items of the release before alone.
+#[tokio::test]
+async fn a_consent_in_another_currency_has_to_name_it() {
+    let store = filled().await;
+    let stored = stored_items().into_iter().find(|stored| stored.name == "consent").unwrap();
+    let item = get(&store, &stored).await;
+    let yen = altered(&item, "price_max_cents", None);
+    let yen = altered(&yen, "price_max", Some(AttributeValue::N("5000".into())));
+    put(&store, yen.clone()).await;
+    assert_named(read(&store.ledger, stored.kind).await, &stored, "currency", "has an invalid value");
+    put(&store, altered(&yen, "currency", Some(AttributeValue::S("JPY".into())))).await;
+    assert!(read(&store.ledger, stored.kind).await.unwrap());
+}
+
 #[tokio::test]
 async fn an_amount_that_its_currency_does_not_have_is_named() {
     let store = filled().await;

@@ -47,7 +47,9 @@ fn acceptance(writer: Writer, consent: &Consent) -> Writer {
 
 fn read_price_max(attributes: &Reader<'_>) -> Result<Amount, Unreadable> {
     if !attributes.has("price_max_cents") && attributes.has("price_max") {
-        return attributes.amount("price_max");
+        let price_max = attributes.amount("price_max")?;
+        let is_other = price_max.currency() != Currency::USD;
+        return if is_other { Ok(price_max) } else { Err(attributes.invalid("currency")) };
     }
     let minor = attributes.number("price_max_cents")?;
     Amount::new(Currency::USD, minor).ok_or_else(|| attributes.invalid("price_max_cents"))
