@@ -198,7 +198,9 @@ def written_attributes(repository):
     def attributes(function, seen):
         seen.add(function)
         module, body = function[0], functions[function]
-        found = set(re.findall(r"\.with(?:_optional)?\(\s*\"(\w+)\"", body))
+        found = set(re.findall(r"\.with(?:_optional|_amount)?\(\s*\"(\w+)\"", body))
+        if ".with_amount(" in body:
+            found.add("currency")
         for other_module, name in re.findall(r"(?:(\w+)::)?(\w+)", body):
             called = (other_module or module, name)
             if called in functions and called not in seen:

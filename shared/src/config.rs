@@ -1,8 +1,8 @@
 //! The configuration that a function was deployed with. This is the only place that reads the environment.
 
-use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook};
+use crate::domain::price_book::{AutoTopUpLimits, InvalidPriceBook, WrongLine};
 use crate::domain::{
-    Cents, Credits, Measure, OperationName, OperationPrice, Package, PackageId, PriceBook, PriceBookVersion,
+    Amount, Credits, Currency, Measure, OperationName, OperationPrice, Package, PackageId, PriceBook, PriceBookVersion,
 };
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -87,20 +87,64 @@ pub fn parse_price_book(text: &str) -> Result<PriceBook, PriceBookError> {
         return Err(PriceBookError::ReferenceVersion);
     }
     let mut book = PriceBook { version: overrides.version.0, ..PriceBook::reference() };
+    let mut amounts =
+        Amounts { currency: overrides.currency.map_or(book.currency, |currency| currency.0), wrong: vec![] };
+    book.currency = amounts.currency;
+    book.minimum_charge = amounts.minimum_charge(overrides.minimum_charge);
     if let Some(operations) = overrides.operations {
         book.operations = operations.into_iter().map(OperationOverride::into_operation).collect();
     }
     if let Some(packages) = overrides.packages {
-        book.packages = packages.into_iter().map(PackageOverride::into_package).collect();
+        let minimum = book.minimum_charge;
+        let packages = packages.into_iter().enumerate();
+        book.packages = packages
+            .map(|(position, package)| {
+                let price = amounts.read(&format!("packages[{position}].price"), package.price, minimum);
+                Package { id: package.package.0, credits: package.credits.0, price }
+            })
+            .collect();
     }
     if let Some(limits) = overrides.auto_top_up {
         let LimitsOverride { threshold_min, threshold_max, target_min, target_max, gap_min } = limits;
         book.auto_top_up = AutoTopUpLimits { threshold_min, threshold_max, target_min, target_max, gap_min };
     }
-    if let Some(cents_per_credit) = overrides.cents_per_credit {
-        book.cents_per_credit = cents_per_credit;
+    if let Some(price_per_credit) = overrides.price_per_credit {
+        book.price_per_credit = amounts.read("price_per_credit", price_per_credit, amounts.smallest());
     }
-    Ok(book.checked()?)
+    Ok(book.checked_beside(amounts.wrong)?)
+}
+
+/// Reads amounts in the minor unit of the book's currency, and collects those that the currency does not have.
+struct Amounts {
+    currency: Currency,
+    wrong: Vec<WrongLine>,
+}
+
+impl Amounts {
+    /// A wrong amount is reported once, and `instead` takes its place so that the rest of the book can be checked.
+    fn read(&mut self, place: &str, minor: i64, instead: Amount) -> Amount {
+        Amount::new(self.currency, minor).unwrap_or_else(|| {
+            let range = self.currency.describe_range(0, Amount::MINOR_MAX);
+            self.wrong.push(WrongLine { place: place.into(), expected: format!("{range}, not {minor}") });
+            instead
+        })
+    }
+
+    /// The book's own minimum charge, or Stripe's.
+    fn minimum_charge(&mut self, named: Option<i64>) -> Amount {
+        let (currency, smallest) = (self.currency, self.smallest());
+        let Some(minor) = named.or(currency.minimum_charge()) else {
+            let expected = format!("given, because Stripe names no minimum charge for {currency}");
+            self.wrong.push(WrongLine { place: "minimum_charge".into(), expected });
+            return smallest;
+        };
+        let stripes = currency.minimum_charge().and_then(|minor| Amount::new(currency, minor));
+        self.read("minimum_charge", minor, stripes.unwrap_or(smallest))
+    }
+
+    fn smallest(&self) -> Amount {
+        Amount::new(self.currency, self.currency.step()).expect("a currency has its own step")
+    }
 }
 
 /// The JSON of a price book. `GET /v1/price-book` answers with the same names.
@@ -108,10 +152,12 @@ pub fn parse_price_book(text: &str) -> Result<PriceBook, PriceBookError> {
 #[serde(deny_unknown_fields)]
 struct PriceBookOverrides {
     version: Parsed<PriceBookVersion>,
+    currency: Option<Parsed<Currency>>,
+    minimum_charge: Option<i64>,
     operations: Option<Vec<OperationOverride>>,
     packages: Option<Vec<PackageOverride>>,
     auto_top_up: Option<LimitsOverride>,
-    cents_per_credit: Option<i64>,
+    price_per_credit: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -155,13 +201,7 @@ fn one() -> i64 {
 struct PackageOverride {
     package: Parsed<PackageId>,
     credits: Parsed<Credits>,
-    price_cents: Parsed<Cents>,
-}
-
-impl PackageOverride {
-    fn into_package(self) -> Package {
-        Package { id: self.package.0, credits: self.credits.0, price: self.price_cents.0 }
-    }
+    price: i64,
 }
 
 #[derive(Deserialize)]
@@ -196,7 +236,7 @@ parsed!(Measure, String, |text| {
     Measure::of_name(&text).ok_or_else(|| format!("measure must be one of {}", names()))
 });
 parsed!(Credits, i64, |number| Credits::new(number).ok_or("must be within ±10¹⁵ credits".into()));
-parsed!(Cents, i64, |number| Cents::new(number).ok_or(format!("must be from 0 to {} cents", Cents::MAX.get())));
+parsed!(Currency, String, |text| Currency::parse(&text).map_err(|error| error.to_string()));
 
 #[cfg(test)]
 mod tests {
@@ -217,8 +257,11 @@ mod tests {
         assert_eq!(book.price(speech, 1_001).unwrap().credits().get(), 4);
         assert_eq!((speech.credits_min, speech.amount_min, speech.amount_max), (1, 1, 1_000_000_000));
         assert_eq!((book.version.as_str(), book.operations.len()), ("2026-12", 1));
-        assert_eq!((&book.packages, book.cents_per_credit), (&PriceBook::reference().packages, 1));
-        let packages = r#"{"version":"2","packages":[{"package":"small","credits":100,"price_cents":90}]}"#;
+        assert_eq!(
+            (&book.packages, book.price_per_credit),
+            (&PriceBook::reference().packages, PriceBook::reference().price_per_credit)
+        );
+        let packages = r#"{"version":"2","packages":[{"package":"small","credits":100,"price":90}]}"#;
         let book = parse_price_book(packages).unwrap();
         assert_eq!((book.packages.len(), book.operations), (1, PriceBook::reference().operations));
     }
@@ -234,7 +277,7 @@ mod tests {
             (r#"{"version":"a b"}"#.into(), "version: version must be 1 to 32 characters"),
             (r#"{"version":"reference-1"}"#.into(), "version must be another than reference-1"),
             (r#"{"version":"1","dubbing":{}}"#.into(), "dubbing: unknown field `dubbing`"),
-            (r#"{"version":"1","cents_per_credit":1.5}"#.into(), "cents_per_credit: invalid type"),
+            (r#"{"version":"1","price_per_credit":1.5}"#.into(), "price_per_credit: invalid type"),
             (speech("\"quantity\"", "\"minutes\""), "operations[0].measure: measure must be one of duration_ms, max"),
             (speech("\"speech\"", "\"Speech!\""), "operations[0].operation: operation must be 1 to 40 characters"),
             (speech("\"credits_per_unit\": 3, ", ""), "operations[0]: missing field `credits_per_unit` at line 6"),
@@ -244,12 +287,117 @@ mod tests {
             ),
             (speech("1000", "0"), "operations[0].unit_size must be from 1 to 1000000000, not 0"),
             (
-                r#"{"version":"1","packages":[{"package":"small","credits":100,"price_cents":1}]}"#.into(),
-                "packages[0].price_cents must be from 50 to",
+                r#"{"version":"1","packages":[{"package":"small","credits":100,"price":1}]}"#.into(),
+                "packages[0].price must be from 50 to 999999999999, not 1",
             ),
         ] {
             let error = parse_price_book(&text).unwrap_err().to_string();
             assert!(error.contains(why), "{error}, not {why}");
+        }
+    }
+
+    #[test]
+    fn a_book_in_another_currency_names_its_own_prices() {
+        let yen = r#"{"version":"1","currency":"jpy","price_per_credit":1,
+            "packages":[{"package":"small","credits":1000,"price":1200}]}"#;
+        let book = parse_price_book(yen).unwrap();
+        assert_eq!((book.currency.code(), book.minimum_charge.minor()), ("JPY", 50));
+        assert_eq!((book.packages[0].price.to_string().as_str(), book.price_per_credit.minor()), ("¥1,200", 1));
+        let dinars = yen.replace("jpy", "KWD").replace("1200", "3120").replace(":1,", ":10,\"minimum_charge\":160,");
+        let book = parse_price_book(&dinars).unwrap();
+        assert_eq!((book.minimum_charge.minor(), book.packages[0].price.to_string()), (160, "KWD\u{a0}3.120".into()));
+    }
+
+    /// Every wrong amount is named by its place, together with what else is wrong.
+    #[test]
+    fn amounts_that_the_currency_does_not_have_are_refused_with_their_places() {
+        let book = |currency: &str, rest: &str, prices: &[i64]| {
+            let packages: Vec<_> = (0..)
+                .zip(prices)
+                .map(|(number, price)| format!(r#"{{"package":"p{number}","credits":100,"price":{price}}}"#))
+                .collect();
+            let packages = packages.join(",");
+            let text = format!(r#"{{"version":"1","currency":"{currency}","packages":[{packages}]{rest}}}"#);
+            parse_price_book(&text).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let minimum = r#","minimum_charge":7000,"price_per_credit":100"#;
+        for (currency, rest, prices, expected) in [
+            ("ISK", minimum, &[7_000, 50_000][..], Ok(())),
+            (
+                "ISK",
+                minimum,
+                &[7_000, 50_000, 50_050],
+                Err("packages[2].price must be from 0 to 999999999999 in steps of 100, not 50050"),
+            ),
+            (
+                "ISK",
+                minimum,
+                &[6_900],
+                Err("packages[0].price must be from 7000 to 999999999999 in steps of 100, not 6900"),
+            ),
+            (
+                "UGX",
+                minimum,
+                &[7_001],
+                Err("packages[0].price must be from 0 to 999999999999 in steps of 100, not 7001"),
+            ),
+            (
+                "ISK",
+                r#","price_per_credit":100"#,
+                &[7_000],
+                Err("minimum_charge must be given, because Stripe names no minimum charge for ISK"),
+            ),
+            (
+                "ISK",
+                r#","minimum_charge":7050,"price_per_credit":150"#,
+                &[1],
+                Err("minimum_charge must be from 0 to 999999999999 in steps of 100, not 7050; \
+                     packages[0].price must be from 0 to 999999999999 in steps of 100, not 1; \
+                     price_per_credit must be from 0 to 999999999999 in steps of 100, not 150"),
+            ),
+            (
+                "KWD",
+                r#","minimum_charge":160,"price_per_credit":3"#,
+                &[3_120],
+                Err("price_per_credit must be from 0 to 999999999999 in steps of 10, not 3"),
+            ),
+            (
+                "JPY",
+                r#","minimum_charge":49,"price_per_credit":1"#,
+                &[50],
+                Err("minimum_charge must be from 50 to 1000000000, not 49"),
+            ),
+            (
+                "JPY",
+                r#","price_per_credit":1"#,
+                &[49],
+                Err("packages[0].price must be from 50 to 999999999999, not 49"),
+            ),
+            ("JPY", "", &[50], Err("price_per_credit must be given in JPY, because the built-in one is in USD")),
+            ("eur", r#","price_per_credit":1"#, &[50, 999_999_999_999], Ok(())),
+            (
+                "eur",
+                r#","price_per_credit":1"#,
+                &[1_000_000_000_000, -1],
+                Err("packages[0].price must be from 0 to 999999999999, not 1000000000000; \
+                     packages[1].price must be from 0 to 999999999999, not -1"),
+            ),
+            (
+                "JPY",
+                r#","price_per_credit":1,"minimum_charge":2000"#,
+                &[2_000],
+                Err("auto_top_up.gap_min must be from 1999 to 100000000, not 1000"),
+            ),
+        ] {
+            assert_eq!(book(currency, rest, prices), expected.map_err(str::to_owned), "{currency} {rest} {prices:?}");
+        }
+        for (currency, why) in [
+            ("IRR", "currency: \"IRR\" is not the code of a currency that Stripe charges in"),
+            ("HRK", "currency: Stripe no longer charges in HRK"),
+            ("US", "currency: \"US\" is not the code of a currency that Stripe charges in"),
+        ] {
+            let error = book(currency, minimum, &[7_000]).unwrap_err();
+            assert!(error.contains(why), "{error}");
         }
     }
 }

@@ -92,7 +92,7 @@ pub fn purchase_note(status: PurchaseStatus) -> Option<&'static str> {
 }
 
 /// The version of [`consent_text`]. It must be raised with every change to the text.
-pub const CONSENT_TEXT_VERSION: u32 = 2;
+pub const CONSENT_TEXT_VERSION: u32 = 3;
 
 /// The worst case that a customer is shown and accepts before automatic top-ups are turned on.
 /// `None` for a target that no price book allows.
@@ -106,6 +106,9 @@ pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Opti
          at most {once} at a time plus tax, and never more than {in_all} in all. \
          This happens at most {times} times a day, so at most {per_day} a day. \
          I can turn this off at any time.",
+        once = once.with_code(),
+        in_all = in_all.with_code(),
+        per_day = per_day.with_code(),
         times = PriceBook::TOP_UPS_PER_DAY,
     ))
 }

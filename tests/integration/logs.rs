@@ -102,7 +102,7 @@ async fn good_days(cloud: &TestCloud) {
     charge(cloud, &format!("{MARK}-key")).await.expect(200);
     let settings = json!({
         "enabled": true, "threshold": 1_000, "target": 10_000,
-        "consent": {"text_version": 2, "accepted_by": format!("{MARK}, Ada Lovelace")},
+        "consent": {"text_version": 3, "accepted_by": format!("{MARK}, Ada Lovelace")},
     });
     cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.customer_token("acme"), &settings).await.expect(200);
     let another = json!({"package": "credits_500"});

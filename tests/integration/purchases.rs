@@ -44,7 +44,7 @@ fn lose_webhooks(cloud: &TestCloud) {
 #[tokio::test]
 async fn the_packages_are_those_of_the_price_list() {
     let cloud = TestCloud::start().await;
-    let package = |credits: i64| json!({"package": format!("credits_{credits}"), "credits": credits, "price_cents": credits, "currency": "usd"});
+    let package = |credits: i64| json!({"package": format!("credits_{credits}"), "credits": credits, "price": credits, "currency": "USD"});
     let packages = [500, 5_000, 50_000, 125_000].map(package);
     let expected = json!({ "data": packages });
     for token in [cloud.cloud.service_token(), cloud.cloud.customer_token("nobody")] {
@@ -63,8 +63,8 @@ async fn a_purchase_opens_a_page_and_a_replay_leads_to_the_same_one() {
     assert_eq!(
         first.body,
         json!({
-            "purchase": purchase, "package": "credits_5000", "credits": 5_000, "price_cents": 5_000,
-            "currency": "usd", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
+            "purchase": purchase, "package": "credits_5000", "credits": 5_000, "price": 5_000,
+            "currency": "USD", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
             "ended_at": null,
         })
     );
@@ -112,7 +112,7 @@ async fn a_request_that_is_not_as_it_must_be_opens_nothing() {
         (json!({"package": "Credits_500"}), "package", listed),
         (json!({"package": "c".repeat(41)}), "package", listed),
         (json!({}), "package", "is required: one of those that GET /v1/packages lists"),
-        (json!({"package": "credits_500", "price_cents": 1}), "price_cents", "is not known here"),
+        (json!({"package": "credits_500", "price": 1}), "price", "is not known here"),
     ] {
         let answer = cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), Some("buy-1"), &body).await;
         assert_eq!(answer.status, 422, "{body}: {}", answer.text);

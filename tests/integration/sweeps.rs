@@ -21,8 +21,8 @@ use shared::domain::payments::decide_open_top_up;
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::{
-    Account, AccountId, Cents, Change, ConsentId, Consenter, Credits, CustomerId, EmailAddress, PaymentMethodId,
-    PriceBook, TopUpId,
+    Account, AccountId, Amount, Change, ConsentId, Consenter, Credits, Currency, CustomerId, EmailAddress,
+    PaymentMethodId, PriceBook, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::*;
@@ -230,7 +230,7 @@ fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
         text_version: 1,
         accepted_by: Consenter::parse("owner").unwrap(),
         accepted_at: now,
-        price_max: Cents::MAX,
+        price_max: Amount::new(Currency::USD, Amount::MINOR_MAX).unwrap(),
     };
     let auto_top_up =
         AutoTopUp { is_enabled: true, threshold: Credits::constant(1_000), target: Credits::constant(5_000), consent };

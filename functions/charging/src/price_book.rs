@@ -6,10 +6,13 @@ use shared::domain::{OperationPrice, Package, PriceBook};
 #[derive(Serialize)]
 pub struct PriceBookBody<'a> {
     version: &'a str,
+    currency: &'static str,
+    /// In the minor unit, as all amounts.
+    minimum_charge: i64,
     operations: Vec<OperationBody<'a>>,
     packages: Vec<PackageBody<'a>>,
     auto_top_up: AutoTopUpBody,
-    cents_per_credit: i64,
+    price_per_credit: i64,
 }
 
 #[derive(Serialize)]
@@ -28,7 +31,7 @@ struct OperationBody<'a> {
 struct PackageBody<'a> {
     package: &'a str,
     credits: i64,
-    price_cents: i64,
+    price: i64,
 }
 
 #[derive(Serialize)]
@@ -45,6 +48,8 @@ impl<'a> PriceBookBody<'a> {
         let limits = book.auto_top_up;
         Self {
             version: book.version.as_str(),
+            currency: book.currency.code(),
+            minimum_charge: book.minimum_charge.minor(),
             operations: book.operations.iter().map(OperationBody::of).collect(),
             packages: book.packages.iter().map(PackageBody::of).collect(),
             auto_top_up: AutoTopUpBody {
@@ -54,7 +59,7 @@ impl<'a> PriceBookBody<'a> {
                 target_max: limits.target_max,
                 gap_min: limits.gap_min,
             },
-            cents_per_credit: book.cents_per_credit,
+            price_per_credit: book.price_per_credit.minor(),
         }
     }
 }
@@ -76,6 +81,6 @@ impl<'a> OperationBody<'a> {
 
 impl<'a> PackageBody<'a> {
     fn of(package: &'a Package) -> Self {
-        Self { package: package.id.as_str(), credits: package.credits.get(), price_cents: package.price.get() }
+        Self { package: package.id.as_str(), credits: package.credits.get(), price: package.price.minor() }
     }
 }

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use shared::domain::payments::{DeclineReason, RefusalReason};
-use shared::domain::{Cents, Credits, Notice, NoticeKind, TopUpId};
+use shared::domain::{Amount, Credits, Notice, NoticeKind, TopUpId};
 use shared::words::{Explanation, credits as count, date_and_time, decline, refusal};
 
 /// An e-mail's content, from top to bottom.
@@ -43,42 +43,42 @@ pub struct PayLink {
 
 /// What was bought, and its price.
 #[derive(Clone, Copy)]
-struct Amount {
+struct Sale {
     credits: Credits,
-    price: Cents,
+    price: Amount,
 }
 
 /// Writes the content. `pay_link` creates the link to an attempt's payment page.
 pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Result<PayLink, E>) -> Result<Content, E> {
     Ok(match &notice.kind {
         NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance } => {
-            let amount = Amount { credits: *credits, price: *price };
-            purchase_paid(receipt(notice, amount, *balance, fact("Purchase", purchase.to_string())), amount)
+            let sale = Sale { credits: *credits, price: *price };
+            purchase_paid(receipt(notice, sale, *balance, fact("Purchase", purchase.to_string())), sale)
         }
         NoticeKind::PurchaseFailed { purchase, package: _, credits, price } => {
-            let amount = Amount { credits: *credits, price: *price };
-            purchase_failed(unpaid(notice, amount, fact("Purchase", purchase.to_string())), amount)
+            let sale = Sale { credits: *credits, price: *price };
+            purchase_failed(unpaid(notice, sale, fact("Purchase", purchase.to_string())), sale)
         }
         NoticeKind::TopUpPaid { top_up, credits, price, balance } => {
-            let amount = Amount { credits: *credits, price: *price };
-            top_up_paid(receipt(notice, amount, *balance, fact("Top-up", top_up.to_string())), amount)
+            let sale = Sale { credits: *credits, price: *price };
+            top_up_paid(receipt(notice, sale, *balance, fact("Top-up", top_up.to_string())), sale)
         }
         NoticeKind::TopUpDeclined { top_up, credits, price, reason } => {
-            let amount = Amount { credits: *credits, price: *price };
-            declined(unpaid(notice, amount, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, amount, *reason)
+            let sale = Sale { credits: *credits, price: *price };
+            declined(unpaid(notice, sale, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, sale, *reason)
         }
         NoticeKind::TopUpActionRequired { top_up, credits, price } => {
-            let amount = Amount { credits: *credits, price: *price };
-            action_required(unpaid(notice, amount, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, amount)
+            let sale = Sale { credits: *credits, price: *price };
+            action_required(unpaid(notice, sale, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, sale)
         }
         NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
-            let amount = Amount { credits: *credits, price: *price };
-            refused(unpaid(notice, amount, fact("Top-up", top_up.to_string())), amount, *reason)
+            let sale = Sale { credits: *credits, price: *price };
+            refused(unpaid(notice, sale, fact("Top-up", top_up.to_string())), sale, *reason)
         }
     })
 }
 
-fn purchase_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
+fn purchase_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
     let credits = count(credits);
     Content {
         subject: format!("Receipt for your purchase: {credits} for {price}"),
@@ -90,7 +90,7 @@ fn purchase_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content
     }
 }
 
-fn purchase_failed(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
+fn purchase_failed(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
     let credits = count(credits);
     Content {
         subject: format!("Your payment of {price} for {credits} failed"),
@@ -106,7 +106,7 @@ fn purchase_failed(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Conte
     }
 }
 
-fn top_up_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
+fn top_up_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
     let credits = count(credits);
     Content {
         subject: format!("Receipt for your automatic top-up: {credits} for {price}"),
@@ -123,7 +123,7 @@ fn top_up_paid(facts: Vec<Fact>, Amount { credits, price }: Amount) -> Content {
     }
 }
 
-fn declined(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: Amount, reason: DeclineReason) -> Content {
+fn declined(facts: Vec<Fact>, link: &PayLink, Sale { credits, price }: Sale, reason: DeclineReason) -> Content {
     let (problem, heading) = match reason {
         DeclineReason::NoCard => ("no card for", "There is no card to charge"),
         DeclineReason::InsufficientFunds
@@ -153,7 +153,7 @@ fn declined(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: Amount,
     }
 }
 
-fn action_required(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: Amount) -> Content {
+fn action_required(facts: Vec<Fact>, link: &PayLink, Sale { credits, price }: Sale) -> Content {
     Content {
         subject: format!("Action needed: confirm your automatic top-up of {price}"),
         heading: "Your bank asks you to confirm a payment".into(),
@@ -173,7 +173,7 @@ fn action_required(facts: Vec<Fact>, link: &PayLink, Amount { credits, price }: 
     }
 }
 
-fn refused(facts: Vec<Fact>, Amount { credits, price }: Amount, reason: RefusalReason) -> Content {
+fn refused(facts: Vec<Fact>, Sale { credits, price }: Sale, reason: RefusalReason) -> Content {
     let Explanation { reason: why, remedy } = refusal(reason);
     Content {
         subject: format!("Automatic top-ups are paused: {price} could not be charged"),
@@ -198,22 +198,22 @@ fn link_note(link: &PayLink) -> String {
     format!("This opens our payment provider's secure page. The link works until {until}.")
 }
 
-fn receipt(notice: &Notice, Amount { credits, price }: Amount, balance: Credits, paid_for: Fact) -> Vec<Fact> {
+fn receipt(notice: &Notice, Sale { credits, price }: Sale, balance: Credits, paid_for: Fact) -> Vec<Fact> {
     vec![
         account(notice),
         fact("Credits added", credits.grouped()),
-        fact("Paid, before tax", price.to_string()),
+        fact("Paid, before tax", price.with_code()),
         fact("New balance", count(balance)),
         fact("Date", date_and_time(notice.created_at)),
         paid_for,
     ]
 }
 
-fn unpaid(notice: &Notice, Amount { credits, price }: Amount, to_be_paid: Fact) -> Vec<Fact> {
+fn unpaid(notice: &Notice, Sale { credits, price }: Sale, to_be_paid: Fact) -> Vec<Fact> {
     vec![
         account(notice),
         fact("Credits", credits.grouped()),
-        fact("To pay, before tax", price.to_string()),
+        fact("To pay, before tax", price.with_code()),
         fact("Date", date_and_time(notice.created_at)),
         to_be_paid,
     ]

@@ -7,7 +7,6 @@ pub mod wiring;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
-use shared::domain::payments::CURRENCY;
 use shared::domain::{Package, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus};
 use shared::http::{
     Access, AccountRateLimiter, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
@@ -116,7 +115,8 @@ struct PackagesBody<'a> {
 struct PackageBody<'a> {
     package: &'a str,
     credits: i64,
-    price_cents: i64,
+    /// In the minor unit of the currency, as Stripe counts it.
+    price: i64,
     currency: &'static str,
 }
 
@@ -125,8 +125,8 @@ impl<'a> PackageBody<'a> {
         Self {
             package: package.id.as_str(),
             credits: package.credits.get(),
-            price_cents: package.price.get(),
-            currency: CURRENCY,
+            price: package.price.minor(),
+            currency: package.price.currency().code(),
         }
     }
 }
@@ -156,7 +156,8 @@ struct PurchaseBody<'a> {
     purchase: &'a str,
     package: &'a str,
     credits: i64,
-    price_cents: i64,
+    /// In the minor unit of the currency, as Stripe counts it.
+    price: i64,
     currency: &'static str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,8 +175,8 @@ impl<'a> PurchaseBody<'a> {
             purchase: purchase.id.as_str(),
             package: purchase.package.as_str(),
             credits: purchase.credits.get(),
-            price_cents: purchase.price.get(),
-            currency: CURRENCY,
+            price: purchase.price.minor(),
+            currency: purchase.price.currency().code(),
             status: purchase.status.name(),
             note: purchase_note(purchase.status),
             checkout_url: purchase.checkout.as_ref().filter(|_| is_open).map(|checkout| checkout.url.as_str()),

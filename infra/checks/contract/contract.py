@@ -98,7 +98,7 @@ def declined_top_up(cloud, account):
     customer = next(customer["id"] for customer in customers["data"] if customer["metadata"]["account"] == account)
     card = cloud.operate(f"/v1/payment_methods/{CARDS['declines']}/attach", customer=customer)["id"]
     cloud.operate(f"/v1/customers/{customer}", **{"invoice_settings[default_payment_method]": card})
-    consent = {"text_version": 2, "accepted_by": "owner"}
+    consent = {"text_version": 3, "accepted_by": "owner"}
     settings = {"enabled": True, "threshold": 1000, "target": 5000, "consent": consent}
     cloud.ask("PUT", f"/v1/accounts/{account}/auto-top-up", settings)
     before = cloud.links()

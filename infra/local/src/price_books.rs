@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn a_valid_book_is_compacted_for_the_deployment() {
-        let read = read_text("{\n  \"version\": \"7\",\n  \"cents_per_credit\": 2\n}\n").unwrap();
-        assert_eq!(read.book.cents_per_credit, 2);
+        let read = read_text("{\n  \"version\": \"7\",\n  \"price_per_credit\": 2\n}\n").unwrap();
+        assert_eq!(read.book.price_per_credit.minor(), 2);
         assert_eq!(parse_price_book(&read.json).unwrap(), read.book);
         assert!(!read.json.contains(char::is_whitespace));
     }
@@ -72,10 +72,10 @@ mod tests {
     fn a_book_that_cannot_be_sold_from_is_refused_with_its_line() {
         for (text, why) in [
             (
-                "{\n\"version\": \"7\",\n\"cents_per_credit\": \"2\"\n}",
-                "cents_per_credit: invalid type: string \"2\", expected i64 at line 3 column 23",
+                "{\n\"version\": \"7\",\n\"price_per_credit\": \"2\"\n}",
+                "price_per_credit: invalid type: string \"2\", expected i64 at line 3 column 23",
             ),
-            (r#"{"version":"7","cents_per_credit":0}"#, "cents_per_credit must be from 1 to 1000000, not 0"),
+            (r#"{"version":"7","price_per_credit":0}"#, "price_per_credit must be from 1 to 1000000000, not 0"),
         ] {
             assert_eq!(read_text(text).unwrap_err(), why);
         }

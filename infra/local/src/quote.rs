@@ -90,7 +90,7 @@ fn length(operation: &Operation) -> String {
 }
 
 fn price(credits: Credits, price_book: &PriceBook) -> String {
-    price_book.top_up_price(credits).map_or_else(|| "more than one payment".into(), |cents| cents.to_string())
+    price_book.price_of_credits(credits).map_or_else(|| "more than one payment".into(), |price| price.to_string())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The two integer units of money: credits, which customers spend, and cents, which Stripe moves.
+//! The two integers of money: credits, which customers spend, and amounts, which Stripe moves.
 
+use super::currency::{Currency, grouped};
 use std::fmt;
 
 /// A number of credits. It is negative only in an entry that took credits, or as a balance after a reversal.
@@ -48,7 +49,8 @@ impl Credits {
 
     /// With thousands separators: `1,250`.
     pub fn grouped(self) -> String {
-        grouped(self.0)
+        let sign = if self.is_negative() { "-" } else { "" };
+        format!("{sign}{}", grouped(self.0.unsigned_abs()))
     }
 
     /// The same amount with the opposite sign. The range is symmetric, so this always exists.
@@ -63,48 +65,65 @@ impl fmt::Display for Credits {
     }
 }
 
-/// A price in US cents, never negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cents(i64);
+/// An amount of money: a price, or the limit of one. Never negative, and always an amount that Stripe can charge: a
+/// multiple of its currency's step, and at most twelve digits of the minor unit.
+///
+/// An amount carries its currency, so two amounts of different currencies are never equal, and neither is at most the
+/// other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Amount {
+    currency: Currency,
+    minor: i64,
+}
 
-impl Cents {
-    /// Stripe's largest amount has eight digits: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
-    pub const MAX: Self = Self(99_999_999);
+impl Amount {
+    /// Stripe takes up to twelve digits from most cards (American Express takes nine):
+    /// <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
+    /// Programs that read numbers of JSON as floats stay exact up to 2⁵³.
+    pub const MINOR_MAX: i64 = 999_999_999_999;
 
-    /// `None` below zero or above [`Cents::MAX`].
-    pub const fn new(cents: i64) -> Option<Self> {
-        if cents < 0 || cents > Self::MAX.0 { None } else { Some(Self(cents)) }
+    /// An amount in the currency's minor unit. `None` if it is negative, above [`Amount::MINOR_MAX`] or not a multiple of
+    /// the currency's step.
+    pub fn new(currency: Currency, minor: i64) -> Option<Self> {
+        let is_valid = (0..=Self::MINOR_MAX).contains(&minor) && currency.down_to_step(minor) == minor;
+        is_valid.then_some(Self { currency, minor })
     }
 
-    pub const fn get(self) -> i64 {
-        self.0
+    /// The largest amount that is not above this number of minor units.
+    pub fn at_most(currency: Currency, minor: i64) -> Option<Self> {
+        Self::new(currency, currency.down_to_step(minor))
     }
 
-    /// The price multiplied by this count, or `None` above [`Cents::MAX`].
+    pub fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// In the currency's minor unit, as Stripe counts it.
+    pub fn minor(self) -> i64 {
+        self.minor
+    }
+
+    /// Whether both have the same currency and this one is not larger.
+    pub fn is_at_most(self, other: Self) -> bool {
+        self.currency == other.currency && self.minor <= other.minor
+    }
+
+    /// The amount multiplied by this count, or `None` above [`Amount::MINOR_MAX`].
     pub fn times(self, count: i64) -> Option<Self> {
-        self.0.checked_mul(count).and_then(Self::new)
+        self.minor.checked_mul(count).and_then(|minor| Self::new(self.currency, minor))
+    }
+
+    /// With the currency's code, for consents and receipts: `$1,250.00 USD`.
+    pub fn with_code(self) -> String {
+        self.currency.format_with_code(self.minor)
     }
 }
 
-impl fmt::Display for Cents {
-    /// US dollars, always with both decimals: `$1,250.00`, `$12.50`.
+impl fmt::Display for Amount {
+    /// As people read it: `$1,250.00`, `¥1,250`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (dollars, cents) = (self.0.div_euclid(100), self.0.rem_euclid(100));
-        write!(formatter, "${}.{cents:02}", grouped(dollars))
+        formatter.write_str(&self.currency.format(self.minor))
     }
-}
-
-/// With thousands separators: `-1,234,567`.
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && digits.len().saturating_sub(position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -129,18 +148,33 @@ mod tests {
     }
 
     #[test]
-    fn dollars_are_grouped_and_always_have_two_decimals() {
-        for (cents, text) in [
-            (0, "$0.00"),
-            (5, "$0.05"),
-            (500, "$5.00"),
-            (1_250, "$12.50"),
-            (125_000, "$1,250.00"),
-            (40_000_000, "$400,000.00"),
+    fn an_amount_is_a_multiple_of_its_step_within_twelve_digits() {
+        let [usd, isk, kwd] = ["USD", "ISK", "KWD"].map(|code| Currency::parse(code).unwrap());
+        for (currency, minor, is_valid) in [
+            (usd, 0, true),
+            (usd, 1, true),
+            (usd, -1, false),
+            (usd, 999_999_999_999, true),
+            (usd, 1_000_000_000_000, false),
+            (isk, 500, true),
+            (isk, 550, false),
+            (kwd, 5_120, true),
+            (kwd, 5_124, false),
         ] {
-            assert_eq!(Cents::new(cents).unwrap().to_string(), text);
+            assert_eq!(Amount::new(currency, minor).is_some(), is_valid, "{minor} {currency}");
         }
-        assert_eq!(Cents::new(-1), None);
-        assert_eq!(Cents::new(100_000_000), None);
+        assert_eq!(Amount::at_most(kwd, 5_129), Amount::new(kwd, 5_120));
+        assert_eq!(Amount::at_most(usd, -1), None);
+        assert_eq!(Amount::new(usd, 250_000_000_000).unwrap().times(4), None);
+        const { assert!(Amount::MINOR_MAX < 1 << 53, "exact in JSON") };
+    }
+
+    #[test]
+    fn amounts_of_two_currencies_cannot_be_compared() {
+        let [usd, eur] = [Currency::USD, Currency::parse("EUR").unwrap()];
+        let [one_usd, two_usd, two_eur] =
+            [(usd, 100), (usd, 200), (eur, 200)].map(|(currency, minor)| Amount::new(currency, minor).unwrap());
+        assert!(one_usd.is_at_most(two_usd) && two_usd.is_at_most(two_usd) && !two_usd.is_at_most(one_usd));
+        assert!(!one_usd.is_at_most(two_eur) && !two_eur.is_at_most(one_usd) && two_usd != two_eur);
     }
 }

@@ -1,7 +1,7 @@
 //! An e-mail owed to a customer, written with the change that caused it and sent afterwards.
 
 use super::payments::{DeclineReason, RefusalReason};
-use super::{AccountId, Cents, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
+use super::{AccountId, Amount, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
 /// One e-mail, with everything that it has to say.
@@ -21,15 +21,15 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
     /// A purchase was paid.
-    PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Cents, balance: Credits },
+    PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount, balance: Credits },
     /// A purchase's bank debit failed, days after its page was completed.
-    PurchaseFailed { purchase: PurchaseId, package: PackageId, credits: Credits, price: Cents },
+    PurchaseFailed { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount },
     /// An automatic top-up was paid.
-    TopUpPaid { top_up: TopUpId, credits: Credits, price: Cents, balance: Credits },
+    TopUpPaid { top_up: TopUpId, credits: Credits, price: Amount, balance: Credits },
     /// The card was declined; automatic top-ups are paused.
-    TopUpDeclined { top_up: TopUpId, credits: Credits, price: Cents, reason: DeclineReason },
+    TopUpDeclined { top_up: TopUpId, credits: Credits, price: Amount, reason: DeclineReason },
     /// The bank wants the customer to confirm (3D Secure); automatic top-ups are paused.
-    TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Cents },
+    TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Amount },
     /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
-    TopUpRefused { top_up: TopUpId, credits: Credits, price: Cents, reason: RefusalReason },
+    TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason },
 }

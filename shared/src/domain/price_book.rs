@@ -3,7 +3,7 @@
 //! A company overrides the book by configuration; [`PriceBook::reference`] is the book of the audio API.
 
 use super::{
-    Cents, Credits, Measure, Operation, OperationName, OutOfRange, PackageId, PriceBookVersion, PriceLine,
+    Amount, Credits, Currency, Measure, Operation, OperationName, OutOfRange, PackageId, PriceBookVersion, PriceLine,
     PricedOperation, within,
 };
 use jiff::SignedDuration;
@@ -39,7 +39,7 @@ impl OperationPrice {
 pub struct Package {
     pub id: PackageId,
     pub credits: Credits,
-    pub price: Cents,
+    pub price: Amount,
 }
 
 /// The bounds of a customer's settings for automatic top-ups, in credits, inclusive.
@@ -58,12 +58,17 @@ pub struct AutoTopUpLimits {
 pub struct PriceBook {
     /// Kept with every charge. A company changes it with every change of a price.
     pub version: PriceBookVersion,
+    /// The currency of every price in the book.
+    pub currency: Currency,
+    /// The least that a card is charged: at least Stripe's minimum for the currency, if it names one. Stripe's minimum
+    /// is that of the currency in which the company is paid out, so a company may need more.
+    pub minimum_charge: Amount,
     /// Everything that can be charged, 1 to 100 operations.
     pub operations: Vec<OperationPrice>,
     pub packages: Vec<Package>,
     pub auto_top_up: AutoTopUpLimits,
-    /// The price of one credit in an automatic top-up, in cents.
-    pub cents_per_credit: i64,
+    /// The price of one credit in an automatic top-up. It is a multiple of the currency's step, and so is every top-up.
+    pub price_per_credit: Amount,
 }
 
 /// A price book that nothing can be sold from, and everything that is wrong with it.
@@ -113,13 +118,16 @@ impl PriceBook {
             amount_min: 1,
             amount_max: measure.amount_max_default(),
         };
+        let usd = |cents| Amount::new(Currency::USD, cents).expect("the reference prices are below Stripe's maximum");
         let package = |credits: i64| Package {
             id: PackageId::parse(format!("credits_{credits}")).expect("credits_ and digits make a package id"),
             credits: Credits::constant(credits),
-            price: Cents::new(credits).expect("the reference packages cost less than Stripe's maximum"),
+            price: usd(credits),
         };
         Self {
             version: PriceBookVersion::parse(Self::REFERENCE_VERSION).expect("letters and a digit make a version"),
+            currency: Currency::USD,
+            minimum_charge: usd(50),
             operations: vec![
                 operation("dubbing", "Voice dubbing, per minute of audio", Measure::DurationMs, 60_000),
                 operation("training", "Voice training, per minute declared", Measure::MaxMinutes, 1),
@@ -132,14 +140,23 @@ impl PriceBook {
                 target_max: 100_000,
                 gap_min: 1_000,
             },
-            cents_per_credit: 1,
+            price_per_credit: usd(1),
         }
     }
 
     /// # Errors
     /// [`InvalidPriceBook`], which names every invalid number.
     pub fn checked(self) -> Result<Self, InvalidPriceBook> {
-        let mut check = Check(vec![]);
+        self.checked_beside(vec![])
+    }
+
+    /// Reports together what its reader has already found wrong and what else is.
+    ///
+    /// # Errors
+    /// [`InvalidPriceBook`], which names everything that is wrong.
+    pub fn checked_beside(self, wrong: Vec<WrongLine>) -> Result<Self, InvalidPriceBook> {
+        let mut check = Check(wrong);
+        check.minimum_charge(&self);
         check.count("operations", self.operations.len(), Self::OPERATIONS_MAX);
         for (position, operation) in self.operations.iter().enumerate() {
             let place = format!("operations[{position}]");
@@ -151,13 +168,11 @@ impl PriceBook {
         for (position, package) in self.packages.iter().enumerate() {
             let place = format!("packages[{position}]");
             check.within(format!("{place}.credits"), package.credits.get(), 1, 100_000_000);
-            // Stripe's minimum charge in US dollars:
-            // <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>.
-            check.within(format!("{place}.price_cents"), package.price.get(), 50, Cents::MAX.get());
+            check.at_least(format!("{place}.price"), package.price, self.minimum_charge);
             let is_repeated = self.packages.iter().take(position).any(|earlier| earlier.id == package.id);
             check.that(!is_repeated, format!("{place}.id"), "listed once");
         }
-        check.within("cents_per_credit", self.cents_per_credit, 1, 1_000_000);
+        check.prices_in_the_currency(&self);
         check.auto_top_up(&self);
         if check.0.is_empty() { Ok(self) } else { Err(InvalidPriceBook(check.0)) }
     }
@@ -182,22 +197,42 @@ impl PriceBook {
         self.packages.iter().find(|package| package.id == *id)
     }
 
-    /// What an automatic top-up of this many credits costs, or `None` above Stripe's maximum for one payment.
-    pub fn top_up_price(&self, credits: Credits) -> Option<Cents> {
-        credits.get().checked_mul(self.cents_per_credit).and_then(Cents::new)
+    /// What this many credits cost outside a package. `None` above Stripe's maximum for one payment.
+    pub fn price_of_credits(&self, credits: Credits) -> Option<Amount> {
+        self.price_per_credit.times(credits.get())
     }
 
-    /// The most that an automatic top-up of this price may charge a card, with tax. `None` above Stripe's maximum.
-    pub fn with_tax_max(price: Cents) -> Option<Cents> {
+    /// What an automatic top-up of this many credits costs. `None` if one payment cannot be that large or that small.
+    pub fn top_up_price(&self, credits: Credits) -> Option<Amount> {
+        self.price_of_credits(credits).filter(|price| self.minimum_charge.is_at_most(*price))
+    }
+
+    /// The least distance of a target above its threshold. The smallest top-up buys one credit more than that, because it
+    /// opens only below the threshold, and it must not cost less than the minimum charge.
+    fn smallest_gap(&self) -> i64 {
+        let (minimum, per_credit) = (self.minimum_charge, self.price_per_credit);
+        if minimum.currency() != per_credit.currency() {
+            return 1;
+        }
+        minimum.minor().saturating_sub(1).div_euclid(per_credit.minor().max(1)).max(1)
+    }
+
+    /// The most that an automatic top-up of this price may charge a card, with tax, brought down to an amount that the
+    /// currency has. `None` above Stripe's maximum.
+    pub fn with_tax_max(price: Amount) -> Option<Amount> {
         let percent = Self::TAX_PERCENT_MAX.saturating_add(100);
-        price.get().checked_mul(percent).map(|hundredths| hundredths.div_euclid(100)).and_then(Cents::new)
+        let hundredths = price.minor().checked_mul(percent)?;
+        Amount::at_most(price.currency(), hundredths.div_euclid(100))
     }
 
     /// The most that automatic top-ups to this target can cost in one day, with tax.
-    pub fn worst_case_per_day(&self, target: i64) -> Option<Cents> {
-        Self::with_tax_max(self.top_up_price(Credits::new(target)?)?)?.times(Self::TOP_UPS_PER_DAY)
+    pub fn worst_case_per_day(&self, target: i64) -> Option<Amount> {
+        Self::with_tax_max(self.price_of_credits(Credits::new(target)?)?)?.times(Self::TOP_UPS_PER_DAY)
     }
 }
+
+/// The most that one credit, or the minimum charge, may be in the minor unit.
+const MINOR_MAX_PER_UNIT: i64 = 1_000_000_000;
 
 /// Collects what is wrong with a book.
 struct Check(Vec<WrongLine>);
@@ -237,10 +272,41 @@ impl Check {
         );
     }
 
+    fn minimum_charge(&mut self, book: &PriceBook) {
+        let least = book.currency.minimum_charge().unwrap_or(book.currency.step());
+        self.minor_within("minimum_charge", book.minimum_charge, (least, MINOR_MAX_PER_UNIT));
+    }
+
+    /// Only the built-in packages and the built-in price of a credit can be in another currency than the book.
+    /// Only the built-in prices can be in another currency than the book.
+    fn prices_in_the_currency(&mut self, book: &PriceBook) {
+        let (currency, built_in) = (book.currency, Currency::USD);
+        if book.price_per_credit.currency() == currency {
+            self.minor_within("price_per_credit", book.price_per_credit, (currency.step(), MINOR_MAX_PER_UNIT));
+        } else {
+            let expected = format!("given in {currency}, because the built-in one is in {built_in}");
+            self.that(false, "price_per_credit", expected);
+        }
+        let all_are = book.packages.iter().all(|package| package.price.currency() == currency);
+        self.that(all_are, "packages", format!("given in {currency}, because the built-in ones are in {built_in}"));
+    }
+
+    fn at_least(&mut self, place: String, price: Amount, minimum: Amount) {
+        if price.currency() == minimum.currency() {
+            self.minor_within(&place, price, (minimum.minor(), Amount::MINOR_MAX));
+        }
+    }
+
+    fn minor_within(&mut self, place: &str, amount: Amount, (min, max): (i64, i64)) {
+        let minor = amount.minor();
+        let range = amount.currency().describe_range(min, max);
+        self.that((min..=max).contains(&minor), place, format!("{range}, not {minor}"));
+    }
+
     fn auto_top_up(&mut self, book: &PriceBook) {
         let limits = book.auto_top_up;
         self.within("auto_top_up.threshold_min", limits.threshold_min, 1, 100_000_000);
-        self.within("auto_top_up.gap_min", limits.gap_min, 50, 100_000_000);
+        self.within("auto_top_up.gap_min", limits.gap_min, book.smallest_gap(), 100_000_000);
         self.that(limits.threshold_min <= limits.threshold_max, "auto_top_up.threshold_max", "at least threshold_min");
         self.that(limits.target_min <= limits.target_max, "auto_top_up.target_max", "at least target_min");
         // Otherwise no target would be far enough above any threshold.
@@ -260,6 +326,14 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn usd(cents: i64) -> Amount {
+        Amount::new(Currency::USD, cents).unwrap()
+    }
+
+    fn isk(hundredths: i64) -> Amount {
+        Amount::new(Currency::parse("ISK").unwrap(), hundredths).unwrap()
+    }
 
     fn price(name: &str, amount: i64) -> i64 {
         let book = PriceBook::reference();
@@ -337,7 +411,7 @@ mod tests {
     #[test]
     fn a_book_that_cannot_be_sold_from_is_refused_and_every_wrong_line_is_named() {
         type Break = fn(&mut PriceBook);
-        let broken: [(&str, Break); 17] = [
+        let broken: [(&str, Break); 22] = [
             ("operations must be 1 to 100 lines, not 0", |book| book.operations.clear()),
             ("operations[0].credits_per_unit must be from 1 to 1000000, not 0", |book| {
                 book.operations[0].credits_per_unit = 0;
@@ -362,10 +436,19 @@ mod tests {
                 book.operations[0].description.clear();
             }),
             ("packages must be 1 to 50 lines, not 0", |book| book.packages.clear()),
-            ("packages[0].price_cents must be from 50 to 99999999, not 49", |book| {
-                book.packages[0].price = Cents::new(49).unwrap();
+            ("packages[0].price must be from 50 to 999999999999, not 49", |book| {
+                book.packages[0].price = usd(49);
             }),
             ("packages[1].id must be listed once", |book| book.packages[1].id = book.packages[0].id.clone()),
+            ("minimum_charge must be from 50 to 1000000000, not 49", |book| book.minimum_charge = usd(49)),
+            ("packages[0].price must be from 600 to 999999999999, not 500", |book| book.minimum_charge = usd(600)),
+            ("price_per_credit must be from 1 to 1000000000, not 0", |book| book.price_per_credit = usd(0)),
+            ("auto_top_up.gap_min must be from 49 to 100000000, not 48", |book| book.auto_top_up.gap_min = 48),
+            (
+                "price_per_credit must be given in ISK, because the built-in one is in USD; packages must be given in \
+                 ISK, because the built-in ones are in USD",
+                |book| (book.currency, book.minimum_charge) = (isk(7_000).currency(), isk(7_000)),
+            ),
             ("packages[2].credits must be from 1 to 100000000, not 0", |book| book.packages[2].credits = Credits::ZERO),
             ("auto_top_up.threshold_max must be at least threshold_min", |book| book.auto_top_up.threshold_max = 99),
             ("auto_top_up.target_max must be at least threshold_min + gap_min", |book| {
@@ -374,7 +457,7 @@ mod tests {
             (
                 "auto_top_up.target_max must be so small that it does not cost more than Stripe takes in one payment 4 \
                  times a day, with tax",
-                |book| book.auto_top_up.target_max = 30_000_000,
+                |book| book.auto_top_up.target_max = 200_000_000_000,
             ),
         ];
         for (why, break_it) in broken {
@@ -384,7 +467,49 @@ mod tests {
         }
         let mut book = PriceBook::reference();
         book.operations[1].unit_size = 0;
-        book.cents_per_credit = 0;
+        book.price_per_credit = usd(0);
         assert_eq!(book.checked().unwrap_err().0.len(), 2, "all are named together");
+    }
+
+    /// R37: Stripe would not charge less, and call the invoice paid.
+    #[test]
+    fn no_top_up_of_a_valid_book_costs_less_than_the_minimum_charge() {
+        for (per_credit, minimum) in [(1, 50), (1, 51), (3, 100), (7, 700), (49, 50), (50, 50), (51, 50)] {
+            let mut book = PriceBook::reference();
+            (book.price_per_credit, book.minimum_charge) = (usd(per_credit), usd(minimum));
+            book.packages.truncate(0);
+            let smallest = book.smallest_gap();
+            let costs = |gap: i64| per_credit * (gap + 1);
+            assert!(costs(smallest) >= minimum, "{per_credit} {minimum}");
+            assert!(smallest == 1 || costs(smallest - 1) < minimum, "no larger gap is required than necessary");
+            let credits = |gap: i64| Credits::constant(gap + 1);
+            assert!(book.top_up_price(credits(smallest)).is_some());
+            assert!(smallest == 1 || book.top_up_price(credits(smallest - 1)).is_none());
+        }
+    }
+
+    /// Every currency: what the book can ask for is what Stripe can charge, whatever a customer chooses.
+    #[test]
+    fn every_amount_of_a_valid_book_is_one_that_the_currency_has() {
+        for currency in Currency::all() {
+            let amount = |minor| Amount::new(currency, minor).unwrap();
+            let least = currency.minimum_charge().unwrap_or(currency.step());
+            let mut book = PriceBook::reference();
+            (book.currency, book.minimum_charge) = (currency, amount(least));
+            book.price_per_credit = amount(3 * currency.step());
+            book.packages.truncate(1);
+            book.packages[0].price = amount(least);
+            book.auto_top_up.gap_min = book.auto_top_up.gap_min.max(book.smallest_gap());
+            book.auto_top_up.target_max = 200_000;
+            let book = book.checked().unwrap_or_else(|error| panic!("{currency}: {error}"));
+            for credits in [book.auto_top_up.gap_min + 1, 12_345, 100_001, 200_000] {
+                let price = book.top_up_price(Credits::constant(credits)).unwrap();
+                let in_all = PriceBook::with_tax_max(price).unwrap();
+                for amount in [price, in_all, in_all.times(PriceBook::TOP_UPS_PER_DAY).unwrap()] {
+                    assert_eq!((amount.minor() % currency.step(), amount.currency()), (0, currency));
+                }
+                assert!(in_all.minor() <= price.minor() * 130 / 100 && book.minimum_charge.is_at_most(price));
+            }
+        }
     }
 }

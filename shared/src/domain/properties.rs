@@ -204,7 +204,7 @@ impl World {
             return;
         };
         let outcome = match report {
-            CheckoutReport::Paid => CheckoutOutcome::Paid(Payment { amount: purchase.price, ..payment() }),
+            CheckoutReport::Paid => CheckoutOutcome::Paid(Payment { amount: purchase.price.minor(), ..payment() }),
             CheckoutReport::Open => CheckoutOutcome::Open,
             CheckoutReport::Processing => CheckoutOutcome::Processing,
             CheckoutReport::Failed => CheckoutOutcome::Failed,
@@ -222,10 +222,10 @@ impl World {
             return;
         };
         let outcome = match report {
-            TopUpReport::Paid => TopUpOutcome::Paid(Payment { amount: top_up.price, ..payment() }),
+            TopUpReport::Paid => TopUpOutcome::Paid(Payment { amount: top_up.price.minor(), ..payment() }),
             TopUpReport::PartlyPaid => {
-                let received = Cents::new(top_up.price.get() / 2).unwrap();
-                TopUpOutcome::PartlyPaid { payment: Payment { amount: top_up.price, ..payment() }, received }
+                let received = top_up.price.minor() / 2;
+                TopUpOutcome::PartlyPaid { payment: Payment { amount: top_up.price.minor(), ..payment() }, received }
             }
             TopUpReport::Processing => TopUpOutcome::Processing { invoice: None },
             TopUpReport::Refused => TopUpOutcome::Refused { reason: RefusalReason::CustomerDeleted },
@@ -263,7 +263,7 @@ impl World {
             let granted = self.entries.iter().find(|entry| entry.origin() == origin).map(|entry| entry.credits);
             let expected = match top_up.status {
                 TopUpStatus::Paid => Some(top_up.credits),
-                TopUpStatus::PartlyPaid => Credits::new(top_up.price.get() / 2),
+                TopUpStatus::PartlyPaid => Credits::new(top_up.price.minor() / 2),
                 _ => None,
             };
             assert_eq!(granted, expected, "a paid attempt grants exactly what it froze, any other nothing");

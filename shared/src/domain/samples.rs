@@ -34,7 +34,7 @@ pub fn account() -> Account {
 pub fn payment() -> Payment {
     Payment {
         customer: account().customer,
-        amount: Cents::new(500).unwrap(),
+        amount: 500,
         currency: "usd".into(),
         invoice: InvoiceId::parse("in_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
@@ -53,7 +53,7 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
             text_version: 1,
             accepted_by: Consenter::parse("owner").unwrap(),
             accepted_at: at(0),
-            price_max: Cents::new(target).unwrap(),
+            price_max: Amount::new(Currency::USD, target).unwrap(),
         },
     }
 }

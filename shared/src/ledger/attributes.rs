@@ -4,7 +4,7 @@
 //! Values never appear in an error, because they may be personal data.
 
 use super::keys::Key;
-use crate::domain::{Cents, Credits, InvalidId};
+use crate::domain::{Amount, Credits, Currency, InvalidId};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -53,6 +53,11 @@ impl Writer {
         self
     }
 
+    /// An amount in its minor unit, with its currency beside it. An item has at most one.
+    pub(super) fn with_amount(self, name: &str, amount: Amount) -> Self {
+        self.with(name, number(amount.minor())).with("currency", text(amount.currency()))
+    }
+
     /// Adds the attribute only if there is a value.
     pub(super) fn with_optional(self, name: &str, value: Option<AttributeValue>) -> Self {
         match value {
@@ -83,10 +88,6 @@ pub(super) fn flag(value: bool) -> AttributeValue {
 }
 
 pub(super) fn credits(value: Credits) -> AttributeValue {
-    number(value.get())
-}
-
-pub(super) fn cents(value: Cents) -> AttributeValue {
     number(value.get())
 }
 
@@ -148,8 +149,15 @@ impl<'a> Reader<'a> {
         Credits::new(self.number(name)?).ok_or_else(|| self.invalid(name))
     }
 
-    pub(super) fn cents(&self, name: &str) -> Result<Cents, Unreadable> {
-        Cents::new(self.number(name)?).ok_or_else(|| self.invalid(name))
+    /// An amount in the item's currency. Items without one were written when US dollars were the only currency.
+    pub(super) fn amount(&self, name: &str) -> Result<Amount, Unreadable> {
+        let currency = self.optional("currency", |item, name| item.word(name, Currency::of_code))?;
+        Amount::new(currency.unwrap_or(Currency::USD), self.number(name)?).ok_or_else(|| self.invalid(name))
+    }
+
+    /// Whether the attribute is there, whatever its value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.attributes.contains_key(name)
     }
 
     pub(super) fn instant(&self, name: &str) -> Result<Timestamp, Unreadable> {
@@ -171,7 +179,7 @@ impl<'a> Reader<'a> {
         name: &str,
         read: impl FnOnce(&Self, &str) -> Result<T, Unreadable>,
     ) -> Result<Option<T>, Unreadable> {
-        self.attributes.contains_key(name).then(|| read(self, name)).transpose()
+        self.has(name).then(|| read(self, name)).transpose()
     }
 
     pub(super) fn invalid(&self, name: &str) -> Unreadable {

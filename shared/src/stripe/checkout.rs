@@ -3,9 +3,9 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::responses::{CheckoutSession, Created, List, OpenedSession};
-use super::{Charging, keyed, metadata};
+use super::{Charging, keyed, metadata, spelled};
 use crate::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use crate::domain::{Cents, CheckoutSessionId, CustomerId, InvoiceId, Purchase};
+use crate::domain::{CheckoutSessionId, CustomerId, InvoiceId, Purchase};
 use crate::ports::CheckoutReport;
 use crate::words;
 use stripe_checkout::checkout_session::{
@@ -18,7 +18,6 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::{RequestStrategy, StripeRequest};
 use stripe_shared::CheckoutSessionMode;
-use stripe_types::Currency;
 
 /// <https://docs.stripe.com/api/checkout/sessions/create>
 pub(super) async fn open(
@@ -113,8 +112,8 @@ fn with_query(url: &str, query: &str) -> String {
 }
 
 fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
-    let mut price = CreateCheckoutSessionLineItemsPriceData::new(Currency::USD);
-    price.unit_amount = Some(purchase.price.get());
+    let mut price = CreateCheckoutSessionLineItemsPriceData::new(spelled(purchase.price.currency()));
+    price.unit_amount = Some(purchase.price.minor());
     price.product_data = Some(ProductData::new(words::credits(purchase.credits)));
     price.tax_behavior = Some(CreateCheckoutSessionLineItemsPriceDataTaxBehavior::Exclusive);
     let mut line_item = CreateCheckoutSessionLineItems::new();
@@ -166,7 +165,7 @@ fn payment_of(session: &CheckoutSession) -> Option<Payment> {
     let customer = CustomerId::parse(session.customer.as_deref()?).ok()?;
     let intent = session.payment_intent.as_ref();
     Some(Payment {
-        amount: Cents::new(session.amount_subtotal?)?,
+        amount: session.amount_subtotal.filter(|amount| *amount >= 0)?,
         currency: session.currency.clone()?,
         invoice: session.invoice.as_deref().and_then(|invoice| InvoiceId::parse(invoice).ok()),
         payment_intent: intent.and_then(super::responses::PaymentIntent::id),
@@ -204,7 +203,7 @@ mod tests {
         let CheckoutOutcome::Paid(payment) = classify(&session("complete", "paid", r#""cus_1""#), true) else {
             panic!("the outcome must be a payment")
         };
-        assert_eq!((payment.amount.get(), payment.payment_method.is_some()), (5_000, true), "before tax");
+        assert_eq!((payment.amount, payment.payment_method.is_some()), (5_000, true), "before tax");
     }
 
     /// R7: a completed session's bank debit.

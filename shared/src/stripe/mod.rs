@@ -26,7 +26,7 @@ pub use settings::{InvalidSettings, Settings};
 
 use crate::domain::payments::{Checkout, OfferedCard, TopUpOutcome};
 use crate::domain::{
-    AccountId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
+    AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
 };
 use crate::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
 use client::{Client, Transport};
@@ -70,6 +70,12 @@ impl StripePayments {
         };
         Ok(Self { client: Client::new(&transport).ok_or(InvalidSettings::ApiKey)?, charging })
     }
+}
+
+/// The currency as Stripe's builders take it: in lower case. They would also take codes that do not exist.
+fn spelled(currency: Currency) -> stripe_types::Currency {
+    let Ok(spelled) = currency.lower_case_code().parse();
+    spelled
 }
 
 fn web_address(text: &str) -> Option<Uri> {
@@ -173,6 +179,15 @@ mod tests {
             ),
         ] {
             assert_eq!(StripePayments::new(settings).err(), expected, "{name}");
+        }
+    }
+
+    /// async-stripe knows fewer currencies than Stripe, and takes a code in upper case for an unknown one.
+    #[test]
+    fn every_currency_reaches_stripe_in_lower_case() {
+        for currency in Currency::all() {
+            let sent = serde_json::to_value(spelled(currency)).unwrap();
+            assert_eq!(sent, currency.code().to_lowercase());
         }
     }
 

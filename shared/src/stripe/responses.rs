@@ -86,7 +86,7 @@ pub(super) struct CheckoutSession {
     pub(super) status: Option<String>,
     pub(super) payment_status: String,
     pub(super) customer: Option<String>,
-    /// In cents, before tax.
+    /// In the minor unit, before tax.
     pub(super) amount_subtotal: Option<i64>,
     pub(super) currency: Option<String>,
     pub(super) invoice: Option<String>,
@@ -141,17 +141,17 @@ pub(super) struct Invoice {
     status: Option<String>,
     pub(super) customer: Option<String>,
     pub(super) currency: String,
-    /// In cents, before discounts and tax.
+    /// In the minor unit, before discounts and tax.
     pub(super) subtotal: i64,
-    /// In cents, after discounts, before tax.
+    /// In the minor unit, after discounts, before tax.
     pub(super) total_excluding_tax: Option<i64>,
-    /// In cents, after discounts, with tax; a credit note does not change it.
+    /// In the minor unit, after discounts, with tax; a credit note does not change it.
     pub(super) total: i64,
-    /// In cents, with tax. What the customer already owes is added, and what Stripe owes the customer is subtracted.
+    /// In the minor unit, with tax. What the customer already owes is added, and what Stripe owes the customer is subtracted.
     pub(super) amount_due: i64,
-    /// In cents, by cards, debits and transfers.
+    /// In the minor unit, by cards, debits and transfers.
     amount_paid: i64,
-    /// The customer's balance before and after finalization, in cents. A negative balance is a credit.
+    /// The customer's balance before and after finalization, in the minor unit. A negative balance is a credit.
     starting_balance: i64,
     ending_balance: Option<i64>,
     pub(super) hosted_invoice_url: Option<String>,
@@ -200,7 +200,7 @@ impl Invoice {
         InvoiceId::parse(&*self.id).ok()
     }
 
-    /// The amount in cents, after discounts and before tax.
+    /// The amount in the minor unit, after discounts and before tax.
     pub(super) fn before_tax(&self) -> i64 {
         self.total_excluding_tax.unwrap_or(self.subtotal)
     }

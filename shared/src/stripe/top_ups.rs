@@ -9,7 +9,7 @@ use super::customers::{self, DefaultError};
 use super::error::StripeError;
 use super::outcome::{CardAnswer, Classification, classify_definite, classify_invoice, classify_pay};
 use super::responses::{Created, CreatedInvoice, Deleted, Invoice, InvoiceStatus};
-use super::{Charging, invoices, keyed, metadata};
+use super::{Charging, invoices, keyed, metadata, spelled};
 use crate::domain::payments::{DeclineReason, Demand, RefusalReason, TopUpOutcome, check_demand};
 use crate::domain::{InvalidId, InvoiceId, PaymentMethodId, TopUp};
 use crate::error::chain;
@@ -23,7 +23,6 @@ use stripe_billing::invoice::{
 use stripe_billing::invoice_item::{CreateInvoiceItem, CreateInvoiceItemTaxBehavior};
 use stripe_client_core::StripeRequest;
 use stripe_shared::InvoiceCollectionMethod;
-use stripe_types::Currency;
 
 pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
     let Made { invoice, card } = match finalized(client, charging, top_up).await {
@@ -121,20 +120,21 @@ struct NotOurs;
 
 /// Why the invoice may not be paid: a reason that the customer is told, or an invoice that is not ours.
 fn why_not_paid(invoice: &Invoice, top_up: &TopUp) -> Option<Result<NotOurs, RefusalReason>> {
-    let price = top_up.price.get();
+    let price = top_up.price.minor();
     let in_all = invoice.total.max(invoice.amount_due);
     let demand = Demand { subtotal: invoice.subtotal, before_tax: invoice.before_tax(), in_all };
     let checked = check_demand(top_up, demand);
-    let is_ours = invoice.currency == crate::domain::payments::CURRENCY
+    let is_ours = top_up.price.currency().is_named(&invoice.currency)
         && invoice.customer.as_deref() == Some(top_up.customer.as_str());
     if checked.is_err() || !is_ours {
         tracing::error!(
             top_up.id = %top_up.id,
-            top_up.price_cents = price,
+            top_up.price_minor = price,
+            top_up.currency = %top_up.price.currency(),
             invoice.id = invoice.id,
-            invoice.subtotal_cents = invoice.subtotal,
-            invoice.before_tax_cents = invoice.before_tax(),
-            invoice.in_all_cents = in_all,
+            invoice.subtotal_minor = invoice.subtotal,
+            invoice.before_tax_minor = invoice.before_tax(),
+            invoice.in_all_minor = in_all,
             invoice.currency = invoice.currency,
             "voiding an invoice that does not match the frozen price"
         );
@@ -159,7 +159,7 @@ where
 {
     let request = CreateInvoice::new()
         .customer(top_up.customer.as_str())
-        .currency(Currency::USD)
+        .currency(spelled(top_up.price.currency()))
         .auto_advance(false)
         .collection_method(InvoiceCollectionMethod::ChargeAutomatically)
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
@@ -177,8 +177,8 @@ async fn add_item(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Resul
     let request = CreateInvoiceItem::new()
         .customer(top_up.customer.as_str())
         .invoice(invoice.as_str())
-        .amount(top_up.price.get())
-        .currency(Currency::USD)
+        .amount(top_up.price.minor())
+        .currency(spelled(top_up.price.currency()))
         .description(words::credits(top_up.credits))
         .tax_behavior(CreateInvoiceItemTaxBehavior::Exclusive);
     let effect = || async {

@@ -96,7 +96,7 @@ fn bodies_of(path: &str) -> Vec<String> {
     let bodies = match path.rsplit('/').next().unwrap() {
         "accounts" => vec![json!({"account": "acme", "email": "owner@acme.example"}), json!({"account": "b", "email": "x"})],
         "auto-top-up" => vec![
-            json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 2, "accepted_by": "ada"}}),
+            json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 3, "accepted_by": "ada"}}),
             json!({"enabled": false}),
         ],
         "charges" => vec![
@@ -190,8 +190,10 @@ fn price_books() -> Vec<Value> {
             {"operation": "dubbing", "description": "Dubbing", "measure": "duration_ms", "credits_per_unit": 20,
              "unit_size": 60_000},
             {"operation": "training", "description": "Training", "measure": "max_minutes", "credits_per_unit": 1}],
-            "cents_per_credit": 2}),
-        json!({"version": "3", "packages": [{"package": "small", "credits": 100, "price_cents": 90}]}),
+            "price_per_credit": 2}),
+        json!({"version": "3", "packages": [{"package": "small", "credits": 100, "price": 90}]}),
+        json!({"version": "5", "currency": "kwd", "minimum_charge": 150, "price_per_credit": 10,
+            "packages": [{"package": "small", "credits": 100, "price": 1_000}]}),
         json!({"version": "4", "auto_top_up": {
             "threshold_min": 1, "threshold_max": 99000, "target_min": 51, "target_max": 100_000, "gap_min": 50}}),
     ]

@@ -153,6 +153,11 @@ fn assert_kept(item: &Value, written: &Value, thing: &Thing) {
     const DERIVED: [&str; 6] = ["PK", "SK", "account", "due_at", "due_shard", "expires_at"];
     let (Some(item), Some(written)) = (item.as_object(), written.as_object()) else { return };
     for (name, value) in written.iter().filter(|(name, _)| !DERIVED.contains(&name.as_str())) {
+        // An item of a release that knew only US dollars.
+        if name == "currency" && !item.contains_key(name) {
+            assert_eq!(value["S"], "USD");
+            continue;
+        }
         let read = item.get(name).unwrap_or_else(|| panic!("{name} was not in the item: {thing:?}"));
         assert_same(read, value, name);
     }

@@ -3,7 +3,7 @@
 use crate::world::{account_id, ledger_with, now};
 use shared::config::parse_price_book;
 use shared::domain::payments::{AutoTopUpCommand, decide_auto_top_up};
-use shared::domain::{Cents, ConsentId, Consenter, Credits, PriceBook};
+use shared::domain::{ConsentId, Consenter, Credits, PriceBook};
 use shared::words::CONSENT_TEXT_VERSION;
 
 /// Any bytes as JSON: an accepted price book works for all amounts within its bounds.
@@ -13,7 +13,7 @@ pub fn price_books(data: &[u8]) {
     assert_eq!(book.clone().checked(), Ok(book.clone()));
     operations(&book);
     for package in &book.packages {
-        assert!(package.credits > Credits::ZERO && package.price.get() >= 50);
+        assert!(package.credits > Credits::ZERO && package.price.minor() >= 50);
         assert_eq!(book.package(&package.id), Some(package), "a package is found by its id");
     }
     top_ups(&book);
@@ -47,7 +47,7 @@ fn top_ups(book: &PriceBook) {
             let settings = change.account.auto_top_up.expect("top-ups were turned on");
             assert!(settings.is_enabled && settings.threshold < settings.target);
             let price = book.top_up_price(settings.target).expect("a permitted target has a price");
-            assert!(price >= Cents::new(50).expect("cents") && price <= settings.consent.price_max);
+            assert!(price.minor() >= 50 && price.is_at_most(settings.consent.price_max));
         }
     }
 }

@@ -21,13 +21,13 @@ async fn read(cloud: &TestCloud, query: &str) -> Answer {
 }
 
 fn on(threshold: i64, target: i64) -> Value {
-    let consent = json!({"text_version": 2, "accepted_by": "ada@acme.example"});
+    let consent = json!({"text_version": 3, "accepted_by": "ada@acme.example"});
     json!({"enabled": true, "threshold": threshold, "target": target, "consent": consent})
 }
 
 fn never_chosen() -> Value {
     json!({
-        "enabled": false, "threshold": null, "target": null, "consent": null, "text_version": 2,
+        "enabled": false, "threshold": null, "target": null, "consent": null, "text_version": 3,
         "worst_case_text": null, "payment_issue": null, "last_top_up_at": null,
         "limits": {
             "threshold_min": 100, "threshold_max": 99_000, "target_min": 1_100, "target_max": 100_000, "gap_min": 1_000,
@@ -44,18 +44,18 @@ async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand(
     for (query, once, a_day) in [
         (
             "?threshold=1000&target=10000",
-            "at most $100.00 at a time plus tax, and never more than $130.00 in all",
-            "at most $520.00 a day",
+            "at most $100.00\u{a0}USD at a time plus tax, and never more than $130.00\u{a0}USD in all",
+            "at most $520.00\u{a0}USD a day",
         ),
         (
             "?threshold=100&target=1100",
-            "at most $11.00 at a time plus tax, and never more than $14.30 in all",
-            "at most $57.20 a day",
+            "at most $11.00\u{a0}USD at a time plus tax, and never more than $14.30\u{a0}USD in all",
+            "at most $57.20\u{a0}USD a day",
         ),
         (
             "?threshold=99000&target=100000",
-            "at most $1,000.00 at a time plus tax, and never more than $1,300.00 in all",
-            "at most $5,200.00 a day",
+            "at most $1,000.00\u{a0}USD at a time plus tax, and never more than $1,300.00\u{a0}USD in all",
+            "at most $5,200.00\u{a0}USD a day",
         ),
     ] {
         let mut body = read(&cloud, query).await.expect(200).body;
@@ -96,7 +96,7 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
     let shown = read(&cloud, "?threshold=1000&target=10000").await.expect(200).body["worst_case_text"].clone();
     let chosen = set(&cloud, &on(1_000, 10_000)).await.expect(200).body;
     let consent = json!({
-        "text_version": 2, "text": shown, "accepted_by": "ada@acme.example", "accepted_at": "2026-01-05T00:00:00.000Z",
+        "text_version": 3, "text": shown, "accepted_by": "ada@acme.example", "accepted_at": "2026-01-05T00:00:00.000Z",
     });
     let mut expected = never_chosen();
     for (name, value) in [
@@ -146,7 +146,7 @@ async fn whatever_is_not_as_it_must_be_is_refused_and_changes_nothing() {
         body
     };
     let consent = |value: Value| with("consent", value);
-    let by = |accepted_by: Value| consent(json!({"text_version": 2, "accepted_by": accepted_by}));
+    let by = |accepted_by: Value| consent(json!({"text_version": 3, "accepted_by": accepted_by}));
     let version = |text_version: Value| consent(json!({"text_version": text_version, "accepted_by": "ada"}));
     let threshold = "must be an integer from 100 to 99000";
     let target = "must be an integer from 1100 to 100000";
@@ -164,17 +164,17 @@ async fn whatever_is_not_as_it_must_be_is_refused_and_changes_nothing() {
         (on(99_000, 1_100), "target", "must be at least 1000 above threshold, that is from 100000"),
         (json!({"enabled": true, "threshold": 1_000, "target": 10_000}), "consent", "to switch automatic top-ups on"),
         (consent(Value::Null), "consent", "to switch automatic top-ups on"),
-        (version(json!(0)), "consent.text_version", "must be 2, the version shown now"),
-        (version(json!(3)), "consent.text_version", "must be 2, the version shown now"),
-        (version(json!(-1)), "consent.text_version", "must be 2, the version shown now"),
+        (version(json!(0)), "consent.text_version", "must be 3, the version shown now"),
+        (version(json!(2)), "consent.text_version", "must be 3, the version shown now"),
+        (version(json!(-1)), "consent.text_version", "must be 3, the version shown now"),
         (json!({"enabled": true, "target": 10_000}), "threshold", "is required: an integer from 100 to 99000"),
         (json!({"enabled": true, "threshold": 1_000}), "target", "is required: an integer from 1100 to 100000"),
         // R20: the error for a missing field names the field where it belongs.
         (json!({}), "enabled", "is required: true or false"),
         (consent(json!([1, "ada"])), "consent", "must be an object"),
-        (consent(json!({"text_version": 2})), "consent.accepted_by", "is required: a text of 1 to 100 bytes"),
+        (consent(json!({"text_version": 3})), "consent.accepted_by", "is required: a text of 1 to 100 bytes"),
         (consent(json!({"accepted_by": "ada"})), "consent.text_version", "is required: an integer"),
-        (consent(json!({"text_version": 2, "accepted_by": "ada", "x": 1})), "consent.x", "is not known here"),
+        (consent(json!({"text_version": 3, "accepted_by": "ada", "x": 1})), "consent.x", "is not known here"),
         (with("currency", json!("eur")), "currency", "is not known here"),
     ];
     for value in [json!("true"), json!(1), json!(null), json!({})] {

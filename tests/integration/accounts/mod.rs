@@ -195,7 +195,7 @@ async fn what_is_not_there_is_not_found() {
         let path = format!("/v1/accounts/{account}/auto-top-up");
         for body in [
             json!({"enabled": false}),
-            json!({"enabled": true, "threshold": 100, "target": 1_100, "consent": {"text_version": 2, "accepted_by": "x"}}),
+            json!({"enabled": true, "threshold": 100, "target": 1_100, "consent": {"text_version": 3, "accepted_by": "x"}}),
         ] {
             cloud.put(&path, &cloud.cloud.service_token(), &body).await.expect_problem(404, "not_found");
         }

@@ -165,7 +165,7 @@ async fn auto_top_up(world: &mut World, account: &str) -> Result<(), Broken> {
             json!({"enabled": false})
         } else {
             settings = (true, threshold, threshold + 1_000);
-            let consent = json!({"text_version": 2, "accepted_by": "owner"});
+            let consent = json!({"text_version": 3, "accepted_by": "owner"});
             json!({"enabled": true, "threshold": threshold, "target": threshold + 1_000, "consent": consent})
         };
         world.arm();

@@ -48,11 +48,12 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
     Ok(is_there)
 }
 
-/// Attributes that are optional.
-const MAY_BE_ABSENT: [&str; 15] = [
+/// Attributes that are optional. An item without a currency is in US dollars.
+const MAY_BE_ABSENT: [&str; 16] = [
     "auto_top_up",
     "checkout",
     "checkout_opened_at",
+    "currency",
     "default_card",
     "invoice",
     "last_top_up_at",
@@ -140,13 +141,78 @@ async fn numbers_outside_their_range_are_named() {
         ("speech", "quantity", "-1"),
         ("training", "max_minutes", "0"),
         ("purchase", "price", "-1"),
-        ("top-up", "price", "100000000"),
+        ("top-up", "price", "1000000000000"),
+        ("consent", "price_max_cents", "1000000000000"),
     ] {
         let stored = stored_items().into_iter().find(|stored| stored.name == name).unwrap();
         let item = get(&store, &stored).await;
         let outcome = read_altered(&store, &stored, &item, path, Some(AttributeValue::N(number.into()))).await;
         assert_named(outcome, &stored, path, "has an invalid value");
     }
+}
+
+/// The release before wrote no currency: everything was in US dollars.
+#[tokio::test]
+async fn items_without_a_currency_are_in_us_dollars() {
+    let store = filled().await;
+    let account = account_id();
+    for stored in stored_items() {
+        let item = get(&store, &stored).await;
+        if item.contains_key("price") {
+            put(&store, altered(&item, "currency", None)).await;
+        }
+    }
+    let purchase = store.ledger.purchase_get(&account, &PurchaseId::mint(5)).await.unwrap().unwrap();
+    assert_eq!(purchase.price, amount("USD", 500));
+    let top_up = store.ledger.top_up_get(&account, &TopUpId::mint(6)).await.unwrap().unwrap();
+    assert_eq!(top_up.price, amount("USD", 4_501));
+    for (number, kind) in (20..).zip(notice_kinds()) {
+        let notice = store.ledger.notice_get(&account, &NoticeId::mint(number)).await.unwrap().unwrap();
+        assert_eq!(notice.kind, with_price(kind, amount("USD", 11)));
+    }
+}
+
+/// A function of the release before may still run while this one is deployed, and it reads the account for each charge.
+#[tokio::test]
+async fn a_consent_in_us_dollars_is_written_as_the_release_before_wrote_it() {
+    let store = filled().await;
+    let item = raw(&store, "ACCOUNT#acme", "STATE").await;
+    let consent = at_path(&item, "auto_top_up.consent").as_m().unwrap();
+    let mut names: Vec<_> = consent.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accepted_at", "accepted_by", "id", "price_max_cents", "text_version"]);
+    assert_eq!(consent["price_max_cents"], AttributeValue::N("123456".into()));
+}
+
+/// In another currency, the consent names it: the default is for items of the release before alone.
+#[tokio::test]
+async fn a_consent_in_another_currency_has_to_name_it() {
+    let store = filled().await;
+    let stored = stored_items().into_iter().find(|stored| stored.name == "consent").unwrap();
+    let item = get(&store, &stored).await;
+    let yen = altered(&item, "price_max_cents", None);
+    let yen = altered(&yen, "price_max", Some(AttributeValue::N("5000".into())));
+    put(&store, yen.clone()).await;
+    assert_named(read(&store.ledger, stored.kind).await, &stored, "currency", "has an invalid value");
+    put(&store, altered(&yen, "currency", Some(AttributeValue::S("JPY".into())))).await;
+    assert!(read(&store.ledger, stored.kind).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_amount_that_its_currency_does_not_have_is_named() {
+    let store = filled().await;
+    let stored = stored_items().into_iter().find(|stored| stored.name == "purchase").unwrap();
+    let item = get(&store, &stored).await;
+    let text = |text: &str| Some(AttributeValue::S(text.into()));
+    for (currency, price, named) in
+        [("KWD", "5124", "price"), ("ISK", "550", "price"), ("usd", "500", "currency"), ("IRR", "500", "currency")]
+    {
+        let priced = altered(&item, "price", Some(AttributeValue::N(price.into())));
+        put(&store, altered(&priced, "currency", text(currency))).await;
+        assert_named(read(&store.ledger, stored.kind).await, &stored, named, "has an invalid value");
+    }
+    put(&store, altered(&item, "currency", text("HRK"))).await;
+    assert!(read(&store.ledger, stored.kind).await.unwrap(), "Stripe no longer charges in it, but it is still read");
 }
 
 #[tokio::test]

@@ -145,8 +145,30 @@ pub fn consent() -> Consent {
         text_version: 1,
         accepted_by: Consenter::parse("owner@example.com").unwrap(),
         accepted_at: at(2),
-        price_max: Cents::new(123_456).unwrap(),
+        price_max: Amount::new(Currency::USD, 123_456).unwrap(),
     }
+}
+
+/// An amount in the minor unit.
+pub fn amount(code: &str, minor: i64) -> Amount {
+    Amount::new(Currency::parse(code).unwrap(), minor).unwrap()
+}
+
+pub fn settings_in_yen() -> AutoTopUp {
+    AutoTopUp { consent: Consent { price_max: amount("JPY", 500_000), ..consent() }, ..settings() }
+}
+
+/// The same notice of another price.
+pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
+    match &mut kind {
+        NoticeKind::PurchasePaid { price, .. }
+        | NoticeKind::PurchaseFailed { price, .. }
+        | NoticeKind::TopUpPaid { price, .. }
+        | NoticeKind::TopUpDeclined { price, .. }
+        | NoticeKind::TopUpActionRequired { price, .. }
+        | NoticeKind::TopUpRefused { price, .. } => *price = other,
+    }
+    kind
 }
 
 pub fn consent_record() -> ConsentRecord {
@@ -202,7 +224,7 @@ pub fn purchase(status: PurchaseStatus) -> Purchase {
         key: key("buy:1"),
         package: package_id(),
         credits: credits(500),
-        price: Cents::new(500).unwrap(),
+        price: Amount::new(Currency::USD, 500).unwrap(),
         status,
         checkout: None,
         checkout_opened_at: None,
@@ -234,7 +256,7 @@ pub fn top_up(status: TopUpStatus) -> TopUp {
         customer: customer_id("cus_1"),
         payment_method: None,
         credits: credits(4_501),
-        price: Cents::new(4_501).unwrap(),
+        price: Amount::new(Currency::USD, 4_501).unwrap(),
         status,
         invoice: None,
         payment_intent: None,
@@ -265,7 +287,8 @@ pub fn notice(kind: NoticeKind) -> Notice {
 }
 
 pub fn notice_kinds() -> [NoticeKind; 6] {
-    let (top_up, credits, price, balance) = (TopUpId::mint(6), credits(10), Cents::new(11).unwrap(), credits(-12));
+    let (top_up, credits, price, balance) =
+        (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
         NoticeKind::PurchasePaid { purchase: PurchaseId::mint(5), package: package_id(), credits, price, balance },
         NoticeKind::PurchaseFailed { purchase: PurchaseId::mint(5), package: package_id(), credits, price },

@@ -9,8 +9,8 @@ use serde_json::Value;
 use shared::domain::payments::Payment;
 use shared::domain::payments::TopUpOutcome;
 use shared::domain::{
-    AccountId, Cents, Credits, CustomerId, EmailAddress, IdempotencyKey, PackageId, PaymentMethodId, Purchase,
-    PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus,
+    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, IdempotencyKey, PackageId, PaymentMethodId,
+    Purchase, PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus,
 };
 use shared::ports::Payments;
 use shared::stripe::{SecretString, Settings, StripePayments};
@@ -122,7 +122,7 @@ impl Bench {
             customer: customer.clone(),
             payment_method,
             credits: Credits::new(PRICE).unwrap(),
-            price: Cents::new(PRICE).unwrap(),
+            price: Amount::new(Currency::USD, PRICE).unwrap(),
             status: TopUpStatus::Open,
             invoice: None,
             payment_intent: None,
@@ -138,7 +138,7 @@ impl Bench {
             key: IdempotencyKey::parse("click-1").unwrap(),
             package: PackageId::parse("credits_5000").unwrap(),
             credits: Credits::constant(5_000),
-            price: Cents::new(5_000).unwrap(),
+            price: Amount::new(Currency::USD, 5_000).unwrap(),
             status: PurchaseStatus::Open,
             checkout: None,
             checkout_opened_at: None,
@@ -217,7 +217,7 @@ impl Bench {
         assert_eq!(invoices[0]["status"], "paid", "{why}");
         let charges = self.charges_paid(&top_up.customer).await;
         assert_eq!(charges.len(), 1, "one charge: {why}");
-        assert_eq!(charges[0]["amount"], top_up.price.get(), "{why}");
+        assert_eq!(charges[0]["amount"], top_up.price.minor(), "{why}");
     }
 
     /// Checks that the customer paid nothing.

@@ -134,7 +134,7 @@ async fn a_debit_that_is_processing_is_waited_for_and_never_voided() {
         assert_eq!(bench.payments().top_up_close(&top_up).await, processing, "{alias}");
         bench.pass(SignedDuration::from_hours(4 * 24)).await;
         match bench.payments().top_up_close(&top_up).await {
-            TopUpOutcome::Paid(payment) if is_paid => assert_eq!(payment.amount.get(), PRICE),
+            TopUpOutcome::Paid(payment) if is_paid => assert_eq!(payment.amount, PRICE),
             TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, .. } if !is_paid => {}
             other => panic!("{alias}: {other:?}"),
         }
@@ -181,7 +181,7 @@ async fn a_void_that_loses_the_race_against_a_payment_is_a_payment() {
         bench.submit(&page, "card_number=4242424242424242").await;
     };
     let (outcome, ()) = tokio::join!(payments.top_up_close(&top_up), customer_pays);
-    assert_eq!(paid(outcome).amount.get(), PRICE);
+    assert_eq!(paid(outcome).amount, PRICE);
     bench.assert_paid_once(&top_up, "the race").await;
 }
 

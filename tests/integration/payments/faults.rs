@@ -38,7 +38,7 @@ async fn no_fault_at_any_step_concludes_anything_and_the_same_attempt_is_paid_on
                 assert_eq!(first, TopUpOutcome::Unknown, "{why}");
             }
             let payment = paid(bench.payments().top_up_pay(&top_up).await);
-            assert_eq!(payment.amount.get(), PRICE, "{why}");
+            assert_eq!(payment.amount, PRICE, "{why}");
             bench.assert_paid_once(&top_up, &why).await;
         }
     }
@@ -102,7 +102,7 @@ async fn a_step_that_takes_too_long_concludes_nothing_and_is_never_made_twice() 
                 outcome => break paid(outcome),
             }
         };
-        assert_eq!(payment.amount.get(), PRICE, "{step}");
+        assert_eq!(payment.amount, PRICE, "{step}");
         bench.assert_paid_once(&top_up, step).await;
     }
 }
@@ -171,7 +171,7 @@ async fn a_key_used_for_another_request_pauses_nobody_and_finds_what_was_paid() 
     let mut other = top_up.clone();
     other.payment_method = Some(bench.card(&top_up.customer, "pm_card_mastercard").await);
     paid(bench.payments().top_up_pay(&other).await);
-    other.price = shared::domain::Cents::new(PRICE + 1).unwrap();
+    other.price = shared::domain::Amount::new(shared::domain::Currency::USD, PRICE + 1).unwrap();
     paid(bench.payments().top_up_pay(&other).await);
     bench.assert_paid_once(&top_up, "keys misused").await;
 }

@@ -29,7 +29,7 @@ async fn every_decline_on_the_page_is_told_in_its_own_words() {
     let page = report(&bench, &invoice).await.hosted_url.unwrap();
     bench.submit(&page, "card_number=4242424242424242").await;
     let report = report(&bench, &invoice).await;
-    assert_eq!(paid(report.outcome).amount.get(), PRICE);
+    assert_eq!(paid(report.outcome).amount, PRICE);
     assert_eq!(report.hosted_url, None, "nothing is left to pay");
     bench.assert_paid_once(&top_up, "with another card").await;
 }

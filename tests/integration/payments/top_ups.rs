@@ -15,7 +15,7 @@ async fn a_good_card_pays_one_invoice_over_the_frozen_price() {
     let top_up = bench.top_up_on("pm_card_visa").await;
     let payment = paid(bench.payments().top_up_pay(&top_up).await);
 
-    assert_eq!((payment.amount.get(), payment.currency.as_str()), (PRICE, "usd"));
+    assert_eq!((payment.amount, payment.currency.as_str()), (PRICE, "usd"));
     assert_eq!(payment.customer, top_up.customer);
     assert_eq!(payment.payment_method, None, "the saved card was charged, so there is no other to report");
     bench.assert_paid_once(&top_up, "a good card").await;
@@ -192,7 +192,7 @@ async fn tax_is_added_to_the_frozen_price_and_never_counted_as_credits() {
     let address = "address[country]=US&address[postal_code]=94111";
     bench.post(&format!("/v1/customers/{}", top_up.customer), address).await;
     let payment = paid(payments.top_up_pay(&top_up).await);
-    assert_eq!(payment.amount.get(), PRICE, "before tax");
+    assert_eq!(payment.amount, PRICE, "before tax");
     assert_eq!(bench.charges_paid(&top_up.customer).await[0]["amount"], PRICE + 360);
 }
 
@@ -227,7 +227,7 @@ async fn pending_items_of_the_customer_stay_out_of_the_invoice() {
     let bench = Bench::start().await;
     let top_up = bench.top_up_on("pm_card_visa").await;
     bench.post("/v1/invoiceitems", &format!("customer={}&amount=999&currency=usd", top_up.customer)).await;
-    assert_eq!(paid(bench.payments().top_up_pay(&top_up).await).amount.get(), PRICE);
+    assert_eq!(paid(bench.payments().top_up_pay(&top_up).await).amount, PRICE);
     bench.assert_paid_once(&top_up, "with a pending item").await;
 }
 

@@ -378,7 +378,7 @@ impl TestCloud {
     pub async fn turn_on_auto_top_up(&self, account: &str, threshold: i64, target: i64) {
         let body = json!({
             "enabled": true, "threshold": threshold, "target": target,
-            "consent": {"text_version": 2, "accepted_by": "owner"},
+            "consent": {"text_version": 3, "accepted_by": "owner"},
         });
         let path = format!("/v1/accounts/{account}/auto-top-up");
         self.put(&path, &self.cloud.customer_token(account), &body).await.expect(200);

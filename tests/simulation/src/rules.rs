@@ -191,7 +191,7 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken>
     rule!(top_up.payment_method == account.payment_method, "{id} has another card than the account");
     let missing = (target - balance).min(target);
     rule!(top_up.credits.get() == missing, "{id} is for {} credits where {missing} are missing", top_up.credits);
-    rule!(top_up.price.get() == missing, "{id} costs {} for {missing} credits", top_up.price);
+    rule!(top_up.price.minor() == missing, "{id} costs {} for {missing} credits", top_up.price);
     Ok(())
 }
 
@@ -432,7 +432,7 @@ fn check_settled(partition: &Partition, top_up: &TopUp, stripe: &Stripe) -> Resu
         .map(|entry| entry.credits.get())
         .sum();
     rule!(credits == received, "{id} granted {credits} credits for {received} cents");
-    let price = top_up.price.get();
+    let price = top_up.price.minor();
     let is_consistent = match top_up.status {
         TopUpStatus::Open | TopUpStatus::Processing => false,
         TopUpStatus::Paid => received == price,

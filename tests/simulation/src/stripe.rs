@@ -10,7 +10,7 @@ use shared::domain::payments::{
     Received, RefusalReason, TopUpOutcome,
 };
 use shared::domain::{
-    AccountId, Cents, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
+    AccountId, Amount, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
     PurchaseId, TopUp, TopUpId,
 };
 use shared::ports::{CheckoutReport, InvoiceReport};
@@ -61,7 +61,7 @@ pub struct Invoice {
     pub account: AccountId,
     pub top_up: TopUpId,
     pub customer: CustomerId,
-    pub amount: Cents,
+    pub amount: Amount,
     pub status: InvoiceStatus,
     pub last_answer: Option<BankAnswer>,
     /// In cents, paid by cards.
@@ -99,7 +99,7 @@ pub struct Session {
     pub account: AccountId,
     pub purchase: PurchaseId,
     customer: CustomerId,
-    pub amount: Cents,
+    pub amount: Amount,
     pub status: SessionStatus,
     opened_at: Timestamp,
     paid_with: Option<PaymentMethodId>,
@@ -391,7 +391,7 @@ impl Stripe {
             SessionStatus::Failed => CheckoutOutcome::Failed,
             SessionStatus::Paid => CheckoutOutcome::Paid(Payment {
                 customer: session.customer.clone(),
-                amount: session.amount,
+                amount: session.amount.minor(),
                 currency: session.currency.into(),
                 invoice: None,
                 payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
@@ -529,12 +529,12 @@ impl Stripe {
         match reason {
             Some(RefusalReason::OtherPrice) => invoice.discount = 100,
             // Two fifths, which is more than the consent text allows.
-            Some(RefusalReason::AboveConsent) => invoice.tax = invoice.amount.get() * 2 / 5,
+            Some(RefusalReason::AboveConsent) => invoice.tax = invoice.amount.minor() * 2 / 5,
             Some(reason) => return Some(Err(*reason)),
             None => {}
         }
-        let before_tax = invoice.amount.get() - invoice.discount;
-        let demand = Demand { subtotal: invoice.amount.get(), before_tax, in_all: before_tax + invoice.tax };
+        let before_tax = invoice.amount.minor() - invoice.discount;
+        let demand = Demand { subtotal: invoice.amount.minor(), before_tax, in_all: before_tax + invoice.tax };
         if invoice.status == InvoiceStatus::Draft {
             invoice.status = InvoiceStatus::Open;
             let balance = self.balances.entry(invoice.customer.clone()).or_default();
@@ -557,7 +557,7 @@ impl Stripe {
     pub fn invoice_credit(&mut self, position: usize, cents: i64) {
         let is_free = |invoice: &&mut Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
         let Some(invoice) = self.invoices.get_mut(position).filter(is_free) else { return };
-        invoice.credited += cents.min(invoice.due()).min(invoice.amount.get() - invoice.credited);
+        invoice.credited += cents.min(invoice.due()).min(invoice.amount.minor() - invoice.credited);
         let id = invoice.id.clone();
         self.pay_if_nothing_is_due(&id);
     }
@@ -704,12 +704,12 @@ impl Invoice {
         let from_credit =
             if self.starting_balance < 0 { self.ending_balance.min(0) - self.starting_balance } else { 0 };
         let for_old_debt = if self.starting_balance > 0 { self.starting_balance } else { 0 };
-        (self.amount_paid + from_credit - for_old_debt).clamp(0, self.amount.get())
+        (self.amount_paid + from_credit - for_old_debt).clamp(0, self.amount.minor())
     }
 
     /// In cents: the part that is still unpaid.
     fn due(&self) -> i64 {
-        let whole = self.amount.get() - self.discount + self.tax + self.starting_balance;
+        let whole = self.amount.minor() - self.discount + self.tax + self.starting_balance;
         let asked = if self.ending_balance == 0 { whole } else { 0 };
         asked - self.credited - self.amount_paid
     }
@@ -718,19 +718,19 @@ impl Invoice {
     fn paid(&self) -> TopUpOutcome {
         let payment = Payment {
             customer: self.customer.clone(),
-            amount: self.amount,
+            amount: self.amount.minor(),
             currency: "usd".into(),
             invoice: Some(self.id.clone()),
             payment_intent: PaymentIntentId::parse(format!("pi_{}", self.id)).ok(),
             payment_method: self.paid_with.clone(),
         };
         let amounts = PaidInvoice {
-            total: self.amount.get(),
+            total: self.amount.minor(),
             amount_paid: self.amount_paid,
             starting_balance: self.starting_balance,
             ending_balance: self.ending_balance,
         };
-        match amounts.received(self.amount) {
+        match amounts.received(self.amount.minor()) {
             Received::All => TopUpOutcome::Paid(payment),
             Received::Part(received) => TopUpOutcome::PartlyPaid { payment, received },
             Received::Nothing => TopUpOutcome::Abandoned,

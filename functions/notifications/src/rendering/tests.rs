@@ -1,7 +1,9 @@
 use super::*;
 use crate::content::{Action, Fact};
 use shared::domain::payments::DeclineReason;
-use shared::domain::{AccountId, Cents, Credits, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId};
+use shared::domain::{
+    AccountId, Amount, Credits, Currency, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId,
+};
 use std::collections::BTreeSet;
 
 const REASONS: [DeclineReason; 8] = [
@@ -19,8 +21,8 @@ fn credits() -> Credits {
     Credits::constant(4_501)
 }
 
-fn price() -> Cents {
-    Cents::new(4_501).unwrap()
+fn price() -> Amount {
+    Amount::new(Currency::USD, 4_501).unwrap()
 }
 
 fn top_up() -> TopUpId {
@@ -94,7 +96,7 @@ fn visible(html: &str) -> String {
         text.push_str(piece.split_once('>').map_or("", |(_, words)| words));
         text.push(' ');
     }
-    text.replace("&#39;", "'").replace("&amp;", "&").split_whitespace().collect::<Vec<_>>().join(" ")
+    text.replace("&#39;", "'").replace("&amp;", "&").split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -115,6 +117,28 @@ fn every_mail_names_the_account_the_amount_and_what_it_is_about_in_both_forms() 
         }
         assert!(mail.subject.contains("$45.01") && !mail.subject.contains(char::is_control), "{}", mail.subject);
         assert!(mail.subject.len() <= 78, "{} fits a line", mail.subject);
+    }
+}
+
+/// The table carries the code, and a no-break space keeps it beside its number in both forms.
+#[test]
+fn amounts_are_written_in_their_currency_with_its_code_in_the_table() {
+    for (code, minor, subject, row) in [
+        ("USD", 4_501, "$45.01", "$45.01\u{a0}USD"),
+        ("JPY", 4_501, "¥4,501", "¥4,501\u{a0}JPY"),
+        ("KWD", 4_510, "KWD\u{a0}4.510", "KWD\u{a0}4.510"),
+        ("ISK", 450_100, "ISK\u{a0}4,501", "ISK\u{a0}4,501"),
+    ] {
+        let price = Amount::new(Currency::parse(code).unwrap(), minor).unwrap();
+        let paid = NoticeKind::TopUpPaid { top_up: top_up(), credits: credits(), price, balance: Credits::ZERO };
+        let (reason, credits) = (DeclineReason::ExpiredCard, credits());
+        let declined = NoticeKind::TopUpDeclined { top_up: top_up(), credits, price, reason };
+        for (kind, name) in [(paid, "Paid, before tax"), (declined, "To pay, before tax")] {
+            let mail = mail(kind);
+            assert!(mail.subject.ends_with(subject), "{}", mail.subject);
+            assert!(mail.text.lines().any(|line| line == format!("{name}: {row}")), "{}", mail.text);
+            assert!(visible(&mail.html).contains(&format!("{name} {row} ")), "{}", mail.html);
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use notifications::{App, handle};
 use serde_json::{Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
-use shared::domain::{AccountId, Cents, Credits, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId};
+use shared::domain::{
+    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
+};
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
@@ -116,7 +118,7 @@ impl<M: Mailer + 'static> World<M> {
             kind: NoticeKind::TopUpDeclined {
                 top_up: TopUpId::mint(u128::from(number)),
                 credits: Credits::constant(4_501),
-                price: Cents::new(4_501).unwrap(),
+                price: Amount::new(Currency::USD, 4_501).unwrap(),
                 reason: DeclineReason::ExpiredCard,
             },
             created_at: now(),

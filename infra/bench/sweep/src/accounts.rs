@@ -10,8 +10,8 @@ use shared::domain::account::decide_open_account;
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::{
-    Account, AccountId, Cents, Change, ConsentId, Consenter, Credits, CustomerId, EmailAddress, PaymentMethodId,
-    TopUpId,
+    Account, AccountId, Amount, Change, ConsentId, Consenter, Credits, Currency, CustomerId, EmailAddress,
+    PaymentMethodId, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::*;
@@ -119,7 +119,7 @@ fn due_account(name: &str, now: Timestamp) -> Account {
         text_version: 1,
         accepted_by: Consenter::parse("owner").expect("a good name"),
         accepted_at: yesterday,
-        price_max: Cents::MAX,
+        price_max: Amount::new(Currency::USD, Amount::MINOR_MAX).expect("the largest amount is valid"),
     };
     let (threshold, target) = (Credits::constant(THRESHOLD), Credits::constant(TARGET));
     let id = AccountId::parse(name).expect("a good id");

@@ -2,7 +2,7 @@
 
 use super::payment_issue::PaymentIssueKind;
 use super::records::{AutoTopUp, Consent, ConsentRecord};
-use crate::domain::{Account, Cents, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within};
+use crate::domain::{Account, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within};
 use crate::words::{CONSENT_TEXT_VERSION, consent_text};
 use jiff::Timestamp;
 
@@ -83,7 +83,7 @@ fn check_settings(
     price_book: &PriceBook,
     threshold: i64,
     target: i64,
-) -> Result<(Credits, Credits, Cents, String), AutoTopUpRefusal> {
+) -> Result<(Credits, Credits, Amount, String), AutoTopUpRefusal> {
     let limits = price_book.auto_top_up;
     within("threshold", threshold, limits.threshold_min, limits.threshold_max)?;
     within("target", target, limits.target_min, limits.target_max)?;
@@ -107,7 +107,7 @@ mod tests {
     use crate::domain::samples::*;
 
     fn on(threshold: i64, target: i64) -> AutoTopUpCommand {
-        AutoTopUpCommand::On { threshold, target, consent: Some((2, Consenter::parse("owner").unwrap())) }
+        AutoTopUpCommand::On { threshold, target, consent: Some((3, Consenter::parse("owner").unwrap())) }
     }
 
     fn without_consent(threshold: i64, target: i64) -> AutoTopUpCommand {
@@ -126,7 +126,7 @@ mod tests {
         let outdated = AutoTopUpCommand::On {
             threshold: 100,
             target: 1_100,
-            consent: Some((3, Consenter::parse("owner").unwrap())),
+            consent: Some((2, Consenter::parse("owner").unwrap())),
         };
         for (command, expected) in [
             (on(99, 0), out_of_range("threshold", 100, 99_000, 99)),
@@ -138,7 +138,7 @@ mod tests {
                 Err(AutoTopUpRefusal::GapTooSmall { gap_min: 1_000, target_min: 1_101, target: 1_100 }),
             ),
             (without_consent(100, 1_100), Err(AutoTopUpRefusal::ConsentRequired)),
-            (outdated, Err(AutoTopUpRefusal::ConsentOutdated { current: 2, accepted: 3 })),
+            (outdated, Err(AutoTopUpRefusal::ConsentOutdated { current: 3, accepted: 2 })),
             (on(100, 1_100), Ok((100, 1_100))),
             (on(99_000, 100_000), Ok((99_000, 100_000))),
         ] {
@@ -156,8 +156,11 @@ mod tests {
         let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
         let text = &record.text;
         assert!(text.contains("below 1,000 credits"), "{text}");
-        assert!(text.contains("at most $100.00 at a time plus tax, and never more than $130.00 in all"), "{text}");
-        assert!(text.contains("at most 4 times a day, so at most $520.00 a day"), "{text}");
+        assert!(
+            text.contains("at most $100.00\u{a0}USD at a time plus tax, and never more than $130.00\u{a0}USD in all"),
+            "{text}"
+        );
+        assert!(text.contains("at most 4 times a day, so at most $520.00\u{a0}USD a day"), "{text}");
         assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
 
         let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();

@@ -2,7 +2,7 @@
 //! closed one, and a diagnosis shows all of them.
 
 use super::records::AutoTopUp;
-use crate::domain::{Account, Cents, Credits, PriceBook, TopUpId};
+use crate::domain::{Account, Amount, Credits, PriceBook, TopUpId};
 use jiff::Timestamp;
 
 /// The number of gates.
@@ -52,7 +52,7 @@ pub enum NotDue {
     #[error("{credits} credits cannot be bought in one payment")]
     PriceOutOfRange { credits: Credits },
     #[error("the top-up now costs {price}, but the customer agreed to {price_max}")]
-    BeyondConsent { price: Cents, price_max: Cents },
+    BeyondConsent { price: Amount, price_max: Amount },
 }
 
 /// Every gate in order of precedence, each evaluated independently of the others.
@@ -104,7 +104,7 @@ fn price_out_of_range(account: &Account, settings: &AutoTopUp, price_book: &Pric
 fn beyond_consent(account: &Account, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
     let price = price_book.top_up_price(top_up_credits(account, settings))?;
     let price_max = settings.consent.price_max;
-    (price > price_max).then_some(NotDue::BeyondConsent { price, price_max })
+    (!price.is_at_most(price_max)).then_some(NotDue::BeyondConsent { price, price_max })
 }
 
 /// From two options: whether the gate applies, and what closes it.
@@ -121,6 +121,7 @@ impl From<Option<Option<NotDue>>> for GateState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Currency;
     use crate::domain::samples::*;
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
             closed(&gates(&paused_and_rich, &PriceBook::reference(), at(60))),
             [GateName::TurnedOn, GateName::NoOpenAttempt, GateName::BelowThreshold, GateName::IntervalPassed]
         );
-        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
         assert_eq!(closed(&gates(&paused_and_rich, &dearer, at(60))).last(), Some(&GateName::WithinConsent));
         assert_eq!(check_gates(&paused_and_rich, &dearer, at(60)), Err(NotDue::Off), "the first closed one decides");
     }

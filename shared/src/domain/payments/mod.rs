@@ -15,7 +15,7 @@ pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
 pub use outlook::{NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
-pub use payment::{CURRENCY, CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
+pub use payment::{CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 pub use purchase::{
     OpenedCheckout, card_to_offer, check_purchase_replay, decide_checkout_opened, decide_open_purchase,

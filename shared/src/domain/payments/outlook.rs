@@ -171,6 +171,7 @@ mod tests {
     use super::*;
     use crate::domain::payments::{AutoTopUp, DeclineReason, PaymentIssue, RefusalReason};
     use crate::domain::samples::*;
+    use crate::domain::{Amount, Currency};
     use crate::domain::{PaymentMethodId, TopUpId};
 
     const HOUR: i64 = 3_600;
@@ -250,9 +251,12 @@ mod tests {
     #[test]
     fn a_price_that_was_not_agreed_to_stops_a_top_up_even_within_the_six_hours() {
         let attempted = Account { last_top_up_at: Some(at(0)), ..due() };
-        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
+        let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
         assert_eq!(told(&attempted, &dearer, 600, HOUR), ("off", None, None, Some("beyond_consent")));
-        let far_too_dear = PriceBook { cents_per_credit: 1_000_000, ..PriceBook::reference() };
+        let far_too_dear = PriceBook {
+            price_per_credit: Amount::new(Currency::USD, 1_000_000_000).unwrap(),
+            ..PriceBook::reference()
+        };
         assert_eq!(told(&attempted, &far_too_dear, 600, HOUR), ("off", None, None, Some("price_out_of_range")));
     }
 

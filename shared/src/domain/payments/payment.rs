@@ -2,18 +2,15 @@
 
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::change::BalanceOutOfRange;
-use crate::domain::{Account, Cents, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId};
-
-/// The only currency of the price book, in Stripe's spelling.
-pub const CURRENCY: &str = "usd";
+use crate::domain::{Account, Amount, Currency, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId};
 
 /// A payment as Stripe reports it, before it is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
     pub customer: CustomerId,
-    /// The amount that was asked for, before tax.
-    pub amount: Cents,
-    /// Lower-case ISO 4217.
+    /// The amount that was asked for, before tax, in the minor unit of `currency`.
+    pub amount: i64,
+    /// ISO 4217 as Stripe spells it. It may be a currency that we never sell in.
     pub currency: String,
     pub invoice: Option<InvoiceId>,
     pub payment_intent: Option<PaymentIntentId>,
@@ -37,10 +34,11 @@ pub enum CheckoutOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopUpOutcome {
     Paid(Payment),
-    /// The invoice is paid, but the company credited a part of it. Only `received`, before tax, was paid.
+    /// The invoice is paid, but the company credited a part of it. Only `received`, before tax and in
+    /// the minor unit, was paid.
     PartlyPaid {
         payment: Payment,
-        received: Cents,
+        received: i64,
     },
     Declined {
         reason: DeclineReason,
@@ -68,28 +66,55 @@ pub enum TopUpOutcome {
 pub enum GrantRefusal {
     #[error("paid by {actual}, but the account belongs to {expected}")]
     OtherCustomer { expected: CustomerId, actual: CustomerId },
-    #[error("paid in {actual}, but the price is in {CURRENCY}")]
-    OtherCurrency { actual: String },
-    #[error("paid {actual} before tax, but the price is {expected}")]
-    OtherAmount { expected: Cents, actual: Cents },
+    #[error("paid in {actual}, but the price is in {expected}")]
+    OtherCurrency { expected: Currency, actual: String },
+    #[error("paid {} before tax, but the price is {expected}", expected.currency().format(*actual))]
+    OtherAmount { expected: Amount, actual: i64 },
     #[error(transparent)]
     BalanceOutOfRange(#[from] BalanceOutOfRange),
 }
 
 /// # Errors
-/// [`GrantRefusal`] unless this customer paid this price in the price book's currency.
-pub(super) fn check_payment(account: &Account, payment: &Payment, price: Cents) -> Result<(), GrantRefusal> {
+/// [`GrantRefusal`] unless this customer paid this price in its currency.
+pub(super) fn check_payment(account: &Account, payment: &Payment, price: Amount) -> Result<(), GrantRefusal> {
     if payment.customer != account.customer {
         return Err(GrantRefusal::OtherCustomer {
             expected: account.customer.clone(),
             actual: payment.customer.clone(),
         });
     }
-    if payment.currency != CURRENCY {
-        return Err(GrantRefusal::OtherCurrency { actual: payment.currency.clone() });
+    if !price.currency().is_named(&payment.currency) {
+        return Err(GrantRefusal::OtherCurrency { expected: price.currency(), actual: payment.currency.clone() });
     }
-    if payment.amount != price {
+    if payment.amount != price.minor() {
         return Err(GrantRefusal::OtherAmount { expected: price, actual: payment.amount });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{account, payment};
+
+    /// R10: a number means nothing without its currency, which Stripe writes in lower case.
+    #[test]
+    fn a_payment_counts_only_in_the_currency_of_its_price() {
+        let price = |code| Amount::new(Currency::parse(code).unwrap(), 500).unwrap();
+        for (code, paid_in, is_accepted) in [
+            ("USD", "usd", true),
+            ("JPY", "jpy", true),
+            ("KWD", "kwd", true),
+            ("JPY", "JPY", true),
+            ("JPY", "usd", false),
+            ("USD", "jpy", false),
+            ("USD", "", false),
+            ("USD", "a_currency_of_tomorrow", false),
+        ] {
+            let payment = Payment { currency: paid_in.into(), ..payment() };
+            let refusal = check_payment(&account(), &payment, price(code)).err();
+            assert_eq!(refusal.is_none(), is_accepted, "{code} paid in {paid_in}");
+            assert!(refusal.is_none_or(|refusal| matches!(refusal, GrantRefusal::OtherCurrency { .. })));
+        }
+    }
 }

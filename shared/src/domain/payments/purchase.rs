@@ -207,7 +207,7 @@ fn grant_purchase(
 mod tests {
     use super::*;
     use crate::domain::samples::*;
-    use crate::domain::{Cents, Credits, CustomerId, Origin, PriceBook};
+    use crate::domain::{Credits, CustomerId, Origin, PriceBook};
 
     fn opened() -> Purchase {
         let package = &PriceBook::reference().packages[1];
@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn paid(amount: i64) -> Payment {
-        Payment { amount: Cents::new(amount).unwrap(), ..payment() }
+        Payment { amount, ..payment() }
     }
 
     fn settle(purchase: &Purchase, outcome: &CheckoutOutcome) -> Result<Option<Change>, BalanceOutOfRange> {
@@ -232,7 +232,7 @@ mod tests {
             at(0),
         );
         assert_eq!((change.account.balance, change.entries), (Credits::ZERO, vec![]));
-        assert_eq!((purchase.credits.get(), purchase.price.get()), (500, 500));
+        assert_eq!((purchase.credits.get(), purchase.price.minor()), (500, 500));
         assert_eq!(change.records.len(), 2);
     }
 

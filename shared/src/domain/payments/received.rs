@@ -1,9 +1,7 @@
 //! How much of a paid invoice was actually paid. Stripe also calls an invoice `paid` if it was credited, or if it is
 //! too small to be charged.
 
-use crate::domain::Cents;
-
-/// The amounts of a paid invoice as Stripe reports them, in cents, with tax.
+/// The amounts of a paid invoice as Stripe reports them, in the minor unit of its currency, with tax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaidInvoice {
     /// The invoice's total, not reduced by credit notes.
@@ -21,16 +19,16 @@ pub struct PaidInvoice {
 pub enum Received {
     All,
     /// This amount before tax, which is less than the price. The rest was credited or became a debt.
-    Part(Cents),
+    Part(i64),
     Nothing,
 }
 
 impl PaidInvoice {
-    /// How much of this price, before tax, was received.
+    /// How much of this price, before tax and in the minor unit, was received.
     ///
     /// The customer's own credit counts as a payment. A credit note does not, and neither does an amount below Stripe's
     /// minimum, which becomes a debt of the customer.
-    pub fn received(self, price: Cents) -> Received {
+    pub fn received(self, price: i64) -> Received {
         let received = self.amount_paid.saturating_add(self.own_credit()).saturating_sub(self.old_debt());
         if self.total <= 0 || received <= 0 {
             return Received::Nothing;
@@ -38,8 +36,8 @@ impl PaidInvoice {
         if received >= self.total {
             return Received::All;
         }
-        let before_tax = i128::from(price.get()).saturating_mul(received.into()).div_euclid(self.total.into());
-        let part = i64::try_from(before_tax).ok().filter(|part| *part > 0).and_then(Cents::new);
+        let before_tax = i128::from(price).saturating_mul(received.into()).div_euclid(self.total.into());
+        let part = i64::try_from(before_tax).ok().filter(|part| *part > 0);
         part.map_or(Received::Nothing, Received::Part)
     }
 
@@ -61,7 +59,7 @@ mod tests {
     /// R1 and R37: `paid` means that nothing is left to pay, not that a payment was made.
     #[test]
     fn only_what_was_paid_counts_whatever_stripe_calls_paid() {
-        let part = |cents| Received::Part(Cents::new(cents).unwrap());
+        let part = Received::Part;
         for (why, total, amount_paid, starting_balance, ending_balance, expected) in [
             ("by card", 2_000, 2_000, 0, 0, Received::All),
             ("by card, with tax", 2_500, 2_500, 0, 0, Received::All),
@@ -81,8 +79,7 @@ mod tests {
             ("for nothing", 0, 0, 0, 0, Received::Nothing),
         ] {
             let invoice = PaidInvoice { total, amount_paid, starting_balance, ending_balance };
-            let price = Cents::new(total.min(2_000)).unwrap();
-            assert_eq!(invoice.received(price), expected, "{why}");
+            assert_eq!(invoice.received(total.min(2_000)), expected, "{why}");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::{
-    AccountId, Cents, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
+    AccountId, Amount, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
     PackageId, PaymentIntentId, PaymentMethodId, PurchaseId, TopUpId,
 };
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub struct Purchase {
     /// Frozen when it was opened, even if the price book changes later.
     pub credits: Credits,
     /// Before tax, also frozen.
-    pub price: Cents,
+    pub price: Amount,
     pub status: PurchaseStatus,
     pub checkout: Option<Checkout>,
     pub checkout_opened_at: Option<Timestamp>,
@@ -61,7 +61,7 @@ pub struct TopUp {
     pub payment_method: Option<PaymentMethodId>,
     pub credits: Credits,
     /// Before tax.
-    pub price: Cents,
+    pub price: Amount,
     pub status: TopUpStatus,
     pub invoice: Option<InvoiceId>,
     pub payment_intent: Option<PaymentIntentId>,
@@ -120,7 +120,7 @@ pub struct Consent {
     pub accepted_at: Timestamp,
     /// The maximum price of one top-up, before tax, that the text stated. No more is charged, even if the price book
     /// changes.
-    pub price_max: Cents,
+    pub price_max: Amount,
 }
 
 /// The full text of a consent, kept permanently.

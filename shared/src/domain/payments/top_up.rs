@@ -5,7 +5,7 @@ use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
 use crate::domain::{
-    Account, Cause, Cents, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
+    Account, Amount, Cause, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
 };
 use jiff::Timestamp;
 
@@ -61,7 +61,7 @@ pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep 
     if is_wanted && is_remembered && is_unanswered { NextStep::Pay } else { NextStep::LookUpAndClose }
 }
 
-/// The amounts of an attempt's invoice, in cents, before it is paid.
+/// The amounts of an attempt's invoice, in the minor unit of the attempt's currency, before it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// Before discounts and tax.
@@ -78,12 +78,12 @@ pub struct Demand {
 /// # Errors
 /// Why not. The invoice has to be voided then.
 pub fn check_demand(top_up: &TopUp, demand: Demand) -> Result<(), RefusalReason> {
-    let price = top_up.price.get();
+    let price = top_up.price.minor();
     if demand.subtotal != price || demand.before_tax != price {
         return Err(RefusalReason::OtherPrice);
     }
     let in_all_max = PriceBook::with_tax_max(top_up.price).unwrap_or(top_up.price);
-    if demand.in_all > in_all_max.get() {
+    if demand.in_all > in_all_max.minor() {
         return Err(RefusalReason::AboveConsent);
     }
     Ok(())
@@ -116,7 +116,9 @@ pub fn decide_top_up_outcome(
             TopUpOutcome::PartlyPaid { payment, received },
         ) => {
             check_payment(account, payment, top_up.price)?;
-            let part = Bought { credits: credits_for(top_up, *received), price: *received, status: PartlyPaid };
+            // For the receipt; a part can lie between two steps of the currency.
+            let price = Amount::at_most(top_up.price.currency(), *received).unwrap_or(top_up.price);
+            let part = Bought { credits: credits_for(top_up, *received), price, status: PartlyPaid };
             grant_top_up(account, top_up, (payment, part), notice, now).map(Some)
         }
         (Open, TopUpOutcome::Processing { invoice }) => {
@@ -166,14 +168,14 @@ fn is_last_word(account: &Account, top_up: &TopUp) -> bool {
 /// What a payment buys, and the attempt's status afterwards.
 struct Bought {
     credits: Credits,
-    price: Cents,
+    price: Amount,
     status: TopUpStatus,
 }
 
 /// The credits for a part of an attempt's price: the same part of its credits, rounded up to a whole credit.
-fn credits_for(top_up: &TopUp, received: Cents) -> Credits {
-    let price = i128::from(top_up.price.get()).max(1);
-    let exact = i128::from(top_up.credits.get()).saturating_mul(received.get().into());
+fn credits_for(top_up: &TopUp, received: i64) -> Credits {
+    let price = i128::from(top_up.price.minor()).max(1);
+    let exact = i128::from(top_up.credits.get()).saturating_mul(received.into());
     let rounded_up = exact.div_euclid(price).saturating_add(i128::from(exact.rem_euclid(price) > 0));
     i64::try_from(rounded_up).ok().and_then(Credits::new).unwrap_or(top_up.credits).min(top_up.credits)
 }
@@ -251,6 +253,7 @@ fn owed(account: &Account, kind: NoticeKind, id: NoticeId, now: Timestamp) -> No
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Currency;
     use crate::domain::Origin;
     use crate::domain::payments::{AutoTopUp, DeclineReason, Payment};
     use crate::domain::samples::*;
@@ -304,16 +307,41 @@ mod tests {
 
     #[test]
     fn a_dearer_price_book_never_takes_more_than_the_customer_agreed_to() {
-        let dearer = PriceBook { cents_per_credit: 2, ..PriceBook::reference() };
-        let (price, price_max) = (Cents::new(9_002).unwrap(), Cents::new(5_000).unwrap());
+        let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
+        let (price, price_max) =
+            (Amount::new(Currency::USD, 9_002).unwrap(), Amount::new(Currency::USD, 5_000).unwrap());
         let decided = decide_open_top_up(&due(), &dearer, TopUpId::mint(1), at(9));
         assert_eq!(decided.map(|(_, top_up)| top_up.price), Err(NotDue::BeyondConsent { price, price_max }));
     }
 
     #[test]
+    fn a_price_book_in_another_currency_needs_a_new_consent() {
+        let yen = Currency::parse("JPY").unwrap();
+        let amount = |minor| Amount::new(yen, minor).unwrap();
+        let reference = PriceBook::reference();
+        let book = PriceBook { currency: yen, price_per_credit: amount(1), minimum_charge: amount(50), ..reference };
+        let decided = decide_open_top_up(&due(), &book, TopUpId::mint(1), at(9));
+        let (price, price_max) = (amount(4_501), Amount::new(Currency::USD, 5_000).unwrap());
+        assert_eq!(decided.map(|(_, top_up)| top_up.price), Err(NotDue::BeyondConsent { price, price_max }));
+    }
+
+    /// R37: the settings are older than a book with a higher minimum charge.
+    #[test]
+    fn a_top_up_below_the_minimum_charge_does_not_open() {
+        for (minimum, expected) in
+            [(4_501, Ok(4_501)), (4_502, Err(NotDue::PriceOutOfRange { credits: Credits::constant(4_501) }))]
+        {
+            let minimum_charge = Amount::new(Currency::USD, minimum).unwrap();
+            let book = PriceBook { minimum_charge, ..PriceBook::reference() };
+            let decided = decide_open_top_up(&due(), &book, TopUpId::mint(1), at(9));
+            assert_eq!(decided.map(|(_, top_up)| top_up.price.minor()), expected);
+        }
+    }
+
+    #[test]
     fn opening_freezes_the_amount_and_claims_the_account() {
         let (change, top_up) = decide_open_top_up(&due(), &PriceBook::reference(), TopUpId::mint(1), at(9)).unwrap();
-        assert_eq!((top_up.credits.get(), top_up.price.get(), top_up.status), (4_501, 4_501, TopUpStatus::Open));
+        assert_eq!((top_up.credits.get(), top_up.price.minor(), top_up.status), (4_501, 4_501, TopUpStatus::Open));
         assert_eq!(top_up.payment_method, payment().payment_method);
         assert_eq!(
             (change.account.last_top_up_at, &change.account.open_top_up),
@@ -349,9 +377,9 @@ mod tests {
         let declined = Declined(DeclineReason::InsufficientFunds);
         let was_declined = TopUpOutcome::Declined { reason: DeclineReason::InsufficientFunds, invoice: None };
         let asked_action = TopUpOutcome::ActionRequired { invoice: None };
-        let was_paid = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
-        let received = Cents::new(501).unwrap();
-        let payment = Payment { amount: Cents::new(4_501).unwrap(), ..payment() };
+        let was_paid = TopUpOutcome::Paid(Payment { amount: 4_501, ..payment() });
+        let received = 501;
+        let payment = Payment { amount: 4_501, ..payment() };
         let paid_in_part = TopUpOutcome::PartlyPaid { payment, received };
         let under_way = TopUpOutcome::Processing { invoice: None };
         let granted = Some((Paid, 4_501, 1, false));
@@ -458,10 +486,10 @@ mod tests {
     #[test]
     fn a_grant_is_keyed_by_the_attempt_and_checks_the_payment() {
         let (account, top_up) = standing_at(TopUpStatus::Open);
-        let outcome = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let outcome = TopUpOutcome::Paid(Payment { amount: 4_501, ..payment() });
         let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
         assert_eq!(only_entry(&change).origin(), Origin::TopUp(TopUpId::mint(1)));
-        let short = TopUpOutcome::Paid(Payment { amount: Cents::new(4_500).unwrap(), ..payment() });
+        let short = TopUpOutcome::Paid(Payment { amount: 4_500, ..payment() });
         let refusal = decide_top_up_outcome(&account, &top_up, &short, NoticeId::mint(1), at(2)).unwrap_err();
         assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
     }
@@ -470,7 +498,7 @@ mod tests {
     #[test]
     fn an_invoice_is_paid_only_over_the_frozen_price_and_within_what_was_agreed_to_with_tax() {
         let (_, top_up) = standing_at(TopUpStatus::Open);
-        let top_up = TopUp { price: Cents::new(2_500).unwrap(), ..top_up };
+        let top_up = TopUp { price: Amount::new(Currency::USD, 2_500).unwrap(), ..top_up };
         for (subtotal, before_tax, in_all, expected) in [
             (2_500, 2_500, 2_500, Ok(())),
             (2_500, 2_500, 3_125, Ok(())),
@@ -489,22 +517,23 @@ mod tests {
     #[test]
     fn a_part_that_was_paid_grants_its_part_of_the_credits_and_the_receipt_is_over_that_part() {
         let (account, top_up) = standing_at(TopUpStatus::Open);
-        let (credits, cents) = (|credits| Credits::new(credits).unwrap(), |cents| Cents::new(cents).unwrap());
+        let (credits, usd) =
+            (|credits| Credits::new(credits).unwrap(), |minor| Amount::new(Currency::USD, minor).unwrap());
         for (frozen, price, received, granted) in
             [(2_000, 2_000, 200, 200), (2_000, 4_000, 201, 101), (3_000, 1_000, 1, 3), (1_000, 3_000, 2_999, 1_000)]
         {
-            let top_up = TopUp { credits: credits(frozen), price: cents(price), ..top_up.clone() };
-            let payment = Payment { amount: top_up.price, ..payment() };
-            let outcome = TopUpOutcome::PartlyPaid { payment, received: cents(received) };
+            let top_up = TopUp { credits: credits(frozen), price: usd(price), ..top_up.clone() };
+            let payment = Payment { amount: price, ..payment() };
+            let outcome = TopUpOutcome::PartlyPaid { payment, received };
             let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
             assert_eq!(only_entry(&change).credits, credits(granted));
             let NoticeKind::TopUpPaid { credits: told, price: paid, .. } = &change.notices[0].kind else {
                 panic!("a receipt is owed")
             };
-            assert_eq!((*told, *paid), (credits(granted), cents(received)));
+            assert_eq!((*told, *paid), (credits(granted), usd(received)));
         }
-        let another = Payment { amount: cents(4_500), ..payment() };
-        let outcome = TopUpOutcome::PartlyPaid { payment: another, received: cents(1) };
+        let another = Payment { amount: 4_500, ..payment() };
+        let outcome = TopUpOutcome::PartlyPaid { payment: another, received: 1 };
         let refusal = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap_err();
         assert!(matches!(refusal, GrantRefusal::OtherAmount { .. }), "{refusal}");
     }
@@ -515,7 +544,7 @@ mod tests {
         top_up.status = TopUpStatus::Abandoned;
         account.open_top_up = None;
         account.payment_issue = Some(issue());
-        let outcome = TopUpOutcome::Paid(Payment { amount: Cents::new(4_501).unwrap(), ..payment() });
+        let outcome = TopUpOutcome::Paid(Payment { amount: 4_501, ..payment() });
         let change = decide_top_up_outcome(&account, &top_up, &outcome, NoticeId::mint(1), at(2)).unwrap().unwrap();
         assert_eq!(change.account.payment_issue, Some(issue()));
     }

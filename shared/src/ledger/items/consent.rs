@@ -1,8 +1,8 @@
 //! A consent. The account holds who consented, when and to which version; the text is a separate item.
 
 use crate::domain::payments::{Consent, ConsentRecord};
-use crate::domain::{AccountId, ConsentId, Consenter};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, number, text};
+use crate::domain::{AccountId, Amount, ConsentId, Consenter, Currency};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
 
 pub(in crate::ledger) fn consent_to_item(account: &AccountId, record: &ConsentRecord) -> Attributes {
@@ -32,11 +32,27 @@ pub(super) fn read_with_id(map: &Reader<'_>) -> Result<Consent, Unreadable> {
 }
 
 fn acceptance(writer: Writer, consent: &Consent) -> Writer {
-    writer
+    let writer = writer
         .with("text_version", number(consent.text_version))
         .with("accepted_by", text(&consent.accepted_by))
-        .with("accepted_at", instant(consent.accepted_at))
-        .with("price_max_cents", cents(consent.price_max))
+        .with("accepted_at", instant(consent.accepted_at));
+    // In US dollars as it was before there were other currencies, so that a function that still runs the release before
+    // can read the account during a deployment.
+    if consent.price_max.currency() == Currency::USD {
+        writer.with("price_max_cents", number(consent.price_max.minor()))
+    } else {
+        writer.with_amount("price_max", consent.price_max)
+    }
+}
+
+fn read_price_max(attributes: &Reader<'_>) -> Result<Amount, Unreadable> {
+    if !attributes.has("price_max_cents") && attributes.has("price_max") {
+        let price_max = attributes.amount("price_max")?;
+        let is_other = price_max.currency() != Currency::USD;
+        return if is_other { Ok(price_max) } else { Err(attributes.invalid("currency")) };
+    }
+    let minor = attributes.number("price_max_cents")?;
+    Amount::new(Currency::USD, minor).ok_or_else(|| attributes.invalid("price_max_cents"))
 }
 
 fn read(id: ConsentId, attributes: &Reader<'_>) -> Result<Consent, Unreadable> {
@@ -45,6 +61,6 @@ fn read(id: ConsentId, attributes: &Reader<'_>) -> Result<Consent, Unreadable> {
         text_version: attributes.number("text_version")?,
         accepted_by: attributes.id("accepted_by", Consenter::parse)?,
         accepted_at: attributes.instant("accepted_at")?,
-        price_max: attributes.cents("price_max_cents")?,
+        price_max: read_price_max(attributes)?,
     })
 }

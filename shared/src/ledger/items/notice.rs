@@ -2,7 +2,7 @@
 
 use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, expiry, instant, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, expiry, instant, text};
 use crate::ledger::keys::{self, Key};
 use jiff::{SignedDuration, Timestamp};
 
@@ -37,36 +37,36 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("purchase", text(purchase))
             .with("package", text(package))
             .with("credits", credits(*bought))
-            .with("price", cents(*price))
+            .with_amount("price", *price)
             .with("balance", credits(*balance)),
         NoticeKind::PurchaseFailed { purchase, package, credits: wanted, price } => item
             .with("kind", text("purchase_failed"))
             .with("purchase", text(purchase))
             .with("package", text(package))
             .with("credits", credits(*wanted))
-            .with("price", cents(*price)),
+            .with_amount("price", *price),
         NoticeKind::TopUpPaid { top_up, credits: bought, price, balance } => item
             .with("kind", text("top_up_paid"))
             .with("top_up", text(top_up))
             .with("credits", credits(*bought))
-            .with("price", cents(*price))
+            .with_amount("price", *price)
             .with("balance", credits(*balance)),
         NoticeKind::TopUpDeclined { top_up, credits: wanted, price, reason } => item
             .with("kind", text("top_up_declined"))
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
-            .with("price", cents(*price))
+            .with_amount("price", *price)
             .with("decline_reason", text(reason.name())),
         NoticeKind::TopUpActionRequired { top_up, credits: wanted, price } => item
             .with("kind", text("top_up_action_required"))
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
-            .with("price", cents(*price)),
+            .with_amount("price", *price),
         NoticeKind::TopUpRefused { top_up, credits: wanted, price, reason } => item
             .with("kind", text("top_up_refused"))
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
-            .with("price", cents(*price))
+            .with_amount("price", *price)
             .with("refusal_reason", text(reason.name())),
     }
 }
@@ -74,7 +74,7 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
 fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
     let top_up = || item.id("top_up", TopUpId::parse);
     let credits = || item.credits("credits");
-    let price = || item.cents("price");
+    let price = || item.amount("price");
     let kind = match item.text("kind")? {
         "purchase_paid" => NoticeKind::PurchasePaid {
             purchase: item.id("purchase", PurchaseId::parse)?,

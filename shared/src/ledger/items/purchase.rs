@@ -4,7 +4,7 @@ use crate::domain::payments::Checkout;
 use crate::domain::{
     CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseStatus,
 };
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, text};
 use crate::ledger::keys::{self, Key};
 
 pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
@@ -15,7 +15,7 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
         .with("key", text(&purchase.key))
         .with("package", text(&purchase.package))
         .with("credits", credits(purchase.credits))
-        .with("price", cents(purchase.price))
+        .with_amount("price", purchase.price)
         .with("status", text(purchase.status.name()))
         .with_optional("checkout", checkout)
         .with_optional("checkout_opened_at", purchase.checkout_opened_at.map(instant))
@@ -35,7 +35,7 @@ pub(in crate::ledger) fn purchase_from_item(item: &Attributes) -> Result<Purchas
         key: item.id("key", IdempotencyKey::parse)?,
         package: item.id("package", PackageId::parse)?,
         credits: item.credits("credits")?,
-        price: item.cents("price")?,
+        price: item.amount("price")?,
         status: item.word("status", PurchaseStatus::of_name)?,
         checkout: item.optional("checkout", read_checkout)?,
         checkout_opened_at: item.optional("checkout_opened_at", Reader::instant)?,

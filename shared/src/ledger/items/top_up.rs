@@ -2,7 +2,7 @@
 
 use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpStatus};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, cents, credits, instant, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, text};
 use crate::ledger::keys::{self, Key};
 
 pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
@@ -24,7 +24,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with("customer", text(&top_up.customer))
         .with_optional("payment_method", top_up.payment_method.as_ref().map(text))
         .with("credits", credits(top_up.credits))
-        .with("price", cents(top_up.price))
+        .with_amount("price", top_up.price)
         .with("status", text(top_up.status.name()))
         .with_optional("decline_reason", decline_reason.map(text))
         .with_optional("refusal_reason", refusal_reason.map(text))
@@ -43,7 +43,7 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
         customer: item.id("customer", CustomerId::parse)?,
         payment_method: item.optional("payment_method", |item, name| item.id(name, PaymentMethodId::parse))?,
         credits: item.credits("credits")?,
-        price: item.cents("price")?,
+        price: item.amount("price")?,
         status: read_status(&item)?,
         invoice: item.optional("invoice", |item, name| item.id(name, InvoiceId::parse))?,
         payment_intent: item.optional("payment_intent", |item, name| item.id(name, PaymentIntentId::parse))?,

@@ -83,8 +83,9 @@ fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
     tracing::error!(
         account.id = %purchase.account,
         purchase.id = %purchase.id,
-        purchase.price_cents = purchase.price.get(),
-        payment.amount = payment.amount.get(),
+        purchase.price_minor = purchase.price.minor(),
+        purchase.currency = %purchase.price.currency(),
+        payment.amount_minor = payment.amount,
         payment.currency = payment.currency,
         payment.customer = %payment.customer,
         payment.intent = payment.payment_intent.as_ref().map(PaymentIntentId::as_str),
@@ -102,7 +103,7 @@ fn warn_of_second_payment(purchase: &Purchase, outcome: &CheckoutOutcome) {
     tracing::error!(
         account.id = %purchase.account,
         purchase.id = %purchase.id,
-        payment.amount = payment.amount.get(),
+        payment.amount_minor = payment.amount,
         payment.currency = payment.currency,
         payment.intent = payment.payment_intent.as_ref().map(PaymentIntentId::as_str),
         "a purchase was paid a second time; nothing more is granted, and the payment must be refunded"

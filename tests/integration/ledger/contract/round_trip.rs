@@ -1,7 +1,7 @@
 //! Values are read back as they were written.
 
 use crate::ledger::samples::*;
-use shared::domain::payments::AutoTopUp;
+use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
 use shared::ports::*;
@@ -32,6 +32,7 @@ pub async fn accounts<L: Ledger>(ledger: &L) {
         complete_account(),
         Account { auto_top_up: Some(settings()), ..bare.clone() },
         Account { auto_top_up: Some(off), ..bare.clone() },
+        Account { auto_top_up: Some(settings_in_yen()), ..bare.clone() },
         Account { payment_method: PaymentMethodId::parse("pm_2").ok(), ..bare.clone() },
         Account { last_top_up_at: Some(at(-1)), ..bare.clone() },
         Account { open_top_up: Some(TopUpId::mint(9)), ..bare.clone() },
@@ -60,7 +61,8 @@ pub async fn entries<L: Ledger>(ledger: &L) {
 pub async fn purchases<L: Ledger>(ledger: &L) {
     use PurchaseStatus::{Expired, Open, Paid};
     let mut account = opened(ledger).await;
-    for purchase in [Open, Paid, Expired].map(purchase).into_iter().chain([complete_purchase()]) {
+    let in_dinars = Purchase { price: amount("KWD", 5_120), ..purchase(Open) };
+    for purchase in [Open, Paid, Expired].map(purchase).into_iter().chain([complete_purchase(), in_dinars]) {
         let change = Change { records: vec![Record::Purchase(purchase.clone())], ..changed(&account) };
         ledger.commit(&change).await.unwrap();
         assert_eq!(ledger.purchase_get(&account.id, &purchase.id).await.unwrap(), Some(purchase));
@@ -75,7 +77,8 @@ pub async fn top_ups<L: Ledger>(ledger: &L) {
         .into_iter()
         .chain(DECLINE_REASONS.map(Declined));
     let statuses = statuses.chain(REFUSAL_REASONS.map(Refused));
-    for top_up in statuses.map(top_up).chain([complete_top_up()]) {
+    let in_crowns = TopUp { price: amount("ISK", 50_000), ..top_up(Open) };
+    for top_up in statuses.map(top_up).chain([complete_top_up(), in_crowns]) {
         let change = Change { records: vec![Record::TopUp(top_up.clone())], ..changed(&account) };
         ledger.commit(&change).await.unwrap();
         assert_eq!(ledger.top_up_get(&account.id, &top_up.id).await.unwrap(), Some(top_up));
@@ -85,10 +88,11 @@ pub async fn top_ups<L: Ledger>(ledger: &L) {
 
 pub async fn notices<L: Ledger>(ledger: &L) {
     let mut account = opened(ledger).await;
-    let (credits, price) = (credits(10), Cents::new(11).unwrap());
+    let (credits, price) = (credits(10), Amount::new(Currency::USD, 11).unwrap());
     let declined =
         |reason: DeclineReason| NoticeKind::TopUpDeclined { top_up: TopUpId::mint(6), credits, price, reason };
-    for (number, kind) in (1..).zip(notice_kinds().into_iter().chain(DECLINE_REASONS.map(declined))) {
+    let in_yen = notice_kinds().map(|kind| with_price(kind, amount("JPY", 50)));
+    for (number, kind) in (1..).zip(notice_kinds().into_iter().chain(DECLINE_REASONS.map(declined)).chain(in_yen)) {
         for sent_at in [None, Some(at(77))] {
             let notice = Notice { id: NoticeId::mint(number), sent_at, ..notice(kind.clone()) };
             let change = Change { notices: vec![notice.clone()], ..changed(&account) };
@@ -102,9 +106,17 @@ pub async fn notices<L: Ledger>(ledger: &L) {
 pub async fn links<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await;
     let purchase_key = Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) };
-    let records = vec![Record::Consent(consent_record()), purchase_key, Record::UsageDay(usage_day())];
+    let mut in_yen = consent_record();
+    in_yen.consent = Consent { id: ConsentId::mint(2), ..settings_in_yen().consent };
+    let records = vec![
+        Record::Consent(consent_record()),
+        Record::Consent(in_yen.clone()),
+        purchase_key,
+        Record::UsageDay(usage_day()),
+    ];
     ledger.commit(&Change { records, ..changed(&account) }).await.unwrap();
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(1)).await.unwrap(), Some(consent_record()));
+    assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(2)).await.unwrap(), Some(in_yen));
     assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), Some(PurchaseId::mint(5)));
     assert_eq!(ledger.customer_account_get(&account.customer).await.unwrap(), Some(account.id));
 }
