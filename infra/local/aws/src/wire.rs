@@ -96,19 +96,28 @@ pub trait Door: Clone + Debug + Send + Sync + 'static {
 
 /// An SDK HTTP client that calls `door` in process. Endpoint, TLS and signatures are not used.
 pub fn http_client(door: impl Door) -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(InProcess(door));
+    let connector = connector(door);
     http_client_fn(move |_, _| connector.clone())
+}
+
+/// What such a client sends its requests through.
+pub fn connector(door: impl Door) -> SharedHttpConnector {
+    SharedHttpConnector::new(InProcess(door))
 }
 
 /// A client like `inner`, except that the first answer to each request of the operation `target` gets lost after the
 /// service has carried it out. An identical retry is answered.
-/// the service has done as asked. A request that is sent again, to the letter, is answered.
 pub fn losing_first_answers(inner: SharedHttpClient, target: &'static str) -> SharedHttpClient {
     let asked = Arc::new(Mutex::new(HashSet::new()));
     http_client_fn(move |settings, components| {
         let connector = inner.http_connector(settings, components);
         SharedHttpConnector::new(LosingFirstAnswers { connector, target, asked: Arc::clone(&asked) })
     })
+}
+
+/// The same for a connector.
+pub fn connector_losing_first_answers(connector: SharedHttpConnector, target: &'static str) -> SharedHttpConnector {
+    SharedHttpConnector::new(LosingFirstAnswers { connector, target, asked: Arc::default() })
 }
 
 #[derive(Debug)]
