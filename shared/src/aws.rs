@@ -9,6 +9,8 @@ pub mod wire;
 use crate::config::{ConfigError, Environment};
 use aws_credential_types::Credentials;
 #[cfg(feature = "sdk-client")]
+use aws_smithy_http_client::Builder;
+#[cfg(feature = "sdk-client")]
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 #[cfg(feature = "sdk-client")]
