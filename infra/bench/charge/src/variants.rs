@@ -45,19 +45,8 @@ impl Variants {
             told(&python_program, &["-c", "import botocore.httpsession as s; print(s.DEFAULT_CA_BUNDLE)"])?.into();
         let node_program: PathBuf = told(Path::new("node"), &["-p", "process.execPath"])?.into();
         let versions = format!("{python_versions}; Node.js {}", node_versions(&node_program, &node)?);
-        let rust = |name, program: &str, environment| {
-            let program = release.join(program);
-            Variant {
-                name,
-                upload: program.clone(),
-                program,
-                arguments: vec![],
-                directory: release.to_owned(),
-                environment,
-            }
-        };
         Ok(Self {
-            charging: rust("charging (Rust)", "charging", charging.clone()),
+            charging: Variant::charging(release, charging),
             python: Variant {
                 name: "Python, boto3",
                 program: python_program,
@@ -76,7 +65,7 @@ impl Variants {
                 environment: BTreeMap::new(),
                 upload: node.join("function"),
             },
-            hello: rust("hello world (Rust)", "bench-hello", BTreeMap::new()),
+            hello: Variant::in_rust("hello world (Rust)", release.join("bench-hello"), BTreeMap::new()),
             versions,
             roots,
         })
@@ -111,6 +100,29 @@ pub fn told(program: &Path, arguments: &[&str]) -> Result<String, Error> {
 }
 
 impl Variant {
+    /// Our function.
+    pub fn charging(release: &Path, environment: &BTreeMap<String, String>) -> Self {
+        Self::in_rust("charging (Rust)", release.join("charging"), environment.clone())
+    }
+
+    fn in_rust(name: &'static str, program: PathBuf, environment: BTreeMap<String, String>) -> Self {
+        let directory = program.parent().unwrap_or(Path::new("/")).to_owned();
+        Self { name, upload: program.clone(), program, arguments: vec![], directory, environment }
+    }
+
+    /// The same function, started by another program.
+    pub fn run_by(&self, program: &str, arguments: &[&str]) -> Self {
+        let started = [self.program.to_string_lossy().into_owned()];
+        Self {
+            name: self.name,
+            program: program.into(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).chain(started).collect(),
+            directory: self.directory.clone(),
+            environment: self.environment.clone(),
+            upload: self.upload.clone(),
+        }
+    }
+
     /// The size of the upload in bytes, as a zip file with the best compression.
     ///
     /// # Errors

@@ -34,21 +34,23 @@ pub enum SigningError {
 /// Signs requests, and keeps the key of the day.
 pub struct Signer {
     region: String,
-    host: String,
-    key: Mutex<Option<Arc<DayKey>>>,
+    host: HeaderValue,
+    day: Mutex<Option<Arc<Day>>>,
 }
 
 /// What stays the same for all requests of one day (UTC) with the same credentials.
-struct DayKey {
+struct Day {
     date: Date,
     credentials: Credentials,
     key: [u8; 32],
     scope: String,
+    token: Option<HeaderValue>,
 }
 
 impl Signer {
     pub fn new(region: &str, host: &str) -> Self {
-        Self { region: region.to_owned(), host: host.to_owned(), key: Mutex::default() }
+        let host = HeaderValue::from_str(host).expect("the authority of a URL is visible ASCII");
+        Self { region: region.to_owned(), host, day: Mutex::default() }
     }
 
     /// All headers of the request: its own, the host and the signature.
@@ -61,56 +63,64 @@ impl Signer {
         request: &Unsigned,
         now: Timestamp,
     ) -> Result<HeaderMap, SigningError> {
-        let day = self.day_key(credentials, now);
+        let day = self.day(credentials, now)?;
         let date = written(now);
         let mut headers = request.headers.clone();
-        headers.insert(HOST, HeaderValue::from_str(&self.host)?);
+        headers.insert(HOST, self.host.clone());
         headers.insert(DATE, HeaderValue::from_str(&date)?);
-        if let Some(token) = credentials.session_token() {
-            let mut token = HeaderValue::from_str(token)?;
-            token.set_sensitive(true);
-            headers.insert(TOKEN, token);
+        if let Some(token) = &day.token {
+            headers.insert(TOKEN, token.clone());
         }
-        let (canonical, names) = canonical(&headers, &request.body)?;
-        let scope = &day.scope;
-        let to_sign = ["AWS4-HMAC-SHA256\n", &date, "\n", scope, "\n", &sha256(canonical.as_bytes())].concat();
-        let signature = calculate_signature(day.key, to_sign.as_bytes());
-        let credential = ["AWS4-HMAC-SHA256 Credential=", credentials.access_key_id(), "/", scope];
-        let signed = [&credential.concat(), ", SignedHeaders=", &names, ", Signature=", &signature].concat();
-        headers.insert(AUTHORIZATION, HeaderValue::from_str(&signed)?);
+        let (canonical, names) = canonical(&headers, credentials.session_token(), &request.body)?;
+        let hash = sha256(&canonical);
+        let to_sign = [b"AWS4-HMAC-SHA256\n", date.as_bytes(), b"\n", day.scope.as_bytes(), b"\n", &hash].concat();
+        let authorization = [
+            "AWS4-HMAC-SHA256 Credential=",
+            credentials.access_key_id(),
+            "/",
+            &day.scope,
+            ", SignedHeaders=",
+            names,
+            ", Signature=",
+            &calculate_signature(day.key, &to_sign),
+        ];
+        headers.insert(AUTHORIZATION, HeaderValue::try_from(authorization.concat())?);
         Ok(headers)
     }
 
-    fn day_key(&self, credentials: &Credentials, now: Timestamp) -> Arc<DayKey> {
+    fn day(&self, credentials: &Credentials, now: Timestamp) -> Result<Arc<Day>, SigningError> {
         let date = Offset::UTC.to_datetime(now).date();
-        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.day.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(day) = kept.as_ref().filter(|day| day.date == date && day.is_of(credentials)) {
-            return Arc::clone(day);
+            return Ok(Arc::clone(day));
         }
-        let made = Arc::new(DayKey::new(credentials, &self.region, now));
+        let made = Arc::new(Day::new(credentials, &self.region, now)?);
         *kept = Some(Arc::clone(&made));
-        made
+        Ok(made)
     }
 }
 
-impl DayKey {
-    fn new(credentials: &Credentials, region: &str, now: Timestamp) -> Self {
+impl Day {
+    fn new(credentials: &Credentials, region: &str, now: Timestamp) -> Result<Self, SigningError> {
         let generated = generate_signing_key(credentials.secret_access_key(), now.into(), region, SERVICE);
         let mut key = [0; 32];
         key.copy_from_slice(generated.as_ref());
-        let date = Offset::UTC.to_datetime(now).date();
+        let mut token = credentials.session_token().map(HeaderValue::from_str).transpose()?;
+        token.iter_mut().for_each(|token| token.set_sensitive(true));
         let day = &written(now)[..8];
-        Self {
-            date,
+        Ok(Self {
+            date: Offset::UTC.to_datetime(now).date(),
             credentials: credentials.clone(),
             key,
             scope: [day, "/", region, "/", SERVICE, "/aws4_request"].concat(),
-        }
+            token,
+        })
     }
 
     fn is_of(&self, credentials: &Credentials) -> bool {
         self.credentials.access_key_id() == credentials.access_key_id()
             && self.credentials.secret_access_key() == credentials.secret_access_key()
+            && self.credentials.session_token() == credentials.session_token()
     }
 }
 
@@ -123,32 +133,34 @@ fn written(now: Timestamp) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
-/// The request in the form that is signed, and the names of the signed headers.
-fn canonical(headers: &HeaderMap, body: &[u8]) -> Result<(String, String), SigningError> {
-    let (mut canonical, mut names) = (String::with_capacity(2_048), String::with_capacity(80));
-    canonical.push_str("POST\n/\n\n");
-    // In alphabetical order, as it must be.
-    for name in [CONTENT_TYPE, HOST, DATE, TOKEN, TARGET] {
-        let Some(value) = headers.get(&name) else {
-            if name == TOKEN {
-                continue;
-            }
-            return Err(SigningError::Incomplete(name));
-        };
-        if !names.is_empty() {
-            names.push(';');
+/// The request in the form that is signed, and the names of the signed headers, which are in alphabetical order.
+fn canonical(headers: &HeaderMap, token: Option<&str>, body: &[u8]) -> Result<(Vec<u8>, &'static str), SigningError> {
+    let text = |name: HeaderName| -> Result<&str, SigningError> {
+        Ok(headers.get(&name).ok_or(SigningError::Incomplete(name))?.to_str()?)
+    };
+    let (names, token) = match token {
+        Some(token) => {
+            ("content-type;host;x-amz-date;x-amz-security-token;x-amz-target", ["\nx-amz-security-token:", token])
         }
-        names.push_str(name.as_str());
-        for part in [name.as_str(), ":", value.to_str()?.trim(), "\n"] {
-            canonical.push_str(part);
-        }
-    }
-    for part in ["\n", &names, "\n", &sha256(body)] {
-        canonical.push_str(part);
-    }
+        None => ("content-type;host;x-amz-date;x-amz-target", ["", ""]),
+    };
+    let parts = [
+        ["POST\n/\n\ncontent-type:", text(CONTENT_TYPE)?],
+        ["\nhost:", text(HOST)?],
+        ["\nx-amz-date:", text(DATE)?],
+        token,
+        ["\nx-amz-target:", text(TARGET)?],
+        ["\n\n", names],
+    ];
+    let mut canonical = parts.as_flattened().concat().into_bytes();
+    canonical.push(b'\n');
+    canonical.extend_from_slice(&sha256(body));
     Ok((canonical, names))
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+/// In hexadecimal.
+fn sha256(bytes: &[u8]) -> [u8; 64] {
+    let mut text = [0; 64];
+    hex::encode_to_slice(Sha256::digest(bytes), &mut text).expect("two digits for each of 32 bytes");
+    text
 }
