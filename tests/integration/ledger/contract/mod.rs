@@ -24,6 +24,9 @@ macro_rules! on_every_ledger {
                 for ledger in stores::empty().await {
                     $contract(&ledger).await;
                 }
+                for ledger in stores::empty_and_direct().await {
+                    $contract(&ledger).await;
+                }
             });
         }
     )*};
@@ -35,6 +38,9 @@ macro_rules! on_every_ledger_that_loses_answers {
         fn $name() {
             stores::run(async {
                 for ledger in stores::losing_answers().await {
+                    $contract(&ledger).await;
+                }
+                for ledger in stores::losing_answers_and_direct().await {
                     $contract(&ledger).await;
                 }
             });
