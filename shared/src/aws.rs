@@ -19,9 +19,11 @@ use aws_smithy_runtime_api::client::http::{SharedHttpClient, http_client_fn};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 #[cfg(feature = "sdk-client")]
 use std::sync::{Arc, OnceLock};
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 use std::time::Duration;
 
 /// The longest that opening a connection may take.
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The root certificates of Amazon Trust Services, which sign the certificates of all AWS services.
@@ -30,12 +32,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const AMAZON_ROOT_CERTIFICATES: &[u8] = include_bytes!("amazon-root-certificates.pem");
 
 /// How often one call is tried, and how long each try may take.
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 struct RetryPolicy {
     try_timeout: Duration,
     tries_max: u32,
 }
 
 /// Well under the 30 seconds that API Gateway waits. Every try carries the same token, so a transaction takes effect once.
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 const REPEATABLE: RetryPolicy = RetryPolicy { try_timeout: Duration::from_secs(3), tries_max: 3 };
 /// SES takes no token, so a retry after a lost response could send a second e-mail. The stream retries if needed.
 #[cfg(feature = "email")]
@@ -225,7 +229,7 @@ mod tests {
         let variables = always.iter().chain(&[("AWS_REGION", "eu-central-1")]).chain(more);
         let variables: BTreeMap<_, _> =
             variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        AwsEnvironment::of(&Environment::of(variables)).unwrap()
+        AwsEnvironment::of(&Environment::of(variables)).expect("all variables are set")
     }
 
     /// Certificates that cannot be parsed would panic when the client is built.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use local_aws::REGION;
 use local_aws::dynamodb::LocalDynamoDb;
 use local_aws::wire::SharedHttpConnector;
+use shared::clock::{Clock, SystemClock};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::*;
 use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
@@ -75,7 +76,7 @@ fn direct_settings(endpoint: &str, tries_max: u32) -> Settings {
         credentials: Credentials::new("local", "local", None, None, "tests"),
         endpoint: Endpoint::parse(endpoint).unwrap(),
         limits,
-        now: Timestamp::now,
+        now: || SystemClock.now(),
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn empty() -> Vec<DynamoLedger> {
 }
 
 /// The same over the direct client.
-pub async fn empty_and_direct() -> Vec<DirectLedger> {
+pub async fn others_empty() -> Vec<DirectLedger> {
     let embedded = embedded_over_with::<Direct>(settings()).await.ledger;
     let over = |others: DynamoLedger, endpoint: &str, table: &str| {
         let direct = DynamoLedger::new(clients::at(endpoint), table, settings());
@@ -82,7 +82,7 @@ pub async fn losing_answers() -> Vec<DynamoLedger> {
 }
 
 /// The same over the direct client.
-pub async fn losing_answers_and_direct() -> Vec<DirectLedger> {
+pub async fn others_losing_answers() -> Vec<DirectLedger> {
     let database = database().await;
     let connector = connector_losing_first_answers(database.connector(), "TransactWriteItems");
     let direct = DynamoLedger::new(clients::through(connector, 3), TABLE, settings());

@@ -51,6 +51,7 @@ impl Operation {
 
     /// # Errors
     /// The service's typed error, or that its response cannot be read.
+    #[expect(clippy::result_large_err, reason = "it is the SDK's error, which every request returns")]
     pub fn outcome<O, E>(&self, response: HttpResponse) -> Result<O, SdkError<E>>
     where
         O: fmt::Debug + Send + Sync + 'static,

@@ -24,7 +24,7 @@ macro_rules! on_every_ledger {
                 for ledger in stores::empty().await {
                     $contract(&ledger).await;
                 }
-                for ledger in stores::empty_and_direct().await {
+                for ledger in stores::others_empty().await {
                     $contract(&ledger).await;
                 }
             });
@@ -40,7 +40,7 @@ macro_rules! on_every_ledger_that_loses_answers {
                 for ledger in stores::losing_answers().await {
                     $contract(&ledger).await;
                 }
-                for ledger in stores::losing_answers_and_direct().await {
+                for ledger in stores::others_losing_answers().await {
                     $contract(&ledger).await;
                 }
             });

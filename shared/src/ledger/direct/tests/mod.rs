@@ -66,15 +66,17 @@ fn response(status: u16, body: &str) -> HttpResponse {
     HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))
 }
 
+type Answer = fn() -> HttpConnectorFuture;
+
 /// Answers every request alike, and keeps the requests.
 #[derive(Clone, Debug)]
 struct Always {
-    answer: fn() -> HttpConnectorFuture,
+    answer: Answer,
     asked: Arc<Mutex<Vec<HttpRequest>>>,
 }
 
 impl Always {
-    fn client(answer: fn() -> HttpConnectorFuture) -> (DirectClient, Arc<Mutex<Vec<HttpRequest>>>) {
+    fn client(answer: Answer) -> (DirectClient, Arc<Mutex<Vec<HttpRequest>>>) {
         let always = Self { answer, asked: Arc::default() };
         let asked = Arc::clone(&always.asked);
         (DirectClient::through(settings("https://dynamodb.test"), SharedHttpConnector::new(always)), asked)

@@ -14,7 +14,7 @@ fn refused(code: &str, status: u16) -> HttpConnectorFuture {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_succeed_in_a_moment_is_tried_three_times() {
-    let answers: [(&str, fn() -> HttpConnectorFuture); 6] = [
+    let answers: [(&str, Answer); 6] = [
         ("lost", lost),
         ("silent", silent),
         ("internal", || refused("InternalServerError", 500)),
@@ -36,7 +36,7 @@ async fn what_may_succeed_in_a_moment_is_tried_three_times() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_with_the_request_is_not_tried_again() {
-    let answers: [(&str, fn() -> HttpConnectorFuture); 6] = [
+    let answers: [(&str, Answer); 6] = [
         ("invalid", || refused("ValidationException", 400)),
         ("not allowed", || refused("AccessDeniedException", 400)),
         ("no table", || refused("ResourceNotFoundException", 400)),
