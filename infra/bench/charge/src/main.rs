@@ -55,6 +55,9 @@ struct Options {
     /// Directory into which infra/bench/install put Python, Node.js and their packages
     #[arg(long, default_value = "target/bench")]
     tools: PathBuf,
+    /// The program of an earlier release build of charging, to measure in the same rounds
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// Only count the instructions of a warm charge, and fail if there are more than this
     #[arg(long)]
     instructions_max: Option<u64>,
@@ -66,12 +69,13 @@ struct Rounds {
     python: Measured,
     node: Measured,
     hello: Measured,
+    before: Option<Measured>,
     usage: Usage,
 }
 
 impl Rounds {
-    fn all(&self) -> [&Measured; 4] {
-        [&self.charging, &self.python, &self.node, &self.hello]
+    fn all(&self) -> Vec<&Measured> {
+        [&self.charging, &self.python, &self.node, &self.hello].into_iter().chain(&self.before).collect()
     }
 }
 
@@ -104,11 +108,7 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
         let charging = Variant::charging(&std::path::absolute(&options.release)?, &charging.environment);
         return count_instructions(&charging, &template, instructions_max).await;
     }
-    let variants = Variants::find(
-        &std::path::absolute(&options.release)?,
-        &std::path::absolute(&options.tools)?,
-        &charging.environment,
-    )?;
+    let variants = Variants::find(options, &charging.environment)?;
     let certificates = Certificates::generate()?;
     let dynamodb = DynamoDb::start(&template, &certificates).await?;
     let directory = tempfile::tempdir()?;
@@ -118,7 +118,7 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
         check_variant(variant, &environment, &dynamodb).await.map_err(|error| format!("{}: {error}", variant.name))?;
     }
     check_start_without_dynamodb(&variants.charging, &environment).await?;
-    let mut measured: [Measured; 4] = Default::default();
+    let mut measured = vec![Measured::default(); variants.all().len()];
     let mut counted = Counted::default();
     for round in 0..options.rounds {
         // Each round starts with another variant, so that no variant always runs after the same one.
@@ -144,8 +144,11 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
         memory_mb: charging.memory_mb,
         log_bytes: template_log_bytes(&yaml)? + counted.output_bytes.div_ceil(options.charges),
     };
-    let [charging, python, node, hello] = measured;
-    tell(&mut out, &Rounds { charging, python, node, hello, usage }, &variants, options)
+    let mut measured = measured.into_iter();
+    let mut next = || measured.next().unwrap_or_default();
+    let (charging, python, node, hello) = (next(), next(), next(), next());
+    let before = measured.next();
+    tell(&mut out, &Rounds { charging, python, node, hello, before, usage }, &variants, options)
 }
 
 /// Fails above the bound, and then names the functions that execute the most.

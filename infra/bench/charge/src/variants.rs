@@ -1,6 +1,6 @@
 //! The compared functions: how each is started, and which of its files would be uploaded.
 
-use crate::Error;
+use crate::{Error, Options};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,17 +27,19 @@ pub struct Variants {
     pub python: Variant,
     pub node: Variant,
     pub hello: Variant,
+    /// An earlier build of our function.
+    pub before: Option<Variant>,
     pub versions: String,
     /// The root certificates that come with boto3.
     pub roots: PathBuf,
 }
 
 impl Variants {
-    /// `release` has the programs in Rust, `tools` the output of `infra/bench/install`.
-    ///
     /// # Errors
     /// If the versions of Python or Node cannot be determined.
-    pub fn find(release: &Path, tools: &Path, charging: &BTreeMap<String, String>) -> Result<Self, Error> {
+    pub fn find(options: &Options, charging: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let (release, tools) = (std::path::absolute(&options.release)?, std::path::absolute(&options.tools)?);
+        let before = options.before.as_ref().map(std::path::absolute).transpose()?;
         let (python, node) = (tools.join("python"), tools.join("node"));
         let python_program = python.join("bin/python");
         let python_versions = told(&python_program, &["-c", PYTHON_VERSIONS])?;
@@ -46,7 +48,7 @@ impl Variants {
         let node_program: PathBuf = told(Path::new("node"), &["-p", "process.execPath"])?.into();
         let versions = format!("{python_versions}; Node.js {}", node_versions(&node_program, &node)?);
         Ok(Self {
-            charging: Variant::charging(release, charging),
+            charging: Variant::charging(&release, charging),
             python: Variant {
                 name: "Python, boto3",
                 program: python_program,
@@ -66,13 +68,14 @@ impl Variants {
                 upload: node.join("function"),
             },
             hello: Variant::in_rust("hello world (Rust)", release.join("bench-hello"), BTreeMap::new()),
+            before: before.map(|program| Variant::in_rust("charging, before", program, charging.clone())),
             versions,
             roots,
         })
     }
 
-    pub fn all(&self) -> [&Variant; 4] {
-        [&self.charging, &self.python, &self.node, &self.hello]
+    pub fn all(&self) -> Vec<&Variant> {
+        [&self.charging, &self.python, &self.node, &self.hello].into_iter().chain(&self.before).collect()
     }
 }
 
