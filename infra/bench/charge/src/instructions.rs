@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::variants::{Variant, told};
 use crate::{BALANCE, Error};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Two runs that differ by this many charges, so that the start and the first charges cancel out.
 const FEW: u32 = 20;
@@ -33,10 +33,9 @@ pub async fn count(
 ) -> Result<Instructions, Error> {
     let valgrind = told(Path::new("which"), &["valgrind"])
         .map_err(|_| "valgrind is not installed; on Debian and Ubuntu: apt-get install valgrind")?;
-    let directory = tempfile::tempdir()?;
     let mut profiles = vec![];
     for charges in [FEW, MANY] {
-        let file = directory.path().join(charges.to_string());
+        let file = profile_of(charging, charges);
         let variant =
             charging.run_by(&valgrind, &["--tool=callgrind", &format!("--callgrind-out-file={}", file.display())]);
         dynamodb.reset(BALANCE).await?;
@@ -50,6 +49,11 @@ pub async fn count(
     }
     let [few, many] = &profiles[..] else { return Err("there are not two profiles".into()) };
     Ok(per_charge(few, many))
+}
+
+/// It stays there, for `callgrind_annotate`.
+fn profile_of(charging: &Variant, charges: u32) -> PathBuf {
+    charging.directory.join(format!("charging-{charges}.callgrind"))
 }
 
 fn per_charge(few: &HashMap<String, u64>, many: &HashMap<String, u64>) -> Instructions {
