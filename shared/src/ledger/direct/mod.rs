@@ -34,7 +34,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest that the first retry of a failure waits; that of throttling waits twenty times as long, as in the SDK.
+/// The longest that the first retry of a failure waits, and that of a throttled request.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 const FAILED_DELAY_MAX: Duration = Duration::from_millis(50);
 const THROTTLED_DELAY_MAX: Duration = Duration::from_secs(1);
 
