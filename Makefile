@@ -30,7 +30,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep contract triggers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep instructions contract triggers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,15 @@ bench: $(BENCH) ## Compare a charge with Python and Node.js, and fail if it brea
 	cargo build --release -p charging
 	cargo build --release -p bench-hello
 	cargo run -q --profile simulation -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
+
+# The release build with its symbols, by which SHA-256 is recognized. callgrind counts only the function, so the benchmark
+# around it does not have to be fast.
+instructions: export CARGO_PROFILE_RELEASE_STRIP := none
+instructions: ## Count the instructions of a warm charge, and fail above MAX=560000; needs valgrind
+	@command -v valgrind >/dev/null || { echo "make instructions needs valgrind; on Debian and Ubuntu: apt-get install valgrind"; exit 1; }
+	cargo build --release -p charging
+	cargo build -q --bin bench-charge $(AS_TESTS)
+	$(BUILT)/bench-charge --release $${CARGO_TARGET_DIR:-target}/release --instructions-max $(or $(MAX),560000)
 
 kill: programs ## Kill the compiled functions while they work, KILLS=500 times per workflow
 	KILLS=$${KILLS:-500} cargo test -q --test integration kills:: -- --nocapture --test-threads=3

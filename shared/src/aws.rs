@@ -8,27 +8,38 @@ pub mod wire;
 
 use crate::config::{ConfigError, Environment};
 use aws_credential_types::Credentials;
+#[cfg(feature = "sdk-client")]
 use aws_smithy_http_client::Builder;
+#[cfg(feature = "sdk-client")]
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+#[cfg(feature = "sdk-client")]
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, http_client_fn};
 #[cfg(any(feature = "email", feature = "timers"))]
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+#[cfg(feature = "sdk-client")]
+use std::sync::{Arc, OnceLock};
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 use std::time::Duration;
 
 /// The longest that opening a connection may take.
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The root certificates of Amazon Trust Services, which sign the certificates of all AWS services.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ats-certs.html>
+#[cfg(feature = "ledger-direct")]
 const AMAZON_ROOT_CERTIFICATES: &[u8] = include_bytes!("amazon-root-certificates.pem");
 
 /// How often one call is tried, and how long each try may take.
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 struct RetryPolicy {
     try_timeout: Duration,
     tries_max: u32,
 }
 
 /// Well under the 30 seconds that API Gateway waits. Every try carries the same token, so a transaction takes effect once.
+#[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
 const REPEATABLE: RetryPolicy = RetryPolicy { try_timeout: Duration::from_secs(3), tries_max: 3 };
 /// SES takes no token, so a retry after a lost response could send a second e-mail. The stream retries if needed.
 #[cfg(feature = "email")]
@@ -40,8 +51,12 @@ const ONCE: RetryPolicy = RetryPolicy { try_timeout: Duration::from_secs(10), tr
 pub struct AwsEnvironment {
     region: String,
     credentials: Credentials,
-    http: SharedHttpClient,
     environment: Environment,
+    /// What answers all requests instead of AWS.
+    connector: Option<SharedHttpConnector>,
+    /// The HTTP client of all of the SDK's clients, made for the first of them.
+    #[cfg(feature = "sdk-client")]
+    http: Arc<OnceLock<SharedHttpClient>>,
 }
 
 impl AwsEnvironment {
@@ -55,26 +70,34 @@ impl AwsEnvironment {
             None,
             "Lambda",
         );
-        let http = http_client(TrustStore::default());
-        Ok(Self { region: environment.required("AWS_REGION")?, credentials, http, environment: environment.clone() })
+        Ok(Self {
+            region: environment.required("AWS_REGION")?,
+            credentials,
+            environment: environment.clone(),
+            connector: None,
+            #[cfg(feature = "sdk-client")]
+            http: Arc::default(),
+        })
     }
 
-    /// The same environment with a trust store that holds Amazon's root certificates alone, for a client whose cold
-    /// start matters: loading the system's 150 takes a third of it. A trust store named by the environment wins.
-    ///
-    /// Amazon may change its root certificates after this was built, so the caller needs a fallback.
+    /// The same environment, in which this connector answers all requests, such as the local cloud's.
     #[must_use]
-    pub fn trusting_amazon_alone(&self) -> Self {
-        let is_overridden =
-            ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| self.environment.optional(name).is_some());
-        let amazon = || http_client(TrustStore::empty().with_pem_certificate(AMAZON_ROOT_CERTIFICATES));
-        Self { http: if is_overridden { self.http.clone() } else { amazon() }, ..self.clone() }
+    pub fn with_connector(self, connector: SharedHttpConnector) -> Self {
+        Self {
+            connector: Some(connector),
+            #[cfg(feature = "sdk-client")]
+            http: Arc::default(),
+            ..self
+        }
     }
 
-    /// The same environment with another HTTP client, such as the local cloud's.
-    #[must_use]
-    pub fn with_http_client(self, http: SharedHttpClient) -> Self {
-        Self { http, ..self }
+    #[cfg(feature = "sdk-client")]
+    fn http_client(&self) -> SharedHttpClient {
+        let make = || match self.connector.clone() {
+            Some(connector) => http_client_fn(move |_, _| connector.clone()),
+            None => http_client(),
+        };
+        self.http.get_or_init(make).clone()
     }
 
     /// The endpoint that the environment sets for this service, or for all services.
@@ -85,8 +108,10 @@ impl AwsEnvironment {
 }
 
 /// ring, not aws-lc-rs: AWS-LC gathers entropy for 25 ms of CPU at its first use.
-fn http_client(trust_store: TrustStore) -> SharedHttpClient {
-    let context = TlsContext::builder().with_trust_store(trust_store).build().expect("nothing is validated here");
+#[cfg(feature = "sdk-client")]
+fn http_client() -> SharedHttpClient {
+    let context =
+        TlsContext::builder().with_trust_store(TrustStore::default()).build().expect("nothing is validated here");
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
 }
 
@@ -110,6 +135,7 @@ pub fn is_temporary<E>(error: &SdkError<E, HttpResponse>, classify: impl FnOnce(
 
 // Two features of the SDK are switched off: stalled-stream protection, because the responses are short and have a timeout,
 // and the identity cache, because the credentials of a function's process do not expire.
+#[cfg(feature = "sdk-client")]
 macro_rules! client {
     ($(#[$doc:meta])* $feature:literal, $function:ident, $sdk:ident, $endpoint_variable:literal, $policy:ident) => {
         $(#[$doc])*
@@ -127,41 +153,104 @@ macro_rules! client {
                 .timeout_config(timeouts.build())
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .identity_cache(IdentityCache::no_cache())
-                .http_client(environment.http.clone());
+                .http_client(environment.http_client());
             builder.set_endpoint_url(environment.endpoint($endpoint_variable));
             $sdk::Client::from_conf(builder.build())
         }
     };
 }
 
+#[cfg(feature = "sdk-client")]
 client!(
     /// DynamoDB; `AWS_ENDPOINT_URL_DYNAMODB` points it elsewhere.
     "ledger", dynamodb, aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB", REPEATABLE
 );
+#[cfg(feature = "sdk-client")]
 client!(
     /// SES; `AWS_ENDPOINT_URL_SESV2` points it elsewhere.
     "email", ses, aws_sdk_sesv2, "AWS_ENDPOINT_URL_SESV2", ONCE
 );
+#[cfg(feature = "sdk-client")]
 client!(
     /// Secrets Manager; `AWS_ENDPOINT_URL_SECRETS_MANAGER` points it elsewhere.
     "secrets", secrets_manager, aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER", REPEATABLE
 );
+#[cfg(feature = "sdk-client")]
 client!(
     /// EventBridge Scheduler; `AWS_ENDPOINT_URL_SCHEDULER` points it elsewhere.
     "timers", scheduler, aws_sdk_scheduler, "AWS_ENDPOINT_URL_SCHEDULER", REPEATABLE
 );
 
-#[cfg(all(test, feature = "ledger"))]
+/// DynamoDB by the ledger's own client, within the same limits; the same variable points it elsewhere.
+///
+/// With `trusts_amazon_alone` it believes Amazon's root certificates and no others: loading the system's 150 takes a third
+/// of a cold start. A trust store that the environment names wins. Amazon may change its root certificates after this was
+/// built, so the caller needs a fallback.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] if the endpoint is not the URL of a server.
+#[cfg(feature = "ledger-direct")]
+pub fn direct_dynamodb(
+    environment: &AwsEnvironment,
+    trusts_amazon_alone: bool,
+) -> Result<crate::ledger::direct::DirectClient, ConfigError> {
+    use crate::clock::{Clock, SystemClock};
+    use crate::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
+    const VARIABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+    let (endpoint, name) = match environment.endpoint(VARIABLE) {
+        Some(url) => (Endpoint::parse(&url), VARIABLE),
+        None => (Endpoint::of_region(&environment.region), "AWS_REGION"),
+    };
+    let RetryPolicy { try_timeout, tries_max } = REPEATABLE;
+    let settings = Settings {
+        region: environment.region.clone(),
+        credentials: environment.credentials.clone(),
+        endpoint: endpoint.map_err(|_| ConfigError::Invalid { name, expected: "a region or the URL of a server" })?,
+        limits: Limits { connect_timeout: CONNECT_TIMEOUT, try_timeout, tries_max },
+        now: || SystemClock.now(),
+    };
+    if let Some(connector) = environment.connector.clone() {
+        return Ok(DirectClient::through(settings, connector));
+    }
+    let is_overridden =
+        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| environment.environment.optional(name).is_some());
+    let trusts_amazon_alone = trusts_amazon_alone && !is_overridden;
+    let trust = if trusts_amazon_alone { Trust::Alone(AMAZON_ROOT_CERTIFICATES) } else { Trust::System };
+    Ok(DirectClient::new(settings, trust))
+}
+
+#[cfg(all(test, feature = "ledger-direct"))]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    fn environment(more: &[(&str, &str)]) -> AwsEnvironment {
+        let always = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, "test"));
+        let variables = always.iter().chain(&[("AWS_REGION", "eu-central-1")]).chain(more);
+        let variables: BTreeMap<_, _> =
+            variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        AwsEnvironment::of(&Environment::of(variables)).expect("all variables are set")
+    }
+
     /// Certificates that cannot be parsed would panic when the client is built.
     #[test]
     fn amazons_root_certificates_can_be_parsed() {
-        let variables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
-        let environment: BTreeMap<_, _> = variables.map(|name| (name.to_owned(), "test".to_owned())).into();
-        let aws = AwsEnvironment::of(&Environment::of(environment)).unwrap().trusting_amazon_alone();
-        assert!(dynamodb(&aws).config().http_client().is_some());
+        direct_dynamodb(&environment(&[]), true).unwrap();
+    }
+
+    #[test]
+    fn the_direct_client_takes_the_endpoint_of_the_service_then_of_all_then_of_the_region() {
+        let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        let own = ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:2/");
+        for (variables, expected) in [
+            (&[][..], "https://dynamodb.eu-central-1.amazonaws.com/"),
+            (&[all], "http://127.0.0.1:1/"),
+            (&[all, own], "http://127.0.0.1:2/"),
+        ] {
+            let client = direct_dynamodb(&environment(variables), true).unwrap();
+            assert!(format!("{client:?}").contains(expected), "{expected}: {client:?}");
+        }
+        let invalid = direct_dynamodb(&environment(&[("AWS_ENDPOINT_URL_DYNAMODB", "localhost")]), true).unwrap_err();
+        assert!(invalid.to_string().contains("AWS_ENDPOINT_URL_DYNAMODB"), "{invalid}");
     }
 }

@@ -33,11 +33,26 @@ impl<C> Surroundings<C> {
     ///
     /// # Errors
     /// [`ConfigError::Missing`].
-    #[cfg(feature = "ledger")]
+    #[cfg(all(feature = "ledger", feature = "sdk-client"))]
     pub fn ledger(&self) -> Result<crate::ledger::DynamoLedger, ConfigError> {
         use crate::ledger::{DynamoLedger, LedgerSettings};
         let table = self.environment.required("TABLE_NAME")?;
         Ok(DynamoLedger::new(crate::aws::dynamodb(&self.aws), table, LedgerSettings::default()))
+    }
+
+    /// The same ledger over a client of its own, see [`direct_dynamodb`](crate::aws::direct_dynamodb).
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the table's name is missing, or the endpoint is invalid.
+    #[cfg(feature = "ledger-direct")]
+    pub fn direct_ledger(
+        &self,
+        trusts_amazon_alone: bool,
+    ) -> Result<crate::ledger::DynamoLedger<crate::ledger::direct::DirectClient>, ConfigError> {
+        use crate::ledger::{DynamoLedger, LedgerSettings};
+        let table = self.environment.required("TABLE_NAME")?;
+        let client = crate::aws::direct_dynamodb(&self.aws, trusts_amazon_alone)?;
+        Ok(DynamoLedger::new(client, table, LedgerSettings::default()))
     }
 
     /// The secret named by `STRIPE_SECRET_ID`.

@@ -86,7 +86,7 @@ fn named_outside(sources: &[Source], name: &str, allowed: &[&str]) -> Vec<String
 pub fn deployed() -> Vec<Source> {
     let is_deployed =
         |path: &str| path.starts_with("shared/src/") || (path.starts_with("functions/") && path.contains("/src/"));
-    sources().into_iter().filter(|source| is_deployed(&source.path) && !is_unit_test(&source.path)).collect()
+    sources().into_iter().filter(|source| is_deployed(&source.path) && !is_test(&source.path)).collect()
 }
 
 pub fn within(sources: Vec<Source>, directory: &str) -> Vec<Source> {
@@ -103,7 +103,7 @@ pub const NOTHING: [String; 0] = [];
 
 // ── Who may name what ────────────────────────────────────────────────────────────────────────────────────────────
 
-const OUTSIDE_CRATES: [(&str, &[&str]); 14] = [
+const OUTSIDE_CRATES: [(&str, &[&str]); 16] = [
     ("aws_sdk_dynamodb", &["shared/src/ledger/", "shared/src/aws.rs"]),
     ("aws_sdk_sesv2", &["shared/src/email/", "shared/src/aws.rs"]),
     ("aws_sdk_scheduler", &["shared/src/timers/", "shared/src/aws.rs"]),
@@ -114,10 +114,12 @@ const OUTSIDE_CRATES: [(&str, &[&str]); 14] = [
     ("stripe_core", &["shared/src/stripe/"]),
     ("stripe_shared", &["shared/src/stripe/"]),
     ("stripe_types", &["shared/src/stripe/"]),
-    ("hyper", &["shared/src/stripe/"]),
-    ("hyper_util", &["shared/src/stripe/"]),
+    ("hyper", &["shared/src/ledger/direct/", "shared/src/stripe/"]),
+    ("hyper_util", &["shared/src/ledger/direct/", "shared/src/stripe/"]),
+    ("tokio_rustls", &["shared/src/ledger/direct/"]),
+    ("aws_sigv4", &["shared/src/ledger/direct/"]),
     ("aws_smithy_http_client", &["shared/src/aws.rs"]),
-    ("aws_credential_types", &["shared/src/aws.rs"]),
+    ("aws_credential_types", &["shared/src/aws.rs", "shared/src/ledger/direct/"]),
 ];
 
 #[test]
@@ -624,6 +626,23 @@ fn libraries(arguments: &[&str]) -> BTreeSet<String> {
     let libraries: BTreeSet<String> = lines.filter(|line| !line.contains(" (/")).collect();
     assert!(libraries.len() > 200, "{tree}");
     libraries
+}
+
+/// What the SDK's client brings with it: HTTP/2 for every library, and a second way to send a request.
+const OF_THE_SDKS_CLIENT: [&str; 2] = ["h2", "aws-smithy-http-client"];
+
+/// The cost of a charge rests on it (docs/performance.md).
+#[test]
+fn charging_is_built_without_the_sdks_client() {
+    let built = |package: &str| -> BTreeSet<String> {
+        let tree = cargo(&["tree", "--package", package, "--edges", "normal", "--offline", "--prefix", "none"]);
+        tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    };
+    let (charging, accounts) = (built("charging"), built("accounts"));
+    for library in OF_THE_SDKS_CLIENT {
+        assert!(!charging.contains(library), "charging depends on {library}");
+        assert!(accounts.contains(library), "a function with the SDK's client has {library}");
+    }
 }
 
 /// Otherwise nearly every library would be compiled twice, once for the tests and once for the programs.

@@ -1,5 +1,6 @@
 //! The events of `tests/events`, in the services' own format, delivered to the deployed functions.
 
+use crate::ledger::clients;
 use crate::support::TestCloud;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
@@ -13,9 +14,12 @@ use shared::use_cases::{Absent, Context};
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
 const SWEEP: &str = include_str!("../events/scheduler-sweep.json");
 
+fn table(cloud: &TestCloud) -> String {
+    cloud.cloud.template.tables.values().next().expect("the template has a table").name.clone()
+}
+
 fn ledger(cloud: &TestCloud) -> DynamoLedger {
-    let table = cloud.cloud.template.tables.values().next().expect("the template has a table").name.clone();
-    DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), table, LedgerSettings::default())
+    DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), table(cloud), LedgerSettings::default())
 }
 
 #[tokio::test]
@@ -23,8 +27,9 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
     let cloud = TestCloud::start().await;
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
+    let client = clients::through(cloud.cloud.aws.dynamodb.connector(), 3);
     let context = Context::<charging::wiring::Deployed<_>> {
-        ledger: ledger(&cloud),
+        ledger: DynamoLedger::new(client, table(&cloud), LedgerSettings::default()),
         payments: Absent,
         mailer: Absent,
         timers: Absent,

@@ -7,6 +7,7 @@ use shared::domain::PriceBook;
 use shared::error::chain;
 use shared::http::AccountRateLimiter;
 use shared::ledger::DynamoLedger;
+use shared::ledger::direct::DirectClient;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -15,7 +16,7 @@ use std::marker::PhantomData;
 pub struct Deployed<C>(PhantomData<C>);
 
 impl<C: Clock> Capabilities for Deployed<C> {
-    type Ledger = DynamoLedger;
+    type Ledger = DynamoLedger<DirectClient>;
     type Payments = Absent;
     type Mailer = Absent;
     type Timers = Absent;
@@ -33,8 +34,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
 /// # Errors
 /// If a setting is missing or invalid.
 pub async fn connected_app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
-    let aws = surroundings.aws.trusting_amazon_alone();
-    let of_amazon = app(Surroundings { aws, ..surroundings.clone() })?;
+    let of_amazon = app_trusting(surroundings.clone(), true)?;
     match of_amazon.context.ledger.connect().await {
         Ok(()) => Ok(of_amazon),
         Err(error) => {
@@ -47,9 +47,13 @@ pub async fn connected_app<C: Clock>(surroundings: Surroundings<C>) -> Result<Ap
 /// # Errors
 /// If a setting is missing or invalid.
 pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
+    app_trusting(surroundings, false)
+}
+
+fn app_trusting<C: Clock>(surroundings: Surroundings<C>, trusts_amazon_alone: bool) -> Result<App<Deployed<C>>, Error> {
     let limiter = AccountRateLimiter::of(&surroundings.environment)?;
     let context = Context {
-        ledger: surroundings.ledger()?,
+        ledger: surroundings.direct_ledger(trusts_amazon_alone)?,
         payments: Absent,
         mailer: Absent,
         timers: Absent,

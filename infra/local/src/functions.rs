@@ -123,7 +123,7 @@ impl Wiring<'_> {
             variables.insert(name.to_owned(), value.to_owned());
         }
         let environment = Environment::of(variables);
-        let aws = AwsEnvironment::of(&environment)?.with_http_client(self.aws.sdk_config_http_client());
+        let aws = AwsEnvironment::of(&environment)?.with_connector(self.aws.connector());
         Ok(Surroundings { environment, aws, clock: self.clock.clone() })
     }
 }

@@ -2,10 +2,9 @@
 
 use super::AwsEnvironment;
 use crate::config::Environment;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::shared::IntoShared;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,8 +29,7 @@ impl Wire {
         let region = ("AWS_REGION".to_owned(), "eu-central-1".to_owned());
         let environment = Environment::of(variables.into_iter().chain([region]).collect());
         let connector = SharedHttpConnector::new(self.clone());
-        let http = http_client_fn(move |_, _| connector.clone());
-        AwsEnvironment::of(&environment).expect("all variables are set").with_http_client(http.into_shared())
+        AwsEnvironment::of(&environment).expect("all variables are set").with_connector(connector)
     }
 }
 

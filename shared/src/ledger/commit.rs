@@ -5,12 +5,12 @@ use super::attributes::Attributes;
 use super::errors::{
     broken, cancellation_reasons, is_condition_failed, is_contended, ledger_error, unavailable, unreadable,
 };
-use super::{DynamoLedger, items};
+use super::{DynamoDb, DynamoLedger, items};
 use crate::domain::{Account, Change, Record};
 use crate::ports::{CommitError, LedgerError};
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsInputBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsInput};
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ const OPERATION: &str = "commit";
 /// True if the item does not exist yet.
 const IS_NEW: &str = "attribute_not_exists(PK)";
 
-impl DynamoLedger {
+impl<D: DynamoDb> DynamoLedger<D> {
     /// Sends the change until there is an answer, within the limits of the retry settings.
     pub(super) async fn commit_bounded(&self, change: &Change) -> Result<(), CommitError> {
         match tokio::time::timeout(self.settings.retry.elapsed_max, self.send(change)).await {
@@ -30,14 +30,14 @@ impl DynamoLedger {
     }
 
     /// All tries share one token: if an earlier try was carried out and only its answer was lost, DynamoDB answers the
-    /// later one with success instead of a failed condition. The SDK's own retries use the same token too.
+    /// later one with success instead of a failed condition. The client's own retries use the same token too.
     async fn send(&self, change: &Change) -> Result<(), CommitError> {
         let retry = &self.settings.retry;
         let token = Uuid::new_v4();
         let mut tries = 1;
         loop {
             let transaction = self.transaction(change, token).map_err(|error| broken(OPERATION, error))?;
-            match transaction.send().await {
+            match self.client.transact_write_items(transaction).await {
                 Err(error) if is_contended(&error) && tries < retry.tries_max => {
                     tracing::debug!(ledger.tries = tries, "retrying a contended transaction");
                     tokio::time::sleep(retry.delay(tries)).await;
@@ -48,14 +48,12 @@ impl DynamoLedger {
         }
     }
 
-    fn transaction(&self, change: &Change, token: Uuid) -> Result<TransactWriteItemsFluentBuilder, BuildError> {
+    fn transaction(&self, change: &Change, token: Uuid) -> Result<TransactWriteItemsInputBuilder, BuildError> {
         let writes = puts(change).into_iter().map(|put| {
             let put = put.table_name(&self.table).build()?;
             Ok::<_, BuildError>(TransactWriteItem::builder().put(put).build())
         });
-        Ok(self
-            .client
-            .transact_write_items()
+        Ok(TransactWriteItemsInput::builder()
             .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
             .client_request_token(token)
             .set_return_consumed_capacity(self.settings.consumed_capacity()))

@@ -46,12 +46,16 @@ pub(super) fn ledger_error<E>(operation: &'static str, error: SdkError<E>) -> Le
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let is_unavailable = match &error {
+    if is_temporary(&error) { unavailable(operation, error) } else { broken(operation, error) }
+}
+
+/// Whether the same request may succeed in a moment.
+pub(super) fn is_temporary<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
-        SdkError::ServiceError(refusal) => is_transient(&error) || refusal.raw().status().as_u16() >= 500,
+        SdkError::ServiceError(refusal) => is_transient(error) || refusal.raw().status().as_u16() >= 500,
         _ => false,
-    };
-    if is_unavailable { unavailable(operation, error) } else { broken(operation, error) }
+    }
 }
 
 pub(super) fn unavailable(operation: &'static str, source: impl Error + Send + Sync + 'static) -> LedgerError {

@@ -6,6 +6,9 @@
 
 mod attributes;
 mod commit;
+#[cfg(feature = "ledger-direct")]
+pub mod direct;
+mod dynamodb;
 mod errors;
 mod items;
 mod keys;
@@ -14,6 +17,7 @@ mod queries;
 mod records;
 mod retry;
 
+pub use dynamodb::DynamoDb;
 pub use keys::notice_of;
 pub use retry::RetrySettings;
 
@@ -21,6 +25,7 @@ use crate::domain::{Account, AccountId, Change};
 use crate::ports::{Accounts, CommitError, LedgerError};
 use attributes::{Attributes, Unreadable, text};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use errors::{ledger_error, unavailable, unreadable};
 use keys::Key;
@@ -30,10 +35,11 @@ use std::time::Duration;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The store of accounts, their entries and records.
+/// The store of accounts, their entries and records. With the SDK's client it has every port, and with another one those
+/// that [`DynamoDb`] is enough for.
 #[derive(Clone, Debug)]
-pub struct DynamoLedger {
-    client: Client,
+pub struct DynamoLedger<D = Client> {
+    client: D,
     table: String,
     settings: LedgerSettings,
 }
@@ -60,9 +66,9 @@ impl LedgerSettings {
     }
 }
 
-impl DynamoLedger {
+impl<D: DynamoDb> DynamoLedger<D> {
     /// A ledger in an existing table with the keys and indexes of `template.yaml`.
-    pub fn new(client: Client, table: impl Into<String>, settings: LedgerSettings) -> Self {
+    pub fn new(client: D, table: impl Into<String>, settings: LedgerSettings) -> Self {
         Self { client, table: table.into(), settings }
     }
 
@@ -80,15 +86,13 @@ impl DynamoLedger {
     /// Strongly consistent:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>.
     async fn item(&self, operation: &'static str, key: Key) -> Result<Option<Attributes>, LedgerError> {
-        let get = self
-            .client
-            .get_item()
+        let get = GetItemInput::builder()
             .table_name(&self.table)
             .key("PK", text(key.partition))
             .key("SK", text(key.sort))
             .consistent_read(true)
             .set_return_consumed_capacity(self.settings.consumed_capacity());
-        Ok(get.send().await.map_err(|error| ledger_error(operation, error))?.item)
+        Ok(self.client.get_item(get).await.map_err(|error| ledger_error(operation, error))?.item)
     }
 
     async fn read<T>(
@@ -102,7 +106,7 @@ impl DynamoLedger {
     }
 }
 
-impl Accounts for DynamoLedger {
+impl<D: DynamoDb> Accounts for DynamoLedger<D> {
     async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
         self.read("account_get", keys::account(account), items::account_from_item).await
     }

@@ -1,19 +1,19 @@
 //! Records read by their key.
 
-use super::{DynamoLedger, items, keys};
+use super::{DynamoDb, DynamoLedger, items, keys};
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
     AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, TopUp, TopUpId,
 };
 use crate::ports::{Consents, Customers, Entries, LedgerError, Purchases, TopUps};
 
-impl Entries for DynamoLedger {
+impl<D: DynamoDb> Entries for DynamoLedger<D> {
     async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
         self.read("entry_get", keys::entry(account, origin), items::entry_from_item).await
     }
 }
 
-impl Purchases for DynamoLedger {
+impl<D: DynamoDb> Purchases for DynamoLedger<D> {
     async fn purchase_get(&self, account: &AccountId, purchase: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
         self.read("purchase_get", keys::purchase(account, purchase), items::purchase_from_item).await
     }
@@ -27,13 +27,13 @@ impl Purchases for DynamoLedger {
     }
 }
 
-impl TopUps for DynamoLedger {
+impl<D: DynamoDb> TopUps for DynamoLedger<D> {
     async fn top_up_get(&self, account: &AccountId, top_up: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         self.read("top_up_get", keys::top_up(account, top_up), items::top_up_from_item).await
     }
 }
 
-impl Consents for DynamoLedger {
+impl<D: DynamoDb> Consents for DynamoLedger<D> {
     async fn consent_get(
         &self,
         account: &AccountId,
@@ -43,7 +43,7 @@ impl Consents for DynamoLedger {
     }
 }
 
-impl Customers for DynamoLedger {
+impl<D: DynamoDb> Customers for DynamoLedger<D> {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         self.read("customer_account_get", keys::customer(customer), items::customer_from_item).await
     }

@@ -1,12 +1,12 @@
 //! Sixty-four concurrent charges on one account, with transaction conflicts as in AWS.
 
+use super::clients::{Direct, Sdk, Way};
 use super::cost::charge_command;
 use super::samples::*;
-use super::stores::{Embedded, embedded};
+use super::stores::{Embedded, embedded_over};
 use futures::future::join_all;
 use shared::domain::PriceBook;
 use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
-use shared::ledger::DynamoLedger;
 use shared::ports::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ enum Outcome {
 }
 
 /// Decides and commits until there is an answer, like a use case whose caller retries.
-async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome {
+async fn charge_once<L: Ledger>(ledger: &L, command: &ChargeCommand) -> Outcome {
     let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
     loop {
         let change = match decide_charge(&account, &PriceBook::reference(), command, at(1)) {
@@ -46,8 +46,8 @@ async fn charge_once(ledger: &DynamoLedger, command: &ChargeCommand) -> Outcome 
 }
 
 /// Runs one task per key, checks the books, and returns how often each outcome occurred.
-async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outcome, usize> {
-    let store = embedded().await;
+async fn run<W: Way>(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outcome, usize> {
+    let store = embedded_over::<W>().await;
     opened_with(&store.ledger, balance).await;
     store.database.faults().set_conflict_window(Some(Duration::from_millis(4)));
     let recording = store.database.record();
@@ -67,7 +67,7 @@ async fn run(balance: i64, keys: impl Iterator<Item = String>) -> BTreeMap<Outco
 }
 
 /// The balance is the sum of the entries, and every charge that succeeded has exactly one entry.
-async fn check_books(store: &Embedded, bought: i64, charged: usize) {
+async fn check_books<L: Ledger>(store: &Embedded<L>, bought: i64, charged: usize) {
     let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
     let entries = store.ledger.history_page(&account.id, None, 100).await.unwrap();
     let sum: i64 = entries.iter().map(|entry| entry.credits.get()).sum();
@@ -86,24 +86,28 @@ async fn check_books(store: &Embedded, bought: i64, charged: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_charges_at_once_sell_exactly_what_is_there() {
-    let outcomes = run(205, (0..TASKS).map(|number| format!("job-{number}"))).await;
-    assert_eq!(outcomes, [(Outcome::Charged, 20), (Outcome::Refused, 44)].into());
+    let expected = BTreeMap::from([(Outcome::Charged, 20), (Outcome::Refused, 44)]);
+    assert_eq!(run::<Sdk>(205, (0..TASKS).map(|number| format!("job-{number}"))).await, expected);
+    assert_eq!(run::<Direct>(205, (0..TASKS).map(|number| format!("job-{number}"))).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_charges_at_once_are_all_taken_where_there_is_enough() {
-    let outcomes = run(640, (0..TASKS).map(|number| format!("job-{number}"))).await;
-    assert_eq!(outcomes, [(Outcome::Charged, 64)].into());
+    let expected = BTreeMap::from([(Outcome::Charged, 64)]);
+    assert_eq!(run::<Sdk>(640, (0..TASKS).map(|number| format!("job-{number}"))).await, expected);
+    assert_eq!(run::<Direct>(640, (0..TASKS).map(|number| format!("job-{number}"))).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_key_used_sixty_four_times_at_once_takes_its_credits_once() {
-    let outcomes = run(1_000, (0..TASKS).map(|_| "job".to_owned())).await;
-    assert_eq!(outcomes, [(Outcome::Charged, 1), (Outcome::Replayed, 63)].into());
+    let expected = BTreeMap::from([(Outcome::Charged, 1), (Outcome::Replayed, 63)]);
+    assert_eq!(run::<Sdk>(1_000, (0..TASKS).map(|_| "job".to_owned())).await, expected);
+    assert_eq!(run::<Direct>(1_000, (0..TASKS).map(|_| "job".to_owned())).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_keys_used_eight_times_each_at_once_take_their_credits_once_each() {
-    let outcomes = run(1_000, (0..TASKS).map(|number| format!("job-{}", number % 8))).await;
-    assert_eq!(outcomes, [(Outcome::Charged, 8), (Outcome::Replayed, 56)].into());
+    let expected = BTreeMap::from([(Outcome::Charged, 8), (Outcome::Replayed, 56)]);
+    assert_eq!(run::<Sdk>(1_000, (0..TASKS).map(|number| format!("job-{}", number % 8))).await, expected);
+    assert_eq!(run::<Direct>(1_000, (0..TASKS).map(|number| format!("job-{}", number % 8))).await, expected);
 }

@@ -1,12 +1,12 @@
 //! Faults of DynamoDB: conflicts, throttling, lost requests and lost answers.
 
+use super::clients::{Direct, Sdk, Way};
 use super::samples::*;
-use super::stores::{Embedded, TABLE, embedded, embedded_with};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use super::stores::{Embedded, TABLE, embedded_over, embedded_over_with};
 use local_aws::dynamodb::{CancellationCode, Fault, LocalDynamoDb, Recording, Refusal};
 use local_aws::wire::Loss;
 use shared::domain::*;
-use shared::ledger::{DynamoLedger, LedgerSettings, RetrySettings};
+use shared::ledger::{LedgerSettings, RetrySettings};
 use shared::ports::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,22 +34,52 @@ async fn assert_unavailable(outcome: Result<(), CommitError>) {
     }
 }
 
+macro_rules! over_both_clients {
+    ($($test:ident,)*) => {
+        mod over_the_sdk {
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$test::<super::Sdk>().await;
+            })*
+        }
+
+        mod over_the_direct_client {
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$test::<super::Direct>().await;
+            })*
+        }
+    };
+}
+
+over_both_clients! {
+    a_ledger_that_could_not_connect_works_when_dynamodb_is_back,
+    contention_is_retried_even_if_a_condition_is_reported_as_failed,
+    contention_after_the_last_try_is_unavailable_and_nothing_is_written,
+    a_commit_ends_in_time_however_many_tries_it_has,
+    a_failed_condition_is_not_retried,
+    a_charge_whose_answer_was_lost_is_found_when_it_is_repeated,
+    a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing,
+    the_client_retries_a_lost_transaction_under_the_same_token,
+    a_lost_answer_followed_by_a_conflict_is_still_the_first_success,
+    each_commit_has_its_own_token,
+    reads_and_marks_distinguish_transient_failures_from_permanent_ones,
+}
+
 /// A function connects when it starts, and must start even if DynamoDB is unavailable.
-#[tokio::test(start_paused = true)]
-async fn a_ledger_that_could_not_connect_works_when_dynamodb_is_back() {
-    let Embedded { database, ledger } = embedded().await;
+async fn a_ledger_that_could_not_connect_works_when_dynamodb_is_back<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
     for fault in [Fault::LoseRequest(Loss::Timeout), Fault::Refuse(Refusal::InternalServerError)] {
         database.faults().next("GetItem", 1, fault);
-        assert!(ledger.connect().await.is_err_and(|error| error.is_retryable()));
+        assert!(W::connect(&ledger).await.is_err_and(|error| error.is_retryable()));
         assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
     }
-    ledger.connect().await.unwrap();
+    W::connect(&ledger).await.unwrap();
 }
 
 /// Each of these errors leaves the conditions undecided, whatever else it reports: the charge succeeds on the next try.
-#[tokio::test(start_paused = true)]
-async fn contention_is_retried_even_if_a_condition_is_reported_as_failed() {
+async fn contention_is_retried_even_if_a_condition_is_reported_as_failed<W: Way>() {
     let cancelled = |codes: &[CancellationCode]| Fault::CancelTransaction(codes.to_vec());
     for (number, fault) in [
         cancelled(&[TransactionConflict, Unblamed]),
@@ -65,7 +95,7 @@ async fn contention_is_retried_even_if_a_condition_is_reported_as_failed() {
     .into_iter()
     .enumerate()
     {
-        let Embedded { database, ledger } = embedded().await;
+        let Embedded { database, ledger } = embedded_over::<W>().await;
         let account = opened_with(&ledger, 100).await;
         database.faults().next("TransactWriteItems", 1, fault.clone());
         let recording = database.record();
@@ -77,9 +107,8 @@ async fn contention_is_retried_even_if_a_condition_is_reported_as_failed() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn contention_after_the_last_try_is_unavailable_and_nothing_is_written() {
-    let Embedded { database, ledger } = embedded_with(few_tries()).await;
+async fn contention_after_the_last_try_is_unavailable_and_nothing_is_written<W: Way>() {
+    let Embedded { database, ledger } = embedded_over_with::<W>(few_tries()).await;
     let account = opened_with(&ledger, 100).await;
     for fault in [
         Fault::CancelTransaction(vec![TransactionConflict, ConditionalCheckFailed]),
@@ -95,10 +124,10 @@ async fn contention_after_the_last_try_is_unavailable_and_nothing_is_written() {
     ledger.commit(&posted(&account, -10, charge("job"))).await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_commit_ends_in_time_however_many_tries_it_has() {
+async fn a_commit_ends_in_time_however_many_tries_it_has<W: Way>() {
     let retry = RetrySettings { tries_max: u32::MAX, ..RetrySettings::default() };
-    let Embedded { database, ledger } = embedded_with(LedgerSettings { retry, ..LedgerSettings::default() }).await;
+    let Embedded { database, ledger } =
+        embedded_over_with::<W>(LedgerSettings { retry, ..LedgerSettings::default() }).await;
     let account = opened_with(&ledger, 100).await;
     database.faults().decide_with(|operation| {
         (operation.name == "TransactWriteItems").then(|| Fault::CancelTransaction(vec![TransactionConflict]))
@@ -110,9 +139,8 @@ async fn a_commit_ends_in_time_however_many_tries_it_has() {
 }
 
 /// A failed condition without any other error is final.
-#[tokio::test(start_paused = true)]
-async fn a_failed_condition_is_not_retried() {
-    let Embedded { database, ledger } = embedded().await;
+async fn a_failed_condition_is_not_retried<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
     ledger.commit(&posted(&account, -10, charge("job"))).await.unwrap();
     let recording = database.record();
@@ -121,10 +149,9 @@ async fn a_failed_condition_is_not_retried() {
     assert_eq!(recording.count("TransactWriteItems"), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_charge_whose_answer_was_lost_is_found_when_it_is_repeated() {
+async fn a_charge_whose_answer_was_lost_is_found_when_it_is_repeated<W: Way>() {
     for loss in [Loss::Timeout, Loss::ConnectionReset] {
-        let Embedded { database, ledger } = embedded().await;
+        let Embedded { database, ledger } = embedded_over::<W>().await;
         let account = opened_with(&ledger, 100).await;
         let change = posted(&account, -10, charge("job"));
         database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(loss));
@@ -137,9 +164,8 @@ async fn a_charge_whose_answer_was_lost_is_found_when_it_is_repeated() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing() {
-    let Embedded { database, ledger } = embedded().await;
+async fn a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
     for fault in [
         Fault::Refuse(Refusal::InternalServerError),
@@ -149,23 +175,22 @@ async fn a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing() {
         database.faults().next("TransactWriteItems", 1, fault);
         let recording = database.record();
         assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
-        assert_eq!(recording.count("TransactWriteItems"), 1, "only the SDK retries, and its retries are off here");
+        assert_eq!(recording.count("TransactWriteItems"), 1, "only the client retries, and its retries are off here");
         assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
     }
 }
 
-/// With the SDK's own retries, a request whose answer was lost is sent again with the same token. DynamoDB recognizes
+/// With the client's own retries, a request whose answer was lost is sent again with the same token. DynamoDB recognizes
 /// the token, so the caller gets the first success.
-#[tokio::test(start_paused = true)]
-async fn the_sdk_retries_a_lost_transaction_under_the_same_token() {
+async fn the_client_retries_a_lost_transaction_under_the_same_token<W: Way>() {
     for fault in [
         Fault::LoseAnswer(Loss::Timeout),
         Fault::LoseAnswer(Loss::ConnectionReset),
         Fault::Refuse(Refusal::InternalServerError),
     ] {
-        let Embedded { database, ledger } = embedded().await;
+        let Embedded { database, ledger } = embedded_over::<W>().await;
         let account = opened_with(&ledger, 100).await;
-        let ledger = retrying(&database);
+        let ledger = retrying::<W>(&database);
         database.faults().next("TransactWriteItems", 1, fault);
         let recording = database.record();
         let change = posted(&account, -10, charge("job"));
@@ -176,11 +201,10 @@ async fn the_sdk_retries_a_lost_transaction_under_the_same_token() {
 }
 
 /// A lost answer, then a conflict: the ledger's own tries use the same token as well.
-#[tokio::test(start_paused = true)]
-async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success() {
-    let Embedded { database, ledger } = embedded().await;
+async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
-    let ledger = retrying(&database);
+    let ledger = retrying::<W>(&database);
     database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(Loss::Timeout));
     database.faults().cancel_next_transactions(2, &[TransactionConflict]);
     let change = posted(&account, -10, charge("job"));
@@ -189,9 +213,8 @@ async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success() {
     assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_commit_has_its_own_token() {
-    let Embedded { database, ledger } = embedded().await;
+async fn each_commit_has_its_own_token<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
     let recording = database.record();
     for _ in 0..3 {
@@ -201,11 +224,10 @@ async fn each_commit_has_its_own_token() {
 }
 
 /// Every read and mark: a transient failure is retryable, a missing table is not.
-#[tokio::test(start_paused = true)]
-async fn reads_and_marks_distinguish_transient_failures_from_permanent_ones() {
-    let Embedded { database, ledger } = embedded().await;
+async fn reads_and_marks_distinguish_transient_failures_from_permanent_ones<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened(&ledger).await;
-    let elsewhere = DynamoLedger::new(database.client(), "no-such-table", LedgerSettings::default());
+    let elsewhere = W::ledger(&database, 1, "no-such-table", LedgerSettings::default());
     for fault in [
         Fault::Refuse(Refusal::Throttling),
         Fault::Refuse(Refusal::TransactionConflict),
@@ -229,7 +251,7 @@ async fn reads_and_marks_distinguish_transient_failures_from_permanent_ones() {
     }
 }
 
-async fn ask(ledger: &DynamoLedger, account: &Account, number: usize) -> Result<(), LedgerError> {
+async fn ask<L: Ledger>(ledger: &L, account: &Account, number: usize) -> Result<(), LedgerError> {
     match number {
         0 => ledger.account_get(&account.id).await.map(drop),
         1 => ledger.history_page(&account.id, None, 10).await.map(drop),
@@ -239,8 +261,7 @@ async fn ask(ledger: &DynamoLedger, account: &Account, number: usize) -> Result<
     }
 }
 
-/// A ledger whose client has the SDK's own retries, as when deployed.
-fn retrying(database: &LocalDynamoDb) -> DynamoLedger {
-    let config = database.client_config().retry_config(RetryConfig::standard().with_max_attempts(3)).build();
-    DynamoLedger::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE, LedgerSettings::default())
+/// A ledger whose client has retries of its own, as when deployed.
+fn retrying<W: Way>(database: &LocalDynamoDb) -> W::Ledger {
+    W::ledger(database, 3, TABLE, LedgerSettings::default())
 }

@@ -70,7 +70,7 @@ pub async fn check_variant(
         (event(ACCOUNT, "job-1", training), 409, json!({ "code": "idempotency_key_reused" })),
         (event(ACCOUNT, "job-2", training), 402, missing),
         (event(ACCOUNT, "job-2", "{"), 400, json!({ "code": "malformed_body" })),
-        (event(ACCOUNT, "job-2", "[]"), 422, json!({ "code": "invalid_request" })),
+        (event(ACCOUNT, "job-2", "{}"), 422, json!({ "code": "invalid_request" })),
         (event(ACCOUNT, "no key", DUBBING), 422, json!({ "code": "invalid_request" })),
         (event("nobody", "job-2", DUBBING), 404, json!({ "code": "not_found" })),
         // 61 seconds cost 10.17 credits, rounded up.

@@ -8,6 +8,7 @@ mod certificates;
 mod contract;
 mod cost;
 mod dynamodb;
+mod instructions;
 mod process;
 mod report;
 mod runtime_api;
@@ -54,6 +55,12 @@ struct Options {
     /// Directory into which infra/bench/install put Python, Node.js and their packages
     #[arg(long, default_value = "target/bench")]
     tools: PathBuf,
+    /// The program of an earlier release build of charging, to measure in the same rounds
+    #[arg(long)]
+    before: Option<PathBuf>,
+    /// Only count the instructions of a warm charge, and fail if there are more than this
+    #[arg(long)]
+    instructions_max: Option<u64>,
 }
 
 /// The results of all rounds.
@@ -62,12 +69,13 @@ struct Rounds {
     python: Measured,
     node: Measured,
     hello: Measured,
+    before: Option<Measured>,
     usage: Usage,
 }
 
 impl Rounds {
-    fn all(&self) -> [&Measured; 4] {
-        [&self.charging, &self.python, &self.node, &self.hello]
+    fn all(&self) -> Vec<&Measured> {
+        [&self.charging, &self.python, &self.node, &self.hello].into_iter().chain(&self.before).collect()
     }
 }
 
@@ -96,21 +104,21 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
     let yaml = std::fs::read_to_string("template.yaml")?;
     let template = Template::parse(&yaml, &deployment())?;
     let charging = template.function_of_binary("charging").ok_or("the template has no function charging")?;
-    let variants = Variants::find(
-        &std::path::absolute(&options.release)?,
-        &std::path::absolute(&options.tools)?,
-        &charging.environment,
-    )?;
+    if let Some(instructions_max) = options.instructions_max {
+        let charging = Variant::charging(&std::path::absolute(&options.release)?, &charging.environment);
+        return count_instructions(&charging, &template, instructions_max).await;
+    }
+    let variants = Variants::find(options, &charging.environment)?;
     let certificates = Certificates::generate()?;
     let dynamodb = DynamoDb::start(&template, &certificates).await?;
     let directory = tempfile::tempdir()?;
-    let environment = environment(&dynamodb, &certificates, &variants, directory.path())?;
+    let environment = environment(&dynamodb, &certificates, Some(&variants.roots), directory.path())?;
 
     for variant in [&variants.charging, &variants.python, &variants.node] {
         check_variant(variant, &environment, &dynamodb).await.map_err(|error| format!("{}: {error}", variant.name))?;
     }
     check_start_without_dynamodb(&variants.charging, &environment).await?;
-    let mut measured: [Measured; 4] = Default::default();
+    let mut measured = vec![Measured::default(); variants.all().len()];
     let mut counted = Counted::default();
     for round in 0..options.rounds {
         // Each round starts with another variant, so that no variant always runs after the same one.
@@ -136,8 +144,33 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
         memory_mb: charging.memory_mb,
         log_bytes: template_log_bytes(&yaml)? + counted.output_bytes.div_ceil(options.charges),
     };
-    let [charging, python, node, hello] = measured;
-    tell(&mut out, &Rounds { charging, python, node, hello, usage }, &variants, options)
+    let mut measured = measured.into_iter();
+    let mut next = || measured.next().unwrap_or_default();
+    let (charging, python, node, hello) = (next(), next(), next(), next());
+    let before = measured.next();
+    tell(&mut out, &Rounds { charging, python, node, hello, before, usage }, &variants, options)
+}
+
+/// Fails above the bound, and then names the functions that execute the most.
+async fn count_instructions(charging: &Variant, template: &Template, bound: u64) -> Result<ExitCode, Error> {
+    let certificates = Certificates::generate()?;
+    let dynamodb = DynamoDb::start(template, &certificates).await?;
+    let directory = tempfile::tempdir()?;
+    let environment = environment(&dynamodb, &certificates, None, directory.path())?;
+    let counted = instructions::count(charging, &environment, &dynamodb).await?;
+    let is_met = counted.counted <= bound;
+    let (mut out, result) = (std::io::stdout(), if is_met { "met" } else { "MISSED" });
+    writeln!(
+        out,
+        "- {result}: instructions per warm charge at most {bound}: {}, and {} of SHA-256 ({} charges)",
+        counted.counted,
+        counted.of_sha256,
+        instructions::COUNTED
+    )?;
+    for (name, own) in counted.most.iter().take(if is_met { 0 } else { 40 }) {
+        writeln!(out, "{own:>10} {name}")?;
+    }
+    Ok(if is_met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One start of one variant.
@@ -238,7 +271,7 @@ fn deployment() -> Deployment {
 fn environment(
     dynamodb: &DynamoDb,
     certificates: &Certificates,
-    variants: &Variants,
+    all_roots: Option<&Path>,
     directory: &Path,
 ) -> Result<BTreeMap<String, String>, Error> {
     let bundle = |name: &str, roots: &str| -> Result<String, Error> {
@@ -247,7 +280,8 @@ fn environment(
         Ok(path.to_string_lossy().into_owned())
     };
     let amazon = bundle("amazon.pem", include_str!("../../../../shared/src/amazon-root-certificates.pem"))?;
-    let all = bundle("all.pem", &std::fs::read_to_string(&variants.roots)?)?;
+    let all = all_roots.map(std::fs::read_to_string).transpose()?.unwrap_or_default();
+    let all = bundle("all.pem", &all)?;
     let ours = bundle("ours.pem", "")?;
     // A session token of a Lambda role is about this long, and is signed with every request.
     let session_token = "x".repeat(800);

@@ -79,6 +79,17 @@ impl Process {
         Ok(answer)
     }
 
+    /// Asks the process to end, and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn terminate(mut self) -> Result<(), Error> {
+        let id = self.child.id().ok_or("the process has ended")?;
+        nix::sys::signal::kill(Pid::from_raw(i32::try_from(id)?), nix::sys::signal::Signal::SIGTERM)?;
+        tokio::time::timeout(TIMEOUT, self.child.wait()).await??;
+        Ok(())
+    }
+
     async fn idle(&mut self) -> Result<(), Error> {
         self.polls += 1;
         let polled = tokio::select! {

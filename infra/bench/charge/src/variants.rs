@@ -1,6 +1,6 @@
 //! The compared functions: how each is started, and which of its files would be uploaded.
 
-use crate::Error;
+use crate::{Error, Options};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,17 +27,19 @@ pub struct Variants {
     pub python: Variant,
     pub node: Variant,
     pub hello: Variant,
+    /// An earlier build of our function.
+    pub before: Option<Variant>,
     pub versions: String,
     /// The root certificates that come with boto3.
     pub roots: PathBuf,
 }
 
 impl Variants {
-    /// `release` has the programs in Rust, `tools` the output of `infra/bench/install`.
-    ///
     /// # Errors
     /// If the versions of Python or Node cannot be determined.
-    pub fn find(release: &Path, tools: &Path, charging: &BTreeMap<String, String>) -> Result<Self, Error> {
+    pub fn find(options: &Options, charging: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let (release, tools) = (std::path::absolute(&options.release)?, std::path::absolute(&options.tools)?);
+        let before = options.before.as_ref().map(std::path::absolute).transpose()?;
         let (python, node) = (tools.join("python"), tools.join("node"));
         let python_program = python.join("bin/python");
         let python_versions = told(&python_program, &["-c", PYTHON_VERSIONS])?;
@@ -45,19 +47,8 @@ impl Variants {
             told(&python_program, &["-c", "import botocore.httpsession as s; print(s.DEFAULT_CA_BUNDLE)"])?.into();
         let node_program: PathBuf = told(Path::new("node"), &["-p", "process.execPath"])?.into();
         let versions = format!("{python_versions}; Node.js {}", node_versions(&node_program, &node)?);
-        let rust = |name, program: &str, environment| {
-            let program = release.join(program);
-            Variant {
-                name,
-                upload: program.clone(),
-                program,
-                arguments: vec![],
-                directory: release.to_owned(),
-                environment,
-            }
-        };
         Ok(Self {
-            charging: rust("charging (Rust)", "charging", charging.clone()),
+            charging: Variant::charging(&release, charging),
             python: Variant {
                 name: "Python, boto3",
                 program: python_program,
@@ -76,14 +67,15 @@ impl Variants {
                 environment: BTreeMap::new(),
                 upload: node.join("function"),
             },
-            hello: rust("hello world (Rust)", "bench-hello", BTreeMap::new()),
+            hello: Variant::in_rust("hello world (Rust)", release.join("bench-hello"), BTreeMap::new()),
+            before: before.map(|program| Variant::in_rust("charging, before", program, charging.clone())),
             versions,
             roots,
         })
     }
 
-    pub fn all(&self) -> [&Variant; 4] {
-        [&self.charging, &self.python, &self.node, &self.hello]
+    pub fn all(&self) -> Vec<&Variant> {
+        [&self.charging, &self.python, &self.node, &self.hello].into_iter().chain(&self.before).collect()
     }
 }
 
@@ -111,6 +103,29 @@ pub fn told(program: &Path, arguments: &[&str]) -> Result<String, Error> {
 }
 
 impl Variant {
+    /// Our function.
+    pub fn charging(release: &Path, environment: &BTreeMap<String, String>) -> Self {
+        Self::in_rust("charging (Rust)", release.join("charging"), environment.clone())
+    }
+
+    fn in_rust(name: &'static str, program: PathBuf, environment: BTreeMap<String, String>) -> Self {
+        let directory = program.parent().unwrap_or(Path::new("/")).to_owned();
+        Self { name, upload: program.clone(), program, arguments: vec![], directory, environment }
+    }
+
+    /// The same function, started by another program.
+    pub fn run_by(&self, program: &str, arguments: &[&str]) -> Self {
+        let started = [self.program.to_string_lossy().into_owned()];
+        Self {
+            name: self.name,
+            program: program.into(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).chain(started).collect(),
+            directory: self.directory.clone(),
+            environment: self.environment.clone(),
+            upload: self.upload.clone(),
+        }
+    }
+
     /// The size of the upload in bytes, as a zip file with the best compression.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use askama::Template;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -53,6 +53,11 @@ impl LocalAws {
     /// One in-process HTTP client for all services.
     pub fn sdk_config_http_client(&self) -> SharedHttpClient {
         wire::http_client(self.clone())
+    }
+
+    /// The same as a connector.
+    pub fn connector(&self) -> SharedHttpConnector {
+        wire::connector(self.clone())
     }
 
     /// Services, inbox and start page as one router.

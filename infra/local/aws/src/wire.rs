@@ -7,10 +7,8 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorFuture, http_client_fn};
+pub use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
@@ -96,19 +94,28 @@ pub trait Door: Clone + Debug + Send + Sync + 'static {
 
 /// An SDK HTTP client that calls `door` in process. Endpoint, TLS and signatures are not used.
 pub fn http_client(door: impl Door) -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(InProcess(door));
+    let connector = connector(door);
     http_client_fn(move |_, _| connector.clone())
+}
+
+/// What such a client sends its requests through.
+pub fn connector(door: impl Door) -> SharedHttpConnector {
+    SharedHttpConnector::new(InProcess(door))
 }
 
 /// A client like `inner`, except that the first answer to each request of the operation `target` gets lost after the
 /// service has carried it out. An identical retry is answered.
-/// the service has done as asked. A request that is sent again, to the letter, is answered.
 pub fn losing_first_answers(inner: SharedHttpClient, target: &'static str) -> SharedHttpClient {
     let asked = Arc::new(Mutex::new(HashSet::new()));
     http_client_fn(move |settings, components| {
         let connector = inner.http_connector(settings, components);
         SharedHttpConnector::new(LosingFirstAnswers { connector, target, asked: Arc::clone(&asked) })
     })
+}
+
+/// The same for a connector.
+pub fn connector_losing_first_answers(connector: SharedHttpConnector, target: &'static str) -> SharedHttpConnector {
+    SharedHttpConnector::new(LosingFirstAnswers { connector, target, asked: Arc::default() })
 }
 
 #[derive(Debug)]

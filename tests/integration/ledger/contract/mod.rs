@@ -24,6 +24,9 @@ macro_rules! on_every_ledger {
                 for ledger in stores::empty().await {
                     $contract(&ledger).await;
                 }
+                for ledger in stores::others_empty().await {
+                    $contract(&ledger).await;
+                }
             });
         }
     )*};
@@ -35,6 +38,9 @@ macro_rules! on_every_ledger_that_loses_answers {
         fn $name() {
             stores::run(async {
                 for ledger in stores::losing_answers().await {
+                    $contract(&ledger).await;
+                }
+                for ledger in stores::others_losing_answers().await {
                     $contract(&ledger).await;
                 }
             });

@@ -19,3 +19,12 @@ pub async fn empty() -> [MemoryLedger; 1] {
 pub async fn losing_answers() -> [MemoryLedger; 0] {
     []
 }
+
+/// There is no ledger of another type.
+pub async fn others_empty() -> [MemoryLedger; 0] {
+    []
+}
+
+pub async fn others_losing_answers() -> [MemoryLedger; 0] {
+    []
+}

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use dynoxide::storage::Storage;
 use dynoxide::{Database, DynoxideError, ImportOptions};
 use tokio::sync::watch;
@@ -156,6 +156,11 @@ impl LocalDynamoDb {
     /// An HTTP client for an SDK configuration that sends DynamoDB calls to this database, in process.
     pub fn sdk_config_http_client(&self) -> SharedHttpClient {
         wire::http_client(self.clone())
+    }
+
+    /// The same as a connector.
+    pub fn connector(&self) -> SharedHttpConnector {
+        wire::connector(self.clone())
     }
 
     /// Carries out one request with the configured faults, and records it.

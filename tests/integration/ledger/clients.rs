@@ -1,0 +1,198 @@
+//! The two clients of a ledger: the SDK's, and the direct one of `functions/charging`. What is tested with one of them is
+//! tested with the other.
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use jiff::Timestamp;
+use local_aws::REGION;
+use local_aws::dynamodb::LocalDynamoDb;
+use local_aws::wire::SharedHttpConnector;
+use shared::clock::{Clock, SystemClock};
+use shared::domain::payments::ConsentRecord;
+use shared::domain::*;
+use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::ports::*;
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// A way to a database.
+pub trait Way: 'static {
+    type Ledger: Ledger + Clone + Debug + 'static;
+
+    /// A ledger whose client sends each request at most `tries_max` times.
+    fn ledger(database: &LocalDynamoDb, tries_max: u32, table: &str, settings: LedgerSettings) -> Self::Ledger;
+
+    fn connect(ledger: &Self::Ledger) -> impl Future<Output = Result<(), LedgerError>>;
+}
+
+pub struct Sdk;
+
+impl Way for Sdk {
+    type Ledger = DynamoLedger;
+
+    fn ledger(database: &LocalDynamoDb, tries_max: u32, table: &str, settings: LedgerSettings) -> DynamoLedger {
+        let retries = RetryConfig::standard().with_max_attempts(tries_max);
+        let client = Client::from_conf(database.client_config().retry_config(retries).build());
+        DynamoLedger::new(client, table, settings)
+    }
+
+    async fn connect(ledger: &DynamoLedger) -> Result<(), LedgerError> {
+        ledger.connect().await
+    }
+}
+
+pub struct Direct;
+
+impl Way for Direct {
+    type Ledger = DirectLedger;
+
+    fn ledger(database: &LocalDynamoDb, tries_max: u32, table: &str, settings: LedgerSettings) -> DirectLedger {
+        let direct = through(database.connector(), tries_max);
+        let others = Sdk::ledger(database, tries_max, table, settings);
+        DirectLedger { direct: DynamoLedger::new(direct, table, settings), others }
+    }
+
+    async fn connect(ledger: &DirectLedger) -> Result<(), LedgerError> {
+        ledger.direct.connect().await
+    }
+}
+
+/// A direct client whose requests this connector answers.
+pub fn through(connector: SharedHttpConnector, tries_max: u32) -> DirectClient {
+    DirectClient::through(direct_settings("http://dynamodb.test", tries_max), connector)
+}
+
+/// A direct client of an emulator.
+pub fn at(endpoint: &str) -> DirectClient {
+    DirectClient::new(direct_settings(endpoint, 3), Trust::System)
+}
+
+fn direct_settings(endpoint: &str, tries_max: u32) -> Settings {
+    let limits = Limits { connect_timeout: Duration::from_secs(1), try_timeout: Duration::from_secs(3), tries_max };
+    Settings {
+        region: REGION.to_owned(),
+        credentials: Credentials::new("local", "local", None, None, "tests"),
+        endpoint: Endpoint::parse(endpoint).unwrap(),
+        limits,
+        now: || SystemClock.now(),
+    }
+}
+
+/// A ledger that sends all that the direct client can send through it, and the rest through the SDK's.
+#[derive(Clone, Debug)]
+pub struct DirectLedger {
+    pub direct: DynamoLedger<DirectClient>,
+    pub others: DynamoLedger,
+}
+
+impl Accounts for DirectLedger {
+    async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
+        self.direct.account_get(account).await
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.direct.commit(change).await
+    }
+}
+
+impl Entries for DirectLedger {
+    async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
+        self.direct.entry_get(account, origin).await
+    }
+}
+
+impl Purchases for DirectLedger {
+    async fn purchase_get(&self, account: &AccountId, purchase: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
+        self.direct.purchase_get(account, purchase).await
+    }
+
+    async fn purchase_id_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<PurchaseId>, LedgerError> {
+        self.direct.purchase_id_get(account, key).await
+    }
+}
+
+impl TopUps for DirectLedger {
+    async fn top_up_get(&self, account: &AccountId, top_up: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
+        self.direct.top_up_get(account, top_up).await
+    }
+}
+
+impl Consents for DirectLedger {
+    async fn consent_get(
+        &self,
+        account: &AccountId,
+        consent: &ConsentId,
+    ) -> Result<Option<ConsentRecord>, LedgerError> {
+        self.direct.consent_get(account, consent).await
+    }
+}
+
+impl Customers for DirectLedger {
+    async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
+        self.direct.customer_account_get(customer).await
+    }
+}
+
+impl History for DirectLedger {
+    async fn history_page(
+        &self,
+        account: &AccountId,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        self.others.history_page(account, before_seq, limit).await
+    }
+}
+
+impl PurchaseList for DirectLedger {
+    async fn purchases_page(
+        &self,
+        account: &AccountId,
+        after: Option<&PurchaseId>,
+        limit: u8,
+    ) -> Result<PurchasesPage, LedgerError> {
+        self.others.purchases_page(account, after, limit).await
+    }
+}
+
+impl Events for DirectLedger {
+    async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
+        self.others.event_is_applied(event).await
+    }
+
+    async fn event_mark_applied(&self, event: &EventId, now: Timestamp) -> Result<(), LedgerError> {
+        self.others.event_mark_applied(event, now).await
+    }
+}
+
+impl Notices for DirectLedger {
+    async fn notice_get(&self, account: &AccountId, notice: &NoticeId) -> Result<Option<Notice>, LedgerError> {
+        self.others.notice_get(account, notice).await
+    }
+
+    async fn notice_mark_sent(
+        &self,
+        account: &AccountId,
+        notice: &NoticeId,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        self.others.notice_mark_sent(account, notice, now).await
+    }
+}
+
+impl DueIndex for DirectLedger {
+    async fn due_accounts(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCursor>,
+    ) -> Result<DuePage, LedgerError> {
+        self.others.due_accounts(shard, now, after).await
+    }
+}
