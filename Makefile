@@ -30,7 +30,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants kill bench bench-sweep instructions contract triggers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,9 @@ simulate: ## Run each workflow with every pair of faults, then a million schedul
 
 mutants: ## Turn on one deliberate bug after the other, and require the simulation to find each
 	cargo test --profile simulation -p simulation --no-default-features --features mutants --test mutants -- --nocapture
+
+hot-accounts: ## Simulate many writers on one account in virtual time, and print the tables of docs/performance.md
+	cargo run -q --bin hot-accounts $(AS_TESTS)
 
 bench-sweep: ## Measure a sweep of a million accounts in real time: DUE (1000) of them are due, RATE attempts per second
 	cargo build -q --release -p top-up-sweep

@@ -17,6 +17,8 @@ pub mod http;
 pub mod ledger;
 #[cfg(feature = "links")]
 pub mod links;
+#[cfg(feature = "ledger")]
+pub mod pauses;
 pub mod ports;
 #[cfg(feature = "secrets")]
 pub mod secrets;

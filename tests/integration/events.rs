@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::http::AccountRateLimiter;
 use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::{SecretString, Settings, StripePayments};
 use shared::use_cases::{Absent, Context};
@@ -34,6 +35,7 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
         mailer: Absent,
         timers: Absent,
         clock: cloud.cloud.clock.clone(),
+        pauses: RandomPauses,
         ids: Absent,
         price_book: PriceBook::reference(),
     };
@@ -78,6 +80,7 @@ async fn assert_tops_up(deadline_ms: u64) {
         mailer: Absent,
         timers: crate::sweeps::timers_in("prepaid-timers", &cloud.cloud.aws.scheduler),
         clock: cloud.cloud.clock.clone(),
+        pauses: RandomPauses,
         ids: RandomIds,
         price_book: PriceBook::reference(),
     };

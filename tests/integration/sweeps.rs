@@ -25,6 +25,7 @@ use shared::domain::{
     PaymentMethodId, PriceBook, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::pauses::RandomPauses;
 use shared::ports::*;
 use shared::stripe::{Settings, StripePayments};
 use shared::telemetry::embedded_metrics;
@@ -93,6 +94,7 @@ impl<C: Clock> Bench<C> {
             mailer: Absent,
             timers: timers_in("timers", &scheduler),
             clock: own,
+            pauses: RandomPauses,
             ids: RandomIds,
             price_book: PriceBook::reference(),
         };

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::domain::{AccountId, InvoiceId, TopUpId};
 use shared::ledger::DynamoLedger;
-use shared::ports::{Accounts, RandomIds};
+use shared::ports::{Accounts, NoPauses, RandomIds};
 use shared::use_cases::payments::record_top_up_outcome;
 use shared::use_cases::{Absent, Capabilities, Context};
 use shared::words::{decline, refusal};
@@ -645,6 +645,7 @@ fn ledger_alone(cloud: &TestCloud) -> Context<LedgerAlone> {
         mailer: Absent,
         timers: Absent,
         clock: cloud.cloud.clock.clone(),
+        pauses: NoPauses,
         ids: RandomIds,
         price_book: Absent,
     }
@@ -658,6 +659,7 @@ impl Capabilities for LedgerAlone {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = MovableClock;
+    type Pauses = NoPauses;
     type Ids = RandomIds;
     type PriceBook = Absent;
 }

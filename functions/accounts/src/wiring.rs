@@ -6,6 +6,7 @@ use shared::clock::Clock;
 use shared::domain::PriceBook;
 use shared::http::AccountRateLimiter;
 use shared::ledger::DynamoLedger;
+use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::StripePayments;
 use shared::surroundings::Surroundings;
@@ -21,6 +22,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = C;
+    type Pauses = RandomPauses;
     type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
@@ -37,6 +39,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         timers: Absent,
         ids: RandomIds,
         price_book: surroundings.environment.price_book()?,
+        pauses: RandomPauses,
         clock: surroundings.clock,
     };
     Ok(App { context, limiter })

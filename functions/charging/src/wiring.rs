@@ -8,6 +8,7 @@ use shared::error::chain;
 use shared::http::AccountRateLimiter;
 use shared::ledger::DynamoLedger;
 use shared::ledger::direct::DirectClient;
+use shared::pauses::RandomPauses;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -21,6 +22,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = C;
+    type Pauses = RandomPauses;
     type Ids = Absent;
     type PriceBook = PriceBook;
 }
@@ -59,6 +61,7 @@ fn app_trusting<C: Clock>(surroundings: Surroundings<C>, trusts_amazon_alone: bo
         timers: Absent,
         ids: Absent,
         price_book: surroundings.environment.price_book()?,
+        pauses: RandomPauses,
         clock: surroundings.clock,
     };
     Ok(App { context, limiter })

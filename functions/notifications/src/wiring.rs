@@ -6,6 +6,7 @@ use shared::aws;
 use shared::clock::Clock;
 use shared::email::SesMailer;
 use shared::ledger::DynamoLedger;
+use shared::pauses::RandomPauses;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
@@ -19,6 +20,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Mailer = SesMailer;
     type Timers = Absent;
     type Clock = C;
+    type Pauses = RandomPauses;
     type Ids = Absent;
     type PriceBook = Absent;
 }
@@ -36,6 +38,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         timers: Absent,
         ids: Absent,
         price_book: Absent,
+        pauses: RandomPauses,
         clock: surroundings.clock,
     };
     Ok(App { context, links, public_url })

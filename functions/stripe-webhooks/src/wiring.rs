@@ -5,6 +5,7 @@ use lambda_http::Error;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
+use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::StripePayments;
 use shared::surroundings::Surroundings;
@@ -20,6 +21,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = C;
+    type Pauses = RandomPauses;
     type Ids = RandomIds;
     type PriceBook = Absent;
 }
@@ -37,6 +39,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> R
         timers: Absent,
         ids: RandomIds,
         price_book: Absent,
+        pauses: RandomPauses,
         clock: surroundings.clock,
     };
     Ok(App { context, secrets: stripe.webhook_secrets, emit })

@@ -7,6 +7,7 @@ use shared::aws;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
 use shared::ledger::DynamoLedger;
+use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::{Settings, StripePayments};
 use shared::surroundings::Surroundings;
@@ -23,6 +24,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Mailer = Absent;
     type Timers = EventBridgeTimers;
     type Clock = C;
+    type Pauses = RandomPauses;
     type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
@@ -41,6 +43,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> R
         timers: EventBridgeTimers::new(aws::scheduler(&surroundings.aws), TimerSettings::of(environment)?),
         ids: RandomIds,
         price_book: environment.price_book()?,
+        pauses: RandomPauses,
         clock: surroundings.clock,
     };
     Ok(App { context, emit })

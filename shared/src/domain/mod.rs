@@ -22,7 +22,7 @@ pub mod price_book;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use account::{Account, Cause, Entry, Origin, Restriction, UsageDay};
 pub use bounds::{OutOfRange, within};

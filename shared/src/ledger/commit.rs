@@ -21,41 +21,33 @@ const OPERATION: &str = "commit";
 const IS_NEW: &str = "attribute_not_exists(PK)";
 
 impl<D: DynamoDb> DynamoLedger<D> {
-    /// Sends the change until there is an answer, within the limits of the retry settings.
+    /// Sends the change, and gives up when there is no answer in time.
     pub(super) async fn commit_bounded(&self, change: &Change) -> Result<(), CommitError> {
-        match tokio::time::timeout(self.settings.retry.elapsed_max, self.send(change)).await {
+        match tokio::time::timeout(self.settings.commit_time_max, self.send(change)).await {
             Ok(sent) => sent,
             Err(elapsed) => Err(unavailable(OPERATION, elapsed).into()),
         }
     }
 
-    /// All tries share one token: if an earlier try was carried out and only its answer was lost, DynamoDB answers the
-    /// later one with success instead of a failed condition. The client's own retries use the same token too.
+    /// The client's retries share one token: if an earlier try was carried out and only its answer was lost, DynamoDB
+    /// answers the later one with success instead of a failed condition.
+    ///
+    /// A transaction that conflicts is not sent again, because the account has changed when the other one is through.
+    /// The caller reads it, decides again, and commits that decision under a new token.
     async fn send(&self, change: &Change) -> Result<(), CommitError> {
-        let retry = &self.settings.retry;
-        let token = Uuid::new_v4();
-        let mut tries = 1;
-        loop {
-            let transaction = self.transaction(change, token).map_err(|error| broken(OPERATION, error))?;
-            match self.client.transact_write_items(transaction).await {
-                Err(error) if is_contended(&error) && tries < retry.tries_max => {
-                    tracing::debug!(ledger.tries = tries, "retrying a contended transaction");
-                    tokio::time::sleep(retry.delay(tries)).await;
-                    tries += 1;
-                }
-                answered => return answered.map(drop).map_err(|error| refusal(change, error)),
-            }
-        }
+        let transaction = self.transaction(change).map_err(|error| broken(OPERATION, error))?;
+        let answered = self.client.transact_write_items(transaction).await;
+        answered.map(drop).map_err(|error| refusal(change, error))
     }
 
-    fn transaction(&self, change: &Change, token: Uuid) -> Result<TransactWriteItemsInputBuilder, BuildError> {
+    fn transaction(&self, change: &Change) -> Result<TransactWriteItemsInputBuilder, BuildError> {
         let writes = puts(change).into_iter().map(|put| {
             let put = put.table_name(&self.table).build()?;
             Ok::<_, BuildError>(TransactWriteItem::builder().put(put).build())
         });
         Ok(TransactWriteItemsInput::builder()
             .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
-            .client_request_token(token)
+            .client_request_token(Uuid::new_v4())
             .set_return_consumed_capacity(self.settings.consumed_capacity()))
     }
 }
@@ -110,7 +102,7 @@ fn put_new(item: Attributes) -> PutBuilder {
 /// comes before a race because it remains a replay whatever the account looks like now.
 fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitError {
     if is_contended(&error) {
-        return unavailable(OPERATION, error).into();
+        return CommitError::Contended(unavailable(OPERATION, error));
     }
     let Some((account, others)) = cancellation_reasons(&error).split_first() else {
         return ledger_error(OPERATION, error).into();

@@ -29,12 +29,13 @@ pub(super) fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) ->
     }
 }
 
-/// Whether the same transaction may succeed in a moment: it conflicted with another one, or was throttled.
+/// Whether the transaction was cancelled because it conflicted with another one, or because an item was throttled.
+/// Unlike a request that is throttled as a whole, the client does not send it again.
 ///
 /// One such reason is enough, because it makes the conditions meaningless: DynamoDB may report a condition as failed
 /// against a state that the other transaction is about to replace.
 pub(super) fn is_contended(error: &SdkError<TransactWriteItemsError>) -> bool {
-    is_transient(error) || cancellation_reasons(error).iter().any(|reason| reason.code().is_some_and(is_transient_code))
+    cancellation_reasons(error).iter().any(|reason| reason.code().is_some_and(is_transient_code))
 }
 
 pub(super) fn is_condition_failed(reason: &CancellationReason) -> bool {

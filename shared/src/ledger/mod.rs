@@ -15,11 +15,9 @@ mod keys;
 mod marks;
 mod queries;
 mod records;
-mod retry;
 
 pub use dynamodb::DynamoDb;
 pub use keys::notice_of;
-pub use retry::RetrySettings;
 
 use crate::domain::{Account, AccountId, Change};
 use crate::ports::{Accounts, CommitError, LedgerError};
@@ -35,6 +33,10 @@ use std::time::Duration;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// A charge has ten seconds before its function is stopped: five to decide again after lost races, four for the last
+/// commit.
+const COMMIT_TIME_MAX: Duration = Duration::from_secs(4);
+
 /// The store of accounts, their entries and records. With the SDK's client it has every port, and with another one those
 /// that [`DynamoDb`] is enough for.
 #[derive(Clone, Debug)]
@@ -47,7 +49,8 @@ pub struct DynamoLedger<D = Client> {
 /// Settings that tests change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerSettings {
-    pub retry: RetrySettings,
+    /// A commit gives up after this time, even if a request is under way; its outcome is then unknown.
+    pub commit_time_max: Duration,
     /// The number of due accounts per page, 1 to 1,000.
     pub due_page_size: u16,
     /// Whether every request asks for its consumed capacity. Only tests read it.
@@ -56,7 +59,7 @@ pub struct LedgerSettings {
 
 impl Default for LedgerSettings {
     fn default() -> Self {
-        Self { retry: RetrySettings::default(), due_page_size: 100, is_capacity_reported: false }
+        Self { commit_time_max: COMMIT_TIME_MAX, due_page_size: 100, is_capacity_reported: false }
     }
 }
 

@@ -16,9 +16,11 @@ use std::future::Future;
 pub trait Accounts: Send + Sync {
     fn account_get(&self, account: &AccountId) -> impl Future<Output = Result<Option<Account>, LedgerError>> + Send;
 
-    /// Writes all of the change in one transaction, or nothing.
+    /// Writes all of the change in one transaction, or nothing. An adapter may send the same transaction again when its
+    /// answer was lost, and never waits for other transactions: the caller does.
     ///
     /// # Errors
+    /// [`CommitError::Contended`] when the store did not judge the change, in preference to
     /// [`CommitError::Duplicate`] when an entry of the same origin exists, in preference to
     /// [`CommitError::Stale`] when the stored account is not at `change.account.version - 1`.
     /// [`CommitError::Failed`] when the outcome is unknown after a limited number of retries: the change may have been
@@ -243,6 +245,12 @@ pub enum CommitError {
     /// This entry with the same origin already exists.
     #[error("the entry already exists")]
     Duplicate { entry: Box<Entry> },
+    /// It conflicted with another transaction, or was throttled. Wait, read the account again, and decide again.
+    ///
+    /// Usually nothing was written. If an earlier try of the same transaction was carried out and its answer lost, its
+    /// entry makes the next commit a duplicate.
+    #[error("the transaction did not get its turn")]
+    Contended(#[source] LedgerError),
     #[error(transparent)]
     Failed(#[from] LedgerError),
 }

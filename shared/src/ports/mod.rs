@@ -3,6 +3,7 @@
 mod ids;
 mod ledger;
 mod mailer;
+mod pauses;
 mod payments;
 mod sweep_part;
 mod timers;
@@ -13,6 +14,7 @@ pub use ledger::{
     LedgerError, Notices, PurchaseList, Purchases, PurchasesPage, Shard, TopUps,
 };
 pub use mailer::{Email, Mailer, MailerError};
+pub use pauses::{NoPauses, Pauses};
 pub use payments::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};

@@ -1,10 +1,11 @@
 //! What every use case works with, and the only way to change an account.
 
+use super::contention::{Contention, Refused};
 use super::{NotFound, StoreError};
 use crate::clock::Clock;
 use crate::domain::{Account, AccountId, Change, Entry};
-use crate::ports::{Accounts, CommitError, IdGenerator};
-use jiff::{SignedDuration, Timestamp};
+use crate::ports::{Accounts, CommitError, IdGenerator, Pauses};
+use jiff::Timestamp;
 use std::future::{Future, ready};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub trait Capabilities: Send + Sync + 'static {
     type Mailer: Send + Sync;
     type Timers: Send + Sync;
     type Clock: Clock;
+    type Pauses: Pauses;
     type Ids: Send + Sync;
     type PriceBook: Send + Sync;
 }
@@ -33,6 +35,7 @@ pub struct Context<C: Capabilities> {
     pub mailer: C::Mailer,
     pub timers: C::Timers,
     pub clock: C::Clock,
+    pub pauses: C::Pauses,
     pub ids: C::Ids,
     pub price_book: C::PriceBook,
 }
@@ -60,13 +63,6 @@ pub enum Updated<R = ()> {
     Unchanged(Arc<Account>, R),
 }
 
-/// How many times a decision is committed again because another request changed the account first.
-/// One contender succeeds in every round, so this many concurrent requests are served without an error.
-const COMMITS_MAX: u32 = 100;
-
-/// How long those commits may go on. Together with the last commit's own limit, this is less than a client waits.
-const DECIDING_TIME_MAX: SignedDuration = SignedDuration::from_secs(4);
-
 impl<C: Capabilities<Ledger: Accounts>> Context<C> {
     /// Decides on the current account and commits the change.
     ///
@@ -82,7 +78,9 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
 
     /// Decides on the account and on what `read` finds with it, and commits the change.
     ///
-    /// A lost race returns the current account; `read` and `decide` then run again with it.
+    /// After every refusal, a lost race and a conflict alike, it waits, reads the account again, and runs `read` and
+    /// `decide` again. Without the wait, all those who lost a race would collide again at once; without the read, they
+    /// would decide on an account that another one has changed while they waited.
     /// The record may be newer than the account. The commit is then stale, since a record changes only together with
     /// its account's version.
     ///
@@ -99,28 +97,22 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         E: From<NotFound> + From<StoreError>,
         F: Future<Output = Result<R, E>>,
     {
-        let no_account = || E::from(NotFound::Account(account.clone()));
-        let started_at = self.now();
-        let stored = self.ledger.account_get(account).await.map_err(StoreError::from)?;
-        let mut current = Arc::new(stored.ok_or_else(no_account)?);
-        let mut commits = 0;
+        let mut contention = Contention::new(self.now());
         loop {
+            let current = self.account::<E>(account).await?;
             let record = read(Arc::clone(&current)).await?;
-            let now = self.now();
-            let Some(change) = decide(&current, &record, now)? else {
+            let Some(change) = decide(&current, &record, self.now())? else {
                 return Ok(Updated::Unchanged(current, record));
             };
-            if commits >= COMMITS_MAX || (commits > 0 && now.duration_since(started_at) >= DECIDING_TIME_MAX) {
-                return Err(StoreError::Contended.into());
-            }
-            commits += 1;
-            match self.ledger.commit(&change).await {
+            let refused = match self.ledger.commit(&change).await {
                 Ok(()) => return Ok(Updated::Committed(Box::new(change), record)),
                 Err(CommitError::Duplicate { entry }) => return Ok(Updated::Duplicate(entry)),
-                Err(CommitError::Stale { current: Some(fresh) }) => current = Arc::new(*fresh),
-                Err(CommitError::Stale { current: None }) => return Err(no_account()),
+                Err(CommitError::Stale { current: None }) => return Err(NotFound::Account(account.clone()).into()),
                 Err(CommitError::Failed(error)) => return Err(StoreError::from(error).into()),
-            }
+                Err(CommitError::Stale { current: Some(_) }) => Refused::LostRace,
+                Err(CommitError::Contended(error)) => Refused::Conflict(error),
+            };
+            self.wait(&mut contention, refused).await?;
         }
     }
 
@@ -129,11 +121,30 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
     /// # Errors
     /// [`StoreError`]; the account may have been opened.
     pub(super) async fn create(&self, change: &Change) -> Result<Option<Account>, StoreError> {
-        match self.ledger.commit(change).await {
-            Ok(()) => Ok(None),
-            Err(CommitError::Stale { current: Some(account) }) => Ok(Some(*account)),
-            Err(CommitError::Stale { current: None } | CommitError::Duplicate { .. }) => Err(StoreError::Contended),
-            Err(CommitError::Failed(error)) => Err(error.into()),
+        let mut contention = Contention::new(self.now());
+        loop {
+            let conflict = match self.ledger.commit(change).await {
+                Ok(()) => return Ok(None),
+                Err(CommitError::Stale { current: Some(account) }) => return Ok(Some(*account)),
+                Err(CommitError::Stale { current: None } | CommitError::Duplicate { .. }) => {
+                    return Err(StoreError::Contended);
+                }
+                Err(CommitError::Failed(error)) => return Err(error.into()),
+                Err(CommitError::Contended(error)) => error,
+            };
+            self.wait(&mut contention, Refused::Conflict(conflict)).await?;
         }
+    }
+
+    async fn account<E: From<NotFound> + From<StoreError>>(&self, account: &AccountId) -> Result<Arc<Account>, E> {
+        let stored = self.ledger.account_get(account).await.map_err(StoreError::from)?;
+        stored.map(Arc::new).ok_or_else(|| NotFound::Account(account.clone()).into())
+    }
+
+    /// The only place that waits for other changes of an account.
+    async fn wait(&self, contention: &mut Contention, refused: Refused) -> Result<(), StoreError> {
+        let longest = contention.next_pause(refused, self.now())?;
+        self.pauses.pause(longest).await;
+        Ok(())
     }
 }

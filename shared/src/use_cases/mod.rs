@@ -12,6 +12,7 @@ use crate::ports::{LedgerError, PaymentsError};
 
 pub mod accounts;
 pub mod charging;
+mod contention;
 pub mod context;
 pub mod payments;
 

@@ -5,7 +5,7 @@ use aws_lambda_events::event::dynamodb::Event;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use notifications::App;
-use shared::ports::{Email, Mailer, MailerError};
+use shared::ports::{Email, Mailer, MailerError, NoPauses};
 use shared::use_cases::{Absent, Capabilities, Context};
 use simulation::ledger::MemoryLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +21,7 @@ pub fn streams(data: &[u8]) {
         mailer: Counting::default(),
         timers: Absent,
         clock: now as fn() -> _,
+        pauses: NoPauses,
         ids: Absent,
         price_book: Absent,
     };
@@ -44,6 +45,7 @@ impl Capabilities for InMemory {
     type Mailer = Counting;
     type Timers = Absent;
     type Clock = fn() -> Timestamp;
+    type Pauses = NoPauses;
     type Ids = Absent;
     type PriceBook = Absent;
 }

@@ -13,7 +13,7 @@ use shared::domain::{
 };
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
-use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, Payments, PaymentsError};
+use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, NoPauses, Payments, PaymentsError};
 use shared::stripe::SecretString;
 use shared::use_cases::{Absent, Capabilities, Context};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
@@ -67,6 +67,7 @@ impl Capabilities for InMemory {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = Clock;
+    type Pauses = NoPauses;
     type Ids = Counter;
     type PriceBook = PriceBook;
 }
@@ -96,6 +97,7 @@ impl World {
             mailer: Absent,
             timers: Absent,
             clock: now as Clock,
+            pauses: NoPauses,
             ids: Counter::default(),
             price_book: PriceBook::reference(),
         };

@@ -5,10 +5,15 @@ use super::cost::charge_command;
 use super::samples::*;
 use super::stores::{Embedded, embedded_over};
 use futures::future::join_all;
+use jiff::Timestamp;
 use shared::domain::PriceBook;
-use shared::domain::charging::{ChargeCommand, ChargeRefusal, check_charge_replay, decide_charge};
+use shared::domain::charging::{ChargeCommand, ChargeRefusal};
+use shared::pauses::RandomPauses;
 use shared::ports::*;
+use shared::use_cases::charging::{ChargeError, charge as charge_account};
+use shared::use_cases::{Absent, Capabilities, Context};
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 const TASKS: usize = 64;
@@ -21,26 +26,42 @@ enum Outcome {
     Refused,
 }
 
-/// Decides and commits until there is an answer, like a use case whose caller retries.
-async fn charge_once<L: Ledger>(ledger: &L, command: &ChargeCommand) -> Outcome {
-    let mut account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+/// A charging function over a ledger; its time stands still.
+struct Charging<L>(PhantomData<L>);
+
+impl<L: Ledger + 'static> Capabilities for Charging<L> {
+    type Ledger = L;
+    type Payments = Absent;
+    type Mailer = Absent;
+    type Timers = Absent;
+    type Clock = fn() -> Timestamp;
+    type Pauses = RandomPauses;
+    type Ids = Absent;
+    type PriceBook = PriceBook;
+}
+
+fn charging<L: Ledger + 'static>(ledger: L) -> Context<Charging<L>> {
+    Context {
+        ledger,
+        payments: Absent,
+        mailer: Absent,
+        timers: Absent,
+        clock: || at(1),
+        pauses: RandomPauses,
+        ids: Absent,
+        price_book: PriceBook::reference(),
+    }
+}
+
+/// Charges until there is an answer, like a caller who retries.
+async fn charge_once<L: Ledger + 'static>(context: &Context<Charging<L>>, command: &ChargeCommand) -> Outcome {
     loop {
-        let change = match decide_charge(&account, &PriceBook::reference(), command, at(1)) {
-            Ok(change) => change,
-            Err(ChargeRefusal::InsufficientCredits { .. }) => return Outcome::Refused,
+        match charge_account(context, &account_id(), command).await {
+            Ok(charged) if charged.posted.is_replay => return Outcome::Replayed,
+            Ok(_) => return Outcome::Charged,
+            Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { .. })) => return Outcome::Refused,
+            Err(ChargeError::Store(error)) => assert!(error.is_retryable(), "{error:?}"),
             Err(other) => panic!("{other}"),
-        };
-        match ledger.commit(&change).await {
-            Ok(()) => return Outcome::Charged,
-            Err(CommitError::Duplicate { entry }) => {
-                check_charge_replay(&entry, &command.request).unwrap();
-                return Outcome::Replayed;
-            }
-            Err(CommitError::Stale { current }) => account = *current.unwrap(),
-            Err(CommitError::Failed(error)) => {
-                assert!(error.is_retryable(), "{error:?}");
-                account = ledger.account_get(&account_id()).await.unwrap().unwrap();
-            }
         }
     }
 }
@@ -52,8 +73,8 @@ async fn run<W: Way>(balance: i64, keys: impl Iterator<Item = String>) -> BTreeM
     store.database.faults().set_conflict_window(Some(Duration::from_millis(4)));
     let recording = store.database.record();
     let tasks = keys.map(|text| {
-        let (ledger, command) = (store.ledger.clone(), charge_command(&text, 60_000));
-        tokio::spawn(async move { charge_once(&ledger, &command).await })
+        let (context, command) = (charging(store.ledger.clone()), charge_command(&text, 60_000));
+        tokio::spawn(async move { charge_once(&context, &command).await })
     });
     let mut outcomes = BTreeMap::new();
     for outcome in join_all(tasks.collect::<Vec<_>>()).await {

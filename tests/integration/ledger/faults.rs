@@ -2,11 +2,11 @@
 
 use super::clients::{Direct, Sdk, Way};
 use super::samples::*;
-use super::stores::{Embedded, TABLE, embedded_over, embedded_over_with};
+use super::stores::{Embedded, TABLE, embedded_over};
 use local_aws::dynamodb::{CancellationCode, Fault, LocalDynamoDb, Recording, Refusal};
 use local_aws::wire::Loss;
 use shared::domain::*;
-use shared::ledger::{LedgerSettings, RetrySettings};
+use shared::ledger::LedgerSettings;
 use shared::ports::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,16 +15,13 @@ use CancellationCode::{
     ConditionalCheckFailed, None as Unblamed, ProvisionedThroughputExceeded, ThrottlingError, TransactionConflict,
 };
 
-fn few_tries() -> LedgerSettings {
-    let retry = RetrySettings { tries_max: 3, ..RetrySettings::default() };
-    LedgerSettings { retry, ..LedgerSettings::default() }
-}
-
 fn tokens(recording: &Recording) -> BTreeSet<String> {
     let token = |recorded: local_aws::dynamodb::RecordedOperation| {
         recorded.operation.request["ClientRequestToken"].as_str().unwrap().to_owned()
     };
-    recording.operations().into_iter().map(token).collect()
+    let is_transaction =
+        |recorded: &local_aws::dynamodb::RecordedOperation| recorded.operation.name == "TransactWriteItems";
+    recording.operations().into_iter().filter(is_transaction).map(token).collect()
 }
 
 async fn assert_unavailable(outcome: Result<(), CommitError>) {
@@ -54,14 +51,13 @@ macro_rules! over_both_clients {
 
 over_both_clients! {
     a_ledger_that_could_not_connect_works_when_dynamodb_is_back,
-    contention_is_retried_even_if_a_condition_is_reported_as_failed,
-    contention_after_the_last_try_is_unavailable_and_nothing_is_written,
-    a_commit_ends_in_time_however_many_tries_it_has,
+    contention_is_reported_even_if_a_condition_is_reported_as_failed,
+    a_commit_without_an_answer_ends_in_time,
     a_failed_condition_is_not_retried,
     a_charge_whose_answer_was_lost_is_found_when_it_is_repeated,
     a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing,
     the_client_retries_a_lost_transaction_under_the_same_token,
-    a_lost_answer_followed_by_a_conflict_is_still_the_first_success,
+    a_lost_answer_followed_by_a_conflict_is_found_by_the_next_decision,
     each_commit_has_its_own_token,
     reads_and_marks_distinguish_transient_failures_from_permanent_ones,
 }
@@ -78,8 +74,16 @@ async fn a_ledger_that_could_not_connect_works_when_dynamodb_is_back<W: Way>() {
     W::connect(&ledger).await.unwrap();
 }
 
-/// Each of these errors leaves the conditions undecided, whatever else it reports: the charge succeeds on the next try.
-async fn contention_is_retried_even_if_a_condition_is_reported_as_failed<W: Way>() {
+async fn assert_contended(outcome: Result<(), CommitError>) {
+    match outcome {
+        Err(CommitError::Contended(error)) => assert!(error.is_retryable(), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each of these errors leaves the conditions undecided, whatever else it reports. The ledger does not wait and try again:
+/// the loop above it reads the account first.
+async fn contention_is_reported_even_if_a_condition_is_reported_as_failed<W: Way>() {
     let cancelled = |codes: &[CancellationCode]| Fault::CancelTransaction(codes.to_vec());
     for (number, fault) in [
         cancelled(&[TransactionConflict, Unblamed]),
@@ -88,54 +92,37 @@ async fn contention_is_retried_even_if_a_condition_is_reported_as_failed<W: Way>
         cancelled(&[ConditionalCheckFailed, TransactionConflict]),
         cancelled(&[ThrottlingError, ConditionalCheckFailed]),
         cancelled(&[ProvisionedThroughputExceeded]),
-        Fault::Refuse(Refusal::ProvisionedThroughputExceeded),
-        Fault::Refuse(Refusal::Throttling),
-        Fault::Refuse(Refusal::TransactionInProgress),
     ]
     .into_iter()
     .enumerate()
     {
         let Embedded { database, ledger } = embedded_over::<W>().await;
         let account = opened_with(&ledger, 100).await;
+        let ledger = retrying::<W>(&database);
         database.faults().next("TransactWriteItems", 1, fault.clone());
         let recording = database.record();
         let change = posted(&account, -10, charge(&format!("job-{number}")));
-        ledger.commit(&change).await.unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
-        assert_eq!(recording.count("TransactWriteItems"), 2, "{fault:?}");
-        assert_eq!(tokens(&recording).len(), 1, "one token for both tries");
-        assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
-    }
-}
-
-async fn contention_after_the_last_try_is_unavailable_and_nothing_is_written<W: Way>() {
-    let Embedded { database, ledger } = embedded_over_with::<W>(few_tries()).await;
-    let account = opened_with(&ledger, 100).await;
-    for fault in [
-        Fault::CancelTransaction(vec![TransactionConflict, ConditionalCheckFailed]),
-        Fault::Refuse(Refusal::Throttling),
-        Fault::Refuse(Refusal::TransactionInProgress),
-    ] {
-        database.faults().next("TransactWriteItems", 3, fault);
-        assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
-        assert_eq!(database.faults().remaining(), 0);
+        assert_contended(ledger.commit(&change).await).await;
+        assert_eq!(recording.count("TransactWriteItems"), 1, "{fault:?}");
         assert_eq!(ledger.account_get(&account.id).await.unwrap().as_ref(), Some(&account));
-        assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("job"))).await.unwrap(), None);
+        assert_eq!(ledger.entry_get(&account.id, &change.entries[0].origin()).await.unwrap(), None);
+        ledger.commit(&change).await.unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
+        assert_eq!(tokens(&recording).len(), 2, "a new decision has a new token");
     }
-    ledger.commit(&posted(&account, -10, charge("job"))).await.unwrap();
 }
 
-async fn a_commit_ends_in_time_however_many_tries_it_has<W: Way>() {
-    let retry = RetrySettings { tries_max: u32::MAX, ..RetrySettings::default() };
-    let Embedded { database, ledger } =
-        embedded_over_with::<W>(LedgerSettings { retry, ..LedgerSettings::default() }).await;
+/// The client sends a transaction without an answer again and again; the commit ends all the same.
+async fn a_commit_without_an_answer_ends_in_time<W: Way>() {
+    let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
+    let ledger = W::ledger(&database, 1_000, TABLE, LedgerSettings::default());
     database.faults().decide_with(|operation| {
-        (operation.name == "TransactWriteItems").then(|| Fault::CancelTransaction(vec![TransactionConflict]))
+        (operation.name == "TransactWriteItems").then_some(Fault::LoseRequest(Loss::ConnectionReset))
     });
     let begun = tokio::time::Instant::now();
     assert_unavailable(ledger.commit(&posted(&account, -10, charge("job"))).await).await;
     let elapsed = begun.elapsed();
-    assert!(elapsed >= Duration::from_secs(5) && elapsed < Duration::from_millis(5_100), "{elapsed:?}");
+    assert!(elapsed >= Duration::from_secs(4) && elapsed < Duration::from_millis(4_100), "{elapsed:?}");
 }
 
 /// A failed condition without any other error is final.
@@ -169,6 +156,9 @@ async fn a_failure_of_aws_or_the_network_is_unavailable_and_writes_nothing<W: Wa
     let account = opened_with(&ledger, 100).await;
     for fault in [
         Fault::Refuse(Refusal::InternalServerError),
+        Fault::Refuse(Refusal::ProvisionedThroughputExceeded),
+        Fault::Refuse(Refusal::Throttling),
+        Fault::Refuse(Refusal::TransactionInProgress),
         Fault::LoseRequest(Loss::Timeout),
         Fault::LoseRequest(Loss::ConnectionReset),
     ] {
@@ -187,6 +177,8 @@ async fn the_client_retries_a_lost_transaction_under_the_same_token<W: Way>() {
         Fault::LoseAnswer(Loss::Timeout),
         Fault::LoseAnswer(Loss::ConnectionReset),
         Fault::Refuse(Refusal::InternalServerError),
+        Fault::Refuse(Refusal::TransactionInProgress),
+        Fault::Refuse(Refusal::Throttling),
     ] {
         let Embedded { database, ledger } = embedded_over::<W>().await;
         let account = opened_with(&ledger, 100).await;
@@ -200,17 +192,24 @@ async fn the_client_retries_a_lost_transaction_under_the_same_token<W: Way>() {
     }
 }
 
-/// A lost answer, then a conflict: the ledger's own tries use the same token as well.
-async fn a_lost_answer_followed_by_a_conflict_is_still_the_first_success<W: Way>() {
+/// A lost answer, and the client's next try conflicts. The next decision has a new token, and the entry's own condition
+/// keeps it from taking the credits again.
+async fn a_lost_answer_followed_by_a_conflict_is_found_by_the_next_decision<W: Way>() {
     let Embedded { database, ledger } = embedded_over::<W>().await;
     let account = opened_with(&ledger, 100).await;
     let ledger = retrying::<W>(&database);
     database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(Loss::Timeout));
-    database.faults().cancel_next_transactions(2, &[TransactionConflict]);
+    database.faults().cancel_next_transactions(1, &[TransactionConflict]);
     let change = posted(&account, -10, charge("job"));
-    ledger.commit(&change).await.unwrap();
+    assert_contended(ledger.commit(&change).await).await;
     assert_eq!(database.faults().remaining(), 0);
-    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
+    let read = ledger.account_get(&account.id).await.unwrap().unwrap();
+    assert_eq!(read, change.account);
+    match ledger.commit(&posted(&read, -10, charge("job"))).await {
+        Err(CommitError::Duplicate { entry }) => assert_eq!([*entry], change.entries[..]),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(read));
 }
 
 async fn each_commit_has_its_own_token<W: Way>() {

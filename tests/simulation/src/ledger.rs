@@ -145,7 +145,7 @@ impl Tables {
     }
 
     /// The conditions in order of precedence: a replay, a race, anything else.
-    fn check(&self, change: &Change) -> Result<(), CommitError> {
+    pub fn check(&self, change: &Change) -> Result<(), CommitError> {
         let partition = self.partitions.get(&change.account.id);
         let stored = partition.and_then(|partition| partition.account.as_ref());
         let stored_entry = |entry: &Entry| partition?.entries.get(&entry.origin());

@@ -13,6 +13,7 @@ extern crate mutants as shared;
 mod bugs;
 mod cores;
 mod digest;
+pub mod hot_accounts;
 pub mod ledger;
 mod names;
 mod outside;

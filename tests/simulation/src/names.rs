@@ -19,13 +19,17 @@ fn key(kind: &str, number: u32) -> IdempotencyKey {
     IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number are a valid key")
 }
 
-/// Ten credits per minute.
 pub fn charge(name: &str, number: u32, minutes: i64) -> Request {
+    Request::Charge(account(name), charge_command(number, minutes))
+}
+
+/// Ten credits per minute.
+pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let training = book.operation("training").expect("the reference book has trainings");
     let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
     let request = ChargeRequest { key: key("job", number), operation, reference: None };
-    Request::Charge(account(name), ChargeCommand { request, price })
+    ChargeCommand { request, price }
 }
 
 pub fn restore(name: &str, number: u32) -> Request {

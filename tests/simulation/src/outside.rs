@@ -17,13 +17,14 @@ use shared::domain::{
 };
 use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Email, Entries, Events,
-    History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Payments, PaymentsError,
+    History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Pauses, Payments, PaymentsError,
     PurchaseList, Purchases, PurchasesPage, Shard, Timer, Timers, TimersError, TopUps, Wake,
 };
 use shared::use_cases::{Capabilities, Context};
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 /// The capabilities of every caller: all of them are [`Outside`].
 pub enum Simulated {}
@@ -34,6 +35,7 @@ impl Capabilities for Simulated {
     type Mailer = Outside;
     type Timers = Outside;
     type Clock = Outside;
+    type Pauses = Outside;
     type Ids = Outside;
     type PriceBook = PriceBook;
 }
@@ -62,6 +64,7 @@ impl Outside {
             mailer: self.clone(),
             timers: self.clone(),
             clock: self.clone(),
+            pauses: self.clone(),
             ids: self.clone(),
             price_book: self.0.price_book.clone(),
         }
@@ -411,6 +414,11 @@ impl Clock for Outside {
     }
 }
 
+impl Pauses for Outside {
+    /// Other requests go on while this one waits for its next call.
+    async fn pause(&self, _longest: Duration) {}
+}
+
 impl IdGenerator for Outside {
     fn generate(&self, now: Timestamp) -> u128 {
         self.0.mint(now)
@@ -426,8 +434,14 @@ impl Accounts for Outside {
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
         let written = change.clone();
         let what = || format!("commit {}", describe(change));
-        let answer = self.call(what, move |world| world.ledger.write(&written)).await;
-        answer.unwrap_or_else(|Lost| Err(ledger_lost("commit").into()))
+        let is_resent = self.0.desk().calls % 2 == 0;
+        match self.call(what, move |world| world.ledger.write(&written)).await {
+            Ok(answer) => answer,
+            // The client sends a request without an answer again, and that one conflicts: with another transaction, or
+            // with the first one, which may have been carried out, or still be.
+            Err(Lost) if is_resent => Err(CommitError::Contended(ledger_lost("commit"))),
+            Err(Lost) => Err(ledger_lost("commit").into()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! This plays every single fault and the first thousand schedules; `make simulate` plays every pair of faults and a
 //! million schedules.
 
+mod hot_accounts;
 mod ledger;
 
 use simulation::{Schedule, WORKFLOWS, digest, play, shrink};

@@ -16,7 +16,7 @@ use shared::domain::{
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::ports::{Accounts, Mailer, Notices};
+use shared::ports::{Accounts, Mailer, NoPauses, Notices};
 use shared::use_cases::{Absent, Capabilities, Context};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ impl<M: Mailer + 'static> Capabilities for InMemory<M> {
     type Mailer = M;
     type Timers = Absent;
     type Clock = Clock;
+    type Pauses = NoPauses;
     type Ids = Absent;
     type PriceBook = Absent;
 }
@@ -73,6 +74,7 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
         mailer: mailer(ses_mailer(ses.sdk_config_http_client(), None)),
         timers: Absent,
         clock: now as Clock,
+        pauses: NoPauses,
         ids: Absent,
         price_book: Absent,
     };

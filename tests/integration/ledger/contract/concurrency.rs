@@ -27,7 +27,7 @@ async fn charge_once<L: Ledger>(ledger: &L, text: &str, mut account: Account) ->
                 return Outcome::Replayed;
             }
             Err(CommitError::Stale { current }) => account = *current.unwrap(),
-            Err(CommitError::Failed(error)) => {
+            Err(CommitError::Contended(error) | CommitError::Failed(error)) => {
                 assert!(error.is_retryable(), "{error:?}");
                 account = ledger.account_get(&account_id()).await.unwrap().unwrap();
             }

@@ -1,0 +1,199 @@
+//! How many charges one account sustains, in virtual time: the real use cases over a table that collides like DynamoDB.
+//!
+//! The same seed always gives exactly the same figures.
+
+mod table;
+mod timeline;
+
+pub use table::{Latencies, Requests};
+
+use crate::names;
+use futures::FutureExt;
+use shared::clock::Clock;
+use shared::domain::account::decide_open_account;
+use shared::domain::{AccountId, Credits, CustomerId, EmailAddress, PriceBook};
+use shared::use_cases::charging::{ChargeError, charge};
+use shared::use_cases::{Absent, Capabilities, Context};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use table::Table;
+use timeline::{Tasks, Timeline};
+
+/// The ports of a simulated charging function.
+pub enum Simulated {}
+
+impl Capabilities for Simulated {
+    type Ledger = Table;
+    type Payments = Absent;
+    type Mailer = Absent;
+    type Timers = Absent;
+    type Clock = Timeline;
+    type Pauses = Table;
+    type Ids = Absent;
+    type PriceBook = PriceBook;
+}
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub latencies: Latencies,
+    /// How many requests are under way at any time, all on one account.
+    pub writers: u32,
+    pub request: Request,
+}
+
+/// What each writer sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// `POST …/charges`.
+    Charge,
+}
+
+/// What one simulation measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    pub seconds: f64,
+    pub charges: u64,
+    /// Requests answered 503.
+    pub unavailable: u64,
+    pub requests: Requests,
+    /// Of the requests that charged, in ascending order.
+    pub latencies: Vec<Duration>,
+}
+
+/// What the writers report.
+#[derive(Default)]
+struct Answers {
+    charges: u64,
+    unavailable: u64,
+    latencies: Vec<Duration>,
+    keys: u32,
+}
+
+impl Answers {
+    fn forget_all_but_the_keys(&mut self) {
+        *self = Self { keys: self.keys, ..Self::default() };
+    }
+}
+
+const WARM_UP: Duration = Duration::from_secs(10);
+const MEASURED: Duration = Duration::from_secs(60);
+
+impl Measured {
+    pub fn charges_per_second(&self) -> f64 {
+        self.charges as f64 / self.seconds
+    }
+
+    pub fn per_charge(&self, count: u64) -> f64 {
+        count as f64 / self.charges.max(1) as f64
+    }
+
+    /// The share of transactions that were refused.
+    pub fn refused(&self) -> f64 {
+        self.requests.refusals() as f64 / self.requests.transactions.max(1) as f64
+    }
+
+    /// The share of requests answered 503.
+    pub fn unavailable(&self) -> f64 {
+        self.unavailable as f64 / (self.unavailable + self.latencies.len() as u64).max(1) as f64
+    }
+
+    /// The latency that this share of the requests stays within.
+    pub fn latency_within(&self, share: f64) -> Duration {
+        let position = (self.latencies.len().saturating_sub(1) as f64 * share) as usize;
+        self.latencies.get(position).copied().unwrap_or_default()
+    }
+}
+
+/// Lets the writers charge one account for a minute of virtual time.
+pub fn measure(load: Load, seed: u64) -> Measured {
+    let (table, account) = opened(load.latencies, seed);
+    let answers = Arc::<Mutex<Answers>>::default();
+    let mut tasks = Tasks::new();
+    for _ in 0..load.writers {
+        let writer = Writer { context: context(&table), account: account.clone(), answers: Arc::clone(&answers) };
+        tasks.push(writer.write(load.request).boxed());
+    }
+    table.timeline.run(&mut tasks, WARM_UP);
+    table.take_requests();
+    lock(&answers).forget_all_but_the_keys();
+    table.timeline.run(&mut tasks, WARM_UP + MEASURED);
+    let answers = std::mem::take(&mut *lock(&answers));
+    measured(&table, answers)
+}
+
+fn measured(table: &Table, answers: Answers) -> Measured {
+    let Answers { charges, unavailable, mut latencies, .. } = answers;
+    latencies.sort();
+    Measured { seconds: MEASURED.as_secs_f64(), charges, unavailable, requests: table.take_requests(), latencies }
+}
+
+/// A table with an account that never runs out of credits.
+fn opened(latencies: Latencies, seed: u64) -> (Table, AccountId) {
+    let table = Table::new(latencies, seed);
+    let account = names::account("acme");
+    let email = EmailAddress::parse("owner@example.com").expect("a good address");
+    let customer = CustomerId::parse("cus_1").expect("a good id");
+    let mut opening = decide_open_account(account.clone(), email, customer, table.timeline.now());
+    opening.account.balance = Credits::new(1_000_000_000_000).expect("below the greatest balance");
+    table.write(&opening).expect("the table is empty");
+    (table, account)
+}
+
+fn context(table: &Table) -> Context<Simulated> {
+    Context {
+        ledger: table.clone(),
+        payments: Absent,
+        mailer: Absent,
+        timers: Absent,
+        clock: table.timeline.clone(),
+        pauses: table.clone(),
+        ids: Absent,
+        price_book: PriceBook::reference(),
+    }
+}
+
+/// Sends one request after the other.
+struct Writer {
+    context: Context<Simulated>,
+    account: AccountId,
+    answers: Arc<Mutex<Answers>>,
+}
+
+impl Writer {
+    async fn write(self, request: Request) {
+        loop {
+            let started_at = self.context.clock.elapsed();
+            let charges = match request {
+                Request::Charge => self.charge().await,
+            };
+            let mut answers = lock(&self.answers);
+            match charges {
+                Some(charges) => {
+                    answers.charges += charges;
+                    answers.latencies.push(self.context.clock.elapsed() - started_at);
+                }
+                None => answers.unavailable += 1,
+            }
+        }
+    }
+
+    /// The number of charges taken; `None` for an answer of 503.
+    async fn charge(&self) -> Option<u64> {
+        match charge(&self.context, &self.account, &names::charge_command(self.next_key(), 1)).await {
+            Ok(charged) if !charged.posted.is_replay => Some(1),
+            Err(ChargeError::Store(error)) if error.is_retryable() => None,
+            other => panic!("a new charge that the balance covers was answered {other:?}"),
+        }
+    }
+
+    fn next_key(&self) -> u32 {
+        let mut answers = lock(&self.answers);
+        answers.keys += 1;
+        answers.keys
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
