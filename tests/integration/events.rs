@@ -10,7 +10,7 @@ use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::{SecretString, Settings, StripePayments};
-use shared::use_cases::{Absent, Context};
+use shared::use_cases::{Absent, Context, Memory};
 
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
 const SWEEP: &str = include_str!("../events/scheduler-sweep.json");
@@ -36,10 +36,11 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
         timers: Absent,
         clock: cloud.cloud.clock.clone(),
         pauses: RandomPauses,
+        memory: Memory::none(),
         ids: Absent,
         price_book: PriceBook::reference(),
     };
-    let app = charging::App { context, limiter: AccountRateLimiter::default() };
+    let app = charging::App { context, limiter: AccountRateLimiter::default(), emit: |_| {} };
 
     let mut answers = vec![];
     for _ in 0..2 {
@@ -81,6 +82,7 @@ async fn assert_tops_up(deadline_ms: u64) {
         timers: crate::sweeps::timers_in("prepaid-timers", &cloud.cloud.aws.scheduler),
         clock: cloud.cloud.clock.clone(),
         pauses: RandomPauses,
+        memory: Memory::none(),
         ids: RandomIds,
         price_book: PriceBook::reference(),
     };

@@ -30,7 +30,7 @@ use shared::ports::*;
 use shared::stripe::{Settings, StripePayments};
 use shared::telemetry::embedded_metrics;
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::use_cases::{Absent, Context};
+use shared::use_cases::{Absent, Context, Memory};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -95,6 +95,7 @@ impl<C: Clock> Bench<C> {
             timers: timers_in("timers", &scheduler),
             clock: own,
             pauses: RandomPauses,
+            memory: Memory::none(),
             ids: RandomIds,
             price_book: PriceBook::reference(),
         };

@@ -15,7 +15,7 @@ use shared::domain::{AccountId, InvoiceId, TopUpId};
 use shared::ledger::DynamoLedger;
 use shared::ports::{Accounts, NoPauses, RandomIds};
 use shared::use_cases::payments::record_top_up_outcome;
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use shared::words::{decline, refusal};
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
@@ -646,6 +646,7 @@ fn ledger_alone(cloud: &TestCloud) -> Context<LedgerAlone> {
         timers: Absent,
         clock: cloud.cloud.clock.clone(),
         pauses: NoPauses,
+        memory: Memory::none(),
         ids: RandomIds,
         price_book: Absent,
     }

@@ -6,11 +6,13 @@ mod operation;
 mod price_book;
 pub mod wiring;
 
+use jiff::SignedDuration;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use operation::QuoteBody;
 use price_book::PriceBookBody;
 use serde::Serialize;
+use serde_json::Value;
 use shared::domain::charging::{ChargeCommand, ChargeRequest};
 use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook, PricedOperation};
 use shared::http::{
@@ -18,8 +20,9 @@ use shared::http::{
     parse_body, respond, time,
 };
 use shared::ports::{Accounts, Entries};
+use shared::telemetry::embedded_metrics;
 use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, restore};
-use shared::use_cases::{Capabilities, Context, Posted};
+use shared::use_cases::{Capabilities, Context, MemoryCounts, Posted};
 
 /// The ports that the function needs.
 pub trait Outside: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook> {}
@@ -30,6 +33,8 @@ impl<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>> Outside
 pub struct App<O: Outside> {
     pub context: Context<O>,
     pub limiter: AccountRateLimiter,
+    /// Writes metrics.
+    pub emit: fn(&Value),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,8 @@ pub enum Operation {
     Quote,
     PriceBook,
 }
+
+const BETWEEN_METRICS: SignedDuration = SignedDuration::from_mins(1);
 
 /// Every route of this function, as in `template.yaml`.
 pub const ROUTES: &[Route<Operation>] = &[
@@ -61,7 +68,18 @@ pub const ROUTES: &[Route<Operation>] = &[
 /// Answers one request.
 pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body> {
     let outcome = route(app, &request).await;
+    emit_counts(app);
     respond(&request, outcome)
+}
+
+/// Counts go out together, because a line for each charge would cost more than the read that memory saves. The last ones
+/// of a process are lost.
+fn emit_counts<O: Outside>(app: &App<O>) {
+    let now = app.context.now();
+    if let Some(MemoryCounts { hits, stale }) = app.context.memory.counts_of(BETWEEN_METRICS, now) {
+        let counts = [("remembered_commits", hits), ("remembered_stale", stale)];
+        (app.emit)(&embedded_metrics("charging", &counts, now));
+    }
 }
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {

@@ -4,9 +4,10 @@ use charging::{handle, wiring};
 use lambda_http::Error;
 use shared::http::serve;
 use shared::surroundings::Surroundings;
+use shared::telemetry::emit;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app: &'static _ = Box::leak(Box::new(wiring::connected_app(Surroundings::of_process()?).await?));
+    let app: &'static _ = Box::leak(Box::new(wiring::connected_app(Surroundings::of_process()?, emit).await?));
     serve(|request| handle(app, request)).await
 }

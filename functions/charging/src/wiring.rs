@@ -2,6 +2,7 @@
 
 use crate::App;
 use lambda_http::Error;
+use serde_json::Value;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
 use shared::error::chain;
@@ -10,7 +11,7 @@ use shared::ledger::DynamoLedger;
 use shared::ledger::direct::DirectClient;
 use shared::pauses::RandomPauses;
 use shared::surroundings::Surroundings;
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory, MemorySettings};
 use std::marker::PhantomData;
 
 /// The ports of the deployed function: DynamoDB and nothing else.
@@ -35,24 +36,33 @@ impl<C: Clock> Capabilities for Deployed<C> {
 ///
 /// # Errors
 /// If a setting is missing or invalid.
-pub async fn connected_app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
-    let of_amazon = app_trusting(surroundings.clone(), true)?;
+pub async fn connected_app<C: Clock>(
+    surroundings: Surroundings<C>,
+    emit: fn(&Value),
+) -> Result<App<Deployed<C>>, Error> {
+    let of_amazon = app_trusting(surroundings.clone(), emit, true)?;
     match of_amazon.context.ledger.connect().await {
         Ok(()) => Ok(of_amazon),
         Err(error) => {
             tracing::warn!(error = %chain(&error), "could not connect at startup");
-            app(surroundings)
+            app(surroundings, emit)
         }
     }
 }
 
+/// In Lambda, `emit` writes the counts to the log; the local cloud passes another function.
+///
 /// # Errors
 /// If a setting is missing or invalid.
-pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
-    app_trusting(surroundings, false)
+pub fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<App<Deployed<C>>, Error> {
+    app_trusting(surroundings, emit, false)
 }
 
-fn app_trusting<C: Clock>(surroundings: Surroundings<C>, trusts_amazon_alone: bool) -> Result<App<Deployed<C>>, Error> {
+fn app_trusting<C: Clock>(
+    surroundings: Surroundings<C>,
+    emit: fn(&Value),
+    trusts_amazon_alone: bool,
+) -> Result<App<Deployed<C>>, Error> {
     let limiter = AccountRateLimiter::of(&surroundings.environment)?;
     let context = Context {
         ledger: surroundings.direct_ledger(trusts_amazon_alone)?,
@@ -62,7 +72,8 @@ fn app_trusting<C: Clock>(surroundings: Surroundings<C>, trusts_amazon_alone: bo
         ids: Absent,
         price_book: surroundings.environment.price_book()?,
         pauses: RandomPauses,
+        memory: Memory::new(MemorySettings::CHARGING),
         clock: surroundings.clock,
     };
-    Ok(App { context, limiter })
+    Ok(App { context, limiter, emit })
 }

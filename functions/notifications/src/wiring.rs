@@ -8,7 +8,7 @@ use shared::email::SesMailer;
 use shared::ledger::DynamoLedger;
 use shared::pauses::RandomPauses;
 use shared::surroundings::Surroundings;
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 
 /// The ports of the deployed function: DynamoDB and SES.
@@ -39,6 +39,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         ids: Absent,
         price_book: Absent,
         pauses: RandomPauses,
+        memory: Memory::none(),
         clock: surroundings.clock,
     };
     Ok(App { context, links, public_url })

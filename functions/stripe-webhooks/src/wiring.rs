@@ -9,7 +9,7 @@ use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::StripePayments;
 use shared::surroundings::Surroundings;
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 
 /// The ports of the deployed function: DynamoDB and Stripe.
@@ -40,6 +40,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> R
         ids: RandomIds,
         price_book: Absent,
         pauses: RandomPauses,
+        memory: Memory::none(),
         clock: surroundings.clock,
     };
     Ok(App { context, secrets: stripe.webhook_secrets, emit })

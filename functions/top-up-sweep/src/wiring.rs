@@ -12,7 +12,7 @@ use shared::ports::RandomIds;
 use shared::stripe::{Settings, StripePayments};
 use shared::surroundings::Surroundings;
 use shared::timers::{EventBridgeTimers, TimerSettings};
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 
 /// The ports of the deployed function: DynamoDB, Stripe and timers.
@@ -44,6 +44,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> R
         ids: RandomIds,
         price_book: environment.price_book()?,
         pauses: RandomPauses,
+        memory: Memory::none(),
         clock: surroundings.clock,
     };
     Ok(App { context, emit })

@@ -84,7 +84,7 @@ impl Wiring<'_> {
     }
 
     fn charging(&self) -> Result<Arc<dyn Function>, Error> {
-        Ok(http_function!(charging::handle, charging::wiring::app(self.surroundings("charging")?)?))
+        Ok(http_function!(charging::handle, charging::wiring::app(self.surroundings("charging")?, emit)?))
     }
 
     async fn notifications(&self) -> Result<Arc<dyn Function>, Error> {

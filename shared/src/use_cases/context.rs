@@ -1,6 +1,7 @@
 //! What every use case works with, and the only way to change an account.
 
 use super::contention::{Contention, Refused};
+use super::memory::Memory;
 use super::{NotFound, StoreError};
 use crate::clock::Clock;
 use crate::domain::{Account, AccountId, Change, Entry};
@@ -36,6 +37,8 @@ pub struct Context<C: Capabilities> {
     pub timers: C::Timers,
     pub clock: C::Clock,
     pub pauses: C::Pauses,
+    /// [`Memory::none`] in every function but `charging`.
+    pub memory: Memory,
     pub ids: C::Ids,
     pub price_book: C::PriceBook,
 }
@@ -63,6 +66,23 @@ pub enum Updated<R = ()> {
     Unchanged(Arc<Account>, R),
 }
 
+/// The account that a decision is made on.
+struct Seen {
+    account: Arc<Account>,
+    /// How often in a row the account had held, if it was recalled and not read.
+    recalled: Option<u32>,
+}
+
+impl Seen {
+    fn stored(account: Account) -> Self {
+        Self { account: Arc::new(account), recalled: None }
+    }
+
+    fn is_recalled(&self) -> bool {
+        self.recalled.is_some()
+    }
+}
+
 impl<C: Capabilities<Ledger: Accounts>> Context<C> {
     /// Decides on the current account and commits the change.
     ///
@@ -77,6 +97,10 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
     }
 
     /// Decides on the account and on what `read` finds with it, and commits the change.
+    ///
+    /// The first decision may be made on a remembered account, which saves the read. It can only end in a commit, whose
+    /// condition tells whether the account is still that: whatever else memory would answer is decided on the stored
+    /// account.
     ///
     /// After every refusal, a lost race and a conflict alike, it waits, reads the account again, and runs `read` and
     /// `decide` again. Without the wait, all those who lost a race would collide again at once; without the read, they
@@ -98,21 +122,39 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         F: Future<Output = Result<R, E>>,
     {
         let mut contention = Contention::new(self.now());
+        let mut seen = self.recall_or_read::<E>(account).await?;
         loop {
-            let current = self.account::<E>(account).await?;
-            let record = read(Arc::clone(&current)).await?;
-            let Some(change) = decide(&current, &record, self.now())? else {
-                return Ok(Updated::Unchanged(current, record));
+            let decided = match read(Arc::clone(&seen.account)).await {
+                Ok(record) => decide(&seen.account, &record, self.now()).map(|change| (change, record)),
+                Err(error) => Err(error),
+            };
+            let (change, record) = match decided {
+                Ok((Some(change), record)) => (change, record),
+                _ if seen.is_recalled() => {
+                    seen = self.read::<E>(account).await?;
+                    continue;
+                }
+                Ok((None, record)) => return Ok(Updated::Unchanged(seen.account, record)),
+                Err(error) => return Err(error),
             };
             let refused = match self.ledger.commit(&change).await {
-                Ok(()) => return Ok(Updated::Committed(Box::new(change), record)),
+                Ok(()) => {
+                    self.memory.keep(&change.account, seen.recalled, self.now());
+                    return Ok(Updated::Committed(Box::new(change), record));
+                }
                 Err(CommitError::Duplicate { entry }) => return Ok(Updated::Duplicate(entry)),
                 Err(CommitError::Stale { current: None }) => return Err(NotFound::Account(account.clone()).into()),
                 Err(CommitError::Failed(error)) => return Err(StoreError::from(error).into()),
+                Err(CommitError::Stale { current: Some(fresh) }) if seen.is_recalled() => {
+                    self.memory.count_stale(self.now());
+                    seen = Seen::stored(*fresh);
+                    continue;
+                }
                 Err(CommitError::Stale { current: Some(_) }) => Refused::LostRace,
                 Err(CommitError::Contended(error)) => Refused::Conflict(error),
             };
             self.wait(&mut contention, refused).await?;
+            seen = self.read::<E>(account).await?;
         }
     }
 
@@ -136,9 +178,18 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         }
     }
 
-    async fn account<E: From<NotFound> + From<StoreError>>(&self, account: &AccountId) -> Result<Arc<Account>, E> {
+    async fn recall_or_read<E: From<NotFound> + From<StoreError>>(&self, account: &AccountId) -> Result<Seen, E> {
+        match self.memory.recall(account, self.now()) {
+            Some(known) => Ok(Seen { account: Arc::new(known.account), recalled: Some(known.holds) }),
+            None => self.read(account).await,
+        }
+    }
+
+    async fn read<E: From<NotFound> + From<StoreError>>(&self, account: &AccountId) -> Result<Seen, E> {
         let stored = self.ledger.account_get(account).await.map_err(StoreError::from)?;
-        stored.map(Arc::new).ok_or_else(|| NotFound::Account(account.clone()).into())
+        let stored = stored.ok_or_else(|| NotFound::Account(account.clone()))?;
+        self.memory.compare(&stored, self.now());
+        Ok(Seen::stored(stored))
     }
 
     /// The only place that waits for other changes of an account.

@@ -14,9 +14,11 @@ pub mod accounts;
 pub mod charging;
 mod contention;
 pub mod context;
+pub mod memory;
 pub mod payments;
 
 pub use context::{Absent, Capabilities, Context, Updated};
+pub use memory::{Memory, MemoryCounts, MemorySettings};
 
 /// An entry that this request or an earlier identical request posted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use notifications::App;
 use shared::ports::{Email, Mailer, MailerError, NoPauses};
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use simulation::ledger::MemoryLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,6 +22,7 @@ pub fn streams(data: &[u8]) {
         timers: Absent,
         clock: now as fn() -> _,
         pauses: NoPauses,
+        memory: Memory::none(),
         ids: Absent,
         price_book: Absent,
     };

@@ -15,7 +15,7 @@ use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, NoPauses, Payments, PaymentsError};
 use shared::stripe::SecretString;
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -98,13 +98,14 @@ impl World {
             timers: Absent,
             clock: now as Clock,
             pauses: NoPauses,
+            memory: Memory::none(),
             ids: Counter::default(),
             price_book: PriceBook::reference(),
         };
         let limiter = AccountRateLimiter::default();
         match function {
             Function::Accounts => Self::Accounts(accounts::App { context, limiter }),
-            Function::Charging => Self::Charging(charging::App { context, limiter }),
+            Function::Charging => Self::Charging(charging::App { context, limiter, emit: |_| {} }),
             Function::Purchases => Self::Purchases(purchases::App { context, limiter, links: link_key() }),
             Function::StripeWebhooks => {
                 let secrets = vec![SecretString::from(WEBHOOK_SECRET)];

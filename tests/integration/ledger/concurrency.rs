@@ -11,7 +11,7 @@ use shared::domain::charging::{ChargeCommand, ChargeRefusal};
 use shared::pauses::RandomPauses;
 use shared::ports::*;
 use shared::use_cases::charging::{ChargeError, charge as charge_account};
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -48,6 +48,7 @@ fn charging<L: Ledger + 'static>(ledger: L) -> Context<Charging<L>> {
         timers: Absent,
         clock: || at(1),
         pauses: RandomPauses,
+        memory: Memory::none(),
         ids: Absent,
         price_book: PriceBook::reference(),
     }

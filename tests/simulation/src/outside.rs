@@ -4,7 +4,7 @@ use crate::bugs::has_bug;
 use crate::ledger::MemoryLedger;
 use crate::stripe::{Asked, CustomerDeleted, Failed, Invoice, InvoiceStatus, conclusion, refusal};
 use crate::told::PurchaseConclusion;
-use crate::world::{Fate, Gate, LateEffect, SWEEP_TIME, World};
+use crate::world::{Fate, Gate, LateEffect, MEMORY, SWEEP_TIME, World};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
@@ -20,7 +20,7 @@ use shared::ports::{
     History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Pauses, Payments, PaymentsError,
     PurchaseList, Purchases, PurchasesPage, Shard, Timer, Timers, TimersError, TopUps, Wake,
 };
-use shared::use_cases::{Capabilities, Context};
+use shared::use_cases::{Capabilities, Context, Memory};
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
@@ -57,6 +57,17 @@ const KEYS_MAX: u32 = 100;
 struct Lost;
 
 impl Outside {
+    /// The context of a charging function, which remembers accounts. Two processes of it take turns.
+    pub fn charging_context(&self) -> Context<Simulated> {
+        let task = {
+            let mut desk = self.0.desk();
+            let task = desk.current;
+            desk.unread.insert(task);
+            task
+        };
+        Context { memory: self.0.memories[task as usize % self.0.memories.len()].clone(), ..self.context() }
+    }
+
     pub fn context(&self) -> Context<Simulated> {
         Context {
             ledger: self.clone(),
@@ -65,8 +76,21 @@ impl Outside {
             timers: self.clone(),
             clock: self.clone(),
             pauses: self.clone(),
+            memory: Memory::none(),
             ids: self.clone(),
             price_book: self.0.price_book.clone(),
+        }
+    }
+
+    /// A charging function that has not read commits on what it remembers. The clock stands still between that and this.
+    fn check_memory(&self, change: &Change) {
+        if !self.0.desk().has_read() {
+            return;
+        }
+        let decided_on = (change.account.id.clone(), change.account.version - 1);
+        let committed_at = self.0.desk().committed_at.get(&decided_on).copied();
+        if committed_at.is_none_or(|at| self.0.time().duration_since(at) >= MEMORY.age_max) {
+            self.0.violate("a change is tried on an account that was not committed within the last second");
         }
     }
 
@@ -428,14 +452,16 @@ impl IdGenerator for Outside {
 impl Accounts for Outside {
     async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
         let account = account.clone();
+        self.0.desk().has_read();
         self.read("account_get", move |ledger| at_once(ledger.account_get(&account))).await
     }
 
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.check_memory(change);
         let written = change.clone();
         let what = || format!("commit {}", describe(change));
         let is_resent = self.0.desk().calls % 2 == 0;
-        match self.call(what, move |world| world.ledger.write(&written)).await {
+        match self.call(what, move |world| world.commit(&written)).await {
             Ok(answer) => answer,
             // The client sends a request without an answer again, and that one conflicts: with another transaction, or
             // with the first one, which may have been carried out, or still be.

@@ -5,7 +5,7 @@ use shared::clock::Clock;
 use shared::domain::charging::{ChargeCommand, ChargeRefusal};
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{
-    AccountId, Cause, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
+    AccountId, Cause, Credits, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
     PurchaseStatus, TopUpId,
 };
 use shared::ports::Email;
@@ -150,7 +150,8 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
     let was_open = is_open(outside, account);
     let restoring = Origin::Restore(command.request.key.clone());
     let restored_before = stored_entry(outside, account, &restoring);
-    let answer = charge(&outside.context(), account, command).await;
+    let (seq_before, balance_before) = standing(outside, account);
+    let answer = charge(&outside.charging_context(), account, command).await;
     let stored = stored_entry(outside, account, &origin);
     let restored = stored_entry(outside, account, &restoring);
     match answer {
@@ -185,11 +186,30 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
         {
             Wrong("a charge is refused although the balance covers it".into())
         }
+        Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, .. }))
+            if balance != balance_before && !was_balance(outside, account, balance, seq_before) =>
+        {
+            Wrong("a charge is refused for a balance that the account did not have since the request".into())
+        }
         Err(ChargeError::Refused(refusal)) => outside.answered(refusal),
         Err(ChargeError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
         Err(ChargeError::NotFound(_)) => outside.answered("no such account"),
         Err(ChargeError::Store(error)) => store(outside, &error),
     }
+}
+
+/// The number of the account's last entry, and its balance; both are zero until it is open.
+fn standing(outside: &Outside, account: &AccountId) -> (u64, Credits) {
+    let tables = outside.0.ledger.tables();
+    let stored = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+    stored.map_or((0, Credits::ZERO), |account| (account.seq, account.balance))
+}
+
+/// Whether an entry after this one left the account with this balance.
+fn was_balance(outside: &Outside, account: &AccountId, balance: Credits, after_seq: u64) -> bool {
+    let tables = outside.0.ledger.tables();
+    let entries = tables.partitions.get(account).into_iter().flat_map(|partition| partition.entries.values());
+    entries.filter(|entry| entry.seq > after_seq).any(|entry| entry.balance_after == balance)
 }
 
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
@@ -200,7 +220,7 @@ fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
 
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
     let charged = stored_entry(outside, account, &Origin::Charge(key.clone()));
-    match restore(&outside.context(), account, key).await {
+    match restore(&outside.charging_context(), account, key).await {
         Ok(posted) if stored_entry(outside, account, &posted.entry.origin()).as_ref() != Some(&posted.entry) => {
             Wrong("the restore in the answer is not the stored one".into())
         }

@@ -3,8 +3,9 @@
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::{ConsentId, NoticeId, PriceBook};
-use shared::ports::{Timer, Wake};
+use shared::domain::{AccountId, Change, ConsentId, NoticeId, PriceBook};
+use shared::ports::{CommitError, Timer, Wake};
+use shared::use_cases::{Memory, MemorySettings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -72,6 +73,17 @@ pub struct Desk {
     pub story: Option<Vec<String>>,
     /// The first rule that was broken.
     pub violation: Option<String>,
+    /// The tasks of a charging function that have not read an account yet.
+    pub unread: BTreeSet<u32>,
+    /// When each version of an account was written.
+    pub committed_at: BTreeMap<(AccountId, u64), Timestamp>,
+}
+
+impl Desk {
+    /// Notes that the current task reads or commits. Returns whether this is its first time, in a charging function.
+    pub fn has_read(&mut self) -> bool {
+        self.unread.remove(&self.current)
+    }
 }
 
 /// The notices that e-mails were sent for so far.
@@ -146,7 +158,12 @@ pub struct World {
     desk: Mutex<Desk>,
     now: Mutex<Timestamp>,
     minted: Mutex<u64>,
+    /// What each charging process remembers.
+    pub memories: [Memory; 2],
 }
+
+/// Without a time of trial, because a run is short. There are three accounts.
+pub const MEMORY: MemorySettings = MemorySettings { accounts_max: 2, holds_min: 0, ..MemorySettings::CHARGING };
 
 const DUE_PAGE_SIZE: usize = 2;
 /// Most sweeps finish long before this time.
@@ -166,6 +183,7 @@ impl World {
             desk: Mutex::new(desk),
             now: Mutex::new(start),
             minted: Mutex::new(0),
+            memories: [Memory::new(MEMORY), Memory::new(MEMORY)],
         })
     }
 
@@ -211,6 +229,14 @@ impl World {
         if let Some(story) = &mut self.desk().story {
             story.push(line());
         }
+    }
+
+    /// Writes a change, and notes when.
+    pub fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.ledger.write(change)?;
+        let version = (change.account.id.clone(), change.account.version);
+        self.desk().committed_at.insert(version, self.time());
+        Ok(())
     }
 
     /// Records a broken rule; only the first one counts.

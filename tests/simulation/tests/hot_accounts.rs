@@ -1,6 +1,7 @@
 //! What one account sustains, in virtual time. No verdict depends on the speed of this machine.
 
-use simulation::hot_accounts::{Latencies, Load, Measured, Request, measure};
+use shared::use_cases::MemorySettings;
+use simulation::hot_accounts::{Fleet, FleetMeasured, Latencies, Load, Measured, Request, measure, measure_fleet};
 
 const SEEDS: [u64; 2] = [1, 2];
 
@@ -42,4 +43,35 @@ fn the_same_seed_gives_the_same_figures_and_another_seed_others() {
     let [first, again, other] = [1, 1, 2].map(|seed| singly(Latencies::USUAL, 16, seed));
     assert_eq!(first, again);
     assert_ne!(first, other);
+}
+
+/// The same traffic for functions that remember, and for functions that read first.
+fn both(latencies: Latencies, shares: &[f64]) -> [FleetMeasured; 2] {
+    let fleet = Fleet { latencies, charges_per_second: 10.0, shares, memory: None };
+    [Some(MemorySettings::CHARGING), None].map(|memory| measure_fleet(&Fleet { memory, ..fleet }, 1))
+}
+
+#[test]
+fn one_function_alone_saves_nearly_every_read_and_a_quarter_of_the_time() {
+    let [remembering, reading] = both(Latencies::USUAL, &[1.0]);
+    let requests = remembering.requests_per_charge();
+    assert!(requests <= 1.05, "{requests} requests per charge");
+    let [fast, slow] = [&remembering, &reading].map(|fleet| fleet.measured.latency_within(0.5).as_secs_f64());
+    assert!(fast <= 0.75 * slow, "{fast} s and {slow} s");
+    assert!(remembering.cost() < reading.cost());
+}
+
+/// Evenly shared, and so that the trust is earned and lost as often as possible.
+#[test]
+fn a_fleet_goes_back_to_reading_and_never_costs_more_than_a_hundredth() {
+    let fleets: [&[f64]; 5] = [&[0.5; 2], &[0.25; 4], &[1.0 / 16.0; 16], &[16.0 / 17.0, 1.0 / 17.0], &[0.9, 0.1]];
+    for shares in fleets {
+        for latencies in [Latencies::USUAL, Latencies::SLOW] {
+            let [remembering, reading] = both(latencies, shares);
+            let stale = remembering.measured.per_charge(remembering.remembered.stale);
+            assert!(stale <= 0.03, "{shares:?}: {stale} stale tries per charge");
+            let cost = remembering.cost() / reading.cost();
+            assert!(cost <= 1.01, "{shares:?}: {cost} times the cost");
+        }
+    }
 }

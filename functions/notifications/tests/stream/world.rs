@@ -17,7 +17,7 @@ use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
 use shared::ports::{Accounts, Mailer, NoPauses, Notices};
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -75,6 +75,7 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
         timers: Absent,
         clock: now as Clock,
         pauses: NoPauses,
+        memory: Memory::none(),
         ids: Absent,
         price_book: Absent,
     };

@@ -2,9 +2,11 @@
 //!
 //! The same seed always gives exactly the same figures.
 
+mod fleet;
 mod table;
 mod timeline;
 
+pub use fleet::{Fleet, FleetMeasured, measure_fleet};
 pub use table::{Latencies, Requests};
 
 use crate::names;
@@ -13,7 +15,7 @@ use shared::clock::Clock;
 use shared::domain::account::decide_open_account;
 use shared::domain::{AccountId, Credits, CustomerId, EmailAddress, PriceBook};
 use shared::use_cases::charging::{ChargeError, charge};
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use table::Table;
@@ -119,13 +121,13 @@ pub fn measure(load: Load, seed: u64) -> Measured {
     lock(&answers).forget_all_but_the_keys();
     table.timeline.run(&mut tasks, WARM_UP + MEASURED);
     let answers = std::mem::take(&mut *lock(&answers));
-    measured(&table, answers)
+    measured(&table, answers, MEASURED)
 }
 
-fn measured(table: &Table, answers: Answers) -> Measured {
+fn measured(table: &Table, answers: Answers, time: Duration) -> Measured {
     let Answers { charges, unavailable, mut latencies, .. } = answers;
     latencies.sort();
-    Measured { seconds: MEASURED.as_secs_f64(), charges, unavailable, requests: table.take_requests(), latencies }
+    Measured { seconds: time.as_secs_f64(), charges, unavailable, requests: table.take_requests(), latencies }
 }
 
 /// A table with an account that never runs out of credits.
@@ -148,6 +150,7 @@ fn context(table: &Table) -> Context<Simulated> {
         timers: Absent,
         clock: table.timeline.clone(),
         pauses: table.clone(),
+        memory: Memory::none(),
         ids: Absent,
         price_book: PriceBook::reference(),
     }
@@ -163,18 +166,26 @@ struct Writer {
 impl Writer {
     async fn write(self, request: Request) {
         loop {
-            let started_at = self.context.clock.elapsed();
-            let charges = match request {
-                Request::Charge => self.charge().await,
-            };
-            let mut answers = lock(&self.answers);
-            match charges {
-                Some(charges) => {
-                    answers.charges += charges;
-                    answers.latencies.push(self.context.clock.elapsed() - started_at);
-                }
-                None => answers.unavailable += 1,
+            match request {
+                Request::Charge => self.send_charge().await,
             }
+        }
+    }
+
+    async fn send_charge(&self) {
+        let started_at = self.context.clock.elapsed();
+        let charges = self.charge().await;
+        self.answered(charges, started_at);
+    }
+
+    fn answered(&self, charges: Option<u64>, started_at: Duration) {
+        let mut answers = lock(&self.answers);
+        match charges {
+            Some(charges) => {
+                answers.charges += charges;
+                answers.latencies.push(self.context.clock.elapsed() - started_at);
+            }
+            None => answers.unavailable += 1,
         }
     }
 
