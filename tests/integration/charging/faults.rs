@@ -1,11 +1,13 @@
 //! DynamoDB conflicts, throttles, and loses requests and answers. A charge is answered correctly or with 503, and a
 //! retry under the same key is answered correctly and charged once.
 
-use super::{funded, restore};
-use crate::support::{Answer, TestCloud};
+use super::{fund, funded, restore};
+use crate::support::{Answer, TestCloud, options};
 use futures::future::join_all;
 use local_aws::dynamodb::{CancellationCode, Fault, Refusal};
 use local_aws::wire::Loss;
+use prepaid_local::clock::MovableClock;
+use prepaid_local::cloud::Options;
 use std::time::Duration;
 
 use CancellationCode::{ConditionalCheckFailed, None as Unblamed, ThrottlingError, TransactionConflict};
@@ -40,6 +42,12 @@ fn faults_of_reads() -> Vec<Fault> {
     ]
 }
 
+/// A funded cloud whose functions see their time pass, so that they give up before they are stopped.
+async fn funded_under_a_running_clock() -> TestCloud {
+    let options = Options { clock: MovableClock::running(), ..options() };
+    fund(TestCloud::start_with(options).await.unwrap()).await
+}
+
 /// Checks that nothing is concluded, and that the client is told to retry.
 #[track_caller]
 fn expect_unavailable(answer: Answer, what: &str) {
@@ -72,7 +80,7 @@ async fn a_lasting_fault_is_a_503_and_the_repeat_is_answered_rightly_and_charged
     let reads = faults_of_reads().into_iter().map(|fault| ("GetItem", fault));
     join_all(writes.chain(reads).map(async |(operation, fault)| {
         let what = format!("{operation} {fault:?}");
-        let cloud = funded().await;
+        let cloud = funded_under_a_running_clock().await;
         break_down(&cloud, operation, &fault);
         expect_unavailable(cloud.charge("acme", "job-1", 5).await, &what);
         cloud.cloud.aws.dynamodb.faults().clear();
@@ -108,7 +116,7 @@ async fn a_balance_that_cannot_be_read_is_a_503_and_not_a_404() {
 /// With conflicts as in AWS, some of many concurrent charges may get 503, but no charge is wrong.
 #[tokio::test]
 async fn a_crowd_under_real_conflicts_is_charged_once_each() {
-    let cloud = funded().await;
+    let cloud = funded_under_a_running_clock().await;
     cloud.cloud.aws.dynamodb.faults().set_conflict_window(Some(Duration::from_millis(4)));
     let keys: Vec<String> = (0..24).map(|number| format!("job-{}", number % 12)).collect();
     let answers = join_all(keys.iter().map(|key| cloud.charge("acme", key, 5))).await;

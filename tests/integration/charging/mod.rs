@@ -3,6 +3,7 @@
 mod bad_input;
 mod cost;
 mod faults;
+mod memory;
 mod outlook;
 mod price_books;
 
@@ -18,7 +19,10 @@ const NOW: &str = "2026-01-05T00:00:00.000Z";
 
 /// A cloud with the account `acme`, which has 500 credits.
 async fn funded() -> TestCloud {
-    let cloud = TestCloud::start().await;
+    fund(TestCloud::start().await).await
+}
+
+async fn fund(cloud: TestCloud) -> TestCloud {
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     cloud
