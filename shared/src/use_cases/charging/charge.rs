@@ -26,7 +26,8 @@ pub struct Charged {
     pub restore: Option<Entry>,
 }
 
-/// Takes what the operation costs, once for each key, with one strongly consistent read and one transaction.
+/// Takes what the operation costs, once for each key, with one strongly consistent read and one transaction, or with the
+/// transaction alone.
 /// A replay needs another read, to tell whether the charge was restored.
 ///
 /// # Errors
