@@ -460,7 +460,7 @@ impl Accounts for Outside {
         self.check_memory(change);
         let written = change.clone();
         let what = || format!("commit {}", describe(change));
-        let is_resent = self.0.desk().calls % 2 == 0;
+        let is_resent = self.0.desk().calls.is_multiple_of(2);
         match self.call(what, move |world| world.commit(&written)).await {
             Ok(answer) => answer,
             // The client sends a request without an answer again, and that one conflicts: with another transaction, or
