@@ -12,8 +12,8 @@ use shared::config::Environment;
 use shared::domain::account::decide_open_account;
 use shared::domain::{Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, Origin, PriceBook};
 use shared::http::AccountRateLimiter;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError};
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -85,6 +85,7 @@ impl Capabilities for Modeled {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = Elapsed;
+    type Pauses = NoPauses;
     type Ids = Absent;
     type PriceBook = PriceBook;
 }
@@ -110,11 +111,14 @@ impl Function {
             mailer: Absent,
             timers: Absent,
             clock,
+            pauses: NoPauses,
+            // The figures are of charges that read first, which take longest.
+            memory: Memory::none(),
             ids: Absent,
             price_book: PriceBook::reference(),
         };
         let limiter = AccountRateLimiter::of(&Environment::of(variables)).unwrap();
-        Self { app: App { context, limiter }, turn: tokio::sync::Mutex::default(), clock }
+        Self { app: App { context, limiter, emit: |_| {} }, turn: tokio::sync::Mutex::default(), clock }
     }
 
     /// Charges the account for 90 seconds of dubbing, and returns the status.
