@@ -6,6 +6,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::http::AccountRateLimiter;
+use shared::ledger::direct::DirectClient;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
@@ -23,14 +24,19 @@ fn ledger(cloud: &TestCloud) -> DynamoLedger {
     DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), table(cloud), LedgerSettings::default())
 }
 
+/// The ledger of `charging`.
+pub fn direct_ledger(cloud: &TestCloud) -> DynamoLedger<DirectClient> {
+    let client = clients::through(cloud.cloud.aws.dynamodb.connector(), 3);
+    DynamoLedger::new(client, table(cloud), LedgerSettings::default())
+}
+
 #[tokio::test]
 async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
     let cloud = TestCloud::start().await;
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
-    let client = clients::through(cloud.cloud.aws.dynamodb.connector(), 3);
     let context = Context::<charging::wiring::Deployed<_>> {
-        ledger: DynamoLedger::new(client, table(&cloud), LedgerSettings::default()),
+        ledger: direct_ledger(&cloud),
         payments: Absent,
         mailer: Absent,
         timers: Absent,

@@ -93,7 +93,7 @@ thread_local! {
 async fn what_memory_saved_and_wasted_is_counted_once_a_minute() {
     let cloud = funded().await;
     let context = Context::<Deployed<_>> {
-        ledger: cloud.ledger(),
+        ledger: crate::events::direct_ledger(&cloud),
         payments: Absent,
         mailer: Absent,
         timers: Absent,
