@@ -9,7 +9,7 @@ from template_checks import routes
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 DOCUMENT = "urn:prepaid:openapi"
-# A restore moves money too, but the charge in its path already identifies it.
+# A capture, a void and a restore move money too, but the charge in the path already identifies them.
 MOVES_MONEY = {
     ("POST", "/v1/accounts/{account}/charges"),
     ("POST", "/v1/accounts/{account}/purchases"),

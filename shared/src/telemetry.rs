@@ -14,8 +14,16 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 7] =
-    ["accounts", "charging", "notifications", "purchases", "shared", "stripe_webhooks", "top_up_sweep"];
+pub const OWN_CRATES: [&str; 8] = [
+    "accounts",
+    "charge_expiry",
+    "charging",
+    "notifications",
+    "purchases",
+    "shared",
+    "stripe_webhooks",
+    "top_up_sweep",
+];
 
 /// Starts logging JSON lines to standard output. `RUST_LOG` sets the level, as in `warn` or `info,shared=debug`; without
 /// it, the level is `info`.

@@ -193,6 +193,7 @@ async fn charges(cloud: &TestCloud) {
     for path in [format!("{charges}/1/restore"), format!("{charges}/1/restore"), format!("{charges}/none/restore")] {
         post(cloud, &path, "unused", &json!({})).await;
     }
+    pending_charges(cloud).await;
     let quote = json!({"operations": [{"operation": "dubbing", "duration_ms": 60_001}, training]});
     cloud.post("/v1/quotes", &token, None, &quote).await.expect(200);
     cloud.get("/v1/price-book", &token).await.expect(200);
@@ -209,6 +210,34 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/acme/history?limit=2", &token).await.expect(200);
     cloud.get("/v1/accounts/acme/history?limit=101", &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/history", &token).await.expect(404);
+}
+
+async fn pending_charges(cloud: &TestCloud) {
+    let charges = "/v1/accounts/acme/charges";
+    let pending = json!({"operation": "dubbing", "duration_ms": 60_001, "expires_in_seconds": 60});
+    for key in ["p-1", "p-1", "p-2"] {
+        post(cloud, charges, key, &pending).await;
+    }
+    post(cloud, charges, "p-3", &json!({"operation": "dubbing", "duration_ms": 1, "expires_in_seconds": 59})).await;
+    let less = json!({"duration_ms": 1});
+    for (path, body) in [
+        ("p-1/restore", &json!({})),
+        ("p-1/capture", &json!({"duration_ms": 120_000})),
+        ("p-1/capture", &less),
+        ("p-1/capture", &less),
+        ("p-1/void", &json!({})),
+        ("p-2/void", &json!({})),
+        ("p-2/void", &json!({})),
+        ("p-2/capture", &json!({})),
+        ("none/capture", &json!({})),
+        ("none/void", &json!({})),
+    ] {
+        post(cloud, &format!("{charges}/{path}"), "unused", body).await;
+    }
+    malformed(cloud, Method::POST, &format!("{charges}/p-1/capture")).await;
+    for charge in ["1", "p-1", "p-2", "none"] {
+        cloud.get(&format!("{charges}/{charge}"), &cloud.cloud.service_token()).await;
+    }
 }
 
 /// Never chosen, shown, chosen, and paused by a declined card.
@@ -284,6 +313,7 @@ async fn outages(cloud: &TestCloud) {
     for path in [
         account.to_owned(),
         format!("{account}/balance"),
+        format!("{account}/charges/1"),
         format!("{account}/history"),
         format!("{account}/auto-top-up"),
         format!("{account}/purchases"),
@@ -295,6 +325,8 @@ async fn outages(cloud: &TestCloud) {
     for (path, body) in [
         (format!("{account}/charges"), training),
         (format!("{account}/charges/1/restore"), json!({})),
+        (format!("{account}/charges/1/capture"), json!({})),
+        (format!("{account}/charges/1/void"), json!({})),
         (format!("{account}/purchases"), json!({"package": "credits_500"})),
         ("/v1/accounts".to_owned(), json!({"account": "globex", "email": "owner@globex.example"})),
     ] {

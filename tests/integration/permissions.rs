@@ -96,6 +96,10 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     cloud.charge("acme", "job-1", 1).await.expect(201);
     cloud.post("/v1/accounts/acme/charges/job-1/restore", &token, None, &json!({})).await.expect(201);
+    let pending = json!({"operation": "training", "max_minutes": 1, "expires_in_seconds": 60});
+    cloud.post("/v1/accounts/acme/charges", &token, Some("job-2"), &pending).await.expect(201);
+    cloud.cloud.clock.advance(SignedDuration::from_secs(60)).unwrap();
+    assert_eq!(cloud.expire_charges().await["expired"], 1);
     cloud.history("acme").await;
     cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);
     cloud.get("/v1/packages", &token).await.expect(200);

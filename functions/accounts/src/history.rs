@@ -59,13 +59,20 @@ impl<'a> EntryBody<'a> {
     fn of(entry: &'a Entry) -> Self {
         let origin = entry.origin();
         let cause = match &entry.cause {
-            Cause::Charge { key, operation, price: _, reference } => CauseBody {
+            Cause::Charge { key, operation, reference, .. } => CauseBody {
                 charge: Some(key.as_str()),
                 operation: Some(operation.name.as_str()),
                 reference: reference.as_ref().map(|reference| reference.as_str()),
                 ..CauseBody::default()
             },
-            Cause::Restore { charge } => CauseBody { charge: Some(charge.as_str()), ..CauseBody::default() },
+            Cause::Capture { charge, operation, price: _ } => CauseBody {
+                charge: Some(charge.as_str()),
+                operation: Some(operation.name.as_str()),
+                ..CauseBody::default()
+            },
+            Cause::Void { charge } | Cause::Expiry { charge } | Cause::Restore { charge } => {
+                CauseBody { charge: Some(charge.as_str()), ..CauseBody::default() }
+            }
             Cause::Purchase { purchase, package } => {
                 CauseBody { purchase: Some(purchase.as_str()), package: Some(package.as_str()), ..CauseBody::default() }
             }

@@ -143,6 +143,7 @@ async fn get_balance<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Resu
     Reply::ok(&BalanceBody {
         account: account.id.as_str(),
         balance: account.balance.get(),
+        pending: account.pending.get(),
         restriction: restriction
             .map(|restriction| RestrictionBody { reason: restriction.reason.as_str(), until: time(restriction.until) }),
         as_of: time(now),
@@ -153,6 +154,7 @@ async fn get_balance<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Resu
 struct BalanceBody<'a> {
     account: &'a str,
     balance: i64,
+    pending: i64,
     restriction: Option<RestrictionBody<'a>>,
     as_of: String,
 }

@@ -1,33 +1,34 @@
-//! Takes credits for operations, gives them back, and quotes prices in advance.
+//! Takes credits for operations, at once or pending a capture, gives them back, and quotes prices in advance.
 //!
 //! The hot path of the product. DynamoDB is the only outside system it uses.
 
 mod operation;
+mod pending;
 mod price_book;
 pub mod wiring;
 
 use jiff::SignedDuration;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use operation::QuoteBody;
+use operation::{Details, QuoteBody};
 use price_book::PriceBookBody;
 use serde::Serialize;
 use serde_json::Value;
 use shared::domain::charging::{ChargeCommand, ChargeRequest};
 use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook, PricedOperation};
 use shared::http::{
-    Access, AccountRateLimiter, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
+    Access, AccountRateLimiter, Found, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
     parse_body, respond, time,
 };
-use shared::ports::{Accounts, Entries};
+use shared::ports::{Accounts, Entries, PendingCharges};
 use shared::telemetry::embedded_metrics;
 use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, restore};
 use shared::use_cases::{Capabilities, Context, MemoryCounts, Posted};
 
 /// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook> {}
+pub trait Outside: Capabilities<Ledger: Accounts + Entries + PendingCharges, PriceBook = PriceBook> {}
 
-impl<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>> Outside for C {}
+impl<C: Capabilities<Ledger: Accounts + Entries + PendingCharges, PriceBook = PriceBook>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
@@ -40,6 +41,9 @@ pub struct App<O: Outside> {
 #[derive(Clone, Copy, Debug)]
 pub enum Operation {
     Charge,
+    FindCharge,
+    Capture,
+    Void,
     Restore,
     Quote,
     PriceBook,
@@ -54,6 +58,24 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/charges",
         access: Access::Service,
         operation: Operation::Charge,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/charges/{charge}",
+        access: Access::Service,
+        operation: Operation::FindCharge,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/charges/{charge}/capture",
+        access: Access::Service,
+        operation: Operation::Capture,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/charges/{charge}/void",
+        access: Access::Service,
+        operation: Operation::Void,
     },
     Route {
         method: Method::POST,
@@ -87,18 +109,26 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     no_query(request)?;
     match found.operation {
         Operation::Charge => post_charge(app, request, found.account()?).await,
-        Operation::Restore => post_restore(app, found.account()?, found.parameter("charge")).await,
+        Operation::FindCharge => pending::get_charge(app, found.account()?, &charge_of(&found)?).await,
+        Operation::Capture => pending::post_capture(app, request, found.account()?, &charge_of(&found)?).await,
+        Operation::Void => pending::post_void(app, found.account()?, &charge_of(&found)?).await,
+        Operation::Restore => post_restore(app, found.account()?, &charge_of(&found)?).await,
         Operation::Quote => post_quote(&app.context.price_book, request),
         Operation::PriceBook => Reply::ok(&PriceBookBody::of(&app.context.price_book)),
     }
+}
+
+/// The charge that the path names.
+fn charge_of(found: &Found<Operation>) -> Result<IdempotencyKey, Problem> {
+    IdempotencyKey::parse(found.parameter("charge")).map_err(|_| Problem::not_found("charge"))
 }
 
 async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
     let key = idempotency_key(request)?;
     let price_book = &app.context.price_book;
     let charged = match parse_body(request, |fields| operation::charged(fields, price_book)) {
-        Ok((PricedOperation { operation, price }, reference)) => {
-            let command = ChargeCommand { request: ChargeRequest { key, operation, reference }, price };
+        Ok((PricedOperation { operation, price }, Details { reference, expires_in })) => {
+            let command = ChargeCommand { request: ChargeRequest { key, operation, reference, expires_in }, price };
             charge(&app.context, account.id(), &command).await?
         }
         Err(problem) => charge_of_earlier_book(app, request, account, key).await?.ok_or(problem)?,
@@ -113,18 +143,22 @@ async fn charge_of_earlier_book<O: Outside>(
     account: &ReachedAccount,
     key: IdempotencyKey,
 ) -> Result<Option<Charged>, Problem> {
-    let Ok((operation, reference)) = parse_body(request, operation::charged_earlier) else { return Ok(None) };
-    let asked = ChargeRequest { key, operation, reference };
+    let Ok((operation, details)) = parse_body(request, operation::charged_earlier) else { return Ok(None) };
+    let Details { reference, expires_in } = details;
+    let asked = ChargeRequest { key, operation, reference, expires_in };
     match charge_again(&app.context, account.id(), &asked).await {
         Err(ChargeError::KeyReused(_)) => Ok(None),
         answered => Ok(answered?),
     }
 }
 
-async fn post_restore<O: Outside>(app: &App<O>, account: &ReachedAccount, charge: &str) -> Result<Reply, Problem> {
-    let charge = IdempotencyKey::parse(charge).map_err(|_| Problem::not_found("charge"))?;
-    let posted = restore(&app.context, account.id(), &charge).await?;
-    Reply::created(&RestoreBody::of(&charge, &posted), posted.is_replay)
+async fn post_restore<O: Outside>(
+    app: &App<O>,
+    account: &ReachedAccount,
+    charge: &IdempotencyKey,
+) -> Result<Reply, Problem> {
+    let posted = restore(&app.context, account.id(), charge).await?;
+    Reply::created(&RestoreBody::of(charge, &posted), posted.is_replay)
 }
 
 fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Problem> {
@@ -143,6 +177,8 @@ struct ChargeBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
     created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    pending: Option<pending::PendingBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     restore: Option<RestoredBody>,
 }
@@ -171,21 +207,22 @@ impl<'a> ChargeBody<'a> {
     fn of(charged: &'a Charged) -> Self {
         let entry = &charged.posted.entry;
         let (charge, operation, reference) = match &entry.cause {
-            Cause::Charge { key, operation, price: _, reference } => {
+            Cause::Charge { key, operation, reference, .. } => {
                 (key.as_str(), operation.name.as_str(), reference.as_ref())
             }
-            // The ledger never answers a charge with these. If it did, the empty id would show it.
-            Cause::Restore { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } => ("", "", None),
+            // The ledger never answers a charge with another cause. If it did, the empty id would show it.
+            _ => ("", "", None),
         };
         Self {
             charge,
             operation,
-            status: if charged.restore.is_some() { "restored" } else { "posted" },
+            status: charged.status().name(),
             credits: entry.credits.negated().get(),
             balance: entry.balance_after.get(),
             seq: entry.seq,
             reference: reference.map(|reference| reference.as_str()),
             created_at: time(entry.created_at),
+            pending: charged.pending.as_ref().map(pending::PendingBody::of),
             restore: charged.restore.as_ref().map(RestoredBody::of),
         }
     }

@@ -1,6 +1,7 @@
 //! Operations in request bodies: a name of the price book, and an amount in that operation's own measure.
 
 use serde::Serialize;
+use shared::domain::charging::ExpiresIn;
 use shared::domain::{
     Credits, InvalidReference, Measure, Operation, OperationName, OperationPrice, PriceBook, PricedOperation, Reference,
 };
@@ -10,24 +11,57 @@ use std::ops::RangeInclusive;
 /// How many operations one quote may list.
 const QUOTE_OPERATIONS: RangeInclusive<usize> = 1..=100;
 
-/// The operation to charge, and its reference.
-pub fn charged(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<(PricedOperation, Option<Reference>)> {
+/// What a charge may say beside its operation.
+pub struct Details {
+    pub reference: Option<Reference>,
+    pub expires_in: Option<ExpiresIn>,
+}
+
+/// The operation to charge, and its details.
+pub fn charged(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<(PricedOperation, Details)> {
     let operation = operation(fields, price_book);
-    let reference = fields.told("reference", reference);
-    Some((operation?, reference))
+    let details = details(fields);
+    Some((operation?, details))
 }
 
 /// The same for any price book: the operation may be of an earlier one.
-pub fn charged_earlier(fields: &mut Fields<'_>) -> Option<(Operation, Option<Reference>)> {
+pub fn charged_earlier(fields: &mut Fields<'_>) -> Option<(Operation, Details)> {
     let name = fields.required("operation", "a name", text(OperationName::parse));
     let amounts = Measure::ALL.map(|measure| {
         let range = 1..=measure.amount_max();
         (measure, fields.optional(measure.name(), &an_integer(&range), integer(&range)))
     });
-    let reference = fields.told("reference", reference);
+    let details = details(fields);
     let mut given = amounts.into_iter().filter_map(|(measure, amount)| Some((measure, amount?)));
     let (Some((measure, amount)), None) = (given.next(), given.next()) else { return None };
-    Some((Operation { name: name?, measure, amount }, reference))
+    Some((Operation { name: name?, measure, amount }, details))
+}
+
+/// What the operation of a pending charge really was; nothing if the whole charge is kept.
+pub fn measured(fields: &mut Fields<'_>) -> Option<Option<(Measure, i64)>> {
+    let mut measured: Option<(Measure, i64)> = None;
+    for measure in Measure::ALL {
+        match measured {
+            Some((other, _)) => {
+                fields.must_not_have(measure.name(), || format!("must not be sent together with {}", other.name()));
+            }
+            None => {
+                let range = 1..=measure.amount_max();
+                let amount = fields.optional(measure.name(), &an_integer(&range), integer(&range));
+                measured = amount.map(|amount| (measure, amount));
+            }
+        }
+    }
+    Some(measured)
+}
+
+fn details(fields: &mut Fields<'_>) -> Details {
+    let seconds = ExpiresIn::SECONDS_MIN..=ExpiresIn::SECONDS_MAX;
+    let expires_in = fields.optional("expires_in_seconds", &an_integer(&seconds), integer(&seconds));
+    Details {
+        reference: fields.told("reference", reference),
+        expires_in: expires_in.and_then(|seconds| ExpiresIn::new(seconds).ok()),
+    }
 }
 
 /// The operations to quote.

@@ -179,6 +179,14 @@ impl LocalCloud {
         Ok(self.schedules.run_now("top-up-sweep").await?)
     }
 
+    /// Runs the run over expired charges now, regardless of the schedule.
+    ///
+    /// # Errors
+    /// If the function fails.
+    pub async fn expire_charges(&self) -> Result<Value, Error> {
+        Ok(self.schedules.run_now("charge-expiry").await?)
+    }
+
     /// Delivers webhooks and stream records until none is due.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ pub async fn in_process_functions(
     let wiring = Wiring { template, aws, signing, clock };
     Ok(BTreeMap::from([
         ("accounts".to_owned(), wiring.accounts().await?),
+        ("charge-expiry".to_owned(), wiring.charge_expiry()?),
         ("charging".to_owned(), wiring.charging()?),
         ("notifications".to_owned(), wiring.notifications().await?),
         ("purchases".to_owned(), wiring.purchases().await?),
@@ -81,6 +82,11 @@ macro_rules! event_function {
 impl Wiring<'_> {
     async fn accounts(&self) -> Result<Arc<dyn Function>, Error> {
         Ok(http_function!(accounts::handle, accounts::wiring::app(self.surroundings("accounts")?).await?))
+    }
+
+    fn charge_expiry(&self) -> Result<Arc<dyn Function>, Error> {
+        let surroundings = self.surroundings("charge-expiry")?;
+        Ok(event_function!(charge_expiry::handle, charge_expiry::wiring::app(surroundings, emit)?))
     }
 
     fn charging(&self) -> Result<Arc<dyn Function>, Error> {

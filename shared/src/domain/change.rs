@@ -1,6 +1,7 @@
 //! What a decision wants to write, all or nothing.
 
 use super::account::{Account, Cause, Entry, UsageDay};
+use super::charging::PendingCharge;
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId};
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     UsageDay(UsageDay),
+    PendingCharge(PendingCharge),
     Purchase(Purchase),
     /// Which purchase an idempotency key opened.
     PurchaseKey {
@@ -49,6 +51,13 @@ impl Change {
         let (usage, closed) = account.usage.at(now);
         account.usage = usage;
         Self { account, entries: vec![], records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
+    }
+
+    /// The first pending charge that this change makes or ends.
+    pub fn pending_charge(&self) -> Option<&PendingCharge> {
+        self.records
+            .iter()
+            .find_map(|record| if let Record::PendingCharge(pending) = record { Some(pending) } else { None })
     }
 
     /// The purchase that this change writes.

@@ -81,6 +81,13 @@ impl PriceLine {
         let credits = whole.saturating_add(part).max(i128::from(self.credits_min));
         i64::try_from(credits).ok().and_then(Credits::new).unwrap_or(Credits::MAX)
     }
+
+    /// The largest amount that costs no more than these credits, which are at least the minimum.
+    pub fn amount_max(&self, credits: Credits) -> i64 {
+        let credits_per_unit = i128::from(self.credits_per_unit.max(1));
+        let exact = i128::from(credits.get()).saturating_mul(i128::from(self.unit_size));
+        i64::try_from(exact.div_euclid(credits_per_unit)).unwrap_or(i64::MAX)
+    }
 }
 
 /// An operation with the price that it has in a book.

@@ -1,6 +1,9 @@
 //! Random sequences of commands, with the invariants checked after every step.
 
-use super::charging::{ChargeRefusal, decide_charge, decide_restore};
+use super::charging::{
+    ChargeRefusal, ChargeStatus, EndRefusal, ExpiresIn, PendingCharge, RestoreRefusal, decide_capture, decide_charge,
+    decide_expiry, decide_restore, decide_void,
+};
 use super::payments::{
     AutoTopUpCommand, CheckoutOutcome, DeclineReason, Payment, RefusalReason, TopUpOutcome, decide_auto_top_up,
     decide_open_purchase, decide_open_top_up, decide_purchase_outcome, decide_top_up_outcome,
@@ -28,7 +31,10 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Command {
     Wait { minutes: i64 },
-    Charge { key: u8, minutes: i64 },
+    Charge { key: u8, minutes: i64, is_pending: bool },
+    Capture { key: u8, minutes: i64 },
+    Void { key: u8 },
+    Expire,
     Restore { key: u8 },
     Purchase { package: usize },
     SettlePurchase { position: usize, outcome: CheckoutReport },
@@ -78,8 +84,12 @@ fn command() -> impl Strategy<Value = Command> {
     ];
     prop_oneof![
         1 => (1..500_i64).prop_map(|minutes| Command::Wait { minutes }),
-        6 => (any::<u8>(), 1..200_i64).prop_map(|(key, minutes)| Command::Charge { key, minutes }),
-        1 => any::<u8>().prop_map(|key| Command::Restore { key }),
+        6 => (0..40_u8, 1..200_i64, any::<bool>())
+            .prop_map(|(key, minutes, is_pending)| Command::Charge { key, minutes, is_pending }),
+        2 => (0..40_u8, 1..200_i64).prop_map(|(key, minutes)| Command::Capture { key, minutes }),
+        1 => (0..40_u8).prop_map(|key| Command::Void { key }),
+        1 => Just(Command::Expire),
+        1 => (0..40_u8).prop_map(|key| Command::Restore { key }),
         1 => (0..4_usize).prop_map(|package| Command::Purchase { package }),
         3 => (0..8_usize, checkout).prop_map(|(position, outcome)| Command::SettlePurchase { position, outcome }),
         1 => (any::<bool>(), 100..2_000_i64, 1_000..5_000_i64)
@@ -93,6 +103,7 @@ fn command() -> impl Strategy<Value = Command> {
 struct World {
     account: Account,
     entries: Vec<Entry>,
+    pending: HashMap<IdempotencyKey, PendingCharge>,
     purchases: HashMap<PurchaseId, Purchase>,
     purchase_order: Vec<PurchaseId>,
     top_ups: HashMap<TopUpId, TopUp>,
@@ -106,6 +117,7 @@ impl World {
         Self {
             account: account(),
             entries: vec![],
+            pending: HashMap::new(),
             purchases: HashMap::new(),
             purchase_order: vec![],
             top_ups: HashMap::new(),
@@ -130,6 +142,7 @@ impl World {
         }
         for record in change.records {
             match record {
+                Record::PendingCharge(pending) => drop(self.pending.insert(pending.charge.clone(), pending)),
                 Record::Purchase(purchase) => {
                     if self.purchases.insert(purchase.id.clone(), purchase.clone()).is_none() {
                         self.purchase_order.push(purchase.id);
@@ -150,19 +163,42 @@ impl World {
         let book = PriceBook::reference();
         match command {
             Command::Wait { minutes } => self.now += SignedDuration::from_mins(*minutes),
-            Command::Charge { key: number, minutes } => {
-                let command = charge_command(&format!("k{number}"), "training", *minutes);
+            Command::Charge { key: number, minutes, is_pending } => {
+                let mut command = charge_command(&format!("k{number}"), "training", *minutes);
+                command.request.expires_in = is_pending.then(|| ExpiresIn::new(3_600).unwrap());
                 match decide_charge(&self.account, &PriceBook::reference(), &command, self.now) {
                     Ok(change) => self.commit(change),
                     Err(ChargeRefusal::InsufficientCredits { balance, required, .. }) => assert!(balance < required),
                     Err(refusal) => panic!("{refusal}"),
                 }
             }
-            Command::Restore { key: number } => {
-                let origin = Origin::Charge(key(&format!("k{number}")));
-                if let Some(entry) = self.entries.iter().find(|entry| entry.origin() == origin).cloned() {
-                    let change = decide_restore(&self.account, &entry, self.now).unwrap();
+            Command::Capture { key: number, minutes } => {
+                if let Some(pending) = self.pending.get(&key(&format!("k{number}"))).cloned() {
+                    let measured = Some((Measure::MaxMinutes, *minutes));
+                    self.end(decide_capture(&self.account, &pending, measured, self.now), &pending);
+                }
+            }
+            Command::Void { key: number } => {
+                if let Some(pending) = self.pending.get(&key(&format!("k{number}"))).cloned() {
+                    self.end(decide_void(&self.account, &pending, self.now), &pending);
+                }
+            }
+            Command::Expire => {
+                let charges: Vec<_> = self.pending.values().cloned().collect();
+                if let Some(change) = decide_expiry(&self.account, &charges, self.now).unwrap() {
                     self.commit(change);
+                }
+            }
+            Command::Restore { key: number } => {
+                let charge = key(&format!("k{number}"));
+                let origin = Origin::Charge(charge.clone());
+                if let Some(entry) = self.entries.iter().find(|entry| entry.origin() == origin).cloned() {
+                    let pending = self.pending.get(&charge);
+                    match decide_restore(&self.account, &entry, pending, self.now) {
+                        Ok(change) => self.commit(change),
+                        Err(RestoreRefusal::NotPosted(status)) => assert_ne!(status, ChargeStatus::Posted),
+                        Err(refusal) => panic!("{refusal}"),
+                    }
                 }
             }
             Command::Purchase { package } => {
@@ -196,6 +232,15 @@ impl World {
                 }
             }
             Command::SettleTopUp { position, outcome } => self.settle_top_up(*position, *outcome),
+        }
+    }
+
+    fn end(&mut self, decided: Result<Option<Change>, EndRefusal>, pending: &PendingCharge) {
+        match decided {
+            Ok(Some(change)) => self.commit(change),
+            Ok(None) | Err(EndRefusal::NotPending(_)) => assert!(pending.end.is_some()),
+            Err(EndRefusal::AboveCharge(range)) => assert!(range.value > pending.operation.amount),
+            Err(refusal) => panic!("{refusal}"),
         }
     }
 
@@ -245,6 +290,25 @@ impl World {
         let sum: i64 = self.entries.iter().map(|entry| entry.credits.get()).sum();
         assert_eq!(self.account.balance.get(), sum, "the balance is the sum of the entries");
         assert!(!self.account.balance.is_negative(), "no charge takes the balance below zero");
+
+        let held = self.pending.values().filter(|pending| pending.end.is_none());
+        let held: i64 = held.map(|pending| pending.credits.get()).sum();
+        assert_eq!(self.account.pending.get(), held, "the account knows what its pending charges hold");
+        for pending in self.pending.values() {
+            let of_charge = |origin: &Origin| {
+                let key = &pending.charge;
+                [Origin::Charge, Origin::Capture, Origin::Void, Origin::Expiry]
+                    .iter()
+                    .any(|kind| *origin == kind(key.clone()))
+            };
+            let taken: i64 =
+                self.entries.iter().filter(|entry| of_charge(&entry.origin())).map(|entry| -entry.credits.get()).sum();
+            let kept = pending.end.map_or(pending.credits, |end| end.credits_kept);
+            assert_eq!(taken, kept.get(), "what a charge did not keep came back exactly once");
+            let is_captured = pending.status() == ChargeStatus::Posted;
+            let is_late = pending.end.is_some_and(|end| end.at >= pending.expires_at());
+            assert!(!(is_captured && is_late), "nothing is captured after its expiry");
+        }
 
         let seqs: Vec<u64> = self.entries.iter().map(|entry| entry.seq).collect();
         assert_eq!(seqs, (1..=self.account.seq).collect::<Vec<_>>(), "seq has no gaps");

@@ -20,7 +20,7 @@ pub fn key(text: &str) -> IdempotencyKey {
 pub fn charge_command(key_text: &str, name: &str, amount: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let PricedOperation { operation, price } = book.price(book.operation(name).unwrap(), amount).unwrap();
-    ChargeCommand { request: ChargeRequest { key: key(key_text), operation, reference: None }, price }
+    ChargeCommand { request: ChargeRequest { key: key(key_text), operation, reference: None, expires_in: None }, price }
 }
 
 /// A new account with nothing in it.

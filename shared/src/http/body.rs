@@ -12,7 +12,22 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// # Errors
 /// A 413 for a body that is too large, a 400 if it is not a JSON object, a 422 that names every invalid field.
 pub fn parse_body<T>(request: &Request, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Problem> {
+    parse_json(request.body().as_ref(), read)
+}
+
+/// The same for a request that needs no body: none means an empty object.
+///
+/// # Errors
+/// As [`parse_body`].
+pub fn parse_optional_body<T>(
+    request: &Request,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, Problem> {
     let body: &[u8] = request.body().as_ref();
+    parse_json(if body.is_empty() { b"{}" } else { body }, read)
+}
+
+fn parse_json<T>(body: &[u8], read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Problem> {
     if body.len() > BODY_BYTES_MAX {
         return Err(Problem::body_too_large(BODY_BYTES_MAX));
     }
@@ -82,6 +97,10 @@ mod tests {
         }
         assert_eq!(parse_body(&request(vec![0xff]), amount).unwrap_err().status(), 400);
         assert_eq!(parse_body(&request(r#" {"amount": 9} "#), amount).unwrap(), 9);
+        for (body, expected) in [("", Ok(None)), ("{}", Ok(None)), (r#"{"amount":9}"#, Ok(Some(9))), ("[]", Err(400))] {
+            let read = |fields: &mut Fields<'_>| Some(fields.optional("amount", "", integer(&AMOUNT)));
+            assert_eq!(parse_optional_body(&request(body), read).map_err(|problem| problem.status()), expected);
+        }
     }
 
     /// R20, R21: every invalid field is named by its path, in plain words.

@@ -13,7 +13,7 @@ mod route;
 mod serve;
 
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
-pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_query};
+pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_optional_body, parse_query};
 pub use caller::{Caller, Scopes};
 pub use field_error::FieldError;
 pub use fields::{Fields, Parameters, an_integer, boolean, integer, text};

@@ -78,6 +78,7 @@ fn put_account(account: &Account) -> PutBuilder {
 fn put_record(account: &Account, record: &Record) -> PutBuilder {
     match record {
         Record::UsageDay(day) => put(items::usage_day_to_item(&account.id, day)),
+        Record::PendingCharge(pending) => put(items::pending_charge_to_item(pending)),
         Record::Purchase(purchase) => put(items::purchase_to_item(purchase)),
         Record::PurchaseKey { key, purchase } => put(items::purchase_key_to_item(&account.id, key, purchase)),
         Record::TopUp(top_up) => put(items::top_up_to_item(top_up)),

@@ -36,6 +36,10 @@ pub(super) fn entry(account: &AccountId, origin: &Origin) -> Key {
     of_account(account, format!("{ENTRY}{origin}"))
 }
 
+pub(super) fn pending_charge(account: &AccountId, charge: &IdempotencyKey) -> Key {
+    of_account(account, format!("{PENDING}{charge}"))
+}
+
 pub(super) fn usage_day(account: &AccountId, date: Date) -> Key {
     of_account(account, format!("{USAGE}{date}"))
 }
@@ -78,13 +82,28 @@ pub(super) fn nothing() -> Key {
     Key { partition: "NOTHING".into(), sort: "NOTHING".into() }
 }
 
-/// The partition of [`DUE_INDEX`] that holds an account while it is due.
-pub(super) fn due_shard_of(account: &AccountId) -> String {
-    due_shard(Shard::of(crc32fast::hash(account.as_str().as_bytes())))
+/// What is due, each kind in partitions of its own of [`DUE_INDEX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// An account's next top-up.
+    TopUp,
+    /// The expiry of a pending charge.
+    Charge,
 }
 
-pub(super) fn due_shard(shard: Shard) -> String {
-    format!("{TOP_UP}{}", shard.get())
+impl Due {
+    /// The partition of [`DUE_INDEX`] that holds everything of this kind and this account while it is due.
+    pub(super) fn shard_of(self, account: &AccountId) -> String {
+        self.shard(Shard::of(crc32fast::hash(account.as_str().as_bytes())))
+    }
+
+    pub(super) fn shard(self, shard: Shard) -> String {
+        let kind = match self {
+            Self::TopUp => TOP_UP,
+            Self::Charge => CHARGE,
+        };
+        format!("{kind}{}", shard.get())
+    }
 }
 
 /// The notice that a key from the table's stream belongs to, or `None` for another kind of item.
@@ -103,12 +122,19 @@ impl Key {
         let (kind, cause) = self.sort.strip_prefix(ENTRY)?.split_once(':')?;
         let origin = match kind {
             "charge" => Origin::Charge(IdempotencyKey::parse(cause).ok()?),
+            "capture" => Origin::Capture(IdempotencyKey::parse(cause).ok()?),
+            "void" => Origin::Void(IdempotencyKey::parse(cause).ok()?),
+            "expiry" => Origin::Expiry(IdempotencyKey::parse(cause).ok()?),
             "restore" => Origin::Restore(IdempotencyKey::parse(cause).ok()?),
             "purchase" => Origin::Purchase(PurchaseId::parse(cause).ok()?),
             "top_up" => Origin::TopUp(TopUpId::parse(cause).ok()?),
             _ => return None,
         };
         Some(origin)
+    }
+
+    pub(super) fn pending_charge(&self) -> Option<IdempotencyKey> {
+        id(&self.sort, PENDING, IdempotencyKey::parse)
     }
 
     pub(super) fn purchase_id(&self) -> Option<PurchaseId> {
@@ -130,6 +156,9 @@ impl Key {
 
 const ACCOUNT: &str = "ACCOUNT#";
 const ENTRY: &str = "ENTRY#";
+const PENDING: &str = "PENDING#";
+/// Only in the index: no key begins with it.
+const CHARGE: &str = "CHARGE#";
 const USAGE: &str = "USAGE#";
 const PURCHASE: &str = "PURCHASE#";
 const PURCHASE_KEY: &str = "PURCHASE_KEY#";
@@ -171,6 +200,10 @@ mod tests {
                 format!("ENTRY#purchase:pur_{hex}"),
             ),
             (entry(&acme(), &Origin::TopUp(TopUpId::mint(1))), "ACCOUNT#acme", format!("ENTRY#top_up:top_{hex}")),
+            (entry(&acme(), &Origin::Capture(key("job:1"))), "ACCOUNT#acme", "ENTRY#capture:job:1".into()),
+            (entry(&acme(), &Origin::Void(key("job:1"))), "ACCOUNT#acme", "ENTRY#void:job:1".into()),
+            (entry(&acme(), &Origin::Expiry(key("job:1"))), "ACCOUNT#acme", "ENTRY#expiry:job:1".into()),
+            (pending_charge(&acme(), &key("job:1")), "ACCOUNT#acme", "PENDING#job:1".into()),
             (usage_day(&acme(), date), "ACCOUNT#acme", "USAGE#2026-01-31".into()),
             (purchase(&acme(), &PurchaseId::mint(1)), "ACCOUNT#acme", format!("PURCHASE#pur_{hex}")),
             (purchase_key(&acme(), &key("buy:1")), "ACCOUNT#acme", "PURCHASE_KEY#buy:1".into()),
@@ -189,6 +222,9 @@ mod tests {
         for origin in [
             Origin::Charge(key("a:b:c")),
             Origin::Restore(key("charge:x")),
+            Origin::Capture(key("void:x")),
+            Origin::Void(key("x#y")),
+            Origin::Expiry(key("capture:x")),
             Origin::Purchase(PurchaseId::mint(7)),
             Origin::TopUp(TopUpId::mint(7)),
         ] {
@@ -211,8 +247,9 @@ mod tests {
     /// during a deployment, due accounts would be written to one partition and looked up in another.
     #[test]
     fn an_account_keeps_its_shard() {
-        let shard = |text: &str| due_shard_of(&AccountId::parse(text).unwrap());
+        let shard = |text: &str| Due::TopUp.shard_of(&AccountId::parse(text).unwrap());
         assert_eq!(shard("123456789"), "TOP_UP#6", "0xCBF43926, the check value of CRC-32");
+        assert_eq!(Due::Charge.shard_of(&AccountId::parse("123456789").unwrap()), "CHARGE#6");
         let spread: std::collections::BTreeSet<_> =
             (0..500).map(|number| shard(&format!("customer_{number}"))).collect();
         assert_eq!(spread.len(), usize::from(Shard::COUNT));

@@ -2,9 +2,14 @@
 
 use super::attributes::{Attributes, Writer, instant, number, text};
 use super::errors::{ledger_error, unreadable};
+use super::keys::Due;
 use super::{DynamoLedger, items, keys};
 use crate::domain::{AccountId, Entry, PurchaseId};
-use crate::ports::{DueCursor, DueIndex, DuePage, History, LedgerError, PurchaseList, PurchasesPage, Shard};
+use crate::ports::{
+    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History, LedgerError, PurchaseList,
+    PurchasesPage, Shard,
+};
+use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
 
 impl History for DynamoLedger {
@@ -72,6 +77,30 @@ impl PurchaseList for DynamoLedger {
     }
 }
 
+/// A page of one partition of the index `due`, longest due first.
+async fn due_page(
+    ledger: &DynamoLedger,
+    operation: &'static str,
+    due_by: (String, Timestamp),
+    after: Option<Attributes>,
+) -> Result<QueryOutput, LedgerError> {
+    let (shard, now) = due_by;
+    let query = ledger
+        .client
+        .query()
+        .table_name(&ledger.table)
+        .index_name(keys::DUE_INDEX)
+        .key_condition_expression("#due_shard = :shard AND #due_at <= :now")
+        .expression_attribute_names("#due_shard", "due_shard")
+        .expression_attribute_names("#due_at", "due_at")
+        .expression_attribute_values(":shard", text(shard))
+        .expression_attribute_values(":now", instant(now))
+        .limit(ledger.settings.due_page_size.into())
+        .set_exclusive_start_key(after)
+        .set_return_consumed_capacity(ledger.settings.consumed_capacity());
+    query.send().await.map_err(|error| ledger_error(operation, error))
+}
+
 impl DueIndex for DynamoLedger {
     async fn due_accounts(
         &self,
@@ -79,20 +108,21 @@ impl DueIndex for DynamoLedger {
         now: Timestamp,
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::DUE_INDEX)
-            .key_condition_expression("#due_shard = :shard AND #due_at <= :now")
-            .expression_attribute_names("#due_shard", "due_shard")
-            .expression_attribute_names("#due_at", "due_at")
-            .expression_attribute_values(":shard", text(keys::due_shard(shard)))
-            .expression_attribute_values(":now", instant(now))
-            .limit(self.settings.due_page_size.into())
-            .set_exclusive_start_key(after.map(|cursor| items::due_cursor_to_key(shard, &cursor)))
-            .set_return_consumed_capacity(self.settings.consumed_capacity());
-        let page = query.send().await.map_err(|error| ledger_error("due_accounts", error))?;
+        let after = after.map(|cursor| items::due_cursor_to_key(shard, &cursor));
+        let page = due_page(self, "due_accounts", (Due::TopUp.shard(shard), now), after).await?;
         items::due_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_accounts"))
+    }
+}
+
+impl DueCharges for DynamoLedger {
+    async fn due_charges(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCharge>,
+    ) -> Result<DueChargesPage, LedgerError> {
+        let after = after.map(|charge| items::due_charge_to_key(shard, &charge));
+        let page = due_page(self, "due_charges", (Due::Charge.shard(shard), now), after).await?;
+        items::due_charges_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_charges"))
     }
 }

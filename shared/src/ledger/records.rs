@@ -1,15 +1,26 @@
 //! Records read by their key.
 
 use super::{DynamoDb, DynamoLedger, items, keys};
+use crate::domain::charging::PendingCharge;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
     AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, TopUp, TopUpId,
 };
-use crate::ports::{Consents, Customers, Entries, LedgerError, Purchases, TopUps};
+use crate::ports::{Consents, Customers, Entries, LedgerError, PendingCharges, Purchases, TopUps};
 
 impl<D: DynamoDb> Entries for DynamoLedger<D> {
     async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
         self.read("entry_get", keys::entry(account, origin), items::entry_from_item).await
+    }
+}
+
+impl<D: DynamoDb> PendingCharges for DynamoLedger<D> {
+    async fn pending_charge_get(
+        &self,
+        account: &AccountId,
+        charge: &IdempotencyKey,
+    ) -> Result<Option<PendingCharge>, LedgerError> {
+        self.read("pending_charge_get", keys::pending_charge(account, charge), items::pending_charge_from_item).await
     }
 }
 

@@ -1,8 +1,9 @@
 //! The store of accounts, their entries and records, as narrow traits: a function uses those that its role allows.
 //!
 //! Reads by key are strongly consistent: they see every change committed before they began.
-//! Only [`History`] and [`DueIndex`] read indexes, which are eventually consistent.
+//! Only [`History`], [`DueIndex`] and [`DueCharges`] read indexes, which are eventually consistent.
 
+use crate::domain::charging::PendingCharge;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
@@ -35,6 +36,15 @@ pub trait Entries: Send + Sync {
         account: &AccountId,
         origin: &Origin,
     ) -> impl Future<Output = Result<Option<Entry>, LedgerError>> + Send;
+}
+
+/// The records of charges that were made pending.
+pub trait PendingCharges: Send + Sync {
+    fn pending_charge_get(
+        &self,
+        account: &AccountId,
+        charge: &IdempotencyKey,
+    ) -> impl Future<Output = Result<Option<PendingCharge>, LedgerError>> + Send;
 }
 
 /// An account's entries in order of time.
@@ -144,15 +154,41 @@ pub trait DueIndex: Send + Sync {
     ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
 }
 
+/// The index of pending charges by their expiry.
+pub trait DueCharges: Send + Sync {
+    /// One page of the pending charges of a shard that have expired at `now`; those that expired first come first.
+    ///
+    /// All charges of one account are in the same shard.
+    fn due_charges(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCharge>,
+    ) -> impl Future<Output = Result<DueChargesPage, LedgerError>> + Send;
+}
+
 /// All the traits together, for code that may use the whole store.
 pub trait Ledger:
-    Accounts + Entries + History + Purchases + PurchaseList + TopUps + Consents + Customers + Events + Notices + DueIndex
+    Accounts
+    + Entries
+    + PendingCharges
+    + History
+    + Purchases
+    + PurchaseList
+    + TopUps
+    + Consents
+    + Customers
+    + Events
+    + Notices
+    + DueIndex
+    + DueCharges
 {
 }
 
 impl<L> Ledger for L where
     L: Accounts
         + Entries
+        + PendingCharges
         + History
         + Purchases
         + PurchaseList
@@ -162,6 +198,7 @@ impl<L> Ledger for L where
         + Events
         + Notices
         + DueIndex
+        + DueCharges
 {
 }
 
@@ -172,7 +209,7 @@ pub struct PurchasesPage {
     pub has_more: bool,
 }
 
-/// One of the sixteen partitions of the index of due accounts.
+/// One of the sixteen partitions of each index of what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shard(u8);
 
@@ -205,6 +242,21 @@ pub struct DueCursor {
 pub struct DuePage {
     pub accounts: Vec<AccountId>,
     pub next: Option<DueCursor>,
+}
+
+/// A pending charge that has expired, and its place in the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueCharge {
+    pub account: AccountId,
+    pub charge: IdempotencyKey,
+    pub due_at: Timestamp,
+}
+
+/// A page of expired charges; `next` is where the next page continues, `None` on the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueChargesPage {
+    pub charges: Vec<DueCharge>,
+    pub next: Option<DueCharge>,
 }
 
 /// The store could not answer.

@@ -10,8 +10,9 @@ mod timers;
 
 pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
-    Accounts, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Entries, Events, History, Ledger,
-    LedgerError, Notices, PurchaseList, Purchases, PurchasesPage, Shard, TopUps,
+    Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
+    Entries, Events, History, Ledger, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage,
+    Shard, TopUps,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

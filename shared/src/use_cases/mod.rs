@@ -27,12 +27,12 @@ pub struct Posted {
     pub is_replay: bool,
 }
 
-impl TryFrom<Updated> for Posted {
+impl<R> TryFrom<Updated<R>> for Posted {
     type Error = StoreError;
 
-    fn try_from(updated: Updated) -> Result<Self, StoreError> {
+    fn try_from(updated: Updated<R>) -> Result<Self, StoreError> {
         match updated {
-            Updated::Committed(change, ()) => {
+            Updated::Committed(change, _) => {
                 let entry = change.entries.into_iter().next().ok_or(StoreError::NoEntry)?;
                 Ok(Self { entry, is_replay: false })
             }

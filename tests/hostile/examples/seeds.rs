@@ -103,7 +103,9 @@ fn bodies_of(path: &str) -> Vec<String> {
             serde_json::from_str(charge).unwrap(),
             json!({"operation": "dubbing", "duration_ms": 60001, "reference": "episode-12"}),
             json!({"operation": "training", "max_minutes": 30}),
+            json!({"operation": "training", "max_minutes": 30, "expires_in_seconds": 3_600}),
         ],
+        "capture" => vec![json!({"duration_ms": 60001}), json!({})],
         "quotes" => vec![json!({"operations": [
             {"operation": "dubbing", "duration_ms": 60001}, {"operation": "training", "max_minutes": 5}]})],
         "purchases" => vec![json!({"package": "credits_5000"})],
@@ -142,6 +144,7 @@ fn changes() -> Vec<Change> {
     let top_ups = [top_up(TopUpStatus::Open), complete_top_up(), top_up(TopUpStatus::Declined(DeclineReason::NoCard))];
     let keyed = Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) };
     let mut records = changed(&opening().account);
+    records.records.extend(endings().into_iter().chain([pending("job:8")]).map(Record::PendingCharge));
     records.records.extend(purchases.map(Record::Purchase));
     records.records.extend(top_ups.map(Record::TopUp));
     records.records.extend([keyed, Record::Consent(consent_record()), Record::UsageDay(usage_day())]);

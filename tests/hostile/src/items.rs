@@ -4,6 +4,7 @@ use crate::table::Table;
 use crate::world::{account_id, link_key, now};
 use serde_json::Value;
 use shared::domain::account::decide_open_account;
+use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId, Origin,
@@ -37,6 +38,7 @@ pub fn items(data: &[u8]) {
         let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.purchases_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.due_accounts(Shard::of(0), now(), None));
+        let _ = runtime.block_on(ledger.due_charges(Shard::of(0), now(), None));
     });
 }
 
@@ -53,6 +55,7 @@ thread_local! {
 enum Kind {
     Account,
     Entry,
+    PendingCharge,
     Purchase,
     PurchaseKey,
     TopUp,
@@ -65,6 +68,7 @@ enum Kind {
 enum Thing {
     Account(Account),
     Entry(Entry),
+    PendingCharge(PendingCharge),
     Purchase(Purchase),
     PurchaseKey(PurchaseId),
     TopUp(TopUp),
@@ -74,9 +78,10 @@ enum Thing {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Account,
         Self::Entry,
+        Self::PendingCharge,
         Self::Purchase,
         Self::PurchaseKey,
         Self::TopUp,
@@ -91,6 +96,7 @@ impl Kind {
         let thing = match self {
             Self::Account => ledger.account_get(&account).await?.map(Thing::Account),
             Self::Entry => ledger.entry_get(&account, &Origin::Purchase(PurchaseId::mint(1))).await?.map(Thing::Entry),
+            Self::PendingCharge => ledger.pending_charge_get(&account, &key()).await?.map(Thing::PendingCharge),
             Self::Purchase => ledger.purchase_get(&account, &PurchaseId::mint(1)).await?.map(Thing::Purchase),
             Self::PurchaseKey => ledger.purchase_id_get(&account, &key()).await?.map(Thing::PurchaseKey),
             Self::TopUp => ledger.top_up_get(&account, &TopUpId::mint(1)).await?.map(Thing::TopUp),
@@ -111,6 +117,7 @@ impl Thing {
         match self {
             Self::Account(account) => change.account = account.clone(),
             Self::Entry(entry) => change.entries.push(entry.clone()),
+            Self::PendingCharge(pending) => change.records.push(Record::PendingCharge(pending.clone())),
             Self::Purchase(purchase) => change.records.push(Record::Purchase(purchase.clone())),
             Self::PurchaseKey(purchase) => {
                 change.records.push(Record::PurchaseKey { key: key(), purchase: purchase.clone() });
@@ -136,6 +143,9 @@ impl Thing {
             Self::Account(account) => {
                 let _ = (account.top_up_due_at(), account.next_top_up_at(), account.restriction_at(now()));
                 let _ = account.usage.at(now());
+            }
+            Self::PendingCharge(pending) => {
+                let _ = (pending.status(), pending.is_overdue(now()), pending.price.amount_max(pending.credits));
             }
             Self::Notice(notice) => {
                 let mail = notifications::render(notice, &link_key(), "https://api.example.com", now());

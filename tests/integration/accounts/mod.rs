@@ -172,7 +172,7 @@ async fn the_balance_says_what_there_is_and_whether_charges_are_blocked() {
     cloud.open_account("acme").await;
     let read =
         async || cloud.get("/v1/accounts/acme/balance", &cloud.cloud.customer_token("acme")).await.expect(200).body;
-    let expected = |balance: i64, restriction: Value, as_of: &str| json!({"account": "acme", "balance": balance, "restriction": restriction, "as_of": as_of});
+    let expected = |balance: i64, restriction: Value, as_of: &str| json!({"account": "acme", "balance": balance, "pending": 0, "restriction": restriction, "as_of": as_of});
     assert_eq!(read().await, expected(0, Value::Null, "2026-01-05T00:00:00.000Z"));
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     cloud.charge("acme", "job-1", 1).await.expect(201);

@@ -5,6 +5,7 @@ mod cost;
 mod faults;
 mod memory;
 mod outlook;
+mod pending;
 mod price_books;
 
 use crate::support::{Answer, TestCloud};

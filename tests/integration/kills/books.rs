@@ -65,6 +65,7 @@ impl Books {
     /// Checks the rules that hold once everything was retried and nothing is under way.
     pub fn check(&self, cloud: &TestCloud, killer: &Killer) -> Result<(), Broken> {
         self.check_entries()?;
+        self.check_pending_charges()?;
         self.check_purchases()?;
         self.check_top_ups()?;
         self.check_money()?;
@@ -107,6 +108,21 @@ impl Books {
             "{account} has {}, its entries sum up to {balance}",
             self.state["balance"]
         );
+        Ok(())
+    }
+
+    /// Every pending charge has ended, once, and what it did not keep came back.
+    fn check_pending_charges(&self) -> Result<(), Broken> {
+        let account = &self.account;
+        rule!(self.state.get("pending").is_none(), "{account} holds {} pending credits", self.state["pending"]);
+        for (id, pending) in self.of_kind("PENDING") {
+            rule!(pending["status"] != "pending", "{id} of {account} stays pending");
+            rule!(pending.get("due_at").is_none(), "{id} of {account} has ended and stays due");
+            let ends = ["capture", "void", "expiry"].map(|end| self.entry(&format!("{end}:{id}")));
+            let ends: Vec<i64> = ends.into_iter().flatten().map(|entry| number(entry, "credits")).collect();
+            let returned = number(pending, "credits") - number(pending, "credits_kept");
+            rule!(ends == Vec::from_iter((returned != 0).then_some(returned)), "{id} gave {ends:?} of {returned} back");
+        }
         Ok(())
     }
 

@@ -45,6 +45,8 @@ survives! {
     an_account_is_opened_once_though_functions_are_killed: OpenAccount,
     a_charge_is_taken_once_though_functions_are_killed: Charge,
     a_charge_is_restored_once_though_functions_are_killed: Restore,
+    a_pending_charge_is_captured_once_though_functions_are_killed: Capture,
+    pending_charges_expire_once_though_functions_are_killed: Expiry,
     a_purchase_is_granted_once_though_functions_are_killed: Purchase,
     settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
     a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,

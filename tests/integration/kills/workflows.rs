@@ -13,6 +13,8 @@ pub enum Workflow {
     OpenAccount,
     Charge,
     Restore,
+    Capture,
+    Expiry,
     Purchase,
     AutoTopUp,
     SweepPaid,
@@ -27,6 +29,8 @@ impl Workflow {
             Self::OpenAccount => "open an account",
             Self::Charge => "charge",
             Self::Restore => "restore",
+            Self::Capture => "capture or void",
+            Self::Expiry => "expiry",
             Self::Purchase => "purchase",
             Self::AutoTopUp => "auto top-up settings",
             Self::SweepPaid => "sweep, paid",
@@ -40,7 +44,8 @@ impl Workflow {
     pub fn victims(self) -> &'static [&'static str] {
         match self {
             Self::OpenAccount | Self::AutoTopUp => &["accounts"],
-            Self::Charge | Self::Restore => &["charging"],
+            Self::Charge | Self::Restore | Self::Capture => &["charging"],
+            Self::Expiry => &["charge-expiry"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
             Self::SweepPaid => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
@@ -55,6 +60,8 @@ impl Workflow {
             Self::OpenAccount => open_account(world, &account).await?,
             Self::Charge => charge(world, &account).await?,
             Self::Restore => restore(world, &account).await?,
+            Self::Capture => capture(world, &account).await?,
+            Self::Expiry => expiry(world, &account).await?,
             Self::Purchase => purchase(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
@@ -125,6 +132,64 @@ async fn restore(world: &mut World, account: &str) -> Result<(), Broken> {
         let balance = world.cloud.balance(account).await;
         rule!(balance == 500, "500 credits have become {balance}");
     }
+    Ok(())
+}
+
+/// A training that is charged pending for an hour.
+async fn held(world: &World, account: &str, key: &str, minutes: i64, seconds: i64) -> Result<(), Broken> {
+    let body = json!({"operation": "training", "max_minutes": minutes, "expires_in_seconds": seconds});
+    let held = world.post(&format!("/v1/accounts/{account}/charges"), key, &body).await;
+    rule!(matches!(held.status, 200 | 201), "a pending charge is answered with {}", held.text);
+    rule!(held.body["status"] == "pending", "a pending charge is {}", held.text);
+    Ok(())
+}
+
+/// Captures a part of a pending charge, or voids it.
+async fn capture(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    let mut balance = 500;
+    for number in 0..8 {
+        let key = format!("job-{number}");
+        world.arm();
+        held(world, account, &key, 10, 3_600).await?;
+        let minutes = world.random.i64(0..=4);
+        let (end, body) =
+            if minutes == 0 { ("void", Value::Null) } else { ("capture", json!({ "max_minutes": minutes })) };
+        world.arm();
+        let path = format!("/v1/accounts/{account}/charges/{key}/{end}");
+        let ended = world.post(&path, &key, &body).await;
+        rule!(matches!(ended.status, 200 | 201), "a {end} is answered with {}", ended.text);
+        balance -= minutes * 10;
+        let after = (ended.body["credits_kept"].as_i64(), ended.body["balance"].as_i64());
+        rule!(
+            after == (Some(minutes * 10), Some(balance)),
+            "a {end} of {minutes} minutes is answered by {}",
+            ended.text
+        );
+        let again = world.post(&path, &key, &body).await;
+        rule!(again.is_replay && again.body == ended.body, "{} is not {}", again.text, ended.text);
+        world.killer.disarm();
+        let now = world.cloud.balance(account).await;
+        rule!(now == balance, "{balance} credits have become {now}");
+    }
+    Ok(())
+}
+
+/// Several charges of an account expire at once.
+async fn expiry(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    for number in 0..world.random.u32(1..=5) {
+        let key = format!("job-{number}");
+        held(world, account, &key, 5, 60).await?;
+        world.let_a_minute_pass(account, &key).await;
+    }
+    world.arm();
+    world.expire_charges().await?;
+    world.killer.disarm();
+    let balance = world.cloud.balance(account).await;
+    rule!(balance == 500, "500 credits have become {balance}");
     Ok(())
 }
 

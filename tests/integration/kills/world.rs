@@ -6,6 +6,7 @@
 use super::books::{Books, Broken, rule};
 use super::killer::Killer;
 use crate::support::{Answer, TestCloud};
+use aws_sdk_dynamodb::types::AttributeValue;
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::Options;
 use reqwest::Method;
@@ -117,6 +118,29 @@ impl World {
             }
         }
         Err(format!("accounts are left over by {TRIES_MAX} sweeps"))
+    }
+
+    /// Makes a pending charge a minute older. The compiled functions use the machine's clock, which no test waits for.
+    pub async fn let_a_minute_pass(&self, account: &str, charge: &str) {
+        let client = self.cloud.cloud.aws.dynamodb.client();
+        let update = client
+            .update_item()
+            .table_name(self.cloud.table())
+            .key("PK", AttributeValue::S(format!("ACCOUNT#{account}")))
+            .key("SK", AttributeValue::S(format!("PENDING#{charge}")))
+            .update_expression("SET created_at = created_at - :minute, due_at = due_at - :minute")
+            .expression_attribute_values(":minute", AttributeValue::N("60000".to_owned()));
+        update.send().await.expect("the table answers");
+    }
+
+    /// Runs the run over expired charges until one leaves nothing for the next.
+    pub async fn expire_charges(&self) -> Result<(), Broken> {
+        for _ in 0..TRIES_MAX {
+            if self.cloud.cloud.expire_charges().await.is_ok_and(|summary| summary["failed"] == 0) {
+                return Ok(());
+            }
+        }
+        Err(format!("charges are left over by {TRIES_MAX} runs"))
     }
 
     /// Stops killing, finishes all work and checks the books of the accounts. Returns the number of duplicate e-mails.

@@ -10,12 +10,12 @@ use shared::ports::*;
 
 /// The command that makes such a charge.
 pub fn charge_command(text: &str, duration_ms: i64) -> ChargeCommand {
-    let Cause::Charge { key, operation, price: Some(price), reference } =
+    let Cause::Charge { key, operation, price: Some(price), reference, expires_in } =
         charge_for(text, Measure::DurationMs, duration_ms)
     else {
         panic!("the cause is a charge with its price")
     };
-    ChargeCommand { request: ChargeRequest { key, operation, reference }, price }
+    ChargeCommand { request: ChargeRequest { key, operation, reference, expires_in }, price }
 }
 
 async fn counted() -> Embedded {

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::account::decide_open_account;
+use shared::domain::charging::{ChargeEnd, Ending, ExpiresIn, PendingCharge};
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
@@ -99,10 +100,10 @@ pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
     let book = PriceBook::reference();
     let sold = book.operations.iter().find(|operation| operation.measure == measure).unwrap();
     let PricedOperation { operation, price } = book.price(sold, amount).unwrap();
-    Cause::Charge { key: key(text), operation, price: Some(price), reference: None }
+    Cause::Charge { key: key(text), operation, price: Some(price), reference: None, expires_in: None }
 }
 
-pub fn causes() -> [Cause; 7] {
+pub fn causes() -> [Cause; 11] {
     let (purchase, package, top_up) = (PurchaseId::mint(7), package_id(), TopUpId::mint(7));
     [
         charge("job:1"),
@@ -112,6 +113,7 @@ pub fn causes() -> [Cause; 7] {
             // As charges of early releases.
             price: None,
             reference: Reference::parse("Überraschung #1").ok(),
+            expires_in: None,
         },
         charge_for("job:3", Measure::MaxMinutes, 1_440),
         Cause::Charge {
@@ -124,10 +126,51 @@ pub fn causes() -> [Cause; 7] {
                 credits_min: 5,
             }),
             reference: None,
+            expires_in: None,
         },
+        pending_cause("job:5"),
+        Cause::Capture { charge: key("job:5"), operation: pending("job:5").operation, price: pending("job:5").price },
+        Cause::Void { charge: key("job:6") },
+        Cause::Expiry { charge: key("job:7") },
         Cause::Restore { charge: key("job:1") },
         Cause::Purchase { purchase, package },
         Cause::TopUp { top_up },
+    ]
+}
+
+/// A charge that was made pending for an hour.
+fn pending_cause(text: &str) -> Cause {
+    let PendingCharge { charge, operation, price, expires_in, .. } = pending(text);
+    Cause::Charge { key: charge, operation, price: Some(price), reference: None, expires_in: Some(expires_in) }
+}
+
+/// A charge that is pending from 10 ms on, for an hour.
+pub fn pending(text: &str) -> PendingCharge {
+    let version = PriceBookVersion::parse("2026-12").unwrap();
+    PendingCharge {
+        account: account_id(),
+        charge: key(text),
+        operation: Operation { name: operation_name("speech"), measure: Measure::Quantity, amount: 10_000 },
+        price: PriceLine { version, credits_per_unit: 3, unit_size: 1_000, credits_min: 5 },
+        credits: credits(30),
+        created_at: at(10),
+        expires_in: ExpiresIn::new(3_600).unwrap(),
+        end: None,
+    }
+}
+
+/// The same charge after it has ended.
+pub fn ended(text: &str, ending: Ending, kept: i64) -> PendingCharge {
+    let end = ChargeEnd { ending, credits_kept: credits(kept), balance_after: credits(470), at: at(20) };
+    PendingCharge { end: Some(end), ..pending(text) }
+}
+
+/// Every way in which a pending charge can end.
+pub fn endings() -> [PendingCharge; 3] {
+    [
+        ended("job:5", Ending::Captured { amount: 4_000 }, 12),
+        ended("job:6", Ending::Voided, 0),
+        ended("job:7", Ending::Expired, 0),
     ]
 }
 
@@ -194,6 +237,7 @@ pub fn complete_account() -> Account {
         version: 1,
         seq: 41,
         balance: credits(-12_345),
+        pending: credits(678),
         usage: usage_day(),
         auto_top_up: Some(settings()),
         payment_method: PaymentMethodId::parse("pm_1").ok(),

@@ -410,9 +410,16 @@ impl TestCloud {
         entries
     }
 
+    /// Moves the clock. Returns what the sweeps did that became due; the minutely runs over expired charges run too.
     pub async fn advance(&self, by: SignedDuration) -> Vec<Value> {
         let runs = self.cloud.advance(by).await.expect("the clock moves");
-        runs.into_iter().map(|run| run.result.expect("the sweep succeeds")).collect()
+        let results = runs.into_iter().map(|run| (run.function, run.result.expect("the run succeeds")));
+        results.filter(|(function, _)| function == "TopUpSweepFunction").map(|(_, result)| result).collect()
+    }
+
+    /// Runs the run over expired charges.
+    pub async fn expire_charges(&self) -> Value {
+        self.cloud.expire_charges().await.expect("the run succeeds")
     }
 
     pub async fn sweep(&self) -> Value {

@@ -52,6 +52,9 @@ fn end(world: &World) -> Vec<String> {
             let credits = (entry.credits.get(), entry.balance_after.get());
             lines.push(format!("{origin:?} {} {credits:?} {}", entry.seq, entry.created_at));
         }
+        for pending in partition.pending.values() {
+            lines.push(format!("{} {:?}", pending.charge, pending.end));
+        }
         for purchase in partition.purchases.values() {
             lines.push(format!("{} {:?} {:?}", purchase.id, purchase.status, purchase.invoice));
         }

@@ -6,14 +6,16 @@
 use crate::bugs::has_bug;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
     Purchase, PurchaseId, Record, TopUp, TopUpId, UsageDay,
 };
 use shared::ports::{
-    Accounts, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Entries, Events, History, LedgerError,
-    Notices, PurchaseList, Purchases, PurchasesPage, Shard, TopUps,
+    Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
+    Entries, Events, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard,
+    TopUps,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,6 +43,8 @@ pub struct Tables {
     events: BTreeSet<EventId>,
     /// The index `due` as readers see it, possibly outdated.
     pub due: BTreeMap<AccountId, Timestamp>,
+    /// The pending charges in the index `due` as readers see them, possibly outdated.
+    pub due_charges: BTreeMap<(AccountId, IdempotencyKey), Timestamp>,
     /// The index `history` as readers see it, possibly outdated.
     pub history: BTreeMap<AccountId, BTreeMap<u64, Entry>>,
     behind: VecDeque<IndexUpdate>,
@@ -60,6 +64,7 @@ pub struct Committed {
 pub struct Partition {
     pub account: Option<Account>,
     pub entries: BTreeMap<Origin, Entry>,
+    pub pending: BTreeMap<IdempotencyKey, PendingCharge>,
     pub purchases: BTreeMap<PurchaseId, Purchase>,
     pub purchase_keys: BTreeMap<IdempotencyKey, PurchaseId>,
     pub top_ups: BTreeMap<TopUpId, TopUp>,
@@ -72,6 +77,7 @@ pub struct Partition {
 struct IndexUpdate {
     account: AccountId,
     due_at: Option<Timestamp>,
+    charges: Vec<PendingCharge>,
     entries: Vec<Entry>,
 }
 
@@ -126,6 +132,31 @@ impl MemoryLedger {
         let next = last.map(|(due_at, account)| DueCursor { account: (*account).clone(), due_at: *due_at });
         DuePage { accounts: due.into_iter().map(|(_, account)| account.clone()).collect(), next }
     }
+
+    /// [`DueCharges::due_charges`], without waiting.
+    pub fn due_charges_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCharge>) -> DueChargesPage {
+        let tables = self.tables();
+        let after = after.map(|after| (after.due_at, &after.account, &after.charge));
+        let mut due: Vec<_> = tables
+            .due_charges
+            .iter()
+            .filter(|((account, _), due_at)| **due_at <= now && shard_of(account) == shard)
+            .map(|((account, charge), due_at)| (*due_at, account, charge))
+            .filter(|position| after.as_ref().is_none_or(|after| position > after))
+            .collect();
+        due.sort();
+        due.truncate(self.settings.due_page_size);
+        let is_full = due.len() == self.settings.due_page_size;
+        let of = |(due_at, account, charge): (Timestamp, &AccountId, &IdempotencyKey)| DueCharge {
+            account: account.clone(),
+            charge: charge.clone(),
+            due_at,
+        };
+        let charges: Vec<_> = due.into_iter().map(of).collect();
+        // DynamoDB returns the end of a full page even if nothing follows.
+        let next = charges.last().filter(|_| is_full).cloned();
+        DueChargesPage { charges, next }
+    }
 }
 
 /// The adapter uses another hash function; which one does not matter.
@@ -178,7 +209,11 @@ impl Tables {
         }
         self.put_records(change);
         let (due_at, entries) = (account.top_up_due_at(), change.entries.clone());
-        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, entries });
+        let charges = change.records.iter().filter_map(|record| match record {
+            Record::PendingCharge(pending) => Some(pending.clone()),
+            _ => None,
+        });
+        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, charges: charges.collect(), entries });
         self.journal.push(Committed { before, change: change.clone() });
     }
 
@@ -187,6 +222,7 @@ impl Tables {
         for record in &change.records {
             match record.clone() {
                 Record::UsageDay(day) => drop(partition.usage_days.insert(day.date, day)),
+                Record::PendingCharge(pending) => drop(partition.pending.insert(pending.charge.clone(), pending)),
                 Record::Purchase(purchase) => drop(partition.purchases.insert(purchase.id.clone(), purchase)),
                 Record::PurchaseKey { key, purchase } => drop(partition.purchase_keys.insert(key, purchase)),
                 Record::TopUp(top_up) => drop(partition.top_ups.insert(top_up.id.clone(), top_up)),
@@ -205,6 +241,13 @@ impl Tables {
             match update.due_at {
                 Some(due_at) => drop(self.due.insert(update.account.clone(), due_at)),
                 None => drop(self.due.remove(&update.account)),
+            }
+            for pending in update.charges {
+                let key = (update.account.clone(), pending.charge.clone());
+                match pending.due_at() {
+                    Some(due_at) => drop(self.due_charges.insert(key, due_at)),
+                    None => drop(self.due_charges.remove(&key)),
+                }
             }
             for entry in update.entries {
                 self.history.entry(update.account.clone()).or_default().insert(entry.seq, entry);
@@ -231,6 +274,16 @@ impl Accounts for MemoryLedger {
 impl Entries for MemoryLedger {
     async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
         Ok(self.of(account, |partition| partition.entries.get(origin).cloned()))
+    }
+}
+
+impl PendingCharges for MemoryLedger {
+    async fn pending_charge_get(
+        &self,
+        account: &AccountId,
+        charge: &IdempotencyKey,
+    ) -> Result<Option<PendingCharge>, LedgerError> {
+        Ok(self.of(account, |partition| partition.pending.get(charge).cloned()))
     }
 }
 
@@ -335,5 +388,16 @@ impl DueIndex for MemoryLedger {
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
         Ok(self.due_page(shard, now, after.as_ref()))
+    }
+}
+
+impl DueCharges for MemoryLedger {
+    async fn due_charges(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCharge>,
+    ) -> Result<DueChargesPage, LedgerError> {
+        Ok(self.due_charges_page(shard, now, after.as_ref()))
     }
 }

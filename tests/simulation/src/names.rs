@@ -1,9 +1,11 @@
 //! Short constructors for the accounts, cards, keys and requests of a simulation.
 
 use crate::request::Request;
-use shared::domain::charging::{ChargeCommand, ChargeRequest};
+use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
 use shared::domain::payments::AutoTopUpCommand;
-use shared::domain::{AccountId, Consenter, IdempotencyKey, PackageId, PaymentMethodId, PriceBook, PricedOperation};
+use shared::domain::{
+    AccountId, Consenter, IdempotencyKey, Measure, PackageId, PaymentMethodId, PriceBook, PricedOperation,
+};
 use shared::use_cases::payments::PurchaseCommand;
 use shared::words::CONSENT_TEXT_VERSION;
 
@@ -23,12 +25,28 @@ pub fn charge(name: &str, number: u32, minutes: i64) -> Request {
     Request::Charge(account(name), charge_command(number, minutes))
 }
 
+/// The same, pending for so many seconds.
+pub fn pending_charge(name: &str, number: u32, minutes: i64, seconds: i64) -> Request {
+    let mut command = charge_command(number, minutes);
+    command.request.expires_in = Some(ExpiresIn::new(seconds).expect("a minute to a week"));
+    Request::Charge(account(name), command)
+}
+
+/// Of a charge, these minutes are kept, or all.
+pub fn capture(name: &str, number: u32, minutes: Option<i64>) -> Request {
+    Request::Capture(account(name), key("job", number), minutes.map(|minutes| (Measure::MaxMinutes, minutes)))
+}
+
+pub fn void(name: &str, number: u32) -> Request {
+    Request::Void(account(name), key("job", number))
+}
+
 /// Ten credits per minute.
 pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let training = book.operation("training").expect("the reference book has trainings");
     let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
-    let request = ChargeRequest { key: key("job", number), operation, reference: None };
+    let request = ChargeRequest { key: key("job", number), operation, reference: None, expires_in: None };
     ChargeCommand { request, price }
 }
 

@@ -8,6 +8,7 @@ use crate::world::{Fate, Gate, LateEffect, MEMORY, SWEEP_TIME, World};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
+use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
@@ -16,9 +17,10 @@ use shared::domain::{
     InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, TopUp, TopUpId,
 };
 use shared::ports::{
-    Accounts, CheckoutReport, CommitError, Consents, Customers, DueCursor, DueIndex, DuePage, Email, Entries, Events,
-    History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError, Notices, Pauses, Payments, PaymentsError,
-    PurchaseList, Purchases, PurchasesPage, Shard, Timer, Timers, TimersError, TopUps, Wake,
+    Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
+    DueIndex, DuePage, Email, Entries, Events, History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError,
+    Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard, Timer,
+    Timers, TimersError, TopUps, Wake,
 };
 use shared::use_cases::{Capabilities, Context, Memory};
 use std::future::{Future, pending, poll_fn};
@@ -478,6 +480,17 @@ impl Entries for Outside {
     }
 }
 
+impl PendingCharges for Outside {
+    async fn pending_charge_get(
+        &self,
+        account: &AccountId,
+        charge: &IdempotencyKey,
+    ) -> Result<Option<PendingCharge>, LedgerError> {
+        let (account, charge) = (account.clone(), charge.clone());
+        self.read("pending_charge_get", move |ledger| at_once(ledger.pending_charge_get(&account, &charge))).await
+    }
+}
+
 impl Purchases for Outside {
     async fn purchase_get(&self, account: &AccountId, id: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
@@ -584,6 +597,22 @@ impl DueIndex for Outside {
     }
 }
 
+impl DueCharges for Outside {
+    async fn due_charges(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCharge>,
+    ) -> Result<DueChargesPage, LedgerError> {
+        // As for the accounts that are due, only the calls that matter wait.
+        let is_due = !self.0.ledger.due_charges_page(shard, now, after.as_ref()).charges.is_empty();
+        let list = move |world: &World| world.ledger.due_charges_page(shard, now, after.as_ref());
+        let what = || format!("due_charges of shard {}", shard.get());
+        let answer = self.call_of(what, is_due || shard.get() == 0, list).await;
+        answer.map_err(|Lost| ledger_lost("due_charges"))
+    }
+}
+
 /// A change as shown in the story.
 fn describe(change: &Change) -> String {
     let Change { account, entries, records, notices } = change;
@@ -593,6 +622,7 @@ fn describe(change: &Change) -> String {
     }
     for record in records {
         text += &match record {
+            Record::PendingCharge(pending) => format!(" · {} {:?}", pending.charge, pending.end),
             Record::TopUp(top_up) => format!(" · {} {:?}", top_up.id, top_up.status),
             Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
             Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => continue,

@@ -2,17 +2,20 @@
 
 use crate::outside::Outside;
 use shared::clock::Clock;
-use shared::domain::charging::{ChargeCommand, ChargeRefusal};
+use shared::domain::charging::{
+    ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RestoreRefusal,
+};
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{
-    AccountId, Cause, Credits, EmailAddress, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin, PurchaseId,
-    PurchaseStatus, TopUpId,
+    AccountId, Cause, Credits, EmailAddress, Entry, EventId, IdempotencyKey, Measure, Notice, NoticeId, Origin,
+    PurchaseId, PurchaseStatus, TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
 use shared::use_cases::accounts::{OpenAccountError, open_account};
 use shared::use_cases::accounts::{SendNoticeError, send_notice};
 use shared::use_cases::charging::{ChargeError, Charged, charge};
+use shared::use_cases::charging::{EndError, capture, expire_charges, void};
 use shared::use_cases::charging::{RestoreError, restore};
 use shared::use_cases::payments::RecordOutcomeError;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
@@ -32,6 +35,11 @@ pub enum Request {
     OpenAccount(AccountId),
     Charge(AccountId, ChargeCommand),
     Restore(AccountId, IdempotencyKey),
+    /// With what the operation really was, or as a whole.
+    Capture(AccountId, IdempotencyKey, Option<(Measure, i64)>),
+    Void(AccountId, IdempotencyKey),
+    /// The run over expired charges.
+    ExpireCharges,
     OpenPurchase(AccountId, PurchaseCommand),
     CheckPurchase(AccountId, PurchaseId),
     SetAutoTopUp(AccountId, AutoTopUpCommand),
@@ -79,10 +87,17 @@ impl Request {
             Self::OpenAccount(_)
             | Self::Charge(..)
             | Self::Restore(..)
+            | Self::Capture(..)
+            | Self::Void(..)
             | Self::OpenPurchase(..)
             | Self::SetAutoTopUp(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
-            Self::CheckPurchase(..) | Self::PayPage(..) | Self::Event(..) | Self::Notice(..) | Self::Sweep(_) => false,
+            Self::CheckPurchase(..)
+            | Self::PayPage(..)
+            | Self::Event(..)
+            | Self::Notice(..)
+            | Self::Sweep(_)
+            | Self::ExpireCharges => false,
         }
     }
 
@@ -94,6 +109,11 @@ impl Request {
             Self::OpenAccount(id) => Box::pin(async move { run_open_account(&outside, &id).await }),
             Self::Charge(account, command) => Box::pin(async move { run_charge(&outside, &account, &command).await }),
             Self::Restore(account, key) => Box::pin(async move { run_restore(&outside, &account, &key).await }),
+            Self::Capture(account, key, measured) => {
+                Box::pin(async move { run_capture(&outside, &account, &key, measured).await })
+            }
+            Self::Void(account, key) => Box::pin(async move { run_void(&outside, &account, &key).await }),
+            Self::ExpireCharges => Box::pin(async move { run_expire_charges(&outside).await }),
             Self::OpenPurchase(account, command) => {
                 Box::pin(async move { run_open_purchase(&outside, &account, &command).await })
             }
@@ -213,9 +233,88 @@ fn was_balance(outside: &Outside, account: &AccountId, balance: Credits, after_s
 }
 
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
-    let Cause::Charge { key, operation, price: _, reference } = &entry.cause else { return false };
+    let Cause::Charge { key, operation, price: _, reference, expires_in } = &entry.cause else { return false };
     let request = &command.request;
-    *key == request.key && *operation == request.operation && *reference == request.reference
+    let is_same = *operation == request.operation && *reference == request.reference;
+    *key == request.key && is_same && *expires_in == request.expires_in
+}
+
+fn stored_pending(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Option<PendingCharge> {
+    outside.0.ledger.tables().partitions.get(account)?.pending.get(key).cloned()
+}
+
+async fn run_capture(
+    outside: &Outside,
+    account: &AccountId,
+    key: &IdempotencyKey,
+    measured: Option<(Measure, i64)>,
+) -> Ended {
+    let before = stored_pending(outside, account, key);
+    let wanted = measured.map(|(_, amount)| amount).or(before.as_ref().map(|before| before.operation.amount));
+    let is_wanted = |pending: &PendingCharge| {
+        let captured = pending.end.map(|end| end.ending);
+        matches!(captured, Some(Ending::Captured { amount }) if Some(amount) == wanted)
+    };
+    match capture(&outside.context(), account, key, measured).await {
+        Ok(ended) if !is_wanted(&ended.charge) => Wrong("the capture in the answer is not the requested one".into()),
+        Err(EndError::NotPending(_)) if before.as_ref().is_some_and(is_wanted) => {
+            Wrong("a capture is refused when it is repeated".into())
+        }
+        Err(EndError::Refused(EndRefusal::AboveCharge(range)))
+            if before.as_ref().is_some_and(|before| range.value <= before.operation.amount) =>
+        {
+            Wrong("a capture is refused although the charge covers it".into())
+        }
+        Err(EndError::Refused(refusal @ EndRefusal::AboveCharge(_))) => outside.answered(refusal),
+        answer => ended(outside, account, before.as_ref(), answer),
+    }
+}
+
+async fn run_void(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
+    let before = stored_pending(outside, account, key);
+    let is_voided = |pending: &PendingCharge| pending.status() == ChargeStatus::Voided;
+    match void(&outside.context(), account, key).await {
+        Ok(ended) if !is_voided(&ended.charge) => Wrong("the charge in the answer is not voided".into()),
+        Err(EndError::NotPending(_)) if before.as_ref().is_some_and(is_voided) => {
+            Wrong("a void is refused when it is repeated".into())
+        }
+        answer => ended(outside, account, before.as_ref(), answer),
+    }
+}
+
+/// What captures and voids have in common.
+fn ended(
+    outside: &Outside,
+    account: &AccountId,
+    before: Option<&PendingCharge>,
+    answer: Result<shared::use_cases::charging::Ended, EndError>,
+) -> Ended {
+    let was_pending = before.is_some_and(|before| before.end.is_none());
+    match answer {
+        Ok(ended) if stored_pending(outside, account, &ended.charge.charge).as_ref() != Some(&ended.charge) => {
+            Wrong("the charge in the answer is not the stored one".into())
+        }
+        Ok(ended) if before.is_some() && !was_pending && !ended.is_replay => {
+            Wrong("a replay is reported as a new end".into())
+        }
+        Ok(ended) => outside.answered(format_args!("{:?}, replay {}", ended.charge.end, ended.is_replay)),
+        Err(EndError::NotPending(state)) if state.status == ChargeStatus::Pending => {
+            Wrong("a pending charge is reported as not pending".into())
+        }
+        Err(EndError::NotPending(state)) => outside.answered(format_args!("{state:?}")),
+        Err(EndError::NotFound(_)) if before.is_some() => Wrong("a pending charge is not found".into()),
+        Err(EndError::NotFound(_)) => outside.answered("no such charge"),
+        Err(EndError::Refused(refusal)) => Wrong(refusal.to_string()),
+        Err(EndError::Store(error)) => store(outside, &error),
+    }
+}
+
+async fn run_expire_charges(outside: &Outside) -> Ended {
+    let begin_before = outside.now() + outside.0.desk().sweep_time;
+    match expire_charges(&outside.context(), begin_before).await {
+        Ok(summary) => outside.answered(format_args!("{summary:?}")),
+        Err(error) => store(outside, &error),
+    }
 }
 
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
@@ -227,6 +326,9 @@ async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKe
         Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
         Err(RestoreError::NotFound(_)) if charged.is_some() => Wrong("a posted charge is not found".into()),
         Err(RestoreError::NotFound(_)) => outside.answered("no such charge"),
+        Err(RestoreError::Refused(refusal @ RestoreRefusal::NotPosted(status))) if status != ChargeStatus::Posted => {
+            outside.answered(refusal)
+        }
         Err(RestoreError::Refused(refusal)) => Wrong(refusal.to_string()),
         Err(RestoreError::Store(error)) => store(outside, &error),
     }

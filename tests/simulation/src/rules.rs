@@ -7,9 +7,10 @@ use crate::stripe::{Choice, Invoice, InvoiceStatus, Session, SessionStatus, Stri
 use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
+use shared::domain::charging::{Ending, PendingCharge};
 use shared::domain::{
-    Account, AccountId, Cause, Entry, Measure, NoticeKind, Operation, Origin, Purchase, PurchaseId, PurchaseStatus,
-    Record, TopUp, TopUpId, TopUpStatus,
+    Account, AccountId, Cause, Entry, IdempotencyKey, Measure, NoticeKind, Operation, Origin, Purchase, PurchaseId,
+    PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ macro_rules! rule {
 pub struct Rules {
     top_ups: BTreeMap<TopUpId, TopUp>,
     purchases: BTreeMap<PurchaseId, Purchase>,
+    pending: BTreeMap<(AccountId, IdempotencyKey), PendingCharge>,
     /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
 }
@@ -68,6 +70,7 @@ impl Rules {
             match record {
                 Record::TopUp(top_up) => self.check_top_up(before.as_ref(), account, top_up, stripe)?,
                 Record::Purchase(purchase) => self.check_purchase(purchase, stripe)?,
+                Record::PendingCharge(pending) => self.check_pending(pending)?,
                 Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
             }
         }
@@ -85,6 +88,9 @@ impl Rules {
                 rule!(credits == -10 * max_minutes, "charge {key} moves {credits} credits for {max_minutes} minutes");
                 rule!(after >= 0, "charge {key} overdraws the balance to {after}");
             }
+            Cause::Capture { charge, .. } => rule!(credits > 0, "the capture of {charge} takes credits"),
+            Cause::Void { charge } => rule!(credits > 0, "the void of {charge} takes credits"),
+            Cause::Expiry { charge } => rule!(credits > 0, "the expiry of {charge} takes credits"),
             Cause::Restore { charge } => rule!(credits > 0, "the restore of {charge} takes credits"),
             Cause::Purchase { purchase, .. } => {
                 let frozen = self.purchases.get(purchase).map(|known| known.credits);
@@ -94,6 +100,35 @@ impl Rules {
                 let known = self.top_ups.get(top_up).filter(|known| known.status != TopUpStatus::PartlyPaid);
                 let frozen = known.map_or(entry.credits, |known| known.credits);
                 rule!(frozen == entry.credits, "{top_up} grants {credits}, not {frozen}");
+            }
+        }
+        Ok(())
+    }
+
+    /// A charge is pending once, and ends once: captured in time for at most what it took, voided in time, or expired
+    /// when its time is up.
+    fn check_pending(&mut self, pending: &PendingCharge) -> Result<(), Broken> {
+        let id = &pending.charge;
+        let known = self.pending.insert((pending.account.clone(), id.clone()), pending.clone());
+        let frozen = |pending: &PendingCharge| PendingCharge { end: None, ..pending.clone() };
+        rule!(known.as_ref().is_none_or(|known| known.end.is_none()), "{id} ends twice");
+        rule!(known.as_ref().is_none_or(|known| *known == frozen(pending)), "what {id} froze has changed");
+        rule!(known.is_some() == pending.end.is_some(), "{id} is pending again, or ends before it is pending");
+        let Some(end) = pending.end else { return Ok(()) };
+        let is_in_time = end.at < time_is_up(pending);
+        match end.ending {
+            Ending::Captured { amount } => {
+                rule!(is_in_time, "{id} is captured after its time");
+                rule!(end.credits_kept.get() == 10 * amount, "{id} keeps {} for {amount} minutes", end.credits_kept);
+                rule!(end.credits_kept <= pending.credits, "{id} keeps more than it took");
+            }
+            Ending::Voided => {
+                rule!(is_in_time, "{id} is voided after its time");
+                rule!(end.credits_kept.get() == 0, "{id} is voided and keeps credits");
+            }
+            Ending::Expired => {
+                rule!(!is_in_time, "{id} expires before its time");
+                rule!(end.credits_kept.get() == 0, "{id} expires and keeps credits");
             }
         }
         Ok(())
@@ -208,10 +243,16 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         rule!(entry.balance_after.get() == balance, "entry {expected} of {id} states another balance than the sum");
         if let Cause::Restore { charge } = &entry.cause {
             let charged = partition.entries.get(&Origin::Charge(charge.clone()));
-            let is_exact = charged.is_some_and(|charged| charged.credits == entry.credits.negated());
-            rule!(is_exact, "the restore of {charge} does not return what the charge took");
+            let taken = charged.map(|charged| -charged.credits.get());
+            let captured = |pending: &PendingCharge| match pending.end {
+                Some(end) if matches!(end.ending, Ending::Captured { .. }) => Some(end.credits_kept.get()),
+                _ => None,
+            };
+            let kept = partition.pending.get(charge).map_or(taken, captured);
+            rule!(kept == Some(entry.credits.get()), "the restore of {charge} does not return what the charge kept");
         }
     }
+    check_pending_charges(partition, account)?;
     for (origin, entry) in &partition.entries {
         rule!(is_origin_of(origin, &entry.cause), "{id} keeps an entry for {:?} under {origin}", entry.cause);
     }
@@ -244,10 +285,38 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     check_notices(partition)
 }
 
+/// The instant from which a pending charge cannot be captured.
+fn time_is_up(pending: &PendingCharge) -> Timestamp {
+    pending.created_at + SignedDuration::from_secs(pending.expires_in.seconds())
+}
+
+/// What the pending charges of an account hold, and what those that have ended gave back.
+fn check_pending_charges(partition: &Partition, account: &Account) -> Result<(), Broken> {
+    let held = partition.pending.values().filter(|pending| pending.end.is_none());
+    let held: i64 = held.map(|pending| pending.credits.get()).sum();
+    rule!(account.pending.get() == held, "{} says that {} are pending, not {held}", account.id, account.pending);
+    for (key, pending) in &partition.pending {
+        let ends = [Origin::Capture(key.clone()), Origin::Void(key.clone()), Origin::Expiry(key.clone())];
+        let entries = || [Origin::Charge(key.clone())].into_iter().chain(ends.clone());
+        let moved: i64 = entries().filter_map(|origin| partition.entries.get(&origin)).map(|e| e.credits.get()).sum();
+        let kept = pending.end.map_or(pending.credits, |end| end.credits_kept);
+        rule!(moved == -kept.get(), "{key} keeps {kept} and moved {moved}");
+    }
+    for origin in partition.entries.keys() {
+        if let Origin::Capture(key) | Origin::Void(key) | Origin::Expiry(key) = origin {
+            rule!(partition.pending.get(key).is_some_and(|pending| pending.end.is_some()), "{key} ends and is pending");
+        }
+    }
+    Ok(())
+}
+
 fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
     match (origin, cause) {
         (Origin::Charge(named), Cause::Charge { key, .. }) => named == key,
-        (Origin::Restore(named), Cause::Restore { charge }) => named == charge,
+        (Origin::Capture(named), Cause::Capture { charge, .. })
+        | (Origin::Void(named), Cause::Void { charge })
+        | (Origin::Expiry(named), Cause::Expiry { charge })
+        | (Origin::Restore(named), Cause::Restore { charge }) => named == charge,
         (Origin::Purchase(named), Cause::Purchase { purchase, .. }) => named == purchase,
         (Origin::TopUp(named), Cause::TopUp { top_up }) => named == top_up,
         _ => false,
@@ -258,6 +327,9 @@ fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
 fn cause(entry: &Entry) -> (&'static str, &str) {
     match &entry.cause {
         Cause::Charge { key, .. } => ("charge", key.as_str()),
+        Cause::Capture { charge, .. } => ("capture of", charge.as_str()),
+        Cause::Void { charge } => ("void of", charge.as_str()),
+        Cause::Expiry { charge } => ("expiry of", charge.as_str()),
         Cause::Restore { charge } => ("restore of", charge.as_str()),
         Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
         Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
@@ -268,7 +340,10 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
 fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
     let days = || partition.usage_days.values().chain([&account.usage]);
     let is_charge = |entry: &&Entry| matches!(entry.cause, Cause::Charge { .. });
-    let is_restore = |entry: &&Entry| matches!(entry.cause, Cause::Restore { .. });
+    let is_restore = |entry: &&Entry| {
+        let cause = &entry.cause;
+        matches!(cause, Cause::Restore { .. } | Cause::Capture { .. } | Cause::Void { .. } | Cause::Expiry { .. })
+    };
     let sum = |is_such: &dyn Fn(&&Entry) -> bool| -> i64 {
         partition.entries.values().filter(is_such).map(|entry| entry.credits.get()).sum()
     };
@@ -357,6 +432,12 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         let mut entries: Vec<_> = partition.entries.values().collect();
         entries.sort_by_key(|entry| entry.seq);
         rule!(history == entries, "the history of {id} is not its entries");
+        for (key, pending) in &partition.pending {
+            let due_at = pending.end.is_none().then(|| time_is_up(pending));
+            let listed = tables.due_charges.get(&(id.clone(), key.clone()));
+            rule!(listed == due_at.as_ref(), "{key} of {id} is due at {due_at:?}, not {listed:?}");
+            rule!(due_at.is_none_or(|due_at| due_at > now), "{key} of {id} was due at {due_at:?}, and no run came");
+        }
         let due_at = partition.account.as_ref().and_then(due_at);
         // A deleted customer has no cards, and no event reports them any more.
         if let Some(account) = partition.account.as_ref().filter(|account| !stripe.is_deleted(&account.customer)) {

@@ -36,6 +36,8 @@ pub struct Run {
     rules: Rules,
     /// Numbers the keys of requests.
     pub keys: u32,
+    /// How often the clock moved to an expiry while requests were under way.
+    pub jumps: u32,
     /// The scheduled time of the last sweep.
     pub last_sweep: Option<Timestamp>,
     woken: Arc<Woken>,
@@ -59,6 +61,7 @@ impl Run {
             asked: vec![],
             rules: Rules::default(),
             keys: 0,
+            jumps: 0,
             last_sweep: None,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
@@ -287,7 +290,8 @@ impl Run {
         let is_pending = |status| matches!(status, SessionStatus::Open | SessionStatus::Processing);
         let has_open_page =
             is_debited || self.world().stripe().sessions.iter().any(|session| is_pending(session.status));
-        !has_open_page && self.world().ledger.tables().due.is_empty()
+        let tables = self.world().ledger.tables();
+        !has_open_page && tables.due.is_empty() && tables.due_charges.is_empty()
     }
 
     /// Ends the faults, repeats all unfinished work, and lets days pass.
@@ -309,6 +313,7 @@ impl Run {
             self.pass(BETWEEN_FINAL_SWEEPS);
             self.settle()?;
             self.world().ledger.tables().catch_up(usize::MAX);
+            self.run_now(Request::ExpireCharges);
             self.run_now(Request::Sweep(None));
             while let Some(part) = self.wake(0) {
                 self.run_now(part);

@@ -76,6 +76,9 @@ impl Schedule {
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };
+        if self.focus == Focus::Charges && rng.u32(0..15) == 0 && reach_expiry(run, rng) {
+            return;
+        }
         let is_done = match rng.u32(0..kinds) {
             0..60 => go_on(run, rng, self.faults_percent),
             60..62 => arrive(run, rng),
@@ -103,9 +106,9 @@ impl Schedule {
             _ => ACCOUNTS[2],
         };
         let weights = match self.focus {
-            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20],
-            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40],
-            Focus::Charges => [4, 40, 20, 20, 6, 2, 3, 1, 0, 4],
+            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2],
+            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0],
+            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8],
         };
         let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // A fast request overtakes all those under way.
@@ -119,7 +122,7 @@ impl Schedule {
 }
 
 /// A random kind of request, chosen by weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 14]) -> Option<Request> {
     let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
@@ -148,6 +151,14 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 10]) 
         }
         7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
         8 => choose_top_up(run, rng, &account)?,
+        10 => {
+            run.keys += 1;
+            let seconds = [60, 60, 90, 1_200, 21_600][rng.usize(0..5)];
+            names::pending_charge(name, run.keys, rng.i64(1..30), seconds)
+        }
+        11 => names::capture(name, choose_pending(run, rng, &account), (rng.u32(0..4) > 0).then(|| rng.i64(1..30))),
+        12 => names::void(name, choose_pending(run, rng, &account)),
+        13 => Request::ExpireCharges,
         _ => {
             // Every other sweep runs out of time.
             let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
@@ -211,6 +222,41 @@ fn arrive(run: &mut Run, rng: &mut Rng) -> bool {
         run.arrive(rng.usize(0..late));
     }
     late > 0
+}
+
+/// The number of a charge: usually of one that was made pending, sometimes of any.
+fn choose_pending(run: &Run, rng: &mut Rng, account: &AccountId) -> u32 {
+    let tables = run.world().ledger.tables();
+    let keys: Vec<_> = tables.partitions.get(account).into_iter().flat_map(|known| known.pending.keys()).collect();
+    let number = rng.choice(&keys).and_then(|key| key.as_str().rsplit('-').next()?.parse().ok());
+    number.filter(|_| rng.u32(0..8) > 0).unwrap_or_else(|| rng.u32(1..run.keys + 1))
+}
+
+/// The clock moves to the moment at which a pending charge expires, or to just before or after it. The requests under
+/// way take that long, unless that would be longer than a process lives.
+fn reach_expiry(run: &mut Run, rng: &mut Rng) -> bool {
+    const JUMPS_MAX: u32 = 8;
+    let pending: Vec<_> = {
+        let tables = run.world().ledger.tables();
+        let pending = tables.partitions.values().flat_map(|partition| partition.pending.values());
+        pending.filter_map(|pending| pending.due_at()).collect()
+    };
+    let Some(due_at) = rng.choice(pending) else { return false };
+    let wait = due_at.duration_since(run.world().time()) + SignedDuration::from_millis(rng.i64(-2..3));
+    if !wait.is_positive() {
+        return false;
+    }
+    if wait > SignedDuration::from_secs(90) || run.jumps >= JUMPS_MAX {
+        run.pass(wait);
+    } else {
+        run.jumps += 1;
+        run.world().advance(wait);
+    }
+    run.world().ledger.tables().catch_up(rng.usize(0..9));
+    if rng.bool() {
+        run.start(Request::ExpireCharges);
+    }
+    true
 }
 
 fn choose_purchase(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {

@@ -34,11 +34,25 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 29] = [
+pub const WORKFLOWS: [Workflow; 34] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
     Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
+    Workflow {
+        name: "charge pending, capture less, and restore",
+        acts: &[Ask(hold), Ask(capture_less), Ask(capture_less), Ask(restore_10), Ask(capture_less)],
+    },
+    Workflow { name: "charge pending, and capture all", acts: &[Ask(hold), Ask(capture_all), Ask(hold), Ask(void)] },
+    Workflow { name: "charge pending, and void", acts: &[Ask(hold), Ask(void), Ask(void), Ask(capture_less)] },
+    Workflow {
+        name: "charge pending, and let it expire",
+        acts: &[Ask(hold), Outside(pass_half_an_hour), Ask(expire), Ask(expire), Ask(hold), Ask(capture_less)],
+    },
+    Workflow {
+        name: "charge pending, and capture after its time",
+        acts: &[Ask(hold), Outside(pass_half_an_hour), Ask(capture_all), Ask(restore_10), Ask(expire)],
+    },
     Workflow { name: "buy", acts: &[Ask(buy), Outside(pay_page), Deliver] },
     Workflow { name: "buy, and look before the event comes", acts: &[Ask(buy), Outside(pay_page), Ask(look), Deliver] },
     Workflow {
@@ -275,6 +289,26 @@ fn charge_400(_: &Run) -> Request {
 
 fn restore_10(_: &Run) -> Request {
     names::restore("acme", 10)
+}
+
+fn hold(_: &Run) -> Request {
+    names::pending_charge("acme", 10, 20, 1_200)
+}
+
+fn capture_less(_: &Run) -> Request {
+    names::capture("acme", 10, Some(7))
+}
+
+fn capture_all(_: &Run) -> Request {
+    names::capture("acme", 10, None)
+}
+
+fn void(_: &Run) -> Request {
+    names::void("acme", 10)
+}
+
+fn expire(_: &Run) -> Request {
+    Request::ExpireCharges
 }
 
 fn buy(_: &Run) -> Request {

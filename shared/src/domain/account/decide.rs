@@ -14,6 +14,7 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
         version: 1,
         seq: 0,
         balance: Credits::ZERO,
+        pending: Credits::ZERO,
         usage: UsageDay::starting(now),
         auto_top_up: None,
         payment_method: None,

@@ -1,5 +1,6 @@
 //! One immutable line of an account's ledger.
 
+use crate::domain::charging::ExpiresIn;
 use crate::domain::{Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, TopUpId};
 use jiff::Timestamp;
 use std::fmt;
@@ -32,6 +33,24 @@ pub enum Cause {
         /// How the price was computed. Charges of early releases do not have it.
         price: Option<PriceLine>,
         reference: Option<Reference>,
+        /// How long the charge could stay pending, if it was made pending.
+        expires_in: Option<ExpiresIn>,
+    },
+    /// A pending charge was captured for less than it took; the difference was given back.
+    Capture {
+        charge: IdempotencyKey,
+        /// What the operation really was.
+        operation: Operation,
+        /// The price line of the charge.
+        price: PriceLine,
+    },
+    /// A pending charge was voided; its credits were given back.
+    Void {
+        charge: IdempotencyKey,
+    },
+    /// A pending charge expired; its credits were given back.
+    Expiry {
+        charge: IdempotencyKey,
     },
     /// The charge's credits were given back.
     Restore {
@@ -50,6 +69,9 @@ impl Cause {
     pub fn origin(&self) -> Origin {
         match self {
             Self::Charge { key, .. } => Origin::Charge(key.clone()),
+            Self::Capture { charge, .. } => Origin::Capture(charge.clone()),
+            Self::Void { charge } => Origin::Void(charge.clone()),
+            Self::Expiry { charge } => Origin::Expiry(charge.clone()),
             Self::Restore { charge } => Origin::Restore(charge.clone()),
             Self::Purchase { purchase, .. } => Origin::Purchase(purchase.clone()),
             Self::TopUp { top_up } => Origin::TopUp(top_up.clone()),
@@ -62,6 +84,9 @@ impl Cause {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     Charge(IdempotencyKey),
+    Capture(IdempotencyKey),
+    Void(IdempotencyKey),
+    Expiry(IdempotencyKey),
     Restore(IdempotencyKey),
     Purchase(PurchaseId),
     TopUp(TopUpId),
@@ -72,6 +97,9 @@ impl Origin {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Charge(_) => "charge",
+            Self::Capture(_) => "capture",
+            Self::Void(_) => "void",
+            Self::Expiry(_) => "expiry",
             Self::Restore(_) => "restore",
             Self::Purchase(_) => "purchase",
             Self::TopUp(_) => "top_up",
@@ -83,7 +111,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind();
         match self {
-            Self::Charge(key) | Self::Restore(key) => write!(formatter, "{kind}:{key}"),
+            Self::Charge(key) | Self::Capture(key) | Self::Void(key) | Self::Expiry(key) | Self::Restore(key) => {
+                write!(formatter, "{kind}:{key}")
+            }
             Self::Purchase(purchase) => write!(formatter, "{kind}:{purchase}"),
             Self::TopUp(top_up) => write!(formatter, "{kind}:{top_up}"),
         }

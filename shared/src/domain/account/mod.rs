@@ -31,6 +31,8 @@ pub struct Account {
     pub seq: u64,
     /// The sum of all entries.
     pub balance: Credits,
+    /// The sum of the credits that pending charges hold. They are not part of the balance any more.
+    pub pending: Credits,
     /// The usage on the day of the last change.
     pub usage: UsageDay,
     /// `None` until the customer first chooses settings.

@@ -1,9 +1,10 @@
 //! Taking credits for one operation.
 
+use super::pending_charge::{ExpiresIn, PendingCharge};
 use crate::domain::payments::{TopUpOutlook, top_up_outlook};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, Operation, PriceBook,
-    PriceLine, Reference, RestrictionReason,
+    PriceLine, Record, Reference, RestrictionReason,
 };
 use jiff::Timestamp;
 
@@ -13,6 +14,8 @@ pub struct ChargeRequest {
     pub key: IdempotencyKey,
     pub operation: Operation,
     pub reference: Option<Reference>,
+    /// Makes the charge pending: unless it is captured or voided within this time, its credits come back.
+    pub expires_in: Option<ExpiresIn>,
 }
 
 /// A request at the price of this moment.
@@ -29,8 +32,23 @@ impl ChargeCommand {
     }
 
     fn cause(&self) -> Cause {
-        let ChargeRequest { key, operation, reference } = self.request.clone();
-        Cause::Charge { key, operation, price: Some(self.price.clone()), reference }
+        let ChargeRequest { key, operation, reference, expires_in } = self.request.clone();
+        Cause::Charge { key, operation, price: Some(self.price.clone()), reference, expires_in }
+    }
+
+    /// The record of a charge that waits to be captured.
+    fn pending(&self, account: &Account, now: Timestamp) -> Option<PendingCharge> {
+        let ChargeRequest { key, operation, expires_in, .. } = self.request.clone();
+        Some(PendingCharge {
+            account: account.id.clone(),
+            charge: key,
+            operation,
+            price: self.price.clone(),
+            credits: self.credits(),
+            created_at: now,
+            expires_in: expires_in?,
+            end: None,
+        })
     }
 }
 
@@ -45,7 +63,8 @@ pub enum ChargeRefusal {
     BalanceOutOfRange(#[from] BalanceOutOfRange),
 }
 
-/// Takes what the operation costs, if the balance covers it. The price book says whether a top-up follows a refusal.
+/// Takes what the operation costs, if the balance covers it. A pending charge takes it just the same. The price book says
+/// whether a top-up follows a refusal.
 ///
 /// # Errors
 /// [`ChargeRefusal`]; nothing must be written then.
@@ -66,6 +85,10 @@ pub fn decide_charge(
     let mut change = Change::on(account, now);
     change.post(required.negated(), command.cause(), now)?;
     change.account.usage.count_charge(required);
+    if let Some(pending) = command.pending(account, now) {
+        change.account.pending = change.account.pending.plus(required).ok_or(BalanceOutOfRange)?;
+        change.records.push(Record::PendingCharge(pending));
+    }
     Ok(change)
 }
 
@@ -75,10 +98,10 @@ pub fn decide_charge(
 /// [`KeyReused`] when the key took credits for another request.
 pub fn check_charge_replay(entry: &Entry, request: &ChargeRequest) -> Result<(), KeyReused> {
     let is_same = match &entry.cause {
-        Cause::Charge { operation, reference, .. } => {
-            *operation == request.operation && *reference == request.reference
+        Cause::Charge { operation, reference, expires_in, .. } => {
+            *operation == request.operation && *reference == request.reference && *expires_in == request.expires_in
         }
-        Cause::Restore { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } => false,
+        _ => false,
     };
     if is_same { Ok(()) } else { Err(KeyReused { key: request.key.clone() }) }
 }
@@ -157,7 +180,8 @@ mod tests {
         for other in [
             command(30_001).request,
             charge_command("job-1", "training", 1).request,
-            ChargeRequest { reference: Some(Reference::parse("file").unwrap()), ..same },
+            ChargeRequest { reference: Some(Reference::parse("file").unwrap()), ..same.clone() },
+            ChargeRequest { expires_in: ExpiresIn::new(60).ok(), ..same },
         ] {
             assert_eq!(check_charge_replay(&entry, &other), Err(KeyReused { key: key("job-1") }));
         }

@@ -4,10 +4,10 @@
 
 mod auto_top_up;
 mod charge;
+mod ending;
 mod open_account;
 mod outside;
 mod purchase;
-mod restore;
 
 use super::FieldError;
 use serde_json::{Map, Value, json};

@@ -4,9 +4,11 @@
 use super::{consent, usage_day};
 use crate::domain::payments::AutoTopUp;
 use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
-use crate::domain::{Account, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId};
+use crate::domain::{
+    Account, Credits, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId,
+};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
-use crate::ledger::keys::{self, Key};
+use crate::ledger::keys::{self, Due, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
@@ -18,6 +20,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with("version", number(account.version))
         .with("seq", number(account.seq))
         .with("balance", credits(account.balance))
+        .with_optional("pending", Some(account.pending).filter(|pending| *pending != Credits::ZERO).map(credits))
         .with("usage", usage_day::write(&account.usage).into_value())
         .with_optional("auto_top_up", account.auto_top_up.as_ref().map(write_auto_top_up))
         .with_optional("payment_method", account.payment_method.as_ref().map(text))
@@ -26,7 +29,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("payment_issue", account.payment_issue.as_ref().map(write_payment_issue))
         .with_optional("restriction", account.restriction.as_ref().map(write_restriction))
         // Both attributes or neither: an account that is not due must not be in the index.
-        .with_optional("due_shard", due_at.map(|_| text(keys::due_shard_of(&account.id))))
+        .with_optional("due_shard", due_at.map(|_| text(Due::TopUp.shard_of(&account.id))))
         .with_optional("due_at", due_at.map(instant))
         .into_attributes()
 }
@@ -41,6 +44,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         version: item.number("version")?,
         seq: item.number("seq")?,
         balance: item.credits("balance")?,
+        pending: item.optional("pending", Reader::credits)?.unwrap_or(Credits::ZERO),
         usage: usage_day::read(&item.map("usage")?)?,
         auto_top_up: item.optional("auto_top_up", read_auto_top_up)?,
         payment_method: item.optional("payment_method", |item, name| item.id(name, PaymentMethodId::parse))?,

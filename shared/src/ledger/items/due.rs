@@ -1,14 +1,14 @@
 //! Items of the index `due`, which projects keys only.
 
-use crate::domain::AccountId;
+use crate::domain::{AccountId, IdempotencyKey};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, instant, text};
-use crate::ledger::keys::{self, Key};
-use crate::ports::{DueCursor, DuePage, Shard};
+use crate::ledger::keys::{self, Due, Key};
+use crate::ports::{DueCharge, DueChargesPage, DueCursor, DuePage, Shard};
 
 /// The start of the next page, as DynamoDB's exclusive start key.
 pub(in crate::ledger) fn due_cursor_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {
     Writer::item(keys::account(&cursor.account))
-        .with("due_shard", text(keys::due_shard(shard)))
+        .with("due_shard", text(Due::TopUp.shard(shard)))
         .with("due_at", instant(cursor.due_at))
         .into_attributes()
 }
@@ -19,6 +19,28 @@ pub(in crate::ledger) fn due_page(
 ) -> Result<DuePage, Unreadable> {
     let accounts = items.iter().map(|item| account(&Reader::item(item)?)).collect::<Result<_, _>>()?;
     Ok(DuePage { accounts, next: last_evaluated_key.map(cursor).transpose()? })
+}
+
+/// The start of the next page of expired charges, as DynamoDB's exclusive start key.
+pub(in crate::ledger) fn due_charge_to_key(shard: Shard, charge: &DueCharge) -> Attributes {
+    Writer::item(keys::pending_charge(&charge.account, &charge.charge))
+        .with("due_shard", text(Due::Charge.shard(shard)))
+        .with("due_at", instant(charge.due_at))
+        .into_attributes()
+}
+
+pub(in crate::ledger) fn due_charges_page(
+    items: &[Attributes],
+    last_evaluated_key: Option<&Attributes>,
+) -> Result<DueChargesPage, Unreadable> {
+    let charges = items.iter().map(due_charge).collect::<Result<_, _>>()?;
+    Ok(DueChargesPage { charges, next: last_evaluated_key.map(due_charge).transpose()? })
+}
+
+fn due_charge(item: &Attributes) -> Result<DueCharge, Unreadable> {
+    let item = Reader::item(item)?;
+    let charge: IdempotencyKey = item.id_in_key("SK", Key::pending_charge)?;
+    Ok(DueCharge { account: account(&item)?, charge, due_at: item.instant("due_at")? })
 }
 
 fn cursor(key: &Attributes) -> Result<DueCursor, Unreadable> {

@@ -1,5 +1,6 @@
 //! An entry. Its key is its origin; the attributes hold the rest of its cause.
 
+use crate::domain::charging::ExpiresIn;
 use crate::domain::{
     AccountId, Cause, Entry, Measure, Operation, OperationName, Origin, PackageId, PriceBookVersion, PriceLine,
     Reference,
@@ -15,12 +16,18 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         .with("balance_after", credits(entry.balance_after))
         .with("created_at", instant(entry.created_at));
     let item = match &entry.cause {
-        Cause::Charge { key: _, operation, price, reference } => {
-            let item = write_operation(item, operation).with_optional("reference", reference.as_ref().map(text));
+        Cause::Charge { key: _, operation, price, reference, expires_in } => {
+            let item = write_operation(item, operation)
+                .with_optional("reference", reference.as_ref().map(text))
+                .with_optional("expires_in_seconds", expires_in.map(|expires_in| number(expires_in.seconds())));
             price.iter().fold(item, write_price)
         }
+        Cause::Capture { charge: _, operation, price } => write_price(write_operation(item, operation), price),
         Cause::Purchase { purchase: _, package } => item.with("package", text(package)),
-        Cause::Restore { charge: _ } | Cause::TopUp { top_up: _ } => item,
+        Cause::Void { charge: _ }
+        | Cause::Expiry { charge: _ }
+        | Cause::Restore { charge: _ }
+        | Cause::TopUp { top_up: _ } => item,
     };
     item.into_attributes()
 }
@@ -33,7 +40,13 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
             operation: read_operation(&item)?,
             price: item.optional("price_book", read_price)?,
             reference: item.optional("reference", |item, name| item.id(name, Reference::parse))?,
+            expires_in: item.optional("expires_in_seconds", read_expires_in)?,
         },
+        Origin::Capture(charge) => {
+            Cause::Capture { charge, operation: read_operation(&item)?, price: read_price(&item, "price_book")? }
+        }
+        Origin::Void(charge) => Cause::Void { charge },
+        Origin::Expiry(charge) => Cause::Expiry { charge },
         Origin::Restore(charge) => Cause::Restore { charge },
         Origin::Purchase(purchase) => Cause::Purchase { purchase, package: item.id("package", PackageId::parse)? },
         Origin::TopUp(top_up) => Cause::TopUp { top_up },
@@ -47,7 +60,7 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
     })
 }
 
-fn write_operation(item: Writer, operation: &Operation) -> Writer {
+pub(super) fn write_operation(item: Writer, operation: &Operation) -> Writer {
     let (item, amount) = (item.with("operation", text(&operation.name)), number(operation.amount));
     match operation.measure {
         Measure::DurationMs => item.with("duration_ms", amount),
@@ -56,7 +69,7 @@ fn write_operation(item: Writer, operation: &Operation) -> Writer {
     }
 }
 
-fn read_operation(item: &Reader<'_>) -> Result<Operation, Unreadable> {
+pub(super) fn read_operation(item: &Reader<'_>) -> Result<Operation, Unreadable> {
     for measure in Measure::ALL {
         if let Some(amount) = item.optional(measure.name(), Reader::number)? {
             if amount < 1 {
@@ -69,18 +82,22 @@ fn read_operation(item: &Reader<'_>) -> Result<Operation, Unreadable> {
 }
 
 /// The line of the price book, under the book's version.
-fn write_price(item: Writer, price: &PriceLine) -> Writer {
+pub(super) fn write_price(item: Writer, price: &PriceLine) -> Writer {
     item.with("price_book", text(&price.version))
         .with("credits_per_unit", number(price.credits_per_unit))
         .with("unit_size", number(price.unit_size))
         .with("credits_min", number(price.credits_min))
 }
 
-fn read_price(item: &Reader<'_>, name: &str) -> Result<PriceLine, Unreadable> {
+pub(super) fn read_price(item: &Reader<'_>, name: &str) -> Result<PriceLine, Unreadable> {
     Ok(PriceLine {
         version: item.id(name, PriceBookVersion::parse)?,
         credits_per_unit: item.number("credits_per_unit")?,
         unit_size: item.number("unit_size")?,
         credits_min: item.number("credits_min")?,
     })
+}
+
+pub(super) fn read_expires_in(item: &Reader<'_>, name: &str) -> Result<ExpiresIn, Unreadable> {
+    ExpiresIn::new(item.number(name)?).map_err(|_| item.invalid(name))
 }

@@ -9,18 +9,20 @@ mod due;
 mod entry;
 mod links;
 mod notice;
+mod pending_charge;
 mod purchase;
 mod top_up;
 mod usage_day;
 
 pub(super) use account::{account_from_item, account_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
-pub(super) use due::{due_cursor_to_key, due_page};
+pub(super) use due::{due_charge_to_key, due_charges_page, due_cursor_to_key, due_page};
 pub(super) use entry::{entry_from_item, entry_to_item};
 pub(super) use links::{
     customer_from_item, customer_to_item, event_to_item, purchase_key_from_item, purchase_key_to_item,
 };
 pub(super) use notice::{notice_from_item, notice_to_item};
+pub(super) use pending_charge::{pending_charge_from_item, pending_charge_to_item};
 pub(super) use purchase::{purchase_from_item, purchase_to_item};
 pub(super) use top_up::{top_up_from_item, top_up_to_item};
 pub(super) use usage_day::usage_day_to_item;

@@ -1,9 +1,11 @@
 //! Charging an account for one operation.
 
-use crate::domain::charging::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge_replay, decide_charge};
-use crate::domain::{AccountId, Entry, KeyReused, Origin, PriceBook};
-use crate::ports::{Accounts, Entries, LedgerError};
-use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
+use crate::domain::charging::{
+    ChargeCommand, ChargeRefusal, ChargeRequest, ChargeStatus, PendingCharge, check_charge_replay, decide_charge,
+};
+use crate::domain::{AccountId, Cause, Entry, IdempotencyKey, KeyReused, Origin, PriceBook};
+use crate::ports::{Accounts, Entries, LedgerError, PendingCharges};
+use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError, Updated};
 
 /// Why no charge was posted, in order of precedence.
 #[derive(Debug, thiserror::Error)]
@@ -18,22 +20,34 @@ pub enum ChargeError {
     Store(#[from] StoreError),
 }
 
-/// A charge, and whether its credits were given back since.
+/// A charge, and what became of it since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charged {
     pub posted: Posted,
+    /// The record of a charge that was made pending.
+    pub pending: Option<PendingCharge>,
     /// The restore of a charge that is answered again. A job that runs again under the same key is not paid for.
     pub restore: Option<Entry>,
 }
 
+impl Charged {
+    pub fn status(&self) -> ChargeStatus {
+        match (&self.restore, &self.pending) {
+            (Some(_), _) => ChargeStatus::Restored,
+            (None, Some(pending)) => pending.status(),
+            (None, None) => ChargeStatus::Posted,
+        }
+    }
+}
+
 /// Takes what the operation costs, once for each key, with one strongly consistent read and one transaction, or with the
 /// transaction alone.
-/// A replay needs another read, to tell whether the charge was restored.
+/// A replay needs other reads, to tell what became of the charge.
 ///
 /// # Errors
 /// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; a retry under the same key returns
 /// it.
-pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = PriceBook>>(
+pub async fn charge<C: Capabilities<Ledger: Accounts + Entries + PendingCharges, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
     command: &ChargeCommand,
@@ -41,26 +55,27 @@ pub async fn charge<C: Capabilities<Ledger: Accounts + Entries, PriceBook = Pric
     let updated = context
         .update(account, |account, now| Ok(Some(decide_charge(account, &context.price_book, command, now)?)))
         .await;
-    let posted = match updated {
-        Ok(updated) => Posted::try_from(updated)?,
+    match updated {
+        Ok(Updated::Committed(change, ())) => {
+            let pending = change.pending_charge().cloned();
+            let posted = Posted::try_from(Updated::Committed(change, ()))?;
+            Ok(Charged { posted, pending, restore: None })
+        }
+        Ok(replayed) => replay(context, account, &command.request, Posted::try_from(replayed)?.entry).await,
         // A key that took credits before gets its first answer again, even if a new charge would be refused.
         Err(ChargeError::Refused(refusal)) => {
             let charged = charge_again(context, account, &command.request).await?;
-            return charged.ok_or(ChargeError::Refused(refusal));
+            charged.ok_or(ChargeError::Refused(refusal))
         }
-        Err(error) => return Err(error),
-    };
-    if posted.is_replay {
-        return replay(context, account, &command.request, posted.entry).await;
+        Err(error) => Err(error),
     }
-    Ok(Charged { posted, restore: None })
 }
 
 /// The charge that this request posted before, if it did. For a request that the price book does not allow any more.
 ///
 /// # Errors
 /// [`ChargeError::KeyReused`] if the key took credits for another request, and [`ChargeError::Store`].
-pub async fn charge_again<C: Capabilities<Ledger: Entries>>(
+pub async fn charge_again<C: Capabilities<Ledger: Entries + PendingCharges>>(
     context: &Context<C>,
     account: &AccountId,
     request: &ChargeRequest,
@@ -71,15 +86,37 @@ pub async fn charge_again<C: Capabilities<Ledger: Entries>>(
     }
 }
 
-async fn replay<C: Capabilities<Ledger: Entries>>(
+async fn replay<C: Capabilities<Ledger: Entries + PendingCharges>>(
     context: &Context<C>,
     account: &AccountId,
     request: &ChargeRequest,
     entry: Entry,
 ) -> Result<Charged, ChargeError> {
     check_charge_replay(&entry, request)?;
-    let restore = context.ledger.entry_get(account, &Origin::Restore(request.key.clone())).await?;
-    Ok(Charged { posted: Posted { entry, is_replay: true }, restore })
+    Ok(what_became_of(context, account, &request.key, entry).await?)
+}
+
+/// The charge of an entry, as it stands now.
+pub(super) async fn what_became_of<C: Capabilities<Ledger: Entries + PendingCharges>>(
+    context: &Context<C>,
+    account: &AccountId,
+    charge: &IdempotencyKey,
+    entry: Entry,
+) -> Result<Charged, StoreError> {
+    let pending = match entry.cause {
+        Cause::Charge { expires_in: Some(_), .. } => {
+            let pending = context.ledger.pending_charge_get(account, charge).await?;
+            Some(pending.ok_or_else(|| StoreError::Missing(format!("the record of the pending charge {charge}")))?)
+        }
+        _ => None,
+    };
+    let restore = match pending.as_ref().map(PendingCharge::status) {
+        None | Some(ChargeStatus::Posted) => {
+            context.ledger.entry_get(account, &Origin::Restore(charge.clone())).await?
+        }
+        Some(_) => None,
+    };
+    Ok(Charged { posted: Posted { entry, is_replay: true }, pending, restore })
 }
 
 impl From<LedgerError> for ChargeError {

@@ -70,6 +70,7 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
     ledger.commit(&first).await.unwrap();
     let everything = |change: Change| Change {
         records: vec![
+            Record::PendingCharge(pending("job:5")),
             Record::Purchase(complete_purchase()),
             Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) },
             Record::TopUp(complete_top_up()),
@@ -88,6 +89,7 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
             first.entries.first().cloned()
         );
         assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key("other"))).await.unwrap(), None);
+        assert_eq!(ledger.pending_charge_get(&account.id, &key("job:5")).await.unwrap(), None);
         assert_eq!(ledger.purchase_get(&account.id, &PurchaseId::mint(5)).await.unwrap(), None);
         assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), None);
         assert_eq!(ledger.top_up_get(&account.id, &TopUpId::mint(6)).await.unwrap(), None);

@@ -1,8 +1,9 @@
-//! The index of accounts that are due for a sweep.
+//! The index of what is due: accounts for a sweep, and pending charges that have expired.
 
 use super::DUE_PAGE_SIZE;
 use crate::ledger::samples::*;
 use jiff::{SignedDuration, Timestamp};
+use shared::domain::charging::PendingCharge;
 use shared::domain::payments::AutoTopUp;
 use shared::domain::payments::PaymentIssueKind;
 use shared::domain::*;
@@ -78,6 +79,90 @@ async fn all_due<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<Vec<AccountId>> {
             let DuePage { accounts, next } = ledger.due_accounts(shard, now, after).await.unwrap();
             assert!(accounts.len() <= usize::from(DUE_PAGE_SIZE));
             listed.extend(accounts);
+            if next.is_none() {
+                break;
+            }
+            after = next;
+        }
+        shards.push(listed);
+    }
+    shards
+}
+
+/// A charge that expires at this moment.
+fn pending_of(account: &AccountId, text: &str, due_at: Timestamp) -> PendingCharge {
+    let created_at = due_at - SignedDuration::from_secs(3_600);
+    PendingCharge { account: account.clone(), created_at, ..pending(text) }
+}
+
+async fn write<L: Ledger>(ledger: &L, account: &Account, charges: impl IntoIterator<Item = PendingCharge>) -> Account {
+    let records = charges.into_iter().map(Record::PendingCharge).collect();
+    let change = Change { records, ..changed(account) };
+    ledger.commit(&change).await.unwrap();
+    change.account
+}
+
+pub async fn charges<L: Ledger>(ledger: &L) {
+    let mut account = opened(ledger).await;
+    for ended in endings() {
+        let waiting = pending_of(&account.id, ended.charge.as_str(), at(NOW));
+        account = write(ledger, &account, [waiting.clone()]).await;
+        assert_eq!(all_due_charges(ledger, at(NOW - 1)).await.concat(), [], "its time is not up");
+        let listed = all_due_charges(ledger, at(NOW)).await.concat();
+        let expected = DueCharge { account: account.id.clone(), charge: ended.charge.clone(), due_at: at(NOW) };
+        assert_eq!(listed, [expected]);
+        account = write(ledger, &account, [PendingCharge { end: ended.end, ..waiting }]).await;
+        assert_eq!(all_due_charges(ledger, at(i64::from(u32::MAX))).await.concat(), [], "it has ended");
+    }
+}
+
+pub async fn charge_pages<L: Ledger>(ledger: &L) {
+    for number in 0..25 {
+        let opening = opening_of(&format!("customer_{number}"), &format!("cus_{number}"));
+        ledger.commit(&opening).await.unwrap();
+        // Two charges at each time, not in the order of their keys.
+        let charges = (0..4).map(|charge| {
+            let due_at = at(NOW) - SignedDuration::from_secs((number * 4 + charge) * 37 % 100 / 2);
+            pending_of(&opening.account.id, &format!("job-{charge}"), due_at)
+        });
+        write(ledger, &opening.account, charges).await;
+    }
+    let listed = all_due_charges(ledger, at(NOW)).await;
+    let mut homes = std::collections::BTreeMap::new();
+    for (shard, charges) in listed.iter().enumerate() {
+        assert!(charges.iter().map(|charge| charge.due_at).is_sorted(), "{charges:?}");
+        for charge in charges {
+            assert_eq!(*homes.entry(charge.account.clone()).or_insert(shard), shard, "one shard per account");
+        }
+    }
+    assert!(listed.iter().any(|shard| shard.len() > usize::from(2 * DUE_PAGE_SIZE)), "the cursor was used twice");
+    let keys = |charge: &DueCharge| (charge.account.clone(), charge.charge.clone());
+    let all: std::collections::BTreeSet<_> = listed.iter().flatten().map(keys).collect();
+    assert_eq!((all.len(), listed.concat().len()), (100, 100), "each charge once");
+    assert_eq!(all_due_charges(ledger, at(NOW - 25_000)).await.concat().len(), 50, "those due later are missing");
+}
+
+/// An account that is due for a top-up and has a pending charge is in both lists, each for its own reason.
+pub async fn apart<L: Ledger>(ledger: &L) {
+    let bare = opening();
+    let account = Account { auto_top_up: Some(settings()), balance: credits(499), ..bare.account.clone() };
+    ledger.commit(&Change { account: account.clone(), ..bare }).await.unwrap();
+    assert_eq!(all_due_charges(ledger, at(NOW)).await.concat(), []);
+    let account = Account { balance: credits(500), ..account };
+    let account = write(ledger, &account, [pending_of(&account.id, "job", at(NOW))]).await;
+    assert_eq!(all_due(ledger, at(NOW)).await.concat(), [], "only its charge is due");
+    assert_eq!(all_due_charges(ledger, at(NOW)).await.concat().len(), 1, "{}", account.id);
+}
+
+/// The expired charges of every shard, in the order of its pages.
+async fn all_due_charges<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<Vec<DueCharge>> {
+    let mut shards = vec![];
+    for shard in Shard::all() {
+        let (mut listed, mut after) = (vec![], None);
+        loop {
+            let DueChargesPage { charges, next } = ledger.due_charges(shard, now, after).await.unwrap();
+            assert!(charges.len() <= usize::from(DUE_PAGE_SIZE));
+            listed.extend(charges);
             if next.is_none() {
                 break;
             }

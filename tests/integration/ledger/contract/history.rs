@@ -31,6 +31,7 @@ pub async fn only_entries<L: Ledger>(ledger: &L) {
     let stored = ledger.account_get(&account).await.unwrap().unwrap();
     let records = vec![
         Record::Purchase(complete_purchase()),
+        Record::PendingCharge(pending("job:5")),
         Record::TopUp(complete_top_up()),
         Record::Consent(consent_record()),
         Record::UsageDay(usage_day()),

@@ -1,6 +1,6 @@
 //! The contract of every [`Ledger`](shared::ports::Ledger), whatever its storage.
 //!
-//! Each function takes an empty ledger whose pages of due accounts hold [`DUE_PAGE_SIZE`] accounts.
+//! Each function takes an empty ledger whose pages of the index `due` hold [`DUE_PAGE_SIZE`] accounts or charges.
 //! The module `stores` next to this one provides the ledgers and runs the functions; the fault simulation has its own.
 //! Some engines lose charges to each other and forget a transaction's token, so both are part of the contract (R33).
 
@@ -56,6 +56,7 @@ on_every_ledger! {
     round_trip::nothing => what_was_never_written_is_none,
     round_trip::accounts => accounts_in_every_state_read_back_as_written,
     round_trip::entries => entries_of_every_cause_read_back_as_written,
+    round_trip::pending_charges => pending_charges_in_every_state_read_back_as_written,
     round_trip::purchases => purchases_in_every_state_read_back_as_written,
     round_trip::top_ups => attempts_in_every_state_read_back_as_written,
     round_trip::notices => notices_of_every_kind_read_back_as_written,
@@ -76,6 +77,9 @@ on_every_ledger! {
     purchases::only_own => an_accounts_list_holds_its_own_purchases_and_nothing_else,
     due::membership => an_account_is_listed_only_while_it_is_due,
     due::order_and_pages => due_accounts_come_longest_due_first_page_by_page,
+    due::charges => a_pending_charge_is_listed_from_its_expiry_until_it_has_ended,
+    due::charge_pages => expired_charges_come_longest_due_first_page_by_page,
+    due::apart => what_is_due_for_another_reason_is_not_listed,
     marks::events => an_event_is_applied_once_it_is_marked,
     marks::notices => marking_a_notice_twice_keeps_the_first_instant,
     marks::absent_notice => marking_a_notice_that_is_gone_makes_none,

@@ -52,6 +52,7 @@ pub async fn only_own<L: Ledger>(ledger: &L) {
     let account = with_purchases(ledger, 1..=2).await;
     let records = vec![
         Record::PurchaseKey { key: key("pur_1"), purchase: PurchaseId::mint(9) },
+        Record::PendingCharge(pending("job:5")),
         Record::TopUp(complete_top_up()),
         Record::Consent(consent_record()),
         Record::UsageDay(usage_day()),

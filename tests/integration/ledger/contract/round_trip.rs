@@ -1,6 +1,7 @@
 //! Values are read back as they were written.
 
 use crate::ledger::samples::*;
+use shared::domain::charging::PendingCharge;
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::*;
@@ -10,6 +11,7 @@ pub async fn nothing<L: Ledger>(ledger: &L) {
     let account = account_id();
     assert_eq!(ledger.account_get(&account).await.unwrap(), None);
     assert_eq!(ledger.entry_get(&account, &Origin::Charge(key("job"))).await.unwrap(), None);
+    assert_eq!(ledger.pending_charge_get(&account, &key("job")).await.unwrap(), None);
     assert_eq!(ledger.purchase_get(&account, &PurchaseId::mint(1)).await.unwrap(), None);
     assert_eq!(ledger.purchase_id_get(&account, &key("buy")).await.unwrap(), None);
     assert_eq!(ledger.top_up_get(&account, &TopUpId::mint(1)).await.unwrap(), None);
@@ -37,6 +39,8 @@ pub async fn accounts<L: Ledger>(ledger: &L) {
         Account { last_top_up_at: Some(at(-1)), ..bare.clone() },
         Account { open_top_up: Some(TopUpId::mint(9)), ..bare.clone() },
         Account { restriction: complete_account().restriction, ..bare.clone() },
+        Account { pending: credits(1), ..bare.clone() },
+        Account { pending: Credits::MAX, ..bare.clone() },
         Account { seq: u64::MAX, balance: Credits::MAX, ..bare.clone() },
         Account { balance: Credits::MAX.negated(), ..bare },
     ]);
@@ -54,6 +58,16 @@ pub async fn entries<L: Ledger>(ledger: &L) {
         let change = posted(&account, 17, cause.clone());
         ledger.commit(&change).await.unwrap();
         assert_eq!(ledger.entry_get(&account.id, &cause.origin()).await.unwrap(), change.entries.first().cloned());
+        account = change.account;
+    }
+}
+
+pub async fn pending_charges<L: Ledger>(ledger: &L) {
+    let mut account = opened(ledger).await;
+    for pending in endings().map(|ended| PendingCharge { end: None, ..ended }).into_iter().chain(endings()) {
+        let change = Change { records: vec![Record::PendingCharge(pending.clone())], ..changed(&account) };
+        ledger.commit(&change).await.unwrap();
+        assert_eq!(ledger.pending_charge_get(&account.id, &pending.charge).await.unwrap(), Some(pending));
         account = change.account;
     }
 }
