@@ -9,6 +9,7 @@ use local_aws::REGION;
 use local_aws::dynamodb::LocalDynamoDb;
 use local_aws::wire::SharedHttpConnector;
 use shared::clock::{Clock, SystemClock};
+use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::*;
 use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
@@ -103,6 +104,16 @@ impl Entries for DirectLedger {
     }
 }
 
+impl PendingCharges for DirectLedger {
+    async fn pending_charge_get(
+        &self,
+        account: &AccountId,
+        charge: &IdempotencyKey,
+    ) -> Result<Option<PendingCharge>, LedgerError> {
+        self.direct.pending_charge_get(account, charge).await
+    }
+}
+
 impl Purchases for DirectLedger {
     async fn purchase_get(&self, account: &AccountId, purchase: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
         self.direct.purchase_get(account, purchase).await
@@ -194,5 +205,16 @@ impl DueIndex for DirectLedger {
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
         self.others.due_accounts(shard, now, after).await
+    }
+}
+
+impl DueCharges for DirectLedger {
+    async fn due_charges(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCharge>,
+    ) -> Result<DueChargesPage, LedgerError> {
+        self.others.due_charges(shard, now, after).await
     }
 }

@@ -10,9 +10,12 @@ use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use shared::config::Environment;
 use shared::domain::account::decide_open_account;
-use shared::domain::{Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, Origin, PriceBook};
+use shared::domain::charging::PendingCharge;
+use shared::domain::{
+    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook,
+};
 use shared::http::AccountRateLimiter;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -55,6 +58,18 @@ impl Accounts for SlowLedger {
 /// Every key is new here.
 impl Entries for SlowLedger {
     async fn entry_get(&self, _account: &AccountId, _origin: &Origin) -> Result<Option<Entry>, LedgerError> {
+        spend(SDK + GET).await;
+        Ok(None)
+    }
+}
+
+/// No charge is pending here.
+impl PendingCharges for SlowLedger {
+    async fn pending_charge_get(
+        &self,
+        _account: &AccountId,
+        _charge: &IdempotencyKey,
+    ) -> Result<Option<PendingCharge>, LedgerError> {
         spend(SDK + GET).await;
         Ok(None)
     }
