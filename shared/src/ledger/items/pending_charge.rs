@@ -1,6 +1,6 @@
 //! A charge that was made pending, overwritten when it ends.
 
-use super::entry::{read_expires_in, read_operation, read_price, write_operation, write_price};
+use super::entry;
 use crate::domain::charging::{ChargeEnd, Ending, PendingCharge};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Due, Key};
@@ -16,7 +16,7 @@ pub(in crate::ledger) fn pending_charge_to_item(pending: &PendingCharge) -> Attr
         // Both attributes or neither: a charge that has ended must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::Charge.shard_of(&pending.account))))
         .with_optional("due_at", due_at.map(instant));
-    let item = write_price(write_operation(item, &pending.operation), &pending.price);
+    let item = entry::write_price(entry::write_operation(item, &pending.operation), &pending.price);
     pending.end.iter().fold(item, write_end).into_attributes()
 }
 
@@ -25,11 +25,11 @@ pub(in crate::ledger) fn pending_charge_from_item(item: &Attributes) -> Result<P
     Ok(PendingCharge {
         account: item.id_in_key("PK", Key::account_id)?,
         charge: item.id_in_key("SK", Key::pending_charge)?,
-        operation: read_operation(&item)?,
-        price: read_price(&item, "price_book")?,
+        operation: entry::read_operation(&item)?,
+        price: entry::read_price(&item, "price_book")?,
         credits: item.credits("credits")?,
         created_at: item.instant("created_at")?,
-        expires_in: read_expires_in(&item, "expires_in_seconds")?,
+        expires_in: entry::read_expires_in(&item, "expires_in_seconds")?,
         end: read_end(&item)?,
     })
 }
