@@ -5,8 +5,9 @@ use lambda_runtime::Error;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
+use shared::pauses::RandomPauses;
 use shared::surroundings::Surroundings;
-use shared::use_cases::{Absent, Capabilities, Context};
+use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 
 /// The ports of the deployed function: DynamoDB and nothing else.
@@ -18,6 +19,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = C;
+    type Pauses = RandomPauses;
     type Ids = Absent;
     type PriceBook = Absent;
 }
@@ -34,6 +36,8 @@ pub fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<
         timers: Absent,
         ids: Absent,
         price_book: Absent,
+        pauses: RandomPauses,
+        memory: Memory::none(),
         clock: surroundings.clock,
     };
     Ok(App { context, emit })

@@ -85,7 +85,8 @@ async fn pending_charge<C: Capabilities<Ledger: Accounts + Entries + PendingChar
     match context.ledger.entry_get(account, &Origin::Charge(charge.clone())).await? {
         Some(entry) => {
             let charged = what_became_of(context, account, charge, entry).await?;
-            Err(EndError::NotPending(ChargeState::of(&charged)))
+            // It may have been charged between the two reads.
+            charged.pending.clone().ok_or_else(|| EndError::NotPending(ChargeState::of(&charged)))
         }
         None => Err(no_charge(context, account, charge).await?.into()),
     }

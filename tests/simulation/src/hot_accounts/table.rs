@@ -12,8 +12,9 @@ use super::timeline::Timeline;
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use fastrand::Rng;
 use futures::FutureExt;
-use shared::domain::{Account, AccountId, Change, Entry, Origin};
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, Pauses};
+use shared::domain::charging::PendingCharge;
+use shared::domain::{Account, AccountId, Change, Entry, IdempotencyKey, Origin};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, Pauses, PendingCharges};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -223,6 +224,16 @@ impl Accounts for Table {
 
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
         self.transact(change).await
+    }
+}
+
+impl PendingCharges for Table {
+    async fn pending_charge_get(
+        &self,
+        account: &AccountId,
+        charge: &IdempotencyKey,
+    ) -> Result<Option<PendingCharge>, LedgerError> {
+        self.read(|ledger| at_once(ledger.pending_charge_get(account, charge))).await
     }
 }
 
