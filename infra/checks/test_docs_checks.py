@@ -113,11 +113,11 @@ BREAKAGES = {
     ),
     "a gate is missing": (
         replace(BILLING_RULES, "| `within_consent` |", "| `turned_on` |"),
-        f"{BILLING_RULES}: the gates are turned_on, no_open_attempt",
+        f"{BILLING_RULES}: the gates are turned_on, spending_allowed",
     ),
     "the code evaluates the gates in another order": (
-        replace(GATES, "    TurnedOn,\n    NoOpenAttempt,\n", "    NoOpenAttempt,\n    TurnedOn,\n"),
-        f"{BILLING_RULES}: the gates are no_open_attempt, turned_on",
+        replace(GATES, "    TurnedOn,\n    SpendingAllowed,\n", "    SpendingAllowed,\n    TurnedOn,\n"),
+        f"{BILLING_RULES}: the gates are spending_allowed, turned_on",
     ),
     "the code has one gate more": (
         replace(GATES, "    WithinConsent,\n}", "    WithinConsent,\n    CardSaved,\n}"),

@@ -25,8 +25,8 @@ def charge(document):
     return operation(document, "/v1/accounts/{account}/charges", "post")
 
 
-def problem_example(document, response):
-    return document["components"]["responses"][response]["content"]["application/problem+json"]["example"]
+def problem_examples(document, response):
+    return document["components"]["responses"][response]["content"]["application/problem+json"]["examples"]
 
 
 def body(document, example):
@@ -88,8 +88,8 @@ BREAKAGES = {
         "'threshold' is a required property",
     ),
     "a problem's example lacks what is missing": (
-        lambda d: problem_example(d, "InsufficientCredits").pop("missing"),
-        "'missing' is a required property",
+        lambda d: problem_examples(d, "InsufficientCredits")["insufficient"]["value"].pop("missing"),
+        "is not valid under any of the given schemas",
     ),
     "a time is not a valid time": (
         lambda d: d["components"]["examples"]["Account"]["value"].update(created_at="yesterday"),

@@ -103,6 +103,7 @@ async fn every_answer_that_is_described_is_given_as_it_is_described() {
     accounts_and_purchases(&cloud).await;
     charges(&cloud).await;
     auto_top_ups(&cloud).await;
+    limits(&cloud).await;
     links(&cloud).await;
     webhook(&cloud, "another secret", "invoice.paid").await.expect(400);
     webhook(&cloud, &webhook_secret(&cloud).await, "a.type.of.tomorrow").await.expect(200);
@@ -259,6 +260,39 @@ async fn auto_top_ups(cloud: &TestCloud) {
     cloud.put(settings, &token, &json!({"enabled": false})).await.expect(200);
 }
 
+/// A stop, limits of the account and of a spender, and what would refuse a charge.
+async fn limits(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    let stop = |stopped: bool| json!({"stopped": stopped, "changed_by": "ada@acme.example"});
+    for (name, body) in [
+        ("spending", stop(false)),
+        ("spending", stop(true)),
+        ("limits", json!({"day": 0, "month": null})),
+        ("limits", json!({"spender": "key-1", "day": 1, "month": 2, "total": 3})),
+    ] {
+        let path = format!("/v1/accounts/acme/{name}");
+        cloud.put(&path, &token, &body).await.expect(200);
+        cloud.get(&path, &token).await.expect(200);
+        cloud.put(&path, &token, &json!({})).await.expect(422);
+        cloud.put(&path.replace("acme", "nobody"), &token, &body).await.expect(404);
+        cloud.get(&path.replace("acme", "nobody"), &token).await.expect(404);
+        malformed(cloud, Method::PUT, &path).await;
+    }
+    cloud.get("/v1/accounts/acme/limits?limit=0", &token).await.expect(422);
+    // The restriction has ended.
+    cloud.cloud.clock.advance(SignedDuration::from_secs(2)).unwrap();
+    let quotes = "/v1/accounts/acme/quotes";
+    let quote = json!({"operations": [{"operation": "training", "max_minutes": 1}], "spender": "key-1"});
+    let foreseen = async || cloud.post(quotes, &token, None, &quote).await.expect(200).body["would_exceed"].clone();
+    assert_eq!(foreseen().await["code"], "spending_stopped");
+    cloud.put("/v1/accounts/acme/spending", &token, &stop(false)).await.expect(200);
+    assert_eq!(foreseen().await["code"], "limit_reached");
+    cloud.post(quotes, &token, None, &json!({"operations": []})).await.expect(422);
+    cloud.post("/v1/accounts/nobody/quotes", &token, None, &quote).await.expect(404);
+    malformed(cloud, Method::POST, quotes).await;
+    cloud.put("/v1/accounts/acme/limits", &token, &json!({"day": null, "month": null})).await.expect(200);
+}
+
 /// The link in the e-mail about the declined card: while the top-up is unpaid, while Stripe is down, after the payment,
 /// after the link has expired, and a forged one.
 async fn links(cloud: &TestCloud) {
@@ -316,6 +350,8 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/charges/1"),
         format!("{account}/history"),
         format!("{account}/auto-top-up"),
+        format!("{account}/spending"),
+        format!("{account}/limits"),
         format!("{account}/purchases"),
         purchase,
     ] {
@@ -323,6 +359,7 @@ async fn outages(cloud: &TestCloud) {
     }
     let training = json!({"operation": "training", "max_minutes": 1});
     for (path, body) in [
+        (format!("{account}/quotes"), json!({"operations": [training.clone()]})),
         (format!("{account}/charges"), training),
         (format!("{account}/charges/1/restore"), json!({})),
         (format!("{account}/charges/1/capture"), json!({})),
@@ -333,6 +370,9 @@ async fn outages(cloud: &TestCloud) {
         cloud.post(&path, &token, Some("outage"), &body).await.expect(503);
     }
     cloud.put(&format!("{account}/auto-top-up"), &token, &json!({"enabled": false})).await.expect(503);
+    cloud.put(&format!("{account}/limits"), &token, &json!({"day": 5, "month": null})).await.expect(503);
+    let stop = json!({"stopped": true, "changed_by": "ada"});
+    cloud.put(&format!("{account}/spending"), &token, &stop).await.expect(503);
     webhook(cloud, &webhook_secret(cloud).await, "invoice.paid").await.expect(503);
     cloud.cloud.aws.dynamodb.faults().clear();
 }

@@ -23,11 +23,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const VISA: &str = "4242424242424242";
 /// A text that callers write and that our own texts do not contain.
 const MARK: &str = "canary-of-the-caller";
+const SPENDER: &str = "canary-of-a-spender@acme.example";
 
 #[tokio::test]
 async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
     let cloud = TestCloud::start().await;
     cloud.plant("the caller's own words", MARK);
+    cloud.plant("a spender's name", SPENDER);
     cloud.plant("a card's number", VISA);
     cloud.plant("an e-mail address", "payer@customer.example");
     cloud.plant("the bank's words", "The card was declined.");
@@ -105,6 +107,11 @@ async fn good_days(cloud: &TestCloud) {
         "consent": {"text_version": 3, "accepted_by": format!("{MARK}, Ada Lovelace")},
     });
     cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.customer_token("acme"), &settings).await.expect(200);
+    let limits = json!({"spender": SPENDER, "day": null, "month": null, "total": 100_000});
+    cloud.put("/v1/accounts/acme/limits", &cloud.cloud.customer_token("acme"), &limits).await.expect(200);
+    cloud.get(&format!("/v1/accounts/acme/limits?cursor={SPENDER}"), &cloud.cloud.service_token()).await.expect(200);
+    let stopped = json!({"stopped": false, "changed_by": format!("{MARK}, Ada Lovelace")});
+    cloud.put("/v1/accounts/acme/spending", &cloud.cloud.customer_token("acme"), &stopped).await.expect(200);
     let another = json!({"package": "credits_500"});
     let key = format!("{MARK}-purchase");
     let opened = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &another).await;
@@ -113,7 +120,7 @@ async fn good_days(cloud: &TestCloud) {
 }
 
 async fn charge(cloud: &TestCloud, key: &str) -> Answer {
-    let body = json!({"operation": "training", "max_minutes": 1, "reference": format!("{MARK}, interview with Grace")});
+    let body = json!({"operation": "training", "max_minutes": 1, "reference": format!("{MARK}, interview with Grace"), "spender": SPENDER});
     cloud.post("/v1/accounts/acme/charges", &cloud.cloud.service_token(), Some(key), &body).await
 }
 

@@ -101,6 +101,12 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.cloud.clock.advance(SignedDuration::from_secs(60)).unwrap();
     assert_eq!(cloud.expire_charges().await["expired"], 1);
     cloud.history("acme").await;
+    let limits = "/v1/accounts/acme/limits";
+    for total in [json!(10), json!(null)] {
+        let of_spender = json!({"spender": "key-1", "day": null, "month": null, "total": total});
+        cloud.put(limits, &token, &of_spender).await.expect(200);
+    }
+    cloud.get(limits, &token).await.expect(200);
     cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);
     cloud.get("/v1/packages", &token).await.expect(200);
     cloud.save_card("acme", "pm_card_chargeCustomerFail").await;

@@ -46,6 +46,8 @@ struct CauseBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    spender: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     charge: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purchase: Option<&'a str>,
@@ -59,10 +61,11 @@ impl<'a> EntryBody<'a> {
     fn of(entry: &'a Entry) -> Self {
         let origin = entry.origin();
         let cause = match &entry.cause {
-            Cause::Charge { key, operation, reference, .. } => CauseBody {
+            Cause::Charge { key, operation, reference, spender, .. } => CauseBody {
                 charge: Some(key.as_str()),
                 operation: Some(operation.name.as_str()),
                 reference: reference.as_ref().map(|reference| reference.as_str()),
+                spender: spender.as_ref().map(|spender| spender.as_str()),
                 ..CauseBody::default()
             },
             Cause::Capture { charge, operation, price: _ } => CauseBody {

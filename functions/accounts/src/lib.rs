@@ -1,7 +1,9 @@
-//! What customers see and choose: the balance, the history, automatic top-ups. Also opens accounts for the company.
+//! What customers see and choose: the balance, the history, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
 mod history;
+mod limits;
+mod spending;
 pub mod wiring;
 
 use lambda_http::http::Method;
@@ -12,18 +14,28 @@ use shared::http::{
     Access, AccountRateLimiter, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body,
     respond, text, time,
 };
-use shared::ports::{Accounts, Consents, History, IdGenerator, Payments};
+use shared::ports::{Accounts, Consents, History, IdGenerator, Payments, SpenderList, Spenders, SpendingChanges};
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
-    Capabilities<Ledger: Accounts + Consents + History, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
+    Capabilities<
+        Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
+        Payments: Payments,
+        Ids: IdGenerator,
+        PriceBook = PriceBook,
+    >
 {
 }
 
 impl<
-    C: Capabilities<Ledger: Accounts + Consents + History, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+    C: Capabilities<
+            Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
+            Payments: Payments,
+            Ids: IdGenerator,
+            PriceBook = PriceBook,
+        >,
 > Outside for C
 {
 }
@@ -42,6 +54,10 @@ pub enum Operation {
     History,
     AutoTopUp,
     SetAutoTopUp,
+    Spending,
+    SetSpending,
+    Limits,
+    SetLimits,
 }
 
 /// Every route of this function, as in `template.yaml`.
@@ -77,6 +93,30 @@ pub const ROUTES: &[Route<Operation>] = &[
         access: Access::Customer,
         operation: Operation::SetAutoTopUp,
     },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/spending",
+        access: Access::Customer,
+        operation: Operation::Spending,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/spending",
+        access: Access::Customer,
+        operation: Operation::SetSpending,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/limits",
+        access: Access::Customer,
+        operation: Operation::Limits,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/limits",
+        access: Access::Customer,
+        operation: Operation::SetLimits,
+    },
 ];
 
 /// Answers one request.
@@ -87,7 +127,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
-    if !matches!(found.operation, Operation::History | Operation::AutoTopUp) {
+    if !matches!(found.operation, Operation::History | Operation::AutoTopUp | Operation::Limits) {
         no_query(request)?;
     }
     match found.operation {
@@ -97,6 +137,10 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::History => history::get(&app.context, request, found.account()?).await,
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
+        Operation::Spending => spending::get(&app.context, found.account()?).await,
+        Operation::SetSpending => spending::put(&app.context, request, found.account()?, found.caller.as_ref()).await,
+        Operation::Limits => limits::get(&app.context, request, found.account()?).await,
+        Operation::SetLimits => limits::put(&app.context, request, found.account()?).await,
     }
 }
 
@@ -146,6 +190,7 @@ async fn get_balance<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Resu
         pending: account.pending.get(),
         restriction: restriction
             .map(|restriction| RestrictionBody { reason: restriction.reason.as_str(), until: time(restriction.until) }),
+        spending_stopped_at: account.spending_stopped_at().map(time),
         as_of: time(now),
     })
 }
@@ -156,6 +201,7 @@ struct BalanceBody<'a> {
     balance: i64,
     pending: i64,
     restriction: Option<RestrictionBody<'a>>,
+    spending_stopped_at: Option<String>,
     as_of: String,
 }
 

@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
-use shared::ports::{Accounts, DueCharges, PendingCharges};
+use shared::ports::{Accounts, DueCharges, PendingCharges, Spenders};
 use shared::telemetry;
 use shared::use_cases::charging::{ExpirySummary, expire_charges};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Accounts + PendingCharges + DueCharges> {}
+pub trait Outside: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges> {}
 
-impl<C: Capabilities<Ledger: Accounts + PendingCharges + DueCharges>> Outside for C {}
+impl<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {

@@ -10,25 +10,25 @@ pub mod wiring;
 use jiff::SignedDuration;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
-use operation::{Details, QuoteBody};
+use operation::{QuoteBody, sum};
 use price_book::PriceBookBody;
 use serde::Serialize;
 use serde_json::Value;
-use shared::domain::charging::{ChargeCommand, ChargeRequest};
+use shared::domain::charging::ChargeCommand;
 use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook, PricedOperation};
 use shared::http::{
     Access, AccountRateLimiter, Found, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
     parse_body, respond, time,
 };
-use shared::ports::{Accounts, Entries, PendingCharges};
+use shared::ports::{Accounts, Entries, PendingCharges, Spenders};
 use shared::telemetry::embedded_metrics;
-use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, restore};
+use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, foresee_charge, restore};
 use shared::use_cases::{Capabilities, Context, MemoryCounts, Posted};
 
 /// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Accounts + Entries + PendingCharges, PriceBook = PriceBook> {}
+pub trait Outside: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders, PriceBook = PriceBook> {}
 
-impl<C: Capabilities<Ledger: Accounts + Entries + PendingCharges, PriceBook = PriceBook>> Outside for C {}
+impl<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders, PriceBook = PriceBook>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
@@ -46,6 +46,7 @@ pub enum Operation {
     Void,
     Restore,
     Quote,
+    QuoteForAccount,
     PriceBook,
 }
 
@@ -84,6 +85,12 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::Restore,
     },
     Route { method: Method::POST, path: "/v1/quotes", access: Access::Customer, operation: Operation::Quote },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/quotes",
+        access: Access::Customer,
+        operation: Operation::QuoteForAccount,
+    },
     Route { method: Method::GET, path: "/v1/price-book", access: Access::Customer, operation: Operation::PriceBook },
 ];
 
@@ -114,6 +121,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Void => pending::post_void(app, found.account()?, &charge_of(&found)?).await,
         Operation::Restore => post_restore(app, found.account()?, &charge_of(&found)?).await,
         Operation::Quote => post_quote(&app.context.price_book, request),
+        Operation::QuoteForAccount => post_quote_for_account(app, request, found.account()?).await,
         Operation::PriceBook => Reply::ok(&PriceBookBody::of(&app.context.price_book)),
     }
 }
@@ -127,8 +135,8 @@ async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &Reac
     let key = idempotency_key(request)?;
     let price_book = &app.context.price_book;
     let charged = match parse_body(request, |fields| operation::charged(fields, price_book)) {
-        Ok((PricedOperation { operation, price }, Details { reference, expires_in })) => {
-            let command = ChargeCommand { request: ChargeRequest { key, operation, reference, expires_in }, price };
+        Ok((PricedOperation { operation, price }, details)) => {
+            let command = ChargeCommand { request: details.of(key, operation), price };
             charge(&app.context, account.id(), &command).await?
         }
         Err(problem) => charge_of_earlier_book(app, request, account, key).await?.ok_or(problem)?,
@@ -144,8 +152,7 @@ async fn charge_of_earlier_book<O: Outside>(
     key: IdempotencyKey,
 ) -> Result<Option<Charged>, Problem> {
     let Ok((operation, details)) = parse_body(request, operation::charged_earlier) else { return Ok(None) };
-    let Details { reference, expires_in } = details;
-    let asked = ChargeRequest { key, operation, reference, expires_in };
+    let asked = details.of(key, operation);
     match charge_again(&app.context, account.id(), &asked).await {
         Err(ChargeError::KeyReused(_)) => Ok(None),
         answered => Ok(answered?),
@@ -166,6 +173,18 @@ fn post_quote(price_book: &PriceBook, request: &Request) -> Result<Reply, Proble
     Reply::ok(&QuoteBody::of(&operations))
 }
 
+/// The same prices, and whether the account could be charged for them now.
+async fn post_quote_for_account<O: Outside>(
+    app: &App<O>,
+    request: &Request,
+    account: &ReachedAccount,
+) -> Result<Reply, Problem> {
+    let price_book = &app.context.price_book;
+    let (operations, spender) = parse_body(request, |fields| operation::quoted_for(fields, price_book))?;
+    let refused = foresee_charge(&app.context, account.id(), spender.as_ref(), sum(&operations)).await?;
+    Reply::ok(&QuoteBody::for_account(&operations, refused.map(Problem::from)))
+}
+
 #[derive(Serialize)]
 struct ChargeBody<'a> {
     charge: &'a str,
@@ -176,6 +195,8 @@ struct ChargeBody<'a> {
     seq: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spender: Option<&'a str>,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     pending: Option<pending::PendingBody>,
@@ -206,12 +227,12 @@ impl RestoredBody {
 impl<'a> ChargeBody<'a> {
     fn of(charged: &'a Charged) -> Self {
         let entry = &charged.posted.entry;
-        let (charge, operation, reference) = match &entry.cause {
-            Cause::Charge { key, operation, reference, .. } => {
-                (key.as_str(), operation.name.as_str(), reference.as_ref())
+        let (charge, operation, reference, spender) = match &entry.cause {
+            Cause::Charge { key, operation, reference, spender, .. } => {
+                (key.as_str(), operation.name.as_str(), reference.as_ref(), spender.as_ref())
             }
             // The ledger never answers a charge with another cause. If it did, the empty id would show it.
-            _ => ("", "", None),
+            _ => ("", "", None, None),
         };
         Self {
             charge,
@@ -221,6 +242,7 @@ impl<'a> ChargeBody<'a> {
             balance: entry.balance_after.get(),
             seq: entry.seq,
             reference: reference.map(|reference| reference.as_str()),
+            spender: spender.map(|spender| spender.as_str()),
             created_at: time(entry.created_at),
             pending: charged.pending.as_ref().map(pending::PendingBody::of),
             restore: charged.restore.as_ref().map(RestoredBody::of),

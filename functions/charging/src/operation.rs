@@ -1,11 +1,13 @@
 //! Operations in request bodies: a name of the price book, and an amount in that operation's own measure.
 
 use serde::Serialize;
-use shared::domain::charging::ExpiresIn;
+use serde_json::Value;
+use shared::domain::charging::{ChargeRequest, ExpiresIn};
 use shared::domain::{
-    Credits, InvalidReference, Measure, Operation, OperationName, OperationPrice, PriceBook, PricedOperation, Reference,
+    Credits, IdempotencyKey, InvalidReference, Measure, Operation, OperationName, OperationPrice, PriceBook,
+    PricedOperation, Reference, Spender,
 };
-use shared::http::{Fields, an_integer, integer, text};
+use shared::http::{Fields, Problem, an_integer, integer, text};
 use std::ops::RangeInclusive;
 
 /// How many operations one quote may list.
@@ -14,7 +16,15 @@ const QUOTE_OPERATIONS: RangeInclusive<usize> = 1..=100;
 /// What a charge may say beside its operation.
 pub struct Details {
     pub reference: Option<Reference>,
+    pub spender: Option<Spender>,
     pub expires_in: Option<ExpiresIn>,
+}
+
+impl Details {
+    pub fn of(self, key: IdempotencyKey, operation: Operation) -> ChargeRequest {
+        let Self { reference, spender, expires_in } = self;
+        ChargeRequest { key, operation, reference, spender, expires_in }
+    }
 }
 
 /// The operation to charge, and its details.
@@ -60,13 +70,24 @@ fn details(fields: &mut Fields<'_>) -> Details {
     let expires_in = fields.optional("expires_in_seconds", &an_integer(&seconds), integer(&seconds));
     Details {
         reference: fields.told("reference", reference),
+        spender: spender(fields),
         expires_in: expires_in.and_then(|seconds| ExpiresIn::new(seconds).ok()),
     }
+}
+
+fn spender(fields: &mut Fields<'_>) -> Option<Spender> {
+    fields.optional("spender", "1 to 64 characters of A-Z a-z 0-9 _ . : @ -", text(Spender::parse))
 }
 
 /// The operations to quote.
 pub fn quoted(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<Vec<PricedOperation>> {
     fields.objects("operations", QUOTE_OPERATIONS, |fields| operation(fields, price_book))
+}
+
+/// The operations to quote for an account, and for whom it would spend.
+pub fn quoted_for(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<(Vec<PricedOperation>, Option<Spender>)> {
+    let spender = spender(fields);
+    Some((quoted(fields, price_book)?, spender))
 }
 
 fn reference(json: &str) -> Result<Reference, String> {
@@ -108,11 +129,20 @@ fn names(price_book: &PriceBook) -> String {
     format!("one of {}", names.join(", "))
 }
 
+/// What all operations cost together.
+pub fn sum(operations: &[PricedOperation]) -> Credits {
+    let prices = operations.iter().map(PricedOperation::credits);
+    prices.into_iter().try_fold(Credits::ZERO, Credits::plus).unwrap_or(Credits::MAX)
+}
+
 /// The price of each operation, and the sum.
 #[derive(Serialize)]
 pub struct QuoteBody<'a> {
     operations: Vec<QuotedBody<'a>>,
     credits: i64,
+    /// Only for an account: what would refuse a charge of the sum now, or null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_exceed: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -134,14 +164,18 @@ enum AmountBody {
 
 impl<'a> QuoteBody<'a> {
     pub fn of(operations: &'a [PricedOperation]) -> Self {
-        let prices = operations.iter().map(PricedOperation::credits);
-        let sum = prices.clone().try_fold(Credits::ZERO, Credits::plus).unwrap_or(Credits::MAX);
-        let lines = operations.iter().zip(prices).map(|(priced, credits)| QuotedBody {
+        let lines = operations.iter().map(|priced| QuotedBody {
             operation: priced.operation.name.as_str(),
             amount: AmountBody::of(&priced.operation),
-            credits: credits.get(),
+            credits: priced.credits().get(),
         });
-        Self { operations: lines.collect(), credits: sum.get() }
+        Self { operations: lines.collect(), credits: sum(operations).get(), would_exceed: None }
+    }
+
+    /// The same for an account, with what would refuse the sum now, if anything.
+    pub fn for_account(operations: &'a [PricedOperation], refused: Option<Problem>) -> Self {
+        let would_exceed = refused.map_or(Value::Null, |problem| problem.to_foreseen());
+        Self { would_exceed: Some(would_exceed), ..Self::of(operations) }
     }
 }
 

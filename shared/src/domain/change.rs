@@ -3,7 +3,8 @@
 use super::account::{Account, Cause, Entry, UsageDay};
 use super::charging::PendingCharge;
 use super::payments::{ConsentRecord, Purchase, TopUp};
-use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId};
+use super::spending::{SpenderLimits, SpendingChange};
+use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId, Spender};
 use jiff::Timestamp;
 
 /// The account's new value, and everything that is written with it in one transaction.
@@ -31,6 +32,10 @@ pub enum Record {
     },
     TopUp(TopUp),
     Consent(ConsentRecord),
+    SpendingChange(SpendingChange),
+    SpenderLimits(SpenderLimits),
+    /// The spender has no limits any more: nothing is stored about it.
+    SpenderUnlimited(Spender),
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,
@@ -44,10 +49,12 @@ pub enum Record {
 pub struct BalanceOutOfRange;
 
 impl Change {
-    /// The next version of the account. Nothing else changes, except that a day that has passed is closed.
+    /// The next version of the account. Nothing else changes, except that a day that has passed is closed, and with it
+    /// the periods of the account's limits.
     pub(super) fn on(account: &Account, now: Timestamp) -> Self {
         let mut account = account.clone();
         account.version = account.version.saturating_add(1);
+        account.limits = account.limits_at(now);
         let (usage, closed) = account.usage.at(now);
         account.usage = usage;
         Self { account, entries: vec![], records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
@@ -70,6 +77,17 @@ impl Change {
     /// The attempt that this change writes.
     pub fn top_up(&self) -> Option<&TopUp> {
         self.records.iter().find_map(|record| if let Record::TopUp(top_up) = record { Some(top_up) } else { None })
+    }
+
+    /// The limits of a spender that this change writes.
+    pub fn spender_limits(&self) -> Option<&SpenderLimits> {
+        self.all_spender_limits().next()
+    }
+
+    pub(super) fn all_spender_limits(&self) -> impl Iterator<Item = &SpenderLimits> {
+        self.records
+            .iter()
+            .filter_map(|record| if let Record::SpenderLimits(limits) = record { Some(limits) } else { None })
     }
 
     /// Moves credits: a positive amount gives, a negative one takes.

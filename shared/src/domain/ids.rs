@@ -148,6 +148,20 @@ id!(
     |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
 );
 id!(
+    /// Who changed what the customer controls: a user's id or e-mail address in the company's own system.
+    Actor, "changed_by", "a text of at most 100 bytes, none of them a control character",
+    |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
+);
+id!(
+    /// For whom a charge is made: the customer's API key, project or user, with the company's own name.
+    ///
+    /// It may be personal data, so it is never logged.
+    Spender, "spender", "1 to 64 characters of A-Z a-z 0-9 _ . : @ -",
+    |text| has_characters(text, 64, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'@' | b'-')
+    })
+);
+id!(
     /// Why an account is restricted, in words that the customer is shown.
     ///
     /// Limited in bytes, since it is part of the account's item, which must stay below 1 KB.

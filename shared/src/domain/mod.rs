@@ -8,6 +8,7 @@
 
 pub mod account;
 mod bounds;
+mod calendar;
 mod change;
 pub mod charging;
 mod currency;
@@ -18,6 +19,7 @@ mod notice;
 mod operation;
 pub mod payments;
 pub mod price_book;
+pub mod spending;
 
 #[cfg(test)]
 mod properties;
@@ -26,6 +28,7 @@ pub(crate) mod samples;
 
 pub use account::{Account, Cause, Entry, Origin, Restriction, UsageDay};
 pub use bounds::{OutOfRange, within};
+pub use calendar::{start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};
 pub use currency::{Currency, InvalidCurrency};
 pub use email_address::EmailAddress;
@@ -35,3 +38,4 @@ pub use notice::{Notice, NoticeKind};
 pub use operation::{Measure, Operation, PriceLine, PricedOperation};
 pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use price_book::{OperationPrice, Package, PriceBook};
+pub use spending::{LimitReached, Limits, SpenderLimits, SpendingChange};

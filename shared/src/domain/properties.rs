@@ -153,7 +153,13 @@ impl World {
                         self.top_up_order.push(top_up.id);
                     }
                 }
-                Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
+                Record::UsageDay(_)
+                | Record::PurchaseKey { .. }
+                | Record::Consent(_)
+                | Record::SpendingChange(_)
+                | Record::SpenderLimits(_)
+                | Record::SpenderUnlimited(_)
+                | Record::Customer { .. } => {}
             }
         }
         self.account = change.account;

@@ -3,6 +3,7 @@
 use super::account::decide_open_account;
 use super::charging::{ChargeCommand, ChargeRequest};
 use super::payments::{AutoTopUp, Consent, Payment};
+use super::spending::{Limit, Spending};
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,7 +21,8 @@ pub fn key(text: &str) -> IdempotencyKey {
 pub fn charge_command(key_text: &str, name: &str, amount: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let PricedOperation { operation, price } = book.price(book.operation(name).unwrap(), amount).unwrap();
-    ChargeCommand { request: ChargeRequest { key: key(key_text), operation, reference: None, expires_in: None }, price }
+    let request = ChargeRequest { key: key(key_text), operation, reference: None, spender: None, expires_in: None };
+    ChargeCommand { request, price }
 }
 
 /// A new account with nothing in it.
@@ -56,6 +58,19 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
             price_max: Amount::new(Currency::USD, target).unwrap(),
         },
     }
+}
+
+/// Limits per day, per month and in all: what may be spent, and what was.
+pub fn limits(limits: [Option<(i64, i64)>; 3]) -> Limits {
+    let [day, month, total] = limits.map(|limit| {
+        limit.map(|(max, used)| Limit { max: Credits::constant(max), used: Credits::constant(used), after_seq: 0 })
+    });
+    Limits { day, month, total }
+}
+
+/// Spending, stopped this many seconds after midnight.
+pub fn stopped_at(seconds: i64) -> Spending {
+    Spending { is_stopped: true, changed_at: at(seconds) }
 }
 
 /// The only entry of a change.

@@ -40,6 +40,32 @@ impl<'json> Fields<'json> {
         self.optional(name, expected, read)
     }
 
+    /// The value of a required field that may be null: `None` if it is null.
+    pub fn nullable<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if self.unread.iter().any(|(known, _)| known == name) {
+            let errors = self.errors.len();
+            let value = self.optional(name, &format!("{expected}, or null"), read);
+            return (self.errors.len() == errors).then_some(value);
+        }
+        self.refuse(name, format!("is required: {expected}, or null"));
+        None
+    }
+
+    /// The value of an optional field, or `otherwise` if it is missing. `None` if it is not as `expected`.
+    pub fn optional_or<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        (read, otherwise): (impl FnOnce(&str) -> Option<T>, T),
+    ) -> Option<T> {
+        if self.is_given(name) { self.optional(name, expected, read) } else { Some(otherwise) }
+    }
+
     /// The value of an optional field. `None` if it is missing or not as `expected`, which is then reported.
     pub fn optional<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         self.told(name, |json| read(json).ok_or_else(|| format!("must be {expected}")))
@@ -104,7 +130,8 @@ impl<'json> Fields<'json> {
         value
     }
 
-    fn is_given(&self, name: &str) -> bool {
+    /// Whether the field is there and not null.
+    pub fn is_given(&self, name: &str) -> bool {
         self.unread.iter().any(|(known, json)| known == name && json.get() != "null")
     }
 

@@ -1,10 +1,11 @@
 //! Writing a [`Change`] as one transaction, and what a refused transaction means.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, text};
 use super::errors::{
     broken, cancellation_reasons, is_condition_failed, is_contended, ledger_error, unavailable, unreadable,
 };
+use super::keys::{self, Key};
 use super::{DynamoDb, DynamoLedger, items};
 use crate::domain::{Account, Change, Record};
 use crate::ports::{CommitError, LedgerError};
@@ -12,7 +13,9 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsInputBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsInput};
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use uuid::Uuid;
 
 const OPERATION: &str = "commit";
@@ -41,10 +44,7 @@ impl<D: DynamoDb> DynamoLedger<D> {
     }
 
     fn transaction(&self, change: &Change) -> Result<TransactWriteItemsInputBuilder, BuildError> {
-        let writes = puts(change).into_iter().map(|put| {
-            let put = put.table_name(&self.table).build()?;
-            Ok::<_, BuildError>(TransactWriteItem::builder().put(put).build())
-        });
+        let writes = writes(change).into_iter().map(|write| write.on(&self.table));
         Ok(TransactWriteItemsInput::builder()
             .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
             .client_request_token(Uuid::new_v4())
@@ -54,13 +54,32 @@ impl<D: DynamoDb> DynamoLedger<D> {
 
 /// The account first, then its entries in order, then everything else: [`refusal`] reads the reasons of a cancelled
 /// transaction in this order.
-fn puts(change: &Change) -> Vec<PutBuilder> {
+fn writes(change: &Change) -> Vec<Write> {
     let account = &change.account.id;
-    let mut puts = vec![put_account(&change.account)];
-    puts.extend(change.entries.iter().map(|entry| put_new(items::entry_to_item(account, entry))));
-    puts.extend(change.records.iter().map(|record| put_record(&change.account, record)));
-    puts.extend(change.notices.iter().map(|notice| put(items::notice_to_item(notice))));
-    puts
+    let mut writes = vec![Write::Put(put_account(&change.account))];
+    writes.extend(change.entries.iter().map(|entry| Write::Put(put_new(items::entry_to_item(account, entry)))));
+    writes.extend(change.records.iter().map(|record| write_record(&change.account, record)));
+    writes.extend(change.notices.iter().map(|notice| Write::Put(put(items::notice_to_item(notice)))));
+    writes
+}
+
+/// One item of a transaction.
+enum Write {
+    Put(PutBuilder),
+    Delete(Key),
+}
+
+impl Write {
+    fn on(self, table: &str) -> Result<TransactWriteItem, BuildError> {
+        let item = TransactWriteItem::builder();
+        Ok(match self {
+            Self::Put(put) => item.put(put.table_name(table).build()?).build(),
+            Self::Delete(key) => {
+                let delete = Delete::builder().key("PK", text(key.partition)).key("SK", text(key.sort));
+                item.delete(delete.table_name(table).build()?).build()
+            }
+        })
+    }
 }
 
 fn put_account(account: &Account) -> PutBuilder {
@@ -75,8 +94,11 @@ fn put_account(account: &Account) -> PutBuilder {
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
 }
 
-fn put_record(account: &Account, record: &Record) -> PutBuilder {
-    match record {
+fn write_record(account: &Account, record: &Record) -> Write {
+    Write::Put(match record {
+        Record::SpenderUnlimited(spender) => return Write::Delete(keys::spender_limits(&account.id, spender)),
+        Record::SpendingChange(change) => put(items::spending_change_to_item(&account.id, change)),
+        Record::SpenderLimits(limits) => put(items::spender_limits_to_item(&account.id, limits)),
         Record::UsageDay(day) => put(items::usage_day_to_item(&account.id, day)),
         Record::PendingCharge(pending) => put(items::pending_charge_to_item(pending)),
         Record::Purchase(purchase) => put(items::purchase_to_item(purchase)),
@@ -84,7 +106,7 @@ fn put_record(account: &Account, record: &Record) -> PutBuilder {
         Record::TopUp(top_up) => put(items::top_up_to_item(top_up)),
         Record::Consent(consent) => put(items::consent_to_item(&account.id, consent)),
         Record::Customer { customer, account } => put_new(items::customer_to_item(customer, account)),
-    }
+    })
 }
 
 fn put(item: Attributes) -> PutBuilder {

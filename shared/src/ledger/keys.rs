@@ -4,9 +4,11 @@
 //! different kinds never share one.
 
 use crate::domain::{
-    AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, TopUpId,
+    AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, Spender,
+    TopUpId,
 };
 use crate::ports::Shard;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use std::fmt;
 
@@ -24,7 +26,9 @@ pub struct Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.partition, self.sort)
+        // The name of a spender may be personal data, and a key that is shown gets into the log.
+        let sort = if self.sort.starts_with(LIMIT) { LIMIT } else { &self.sort };
+        write!(formatter, "{} {sort}", self.partition)
     }
 }
 
@@ -63,6 +67,20 @@ pub(super) fn top_up(account: &AccountId, top_up: &TopUpId) -> Key {
 
 pub(super) fn consent(account: &AccountId, consent: &ConsentId) -> Key {
     of_account(account, format!("{CONSENT}{consent}"))
+}
+
+/// The instant is the one that the account names.
+pub(super) fn spending_change(account: &AccountId, changed_at: Timestamp) -> Key {
+    of_account(account, format!("{SPENDING}{}", changed_at.as_millisecond()))
+}
+
+pub(super) fn spender_limits(account: &AccountId, spender: &Spender) -> Key {
+    of_account(account, format!("{LIMIT}{spender}"))
+}
+
+/// The common prefix of the keys of an account's spenders with limits.
+pub(super) fn limited_spenders(account: &AccountId) -> Key {
+    of_account(account, LIMIT.to_owned())
 }
 
 pub(super) fn notice(account: &AccountId, notice: &NoticeId) -> Key {
@@ -149,6 +167,14 @@ impl Key {
         id(&self.sort, CONSENT, ConsentId::parse)
     }
 
+    pub(super) fn spender(&self) -> Option<Spender> {
+        id(&self.sort, LIMIT, Spender::parse)
+    }
+
+    pub(super) fn spending_changed_at(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.sort.strip_prefix(SPENDING)?.parse().ok()?).ok()
+    }
+
     pub(super) fn notice_id(&self) -> Option<NoticeId> {
         id(&self.sort, NOTICE, NoticeId::parse)
     }
@@ -165,6 +191,8 @@ const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";
+const SPENDING: &str = "SPENDING#";
+const LIMIT: &str = "LIMIT#";
 
 fn of_account(account: &AccountId, sort: String) -> Key {
     Key { partition: format!("{ACCOUNT}{account}"), sort }
@@ -209,6 +237,8 @@ mod tests {
             (purchase_key(&acme(), &key("buy:1")), "ACCOUNT#acme", "PURCHASE_KEY#buy:1".into()),
             (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
             (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),
+            (spending_change(&acme(), Timestamp::UNIX_EPOCH), "ACCOUNT#acme", "SPENDING#0".into()),
+            (spender_limits(&acme(), &Spender::parse("a.b:c@d").unwrap()), "ACCOUNT#acme", "LIMIT#a.b:c@d".into()),
             (notice(&acme(), &NoticeId::mint(1)), "ACCOUNT#acme", format!("NOTICE#ntc_{hex}")),
             (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
             (event(&EventId::parse("evt_1").unwrap()), "EVENT#evt_1", "EVENT".into()),

@@ -1,16 +1,18 @@
 //! Pages of the two indexes, which are eventually consistent, and of an account's own items.
 
-use super::attributes::{Attributes, Writer, instant, number, text};
+use super::attributes::Attributes;
+use super::attributes::{Writer, instant, number, text};
 use super::errors::{ledger_error, unreadable};
 use super::keys::Due;
 use super::{DynamoLedger, items, keys};
-use crate::domain::{AccountId, Entry, PurchaseId};
+use crate::domain::{AccountId, Entry, PurchaseId, Spender};
 use crate::ports::{
     DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History, LedgerError, PurchaseList,
-    PurchasesPage, Shard,
+    PurchasesPage, Shard, SpenderList, SpendersPage,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
+use keys::Key;
 
 impl History for DynamoLedger {
     async fn history_page(
@@ -43,12 +45,35 @@ impl History for DynamoLedger {
     }
 }
 
-fn key_of(account: &AccountId, purchase: &PurchaseId) -> Attributes {
-    Writer::item(keys::purchase(account, purchase)).into_attributes()
+/// Items of one partition whose sort keys have a common prefix.
+struct Listed {
+    prefix: Key,
+    /// The page begins behind this key, which does not have to exist.
+    after: Option<Key>,
+    is_oldest_first: bool,
+}
+
+impl DynamoLedger {
+    /// One item more than the limit, because after a full page DynamoDB only says that more may follow.
+    async fn listed(&self, operation: &'static str, listed: Listed, limit: usize) -> Result<QueryOutput, LedgerError> {
+        let Listed { prefix, after, is_oldest_first } = listed;
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :partition AND begins_with(SK, :prefix)")
+            .expression_attribute_values(":partition", text(prefix.partition))
+            .expression_attribute_values(":prefix", text(prefix.sort))
+            .scan_index_forward(is_oldest_first)
+            .limit(limit as i32 + 1)
+            .set_exclusive_start_key(after.map(|key| Writer::item(key).into_attributes()))
+            .set_return_consumed_capacity(self.settings.consumed_capacity());
+        query.send().await.map_err(|error| ledger_error(operation, error))
+    }
 }
 
 impl PurchaseList for DynamoLedger {
-    /// Reads one more than the limit, because after a full page DynamoDB only says that more may follow.
     async fn purchases_page(
         &self,
         account: &AccountId,
@@ -56,24 +81,37 @@ impl PurchaseList for DynamoLedger {
         limit: u8,
     ) -> Result<PurchasesPage, LedgerError> {
         let limit = usize::from(limit.clamp(1, 100));
-        let listed = keys::purchases(account);
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("PK = :partition AND begins_with(SK, :purchases)")
-            .expression_attribute_values(":partition", text(listed.partition))
-            .expression_attribute_values(":purchases", text(listed.sort))
-            .scan_index_forward(false)
-            .limit(limit as i32 + 1)
-            .set_exclusive_start_key(after.map(|purchase| key_of(account, purchase)))
-            .set_return_consumed_capacity(self.settings.consumed_capacity());
-        let page = query.send().await.map_err(|error| ledger_error("purchases_page", error))?;
+        let listed = Listed {
+            prefix: keys::purchases(account),
+            after: after.map(|purchase| keys::purchase(account, purchase)),
+            is_oldest_first: false,
+        };
+        let page = self.listed("purchases_page", listed, limit).await?;
         let read = page.items().iter().take(limit).map(items::purchase_from_item);
         let purchases = read.collect::<Result<_, _>>().map_err(unreadable("purchases_page"))?;
         let has_more = page.items().len() > limit || page.last_evaluated_key().is_some();
         Ok(PurchasesPage { purchases, has_more })
+    }
+}
+
+impl SpenderList for DynamoLedger {
+    async fn spenders_page(
+        &self,
+        account: &AccountId,
+        after: Option<&Spender>,
+        limit: u8,
+    ) -> Result<SpendersPage, LedgerError> {
+        let limit = usize::from(limit.clamp(1, 100));
+        let listed = Listed {
+            prefix: keys::limited_spenders(account),
+            after: after.map(|spender| keys::spender_limits(account, spender)),
+            is_oldest_first: true,
+        };
+        let page = self.listed("spenders_page", listed, limit).await?;
+        let read = page.items().iter().take(limit).map(items::spender_limits_from_item);
+        let spenders = read.collect::<Result<_, _>>().map_err(unreadable("spenders_page"))?;
+        let has_more = page.items().len() > limit || page.last_evaluated_key().is_some();
+        Ok(SpendersPage { spenders, has_more })
     }
 }
 

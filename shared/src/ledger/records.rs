@@ -4,9 +4,13 @@ use super::{DynamoDb, DynamoLedger, items, keys};
 use crate::domain::charging::PendingCharge;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
-    AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, TopUp, TopUpId,
+    AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, Spender, SpenderLimits,
+    SpendingChange, TopUp, TopUpId,
 };
-use crate::ports::{Consents, Customers, Entries, LedgerError, PendingCharges, Purchases, TopUps};
+use crate::ports::{
+    Consents, Customers, Entries, LedgerError, PendingCharges, Purchases, Spenders, SpendingChanges, TopUps,
+};
+use jiff::Timestamp;
 
 impl<D: DynamoDb> Entries for DynamoLedger<D> {
     async fn entry_get(&self, account: &AccountId, origin: &Origin) -> Result<Option<Entry>, LedgerError> {
@@ -51,6 +55,27 @@ impl<D: DynamoDb> Consents for DynamoLedger<D> {
         consent: &ConsentId,
     ) -> Result<Option<ConsentRecord>, LedgerError> {
         self.read("consent_get", keys::consent(account, consent), items::consent_from_item).await
+    }
+}
+
+impl<D: DynamoDb> SpendingChanges for DynamoLedger<D> {
+    async fn spending_change_get(
+        &self,
+        account: &AccountId,
+        changed_at: Timestamp,
+    ) -> Result<Option<SpendingChange>, LedgerError> {
+        let key = keys::spending_change(account, changed_at);
+        self.read("spending_change_get", key, items::spending_change_from_item).await
+    }
+}
+
+impl<D: DynamoDb> Spenders for DynamoLedger<D> {
+    async fn spender_limits_get(
+        &self,
+        account: &AccountId,
+        spender: &Spender,
+    ) -> Result<Option<SpenderLimits>, LedgerError> {
+        self.read("spender_limits_get", keys::spender_limits(account, spender), items::spender_limits_from_item).await
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::charging::PendingCharge;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Purchase, PurchaseId, TopUp, TopUpId,
+    Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
 };
 use jiff::Timestamp;
 use std::error::Error;
@@ -106,6 +106,37 @@ pub trait Consents: Send + Sync {
     ) -> impl Future<Output = Result<Option<ConsentRecord>, LedgerError>> + Send;
 }
 
+/// Who stopped spending or allowed it again.
+pub trait SpendingChanges: Send + Sync {
+    /// The change of the instant that the account names.
+    fn spending_change_get(
+        &self,
+        account: &AccountId,
+        changed_at: Timestamp,
+    ) -> impl Future<Output = Result<Option<SpendingChange>, LedgerError>> + Send;
+}
+
+/// The limits of single spenders.
+pub trait Spenders: Send + Sync {
+    fn spender_limits_get(
+        &self,
+        account: &AccountId,
+        spender: &Spender,
+    ) -> impl Future<Output = Result<Option<SpenderLimits>, LedgerError>> + Send;
+}
+
+/// An account's spenders with limits, by name.
+pub trait SpenderList: Send + Sync {
+    /// The spenders that follow `after` in the list (from the first, if `None`), at most `limit` (1–100) of them.
+    /// `after` does not have to have limits any more.
+    fn spenders_page(
+        &self,
+        account: &AccountId,
+        after: Option<&Spender>,
+        limit: u8,
+    ) -> impl Future<Output = Result<SpendersPage, LedgerError>> + Send;
+}
+
 /// The account that belongs to a Stripe customer.
 pub trait Customers: Send + Sync {
     fn customer_account_get(
@@ -177,6 +208,9 @@ pub trait Ledger:
     + PurchaseList
     + TopUps
     + Consents
+    + SpendingChanges
+    + Spenders
+    + SpenderList
     + Customers
     + Events
     + Notices
@@ -194,6 +228,9 @@ impl<L> Ledger for L where
         + PurchaseList
         + TopUps
         + Consents
+        + SpendingChanges
+        + Spenders
+        + SpenderList
         + Customers
         + Events
         + Notices
@@ -206,6 +243,13 @@ impl<L> Ledger for L where
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchasesPage {
     pub purchases: Vec<Purchase>,
+    pub has_more: bool,
+}
+
+/// A page of spenders with limits, and whether more follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpendersPage {
+    pub spenders: Vec<SpenderLimits>,
     pub has_more: bool,
 }
 

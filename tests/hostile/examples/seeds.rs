@@ -108,6 +108,11 @@ fn bodies_of(path: &str) -> Vec<String> {
         "capture" => vec![json!({"duration_ms": 60001}), json!({})],
         "quotes" => vec![json!({"operations": [
             {"operation": "dubbing", "duration_ms": 60001}, {"operation": "training", "max_minutes": 5}]})],
+        "spending" => vec![json!({"stopped": true, "changed_by": "ada"}), json!({"stopped": false})],
+        "limits" => vec![
+            json!({"day": 1000, "month": null}),
+            json!({"spender": "key-1", "day": null, "month": 5000, "total": 0}),
+        ],
         "purchases" => vec![json!({"package": "credits_5000"})],
         "stripe" => ["invoice.paid", "checkout.session.completed", "customer.updated"]
             .map(|kind| {
@@ -148,6 +153,8 @@ fn changes() -> Vec<Change> {
     records.records.extend(purchases.map(Record::Purchase));
     records.records.extend(top_ups.map(Record::TopUp));
     records.records.extend([keyed, Record::Consent(consent_record()), Record::UsageDay(usage_day())]);
+    let limited = Record::SpenderLimits(spender_limits("key-1", limits()));
+    records.records.extend([Record::SpendingChange(spending_change()), limited]);
     records.notices.extend(notice_kinds().map(notice));
     changes.push(records);
     changes

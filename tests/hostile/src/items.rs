@@ -8,7 +8,8 @@ use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId, Origin,
-    Purchase, PurchaseId, Record, TopUp, TopUpId,
+    Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, start_of_next_day,
+    start_of_next_month,
 };
 use shared::ports::*;
 use tokio::runtime::Runtime;
@@ -37,6 +38,7 @@ pub fn items(data: &[u8]) {
         table.hold(&item);
         let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.purchases_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.spenders_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.due_accounts(Shard::of(0), now(), None));
         let _ = runtime.block_on(ledger.due_charges(Shard::of(0), now(), None));
     });
@@ -60,6 +62,8 @@ enum Kind {
     PurchaseKey,
     TopUp,
     Consent,
+    SpendingChange,
+    SpenderLimits,
     Notice,
     Customer,
 }
@@ -73,12 +77,14 @@ enum Thing {
     PurchaseKey(PurchaseId),
     TopUp(TopUp),
     Consent(ConsentRecord),
+    SpendingChange(SpendingChange),
+    SpenderLimits(SpenderLimits),
     Notice(Notice),
     Customer(AccountId),
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -86,6 +92,8 @@ impl Kind {
         Self::PurchaseKey,
         Self::TopUp,
         Self::Consent,
+        Self::SpendingChange,
+        Self::SpenderLimits,
         Self::Notice,
         Self::Customer,
     ];
@@ -101,6 +109,8 @@ impl Kind {
             Self::PurchaseKey => ledger.purchase_id_get(&account, &key()).await?.map(Thing::PurchaseKey),
             Self::TopUp => ledger.top_up_get(&account, &TopUpId::mint(1)).await?.map(Thing::TopUp),
             Self::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.map(Thing::Consent),
+            Self::SpendingChange => ledger.spending_change_get(&account, now()).await?.map(Thing::SpendingChange),
+            Self::SpenderLimits => ledger.spender_limits_get(&account, &spender()).await?.map(Thing::SpenderLimits),
             Self::Notice => ledger.notice_get(&account, &NoticeId::mint(1)).await?.map(Thing::Notice),
             Self::Customer => ledger.customer_account_get(&customer()).await?.map(Thing::Customer),
         };
@@ -124,6 +134,8 @@ impl Thing {
             }
             Self::TopUp(top_up) => change.records.push(Record::TopUp(top_up.clone())),
             Self::Consent(consent) => change.records.push(Record::Consent(consent.clone())),
+            Self::SpendingChange(spending) => change.records.push(Record::SpendingChange(spending.clone())),
+            Self::SpenderLimits(limits) => change.records.push(Record::SpenderLimits(limits.clone())),
             Self::Notice(notice) => change.notices.push(notice.clone()),
             Self::Customer(account) => {
                 change.records.push(Record::Customer { customer: customer(), account: account.clone() });
@@ -142,7 +154,12 @@ impl Thing {
         match self {
             Self::Account(account) => {
                 let _ = (account.top_up_due_at(), account.next_top_up_at(), account.restriction_at(now()));
-                let _ = account.usage.at(now());
+                let _ = (account.usage.at(now()), account.limits_at(now()), account.spending_stopped_at());
+            }
+            Self::SpenderLimits(limits) => {
+                let current = limits.at(now(), 7).limits;
+                let _ = [current.day, current.month, current.total].map(|limit| limit.map(|limit| limit.left()));
+                let _ = (start_of_next_day(limits.date), start_of_next_month(limits.date));
             }
             Self::PendingCharge(pending) => {
                 let _ = (pending.status(), pending.is_overdue(now()), pending.price.amount_max(pending.credits));
@@ -194,6 +211,10 @@ fn assert_same(read: &Value, written: &Value, name: &str) {
 
 fn key() -> IdempotencyKey {
     IdempotencyKey::parse("buy-1").expect("a key")
+}
+
+fn spender() -> Spender {
+    Spender::parse("key-1").expect("a name")
 }
 
 fn customer() -> CustomerId {

@@ -2,6 +2,8 @@
 
 mod auto_top_up;
 mod history;
+mod limits;
+mod spending;
 
 use crate::support::{Answer, TestCloud};
 use futures::future::join_all;
@@ -172,7 +174,12 @@ async fn the_balance_says_what_there_is_and_whether_charges_are_blocked() {
     cloud.open_account("acme").await;
     let read =
         async || cloud.get("/v1/accounts/acme/balance", &cloud.cloud.customer_token("acme")).await.expect(200).body;
-    let expected = |balance: i64, restriction: Value, as_of: &str| json!({"account": "acme", "balance": balance, "pending": 0, "restriction": restriction, "as_of": as_of});
+    let expected = |balance: i64, restriction: Value, as_of: &str| {
+        json!({
+            "account": "acme", "balance": balance, "pending": 0, "restriction": restriction, "spending_stopped_at": null,
+            "as_of": as_of,
+        })
+    };
     assert_eq!(read().await, expected(0, Value::Null, "2026-01-05T00:00:00.000Z"));
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     cloud.charge("acme", "job-1", 1).await.expect(201);

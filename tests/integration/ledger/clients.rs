@@ -144,6 +144,37 @@ impl Consents for DirectLedger {
     }
 }
 
+impl SpendingChanges for DirectLedger {
+    async fn spending_change_get(
+        &self,
+        account: &AccountId,
+        changed_at: Timestamp,
+    ) -> Result<Option<SpendingChange>, LedgerError> {
+        self.direct.spending_change_get(account, changed_at).await
+    }
+}
+
+impl Spenders for DirectLedger {
+    async fn spender_limits_get(
+        &self,
+        account: &AccountId,
+        spender: &Spender,
+    ) -> Result<Option<SpenderLimits>, LedgerError> {
+        self.direct.spender_limits_get(account, spender).await
+    }
+}
+
+impl SpenderList for DirectLedger {
+    async fn spenders_page(
+        &self,
+        account: &AccountId,
+        after: Option<&Spender>,
+        limit: u8,
+    ) -> Result<SpendersPage, LedgerError> {
+        self.others.spenders_page(account, after, limit).await
+    }
+}
+
 impl Customers for DirectLedger {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         self.direct.customer_account_get(customer).await

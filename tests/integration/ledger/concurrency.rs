@@ -8,6 +8,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use shared::domain::PriceBook;
 use shared::domain::charging::{ChargeCommand, ChargeRefusal};
+use shared::domain::spending::{Bounds, decide_account_limits, decide_spender_limits};
 use shared::pauses::RandomPauses;
 use shared::ports::*;
 use shared::use_cases::charging::{ChargeError, charge as charge_account};
@@ -60,7 +61,9 @@ async fn charge_once<L: Ledger + 'static>(context: &Context<Charging<L>>, comman
         match charge_account(context, &account_id(), command).await {
             Ok(charged) if charged.posted.is_replay => return Outcome::Replayed,
             Ok(_) => return Outcome::Charged,
-            Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { .. })) => return Outcome::Refused,
+            Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { .. } | ChargeRefusal::LimitReached(_))) => {
+                return Outcome::Refused;
+            }
             Err(ChargeError::Store(error)) => assert!(error.is_retryable(), "{error:?}"),
             Err(other) => panic!("{other}"),
         }
@@ -111,6 +114,44 @@ async fn sixty_four_charges_at_once_sell_exactly_what_is_there() {
     let expected = BTreeMap::from([(Outcome::Charged, 20), (Outcome::Refused, 44)]);
     assert_eq!(run::<Sdk>(205, (0..TASKS).map(|number| format!("job-{number}"))).await, expected);
     assert_eq!(run::<Direct>(205, (0..TASKS).map(|number| format!("job-{number}"))).await, expected);
+}
+
+/// Two spenders with 32 tasks each: one may spend 70 credits in all, and the account 200 on this day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_charges_at_once_spend_exactly_what_the_limits_leave() {
+    spend_within_limits::<Sdk>().await;
+    spend_within_limits::<Direct>().await;
+}
+
+async fn spend_within_limits<W: Way>() {
+    let store = embedded_over::<W>().await;
+    let account = opened_with(&store.ledger, 1_000).await;
+    let change = decide_account_limits(&account, Some(credits(205)), None, at(1)).unwrap();
+    store.ledger.commit(&change).await.unwrap();
+    let account = change.account;
+    let bounds = Bounds { total: Some(credits(70)), ..Bounds::default() };
+    let limited = spender("key-1");
+    let change = decide_spender_limits(&account, (&limited, None), bounds, at(1)).unwrap();
+    store.ledger.commit(&change).await.unwrap();
+    store.database.faults().set_conflict_window(Some(Duration::from_millis(4)));
+    let recording = store.database.record();
+    let tasks = (0..TASKS).map(|number| {
+        let (context, mut command) = (charging(store.ledger.clone()), charge_command(&format!("job-{number}"), 60_000));
+        command.request.spender = Some(spender(["key-1", "key-2"][number % 2]));
+        tokio::spawn(async move { (number % 2, charge_once(&context, &command).await) })
+    });
+    let mut charged = [0, 0];
+    for outcome in join_all(tasks.collect::<Vec<_>>()).await {
+        let (who, outcome) = outcome.unwrap();
+        charged[who] += usize::from(outcome == Outcome::Charged);
+    }
+    assert!(recording.operations().iter().any(|recorded| recorded.error.is_some()), "nothing collided");
+    store.database.faults().clear();
+    assert!(charged[0] <= 7 && charged[0] + charged[1] == 20, "{charged:?}");
+    let stored = store.ledger.spender_limits_get(&account.id, &limited).await.unwrap().unwrap();
+    assert_eq!(stored.limits.total.unwrap().used, credits(PRICE * charged[0] as i64));
+    let account = store.ledger.account_get(&account.id).await.unwrap().unwrap();
+    assert_eq!((account.limits.day.unwrap().used, account.balance), (credits(200), credits(800)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

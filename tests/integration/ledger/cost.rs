@@ -4,18 +4,19 @@ use super::samples::*;
 use super::stores::{Embedded, embedded_with};
 use local_aws::dynamodb::RecordedOperation;
 use shared::domain::charging::{ChargeCommand, ChargeRequest, decide_charge};
+use shared::domain::spending::Payer;
 use shared::domain::*;
 use shared::ledger::LedgerSettings;
 use shared::ports::*;
 
 /// The command that makes such a charge.
 pub fn charge_command(text: &str, duration_ms: i64) -> ChargeCommand {
-    let Cause::Charge { key, operation, price: Some(price), reference, expires_in } =
+    let Cause::Charge { key, operation, price: Some(price), reference, spender, expires_in } =
         charge_for(text, Measure::DurationMs, duration_ms)
     else {
         panic!("the cause is a charge with its price")
     };
-    ChargeCommand { request: ChargeRequest { key, operation, reference, expires_in }, price }
+    ChargeCommand { request: ChargeRequest { key, operation, reference, spender, expires_in }, price }
 }
 
 async fn counted() -> Embedded {
@@ -57,6 +58,27 @@ async fn a_charge_is_one_consistent_read_and_one_transaction_of_two_items() {
     assert_eq!(transaction.operation.request["TransactItems"][1]["Put"]["Item"]["SK"]["S"], "ENTRY#charge:job");
 }
 
+/// The account's own limits are in the account, so they cost nothing.
+#[tokio::test]
+async fn limits_of_the_account_cost_nothing_and_those_of_a_spender_two_write_units() {
+    let mut written = vec![];
+    for (limits, limited) in
+        [(Limits::default(), None), (limits(), None), (limits(), Some(spender_limits("key-1", limits())))]
+    {
+        let Embedded { database, ledger } = counted().await;
+        let account = Account { limits, balance: credits(900), ..opening().account };
+        ledger.commit(&Change { account: account.clone(), ..opening() }).await.unwrap();
+        let payer = Payer { account: &account, limits: limited.as_slice() };
+        let change = decide_charge(payer, &PriceBook::reference(), &charge_command("job", 180_000), at(1)).unwrap();
+        let recording = database.record();
+        ledger.commit(&change).await.unwrap();
+        let operations = recording.operations();
+        written.push((operations[0].operation.requested_item_count(), units(&operations[0])));
+    }
+    let units = |table: f64| vec![("history".to_owned(), 1.0), ("table".to_owned(), table)];
+    assert_eq!(written, [(2, units(4.0)), (2, units(4.0)), (3, units(6.0))]);
+}
+
 /// Neither far from the threshold nor while the account stays due, because its item in the index does not change.
 #[tokio::test]
 async fn an_ordinary_charge_writes_nothing_to_the_index_of_due_accounts() {
@@ -89,8 +111,10 @@ async fn every_read_by_key_is_strongly_consistent() {
     ledger.notice_get(&account, &NoticeId::mint(1)).await.unwrap();
     ledger.customer_account_get(&customer_id("cus_1")).await.unwrap();
     ledger.event_is_applied(&EventId::parse("evt_1").unwrap()).await.unwrap();
+    ledger.spending_change_get(&account, at(1)).await.unwrap();
+    ledger.spender_limits_get(&account, &spender("key-1")).await.unwrap();
     let operations = recording.operations();
-    assert_eq!(operations.len(), 9);
+    assert_eq!(operations.len(), 11);
     for recorded in operations {
         assert!(recorded.operation.name == "GetItem" && recorded.operation.is_consistent_read(), "{recorded:?}");
     }

@@ -6,6 +6,7 @@ use shared::domain::charging::{ChargeEnd, Ending, ExpiresIn, PendingCharge};
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
+use shared::domain::spending::{Limit, Spending};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -100,7 +101,7 @@ pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
     let book = PriceBook::reference();
     let sold = book.operations.iter().find(|operation| operation.measure == measure).unwrap();
     let PricedOperation { operation, price } = book.price(sold, amount).unwrap();
-    Cause::Charge { key: key(text), operation, price: Some(price), reference: None, expires_in: None }
+    Cause::Charge { key: key(text), operation, price: Some(price), reference: None, spender: None, expires_in: None }
 }
 
 pub fn causes() -> [Cause; 11] {
@@ -113,6 +114,7 @@ pub fn causes() -> [Cause; 11] {
             // As charges of early releases.
             price: None,
             reference: Reference::parse("Überraschung #1").ok(),
+            spender: Some(spender("user:ada@acme.example")),
             expires_in: None,
         },
         charge_for("job:3", Measure::MaxMinutes, 1_440),
@@ -126,6 +128,7 @@ pub fn causes() -> [Cause; 11] {
                 credits_min: 5,
             }),
             reference: None,
+            spender: None,
             expires_in: None,
         },
         pending_cause("job:5"),
@@ -140,8 +143,8 @@ pub fn causes() -> [Cause; 11] {
 
 /// A charge that was made pending for an hour.
 fn pending_cause(text: &str) -> Cause {
-    let PendingCharge { charge, operation, price, expires_in, .. } = pending(text);
-    Cause::Charge { key: charge, operation, price: Some(price), reference: None, expires_in: Some(expires_in) }
+    let PendingCharge { charge, operation, price, spender, expires_in, .. } = pending(text);
+    Cause::Charge { key: charge, operation, price: Some(price), reference: None, spender, expires_in: Some(expires_in) }
 }
 
 /// A charge that is pending from 10 ms on, for an hour.
@@ -150,9 +153,11 @@ pub fn pending(text: &str) -> PendingCharge {
     PendingCharge {
         account: account_id(),
         charge: key(text),
+        seq: 3,
         operation: Operation { name: operation_name("speech"), measure: Measure::Quantity, amount: 10_000 },
         price: PriceLine { version, credits_per_unit: 3, unit_size: 1_000, credits_min: 5 },
         credits: credits(30),
+        spender: Some(spender("key-1")),
         created_at: at(10),
         expires_in: ExpiresIn::new(3_600).unwrap(),
         end: None,
@@ -248,8 +253,28 @@ pub fn complete_account() -> Account {
             reason: RestrictionReason::parse("An unusual day: 1 → 1,000").unwrap(),
             until: at(86_400_000),
         }),
+        spending: Some(Spending { is_stopped: true, changed_at: at(6) }),
+        limits: Limits { total: None, ..limits() },
+        limited_spenders: 2,
         ..opening().account
     }
+}
+
+pub fn spender(name: &str) -> Spender {
+    Spender::parse(name).unwrap()
+}
+
+pub fn limits() -> Limits {
+    let limit = |max: i64, used: i64| Some(Limit { max: credits(max), used: credits(used), after_seq: 3 });
+    Limits { day: limit(100, 20), month: limit(1_000, 200), total: limit(10_000, 2_000) }
+}
+
+pub fn spender_limits(name: &str, limits: Limits) -> SpenderLimits {
+    SpenderLimits { spender: spender(name), date: "2026-01-01".parse().unwrap(), limits }
+}
+
+pub fn spending_change() -> SpendingChange {
+    SpendingChange { is_stopped: true, changed_by: Actor::parse("Ada, owner@example.com").unwrap(), changed_at: at(6) }
 }
 
 pub fn usage_day() -> UsageDay {

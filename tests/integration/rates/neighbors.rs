@@ -12,10 +12,11 @@ use shared::config::Environment;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::PendingCharge;
 use shared::domain::{
-    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook,
+    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Spender,
+    SpenderLimits,
 };
 use shared::http::AccountRateLimiter;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges, Spenders};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -70,6 +71,18 @@ impl PendingCharges for SlowLedger {
         _account: &AccountId,
         _charge: &IdempotencyKey,
     ) -> Result<Option<PendingCharge>, LedgerError> {
+        spend(SDK + GET).await;
+        Ok(None)
+    }
+}
+
+/// No spender has limits here.
+impl Spenders for SlowLedger {
+    async fn spender_limits_get(
+        &self,
+        _account: &AccountId,
+        _spender: &Spender,
+    ) -> Result<Option<SpenderLimits>, LedgerError> {
         spend(SDK + GET).await;
         Ok(None)
     }

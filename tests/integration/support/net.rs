@@ -133,10 +133,12 @@ impl Canaries {
 fn what_is(name: &str) -> Option<&'static str> {
     Some(match name {
         "accepted_by" => "who consented",
+        "changed_by" => "who stopped spending",
         "checkout_url" | "hosted_invoice_url" | "invoice_pdf" | "receipt_url" => "a Stripe page",
         "default_payment_method" | "payment_method" => "a saved card",
         "email" | "customer_email" | "receipt_email" => "an e-mail address",
         "reference" => "a charge's reference",
+        "spender" => "a spender's name",
         _ => return None,
     })
 }

@@ -10,12 +10,12 @@ use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Purchase, PurchaseId, Record, TopUp, TopUpId, UsageDay,
+    Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageDay,
 };
 use shared::ports::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
     Entries, Events, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard,
-    TopUps,
+    SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -71,6 +71,8 @@ pub struct Partition {
     pub notices: BTreeMap<NoticeId, Notice>,
     pub consents: BTreeMap<ConsentId, ConsentRecord>,
     pub usage_days: BTreeMap<Date, UsageDay>,
+    pub spending_changes: BTreeMap<Timestamp, SpendingChange>,
+    pub spender_limits: BTreeMap<Spender, SpenderLimits>,
 }
 
 #[derive(Debug)]
@@ -227,6 +229,11 @@ impl Tables {
                 Record::PurchaseKey { key, purchase } => drop(partition.purchase_keys.insert(key, purchase)),
                 Record::TopUp(top_up) => drop(partition.top_ups.insert(top_up.id.clone(), top_up)),
                 Record::Consent(consent) => drop(partition.consents.insert(consent.consent.id.clone(), consent)),
+                Record::SpendingChange(change) => drop(partition.spending_changes.insert(change.changed_at, change)),
+                Record::SpenderLimits(limits) => {
+                    drop(partition.spender_limits.insert(limits.spender.clone(), limits));
+                }
+                Record::SpenderUnlimited(spender) => drop(partition.spender_limits.remove(&spender)),
                 Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
             }
         }
@@ -326,6 +333,42 @@ impl TopUps for MemoryLedger {
 impl Consents for MemoryLedger {
     async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
         Ok(self.of(account, |partition| partition.consents.get(id).cloned()))
+    }
+}
+
+impl SpendingChanges for MemoryLedger {
+    async fn spending_change_get(
+        &self,
+        account: &AccountId,
+        changed_at: Timestamp,
+    ) -> Result<Option<SpendingChange>, LedgerError> {
+        Ok(self.of(account, |partition| partition.spending_changes.get(&changed_at).cloned()))
+    }
+}
+
+impl Spenders for MemoryLedger {
+    async fn spender_limits_get(
+        &self,
+        account: &AccountId,
+        spender: &Spender,
+    ) -> Result<Option<SpenderLimits>, LedgerError> {
+        Ok(self.of(account, |partition| partition.spender_limits.get(spender).cloned()))
+    }
+}
+
+impl SpenderList for MemoryLedger {
+    async fn spenders_page(
+        &self,
+        account: &AccountId,
+        after: Option<&Spender>,
+        limit: u8,
+    ) -> Result<SpendersPage, LedgerError> {
+        let tables = self.tables();
+        let listed = tables.partitions.get(account).map(|partition| partition.spender_limits.values());
+        let is_behind = |limits: &&SpenderLimits| after.is_none_or(|after| limits.spender > *after);
+        let mut rest = listed.into_iter().flatten().filter(is_behind).cloned();
+        let spenders = rest.by_ref().take(limit.clamp(1, 100).into()).collect();
+        Ok(SpendersPage { spenders, has_more: rest.next().is_some() })
     }
 }
 

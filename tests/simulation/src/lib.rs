@@ -15,6 +15,7 @@ mod cores;
 mod digest;
 pub mod hot_accounts;
 pub mod ledger;
+mod limits;
 mod names;
 mod outside;
 mod request;

@@ -3,8 +3,10 @@
 use crate::request::Request;
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
 use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::spending::Bounds;
 use shared::domain::{
-    AccountId, Consenter, IdempotencyKey, Measure, PackageId, PaymentMethodId, PriceBook, PricedOperation,
+    AccountId, Consenter, Credits, IdempotencyKey, Measure, PackageId, PaymentMethodId, PriceBook, PricedOperation,
+    Spender,
 };
 use shared::use_cases::payments::PurchaseCommand;
 use shared::words::CONSENT_TEXT_VERSION;
@@ -21,13 +23,42 @@ fn key(kind: &str, number: u32) -> IdempotencyKey {
     IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number are a valid key")
 }
 
+pub fn spender(name: &str) -> Spender {
+    Spender::parse(name).expect("the names are valid")
+}
+
+/// What a spender may spend per day, per month and in all.
+pub fn limits(name: &str, spender: Option<Spender>, bounds: [Option<i64>; 3]) -> Request {
+    let [day, month, total] = bounds.map(|bound| bound.map(Credits::constant));
+    // An account has no limit in all.
+    let total = total.filter(|_| spender.is_some());
+    Request::SetLimits(account(name), spender, Bounds { day, month, total })
+}
+
+/// Ten credits per minute, for a spender.
+pub fn charge_for(name: &str, number: u32, minutes: i64, spender: Option<Spender>) -> Request {
+    let mut command = charge_command(number, minutes);
+    command.request.spender = spender;
+    Request::Charge(account(name), command)
+}
+
 pub fn charge(name: &str, number: u32, minutes: i64) -> Request {
     Request::Charge(account(name), charge_command(number, minutes))
 }
 
 /// The same, pending for so many seconds.
 pub fn pending_charge(name: &str, number: u32, minutes: i64, seconds: i64) -> Request {
+    pending_charge_for(name, number, minutes, (seconds, None))
+}
+
+pub fn pending_charge_for(
+    name: &str,
+    number: u32,
+    minutes: i64,
+    (seconds, spender): (i64, Option<Spender>),
+) -> Request {
     let mut command = charge_command(number, minutes);
+    command.request.spender = spender;
     command.request.expires_in = Some(ExpiresIn::new(seconds).expect("a minute to a week"));
     Request::Charge(account(name), command)
 }
@@ -46,7 +77,8 @@ pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let training = book.operation("training").expect("the reference book has trainings");
     let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
-    let request = ChargeRequest { key: key("job", number), operation, reference: None, expires_in: None };
+    let request =
+        ChargeRequest { key: key("job", number), operation, reference: None, spender: None, expires_in: None };
     ChargeCommand { request, price }
 }
 

@@ -14,13 +14,14 @@ use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCar
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
-    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, TopUp, TopUpId,
+    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, Spender,
+    SpenderLimits, TopUp, TopUpId,
 };
 use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
     DueIndex, DuePage, Email, Entries, Events, History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError,
-    Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard, Timer,
-    Timers, TimersError, TopUps, Wake,
+    Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard, Spenders,
+    Timer, Timers, TimersError, TopUps, Wake,
 };
 use shared::use_cases::{Capabilities, Context, Memory};
 use std::future::{Future, pending, poll_fn};
@@ -534,6 +535,17 @@ impl Consents for Outside {
     }
 }
 
+impl Spenders for Outside {
+    async fn spender_limits_get(
+        &self,
+        account: &AccountId,
+        spender: &Spender,
+    ) -> Result<Option<SpenderLimits>, LedgerError> {
+        let (account, spender) = (account.clone(), spender.clone());
+        self.read("spender_limits_get", move |ledger| at_once(ledger.spender_limits_get(&account, &spender))).await
+    }
+}
+
 impl Notices for Outside {
     async fn notice_get(&self, account: &AccountId, id: &NoticeId) -> Result<Option<Notice>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
@@ -625,6 +637,9 @@ fn describe(change: &Change) -> String {
             Record::PendingCharge(pending) => format!(" · {} {:?}", pending.charge, pending.end),
             Record::TopUp(top_up) => format!(" · {} {:?}", top_up.id, top_up.status),
             Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
+            Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
+            Record::SpenderLimits(limits) => format!(" · {limits:?}"),
+            Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),
             Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => continue,
         };
     }

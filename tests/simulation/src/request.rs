@@ -1,19 +1,22 @@
 //! The requests of callers, and checks that the answers are correct.
 
 use crate::outside::Outside;
+use jiff::Timestamp;
 use shared::clock::Clock;
 use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RestoreRefusal,
 };
 use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::spending::{Bounds, Limit};
 use shared::domain::{
-    AccountId, Cause, Credits, EmailAddress, Entry, EventId, IdempotencyKey, Measure, Notice, NoticeId, Origin,
-    PurchaseId, PurchaseStatus, TopUpId,
+    AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, IdempotencyKey, Measure, Notice, NoticeId, Origin,
+    PurchaseId, PurchaseStatus, Spender, TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
 use shared::use_cases::accounts::{OpenAccountError, open_account};
 use shared::use_cases::accounts::{SendNoticeError, send_notice};
+use shared::use_cases::accounts::{SettingError, set_account_limits, set_spender_limits, set_spending};
 use shared::use_cases::charging::{ChargeError, Charged, charge};
 use shared::use_cases::charging::{EndError, capture, expire_charges, void};
 use shared::use_cases::charging::{RestoreError, restore};
@@ -43,6 +46,9 @@ pub enum Request {
     OpenPurchase(AccountId, PurchaseCommand),
     CheckPurchase(AccountId, PurchaseId),
     SetAutoTopUp(AccountId, AutoTopUpCommand),
+    /// Whether the customer stops spending.
+    SetSpending(AccountId, bool),
+    SetLimits(AccountId, Option<Spender>, Bounds),
     PayPage(AccountId, TopUpId),
     Event(EventId, Subject),
     Notice(AccountId, NoticeId),
@@ -90,7 +96,9 @@ impl Request {
             | Self::Capture(..)
             | Self::Void(..)
             | Self::OpenPurchase(..)
-            | Self::SetAutoTopUp(..) => true,
+            | Self::SetAutoTopUp(..)
+            | Self::SetSpending(..)
+            | Self::SetLimits(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
             | Self::PayPage(..)
@@ -122,6 +130,12 @@ impl Request {
             }
             Self::SetAutoTopUp(account, command) => {
                 Box::pin(async move { run_set_auto_top_up(&outside, &account, &command).await })
+            }
+            Self::SetSpending(account, is_stopped) => {
+                Box::pin(async move { run_set_spending(&outside, &account, is_stopped).await })
+            }
+            Self::SetLimits(account, spender, bounds) => {
+                Box::pin(async move { run_set_limits(&outside, &account, spender.as_ref(), bounds).await })
             }
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
             Self::Event(id, subject) => Box::pin(async move { run_event(&outside, &id, &subject).await }),
@@ -211,6 +225,14 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
         {
             Wrong("a charge is refused for a balance that the account did not have since the request".into())
         }
+        Err(ChargeError::Refused(ChargeRefusal::LimitReached(reached))) if reached.left >= reached.required => {
+            Wrong("a charge is refused although the limit leaves it".into())
+        }
+        Err(ChargeError::Refused(ChargeRefusal::SpendingStopped { stopped_at }))
+            if !was_stopped_at(outside, account, stopped_at) =>
+        {
+            Wrong("a charge is refused by a stop that nobody asked for".into())
+        }
         Err(ChargeError::Refused(refusal)) => outside.answered(refusal),
         Err(ChargeError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
         Err(ChargeError::NotFound(_)) => outside.answered("no such account"),
@@ -233,10 +255,11 @@ fn was_balance(outside: &Outside, account: &AccountId, balance: Credits, after_s
 }
 
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
-    let Cause::Charge { key, operation, price: _, reference, expires_in } = &entry.cause else { return false };
+    let Cause::Charge { key, operation, price: _, reference, spender, expires_in } = &entry.cause else { return false };
     let request = &command.request;
     let is_same = *operation == request.operation && *reference == request.reference;
-    *key == request.key && is_same && *expires_in == request.expires_in
+    let is_same = is_same && *spender == request.spender && *expires_in == request.expires_in;
+    *key == request.key && is_same
 }
 
 fn stored_pending(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Option<PendingCharge> {
@@ -317,6 +340,12 @@ async fn run_expire_charges(outside: &Outside) -> Ended {
     }
 }
 
+fn was_stopped_at(outside: &Outside, account: &AccountId, instant: Timestamp) -> bool {
+    let tables = outside.0.ledger.tables();
+    let changes = tables.partitions.get(account).map(|partition| &partition.spending_changes);
+    changes.and_then(|changes| changes.get(&instant)).is_some_and(|change| change.is_stopped)
+}
+
 async fn run_restore(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
     let charged = stored_entry(outside, account, &Origin::Charge(key.clone()));
     match restore(&outside.charging_context(), account, key).await {
@@ -383,6 +412,45 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
         }
         Err(SetAutoTopUpError::Store(error)) => store(outside, &error),
         Err(error) => outside.answered(error),
+    }
+}
+
+async fn run_set_spending(outside: &Outside, account: &AccountId, is_stopped: bool) -> Ended {
+    let owner = Actor::parse("owner").expect("a good name");
+    match set_spending(&outside.context(), account, is_stopped, &owner).await {
+        Ok(changed) if changed.spending_stopped_at().is_some() != is_stopped => {
+            Wrong("the stop in the answer is not the requested one".into())
+        }
+        Ok(changed) => outside.answered(format_args!("version {}", changed.version)),
+        Err(error) => setting(outside, error),
+    }
+}
+
+async fn run_set_limits(outside: &Outside, account: &AccountId, spender: Option<&Spender>, bounds: Bounds) -> Ended {
+    let context = outside.context();
+    let set = match spender {
+        None => set_account_limits(&context, account, bounds.day, bounds.month).await.map(|account| account.limits),
+        Some(spender) => set_spender_limits(&context, account, spender, bounds)
+            .await
+            .map(|(_, limits)| limits.map(|limits| limits.limits).unwrap_or_default()),
+    };
+    match set {
+        Ok(limits) => {
+            let max = |limit: Option<Limit>| limit.map(|limit| limit.max);
+            let asked = (bounds.day, bounds.month, bounds.total);
+            if (max(limits.day), max(limits.month), max(limits.total)) != asked {
+                return Wrong("the limits in the answer are not the requested ones".into());
+            }
+            outside.answered(format_args!("{limits:?}"))
+        }
+        Err(error) => setting(outside, error),
+    }
+}
+
+fn setting(outside: &Outside, error: SettingError) -> Ended {
+    match error {
+        SettingError::NotFound(missing) => outside.answered(missing),
+        SettingError::Store(error) => store(outside, &error),
     }
 }
 

@@ -3,6 +3,7 @@
 //! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
 use crate::ledger::{Committed, Partition};
+use crate::limits::Spent;
 use crate::stripe::{Choice, Invoice, InvoiceStatus, Session, SessionStatus, Stripe};
 use crate::told::{Conclusion, PurchaseConclusion};
 use crate::world::World;
@@ -35,6 +36,7 @@ pub struct Rules {
     pending: BTreeMap<(AccountId, IdempotencyKey), PendingCharge>,
     /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
+    spent: Spent,
 }
 
 impl Rules {
@@ -71,9 +73,19 @@ impl Rules {
                 Record::TopUp(top_up) => self.check_top_up(before.as_ref(), account, top_up, stripe)?,
                 Record::Purchase(purchase) => self.check_purchase(purchase, stripe)?,
                 Record::PendingCharge(pending) => self.check_pending(pending)?,
-                Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => {}
+                Record::SpendingChange(stop) => {
+                    let known = account.spending.map(|spending| (spending.is_stopped, spending.changed_at));
+                    rule!(known == Some((stop.is_stopped, stop.changed_at)), "{id} does not know who stopped it");
+                }
+                Record::UsageDay(_)
+                | Record::PurchaseKey { .. }
+                | Record::Consent(_)
+                | Record::SpenderLimits(_)
+                | Record::SpenderUnlimited(_)
+                | Record::Customer { .. } => {}
             }
         }
+        self.spent.check(committed)?;
         change.entries.iter().try_for_each(|entry| self.check_entry(entry))
     }
 
@@ -221,6 +233,8 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken>
     rule!(top_up.status == TopUpStatus::Open, "{id} is new and not open");
     rule!(account.open_top_up.is_none(), "{id} opens while another top-up is open");
     rule!(account.payment_issue.is_none(), "{id} opens while top-ups are paused");
+    let is_stopped = account.spending.is_some_and(|spending| spending.is_stopped);
+    rule!(!is_stopped, "{id} opens while spending is stopped");
     let (balance, threshold, target) = (account.balance.get(), settings.threshold.get(), settings.target.get());
     rule!(balance < threshold, "{id} opens at a balance of {balance}, which is not below {threshold}");
     rule!(top_up.payment_method == account.payment_method, "{id} has another card than the account");
@@ -485,7 +499,9 @@ fn due_at(account: &Account) -> Option<Timestamp> {
         return account.last_top_up_at;
     }
     let settings = account.auto_top_up.as_ref()?;
-    let is_due = settings.is_enabled && account.balance < settings.threshold && account.payment_issue.is_none();
+    let is_stopped = account.spending.is_some_and(|spending| spending.is_stopped);
+    let is_wanted = settings.is_enabled && !is_stopped;
+    let is_due = is_wanted && account.balance < settings.threshold && account.payment_issue.is_none();
     is_due.then(|| account.last_top_up_at.map_or(account.created_at, |last| last + INTERVAL))
 }
 

@@ -9,7 +9,7 @@ use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
-use shared::domain::{AccountId, CustomerId, PaymentMethodId};
+use shared::domain::{AccountId, CustomerId, PaymentMethodId, Spender};
 use shared::ports::SweepPart;
 use shared::ports::Wake;
 use std::ops::Range;
@@ -17,6 +17,7 @@ use std::ops::Range;
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "cora"];
 /// The first accounts are open, with automatic top-ups, when the run starts.
 const ACCOUNTS_PREPARED: usize = 2;
+const SPENDERS: [&str; 2] = ["key-1", "key-2"];
 const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
 /// The range used here; the product allows more.
 const THRESHOLDS: Range<i64> = 100..650;
@@ -106,9 +107,10 @@ impl Schedule {
             _ => ACCOUNTS[2],
         };
         let weights = match self.focus {
-            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2],
-            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0],
-            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8],
+            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4],
+            // A stop or a limit would keep most of these runs from their subject.
+            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0],
+            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10],
         };
         let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // A fast request overtakes all those under way.
@@ -122,7 +124,7 @@ impl Schedule {
 }
 
 /// A random kind of request, chosen by weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 14]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 16]) -> Option<Request> {
     let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
@@ -134,9 +136,9 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 14]) 
         0 => Request::OpenAccount(account),
         1 => {
             run.keys += 1;
-            names::charge(name, run.keys, rng.i64(1..30))
+            names::charge_for(name, run.keys, rng.i64(1..30), choose_spender(rng))
         }
-        2 => names::charge(name, rng.u32(1..run.keys + 1), rng.i64(1..30)),
+        2 => names::charge_for(name, rng.u32(1..run.keys + 1), rng.i64(1..30), choose_spender(rng)),
         3 => names::restore(name, rng.u32(1..run.keys + 1)),
         4 => {
             let is_new = rng.u32(0..6) > 0;
@@ -154,11 +156,13 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 14]) 
         10 => {
             run.keys += 1;
             let seconds = [60, 60, 90, 1_200, 21_600][rng.usize(0..5)];
-            names::pending_charge(name, run.keys, rng.i64(1..30), seconds)
+            names::pending_charge_for(name, run.keys, rng.i64(1..30), (seconds, choose_spender(rng)))
         }
         11 => names::capture(name, choose_pending(run, rng, &account), (rng.u32(0..4) > 0).then(|| rng.i64(1..30))),
         12 => names::void(name, choose_pending(run, rng, &account)),
         13 => Request::ExpireCharges,
+        14 => Request::SetSpending(account, rng.u32(0..3) == 0),
+        15 => choose_limits(rng, name),
         _ => {
             // Every other sweep runs out of time.
             let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
@@ -166,6 +170,17 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 14]) 
             Request::Sweep(Some(choose_sweep(run, rng)))
         }
     })
+}
+
+fn choose_spender(rng: &mut Rng) -> Option<Spender> {
+    SPENDERS.get(rng.usize(0..SPENDERS.len() + 1)).map(|name| names::spender(name))
+}
+
+/// Limits that a few charges reach, or none.
+fn choose_limits(rng: &mut Rng, name: &str) -> Request {
+    let spender = choose_spender(rng);
+    let bounds = [(); 3].map(|()| rng.bool().then(|| rng.i64(0..90) * 10));
+    names::limits(name, spender, bounds)
 }
 
 /// A sweep that is due now, or a duplicate of the last one, or one so late that its time is nearly over.

@@ -34,10 +34,52 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 34] = [
+pub const WORKFLOWS: [Workflow; 38] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
+    Workflow {
+        name: "stop spending, and allow it again",
+        acts: &[
+            Ask(charge_400),
+            Ask(stop),
+            Ask(charge_10),
+            Ask(sweep),
+            Outside(pass_half_an_hour),
+            Ask(allow),
+            Ask(charge_10),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "stop spending while a top-up is under way",
+        acts: &[
+            Ask(charge_400),
+            Outside(stripe_goes_down),
+            Ask(sweep),
+            Ask(stop),
+            Outside(stripe_comes_up),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "limit the account, and charge until the limit is reached and again on the next day",
+        acts: &[Ask(limit_account), Ask(charge_10), Ask(charge_290), Outside(pass_a_day), Ask(charge_290)],
+    },
+    Workflow {
+        name: "limit a spender, charge for it, restore the charge, and remove the limit",
+        acts: &[
+            Ask(limit_spender),
+            Ask(charge_10_for_spender),
+            Ask(charge_290_for_spender),
+            Ask(restore_10),
+            Ask(charge_290_for_spender),
+            Ask(unlimit_spender),
+        ],
+    },
     Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
     Workflow {
         name: "charge pending, capture less, and restore",
@@ -285,6 +327,34 @@ fn charge_290(_: &Run) -> Request {
 
 fn charge_400(_: &Run) -> Request {
     names::charge("acme", 12, 40)
+}
+
+fn stop(_: &Run) -> Request {
+    Request::SetSpending(names::account("acme"), true)
+}
+
+fn allow(_: &Run) -> Request {
+    Request::SetSpending(names::account("acme"), false)
+}
+
+fn limit_account(_: &Run) -> Request {
+    names::limits("acme", None, [Some(290), Some(300), None])
+}
+
+fn limit_spender(_: &Run) -> Request {
+    names::limits("acme", Some(names::spender("key-1")), [None, Some(290), Some(290)])
+}
+
+fn unlimit_spender(_: &Run) -> Request {
+    names::limits("acme", Some(names::spender("key-1")), [None, None, None])
+}
+
+fn charge_10_for_spender(_: &Run) -> Request {
+    names::charge_for("acme", 10, 1, Some(names::spender("key-1")))
+}
+
+fn charge_290_for_spender(_: &Run) -> Request {
+    names::charge_for("acme", 11, 29, Some(names::spender("key-1")))
 }
 
 fn restore_10(_: &Run) -> Request {

@@ -1,6 +1,7 @@
 //! The decisions about an account that move no credits.
 
 use super::{Account, Restriction, UsageDay};
+use crate::domain::spending::Limits;
 use crate::domain::{AccountId, Change, Credits, CustomerId, EmailAddress, PaymentMethodId, Record};
 use jiff::Timestamp;
 
@@ -22,6 +23,9 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
         open_top_up: None,
         payment_issue: None,
         restriction: None,
+        spending: None,
+        limits: Limits::default(),
+        limited_spenders: 0,
     };
     let link = Record::Customer { customer: account.customer.clone(), account: account.id.clone() };
     Change { account, entries: vec![], records: vec![link], notices: vec![] }

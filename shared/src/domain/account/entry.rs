@@ -1,7 +1,9 @@
 //! One immutable line of an account's ledger.
 
 use crate::domain::charging::ExpiresIn;
-use crate::domain::{Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, TopUpId};
+use crate::domain::{
+    Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, Spender, TopUpId,
+};
 use jiff::Timestamp;
 use std::fmt;
 
@@ -35,6 +37,8 @@ pub enum Cause {
         reference: Option<Reference>,
         /// How long the charge could stay pending, if it was made pending.
         expires_in: Option<ExpiresIn>,
+        /// For whom the account spends.
+        spender: Option<Spender>,
     },
     /// A pending charge was captured for less than it took; the difference was given back.
     Capture {

@@ -10,7 +10,9 @@ pub use entry::{Cause, Entry, Origin};
 pub use restriction::Restriction;
 pub use usage::UsageDay;
 
+use super::calendar::date_of;
 use super::payments::{AutoTopUp, PaymentIssue};
+use super::spending::{Limits, Spending};
 use super::{AccountId, Credits, CustomerId, EmailAddress, PaymentMethodId, PriceBook, TopUpId};
 use jiff::Timestamp;
 
@@ -47,6 +49,12 @@ pub struct Account {
     pub payment_issue: Option<PaymentIssue>,
     /// Why charges are blocked for a time, if they are.
     pub restriction: Option<Restriction>,
+    /// The customer's own stop. `None` until the customer first stops spending.
+    pub spending: Option<Spending>,
+    /// The account's own limits. Their counters belong to the day of `usage`.
+    pub limits: Limits,
+    /// How many spenders have limits of their own. A charge looks for them only if there are any.
+    pub limited_spenders: u32,
 }
 
 impl Account {
@@ -59,6 +67,9 @@ impl Account {
             return Some(self.last_top_up_at.unwrap_or(self.created_at));
         }
         let settings = self.auto_top_up.as_ref().filter(|settings| settings.is_enabled)?;
+        if self.spending_stopped_at().is_some() {
+            return None;
+        }
         let is_due = self.balance < settings.threshold && self.payment_issue.is_none();
         is_due.then(|| self.next_top_up_at().unwrap_or(self.created_at))
     }
@@ -66,6 +77,16 @@ impl Account {
     /// The earliest time of the next attempt, or `None` if there never was one.
     pub fn next_top_up_at(&self) -> Option<Timestamp> {
         self.last_top_up_at.map(|last| last.saturating_add(PriceBook::TOP_UP_INTERVAL).unwrap_or(Timestamp::MAX))
+    }
+
+    /// When the customer stopped spending, if it is stopped.
+    pub fn spending_stopped_at(&self) -> Option<Timestamp> {
+        self.spending.filter(|spending| spending.is_stopped).map(|spending| spending.changed_at)
+    }
+
+    /// The account's own limits, moved on to the day of an instant.
+    pub fn limits_at(&self, now: Timestamp) -> Limits {
+        self.limits.turned(self.usage.date, date_of(now), self.seq)
     }
 
     /// The restriction in force, if any.
@@ -95,10 +116,14 @@ mod tests {
         let off =
             Account { auto_top_up: Some(AutoTopUp { is_enabled: false, ..settings(500, 1_500) }), ..due_account() };
         assert_eq!(off.top_up_due_at(), None, "off");
+        let stopped = Account { spending: Some(stopped_at(7)), ..due_account() };
+        assert_eq!(stopped.top_up_due_at(), None, "stopped by the customer");
         let recent = Account { last_top_up_at: Some(at(60)), ..due_account() };
         assert_eq!(recent.top_up_due_at(), Some(at(60 + 6 * 3_600)), "six hours after the last attempt");
         let open =
             Account { open_top_up: Some(TopUpId::mint(1)), ..Account { balance: Credits::constant(9_000), ..recent } };
         assert_eq!(open.top_up_due_at(), Some(at(60)), "an open attempt is continued whatever the balance");
+        let stopped = Account { spending: Some(stopped_at(70)), ..open };
+        assert_eq!(stopped.top_up_due_at(), Some(at(60)), "an attempt that is open ends as it does");
     }
 }

@@ -1,9 +1,9 @@
 //! What an account consumed on one day (UTC).
 
 use crate::domain::Credits;
+use crate::domain::calendar::date_of;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 /// The counters of one day. The first change after midnight closes the day that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,4 @@ impl UsageDay {
     pub(in crate::domain) fn count_restore(&mut self, credits: Credits) {
         self.credits_restored = self.credits_restored.plus(credits).unwrap_or(Credits::MAX);
     }
-}
-
-fn date_of(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date()
 }

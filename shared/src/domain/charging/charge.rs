@@ -2,9 +2,10 @@
 
 use super::pending_charge::{ExpiresIn, PendingCharge};
 use crate::domain::payments::{TopUpOutlook, top_up_outlook};
+use crate::domain::spending::{Counters, Payer};
 use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, Operation, PriceBook,
-    PriceLine, Record, Reference, RestrictionReason,
+    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, LimitReached, Operation,
+    PriceBook, PriceLine, Record, Reference, RestrictionReason, Spender,
 };
 use jiff::Timestamp;
 
@@ -14,6 +15,8 @@ pub struct ChargeRequest {
     pub key: IdempotencyKey,
     pub operation: Operation,
     pub reference: Option<Reference>,
+    /// For whom the account spends.
+    pub spender: Option<Spender>,
     /// Makes the charge pending: unless it is captured or voided within this time, its credits come back.
     pub expires_in: Option<ExpiresIn>,
 }
@@ -32,19 +35,21 @@ impl ChargeCommand {
     }
 
     fn cause(&self) -> Cause {
-        let ChargeRequest { key, operation, reference, expires_in } = self.request.clone();
-        Cause::Charge { key, operation, price: Some(self.price.clone()), reference, expires_in }
+        let ChargeRequest { key, operation, reference, spender, expires_in } = self.request.clone();
+        Cause::Charge { key, operation, price: Some(self.price.clone()), reference, spender, expires_in }
     }
 
-    /// The record of a charge that waits to be captured.
+    /// The record of a charge that waits to be captured, once its entry is made.
     fn pending(&self, account: &Account, now: Timestamp) -> Option<PendingCharge> {
-        let ChargeRequest { key, operation, expires_in, .. } = self.request.clone();
+        let ChargeRequest { key, operation, spender, expires_in, .. } = self.request.clone();
         Some(PendingCharge {
             account: account.id.clone(),
             charge: key,
+            seq: account.seq,
             operation,
             price: self.price.clone(),
             credits: self.credits(),
+            spender,
             created_at: now,
             expires_in: expires_in?,
             end: None,
@@ -57,39 +62,64 @@ impl ChargeCommand {
 pub enum ChargeRefusal {
     #[error("charges are blocked until {until}: {reason}")]
     Restricted { reason: RestrictionReason, until: Timestamp },
+    #[error("the customer stopped spending at {stopped_at}")]
+    SpendingStopped { stopped_at: Timestamp },
+    #[error(transparent)]
+    LimitReached(#[from] LimitReached),
     #[error("the operation costs {required} credits, the balance is {balance}")]
     InsufficientCredits { balance: Credits, required: Credits, top_up: TopUpOutlook },
     #[error(transparent)]
     BalanceOutOfRange(#[from] BalanceOutOfRange),
 }
 
-/// Takes what the operation costs, if the balance covers it. A pending charge takes it just the same. The price book says
-/// whether a top-up follows a refusal.
+/// Takes what the operation costs, if nothing stops it, every limit leaves it and the balance covers it. A pending charge
+/// takes it just the same. The price book says whether a top-up follows a refusal.
 ///
 /// # Errors
 /// [`ChargeRefusal`]; nothing must be written then.
-pub fn decide_charge(
-    account: &Account,
+pub fn decide_charge<'a>(
+    payer: impl Into<Payer<'a>>,
     price_book: &PriceBook,
     command: &ChargeCommand,
     now: Timestamp,
 ) -> Result<Change, ChargeRefusal> {
-    if let Some(restriction) = account.restriction_at(now) {
-        return Err(ChargeRefusal::Restricted { reason: restriction.reason.clone(), until: restriction.until });
-    }
+    let payer = payer.into().narrowed_to(command.request.spender.as_ref());
     let required = command.credits();
-    if account.balance < required {
-        let top_up = top_up_outlook(account, price_book, required, now);
-        return Err(ChargeRefusal::InsufficientCredits { balance: account.balance, required, top_up });
-    }
-    let mut change = Change::on(account, now);
+    check_charge(payer, price_book, required, now)?;
+    let mut change = Change::on(payer.account, now);
     change.post(required.negated(), command.cause(), now)?;
     change.account.usage.count_charge(required);
-    if let Some(pending) = command.pending(account, now) {
+    Counters::at(payer, now).count(required, &mut change);
+    if let Some(pending) = command.pending(&change.account, now) {
         change.account.pending = change.account.pending.plus(required).ok_or(BalanceOutOfRange)?;
         change.records.push(Record::PendingCharge(pending));
     }
     Ok(change)
+}
+
+/// Whether this much could be charged now. The payer has at most the limits of the charge's spender.
+///
+/// # Errors
+/// Why not: the first [`ChargeRefusal`] in order of precedence.
+pub fn check_charge(
+    payer: Payer<'_>,
+    price_book: &PriceBook,
+    required: Credits,
+    now: Timestamp,
+) -> Result<(), ChargeRefusal> {
+    let account = payer.account;
+    if let Some(restriction) = account.restriction_at(now) {
+        return Err(ChargeRefusal::Restricted { reason: restriction.reason.clone(), until: restriction.until });
+    }
+    if let Some(stopped_at) = account.spending_stopped_at() {
+        return Err(ChargeRefusal::SpendingStopped { stopped_at });
+    }
+    Counters::at(payer, now).check(required)?;
+    if account.balance < required {
+        let top_up = top_up_outlook(account, price_book, required, now);
+        return Err(ChargeRefusal::InsufficientCredits { balance: account.balance, required, top_up });
+    }
+    Ok(())
 }
 
 /// Whether an entry under the request's key answers this same request. The price may have changed since.
@@ -98,8 +128,11 @@ pub fn decide_charge(
 /// [`KeyReused`] when the key took credits for another request.
 pub fn check_charge_replay(entry: &Entry, request: &ChargeRequest) -> Result<(), KeyReused> {
     let is_same = match &entry.cause {
-        Cause::Charge { operation, reference, expires_in, .. } => {
-            *operation == request.operation && *reference == request.reference && *expires_in == request.expires_in
+        Cause::Charge { operation, reference, spender, expires_in, .. } => {
+            *operation == request.operation
+                && *reference == request.reference
+                && *spender == request.spender
+                && *expires_in == request.expires_in
         }
         _ => false,
     };
@@ -111,13 +144,14 @@ mod tests {
     use super::*;
     use crate::domain::payments::NoTopUp;
     use crate::domain::samples::*;
+    use crate::domain::spending::LimitName;
     use crate::domain::{Record, Restriction};
 
     fn command(duration_ms: i64) -> ChargeCommand {
         charge_command("job-1", "dubbing", duration_ms)
     }
 
-    /// In order of precedence: a restriction comes before an insufficient balance.
+    /// In order of precedence: a restriction, the customer's stop, a limit, an insufficient balance.
     #[test]
     fn charges_are_refused_in_order_of_precedence_and_taken_otherwise() {
         let reason = RestrictionReason::parse("review").unwrap();
@@ -130,18 +164,32 @@ mod tests {
                 top_up: TopUpOutlook::Off(NoTopUp::NotTurnedOn),
             })
         };
-        for (name, balance, restriction, now, expected) in [
-            ("restricted and poor", 0, Some(restriction.clone()), at(99), restricted.clone()),
-            ("restricted", 100, Some(restriction.clone()), at(99), restricted),
-            ("the restriction has ended, poor", 9, Some(restriction.clone()), at(100), insufficient(9)),
-            ("the restriction has ended", 10, Some(restriction), at(100), Ok(0)),
-            ("nothing", 0, None, at(0), insufficient(0)),
-            ("one short", 9, None, at(0), insufficient(9)),
-            ("clawed back", -5, None, at(0), insufficient(-5)),
-            ("exactly enough", 10, None, at(0), Ok(0)),
-            ("plenty", 1_000, None, at(0), Ok(990)),
+        let with = |balance: i64| Account { balance: Credits::constant(balance), ..account() };
+        let restrict = |account: Account| Account { restriction: Some(restriction.clone()), ..account };
+        let stop = |account: Account| Account { spending: Some(stopped_at(7)), ..account };
+        let stopped = Err(ChargeRefusal::SpendingStopped { stopped_at: at(7) });
+        let limit = |account: Account| Account { limits: limits([Some((9, 0)), None, None]), ..account };
+        let limited = Err(ChargeRefusal::LimitReached(LimitReached {
+            limit: LimitName::AccountDay,
+            required: Credits::constant(10),
+            left: Credits::constant(9),
+            starts_again_at: Some(at(86_400)),
+        }));
+        for (name, account, now, expected) in [
+            ("restricted, stopped, limited and poor", restrict(stop(limit(with(0)))), at(99), restricted.clone()),
+            ("restricted", restrict(with(100)), at(99), restricted),
+            ("the restriction has ended, stopped", restrict(stop(limit(with(0)))), at(100), stopped.clone()),
+            ("stopped", stop(with(100)), at(100), stopped),
+            ("limited and poor", limit(with(0)), at(0), limited.clone()),
+            ("limited", limit(with(100)), at(0), limited),
+            ("the restriction has ended, poor", restrict(with(9)), at(100), insufficient(9)),
+            ("the restriction has ended", restrict(with(10)), at(100), Ok(0)),
+            ("nothing", with(0), at(0), insufficient(0)),
+            ("one short", with(9), at(0), insufficient(9)),
+            ("clawed back", with(-5), at(0), insufficient(-5)),
+            ("exactly enough", with(10), at(0), Ok(0)),
+            ("plenty", with(1_000), at(0), Ok(990)),
         ] {
-            let account = Account { balance: Credits::constant(balance), restriction, ..account() };
             let decided = decide_charge(&account, &PriceBook::reference(), &command(30_000), now);
             assert_eq!(decided.map(|change| change.account.balance.get()), expected, "{name}");
         }
@@ -181,6 +229,7 @@ mod tests {
             command(30_001).request,
             charge_command("job-1", "training", 1).request,
             ChargeRequest { reference: Some(Reference::parse("file").unwrap()), ..same.clone() },
+            ChargeRequest { spender: Some(Spender::parse("key-1").unwrap()), ..same.clone() },
             ChargeRequest { expires_in: ExpiresIn::new(60).ok(), ..same },
         ] {
             assert_eq!(check_charge_replay(&entry, &other), Err(KeyReused { key: key("job-1") }));

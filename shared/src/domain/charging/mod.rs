@@ -5,7 +5,7 @@ mod pending;
 mod pending_charge;
 mod restore;
 
-pub use charge::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge_replay, decide_charge};
+pub use charge::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge, check_charge_replay, decide_charge};
 pub use pending::{EndRefusal, decide_capture, decide_expiry, decide_void};
 pub use pending_charge::{ChargeEnd, ChargeStatus, Ending, ExpiresIn, PendingCharge};
 pub use restore::{RestoreRefusal, decide_restore};

@@ -1,9 +1,8 @@
 //! Charges that take credits at once and are finished later: captured, voided, or expired if the caller never returns.
 
 use super::pending_charge::{ChargeEnd, ChargeStatus, Ending, PendingCharge};
-use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, Credits, Measure, Operation, OutOfRange, Record, within,
-};
+use crate::domain::spending::{Payer, give_back};
+use crate::domain::{BalanceOutOfRange, Cause, Change, Credits, Measure, Operation, OutOfRange, Record, within};
 use jiff::Timestamp;
 
 /// Why a pending charge cannot be captured or voided, in order of precedence.
@@ -22,26 +21,28 @@ pub enum EndRefusal {
 }
 
 /// Keeps what the operation really cost, by the charge's own price line, and gives the rest back. Without an amount,
-/// the whole charge is kept. `None` if the same capture was made before.
+/// the whole charge is kept. `None` if the same capture was made before. The limits that counted the charge get back
+/// what the account gets back, if their period has not ended since; so they do with a void and an expiry.
 ///
 /// A charge whose time is up expires instead, so that none is captured after its expiry, whether or not the run over
 /// expired charges has come.
 ///
 /// # Errors
 /// [`EndRefusal`]; nothing must be written then.
-pub fn decide_capture(
-    account: &Account,
+pub fn decide_capture<'a>(
+    payer: impl Into<Payer<'a>>,
     pending: &PendingCharge,
     measured: Option<(Measure, i64)>,
     now: Timestamp,
 ) -> Result<Option<Change>, EndRefusal> {
+    let payer = payer.into();
     let asked = measured.map_or(pending.operation.measure, |(measure, _)| measure);
     let amount = measured.map_or(pending.operation.amount, |(_, amount)| amount);
     let is_same_measure = asked == pending.operation.measure;
     match pending.end.map(|end| end.ending) {
         Some(Ending::Captured { amount: captured }) if captured == amount && is_same_measure => return Ok(None),
         Some(_) => return Err(EndRefusal::NotPending(pending.status())),
-        None if pending.is_overdue(now) => return Ok(Some(end_one(account, pending, Ending::Expired, now)?)),
+        None if pending.is_overdue(now) => return Ok(Some(end_one(payer, pending, Ending::Expired, now)?)),
         None => {}
     }
     if !is_same_measure {
@@ -49,7 +50,7 @@ pub fn decide_capture(
     }
     let amount_max = pending.price.amount_max(pending.credits);
     let amount = within(asked.name(), amount, 1, amount_max).map_err(EndRefusal::AboveCharge)?;
-    Ok(Some(end_one(account, pending, Ending::Captured { amount }, now)?))
+    Ok(Some(end_one(payer, pending, Ending::Captured { amount }, now)?))
 }
 
 /// Gives all credits of a pending charge back. `None` if it was voided before.
@@ -59,11 +60,16 @@ pub fn decide_capture(
 ///
 /// # Errors
 /// [`EndRefusal`]; nothing must be written then.
-pub fn decide_void(account: &Account, pending: &PendingCharge, now: Timestamp) -> Result<Option<Change>, EndRefusal> {
+pub fn decide_void<'a>(
+    payer: impl Into<Payer<'a>>,
+    pending: &PendingCharge,
+    now: Timestamp,
+) -> Result<Option<Change>, EndRefusal> {
+    let payer = payer.into();
     match pending.status() {
         ChargeStatus::Voided => Ok(None),
-        ChargeStatus::Pending if pending.is_overdue(now) => Ok(Some(end_one(account, pending, Ending::Expired, now)?)),
-        ChargeStatus::Pending => Ok(Some(end_one(account, pending, Ending::Voided, now)?)),
+        ChargeStatus::Pending if pending.is_overdue(now) => Ok(Some(end_one(payer, pending, Ending::Expired, now)?)),
+        ChargeStatus::Pending => Ok(Some(end_one(payer, pending, Ending::Voided, now)?)),
         status => Err(EndRefusal::NotPending(status)),
     }
 }
@@ -72,33 +78,39 @@ pub fn decide_void(account: &Account, pending: &PendingCharge, now: Timestamp) -
 ///
 /// # Errors
 /// [`BalanceOutOfRange`]; nothing must be written then.
-pub fn decide_expiry(
-    account: &Account,
+pub fn decide_expiry<'a>(
+    payer: impl Into<Payer<'a>>,
     charges: &[PendingCharge],
     now: Timestamp,
 ) -> Result<Option<Change>, BalanceOutOfRange> {
-    let mut change = Change::on(account, now);
+    let payer = payer.into();
+    let mut change = Change::on(payer.account, now);
     let mut is_changed = false;
     for pending in charges.iter().filter(|pending| pending.is_overdue(now)) {
-        end(&mut change, pending, Ending::Expired, now)?;
+        end(&mut change, payer, (pending, Ending::Expired), now)?;
         is_changed = true;
     }
     Ok(is_changed.then_some(change))
 }
 
 fn end_one(
-    account: &Account,
+    payer: Payer<'_>,
     pending: &PendingCharge,
     ending: Ending,
     now: Timestamp,
 ) -> Result<Change, BalanceOutOfRange> {
-    let mut change = Change::on(account, now);
-    end(&mut change, pending, ending, now)?;
+    let mut change = Change::on(payer.account, now);
+    end(&mut change, payer, (pending, ending), now)?;
     Ok(change)
 }
 
 /// Ends a charge that is pending. No entry is made where nothing is given back.
-fn end(change: &mut Change, pending: &PendingCharge, ending: Ending, now: Timestamp) -> Result<(), BalanceOutOfRange> {
+fn end(
+    change: &mut Change,
+    payer: Payer<'_>,
+    (pending, ending): (&PendingCharge, Ending),
+    now: Timestamp,
+) -> Result<(), BalanceOutOfRange> {
     let credits_kept = match ending {
         Ending::Captured { amount } => pending.price.price_of(amount),
         Ending::Voided | Ending::Expired => Credits::ZERO,
@@ -107,6 +119,7 @@ fn end(change: &mut Change, pending: &PendingCharge, ending: Ending, now: Timest
     if returned != Credits::ZERO {
         change.post(returned, cause(pending, ending), now)?;
         change.account.usage.count_restore(returned);
+        give_back(change, payer.limits, (pending.seq, pending.spender.as_ref(), returned), now);
     }
     change.account.pending = change.account.pending.minus(pending.credits).ok_or(BalanceOutOfRange)?;
     let end = ChargeEnd { ending, credits_kept, balance_after: change.account.balance, at: now };
@@ -132,7 +145,7 @@ mod tests {
     use super::*;
     use crate::domain::charging::{ExpiresIn, decide_charge};
     use crate::domain::samples::*;
-    use crate::domain::{Origin, PriceBook, PriceLine};
+    use crate::domain::{Account, Origin, PriceBook, PriceLine};
     use ChargeStatus::{Expired, Posted, Voided};
 
     /// A balance of 200 and a charge of 100 credits for ten minutes of dubbing, pending from 0 s to 60 s.
@@ -147,7 +160,7 @@ mod tests {
 
     fn ended(ending: Ending) -> PendingCharge {
         let (account, pending) = held();
-        end_one(&account, &pending, ending, at(1)).unwrap().pending_charge().unwrap().clone()
+        end_one((&account).into(), &pending, ending, at(1)).unwrap().pending_charge().unwrap().clone()
     }
 
     /// The status, what was kept, the balance, and the entry.

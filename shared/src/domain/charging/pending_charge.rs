@@ -1,6 +1,6 @@
 //! The record of a charge that was made pending, and the values that it is made of.
 
-use crate::domain::{AccountId, Credits, IdempotencyKey, Operation, OutOfRange, PriceLine, within};
+use crate::domain::{AccountId, Credits, IdempotencyKey, Operation, OutOfRange, PriceLine, Spender, within};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a charge may stay pending.
@@ -64,12 +64,16 @@ pub struct PendingCharge {
     pub account: AccountId,
     /// The key of the charge.
     pub charge: IdempotencyKey,
+    /// The number of the charge's entry, which says which limits counted it.
+    pub seq: u64,
     /// What was asked for when the charge was made.
     pub operation: Operation,
     /// The price line of that moment. A capture is priced with it, even if the price book has changed.
     pub price: PriceLine,
     /// What the charge took.
     pub credits: Credits,
+    /// For whom the account spends.
+    pub spender: Option<Spender>,
     pub created_at: Timestamp,
     pub expires_in: ExpiresIn,
     /// `None` while the charge is pending.

@@ -1,7 +1,8 @@
 //! Giving a charge's credits back because the operation failed on the company's side.
 
 use super::pending_charge::{ChargeStatus, PendingCharge};
-use crate::domain::{Account, BalanceOutOfRange, Cause, Change, Credits, Entry};
+use crate::domain::spending::{Payer, give_back};
+use crate::domain::{BalanceOutOfRange, Cause, Change, Credits, Entry};
 use jiff::Timestamp;
 
 /// Why a restore is refused, in order of precedence.
@@ -17,26 +18,29 @@ pub enum RestoreRefusal {
 }
 
 /// Gives back exactly what the charge took, or what its capture kept. The entry's key, `restore:<charge>`, ensures that
-/// this happens at most once. `pending` is the record of a charge that was made pending.
+/// this happens at most once. The limits that counted the charge get the credits back too, if their period has not ended
+/// since. `pending` is the record of a charge that was made pending.
 ///
 /// # Errors
 /// [`RestoreRefusal`]; nothing must be written then.
-pub fn decide_restore(
-    account: &Account,
+pub fn decide_restore<'a>(
+    payer: impl Into<Payer<'a>>,
     charge: &Entry,
     pending: Option<&PendingCharge>,
     now: Timestamp,
 ) -> Result<Change, RestoreRefusal> {
-    let Cause::Charge { key, .. } = &charge.cause else {
+    let Cause::Charge { key, spender, .. } = &charge.cause else {
         return Err(RestoreRefusal::NotACharge);
     };
     let credits = match pending {
         None => charge.credits.negated(),
         Some(pending) => credits_kept(pending)?,
     };
-    let mut change = Change::on(account, now);
+    let payer = payer.into();
+    let mut change = Change::on(payer.account, now);
     change.post(credits, Cause::Restore { charge: key.clone() }, now)?;
     change.account.usage.count_restore(credits);
+    give_back(&mut change, payer.limits, (charge.seq, spender.as_ref(), credits), now);
     Ok(change)
 }
 
@@ -52,7 +56,7 @@ mod tests {
     use super::*;
     use crate::domain::charging::{ExpiresIn, decide_capture, decide_charge, decide_expiry, decide_void};
     use crate::domain::samples::*;
-    use crate::domain::{Measure, Origin, PriceBook};
+    use crate::domain::{Account, Measure, Origin, PriceBook};
 
     #[test]
     fn a_restore_gives_back_what_the_charge_took() {

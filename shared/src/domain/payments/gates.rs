@@ -6,7 +6,7 @@ use crate::domain::{Account, Amount, Credits, PriceBook, TopUpId};
 use jiff::Timestamp;
 
 /// The number of gates.
-pub const GATE_COUNT: usize = 7;
+pub const GATE_COUNT: usize = 8;
 
 /// One condition between an account and its next top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GateName {
     TurnedOn,
+    SpendingAllowed,
     NoOpenAttempt,
     NotPaused,
     BelowThreshold,
@@ -41,6 +42,8 @@ pub enum GateState {
 pub enum NotDue {
     #[error("automatic top-ups are off")]
     Off,
+    #[error("the customer stopped spending at {stopped_at}")]
+    SpendingStopped { stopped_at: Timestamp },
     #[error("attempt {0} is still open")]
     AttemptOpen(TopUpId),
     #[error("automatic top-ups are paused since {since}")]
@@ -60,11 +63,13 @@ pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate
     let settings = account.auto_top_up.as_ref();
     let needing_settings = |check: &dyn Fn(&AutoTopUp) -> Option<NotDue>| settings.map(check);
     let turned_on = settings.is_none_or(|settings| !settings.is_enabled).then_some(NotDue::Off);
+    let spending_allowed = account.spending_stopped_at().map(|stopped_at| NotDue::SpendingStopped { stopped_at });
     let no_open_attempt = account.open_top_up.clone().map(NotDue::AttemptOpen);
     let not_paused = account.payment_issue.as_ref().map(|issue| NotDue::Paused { since: issue.since });
     let interval_passed = account.next_top_up_at().filter(|until| now < *until).map(|until| NotDue::TooSoon { until });
     [
         (GateName::TurnedOn, Some(turned_on)),
+        (GateName::SpendingAllowed, Some(spending_allowed)),
         (GateName::NoOpenAttempt, Some(no_open_attempt)),
         (GateName::NotPaused, Some(not_paused)),
         (GateName::BelowThreshold, needing_settings(&|settings| not_below_threshold(account, settings))),
@@ -131,6 +136,7 @@ mod tests {
             balance: Credits::constant(500),
             open_top_up: Some(TopUpId::mint(7)),
             last_top_up_at: Some(at(0)),
+            spending: Some(stopped_at(1)),
             ..account()
         };
         let closed = |gates: &[Gate]| {
@@ -139,7 +145,13 @@ mod tests {
         };
         assert_eq!(
             closed(&gates(&paused_and_rich, &PriceBook::reference(), at(60))),
-            [GateName::TurnedOn, GateName::NoOpenAttempt, GateName::BelowThreshold, GateName::IntervalPassed]
+            [
+                GateName::TurnedOn,
+                GateName::SpendingAllowed,
+                GateName::NoOpenAttempt,
+                GateName::BelowThreshold,
+                GateName::IntervalPassed
+            ]
         );
         let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
         assert_eq!(closed(&gates(&paused_and_rich, &dearer, at(60))).last(), Some(&GateName::WithinConsent));

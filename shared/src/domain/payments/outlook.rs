@@ -30,6 +30,8 @@ pub enum TopUpOutlook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoTopUp {
     NotTurnedOn,
+    /// A charge is refused for the same reason, so no 402 says this.
+    SpendingStopped,
     NoCard,
     /// The balance does not cover the charge, but it is not low enough for a top-up.
     BalanceNotBelowThreshold,
@@ -61,6 +63,7 @@ fn outlook_of(not_due: &NotDue, account: &Account, is_enough: bool, now: Timesta
             is_wanted: account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled),
         },
         NotDue::Off => TopUpOutlook::Off(NoTopUp::NotTurnedOn),
+        NotDue::SpendingStopped { .. } => TopUpOutlook::Off(NoTopUp::SpendingStopped),
         NotDue::Paused { .. } => TopUpOutlook::Paused(account.payment_issue.as_ref()?.kind),
         NotDue::NotBelowThreshold { .. } => TopUpOutlook::Off(NoTopUp::BalanceNotBelowThreshold),
         NotDue::PriceOutOfRange { .. } => TopUpOutlook::Off(NoTopUp::PriceOutOfRange),
@@ -99,7 +102,7 @@ impl TopUpOutlook {
     fn precedence(&self) -> u8 {
         match self {
             Self::InProgress { .. } => 0,
-            Self::Off(NoTopUp::NotTurnedOn) => 1,
+            Self::Off(NoTopUp::NotTurnedOn | NoTopUp::SpendingStopped) => 1,
             Self::Paused(_) => 2,
             Self::Off(NoTopUp::NoCard) => 3,
             Self::Off(NoTopUp::BalanceNotBelowThreshold) => 4,
@@ -158,6 +161,7 @@ impl NoTopUp {
     fn name(self) -> &'static str {
         match self {
             Self::NotTurnedOn => "not_turned_on",
+            Self::SpendingStopped => "spending_stopped",
             Self::NoCard => "no_card",
             Self::BalanceNotBelowThreshold => "balance_not_below_threshold",
             Self::PriceOutOfRange => "price_out_of_range",
@@ -227,7 +231,8 @@ mod tests {
         let rich = with_balance(500, attempted.clone());
         let without_card = Account { payment_method: None, ..rich.clone() };
         let paused = with_issue(declined, without_card.clone());
-        let turned_off = off(paused.clone());
+        let stopped = Account { spending: Some(stopped_at(1)), ..paused.clone() };
+        let turned_off = off(stopped.clone());
         let (now, required) = (HOUR + 1, 600);
         for (name, account, expected) in [
             (
@@ -238,6 +243,7 @@ mod tests {
             ("an open attempt", with_open_attempt(paused.clone()), ("in_progress", Some(90), Some(360), None)),
             ("turned off", turned_off, ("off", None, None, Some("not_turned_on"))),
             ("never chosen", account(), ("off", None, None, Some("not_turned_on"))),
+            ("stopped", stopped, ("off", None, None, Some("spending_stopped"))),
             ("paused", paused, ("paused", None, None, Some("expired_card"))),
             ("no card", without_card, ("off", None, None, Some("no_card"))),
             ("at the threshold", rich, ("off", None, None, Some("balance_not_below_threshold"))),

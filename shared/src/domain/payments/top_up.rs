@@ -277,6 +277,7 @@ mod tests {
             ..account
         };
         let open = |account: Account| Account { open_top_up: Some(TopUpId::mint(7)), ..account };
+        let stopped = |account: Account| Account { spending: Some(stopped_at(7)), ..account };
         let paused = |account: Account| Account { payment_issue: Some(issue()), ..account };
         let balance = |credits: i64, account: Account| Account { balance: Credits::constant(credits), ..account };
         let last = |seconds: i64, account: Account| Account { last_top_up_at: Some(at(seconds)), ..account };
@@ -286,7 +287,16 @@ mod tests {
         let now = at(10 * HOUR);
         for (name, account, expected) in [
             ("never chosen", account(), Err(NotDue::Off)),
-            ("off and everything else shut", off(open(paused(balance(500, last(9 * HOUR, due()))))), Err(NotDue::Off)),
+            (
+                "off and everything else shut",
+                off(stopped(open(paused(balance(500, last(9 * HOUR, due())))))),
+                Err(NotDue::Off),
+            ),
+            (
+                "stopped by the customer",
+                stopped(open(paused(balance(500, last(9 * HOUR, due()))))),
+                Err(NotDue::SpendingStopped { stopped_at: at(7) }),
+            ),
             (
                 "open attempt",
                 open(paused(balance(500, last(9 * HOUR, due())))),

@@ -1,10 +1,11 @@
-//! The problems for a refused charge.
+//! The problems for a refused charge, and for one that would be refused.
 
 use super::Problem;
+use crate::domain::LimitReached;
 use crate::domain::charging::ChargeRefusal;
 use crate::domain::payments::TopUpOutlook;
 use crate::http::time;
-use crate::use_cases::charging::ChargeError;
+use crate::use_cases::charging::{ChargeError, ForeseeError};
 use serde_json::{Value, json};
 
 impl From<ChargeError> for Problem {
@@ -12,13 +13,36 @@ impl From<ChargeError> for Problem {
         match error {
             ChargeError::NotFound(error) => error.into(),
             ChargeError::KeyReused(error) => error.into(),
-            ChargeError::Refused(ChargeRefusal::Restricted { reason, until }) => {
+            ChargeError::Refused(refusal) => refusal.into(),
+            ChargeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ForeseeError> for Problem {
+    fn from(error: ForeseeError) -> Self {
+        match error {
+            ForeseeError::NotFound(error) => error.into(),
+            ForeseeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChargeRefusal> for Problem {
+    fn from(refusal: ChargeRefusal) -> Self {
+        match refusal {
+            ChargeRefusal::Restricted { reason, until } => {
                 let detail = format!("Charges are blocked until {}.", time(until));
                 Self::new(403, "account_restricted", "Account restricted", detail)
                     .with("reason", reason.as_str())
                     .with("until", time(until))
             }
-            ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required, top_up }) => {
+            ChargeRefusal::SpendingStopped { stopped_at } => {
+                let detail = "The customer has stopped all spending of this account.";
+                Self::new(403, "spending_stopped", "Spending stopped", detail).with("stopped_at", time(stopped_at))
+            }
+            ChargeRefusal::LimitReached(reached) => limit_reached(reached),
+            ChargeRefusal::InsufficientCredits { balance, required, top_up } => {
                 let missing = required.get().saturating_sub(balance.get());
                 let detail = format!("The charge costs {required} credits, {missing} more than the balance.");
                 Self::new(402, "insufficient_credits", "Insufficient credits", detail)
@@ -27,8 +51,7 @@ impl From<ChargeError> for Problem {
                     .with("missing", missing)
                     .with("top_up", top_up_body(&top_up))
             }
-            ChargeError::Refused(error @ ChargeRefusal::BalanceOutOfRange(_)) => Self::internal(error),
-            ChargeError::Store(error) => error.into(),
+            error @ ChargeRefusal::BalanceOutOfRange(_) => Self::internal(error),
         }
     }
 }
@@ -40,4 +63,17 @@ fn top_up_body(top_up: &TopUpOutlook) -> Value {
         "next_eligible_at": top_up.next_eligible_at().map(time),
         "reason": top_up.reason(),
     })
+}
+
+fn limit_reached(reached: LimitReached) -> Problem {
+    let LimitReached { limit, required, left, starts_again_at } = reached;
+    let detail = format!("The charge costs {required} credits, and the limit {} leaves {left}.", limit.name());
+    let problem = Problem::new(402, "limit_reached", "Limit reached", detail)
+        .with("limit", limit.name())
+        .with("required", required.get())
+        .with("left", left.get());
+    match starts_again_at {
+        Some(instant) => problem.with("starts_again_at", time(instant)),
+        None => problem,
+    }
 }

@@ -8,6 +8,7 @@ mod ending;
 mod open_account;
 mod outside;
 mod purchase;
+mod setting;
 
 use super::FieldError;
 use serde_json::{Map, Value, json};
@@ -55,6 +56,13 @@ impl Problem {
         ] {
             body.insert(name.to_owned(), value);
         }
+        Value::Object(body)
+    }
+
+    /// The code and the facts, for a problem that is foreseen and not met.
+    pub fn to_foreseen(&self) -> Value {
+        let mut body = self.facts.clone();
+        body.insert("code".to_owned(), json!(self.code));
         Value::Object(body)
     }
 

@@ -1,9 +1,10 @@
 //! The account. Every charge reads and writes it, so it must fit in the 1 KB of one write unit.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
-use super::{consent, usage_day};
+use super::{consent, spending, usage_day};
 use crate::domain::payments::AutoTopUp;
 use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
+use crate::domain::spending::Spending;
 use crate::domain::{
     Account, Credits, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId,
 };
@@ -13,6 +14,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
     let due_at = account.top_up_due_at();
+    let changed_at = |is_stopped: bool| {
+        account
+            .spending
+            .filter(|spending| spending.is_stopped == is_stopped)
+            .map(|spending| instant(spending.changed_at))
+    };
     Writer::item(keys::account(&account.id))
         .with("email", text(&account.email))
         .with("customer", text(&account.customer))
@@ -28,6 +35,10 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("open_top_up", account.open_top_up.as_ref().map(text))
         .with_optional("payment_issue", account.payment_issue.as_ref().map(write_payment_issue))
         .with_optional("restriction", account.restriction.as_ref().map(write_restriction))
+        .with_optional("spending_stopped_at", changed_at(true))
+        .with_optional("spending_allowed_at", changed_at(false))
+        .with_optional("limits", spending::write_within(account.limits))
+        .with_optional("limited_spenders", (account.limited_spenders > 0).then(|| number(account.limited_spenders)))
         // Both attributes or neither: an account that is not due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::TopUp.shard_of(&account.id))))
         .with_optional("due_at", due_at.map(instant))
@@ -52,6 +63,9 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         open_top_up: item.optional("open_top_up", |item, name| item.id(name, TopUpId::parse))?,
         payment_issue: item.optional("payment_issue", read_payment_issue)?,
         restriction: item.optional("restriction", read_restriction)?,
+        spending: read_spending(&item)?,
+        limits: item.optional("limits", spending::read_within)?.unwrap_or_default(),
+        limited_spenders: item.optional("limited_spenders", Reader::number)?.unwrap_or(0),
     })
 }
 
@@ -98,6 +112,14 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
         _ => return Err(issue.invalid("kind")),
     };
     Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })
+}
+
+/// One attribute at most: the customer stopped spending last, or allowed it again.
+fn read_spending(item: &Reader<'_>) -> Result<Option<Spending>, Unreadable> {
+    let stopped_at = item.optional("spending_stopped_at", Reader::instant)?;
+    let allowed_at = item.optional("spending_allowed_at", Reader::instant)?;
+    let stopped = stopped_at.map(|changed_at| Spending { is_stopped: true, changed_at });
+    Ok(stopped.or(allowed_at.map(|changed_at| Spending { is_stopped: false, changed_at })))
 }
 
 fn write_restriction(restriction: &Restriction) -> AttributeValue {

@@ -11,6 +11,7 @@ mod links;
 mod notice;
 mod pending_charge;
 mod purchase;
+mod spending;
 mod top_up;
 mod usage_day;
 
@@ -24,5 +25,8 @@ pub(super) use links::{
 pub(super) use notice::{notice_from_item, notice_to_item};
 pub(super) use pending_charge::{pending_charge_from_item, pending_charge_to_item};
 pub(super) use purchase::{purchase_from_item, purchase_to_item};
+pub(super) use spending::{
+    spender_limits_from_item, spender_limits_to_item, spending_change_from_item, spending_change_to_item,
+};
 pub(super) use top_up::{top_up_from_item, top_up_to_item};
 pub(super) use usage_day::usage_day_to_item;

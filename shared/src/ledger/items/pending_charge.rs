@@ -1,6 +1,7 @@
 //! A charge that was made pending, overwritten when it ends.
 
 use super::entry;
+use crate::domain::Spender;
 use crate::domain::charging::{ChargeEnd, Ending, PendingCharge};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Due, Key};
@@ -8,7 +9,9 @@ use crate::ledger::keys::{self, Due, Key};
 pub(in crate::ledger) fn pending_charge_to_item(pending: &PendingCharge) -> Attributes {
     let due_at = pending.due_at();
     let item = Writer::item(keys::pending_charge(&pending.account, &pending.charge))
+        .with("seq", number(pending.seq))
         .with("credits", credits(pending.credits))
+        .with_optional("spender", pending.spender.as_ref().map(text))
         .with("created_at", instant(pending.created_at))
         // Not `expires_at`, by which DynamoDB deletes items.
         .with("expires_in_seconds", number(pending.expires_in.seconds()))
@@ -25,9 +28,11 @@ pub(in crate::ledger) fn pending_charge_from_item(item: &Attributes) -> Result<P
     Ok(PendingCharge {
         account: item.id_in_key("PK", Key::account_id)?,
         charge: item.id_in_key("SK", Key::pending_charge)?,
+        seq: item.number("seq")?,
         operation: entry::read_operation(&item)?,
         price: entry::read_price(&item, "price_book")?,
         credits: item.credits("credits")?,
+        spender: item.optional("spender", |item, name| item.id(name, Spender::parse))?,
         created_at: item.instant("created_at")?,
         expires_in: entry::read_expires_in(&item, "expires_in_seconds")?,
         end: read_end(&item)?,

@@ -2,6 +2,33 @@
 
 mod open_account;
 mod send_notice;
+mod set_limits;
+mod set_spending;
 
 pub use open_account::{OpenAccountError, OpenedAccount, open_account};
 pub use send_notice::{SendNoticeError, Sent, send_notice};
+pub use set_limits::{set_account_limits, set_spender_limits};
+pub use set_spending::set_spending;
+
+use super::{NotFound, StoreError, Updated};
+use crate::domain::Account;
+use std::sync::Arc;
+
+/// Why a setting stays as it was, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingError {
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The account after a change of a setting.
+fn changed<R>(updated: Updated<R>) -> Result<Account, SettingError> {
+    match updated {
+        Updated::Committed(change, _) => Ok(change.account),
+        Updated::Unchanged(account, _) => Ok(Arc::unwrap_or_clone(account)),
+        // Settings make no entry.
+        Updated::Duplicate(_) => Err(StoreError::NoEntry.into()),
+    }
+}

@@ -3,7 +3,7 @@
 use super::ending::{EndError, Ended, end};
 use crate::domain::charging::decide_capture;
 use crate::domain::{AccountId, IdempotencyKey, Measure};
-use crate::ports::{Accounts, Entries, PendingCharges};
+use crate::ports::{Accounts, Entries, PendingCharges, Spenders};
 use crate::use_cases::{Capabilities, Context};
 
 /// Keeps what the operation really cost and gives the rest back; without a measure, keeps all. A repeated call returns
@@ -11,11 +11,11 @@ use crate::use_cases::{Capabilities, Context};
 ///
 /// # Errors
 /// [`EndError`]. After [`EndError::Store`] the charge may have been captured; a retry finds out.
-pub async fn capture<C: Capabilities<Ledger: Accounts + Entries + PendingCharges>>(
+pub async fn capture<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders>>(
     context: &Context<C>,
     account: &AccountId,
     charge: &IdempotencyKey,
     measured: Option<(Measure, i64)>,
 ) -> Result<Ended, EndError> {
-    end(context, account, charge, |account, pending, now| decide_capture(account, pending, measured, now)).await
+    end(context, account, charge, |payer, pending, now| decide_capture(payer, pending, measured, now)).await
 }

@@ -1,10 +1,12 @@
 //! Charging an account for one operation.
 
+use super::limits_of;
 use crate::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeRequest, ChargeStatus, PendingCharge, check_charge_replay, decide_charge,
 };
+use crate::domain::spending::Payer;
 use crate::domain::{AccountId, Cause, Entry, IdempotencyKey, KeyReused, Origin, PriceBook};
-use crate::ports::{Accounts, Entries, LedgerError, PendingCharges};
+use crate::ports::{Accounts, Entries, LedgerError, PendingCharges, Spenders};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError, Updated};
 
 /// Why no charge was posted, in order of precedence.
@@ -42,23 +44,29 @@ impl Charged {
 
 /// Takes what the operation costs, once for each key, with one strongly consistent read and one transaction, or with the
 /// transaction alone.
+/// The limits of the charge's spender, if it may have any, need another read before each decision.
 /// A replay needs other reads, to tell what became of the charge.
 ///
 /// # Errors
 /// [`ChargeError`]. After [`ChargeError::Store`] the charge may have been posted; a retry under the same key returns
 /// it.
-pub async fn charge<C: Capabilities<Ledger: Accounts + Entries + PendingCharges, PriceBook = PriceBook>>(
+pub async fn charge<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
     command: &ChargeCommand,
 ) -> Result<Charged, ChargeError> {
+    let read = |current| async move {
+        Ok::<_, ChargeError>(limits_of(context, current, command.request.spender.as_ref()).await?)
+    };
     let updated = context
-        .update(account, |account, now| Ok(Some(decide_charge(account, &context.price_book, command, now)?)))
+        .update_with(account, read, |account, limits, now| {
+            Ok(Some(decide_charge(Payer { account, limits }, &context.price_book, command, now)?))
+        })
         .await;
     match updated {
-        Ok(Updated::Committed(change, ())) => {
+        Ok(Updated::Committed(change, limits)) => {
             let pending = change.pending_charge().cloned();
-            let posted = Posted::try_from(Updated::Committed(change, ()))?;
+            let posted = Posted::try_from(Updated::Committed(change, limits))?;
             Ok(Charged { posted, pending, restore: None })
         }
         Ok(replayed) => replay(context, account, &command.request, Posted::try_from(replayed)?.entry).await,

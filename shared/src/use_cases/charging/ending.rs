@@ -2,9 +2,11 @@
 
 use super::charge::{Charged, what_became_of};
 use super::find_charge::no_charge;
+use super::limits_of;
 use crate::domain::charging::{ChargeStatus, EndRefusal, PendingCharge};
-use crate::domain::{Account, AccountId, Change, Credits, Entry, IdempotencyKey, Origin};
-use crate::ports::{Accounts, Entries, LedgerError, PendingCharges};
+use crate::domain::spending::Payer;
+use crate::domain::{Account, AccountId, Change, Credits, Entry, IdempotencyKey, Origin, SpenderLimits};
+use crate::ports::{Accounts, Entries, LedgerError, PendingCharges, Spenders};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use jiff::Timestamp;
 
@@ -52,12 +54,16 @@ pub(super) async fn end<C, D>(
     decide: D,
 ) -> Result<Ended, EndError>
 where
-    C: Capabilities<Ledger: Accounts + Entries + PendingCharges>,
-    D: Fn(&Account, &PendingCharge, Timestamp) -> Result<Option<Change>, EndRefusal>,
+    C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders>,
+    D: Fn(Payer<'_>, &PendingCharge, Timestamp) -> Result<Option<Change>, EndRefusal>,
 {
-    let read = |_| pending_charge(context, account, charge);
-    let decide = |account: &Account, pending: &PendingCharge, now| {
-        decide(account, pending, now).map_err(|refusal| refused(pending, refusal))
+    let read = |current| async move {
+        let pending = pending_charge(context, account, charge).await?;
+        let limits = limits_of(context, current, pending.spender.as_ref()).await?;
+        Ok::<_, EndError>((pending, limits))
+    };
+    let decide = |account: &Account, (pending, limits): &(PendingCharge, Vec<SpenderLimits>), now| {
+        decide(Payer { account, limits }, pending, now).map_err(|refusal| refused(pending, refusal))
     };
     let mut updated = context.update_with(account, read, decide).await?;
     if matches!(updated, Updated::Duplicate(_)) {
@@ -66,7 +72,7 @@ where
     }
     match updated {
         Updated::Committed(change, _) => committed(&change),
-        Updated::Unchanged(_, pending) => {
+        Updated::Unchanged(_, (pending, _)) => {
             let restore = context.ledger.entry_get(account, &Origin::Restore(charge.clone())).await?;
             Ok(Ended { charge: pending, restore, is_replay: true })
         }

@@ -4,23 +4,25 @@
 //! the index any more. So nothing has to be handed over from run to run. The shards are worked on side by side, and a
 //! charge that cannot be expired is passed by, so that none holds up the others.
 
+use super::limits_of;
 use crate::domain::charging::{PendingCharge, decide_expiry};
-use crate::domain::{Account, AccountId, BalanceOutOfRange, IdempotencyKey};
+use crate::domain::spending::Payer;
+use crate::domain::{Account, AccountId, BalanceOutOfRange, IdempotencyKey, SpenderLimits};
 use crate::error::chain;
-use crate::ports::{Accounts, DueCharge, DueCharges, LedgerError, PendingCharges, Shard};
+use crate::ports::{Accounts, DueCharge, DueCharges, LedgerError, PendingCharges, Shard, Spenders};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use futures::future::{join_all, try_join_all};
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts of one shard whose charges are expired at the same time.
 const ACCOUNTS_AT_ONCE: usize = 4;
 
-/// Charges of one account that expire in one transaction. Each is an entry and a record; with the account and a closed
-/// day that is the limit of 100 items.
+/// Charges of one account that expire in one transaction. Each is an entry, a record and perhaps the limits of its
+/// spender; with the account and a closed day that is within the limit of 100 items.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
-const CHARGES_AT_ONCE: usize = 49;
+const CHARGES_AT_ONCE: usize = 32;
 
 /// What a run did, in charges. `due` is the sum of `expired`, `skipped` and `failed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub enum ExpiryError {
 ///
 /// # Errors
 /// Only if a shard cannot be listed. The others have been worked on by then.
-pub async fn expire_charges<C: Capabilities<Ledger: Accounts + PendingCharges + DueCharges>>(
+pub async fn expire_charges<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>>(
     context: &Context<C>,
     begin_before: Timestamp,
 ) -> Result<ExpirySummary, StoreError> {
@@ -76,7 +78,7 @@ struct Run<'a, C: Capabilities> {
     begin_before: Timestamp,
 }
 
-impl<C: Capabilities<Ledger: Accounts + PendingCharges + DueCharges>> Run<'_, C> {
+impl<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>> Run<'_, C> {
     async fn expire_shard(&self, shard: Shard) -> Result<ExpirySummary, LedgerError> {
         let mut sum = ExpirySummary::default();
         let mut after = None;
@@ -134,17 +136,22 @@ impl<C: Capabilities<Ledger: Accounts + PendingCharges + DueCharges>> Run<'_, C>
 }
 
 /// How many of these charges expired just now. `None` if another request ended one of them at the same moment.
-async fn expire<C: Capabilities<Ledger: Accounts + PendingCharges>>(
+async fn expire<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders>>(
     context: &Context<C>,
     account: &AccountId,
     charges: &[IdempotencyKey],
 ) -> Result<Option<usize>, ExpiryError> {
-    let read = |_| async move {
+    let read = |current| async move {
         let reads = charges.iter().map(|charge| context.ledger.pending_charge_get(account, charge));
         let pending = try_join_all(reads).await.map_err(StoreError::from)?;
-        Ok::<Vec<PendingCharge>, ExpiryError>(pending.into_iter().flatten().collect())
+        let pending: Vec<PendingCharge> = pending.into_iter().flatten().collect();
+        let spenders: BTreeSet<_> = pending.iter().filter_map(|pending| pending.spender.as_ref()).collect();
+        let limits = limits_of(context, current, spenders).await?;
+        Ok::<_, ExpiryError>((pending, limits))
     };
-    let decide = |account: &Account, pending: &Vec<PendingCharge>, now| Ok(decide_expiry(account, pending, now)?);
+    let decide = |account: &Account, (pending, limits): &(Vec<PendingCharge>, Vec<SpenderLimits>), now| {
+        Ok(decide_expiry(Payer { account, limits }, pending, now)?)
+    };
     match context.update_with(account, read, decide).await? {
         Updated::Committed(change, _) => {
             tracing::info!(account.id = %account, charges = change.entries.len(), "expired");

@@ -1,9 +1,11 @@
 //! Giving a charge's credits back.
 
 use super::find_charge::no_charge;
+use super::limits_of;
 use crate::domain::charging::{PendingCharge, RestoreRefusal, decide_restore};
-use crate::domain::{Account, AccountId, Cause, IdempotencyKey, Origin};
-use crate::ports::{Accounts, Entries, LedgerError, PendingCharges};
+use crate::domain::spending::Payer;
+use crate::domain::{Account, AccountId, Cause, IdempotencyKey, Origin, SpenderLimits};
+use crate::ports::{Accounts, Entries, LedgerError, PendingCharges, Spenders};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError};
 
 /// Why nothing was given back, in order of precedence.
@@ -21,7 +23,7 @@ pub enum RestoreError {
 ///
 /// # Errors
 /// [`RestoreError`]. After [`RestoreError::Store`] the credits may have been given back; a retry finds out.
-pub async fn restore<C: Capabilities<Ledger: Accounts + Entries + PendingCharges>>(
+pub async fn restore<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders>>(
     context: &Context<C>,
     account: &AccountId,
     charge: &IdempotencyKey,
@@ -30,17 +32,22 @@ pub async fn restore<C: Capabilities<Ledger: Accounts + Entries + PendingCharges
     let Some(charged) = charged else {
         return Err(no_charge(context, account, charge).await?.into());
     };
-    let was_pending = matches!(charged.cause, Cause::Charge { expires_in: Some(_), .. });
-    let read = |_| async move {
+    let (was_pending, spender) = match &charged.cause {
+        Cause::Charge { expires_in, spender, .. } => (expires_in.is_some(), spender.as_ref()),
+        _ => (false, None),
+    };
+    let read = |current| async move {
+        let limits = limits_of(context, current, spender).await?;
         if !was_pending {
-            return Ok(None);
+            return Ok::<_, RestoreError>((None, limits));
         }
         let pending = context.ledger.pending_charge_get(account, charge).await?;
         let missing = || StoreError::Missing(format!("the record of the pending charge {charge}"));
-        pending.map(Some).ok_or_else(|| RestoreError::from(missing()))
+        let pending = pending.ok_or_else(|| RestoreError::from(missing()))?;
+        Ok((Some(pending), limits))
     };
-    let decide = |account: &Account, pending: &Option<PendingCharge>, now| {
-        Ok(Some(decide_restore(account, &charged, pending.as_ref(), now)?))
+    let decide = |account: &Account, (pending, limits): &(Option<PendingCharge>, Vec<SpenderLimits>), now| {
+        Ok::<_, RestoreError>(Some(decide_restore(Payer { account, limits }, &charged, pending.as_ref(), now)?))
     };
     Ok(Posted::try_from(context.update_with(account, read, decide).await?)?)
 }

@@ -4,6 +4,7 @@
 
 use crate::ledger::samples::*;
 use futures::future::join_all;
+use shared::domain::spending::Limit;
 use shared::domain::*;
 use shared::ports::*;
 
@@ -63,6 +64,51 @@ pub async fn oversell<L: Ledger>(ledger: &L) {
         let entry = ledger.entry_get(&account_id(), &Origin::Charge(key(text))).await.unwrap();
         assert_eq!(entry.is_some(), outcome == Outcome::Charged, "{text}");
     }
+}
+
+/// Counts against a limit in the charge's own change, as read with the account.
+async fn spend_once<L: Ledger>(ledger: &L, text: &str, mut account: Account) -> Outcome {
+    let named = spender("key-1");
+    loop {
+        let mut limits = ledger.spender_limits_get(&account.id, &named).await.unwrap().unwrap();
+        let limit = limits.limits.total.as_mut().unwrap();
+        if limit.left() < credits(PRICE) {
+            return Outcome::Refused;
+        }
+        limit.used = limit.used.plus(credits(PRICE)).unwrap();
+        let change = posted(&account, -PRICE, charge(text));
+        match ledger.commit(&Change { records: vec![Record::SpenderLimits(limits)], ..change }).await {
+            Ok(()) => return Outcome::Charged,
+            Err(CommitError::Stale { current }) => account = *current.unwrap(),
+            Err(CommitError::Contended(error) | CommitError::Failed(error)) => {
+                assert!(error.is_retryable(), "{error:?}");
+                account = ledger.account_get(&account_id()).await.unwrap().unwrap();
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// R33: what is read after the account is at least as new, and the commit fails if it is newer.
+pub async fn limit<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 1_000).await;
+    let limited = spender_limits("key-1", Limits { day: None, month: None, ..limits() });
+    let limited = SpenderLimits {
+        limits: Limits {
+            total: limited.limits.total.map(|limit| Limit { max: credits(2_105), ..limit }),
+            ..limited.limits
+        },
+        ..limited
+    };
+    let set = Change { records: vec![Record::SpenderLimits(limited)], ..changed(&account) };
+    ledger.commit(&set).await.unwrap();
+    let keys: Vec<String> = (0..TASKS).map(|number| format!("job-{number}")).collect();
+    let tasks = keys.iter().map(|text| spend_once(ledger, text, set.account.clone()));
+    let outcomes = join_all(tasks).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Charged).count(), 10);
+    let limits = ledger.spender_limits_get(&account_id(), &spender("key-1")).await.unwrap().unwrap();
+    assert_eq!(limits.limits.total.unwrap().used, credits(2_100));
+    assert_eq!(ledger.account_get(&account_id()).await.unwrap().unwrap().balance, credits(900));
 }
 
 pub async fn one_key<L: Ledger>(ledger: &L) {

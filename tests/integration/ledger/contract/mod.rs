@@ -11,6 +11,7 @@ mod history;
 mod marks;
 mod purchases;
 mod round_trip;
+mod spenders;
 
 use super::stores;
 
@@ -74,6 +75,9 @@ on_every_ledger! {
     history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
     purchases::pages => purchases_are_listed_page_by_page_newest_first,
     purchases::opened_meanwhile => what_is_bought_between_two_pages_leaves_no_gap_and_repeats_nothing,
+    spenders::pages => spenders_with_limits_are_listed_page_by_page_by_name,
+    spenders::removed => a_spender_without_limits_is_gone_and_its_removal_obeys_the_version,
+    concurrency::limit => sixty_four_at_once_spend_exactly_what_the_limit_leaves,
     purchases::only_own => an_accounts_list_holds_its_own_purchases_and_nothing_else,
     due::membership => an_account_is_listed_only_while_it_is_due,
     due::order_and_pages => due_accounts_come_longest_due_first_page_by_page,

@@ -4,6 +4,7 @@ use crate::ledger::samples::*;
 use shared::domain::charging::PendingCharge;
 use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
+use shared::domain::spending::Spending;
 use shared::domain::*;
 use shared::ports::*;
 
@@ -19,6 +20,8 @@ pub async fn nothing<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.notice_get(&account, &NoticeId::mint(1)).await.unwrap(), None);
     assert_eq!(ledger.customer_account_get(&customer_id("cus_1")).await.unwrap(), None);
     assert!(!ledger.event_is_applied(&EventId::parse("evt_1").unwrap()).await.unwrap());
+    assert_eq!(ledger.spending_change_get(&account, at(1)).await.unwrap(), None);
+    assert_eq!(ledger.spender_limits_get(&account, &spender("key-1")).await.unwrap(), None);
     assert_eq!(ledger.history_page(&account, None, 100).await.unwrap(), []);
 }
 
@@ -41,6 +44,11 @@ pub async fn accounts<L: Ledger>(ledger: &L) {
         Account { restriction: complete_account().restriction, ..bare.clone() },
         Account { pending: credits(1), ..bare.clone() },
         Account { pending: Credits::MAX, ..bare.clone() },
+        Account { spending: complete_account().spending, ..bare.clone() },
+        Account { spending: Some(Spending { is_stopped: false, changed_at: at(7) }), ..bare.clone() },
+        Account { limits: Limits { day: limits().day, ..Limits::default() }, ..bare.clone() },
+        Account { limits: Limits { month: limits().month, ..Limits::default() }, ..bare.clone() },
+        Account { limited_spenders: u32::MAX, ..bare.clone() },
         Account { seq: u64::MAX, balance: Credits::MAX, ..bare.clone() },
         Account { balance: Credits::MAX.negated(), ..bare },
     ]);
@@ -127,10 +135,15 @@ pub async fn links<L: Ledger>(ledger: &L) {
         Record::Consent(in_yen.clone()),
         purchase_key,
         Record::UsageDay(usage_day()),
+        Record::SpendingChange(spending_change()),
+        Record::SpenderLimits(spender_limits("key-1", limits())),
     ];
     ledger.commit(&Change { records, ..changed(&account) }).await.unwrap();
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(1)).await.unwrap(), Some(consent_record()));
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(2)).await.unwrap(), Some(in_yen));
     assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), Some(PurchaseId::mint(5)));
+    assert_eq!(ledger.spending_change_get(&account.id, at(6)).await.unwrap(), Some(spending_change()));
+    let limited = ledger.spender_limits_get(&account.id, &spender("key-1")).await.unwrap();
+    assert_eq!(limited, Some(spender_limits("key-1", limits())));
     assert_eq!(ledger.customer_account_get(&account.customer).await.unwrap(), Some(account.id));
 }

@@ -13,8 +13,8 @@ use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use fastrand::Rng;
 use futures::FutureExt;
 use shared::domain::charging::PendingCharge;
-use shared::domain::{Account, AccountId, Change, Entry, IdempotencyKey, Origin};
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, Pauses, PendingCharges};
+use shared::domain::{Account, AccountId, Change, Entry, IdempotencyKey, Origin, Spender, SpenderLimits};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, Pauses, PendingCharges, Spenders};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -234,6 +234,18 @@ impl PendingCharges for Table {
         charge: &IdempotencyKey,
     ) -> Result<Option<PendingCharge>, LedgerError> {
         self.read(|ledger| at_once(ledger.pending_charge_get(account, charge))).await
+    }
+}
+
+/// Nobody has limits here, so this is never asked.
+impl Spenders for Table {
+    async fn spender_limits_get(
+        &self,
+        account: &AccountId,
+        spender: &Spender,
+    ) -> Result<Option<SpenderLimits>, LedgerError> {
+        self.read(|ledger| ledger.spender_limits_get(account, spender).now_or_never().expect("memory answers at once"))
+            .await
     }
 }
 
