@@ -273,10 +273,9 @@ async fn run_capture(
     measured: Option<(Measure, i64)>,
 ) -> Ended {
     let before = stored_pending(outside, account, key);
-    let wanted = measured.map(|(_, amount)| amount).or(before.as_ref().map(|before| before.operation.amount));
     let is_wanted = |pending: &PendingCharge| {
-        let captured = pending.end.map(|end| end.ending);
-        matches!(captured, Some(Ending::Captured { amount }) if Some(amount) == wanted)
+        let wanted = measured.map_or(pending.operation.amount, |(_, amount)| amount);
+        matches!(pending.end.map(|end| end.ending), Some(Ending::Captured { amount }) if amount == wanted)
     };
     match capture(&outside.context(), account, key, measured).await {
         Ok(ended) if !is_wanted(&ended.charge) => Wrong("the capture in the answer is not the requested one".into()),
