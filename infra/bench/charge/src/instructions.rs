@@ -11,10 +11,29 @@ use crate::{BALANCE, Error};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// Two runs that differ by this many charges, so that the start and the first charges cancel out.
-const FEW: u32 = 20;
-const MANY: u32 = FEW + COUNTED;
-pub const COUNTED: u32 = 60;
+/// Warm charges that are counted: two runs differ by them, so that the start and the first charges cancel out.
+pub struct Way {
+    pub name: &'static str,
+    few: u32,
+    many: u32,
+    /// The most instructions of one charge.
+    pub bound: u64,
+    /// How many charges in a hundred read the account.
+    reads_in_hundred: u32,
+}
+
+impl Way {
+    /// A function reads the account until it has been the remembered one sixteen times, and from then on it does not:
+    /// `MemorySettings::CHARGING`.
+    pub const ALL: [Self; 2] = [
+        Self { name: "that reads the account", few: 4, many: 16, bound: 560_000, reads_in_hundred: 100 },
+        Self { name: "on a remembered account", few: 20, many: 80, bound: 420_000, reads_in_hundred: 0 },
+    ];
+
+    pub fn counted(&self) -> u32 {
+        self.many - self.few
+    }
+}
 
 /// Instructions per charge.
 pub struct Instructions {
@@ -30,11 +49,12 @@ pub async fn count(
     charging: &Variant,
     environment: &BTreeMap<String, String>,
     dynamodb: &DynamoDb,
+    way: &Way,
 ) -> Result<Instructions, Error> {
     let valgrind = told(Path::new("which"), &["valgrind"])
         .map_err(|_| "valgrind is not installed; on Debian and Ubuntu: apt-get install valgrind")?;
-    let mut profiles = vec![];
-    for charges in [FEW, MANY] {
+    let (mut profiles, mut reads) = (vec![], vec![]);
+    for charges in [way.few, way.many] {
         let file = profile_of(charging, charges);
         let variant =
             charging.run_by(&valgrind, &["--tool=callgrind", &format!("--callgrind-out-file={}", file.display())]);
@@ -45,10 +65,15 @@ pub async fn count(
             check_charge(&process.invoke(&charge_event(&key)).await?, &key, number.into(), BALANCE)?;
         }
         process.terminate().await?;
+        reads.push(dynamodb.units().read);
         profiles.push(own_instructions(&std::fs::read_to_string(&file)?)?);
     }
     let [few, many] = &profiles[..] else { return Err("there are not two profiles".into()) };
-    Ok(per_charge(few, many))
+    let read = reads.iter().rev().copied().reduce(|many, few| many - few).unwrap_or_default();
+    if read != f64::from(way.counted() * way.reads_in_hundred / 100) {
+        return Err(format!("the charges {} read {read} accounts", way.name).into());
+    }
+    Ok(per_charge(few, many, way.counted()))
 }
 
 /// It stays there, for `callgrind_annotate`.
@@ -56,10 +81,10 @@ fn profile_of(charging: &Variant, charges: u32) -> PathBuf {
     charging.directory.join(format!("charging-{charges}.callgrind"))
 }
 
-fn per_charge(few: &HashMap<String, u64>, many: &HashMap<String, u64>) -> Instructions {
+fn per_charge(few: &HashMap<String, u64>, many: &HashMap<String, u64>, charges: u32) -> Instructions {
     let before = |name: &String| few.get(name).copied().unwrap_or_default();
     let differences =
-        many.iter().map(|(name, own)| (name.clone(), own.saturating_sub(before(name)) / u64::from(COUNTED)));
+        many.iter().map(|(name, own)| (name.clone(), own.saturating_sub(before(name)) / u64::from(charges)));
     let (sha256, mut others): (Vec<_>, Vec<_>) = differences.partition(|(name, _)| name.contains("sha256"));
     others.sort_by_key(|(_, own)| std::cmp::Reverse(*own));
     let sum = |functions: &[(String, u64)]| functions.iter().map(|(_, own)| own).sum();
@@ -117,7 +142,7 @@ mod tests {
                 .map(|(name, own)| (name.to_owned(), own))
                 .into()
         };
-        let counted = per_charge(&run(1_000, 500, 0), &run(1_060, 1_100, 600));
+        let counted = per_charge(&run(1_000, 500, 0), &run(1_060, 1_100, 600), 60);
         assert_eq!((counted.counted, counted.of_sha256), (11, 10));
         assert_eq!(counted.most[0], ("send".to_owned(), 10));
     }
