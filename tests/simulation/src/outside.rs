@@ -13,9 +13,15 @@ use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
+<<<<<<< HEAD
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
     InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, Spender,
     SpenderLimits, TopUp, TopUpId,
+=======
+    Account, AccountId, Cause, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
+    IdempotencyKey, InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record,
+    TopUp, TopUpId,
+>>>>>>> 95f3dbc (Let captures and voids of the simulation remember accounts, too)
 };
 use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
@@ -85,9 +91,11 @@ impl Outside {
         }
     }
 
-    /// A charging function that has not read commits on what it remembers. The clock stands still between that and this.
+    /// A charging function that has not read commits on what it remembers. For a charge, the clock stands still between
+    /// that and this; a capture, a void and a restore may read a record in between, which takes time.
     fn check_memory(&self, change: &Change) {
-        if !self.0.desk().has_read() {
+        let is_charge = change.entries.iter().any(|entry| matches!(entry.cause, Cause::Charge { .. }));
+        if !self.0.desk().has_read() || !is_charge {
             return;
         }
         let decided_on = (change.account.id.clone(), change.account.version - 1);

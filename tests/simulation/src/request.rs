@@ -277,7 +277,7 @@ async fn run_capture(
         let wanted = measured.map_or(pending.operation.amount, |(_, amount)| amount);
         matches!(pending.end.map(|end| end.ending), Some(Ending::Captured { amount }) if amount == wanted)
     };
-    match capture(&outside.context(), account, key, measured).await {
+    match capture(&outside.charging_context(), account, key, measured).await {
         Ok(ended) if !is_wanted(&ended.charge) => Wrong("the capture in the answer is not the requested one".into()),
         Err(EndError::NotPending(_)) if before.as_ref().is_some_and(is_wanted) => {
             Wrong("a capture is refused when it is repeated".into())
@@ -295,7 +295,7 @@ async fn run_capture(
 async fn run_void(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Ended {
     let before = stored_pending(outside, account, key);
     let is_voided = |pending: &PendingCharge| pending.status() == ChargeStatus::Voided;
-    match void(&outside.context(), account, key).await {
+    match void(&outside.charging_context(), account, key).await {
         Ok(ended) if !is_voided(&ended.charge) => Wrong("the charge in the answer is not voided".into()),
         Err(EndError::NotPending(_)) if before.as_ref().is_some_and(is_voided) => {
             Wrong("a void is refused when it is repeated".into())
