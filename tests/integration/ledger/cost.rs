@@ -68,8 +68,10 @@ async fn limits_of_the_account_cost_nothing_and_those_of_a_spender_two_write_uni
         let Embedded { database, ledger } = counted().await;
         let account = Account { limits, balance: credits(900), ..opening().account };
         ledger.commit(&Change { account: account.clone(), ..opening() }).await.unwrap();
+        let mut command = charge_command("job", 180_000);
+        command.request.spender = Some(spender("key-1"));
         let payer = Payer { account: &account, limits: limited.as_slice() };
-        let change = decide_charge(payer, &PriceBook::reference(), &charge_command("job", 180_000), at(1)).unwrap();
+        let change = decide_charge(payer, &PriceBook::reference(), &command, at(1)).unwrap();
         let recording = database.record();
         ledger.commit(&change).await.unwrap();
         let operations = recording.operations();

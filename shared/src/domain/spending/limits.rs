@@ -185,7 +185,10 @@ pub fn decide_spender_limits(
 mod tests {
     use super::super::records::Limit;
     use super::*;
-    use crate::domain::charging::{ChargeRefusal, decide_charge, decide_restore};
+    use crate::domain::Measure;
+    use crate::domain::charging::{
+        ChargeCommand, ChargeRefusal, ExpiresIn, decide_capture, decide_charge, decide_expiry, decide_restore,
+    };
     use crate::domain::samples::*;
     use crate::domain::{Entry, PriceBook};
 
@@ -209,14 +212,16 @@ mod tests {
         Bounds { day: day.map(credits), month: month.map(credits), total: total.map(credits) }
     }
 
-    /// Charges ten credits.
-    fn charge(account: &Account, spender: Option<&SpenderLimits>, now: Timestamp) -> Result<Change, ChargeRefusal> {
-        decide_charge(
-            Payer { account, limits: spender.map_or(&[], std::slice::from_ref) },
-            &PriceBook::reference(),
-            &charge_command("job", "training", 1),
-            now,
-        )
+    /// Ten credits, for the spender.
+    fn command(key_text: &str) -> ChargeCommand {
+        let mut command = charge_command(key_text, "training", 1);
+        command.request.spender = Some(spender());
+        command
+    }
+
+    fn charge(account: &Account, known: Option<&SpenderLimits>, now: Timestamp) -> Result<Change, ChargeRefusal> {
+        let payer = Payer { account, limits: known.map_or(&[], std::slice::from_ref) };
+        decide_charge(payer, &PriceBook::reference(), &command("job"), now)
     }
 
     fn used(limits: Limits) -> [Option<i64>; 3] {
@@ -293,26 +298,62 @@ mod tests {
         let charged = charge(&account, Some(&known), at(0)).unwrap();
         let (entry, spender) = (only_entry(&charged), of_spender(&charged));
 
-        let same_day =
-            decide_restore(Payer { account: &charged.account, limits: &[spender.clone()] }, &entry, None, at(1))
-                .unwrap();
+        let same_day = decide_restore(
+            Payer { account: &charged.account, limits: std::slice::from_ref(&spender) },
+            &entry,
+            None,
+            at(1),
+        )
+        .unwrap();
         assert_eq!(used(same_day.account.limits), [Some(0), Some(0), None]);
         assert_eq!(used(of_spender(&same_day).limits), [Some(0), None, Some(0)]);
 
         let again = charge(&charged.account, Some(&spender), at(86_400)).unwrap();
         let spender = of_spender(&again);
-        let next_day =
-            decide_restore(Payer { account: &again.account, limits: &[spender.clone()] }, &entry, None, at(86_401))
-                .unwrap();
+        let next_day = decide_restore(
+            Payer { account: &again.account, limits: std::slice::from_ref(&spender) },
+            &entry,
+            None,
+            at(86_401),
+        )
+        .unwrap();
         assert_eq!(used(next_day.account.limits), [Some(10), Some(10), None], "yesterday's limit is not today's");
         assert_eq!(used(of_spender(&next_day).limits), [Some(10), None, Some(10)]);
 
         let uncounted = Entry { seq: 0, ..entry };
         let spent = Account { limits: limits([Some((100, 5)), None, None]), ..charged.account };
         let before =
-            decide_restore(Payer { account: &spent, limits: &[spender.clone()] }, &uncounted, None, at(1)).unwrap();
+            decide_restore(Payer { account: &spent, limits: std::slice::from_ref(&spender) }, &uncounted, None, at(1))
+                .unwrap();
         assert_eq!(used(before.account.limits), [Some(5), None, None], "a charge from before the limit was set");
         assert!(before.records.iter().all(|record| !matches!(record, Record::SpenderLimits(_))), "nothing to write");
+    }
+
+    /// Of three pending charges of 100 credits one is captured for 50, and two expire in one change.
+    #[test]
+    fn what_pending_charges_give_back_is_given_back_to_the_limits_too() {
+        let mut account = account_with(limits([Some((1_000, 0)), None, None]));
+        let mut known = spender_with(limits([None, None, Some((1_000, 0))]));
+        let mut charges = vec![];
+        for name in ["a", "b", "c"] {
+            let mut command = charge_command(name, "training", 10);
+            command.request.spender = Some(spender());
+            command.request.expires_in = ExpiresIn::new(60).ok();
+            let payer = Payer { account: &account, limits: std::slice::from_ref(&known) };
+            let change = decide_charge(payer, &PriceBook::reference(), &command, at(0)).unwrap();
+            charges.push(change.pending_charge().unwrap().clone());
+            known = of_spender(&change);
+            account = change.account;
+        }
+        assert_eq!((used(account.limits)[0], used(known.limits)[2]), (Some(300), Some(300)));
+        let payer = Payer { account: &account, limits: std::slice::from_ref(&known) };
+        let captured = decide_capture(payer, &charges[0], Some((Measure::MaxMinutes, 5)), at(1)).unwrap().unwrap();
+        assert_eq!((used(captured.account.limits)[0], used(of_spender(&captured).limits)[2]), (Some(250), Some(250)));
+        let known = of_spender(&captured);
+        let payer = Payer { account: &captured.account, limits: std::slice::from_ref(&known) };
+        let expired = decide_expiry(payer, &charges[1..], at(60)).unwrap().unwrap();
+        assert_eq!((used(expired.account.limits)[0], used(of_spender(&expired).limits)[2]), (Some(50), Some(50)));
+        assert_eq!(expired.all_spender_limits().count(), 1, "one item, however many charges");
     }
 
     #[test]
