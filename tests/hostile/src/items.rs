@@ -70,7 +70,7 @@ enum Kind {
 
 #[derive(Debug, PartialEq)]
 enum Thing {
-    Account(Account),
+    Account(Box<Account>),
     Entry(Entry),
     PendingCharge(PendingCharge),
     Purchase(Purchase),
@@ -102,7 +102,7 @@ impl Kind {
     async fn read(self, ledger: &impl Ledger) -> Result<Option<Thing>, LedgerError> {
         let account = account_id();
         let thing = match self {
-            Self::Account => ledger.account_get(&account).await?.map(Thing::Account),
+            Self::Account => ledger.account_get(&account).await?.map(|account| Thing::Account(Box::new(account))),
             Self::Entry => ledger.entry_get(&account, &Origin::Purchase(PurchaseId::mint(1))).await?.map(Thing::Entry),
             Self::PendingCharge => ledger.pending_charge_get(&account, &key()).await?.map(Thing::PendingCharge),
             Self::Purchase => ledger.purchase_get(&account, &PurchaseId::mint(1)).await?.map(Thing::Purchase),
@@ -125,7 +125,7 @@ impl Thing {
         let mut change = decide_open_account(account_id(), email, customer(), now());
         change.records.clear();
         match self {
-            Self::Account(account) => change.account = account.clone(),
+            Self::Account(account) => change.account = (**account).clone(),
             Self::Entry(entry) => change.entries.push(entry.clone()),
             Self::PendingCharge(pending) => change.records.push(Record::PendingCharge(pending.clone())),
             Self::Purchase(purchase) => change.records.push(Record::Purchase(purchase.clone())),
