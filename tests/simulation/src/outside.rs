@@ -85,18 +85,25 @@ impl Outside {
         }
     }
 
-    /// A charging function that has not read commits on what it remembers. For a charge, the clock stands still between
-    /// that and this; a capture, a void and a restore may read a record in between, which takes time.
+    /// A charging function that has not read its account commits on what it remembers. It remembered when it began to
+    /// read a record beside the account, or now if it read none.
     fn check_memory(&self, change: &Change) {
-        let is_charge = change.entries.iter().any(|entry| matches!(entry.cause, Cause::Charge { .. }));
-        if !self.0.desk().has_read() || !is_charge {
+        if !self.0.desk().has_read() {
             return;
         }
+        let now = self.0.time();
+        let remembered_at = self.0.desk().took_remembered().unwrap_or(now);
         let decided_on = (change.account.id.clone(), change.account.version - 1);
         let committed_at = self.0.desk().committed_at.get(&decided_on).copied();
-        if committed_at.is_none_or(|at| self.0.time().duration_since(at) >= MEMORY.age_max) {
+        if committed_at.is_none_or(|at| remembered_at.duration_since(at) >= MEMORY.age_max) {
             self.0.violate("a change is tried on an account that was not committed within the last second");
         }
+    }
+
+    /// A charging function begins to read a record. If it has not read the account, it remembers it from now on.
+    fn note_record_read(&self) {
+        let now = self.0.time();
+        self.0.desk().remember_since(now);
     }
 
     /// Waits for the schedule's decision and carries it out.
@@ -489,6 +496,7 @@ impl PendingCharges for Outside {
         account: &AccountId,
         charge: &IdempotencyKey,
     ) -> Result<Option<PendingCharge>, LedgerError> {
+        self.note_record_read();
         let (account, charge) = (account.clone(), charge.clone());
         self.read("pending_charge_get", move |ledger| at_once(ledger.pending_charge_get(&account, &charge))).await
     }
@@ -543,6 +551,7 @@ impl Spenders for Outside {
         account: &AccountId,
         spender: &Spender,
     ) -> Result<Option<SpenderLimits>, LedgerError> {
+        self.note_record_read();
         let (account, spender) = (account.clone(), spender.clone());
         self.read("spender_limits_get", move |ledger| at_once(ledger.spender_limits_get(&account, &spender))).await
     }

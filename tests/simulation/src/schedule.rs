@@ -267,6 +267,9 @@ fn reach_expiry(run: &mut Run, rng: &mut Rng) -> bool {
         run.jumps += 1;
         run.world().advance(wait);
     }
+    if rng.u32(0..3) == 0 {
+        end_at_the_last_moment(run, rng);
+    }
     if rng.bool() {
         run.world().ledger.tables().catch_up(rng.usize(0..9));
     }
@@ -274,6 +277,25 @@ fn reach_expiry(run: &mut Run, rng: &mut Rng) -> bool {
         run.start(Request::ExpireCharges);
     }
     true
+}
+
+/// The charge whose time is up first is captured or voided in its last moments. The index learns of it later.
+fn end_at_the_last_moment(run: &mut Run, rng: &mut Rng) {
+    const A_MOMENT: SignedDuration = SignedDuration::from_millis(5);
+    let now = run.world().time();
+    let ending = {
+        let tables = run.world().ledger.tables();
+        let pending = tables.partitions.values().flat_map(|partition| partition.pending.values());
+        let ending = pending.filter(|pending| pending.due_at().is_some_and(|due_at| due_at > now));
+        ending.min_by_key(|pending| pending.due_at()).cloned()
+    };
+    let Some(pending) = ending.filter(|pending| pending.expires_at().duration_since(now) <= A_MOMENT) else { return };
+    if rng.bool() {
+        run.run_now(Request::Void(pending.account, pending.charge));
+    } else {
+        run.run_now(Request::Capture(pending.account, pending.charge, None));
+    }
+    run.world().advance(A_MOMENT);
 }
 
 fn choose_purchase(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {

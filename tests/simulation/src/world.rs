@@ -75,6 +75,8 @@ pub struct Desk {
     pub violation: Option<String>,
     /// The tasks of a charging function that have not read an account yet.
     pub unread: BTreeSet<u32>,
+    /// When each of them began to read a record beside it.
+    pub remembered_since: BTreeMap<u32, Timestamp>,
     /// When each version of an account was written.
     pub committed_at: BTreeMap<(AccountId, u64), Timestamp>,
 }
@@ -83,6 +85,18 @@ impl Desk {
     /// Notes that the current task reads or commits. Returns whether this is its first time, in a charging function.
     pub fn has_read(&mut self) -> bool {
         self.unread.remove(&self.current)
+    }
+
+    /// Notes when the current task first read a record, in a charging function that has not read the account.
+    pub fn remember_since(&mut self, now: Timestamp) {
+        if self.unread.contains(&self.current) {
+            self.remembered_since.entry(self.current).or_insert(now);
+        }
+    }
+
+    /// When the current task first read a record, if it did.
+    pub fn took_remembered(&mut self) -> Option<Timestamp> {
+        self.remembered_since.remove(&self.current)
     }
 }
 
