@@ -200,7 +200,17 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/price-book", &token).await.expect(200);
     cloud.get("/v1/price-book?version=1", &token).await.expect(422);
     cloud.post("/v1/quotes", &token, None, &json!({"operations": []})).await.expect(422);
-    for path in [charges, "/v1/quotes"] {
+    let batch = json!({"charges": [
+        {"account": "acme", "key": "1", "operation": "dubbing", "duration_ms": 60_001, "reference": "episode-12"},
+        {"account": "acme", "key": "5", "operation": "training", "max_minutes": 1},
+        {"account": "acme", "key": "6", "operation": "training", "max_minutes": 1_440},
+        {"account": "nobody", "key": "1", "operation": "training", "max_minutes": 1},
+        {"account": "acme", "key": "7", "operation": "training"},
+    ]});
+    let answer = cloud.post("/v1/charges/batch", &token, None, &batch).await.expect(200);
+    assert!(answer.text.contains("restored") && answer.text.contains("insufficient_credits"), "{}", answer.text);
+    cloud.post("/v1/charges/batch", &token, None, &json!({"charges": []})).await.expect(422);
+    for path in [charges, "/v1/quotes", "/v1/charges/batch"] {
         malformed(cloud, Method::POST, path).await;
     }
     post(cloud, "/v1/accounts/nobody/charges", "1", &dubbing).await;

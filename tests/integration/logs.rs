@@ -102,6 +102,7 @@ async fn good_days(cloud: &TestCloud) {
     cloud.buy("acme", "credits_5000", VISA).await;
     charge(cloud, &format!("{MARK}-key")).await.expect(201);
     charge(cloud, &format!("{MARK}-key")).await.expect(200);
+    charge_batch(cloud, &[&format!("{MARK}-key"), &format!("{MARK}-other-key"), &format!("{MARK} no key")]).await;
     let settings = json!({
         "enabled": true, "threshold": 1_000, "target": 10_000,
         "consent": {"text_version": 3, "accepted_by": format!("{MARK}, Ada Lovelace")},
@@ -124,6 +125,15 @@ async fn charge(cloud: &TestCloud, key: &str) -> Answer {
     cloud.post("/v1/accounts/acme/charges", &cloud.cloud.service_token(), Some(key), &body).await
 }
 
+async fn charge_batch(cloud: &TestCloud, keys: &[&str]) -> Answer {
+    let charge = |key| {
+        let reference = format!("{MARK}, interview with Grace");
+        json!({"account": "acme", "key": key, "operation": "training", "max_minutes": 1, "reference": reference})
+    };
+    let body = json!({"charges": keys.iter().map(charge).collect::<Vec<_>>()});
+    cloud.post("/v1/charges/batch", &cloud.cloud.service_token(), None, &body).await.expect(200)
+}
+
 /// Each way in which DynamoDB refuses a request or is unreachable, on a read and on a write.
 async fn days_without_dynamodb(cloud: &TestCloud) {
     for fault in [
@@ -137,6 +147,8 @@ async fn days_without_dynamodb(cloud: &TestCloud) {
         };
         cloud.cloud.aws.dynamodb.faults().decide_with(fault);
         charge(cloud, &format!("{MARK}-outage")).await.expect(503);
+        let answer = charge_batch(cloud, &[&format!("{MARK}-outage-1"), &format!("{MARK}-outage-2")]).await;
+        assert_eq!(answer.body["results"][1]["status"], 503, "{}", answer.text);
         cloud.cloud.aws.dynamodb.faults().clear();
     }
     let refused = AccessRefused::client(cloud);

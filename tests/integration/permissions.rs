@@ -95,6 +95,8 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", "4242424242424242").await;
     cloud.charge("acme", "job-1", 1).await.expect(201);
+    let batch = json!({"charges": [{"account": "acme", "key": "batch-1", "operation": "training", "max_minutes": 1}]});
+    cloud.post("/v1/charges/batch", &token, None, &batch).await.expect(200);
     cloud.post("/v1/accounts/acme/charges/job-1/restore", &token, None, &json!({})).await.expect(201);
     let pending = json!({"operation": "training", "max_minutes": 1, "expires_in_seconds": 60});
     cloud.post("/v1/accounts/acme/charges", &token, Some("job-2"), &pending).await.expect(201);

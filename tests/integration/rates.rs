@@ -90,6 +90,35 @@ async fn a_charge_that_was_refused_for_its_rate_is_taken_when_it_is_repeated() {
     assert_eq!(cloud.charge("acme", "job-2", 5).await.expect(201).body["balance"], 400);
 }
 
+/// The account that is refused does not hold up the others, and nothing is read for it.
+#[tokio::test]
+async fn a_batch_counts_once_for_each_of_its_accounts() {
+    let cloud = TestCloud::start_limited(1, 2).await;
+    for account in ["acme", "globex"] {
+        cloud.open_account(account).await;
+        cloud.buy(account, "credits_500", "4242424242424242").await;
+    }
+    cloud.charge("acme", "job-0", 1).await.expect(201);
+    let charge = |account: &str, number: u32, minutes: u32| json!({"account": account, "key": format!("job-{number}"), "operation": "training", "max_minutes": minutes});
+    let charges = [charge("acme", 1, 1), charge("globex", 1, 1), charge("acme", 2, 0), charge("acme", 3, 1)];
+    let batch = json!({ "charges": charges });
+    let statuses = async || {
+        let answer = cloud.post("/v1/charges/batch", &cloud.cloud.service_token(), None, &batch).await.expect(200);
+        let results = answer.body["results"].as_array().unwrap().clone();
+        assert!(
+            results.iter().all(|result| result["status"] != 429 || result["problem"]["code"] == "too_many_requests")
+        );
+        results.iter().map(|result| result["status"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses().await, [201, 201, 422, 201]);
+    let recording = cloud.cloud.aws.dynamodb.record();
+    assert_eq!(statuses().await, [429, 200, 429, 429]);
+    assert_eq!(recording.names(), ["GetItem", "TransactWriteItems", "GetItem"], "only of the other account");
+    assert_eq!(statuses().await, [429; 4]);
+    cloud.cloud.clock.advance(SignedDuration::from_secs(1)).unwrap();
+    assert_eq!(statuses().await, [200, 200, 422, 200]);
+}
+
 /// The template sets the rate of every function that has a route with an account.
 #[tokio::test]
 async fn every_function_with_routes_of_accounts_is_deployed_with_the_limit() {

@@ -2,11 +2,13 @@
 //!
 //! The hot path of the product. DynamoDB is the only outside system it uses.
 
+mod batch;
 mod operation;
 mod pending;
 mod price_book;
 pub mod wiring;
 
+use batch::post_charge_batch;
 use jiff::SignedDuration;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
@@ -41,6 +43,7 @@ pub struct App<O: Outside> {
 #[derive(Clone, Copy, Debug)]
 pub enum Operation {
     Charge,
+    ChargeBatch,
     FindCharge,
     Capture,
     Void,
@@ -80,6 +83,12 @@ pub const ROUTES: &[Route<Operation>] = &[
     },
     Route {
         method: Method::POST,
+        path: "/v1/charges/batch",
+        access: Access::Service,
+        operation: Operation::ChargeBatch,
+    },
+    Route {
+        method: Method::POST,
         path: "/v1/accounts/{account}/charges/{charge}/restore",
         access: Access::Service,
         operation: Operation::Restore,
@@ -116,6 +125,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     no_query(request)?;
     match found.operation {
         Operation::Charge => post_charge(app, request, found.account()?).await,
+        Operation::ChargeBatch => post_charge_batch(app, request).await,
         Operation::FindCharge => pending::get_charge(app, found.account()?, &charge_of(&found)?).await,
         Operation::Capture => pending::post_capture(app, request, found.account()?, &charge_of(&found)?).await,
         Operation::Void => pending::post_void(app, found.account()?, &charge_of(&found)?).await,

@@ -90,6 +90,22 @@ impl Change {
             .filter_map(|record| if let Record::SpenderLimits(limits) = record { Some(limits) } else { None })
     }
 
+    /// This change and another one, which was decided on this one's account, as one change. Each key has one record: the
+    /// limits of a spender that both write are the later ones.
+    pub(super) fn followed_by(mut self, next: Self) -> Self {
+        self.account = Account { version: self.account.version, ..next.account };
+        self.entries.extend(next.entries);
+        for record in next.records {
+            if let Record::SpenderLimits(later) = &record {
+                self.records
+                    .retain(|known| !matches!(known, Record::SpenderLimits(known) if known.spender == later.spender));
+            }
+            self.records.push(record);
+        }
+        self.notices.extend(next.notices);
+        self
+    }
+
     /// Moves credits: a positive amount gives, a negative one takes.
     pub(super) fn post(&mut self, credits: Credits, cause: Cause, now: Timestamp) -> Result<(), BalanceOutOfRange> {
         let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;

@@ -48,6 +48,13 @@ macro_rules! id {
     };
 }
 
+impl IdempotencyKey {
+    /// Most clients remove such a key from a path, so a charge under it could not be restored.
+    pub fn is_only_dots(&self) -> bool {
+        matches!(self.as_str(), "." | "..")
+    }
+}
+
 /// The company's own reference for a charge (a job number, a file name), shown in the history.
 ///
 /// Stored in Unicode's composed form, so that the same name from two platforms is the same reference.

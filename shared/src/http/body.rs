@@ -4,15 +4,30 @@ use super::{Fields, Parameters, Problem};
 use lambda_http::Request;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 
-/// The largest body that is read. The largest realistic one, a quote of 100 operations, has 10 KB.
+/// The largest body that most routes read. The largest realistic one, a quote of 100 operations, has 10 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Parses the body's JSON object with `read`.
 ///
 /// # Errors
 /// A 413 for a body that is too large, a 400 if it is not a JSON object, a 422 that names every invalid field.
-pub fn parse_body<T>(request: &Request, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Problem> {
-    parse_json(request.body().as_ref(), read)
+pub fn parse_body<'json, T>(
+    request: &'json Request,
+    read: impl FnOnce(&mut Fields<'json>) -> Option<T>,
+) -> Result<T, Problem> {
+    parse_body_within(BODY_BYTES_MAX, request, read)
+}
+
+/// The same for a route with another limit.
+///
+/// # Errors
+/// As [`parse_body`].
+pub fn parse_body_within<'json, T>(
+    bytes_max: usize,
+    request: &'json Request,
+    read: impl FnOnce(&mut Fields<'json>) -> Option<T>,
+) -> Result<T, Problem> {
+    parse_json(bytes_max, request.body().as_ref(), read)
 }
 
 /// The same for a request that needs no body: none means an empty object.
@@ -24,12 +39,16 @@ pub fn parse_optional_body<T>(
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Result<T, Problem> {
     let body: &[u8] = request.body().as_ref();
-    parse_json(if body.is_empty() { b"{}" } else { body }, read)
+    parse_json(BODY_BYTES_MAX, if body.is_empty() { b"{}" } else { body }, read)
 }
 
-fn parse_json<T>(body: &[u8], read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Problem> {
-    if body.len() > BODY_BYTES_MAX {
-        return Err(Problem::body_too_large(BODY_BYTES_MAX));
+fn parse_json<'json, T>(
+    bytes_max: usize,
+    body: &'json [u8],
+    read: impl FnOnce(&mut Fields<'json>) -> Option<T>,
+) -> Result<T, Problem> {
+    if body.len() > bytes_max {
+        return Err(Problem::body_too_large(bytes_max));
     }
     let json = std::str::from_utf8(body).map_err(|_| Problem::malformed_body())?;
     let mut fields = Fields::parse(String::new(), json).ok_or_else(Problem::malformed_body)?;

@@ -9,6 +9,8 @@ use std::ops::RangeInclusive;
 
 /// The most errors in one response, which must stay far below Lambda's limit of 6 MB.
 const ERRORS_MAX: usize = 1_000;
+/// The most errors in one element of a list that is answered element by element.
+const ELEMENT_ERRORS_MAX: usize = 20;
 /// How many characters of the request an error quotes.
 const QUOTED_MAX: usize = 64;
 
@@ -90,17 +92,32 @@ impl<'json> Fields<'json> {
         count: RangeInclusive<usize>,
         read: impl Fn(&mut Fields<'json>) -> Option<T>,
     ) -> Option<Vec<T>> {
+        let items = self.list(name, count)?;
+        let item = |(place, json)| self.nested(&format!("{name}[{place}]"), json, &read);
+        // Reads all of them, so that every error is reported.
+        items.into_iter().enumerate().map(item).collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// The elements of a required list of objects, of a length within `count`. Each is read and answered on its own.
+    pub fn elements(&mut self, name: &str, count: RangeInclusive<usize>) -> Option<Vec<Element<'json>>> {
+        let items = self.list(name, count)?.into_iter().enumerate();
+        Some(items.map(|(place, json)| Element { path: format!("{}{name}[{place}]", self.path), json }).collect())
+    }
+
+    fn list(&mut self, name: &str, count: RangeInclusive<usize>) -> Option<Vec<&'json RawValue>> {
         let expected = format!("a list of {} to {} objects", count.start(), count.end());
         let list = |json: &'json str| serde_json::from_str::<Vec<&RawValue>>(json).ok();
         let is_given = self.is_given(name);
         let items = self.take(name).and_then(|json| list(json.get())).filter(|items| count.contains(&items.len()));
-        let Some(items) = items else {
+        if items.is_none() {
             self.refuse(name, format!("{} {expected}", if is_given { "must be" } else { "is required:" }));
-            return None;
-        };
-        let item = |(place, json)| self.nested(&format!("{name}[{place}]"), json, &read);
-        // Reads all of them, so that every error is reported.
-        items.into_iter().enumerate().map(item).collect::<Vec<_>>().into_iter().collect()
+        }
+        items
+    }
+
+    /// Refuses a field that is valid by itself.
+    pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
+        self.errors.push(FieldError::new(format!("{}{}", self.path, quoted(name)), message));
     }
 
     /// Refuses a field that must not be combined with another one.
@@ -147,10 +164,6 @@ impl<'json> Fields<'json> {
         last.filter(|json| json.get() != "null")
     }
 
-    fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(FieldError::new(format!("{}{}", self.path, quoted(name)), message));
-    }
-
     fn wrong(mut self) -> Vec<FieldError> {
         for (name, _) in std::mem::take(&mut self.unread) {
             self.refuse(&name, "is not known here");
@@ -161,6 +174,28 @@ impl<'json> Fields<'json> {
     /// The value that was read, if the object has no errors.
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         finish(self.wrong(), value)
+    }
+}
+
+/// An element of a list. An error in it says nothing about the other elements.
+#[derive(Clone, Debug)]
+pub struct Element<'json> {
+    /// Its place in the body: `charges[0]`.
+    path: String,
+    json: &'json RawValue,
+}
+
+impl<'json> Element<'json> {
+    /// # Errors
+    /// A 422 that names the invalid fields.
+    pub fn read<T>(&self, read: impl FnOnce(&mut Fields<'json>) -> Option<T>) -> Result<T, Problem> {
+        let Some(mut fields) = Fields::parse(format!("{}.", self.path), self.json.get()) else {
+            return Err(Problem::invalid(vec![FieldError::new(&self.path, "must be an object")]));
+        };
+        let value = read(&mut fields);
+        let mut errors = fields.wrong();
+        errors.truncate(ELEMENT_ERRORS_MAX);
+        finish(errors, value)
     }
 }
 

@@ -13,14 +13,14 @@ mod route;
 mod serve;
 
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
-pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_optional_body, parse_query};
+pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_optional_body, parse_query};
 pub use caller::{Caller, Scopes};
 pub use field_error::FieldError;
-pub use fields::{Fields, Parameters, an_integer, boolean, integer, text};
+pub use fields::{Element, Fields, Parameters, an_integer, boolean, integer, text};
 pub use page::Page;
 pub use problem::Problem;
 pub use rate_limiter::AccountRateLimiter;
-pub use reply::{Reply, respond};
+pub use reply::{Reply, log, respond};
 pub use route::{Found, Route, find_route, idempotency_key};
 pub use serve::serve;
 

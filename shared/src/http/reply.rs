@@ -109,20 +109,25 @@ impl Reply {
 /// Converts a route's result into the response, and logs our own errors once.
 pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<Body> {
     let reply = outcome.unwrap_or_else(|problem| {
-        let request_id = request_id(request);
-        let error = problem.cause().map(chain).unwrap_or_default();
-        match problem.status() {
-            503 => tracing::warn!(request.id = %request_id, error, "try again"),
-            500.. => tracing::error!(request.id = %request_id, error, "failed"),
-            _ => {}
-        }
-        Reply::problem(&problem, &request_id)
+        log(request, &problem);
+        Reply::problem(&problem, &request_id(request))
     });
     let mut response = reply.0;
     if request.method() == Method::HEAD {
         *response.body_mut() = Body::Empty;
     }
     response
+}
+
+/// Logs our own errors, with their causes.
+pub fn log(request: &Request, problem: &Problem) {
+    let request_id = request_id(request);
+    let error = problem.cause().map(chain).unwrap_or_default();
+    match problem.status() {
+        503 => tracing::warn!(request.id = %request_id, error, "try again"),
+        500.. => tracing::error!(request.id = %request_id, error, "failed"),
+        _ => {}
+    }
 }
 
 fn request_id(request: &Request) -> String {

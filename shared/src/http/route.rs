@@ -173,7 +173,7 @@ pub fn idempotency_key(request: &Request) -> Result<IdempotencyKey, Problem> {
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
     let refused = |message: String| Problem::invalid(vec![FieldError::new("Idempotency-Key", message)]);
     match IdempotencyKey::parse(key) {
-        Ok(key) if matches!(key.as_str(), "." | "..") => {
+        Ok(key) if key.is_only_dots() => {
             Err(refused("must not be only dots, which clients remove from a path".to_owned()))
         }
         Ok(key) => Ok(key),

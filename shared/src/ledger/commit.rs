@@ -130,9 +130,10 @@ fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitE
     let Some((account, others)) = cancellation_reasons(&error).split_first() else {
         return ledger_error(OPERATION, error).into();
     };
-    let mut of_entries = others.iter().take(change.entries.len());
-    if let Some(reason) = of_entries.find(|reason| is_condition_failed(reason)) {
-        return duplicate(reason).unwrap_or_else(CommitError::Failed);
+    let of_entries = others.iter().take(change.entries.len());
+    let of_existing: Vec<_> = of_entries.filter(|reason| is_condition_failed(reason)).collect();
+    if !of_existing.is_empty() {
+        return duplicate(&of_existing).unwrap_or_else(CommitError::Failed);
     }
     if is_condition_failed(account) {
         return stale(account).unwrap_or_else(CommitError::Failed);
@@ -140,10 +141,12 @@ fn refusal(change: &Change, error: SdkError<TransactWriteItemsError>) -> CommitE
     ledger_error(OPERATION, error).into()
 }
 
-fn duplicate(reason: &CancellationReason) -> Result<CommitError, LedgerError> {
-    let item = reason.item().ok_or_else(|| broken(OPERATION, NoOldEntry))?;
-    let entry = items::entry_from_item(item).map_err(unreadable(OPERATION))?;
-    Ok(CommitError::Duplicate { entry: Box::new(entry) })
+fn duplicate(reasons: &[&CancellationReason]) -> Result<CommitError, LedgerError> {
+    let existing = |reason: &&CancellationReason| {
+        let item = reason.item().ok_or_else(|| broken(OPERATION, NoOldEntry))?;
+        items::entry_from_item(item).map_err(unreadable(OPERATION))
+    };
+    Ok(CommitError::Duplicate { entries: reasons.iter().map(existing).collect::<Result<_, _>>()? })
 }
 
 fn stale(reason: &CancellationReason) -> Result<CommitError, LedgerError> {

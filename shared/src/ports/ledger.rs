@@ -22,7 +22,7 @@ pub trait Accounts: Send + Sync {
     ///
     /// # Errors
     /// [`CommitError::Contended`] when the store did not judge the change, in preference to
-    /// [`CommitError::Duplicate`] when an entry of the same origin exists, in preference to
+    /// [`CommitError::Duplicate`] when entries of the same origins exist, in preference to
     /// [`CommitError::Stale`] when the stored account is not at `change.account.version - 1`.
     /// [`CommitError::Failed`] when the outcome is unknown after a limited number of retries: the change may have been
     /// written, and a caller who repeats the request learns whether it was.
@@ -338,9 +338,9 @@ pub enum CommitError {
     /// Another change was written first. `current` is the account as stored, `None` if it does not exist; decide again.
     #[error("the account was changed concurrently")]
     Stale { current: Option<Box<Account>> },
-    /// This entry with the same origin already exists.
-    #[error("the entry already exists")]
-    Duplicate { entry: Box<Entry> },
+    /// Entries with the same origins already exist: all of them, as stored, in the order of the change's entries.
+    #[error("an entry already exists")]
+    Duplicate { entries: Vec<Entry> },
     /// It conflicted with another transaction, or was throttled. Wait, read the account again, and decide again.
     ///
     /// Usually nothing was written. If an earlier try of the same transaction was carried out and its answer lost, its

@@ -60,8 +60,8 @@ impl<C: Capabilities<Ids: IdGenerator>> Context<C> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Updated<R = ()> {
     Committed(Box<Change>, R),
-    /// The same cause already made this entry.
-    Duplicate(Box<Entry>),
+    /// The same causes already made these entries of the change, so nothing of it was written.
+    Duplicate(Vec<Entry>),
     /// There was nothing to change.
     Unchanged(Arc<Account>, R),
 }
@@ -142,7 +142,7 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
                     self.memory.keep(&change.account, seen.recalled, self.now());
                     return Ok(Updated::Committed(Box::new(change), record));
                 }
-                Err(CommitError::Duplicate { entry }) => return Ok(Updated::Duplicate(entry)),
+                Err(CommitError::Duplicate { entries }) => return Ok(Updated::Duplicate(entries)),
                 Err(CommitError::Stale { current: None }) => return Err(NotFound::Account(account.clone()).into()),
                 Err(CommitError::Failed(error)) => return Err(StoreError::from(error).into()),
                 Err(CommitError::Stale { current: Some(fresh) }) if seen.is_recalled() => {

@@ -36,7 +36,10 @@ impl<R> TryFrom<Updated<R>> for Posted {
                 let entry = change.entries.into_iter().next().ok_or(StoreError::NoEntry)?;
                 Ok(Self { entry, is_replay: false })
             }
-            Updated::Duplicate(entry) => Ok(Self { entry: *entry, is_replay: true }),
+            Updated::Duplicate(entries) => {
+                let entry = entries.into_iter().next().ok_or(StoreError::NoEntry)?;
+                Ok(Self { entry, is_replay: true })
+            }
             Updated::Unchanged(..) => Err(StoreError::NoEntry),
         }
     }

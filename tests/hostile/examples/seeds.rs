@@ -106,6 +106,14 @@ fn bodies_of(path: &str) -> Vec<String> {
             json!({"operation": "training", "max_minutes": 30, "expires_in_seconds": 3_600}),
         ],
         "capture" => vec![json!({"duration_ms": 60001}), json!({})],
+        "batch" => vec![
+            json!({"charges": [
+                {"account": "acme", "key": "job-1", "operation": "dubbing", "duration_ms": 60001, "reference": "episode-12"},
+                {"account": "acme", "key": "job-2", "operation": "training", "max_minutes": 1440},
+                {"account": "acme", "key": "job-3", "operation": "training", "max_minutes": 1440},
+                {"account": "acme", "key": "job-4", "operation": "training", "max_minutes": 1440}]}),
+            json!({"charges": [{"account": "b", "key": "job-1", "operation": "training", "max_minutes": 1}, {}, 7]}),
+        ],
         "quotes" => vec![json!({"operations": [
             {"operation": "dubbing", "duration_ms": 60001}, {"operation": "training", "max_minutes": 5}]})],
         "spending" => vec![json!({"stopped": true, "changed_by": "ada"}), json!({"stopped": false})],

@@ -129,7 +129,9 @@ impl World {
     /// If the answer is not in the OpenAPI description.
     pub fn answer(&self, event: &Value) -> Option<Answer> {
         let request = lambda_http::request::from_str(&event.to_string()).ok()?;
-        let response = futures::executor::block_on(async {
+        // Only a batch needs the runtime, for the limit of its time.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let response = runtime.block_on(async {
             match self {
                 Self::Accounts(app) => accounts::handle(app, request).await,
                 Self::Charging(app) => charging::handle(app, request).await,

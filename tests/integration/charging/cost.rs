@@ -1,5 +1,6 @@
 //! The cost of a charge over HTTP in DynamoDB, counted at the embedded table.
 
+use super::batches::{send, statuses, training};
 use super::{TestCloud, funded};
 use local_aws::dynamodb::RecordedOperation;
 use serde_json::{Value, json};
@@ -29,6 +30,59 @@ async fn a_charge_is_one_consistent_read_and_one_transaction_of_two_items() {
     assert_eq!(consumed["Table"]["CapacityUnits"], json!(4.0), "{consumed}");
     assert_eq!(consumed["GlobalSecondaryIndexes"]["history"]["CapacityUnits"], json!(1.0), "{consumed}");
     assert_eq!(cloud.balance("twin").await, 450, "the counted requests took effect");
+}
+
+/// Two units for the account and for each entry, and one for each entry's copy in the history's index. Nothing is read
+/// for a single charge.
+#[tokio::test]
+async fn a_batch_of_49_is_one_consistent_read_and_one_transaction_of_50_items() {
+    let cloud = funded().await;
+    cloud.open_account("twin").await;
+    cloud.buy("twin", "credits_500", "4242424242424242").await;
+    let recording = cloud.cloud.aws.dynamodb.record();
+    let charges: Vec<Value> = (0..49).map(|number| training("acme", &format!("job-{number}"), 1)).collect();
+
+    assert_eq!(statuses(&send(&cloud, &charges).await.expect(200)), [201; 49]);
+
+    let operations = recording.operations();
+    let [get, transaction] = &operations[..] else { panic!("{:?}", recording.names()) };
+    assert_eq!((get.operation.name.as_str(), get.operation.is_consistent_read()), ("GetItem", true));
+    assert_eq!(transaction.operation.name, "TransactWriteItems");
+    assert_eq!(transaction.operation.requested_item_count(), 50);
+    let transaction = cost_of_the_same_for_the_twin(&cloud, transaction).await;
+    let consumed = &transaction["ConsumedCapacity"][0];
+    assert_eq!(consumed["Table"]["CapacityUnits"], json!(100.0), "{consumed}");
+    assert_eq!(consumed["GlobalSecondaryIndexes"]["history"]["CapacityUnits"], json!(49.0), "{consumed}");
+    assert_eq!(consumed["CapacityUnits"], json!(149.0), "{consumed}");
+
+    // What is left would not pay for them again, so each is looked up.
+    recording.clear();
+    assert_eq!(statuses(&send(&cloud, &charges).await.expect(200)), [200; 49]);
+    assert_eq!(recording.names().iter().filter(|name| *name == "TransactWriteItems").count(), 1);
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    recording.clear();
+    assert_eq!(statuses(&send(&cloud, &charges).await.expect(200)), [200; 49]);
+    let mut names = recording.names();
+    assert_eq!(names.drain(..2).collect::<Vec<_>>(), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(names, ["GetItem"; 49], "and whether each was restored");
+}
+
+#[tokio::test]
+async fn a_batch_of_100_over_two_accounts_is_one_transaction_for_each_49_of_an_account() {
+    let cloud = TestCloud::start().await;
+    for account in ["acme", "globex"] {
+        cloud.open_account(account).await;
+        cloud.buy(account, "credits_5000", "4242424242424242").await;
+    }
+    let mut charges: Vec<Value> = (0..99).map(|number| training("acme", &format!("job-{number}"), 1)).collect();
+    charges.insert(50, training("globex", "job-0", 1));
+    let recording = cloud.cloud.aws.dynamodb.record();
+    assert_eq!(statuses(&send(&cloud, &charges).await.expect(200)), [201; 100]);
+    let operations = recording.operations();
+    let transactions = operations.iter().filter(|recorded| recorded.operation.name == "TransactWriteItems");
+    let mut items: Vec<_> = transactions.map(|recorded| recorded.operation.requested_item_count()).collect();
+    items.sort_unstable();
+    assert_eq!((items, operations.len()), (vec![2, 2, 50, 50], 8));
 }
 
 #[tokio::test]

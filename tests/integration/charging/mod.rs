@@ -1,6 +1,8 @@
 //! Charges, restores and quotes as a service sees them: every answer over HTTP, and its effects.
 
 mod bad_input;
+mod batch_time;
+mod batches;
 mod cost;
 mod faults;
 mod memory;

@@ -95,6 +95,19 @@ async fn a_charge_is_answered_again_after_its_operation_is_no_longer_sold() {
     post(&cloud, "acme", "job-1", &json!({"operation": "speech", "quantity": 1}))
         .await
         .expect_problem(409, "idempotency_key_reused");
+    let charge = |key: &str, duration_ms: i64| {
+        json!({"account": "acme", "key": key, "operation": "dubbing", "duration_ms": duration_ms,
+            "reference": "episode-12"})
+    };
+    let charges = [charge("job-1", 90_000), charge("job-2", 90_000), charge("job-3", 90_001)];
+    let answer = reqwest::Client::new()
+        .post(format!("{}/v1/charges/batch", cloud.cloud.urls.api))
+        .bearer_auth(cloud.cloud.service_token())
+        .json(&json!({ "charges": charges }))
+        .send();
+    let answer: Value = answer.await.unwrap().json().await.unwrap();
+    assert_eq!(answer["results"][0], json!({"status": 200, "charge": first.body}));
+    assert_eq!((&answer["results"][1]["status"], &answer["results"][2]["status"]), (&json!(422), &json!(422)));
     assert_eq!(cloud.footprint(), footprint, "nothing was written");
 }
 

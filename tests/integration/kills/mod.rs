@@ -44,6 +44,7 @@ macro_rules! survives {
 survives! {
     an_account_is_opened_once_though_functions_are_killed: OpenAccount,
     a_charge_is_taken_once_though_functions_are_killed: Charge,
+    the_charges_of_a_batch_are_taken_once_though_functions_are_killed: Batch,
     a_charge_is_restored_once_though_functions_are_killed: Restore,
     a_pending_charge_is_captured_once_though_functions_are_killed: Capture,
     pending_charges_expire_once_though_functions_are_killed: Expiry,

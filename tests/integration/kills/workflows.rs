@@ -12,6 +12,7 @@ const CARD: &str = "4242424242424242";
 pub enum Workflow {
     OpenAccount,
     Charge,
+    Batch,
     Restore,
     Capture,
     Expiry,
@@ -28,6 +29,7 @@ impl Workflow {
         match self {
             Self::OpenAccount => "open an account",
             Self::Charge => "charge",
+            Self::Batch => "batch of charges",
             Self::Restore => "restore",
             Self::Capture => "capture or void",
             Self::Expiry => "expiry",
@@ -44,7 +46,7 @@ impl Workflow {
     pub fn victims(self) -> &'static [&'static str] {
         match self {
             Self::OpenAccount | Self::AutoTopUp => &["accounts"],
-            Self::Charge | Self::Restore | Self::Capture => &["charging"],
+            Self::Charge | Self::Batch | Self::Restore | Self::Capture => &["charging"],
             Self::Expiry => &["charge-expiry"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
             Self::SweepPaid => &["top-up-sweep", "stripe-webhooks"],
@@ -59,6 +61,7 @@ impl Workflow {
         match self {
             Self::OpenAccount => open_account(world, &account).await?,
             Self::Charge => charge(world, &account).await?,
+            Self::Batch => return batches(world, account).await,
             Self::Restore => restore(world, &account).await?,
             Self::Capture => capture(world, &account).await?,
             Self::Expiry => expiry(world, &account).await?,
@@ -113,6 +116,43 @@ async fn charge(world: &mut World, account: &str) -> Result<(), Broken> {
         charged(world, account, &format!("job-{number}"), minutes).await?;
     }
     Ok(())
+}
+
+/// Batches of both accounts, the last of which does not fit any more. Each has half of the charges of the one before.
+async fn batches(world: &mut World, account: String) -> Result<Vec<String>, Broken> {
+    let accounts = vec![account, world.next_account()];
+    for account in &accounts {
+        world.cloud.open_account(account).await;
+        world.cloud.buy(account, "credits_500", CARD).await;
+    }
+    for round in 0..6 {
+        let charges: Vec<Value> = (0..60)
+            .map(|number| {
+                let key = format!("job-{}", 30 * round + number);
+                json!({"account": accounts[number % 2], "key": key, "operation": "training", "max_minutes": 1})
+            })
+            .collect();
+        let body = json!({ "charges": charges });
+        world.arm();
+        let answer = world.post("/v1/charges/batch", "unused", &body).await;
+        rule!(answer.status == 200, "a batch is answered with {}: {}", answer.status, answer.text);
+        let results = answer.body["results"].as_array().cloned().unwrap_or_default();
+        rule!(results.len() == charges.len(), "{} results for {} charges", results.len(), charges.len());
+        let mut taken = 0;
+        for (number, result) in results.iter().enumerate() {
+            let is_known = matches!(result["status"].as_i64(), Some(200 | 201 | 402));
+            let is_charged = result["charge"]["charge"] == charges[number]["key"] && result["charge"]["credits"] == 10;
+            rule!(is_known && is_charged != (result["status"] == 402), "{} is answered with {result}", charges[number]);
+            taken += usize::from(is_charged);
+        }
+        // 50 charges of each account fit, and 30 of each are in the first batch, 15 more in each of the others.
+        let expected = [60, 60, 40, 10, 0, 0][round];
+        rule!(taken == expected, "{taken} of the charges of batch {round} are taken, not {expected}");
+        let again = world.post("/v1/charges/batch", "unused", &body).await;
+        let expected = answer.text.replace(r#""status":201"#, r#""status":200"#);
+        rule!(again.text == expected, "{} is not {expected}", again.text);
+    }
+    Ok(accounts)
 }
 
 async fn restore(world: &mut World, account: &str) -> Result<(), Broken> {

@@ -28,7 +28,7 @@ enum Outcome {
 }
 
 /// A charging function over a ledger; its time stands still.
-struct Charging<L>(PhantomData<L>);
+pub struct Charging<L>(PhantomData<L>);
 
 impl<L: Ledger + 'static> Capabilities for Charging<L> {
     type Ledger = L;
@@ -41,7 +41,7 @@ impl<L: Ledger + 'static> Capabilities for Charging<L> {
     type PriceBook = PriceBook;
 }
 
-fn charging<L: Ledger + 'static>(ledger: L) -> Context<Charging<L>> {
+pub fn charging<L: Ledger + 'static>(ledger: L) -> Context<Charging<L>> {
     Context {
         ledger,
         payments: Absent,

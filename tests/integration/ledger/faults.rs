@@ -144,7 +144,7 @@ async fn a_charge_whose_answer_was_lost_is_found_when_it_is_repeated<W: Way>() {
         database.faults().next("TransactWriteItems", 1, Fault::LoseAnswer(loss));
         assert_unavailable(ledger.commit(&change).await).await;
         match ledger.commit(&change).await {
-            Err(CommitError::Duplicate { entry }) => assert_eq!([*entry], change.entries[..]),
+            Err(CommitError::Duplicate { entries }) => assert_eq!(entries, change.entries),
             other => panic!("{other:?}"),
         }
         assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
@@ -206,7 +206,7 @@ async fn a_lost_answer_followed_by_a_conflict_is_found_by_the_next_decision<W: W
     let read = ledger.account_get(&account.id).await.unwrap().unwrap();
     assert_eq!(read, change.account);
     match ledger.commit(&posted(&read, -10, charge("job"))).await {
-        Err(CommitError::Duplicate { entry }) => assert_eq!([*entry], change.entries[..]),
+        Err(CommitError::Duplicate { entries }) => assert_eq!(entries, change.entries),
         other => panic!("{other:?}"),
     }
     assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(read));

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in tests but does not know their helpers for tests")]
 
+mod batches;
 pub mod clients;
 mod concurrency;
 mod contract;

@@ -182,10 +182,9 @@ impl Tables {
         let partition = self.partitions.get(&change.account.id);
         let stored = partition.and_then(|partition| partition.account.as_ref());
         let stored_entry = |entry: &Entry| partition?.entries.get(&entry.origin());
-        if let Some(existing) = change.entries.iter().find_map(stored_entry)
-            && !has_bug("ledger_without_entry_guard")
-        {
-            return Err(CommitError::Duplicate { entry: Box::new(existing.clone()) });
+        let existing: Vec<_> = change.entries.iter().filter_map(stored_entry).cloned().collect();
+        if !existing.is_empty() && !has_bug("ledger_without_entry_guard") {
+            return Err(CommitError::Duplicate { entries: existing });
         }
         let expected = (change.account.version > 1).then(|| change.account.version - 1);
         if stored.map(|account| account.version) != expected && !has_bug("ledger_without_compare_and_swap") {

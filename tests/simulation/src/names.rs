@@ -8,6 +8,7 @@ use shared::domain::{
     AccountId, Consenter, Credits, IdempotencyKey, Measure, PackageId, PaymentMethodId, PriceBook, PricedOperation,
     Spender,
 };
+use shared::use_cases::charging::BatchCharge;
 use shared::use_cases::payments::PurchaseCommand;
 use shared::words::CONSENT_TEXT_VERSION;
 
@@ -80,6 +81,15 @@ pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let request =
         ChargeRequest { key: key("job", number), operation, reference: None, spender: None, expires_in: None };
     ChargeCommand { request, price }
+}
+
+/// Trainings, each of an account, under a key and with so many minutes.
+pub fn batch<'a>(charges: impl IntoIterator<Item = (&'a str, u32, i64)>) -> Request {
+    let charge = |(name, number, minutes)| match charge(name, number, minutes) {
+        Request::Charge(account, command) => BatchCharge { account, command },
+        other => unreachable!("a charge is not {other:?}"),
+    };
+    Request::ChargeBatch(charges.into_iter().map(charge).collect())
 }
 
 pub fn restore(name: &str, number: u32) -> Request {

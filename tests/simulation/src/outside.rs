@@ -13,9 +13,9 @@ use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
-    Account, AccountId, Cause, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
-    IdempotencyKey, InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record,
-    Spender, SpenderLimits, TopUp, TopUpId,
+    Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
+    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, Spender,
+    SpenderLimits, TopUp, TopUpId,
 };
 use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,

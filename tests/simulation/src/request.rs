@@ -17,7 +17,7 @@ use shared::ports::SweepPart;
 use shared::use_cases::accounts::{OpenAccountError, open_account};
 use shared::use_cases::accounts::{SendNoticeError, send_notice};
 use shared::use_cases::accounts::{SettingError, set_account_limits, set_spender_limits, set_spending};
-use shared::use_cases::charging::{ChargeError, Charged, charge};
+use shared::use_cases::charging::{BatchCharge, BatchLimits, ChargeError, Charged, charge, charge_batch};
 use shared::use_cases::charging::{EndError, capture, expire_charges, void};
 use shared::use_cases::charging::{RestoreError, restore};
 use shared::use_cases::payments::RecordOutcomeError;
@@ -37,6 +37,7 @@ use std::pin::Pin;
 pub enum Request {
     OpenAccount(AccountId),
     Charge(AccountId, ChargeCommand),
+    ChargeBatch(Vec<BatchCharge>),
     Restore(AccountId, IdempotencyKey),
     /// With what the operation really was, or as a whole.
     Capture(AccountId, IdempotencyKey, Option<(Measure, i64)>),
@@ -86,12 +87,16 @@ impl Outside {
 /// The number of top-ups that a sweep processes concurrently.
 const CONCURRENCY: usize = 2;
 
+/// So small that a batch of a few charges needs several transactions, and an account has to wait.
+const BATCH_LIMITS: BatchLimits = BatchLimits { together_max: 3, accounts_at_once: 2 };
+
 impl Request {
     /// Whether the caller repeats it until it is answered.
     pub fn is_repeated(&self) -> bool {
         match self {
             Self::OpenAccount(_)
             | Self::Charge(..)
+            | Self::ChargeBatch(_)
             | Self::Restore(..)
             | Self::Capture(..)
             | Self::Void(..)
@@ -116,6 +121,7 @@ impl Request {
         match self {
             Self::OpenAccount(id) => Box::pin(async move { run_open_account(&outside, &id).await }),
             Self::Charge(account, command) => Box::pin(async move { run_charge(&outside, &account, &command).await }),
+            Self::ChargeBatch(charges) => Box::pin(async move { run_charge_batch(&outside, &charges).await }),
             Self::Restore(account, key) => Box::pin(async move { run_restore(&outside, &account, &key).await }),
             Self::Capture(account, key, measured) => {
                 Box::pin(async move { run_capture(&outside, &account, &key, measured).await })
@@ -179,15 +185,43 @@ fn is_open(outside: &Outside, account: &AccountId) -> bool {
 }
 
 async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeCommand) -> Ended {
-    let origin = Origin::Charge(command.request.key.clone());
-    let before = stored_entry(outside, account, &origin);
-    let was_open = is_open(outside, account);
-    let restoring = Origin::Restore(command.request.key.clone());
-    let restored_before = stored_entry(outside, account, &restoring);
-    let (seq_before, balance_before) = standing(outside, account);
+    let before = BeforeCharge::of(outside, account, command);
     let answer = charge(&outside.charging_context(), account, command).await;
-    let stored = stored_entry(outside, account, &origin);
-    let restored = stored_entry(outside, account, &restoring);
+    check_charge(outside, &before, answer)
+}
+
+/// What was known about a charge when it was requested.
+struct BeforeCharge<'a> {
+    account: &'a AccountId,
+    command: &'a ChargeCommand,
+    entry: Option<Entry>,
+    restore: Option<Entry>,
+    was_open: bool,
+    /// The number of the account's last entry, and its balance.
+    standing: (u64, Credits),
+}
+
+impl<'a> BeforeCharge<'a> {
+    fn of(outside: &Outside, account: &'a AccountId, command: &'a ChargeCommand) -> Self {
+        let key = &command.request.key;
+        Self {
+            account,
+            command,
+            entry: stored_entry(outside, account, &Origin::Charge(key.clone())),
+            restore: stored_entry(outside, account, &Origin::Restore(key.clone())),
+            was_open: is_open(outside, account),
+            standing: standing(outside, account),
+        }
+    }
+}
+
+/// Checks the answer to a charge, alone or in a batch.
+fn check_charge(outside: &Outside, before: &BeforeCharge<'_>, answer: Result<Charged, ChargeError>) -> Ended {
+    let BeforeCharge { account, command, entry: before, restore: restored_before, was_open, standing } = before;
+    let (seq_before, balance_before) = *standing;
+    let key = &command.request.key;
+    let stored = stored_entry(outside, account, &Origin::Charge(key.clone()));
+    let restored = stored_entry(outside, account, &Origin::Restore(key.clone()));
     match answer {
         Ok(Charged { posted, .. }) if stored.as_ref() != Some(&posted.entry) => {
             Wrong("the charge in the answer is not the stored one".into())
@@ -234,7 +268,7 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
             Wrong("a charge is refused by a stop that nobody asked for".into())
         }
         Err(ChargeError::Refused(refusal)) => outside.answered(refusal),
-        Err(ChargeError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(ChargeError::NotFound(_)) if *was_open => Wrong("an open account is not found".into()),
         Err(ChargeError::NotFound(_)) => outside.answered("no such account"),
         Err(ChargeError::Store(error)) => store(outside, &error),
     }
@@ -252,6 +286,63 @@ fn was_balance(outside: &Outside, account: &AccountId, balance: Credits, after_s
     let tables = outside.0.ledger.tables();
     let entries = tables.partitions.get(account).into_iter().flat_map(|partition| partition.entries.values());
     entries.filter(|entry| entry.seq > after_seq).any(|entry| entry.balance_after == balance)
+}
+
+/// Answered once every charge has a result.
+async fn run_charge_batch(outside: &Outside, charges: &[BatchCharge]) -> Ended {
+    let before: Vec<_> =
+        charges.iter().map(|charge| BeforeCharge::of(outside, &charge.account, &charge.command)).collect();
+    let context = outside.charging_context();
+    let (mut parts, mut left) = (vec![], vec![]);
+    charge_batch(&context, charges, BATCH_LIMITS, |part| {
+        parts.push(part.answers);
+        left.extend(part.unanswered);
+    })
+    .await;
+    let mut counts = vec![0; charges.len()];
+    let answered = parts.iter().flatten().map(|(position, _)| *position);
+    answered.chain(left.iter().flat_map(|left| left.positions.iter().copied())).for_each(|place| counts[place] += 1);
+    if counts.iter().any(|count| *count != 1) {
+        return Wrong(format!("the charges of a batch have {counts:?} results"));
+    }
+    for mut part in parts {
+        part.sort_by_key(|(position, _)| *position);
+        if let Err(rule) = check_order(&part) {
+            return Wrong(rule);
+        }
+        for (position, answer) in part {
+            if let Wrong(rule) = check_charge(outside, &before[position], answer) {
+                return Wrong(rule);
+            }
+        }
+    }
+    match left.first() {
+        Some(left) => store(outside, &left.error),
+        None => outside.answered(format_args!("{} results", charges.len())),
+    }
+}
+
+/// The new charges of one transaction have consecutive entries in their order, and what is refused between them is
+/// refused on the balance that its turn found.
+fn check_order(part: &[(usize, Result<Charged, ChargeError>)]) -> Result<(), String> {
+    let is_new = |charged: &&Charged| !charged.posted.is_replay;
+    let new = part.iter().filter_map(|(_, answer)| answer.as_ref().ok().filter(is_new).map(|new| &new.posted.entry));
+    let new: Vec<_> = new.collect();
+    if new.windows(2).any(|pair| pair[0].seq + 1 != pair[1].seq) {
+        return Err("the charges of a transaction are not posted in their order".into());
+    }
+    let Some(first) = new.first() else { return Ok(()) };
+    let mut found = first.balance_after.get() - first.credits.get();
+    for (_, answer) in part {
+        match answer {
+            Ok(charged) if is_new(&charged) => found = charged.posted.entry.balance_after.get(),
+            Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, .. })) if balance.get() != found => {
+                return Err(format!("a charge is refused on a balance of {balance} where its turn found {found}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {

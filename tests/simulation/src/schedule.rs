@@ -8,6 +8,7 @@ use crate::stripe::{Failure, InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
+use shared::domain::charging::ExpiresIn;
 use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId, Spender};
 use shared::ports::SweepPart;
@@ -107,10 +108,10 @@ impl Schedule {
             _ => ACCOUNTS[2],
         };
         let weights = match self.focus {
-            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4],
+            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4, 6],
             // A stop or a limit would keep most of these runs from their subject.
-            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0],
-            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10],
+            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0, 1],
+            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10, 16],
         };
         let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // A fast request overtakes all those under way.
@@ -124,7 +125,7 @@ impl Schedule {
 }
 
 /// A random kind of request, chosen by weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 16]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 17]) -> Option<Request> {
     let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
@@ -163,6 +164,7 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 16]) 
         13 => Request::ExpireCharges,
         14 => Request::SetSpending(account, rng.u32(0..3) == 0),
         15 => choose_limits(rng, name),
+        16 => choose_batch(run, rng, name),
         _ => {
             // Every other sweep runs out of time.
             let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
@@ -181,6 +183,32 @@ fn choose_limits(rng: &mut Rng, name: &str) -> Request {
     let spender = choose_spender(rng);
     let bounds = [(); 3].map(|()| rng.bool().then(|| rng.i64(0..90) * 10));
     names::limits(name, spender, bounds)
+}
+
+/// Charges under new keys and old ones, mostly of one account.
+fn choose_batch(run: &mut Run, rng: &mut Rng, name: &str) -> Request {
+    let mut charges: Vec<(&str, u32, i64)> = vec![];
+    for _ in 0..rng.u32(2..8) {
+        let name = if rng.u32(0..4) == 0 { ACCOUNTS[rng.usize(0..ACCOUNTS.len())] } else { name };
+        run.keys += u32::from(rng.bool());
+        let key = if rng.bool() { run.keys } else { rng.u32(1..run.keys + 1) };
+        if charges.iter().all(|(account, known, _)| (*account, *known) != (name, key)) {
+            // Often the same minutes, so that an old key is often the same request.
+            charges.push((name, key, [1, 1, 2, 10, 29][rng.usize(0..5)]));
+        }
+    }
+    let mut batch = names::batch(charges);
+    if let Request::ChargeBatch(charges) = &mut batch
+        && rng.u32(0..3) == 0
+    {
+        for charge in charges.iter_mut().step_by(2) {
+            charge.command.request.expires_in = ExpiresIn::new(60).ok();
+        }
+        for charge in charges.iter_mut().skip(1).step_by(2) {
+            charge.command.request.spender = choose_spender(rng);
+        }
+    }
+    batch
 }
 
 /// A sweep that is due now, or a duplicate of the last one, or one so late that its time is nearly over.

@@ -34,10 +34,19 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 38] = [
+pub const WORKFLOWS: [Workflow; 41] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
+    Workflow { name: "charge a batch", acts: &[Ask(batch), Ask(batch), Ask(charge_10), Ask(batch_in_other_order)] },
+    Workflow {
+        name: "charge a batch of two accounts, one of them in several transactions",
+        acts: &[Outside(open_another), Ask(long_batch), Ask(restore_10), Ask(long_batch)],
+    },
+    Workflow {
+        name: "charge a batch that was charged in part, and whose rest does not fit",
+        acts: &[Ask(charge_400), Ask(batch), Ask(batch)],
+    },
     Workflow {
         name: "stop spending, and allow it again",
         acts: &[
@@ -355,6 +364,20 @@ fn charge_10_for_spender(_: &Run) -> Request {
 
 fn charge_290_for_spender(_: &Run) -> Request {
     names::charge_for("acme", 11, 29, Some(names::spender("key-1")))
+}
+
+/// One account does not exist, and the other one's third charge does not fit, while the one after it does.
+fn batch(_: &Run) -> Request {
+    names::batch([("acme", 10, 1), ("acme", 12, 40), ("cora", 10, 1), ("acme", 13, 45), ("acme", 14, 5)])
+}
+
+fn batch_in_other_order(_: &Run) -> Request {
+    names::batch([("acme", 14, 5), ("cora", 10, 1), ("acme", 15, 4), ("acme", 12, 40), ("acme", 10, 1)])
+}
+
+fn long_batch(_: &Run) -> Request {
+    let acme = (10..18).map(|number| ("acme", number, 1));
+    names::batch(acme.chain([("bolt", 10, 1), ("bolt", 11, 60), ("bolt", 12, 2)]))
 }
 
 fn restore_10(_: &Run) -> Request {

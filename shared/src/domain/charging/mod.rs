@@ -1,10 +1,12 @@
 //! Credits taken for operations, and given back.
 
+mod batch;
 mod charge;
 mod pending;
 mod pending_charge;
 mod restore;
 
+pub use batch::{CHARGES_TOGETHER_MAX, DecidedCharges, count_together, decide_charges};
 pub use charge::{ChargeCommand, ChargeRefusal, ChargeRequest, check_charge, check_charge_replay, decide_charge};
 pub use pending::{EndRefusal, decide_capture, decide_expiry, decide_void};
 pub use pending_charge::{ChargeEnd, ChargeStatus, Ending, ExpiresIn, PendingCharge};

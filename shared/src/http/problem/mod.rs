@@ -45,6 +45,13 @@ impl Problem {
     }
 
     pub fn to_json(&self, request_id: &str) -> Value {
+        let mut body = self.to_part();
+        body.insert("request_id".to_owned(), json!(request_id));
+        Value::Object(body)
+    }
+
+    /// The document within a larger one: it has no `request_id` of its own.
+    pub fn to_part(&self) -> Map<String, Value> {
         let mut body = self.facts.clone();
         for (name, value) in [
             ("type", json!("about:blank")),
@@ -52,11 +59,10 @@ impl Problem {
             ("status", json!(self.status)),
             ("detail", json!(self.detail)),
             ("code", json!(self.code)),
-            ("request_id", json!(request_id)),
         ] {
             body.insert(name.to_owned(), value);
         }
-        Value::Object(body)
+        body
     }
 
     /// The code and the facts, for a problem that is foreseen and not met.

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that is kept between requests, and its TLS.
+//! HTTP/1.1 connections that are kept between requests, and their TLS.
 
 use super::endpoint::Endpoint;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
@@ -38,15 +38,18 @@ pub enum Connection {
     Given { connector: SharedHttpConnector, uri: Uri },
 }
 
-/// A connection of our own, which is opened when it is needed.
+/// Connections of our own, which are opened when they are needed. Single charges use one of them.
 pub struct Kept {
     endpoint: Endpoint,
     tls: Option<TlsConnector>,
     connect_timeout: Duration,
-    idle: Mutex<Option<Sender>>,
+    idle: Mutex<Vec<Sender>>,
 }
 
 type Sender = SendRequest<Full<Bytes>>;
+
+/// The most connections that are kept: a batch charges as many accounts at once.
+const IDLE_MAX: usize = 8;
 
 impl Connection {
     pub fn kept(endpoint: &Endpoint, trust: Trust, connect_timeout: Duration) -> Self {
@@ -75,7 +78,7 @@ impl Connection {
 
 impl Kept {
     async fn send(&self, headers: HeaderMap, body: &Bytes) -> Result<HttpResponse, ConnectorError> {
-        let idle = self.idle().take();
+        let idle = self.take_idle();
         if let Some(sender) = idle {
             // Any failure here may only mean that the server closed a connection that it had not heard of for a while,
             // perhaps while this process was frozen. Every request of the ledger may be repeated.
@@ -99,9 +102,7 @@ impl Kept {
         let request = post(Uri::from_static("/"), headers, Full::new(body.clone()));
         let (parts, body) = sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
-        if !sender.is_closed() {
-            *self.idle() = Some(sender);
-        }
+        self.keep(sender);
         Ok(Response::from_parts(parts, body))
     }
 
@@ -122,7 +123,21 @@ impl Kept {
         tokio::time::timeout(self.connect_timeout, connect).await?
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Sender>> {
+    /// The connection that was used last, because the server is least likely to have closed it.
+    fn take_idle(&self) -> Option<Sender> {
+        let mut idle = self.idle();
+        idle.retain(|sender| !sender.is_closed());
+        idle.pop()
+    }
+
+    fn keep(&self, sender: Sender) {
+        let mut idle = self.idle();
+        if !sender.is_closed() && idle.len() < IDLE_MAX {
+            idle.push(sender);
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sender>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

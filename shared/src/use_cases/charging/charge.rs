@@ -94,7 +94,8 @@ pub async fn charge_again<C: Capabilities<Ledger: Entries + PendingCharges>>(
     }
 }
 
-async fn replay<C: Capabilities<Ledger: Entries + PendingCharges>>(
+/// The charge of this entry under the request's key, if it is this same request.
+pub(super) async fn replay<C: Capabilities<Ledger: Entries + PendingCharges>>(
     context: &Context<C>,
     account: &AccountId,
     request: &ChargeRequest,

@@ -1,5 +1,6 @@
 //! Credits taken for operations, and given back.
 
+mod batch;
 mod capture;
 mod charge;
 mod ending;
@@ -9,6 +10,7 @@ mod foresee;
 mod restore;
 mod void;
 
+pub use batch::{BatchCharge, BatchLimits, BatchPart, Unanswered, charge_batch};
 pub use capture::capture;
 pub use charge::{ChargeError, Charged, charge, charge_again};
 pub use ending::{ChargeState, EndError, Ended};

@@ -1,6 +1,7 @@
 //! A change is written atomically, and a refused change has a reason.
 
 use crate::ledger::samples::*;
+use shared::domain::charging::CHARGES_TOGETHER_MAX;
 use shared::domain::*;
 use shared::ports::*;
 
@@ -57,11 +58,57 @@ pub async fn duplicate<L: Ledger>(ledger: &L) {
     ledger.commit(&first).await.unwrap();
     for decided_on in [&first.account, &account] {
         match ledger.commit(&posted(decided_on, -20, charge("job"))).await {
-            Err(CommitError::Duplicate { entry }) => assert_eq!([*entry], first.entries[..]),
+            Err(CommitError::Duplicate { entries }) => assert_eq!(entries, first.entries),
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account));
+}
+
+/// All entries that exist already are told, in the order of the change, and none of the others is written: with the
+/// account as it was read and with a newer account.
+pub async fn some_duplicates<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let first = posted_all(&account, &["b", "d"]);
+    ledger.commit(&first).await.unwrap();
+    for decided_on in [&first.account, &account] {
+        match ledger.commit(&posted_all(decided_on, &["a", "d", "c", "b"])).await {
+            Err(CommitError::Duplicate { entries }) => {
+                assert_eq!(entries, [first.entries[1].clone(), first.entries[0].clone()]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    for text in ["a", "c"] {
+        assert_eq!(ledger.entry_get(&account.id, &Origin::Charge(key(text))).await.unwrap(), None);
+    }
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account));
+}
+
+/// As many entries as a batch writes at most, and a day that is closed with them.
+pub async fn many_entries<L: Ledger>(ledger: &L) {
+    let account = opened_with(ledger, 100).await;
+    let keys: Vec<String> = (0..CHARGES_TOGETHER_MAX).map(|number| format!("job-{number}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let change = Change { records: vec![Record::UsageDay(usage_day())], ..posted_all(&account, &keys) };
+    ledger.commit(&change).await.unwrap();
+    let mut history = ledger.history_page(&account.id, None, 49).await.unwrap();
+    history.reverse();
+    assert_eq!(history, change.entries);
+    match ledger.commit(&posted_all(&change.account, &keys)).await {
+        Err(CommitError::Duplicate { entries }) => assert_eq!(entries, change.entries),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(change.account));
+}
+
+/// The next version of the account with a charge of one credit for each key.
+fn posted_all(account: &Account, keys: &[&str]) -> Change {
+    keys.iter().fold(changed(account), |change, text| {
+        let mut next = posted(&change.account, -1, charge(text));
+        next.account.version = change.account.version;
+        Change { entries: [change.entries, next.entries].concat(), ..next }
+    })
 }
 
 pub async fn all_or_nothing<L: Ledger>(ledger: &L) {

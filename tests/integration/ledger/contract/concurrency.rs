@@ -23,8 +23,8 @@ async fn charge_once<L: Ledger>(ledger: &L, text: &str, mut account: Account) ->
     while account.balance.get() >= PRICE {
         match ledger.commit(&posted(&account, -PRICE, charge(text))).await {
             Ok(()) => return Outcome::Charged,
-            Err(CommitError::Duplicate { entry }) => {
-                assert_eq!(entry.cause, charge(text));
+            Err(CommitError::Duplicate { entries }) => {
+                assert_eq!(entries[0].cause, charge(text));
                 return Outcome::Replayed;
             }
             Err(CommitError::Stale { current }) => account = *current.unwrap(),

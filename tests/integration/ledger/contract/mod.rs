@@ -67,6 +67,8 @@ on_every_ledger! {
     commit::stale => a_change_of_an_old_version_returns_the_account_as_it_is,
     commit::stale_absent => a_change_of_an_account_that_is_not_there_says_so,
     commit::duplicate => an_entry_of_the_same_origin_is_returned_in_preference_to_a_race,
+    commit::some_duplicates => of_several_entries_all_that_exist_are_returned_and_none_is_written,
+    commit::many_entries => as_many_entries_as_a_batch_has_are_written_together,
     commit::all_or_nothing => a_refused_change_writes_nothing,
     commit::replaced_records => a_record_replaces_what_was_under_its_key,
     concurrency::oversell => sixty_four_at_once_sell_what_is_there_and_every_sale_has_its_entry,

@@ -160,7 +160,19 @@ async fn requests_at_once_do_not_wait_for_each_other() {
     let (connections, requests) = server.counts();
     assert!((1..=3).contains(&connections) && requests == 3, "{connections} connections");
     read(&client).await;
-    assert_eq!(server.counts(), (connections, 4), "one of them is kept");
+    assert_eq!(server.counts(), (connections, 4), "one of them is used again");
+}
+
+/// A batch charges several accounts at once, for many requests.
+#[tokio::test]
+async fn the_connections_of_requests_at_once_are_all_kept() {
+    let server = Server::start(PATIENT, None).await;
+    let client = server.client();
+    for _ in 0..5 {
+        tokio::join!(read(&client), read(&client), read(&client));
+    }
+    let (connections, requests) = server.counts();
+    assert!((1..=3).contains(&connections) && requests == 15, "{connections} connections");
 }
 
 #[tokio::test]
