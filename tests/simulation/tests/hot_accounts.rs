@@ -45,6 +45,27 @@ fn the_same_seed_gives_the_same_figures_and_another_seed_others() {
     assert_ne!(first, other);
 }
 
+/// What a request costs beside DynamoDB, for a million of them: API Gateway, Lambda and the log.
+const REQUESTS_DOLLARS: f64 = 1.43;
+
+fn in_batches(writers: u32, size: u32, seed: u64) -> Measured {
+    measure(Load { latencies: Latencies::USUAL, writers, request: Request::Batch(size) }, seed)
+}
+
+/// The partition gives 490 charges a second in batches of 49.
+#[test]
+fn batches_of_one_sender_use_what_a_partition_gives() {
+    for seed in SEEDS {
+        let measured = in_batches(1, 49, seed);
+        assert!(measured.charges_per_second() >= 470.0, "{} charges a second", measured.charges_per_second());
+        assert_eq!(measured.unavailable, 0);
+        let dollars = measured.cost() + REQUESTS_DOLLARS / 49.0;
+        assert!(dollars <= 2.00, "${dollars} per million charges");
+        let dollars = in_batches(1, 10, seed).cost() + REQUESTS_DOLLARS / 10.0;
+        assert!(dollars <= 2.25, "${dollars} per million charges");
+    }
+}
+
 /// The same traffic for functions that remember, and for functions that read first.
 fn both(latencies: Latencies, shares: &[f64]) -> [FleetMeasured; 2] {
     let fleet = Fleet { latencies, charges_per_second: 10.0, shares, memory: None };

@@ -22,6 +22,16 @@ fn main() -> io::Result<()> {
             writeln!(out, "| {writers} | {} |", row(&measured))?;
         }
     }
+    writeln!(out, "\nBatches of one account, get / transaction 3 / 8 ms:\n")?;
+    writeln!(
+        out,
+        "| senders | charges per batch | charges/s | refused | write units per charge | p50 | p99 | answered 503 | cost |"
+    )?;
+    writeln!(out, "|{}", " ---: |".repeat(9))?;
+    for (writers, size) in [(1, 49), (64, 49), (1, 10), (64, 10)] {
+        let measured = measure(Load { latencies: Latencies::USUAL, writers, request: Request::Batch(size) }, SEED);
+        writeln!(out, "| {writers} | {size} | {} |", batch_row(&measured))?;
+    }
     writeln!(out, "\nTen charges a second of one account, get / transaction 3 / 8 ms:\n")?;
     writeln!(
         out,
@@ -54,6 +64,20 @@ fn fleet_row(shares: &[f64]) -> String {
         share(remembering.remembered.stale),
         format!("{fast:.1} ms, {slow:.1} ms"),
         format!("${:.2}, ${:.2}", remembering.cost(), reading.cost()),
+    ]
+    .join(" | ")
+}
+
+fn batch_row(measured: &Measured) -> String {
+    let within = |share| format!("{} ms", measured.latency_within(share).as_millis());
+    [
+        format!("{:.0}", measured.charges_per_second()),
+        format!("{:.0} %", measured.refused() * 100.0),
+        format!("{:.1}", measured.per_charge(measured.requests.write_units)),
+        within(0.5),
+        within(0.99),
+        format!("{:.1} %", measured.unavailable() * 100.0),
+        format!("${:.2}", measured.cost()),
     ]
     .join(" | ")
 }

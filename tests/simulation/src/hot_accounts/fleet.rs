@@ -37,7 +37,7 @@ impl FleetMeasured {
 
     /// What DynamoDB bills for a million charges, in dollars.
     pub fn cost(&self) -> f64 {
-        self.measured.requests.millionths_of_a_dollar() / self.measured.charges.max(1) as f64
+        self.measured.cost()
     }
 }
 

@@ -13,8 +13,9 @@ use crate::names;
 use futures::FutureExt;
 use shared::clock::Clock;
 use shared::domain::account::decide_open_account;
+use shared::domain::charging::CHARGES_TOGETHER_MAX;
 use shared::domain::{AccountId, Credits, CustomerId, EmailAddress, PriceBook};
-use shared::use_cases::charging::{ChargeError, charge};
+use shared::use_cases::charging::{BatchCharge, BatchLimits, BatchPart, ChargeError, charge, charge_batch};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Load {
 pub enum Request {
     /// `POST …/charges`.
     Charge,
+    /// `POST /v1/charges/batch` with so many charges of the account.
+    Batch(u32),
 }
 
 /// What one simulation measured.
@@ -88,6 +91,11 @@ impl Measured {
 
     pub fn per_charge(&self, count: u64) -> f64 {
         count as f64 / self.charges.max(1) as f64
+    }
+
+    /// What DynamoDB bills for a million charges, in dollars.
+    pub fn cost(&self) -> f64 {
+        self.requests.millionths_of_a_dollar() / self.charges.max(1) as f64
     }
 
     /// The share of transactions that were refused.
@@ -168,6 +176,7 @@ impl Writer {
         loop {
             match request {
                 Request::Charge => self.send_charge().await,
+                Request::Batch(size) => self.send_batch(size).await,
             }
         }
     }
@@ -175,6 +184,12 @@ impl Writer {
     async fn send_charge(&self) {
         let started_at = self.context.clock.elapsed();
         let charges = self.charge().await;
+        self.answered(charges, started_at);
+    }
+
+    async fn send_batch(&self, size: u32) {
+        let started_at = self.context.clock.elapsed();
+        let charges = self.charge_batch(size).await;
         self.answered(charges, started_at);
     }
 
@@ -196,6 +211,21 @@ impl Writer {
             Err(ChargeError::Store(error)) if error.is_retryable() => None,
             other => panic!("a new charge that the balance covers was answered {other:?}"),
         }
+    }
+
+    /// The same for a batch, which is unavailable if a part of it is. No batch here has more than one transaction.
+    async fn charge_batch(&self, size: u32) -> Option<u64> {
+        let charge =
+            |_| BatchCharge { account: self.account.clone(), command: names::charge_command(self.next_key(), 1) };
+        let charges: Vec<_> = (0..size).map(charge).collect();
+        let limits = BatchLimits { together_max: CHARGES_TOGETHER_MAX, accounts_at_once: 1 };
+        let (mut posted, mut is_answered) = (0, true);
+        charge_batch(&self.context, &charges, limits, |BatchPart { answers, unanswered }| {
+            is_answered &= unanswered.is_none_or(|left| !left.error.is_retryable());
+            posted += answers.iter().filter(|(_, answer)| matches!(answer, Ok(new) if !new.posted.is_replay)).count();
+        })
+        .await;
+        is_answered.then_some(posted as u64)
     }
 
     fn next_key(&self) -> u32 {
