@@ -103,6 +103,11 @@ impl Run {
     }
 
     /// Whether this notice is being sent: the stream delivers a record to one invocation at a time.
+    /// Whether any process is under way.
+    pub fn is_at_work(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
     pub fn is_being_sent(&self, notice: &NoticeId) -> bool {
         self.tasks.iter().any(|task| matches!(&task.request, Request::Notice(_, id) if id == notice))
     }

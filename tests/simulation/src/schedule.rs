@@ -532,6 +532,9 @@ fn customer(run: &mut Run, rng: &mut Rng) -> bool {
 }
 
 /// Stripe accepts no more payments from a customer, or accepts them again.
+///
+/// A person lifts a refusal after the customer was told of it, which takes longer than a process lives. If it were lifted
+/// while a slow process still works, that process could finalize an invoice of an attempt that has ended.
 fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(customer) = choose_customer(run, rng) else { return false };
     let reasons = [
@@ -542,6 +545,9 @@ fn refuse(run: &mut Run, rng: &mut Rng) -> bool {
         RefusalReason::AboveConsent,
     ];
     let reason = rng.bool().then(|| reasons[rng.usize(0..reasons.len())]);
+    if run.is_at_work() && run.world().stripe().is_refused(&customer) {
+        return false;
+    }
     let line = format!("{customer} is refused from now on: {reason:?}");
     run.world().stripe().refuse(customer, reason);
     run.world().tell(|| line);

@@ -264,6 +264,10 @@ impl Stripe {
         }
     }
 
+    pub fn is_refused(&self, customer: &CustomerId) -> bool {
+        self.refused.contains_key(customer)
+    }
+
     pub fn is_deleted(&self, customer: &CustomerId) -> bool {
         self.refused.get(customer) == Some(&RefusalReason::CustomerDeleted)
     }
