@@ -125,7 +125,8 @@ def prepare(cloud, directory):
         for account in ("customer-42", "customer-43"):
             body = {"operation": "training", "max_minutes": 1 + number}
             cloud.ask("POST", f"/v1/accounts/{account}/charges", body, f"prepared-{number}")
-        charges.append(f"prepared-{number}")
+            cloud.ask("POST", f"/v1/accounts/{account}/charges", body | {"expires_in_seconds": 604_800}, f"pending-{number}")
+        charges += [f"prepared-{number}", f"pending-{number}"]
     directory.mkdir(parents=True, exist_ok=True)
     for name, values in [
         ("charges", charges),
