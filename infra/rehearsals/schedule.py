@@ -1,4 +1,4 @@
-"""Makes the scheduler fire the deployed schedule's target without waiting for half an hour."""
+"""Makes the scheduler fire the target of the sweep's deployed schedule without waiting for half an hour."""
 
 from datetime import datetime, timezone
 from itertools import count
@@ -41,7 +41,8 @@ def fire(stack):
 
 
 def schedule(stack):
-    """The scheduler, and the one schedule that is deployed."""
+    """The scheduler, and the deployed schedule of the sweep. The other one looks for expired charges every minute."""
     scheduler = stack.ministack.client("scheduler")
-    [name] = stack.of_type("AWS::Scheduler::Schedule")
-    return scheduler, scheduler.get_schedule(Name=stack.id(name))
+    deployed = [scheduler.get_schedule(Name=stack.id(name)) for name in stack.of_type("AWS::Scheduler::Schedule")]
+    [sweep] = [schedule for schedule in deployed if schedule["ScheduleExpression"] != "rate(1 minute)"]
+    return scheduler, sweep
