@@ -47,8 +47,8 @@ fn command(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<AutoTopU
         return Some(AutoTopUpCommand::Off);
     }
     let (thresholds, targets) = (limits.threshold_min..=limits.threshold_max, limits.target_min..=limits.target_max);
-    let threshold = fields.required("threshold", &an_integer(&thresholds), integer(&thresholds));
-    let target = fields.required("target", &an_integer(&targets), integer(&targets));
+    let threshold = fields.required("threshold", an_integer(&thresholds), integer(&thresholds));
+    let target = fields.required("target", an_integer(&targets), integer(&targets));
     let consent = fields.object("consent", consent);
     is_enabled?;
     Some(AutoTopUpCommand::On { threshold: threshold?, target: target?, consent })

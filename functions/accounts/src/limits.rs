@@ -59,7 +59,7 @@ fn choice(fields: &mut Fields<'_>) -> Option<(Option<Spender>, Bounds)> {
     let range = 0..=Credits::MAX.get();
     let is_of_spender = fields.is_given("spender");
     let spender = fields.optional("spender", SPENDER, text(Spender::parse));
-    let mut bound = |name| fields.nullable(name, &an_integer(&range), |json| Credits::new(integer(&range)(json)?));
+    let mut bound = |name| fields.nullable(name, an_integer(&range), |json| Credits::new(integer(&range)(json)?));
     let (day, month) = (bound("day"), bound("month"));
     let total = if is_of_spender { bound("total") } else { Some(None) };
     if !is_of_spender {

@@ -37,10 +37,7 @@ pub fn charged(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<(Price
 /// The same for any price book: the operation may be of an earlier one.
 pub fn charged_earlier(fields: &mut Fields<'_>) -> Option<(Operation, Details)> {
     let name = fields.required("operation", "a name", text(OperationName::parse));
-    let amounts = Measure::ALL.map(|measure| {
-        let range = 1..=measure.amount_max();
-        (measure, fields.optional(measure.name(), &an_integer(&range), integer(&range)))
-    });
+    let amounts = Measure::ALL.map(|measure| (measure, any_amount(fields, measure)));
     let details = details(fields);
     let mut given = amounts.into_iter().filter_map(|(measure, amount)| Some((measure, amount?)));
     let (Some((measure, amount)), None) = (given.next(), given.next()) else { return None };
@@ -55,11 +52,7 @@ pub fn measured(fields: &mut Fields<'_>) -> Option<Option<(Measure, i64)>> {
             Some((other, _)) => {
                 fields.must_not_have(measure.name(), || format!("must not be sent together with {}", other.name()));
             }
-            None => {
-                let range = 1..=measure.amount_max();
-                let amount = fields.optional(measure.name(), &an_integer(&range), integer(&range));
-                measured = amount.map(|amount| (measure, amount));
-            }
+            None => measured = any_amount(fields, measure).map(|amount| (measure, amount)),
         }
     }
     Some(measured)
@@ -67,7 +60,7 @@ pub fn measured(fields: &mut Fields<'_>) -> Option<Option<(Measure, i64)>> {
 
 fn details(fields: &mut Fields<'_>) -> Details {
     let seconds = ExpiresIn::SECONDS_MIN..=ExpiresIn::SECONDS_MAX;
-    let expires_in = fields.optional("expires_in_seconds", &an_integer(&seconds), integer(&seconds));
+    let expires_in = fields.optional("expires_in_seconds", an_integer(&seconds), integer(&seconds));
     Details {
         reference: fields.told("reference", reference),
         spender: spender(fields),
@@ -103,17 +96,23 @@ fn reference(json: &str) -> Result<Reference, String> {
 /// An error in a measure is reported too if the operation is not known.
 fn operation(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<PricedOperation> {
     let find = |name: String| price_book.operation(&name).ok_or(());
-    let Some(sold) = fields.required("operation", &names(price_book), text(find)) else {
+    let Some(sold) = fields.required("operation", format_args!("one of {}", price_book.operation_names()), text(find))
+    else {
         for measure in Measure::ALL {
-            let range = 1..=measure.amount_max();
-            fields.optional(measure.name(), &an_integer(&range), integer(&range));
+            any_amount(fields, measure);
         }
         return None;
     };
     refuse_other_measures(fields, sold);
     let range = sold.amount_min..=sold.amount_max;
-    let amount = fields.required(sold.measure.name(), &an_integer(&range), integer(&range))?;
+    let amount = fields.required(sold.measure.name(), an_integer(&range), integer(&range))?;
     price_book.price(sold, amount).ok()
+}
+
+/// An amount that some price book could allow.
+fn any_amount(fields: &mut Fields<'_>, measure: Measure) -> Option<i64> {
+    let range = 1..=measure.amount_max();
+    fields.optional(measure.name(), an_integer(&range), integer(&range))
 }
 
 fn refuse_other_measures(fields: &mut Fields<'_>, sold: &OperationPrice) {
@@ -121,12 +120,6 @@ fn refuse_other_measures(fields: &mut Fields<'_>, sold: &OperationPrice) {
     for measure in Measure::ALL.into_iter().filter(|measure| *measure != sold.measure) {
         fields.must_not_have(measure.name(), why);
     }
-}
-
-/// A description of the names, for an error.
-fn names(price_book: &PriceBook) -> String {
-    let names: Vec<_> = price_book.operations.iter().map(|operation| operation.name.as_str()).collect();
-    format!("one of {}", names.join(", "))
 }
 
 /// What all operations cost together.

@@ -139,8 +139,7 @@ impl Line<'_> {
 fn parse(line: &Line<'_>, price_book: &PriceBook) -> Result<PlannedOperation, UnusableTable> {
     let name = line.field("operation");
     let sold = price_book.operation(name).ok_or_else(|| {
-        let names: Vec<_> = price_book.operations.iter().map(|operation| operation.name.as_str()).collect();
-        line.wrong("operation", format!("must be one of {}, not {name:?}", names.join(", ")))
+        line.wrong("operation", format!("must be one of {}, not {name:?}", price_book.operation_names()))
     })?;
     for other in Measure::ALL.into_iter().filter(|measure| *measure != sold.measure) {
         if !line.field(other.name()).is_empty() {

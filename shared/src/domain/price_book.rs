@@ -7,6 +7,7 @@ use super::{
     PricedOperation, within,
 };
 use jiff::SignedDuration;
+use std::fmt;
 
 /// The price of one operation, and how much of it can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +181,17 @@ impl PriceBook {
     /// The operation with this name, if it is sold.
     pub fn operation(&self, name: &str) -> Option<&OperationPrice> {
         self.operations.iter().find(|operation| operation.name.as_str() == name)
+    }
+
+    /// The names of all operations, for an error: `dubbing, training`. They are only written out if it is shown.
+    pub fn operation_names(&self) -> impl fmt::Display {
+        fmt::from_fn(|formatter| {
+            for (position, operation) in self.operations.iter().enumerate() {
+                formatter.write_str(if position == 0 { "" } else { ", " })?;
+                formatter.write_str(operation.name.as_str())?;
+            }
+            Ok(())
+        })
     }
 
     /// This amount of an operation of this book, with its price.

@@ -87,7 +87,7 @@ mod tests {
     const AMOUNT: std::ops::RangeInclusive<i64> = 1..=9;
 
     fn amount(fields: &mut Fields<'_>) -> Option<i64> {
-        fields.required("amount", &an_integer(&AMOUNT), integer(&AMOUNT))
+        fields.required("amount", an_integer(&AMOUNT), integer(&AMOUNT))
     }
 
     fn order(fields: &mut Fields<'_>) -> Option<(String, Vec<i64>)> {

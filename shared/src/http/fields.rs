@@ -33,7 +33,12 @@ impl<'json> Fields<'json> {
     }
 
     /// The value of a required field.
-    pub fn required<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        expected: impl fmt::Display,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         if !self.is_given(name) {
             self.take(name);
             self.refuse(name, format!("is required: {expected}"));
@@ -46,12 +51,12 @@ impl<'json> Fields<'json> {
     pub fn nullable<T>(
         &mut self,
         name: &str,
-        expected: &str,
+        expected: impl fmt::Display,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<Option<T>> {
         if self.unread.iter().any(|(known, _)| known == name) {
             let errors = self.errors.len();
-            let value = self.optional(name, &format!("{expected}, or null"), read);
+            let value = self.optional(name, format_args!("{expected}, or null"), read);
             return (self.errors.len() == errors).then_some(value);
         }
         self.refuse(name, format!("is required: {expected}, or null"));
@@ -69,7 +74,12 @@ impl<'json> Fields<'json> {
     }
 
     /// The value of an optional field. `None` if it is missing or not as `expected`, which is then reported.
-    pub fn optional<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        expected: impl fmt::Display,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         self.told(name, |json| read(json).ok_or_else(|| format!("must be {expected}")))
     }
 
