@@ -221,7 +221,8 @@ impl TestCloud {
         })
     }
 
-    /// The functions' log lines since this cloud was started.
+    /// The functions' log lines since this cloud was started, and those of tests that ran at the same time. Whoever counts
+    /// lines looks for a name that no other test has.
     pub fn log(&self) -> Vec<String> {
         self.log.lines()
     }
