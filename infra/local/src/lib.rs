@@ -6,6 +6,7 @@ pub mod audio;
 pub mod clock;
 pub mod cloud;
 pub mod demo;
+pub mod first_steps;
 mod functions;
 mod local_guard;
 mod local_problem;

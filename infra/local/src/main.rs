@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use lambda_http::Error;
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::{LocalCloud, Options};
+use prepaid_local::first_steps::{FirstSteps, first_steps};
 use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
 use prepaid_local::price_books::{self, PriceBookFile};
@@ -133,7 +134,12 @@ async fn play_demo(operations: Option<PathBuf>, audio: &[PathBuf]) -> Result<boo
 
 async fn serve(options: Serve) -> Result<(), Error> {
     let Serve { port, data, price_book, functions } = options;
-    let price_book = price_book.map(|file| price_books::read(&file)).transpose()?.map(|file| file.json);
+    let file = price_book.map(|file| price_books::read(&file)).transpose()?;
+    let (book, price_book) = match file {
+        Some(PriceBookFile { book, json }) => (book, Some(json)),
+        None => (PriceBook::reference(), None),
+    };
+    let FirstSteps { purchase, charge } = first_steps(&book);
     let options = Options { port, data, functions, price_book, ..Options::new(MovableClock::running()) };
     let started = LocalCloud::start(options).await?;
     started.run();
@@ -161,10 +167,10 @@ Try it:
        -d '{{\"account\":\"acme\",\"email\":\"owner@acme.example\"}}'
 
   curl -s {api}/v1/accounts/acme/purchases -H \"Authorization: Bearer $CUSTOMER_TOKEN\" \\
-       -H 'Idempotency-Key: buy-1' -d '{{\"package\":\"credits_5000\"}}'      # open its checkout_url, pay with 4242 4242 4242 4242
+       -H 'Idempotency-Key: buy-1' -d '{purchase}'      # open its checkout_url, pay with 4242 4242 4242 4242
 
   curl -s {api}/v1/accounts/acme/charges -H \"Authorization: Bearer $SERVICE_TOKEN\" \\
-       -H 'Idempotency-Key: job-1' -d '{{\"operation\":\"dubbing\",\"duration_ms\":90000}}'
+       -H 'Idempotency-Key: job-1' -d '{charge}'
 ",
         api = urls.api,
         stripe = urls.stripe,
