@@ -23,6 +23,8 @@ STRIPE_CLI_VERSION := 1.52.0
 STRIPE_CLI := target/stripe-cli/.installed-$(STRIPE_CLI_VERSION)
 BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
+CLIENTS := infra/checks/contract/clients/typescript
+CLIENT_TOOLS := target/contract/clients/typescript/node_modules/.installed
 CARGO_TOOLS := target/cargo-tools/bin
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
@@ -92,8 +94,9 @@ instructions: ## Count the instructions of a warm charge, and fail above what is
 kill: programs ## Kill the compiled functions while they work, KILLS=500 times per workflow
 	KILLS=$${KILLS:-500} cargo test -q --test integration kills:: -- --nocapture --test-threads=3
 
-contract: $(CONTRACT_TOOLS) ## Check the running API against its description with ten thousand generated requests
+contract: $(CONTRACT_TOOLS) $(CLIENT_TOOLS) ## Check the running API against its description with ten thousand generated requests and two generated clients
 	cargo build -q --bin prepaid $(AS_TESTS)
+	$(BIN)/python infra/checks/contract/clients.py $(BUILT)/prepaid
 	$(BIN)/python infra/checks/contract/contract.py $(BUILT)/prepaid $(if $(SEED),--seed $(SEED))
 
 triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line, against the stand-in for Stripe
@@ -166,6 +169,12 @@ $(TOOLS): infra/checks/requirements.txt
 
 $(CONTRACT_TOOLS): infra/checks/requirements-contract.txt $(TOOLS)
 	@infra/checks/install-tools $<
+	@touch $@
+
+$(CLIENT_TOOLS): $(CLIENTS)/package-lock.json
+	@mkdir -p target/contract/clients/typescript
+	cp $(CLIENTS)/package.json $(CLIENTS)/package-lock.json target/contract/clients/typescript
+	npm ci --silent --no-audit --no-fund --prefix target/contract/clients/typescript
 	@touch $@
 
 $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)

@@ -18,7 +18,7 @@ pub fn describe(book: &PriceBook) -> Value {
     let [document] = &documents[..] else { panic!("the description is one document") };
     let mut document = json_of(document);
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
-        schemas.retain(|name, _| !name.starts_with(OPERATION));
+        schemas.retain(|name, _| !is_of_an_operation(name));
         schemas.extend(schemas_of(book));
     }
     if book.version.as_str() != PriceBook::REFERENCE_VERSION {
@@ -28,20 +28,59 @@ pub fn describe(book: &PriceBook) -> Value {
     document
 }
 
-/// The prefix of the names that this module writes. `OperationPrice` describes the book itself.
-const OPERATION: &str = "Operation_";
+/// What the API takes and returns for each operation, as the name of its schema, the schemas of the further properties,
+/// and whether it has no others. Each is one schema for each operation, because code generators know no better way to
+/// extend one of several.
+const EXTENDED: [(&str, &[&str], bool); 3] = [
+    ("ChargeRequest", &["ChargeFields"], true),
+    ("BatchCharge", &["ChargeFields", "BatchFields"], true),
+    ("QuotedOperation", &["QuotedFields"], false),
+];
+
+/// The operation alone. `OperationPrice` describes the book itself.
+const OPERATION: &str = "Operation";
+
+/// `ChargeRequest_dubbing`
+fn name_of(kind: &str, operation: &OperationPrice) -> String {
+    format!("{kind}_{}", operation.name)
+}
+
+fn is_of_an_operation(name: &str) -> bool {
+    let mut kinds = EXTENDED.iter().map(|(kind, ..)| *kind).chain([OPERATION]);
+    kinds.any(|kind| name.strip_prefix(kind).is_some_and(|operation| operation.starts_with('_')))
+}
+
+fn reference(name: &str) -> String {
+    format!("#/components/schemas/{name}")
+}
 
 fn schemas_of(book: &PriceBook) -> Map<String, Value> {
     let names: Vec<_> = book.operations.iter().map(|operation| operation.name.as_str()).collect();
-    let reference = |name: &&str| format!("#/components/schemas/{OPERATION}{name}");
-    let any: Vec<_> = names.iter().map(|name| json!({"$ref": reference(name)})).collect();
-    let mapping: Map<_, _> = names.iter().map(|name| ((*name).to_owned(), json!(reference(name)))).collect();
-    let one = |operation: &OperationPrice| (format!("{OPERATION}{}", operation.name), schema_of(operation));
+    let one = |operation: &OperationPrice| (name_of(OPERATION, operation), schema_of(operation));
     let mut schemas: Map<_, _> = book.operations.iter().map(one).collect();
-    let discriminator = json!({"propertyName": "operation", "mapping": mapping});
-    schemas.insert("Operation".into(), json!({"oneOf": any, "discriminator": discriminator}));
+    schemas.insert(OPERATION.into(), one_of(OPERATION, book));
     schemas.insert("OperationName".into(), json!({"type": "string", "enum": names}));
+    for (kind, fields, is_closed) in EXTENDED {
+        schemas.insert(kind.into(), one_of(kind, book));
+        for operation in &book.operations {
+            let parts = [name_of(OPERATION, operation)].into_iter().chain(fields.iter().map(|name| (*name).to_owned()));
+            let mut schema = json!({"allOf": parts.map(|name| json!({"$ref": reference(&name)})).collect::<Vec<_>>()});
+            if is_closed {
+                schema["unevaluatedProperties"] = json!(false);
+            }
+            schemas.insert(name_of(kind, operation), schema);
+        }
+    }
     schemas
+}
+
+/// The schema of any operation, of one kind.
+fn one_of(kind: &str, book: &PriceBook) -> Value {
+    let any: Vec<_> =
+        book.operations.iter().map(|operation| json!({"$ref": reference(&name_of(kind, operation))})).collect();
+    let known = |operation: &OperationPrice| (operation.name.to_string(), json!(reference(&name_of(kind, operation))));
+    let mapping: Map<_, _> = book.operations.iter().map(known).collect();
+    json!({"oneOf": any, "discriminator": {"propertyName": "operation", "mapping": mapping}})
 }
 
 fn schema_of(operation: &OperationPrice) -> Value {
