@@ -17,8 +17,8 @@ const DUBBING: &str = r#"{"operation":"dubbing","duration_ms":90000}"#;
 
 /// API Gateway's event for one charge.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-pub fn charge_event(key: &str) -> Value {
-    event(ACCOUNT, key, DUBBING)
+pub fn charge_event(account: &str, key: &str) -> Value {
+    event(account, key, DUBBING)
 }
 
 fn event(account: &str, key: &str, body: &str) -> Value {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_event_asks_for_the_charge_it_names() {
-        let event = charge_event("job-9");
+        let event = charge_event("acme", "job-9");
         assert_eq!(event["rawPath"], "/v1/accounts/acme/charges");
         assert_eq!((&event["headers"]["idempotency-key"], &event["body"]), (&json!("job-9"), &json!(DUBBING)));
     }

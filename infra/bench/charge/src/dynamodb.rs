@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The account that is charged.
+/// The account that a reset leaves.
 pub const ACCOUNT: &str = "acme";
 
 /// One endpoint whose table can be replaced by a fresh one.
@@ -72,13 +72,20 @@ impl DynamoDb {
     pub async fn reset(&self, balance: i64) -> Result<LocalDynamoDb, Error> {
         let database = LocalDynamoDb::in_memory();
         database.create_table(&self.table, &self.properties).await?;
-        let put = json!({ "TableName": self.table, "Item": account_item(balance) }).to_string();
-        let answer = database.exchange("DynamoDB_20120810.PutItem", put.as_bytes()).await?;
-        if answer.status != 200 {
-            return Err(String::from_utf8_lossy(&answer.body).into());
-        }
         *lock(&self.served) = Served { database: database.clone(), units: Units::default() };
+        self.put_account(ACCOUNT, balance).await?;
         Ok(database)
+    }
+
+    /// Adds an account with this balance; it is not counted.
+    ///
+    /// # Errors
+    /// If it is rejected.
+    pub async fn put_account(&self, account: &str, balance: i64) -> Result<(), Error> {
+        let database = lock(&self.served).database.clone();
+        let put = json!({ "TableName": self.table, "Item": account_item(account, balance) }).to_string();
+        let answer = database.exchange("DynamoDB_20120810.PutItem", put.as_bytes()).await?;
+        if answer.status == 200 { Ok(()) } else { Err(String::from_utf8_lossy(&answer.body).into()) }
     }
 
     /// The count since the last [`reset`](Self::reset).
@@ -88,9 +95,9 @@ impl DynamoDb {
 }
 
 /// An account in good standing with a card, automatic top-ups and the consent to them.
-fn account_item(balance: i64) -> Value {
+fn account_item(account: &str, balance: i64) -> Value {
     json!({
-        "PK": { "S": format!("ACCOUNT#{ACCOUNT}") },
+        "PK": { "S": format!("ACCOUNT#{account}") },
         "SK": { "S": "STATE" },
         "email": { "S": "owner@acme.example" },
         "customer": { "S": "cus_0123456789abcd" },

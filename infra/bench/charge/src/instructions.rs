@@ -4,7 +4,7 @@
 //! does not have the instructions for it that every processor of Lambda has.
 
 use crate::contract::{charge_event, check_charge};
-use crate::dynamodb::DynamoDb;
+use crate::dynamodb::{ACCOUNT, DynamoDb};
 use crate::process::Process;
 use crate::variants::{Variant, told};
 use crate::{BALANCE, Error};
@@ -62,7 +62,7 @@ pub async fn count(
         let mut process = Process::start(&variant, environment).await?;
         for number in 1..=charges {
             let key = format!("job-{number}");
-            check_charge(&process.invoke(&charge_event(&key)).await?, &key, number.into(), BALANCE)?;
+            check_charge(&process.invoke(&charge_event(ACCOUNT, &key)).await?, &key, number.into(), BALANCE)?;
         }
         process.terminate().await?;
         reads.push(dynamodb.units().read);

@@ -19,7 +19,7 @@ use certificates::Certificates;
 use clap::Parser;
 use contract::{charge_event, check_charge, check_start_without_dynamodb, check_variant};
 use cost::{Cost, Usage, template_log_bytes};
-use dynamodb::{DynamoDb, Units};
+use dynamodb::{ACCOUNT, DynamoDb, Units};
 use local_gateway::{Deployment, Template};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -39,6 +39,9 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const BALANCE: i64 = 1_000_000;
 /// Charges that are not measured; after them Node's compiler has done most of its work.
 const WARMING: usize = 100;
+/// So many charges of one account in a row are all taken with a read, because a function remembers an account only after
+/// it has held sixteen times.
+const READ_IN_A_ROW: usize = 16;
 
 #[derive(Parser)]
 #[command(about = "Measures one charge beside Python, Node.js and a hello world")]
@@ -46,7 +49,7 @@ struct Options {
     /// Number of starts of every variant
     #[arg(long, default_value_t = 25)]
     rounds: usize,
-    /// Number of warm charges per start
+    /// Number of warm charges per start, from memory and again with a read
     #[arg(long, default_value_t = 300)]
     charges: usize,
     /// Directory of the release builds of charging and bench-hello
@@ -129,6 +132,9 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
             let run = run(variant, is_charge, &environment, &dynamodb, options.charges);
             let of_run = run.await.map_err(|error| format!("{}: {error}", variant.name))?;
             of_run.add_to(&mut measured[position]);
+            if is_charge && of_run.counted.units.read < options.charges as f64 {
+                return Err(format!("{}: not all charges with a read have read", variant.name).into());
+            }
             if position == 0 {
                 counted = of_run.counted;
             }
@@ -185,12 +191,15 @@ async fn count_instructions(charging: &Variant, template: &Template) -> Result<E
 struct Run {
     init: Duration,
     first: Duration,
+    /// Per charge of one account, which our function takes from memory.
     warm: Duration,
+    /// Per charge with a read.
+    reading: Duration,
     memory_bytes: u64,
     counted: Counted,
 }
 
-/// The usage of the warm charges of one start.
+/// The usage of the warm charges with a read of one start.
 #[derive(Clone, Copy, Default)]
 struct Counted {
     units: Units,
@@ -207,27 +216,54 @@ async fn run(
     dynamodb.reset(BALANCE).await?;
     let mut process = Process::start(variant, environment).await?;
     let init = process.cpu().await?;
-    let mut number = 0;
-    let mut charge = async |process: &mut Process, times: usize| -> Result<Duration, Error> {
+    let charge = async |process: &mut Process, charges: Vec<Charge>| -> Result<Duration, Error> {
         let before = process.cpu().await?;
-        for _ in 0..times {
-            number += 1;
+        for Charge { account, number } in charges {
             let key = format!("job-{number}");
-            let answer = process.invoke(&charge_event(&key)).await?;
+            let answer = process.invoke(&charge_event(&account, &key)).await?;
             if is_charge {
                 check_charge(&answer, &key, number, BALANCE)?;
             }
         }
         Ok(process.cpu().await?.saturating_sub(before))
     };
-    let first = charge(&mut process, 1).await?;
-    charge(&mut process, WARMING).await?;
+    let times = u32::try_from(charges)?;
+    let of_one = Charge::of_one_account(1 + WARMING + charges);
+    let first = charge(&mut process, of_one[..1].to_vec()).await?;
+    charge(&mut process, of_one[1..=WARMING].to_vec()).await?;
+    let warm = charge(&mut process, of_one[1 + WARMING..].to_vec()).await? / times;
+    let of_many = Charge::of_many_accounts(charges);
+    for Charge { account, .. } in of_many.iter().step_by(READ_IN_A_ROW) {
+        dynamodb.put_account(account, BALANCE).await?;
+    }
     let (units, output_bytes) = (dynamodb.units(), process.output_bytes());
-    let warm = charge(&mut process, charges).await? / u32::try_from(charges)?;
+    let reading = charge(&mut process, of_many).await? / times;
     let (all_units, all_bytes) = (dynamodb.units(), process.output_bytes());
     let units = Units { read: all_units.read - units.read, written: all_units.written - units.written };
     let counted = Counted { units, output_bytes: all_bytes - output_bytes };
-    Ok(Run { init, first, warm, memory_bytes: process.peak_memory_bytes()?, counted })
+    Ok(Run { init, first, warm, reading, memory_bytes: process.peak_memory_bytes()?, counted })
+}
+
+/// A charge to send.
+#[derive(Clone)]
+struct Charge {
+    account: String,
+    /// The number of the account's charges with this one.
+    number: i64,
+}
+
+impl Charge {
+    fn of_one_account(count: usize) -> Vec<Self> {
+        (1..).take(count).map(|number| Self { account: ACCOUNT.to_owned(), number }).collect()
+    }
+
+    /// None of these accounts is charged so often that a function would remember it.
+    fn of_many_accounts(count: usize) -> Vec<Self> {
+        let of_account = |account: usize| {
+            (1..).take(READ_IN_A_ROW).map(move |number| Self { account: format!("read-{account}"), number })
+        };
+        (1..).flat_map(of_account).take(count).collect()
+    }
 }
 
 impl Run {
@@ -235,6 +271,7 @@ impl Run {
         measured.init_ms.push(self.init.as_secs_f64() * 1e3);
         measured.first_ms.push(self.first.as_secs_f64() * 1e3);
         measured.warm_us.push(self.warm.as_secs_f64() * 1e6);
+        measured.reading_us.push(self.reading.as_secs_f64() * 1e6);
         measured.memory_mb.push(self.memory_bytes as f64 / 1e6);
     }
 }
