@@ -222,14 +222,19 @@ impl Parameters {
 
     /// A number within a range, in its one canonical form: no sign, no leading zeros.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
-        self.optional(name, &an_integer(&range), |text| {
+        self.optional(name, an_integer(&range), |text| {
             let value = text.parse().ok();
             value.filter(|value: &i64| value.to_string() == text && range.contains(value))
         })
     }
 
     /// A value that `read` accepts. `expected` describes it for an error.
-    pub fn optional<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(String) -> Option<T>) -> Option<T> {
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        expected: impl fmt::Display,
+        read: impl FnOnce(String) -> Option<T>,
+    ) -> Option<T> {
         let mut values: Vec<String> =
             self.unread.extract_if(.., |(known, _)| known == name).map(|(_, value)| value).collect();
         let text = values.pop()?;
@@ -273,9 +278,10 @@ pub(super) fn quoted(text: &str) -> String {
     text.chars().take(QUOTED_MAX - 1).chain(['…']).collect()
 }
 
-/// A description for [`Fields::required`] and [`Fields::optional`].
-pub fn an_integer(range: &RangeInclusive<i64>) -> String {
-    format!("an integer from {} to {}", range.start(), range.end())
+/// A description for [`Fields::required`] and [`Fields::optional`]. It is written only where an error shows it.
+pub fn an_integer(range: &RangeInclusive<i64>) -> impl fmt::Display + use<> {
+    let (start, end) = (*range.start(), *range.end());
+    fmt::from_fn(move |formatter| write!(formatter, "an integer from {start} to {end}"))
 }
 
 /// Reads a string that `parse` accepts.
