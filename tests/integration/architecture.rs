@@ -117,7 +117,7 @@ const OUTSIDE_CRATES: [(&str, &[&str]); 16] = [
     ("hyper", &["shared/src/ledger/direct/", "shared/src/stripe/"]),
     ("hyper_util", &["shared/src/ledger/direct/", "shared/src/stripe/"]),
     ("tokio_rustls", &["shared/src/ledger/direct/"]),
-    ("aws_sigv4", &["shared/src/ledger/direct/"]),
+    ("ring", &["shared/src/ledger/direct/", "shared/src/aws.rs"]),
     ("aws_smithy_http_client", &["shared/src/aws.rs"]),
     ("aws_credential_types", &["shared/src/aws.rs", "shared/src/ledger/direct/"]),
 ];

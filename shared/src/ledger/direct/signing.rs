@@ -1,18 +1,18 @@
 //! AWS Signature Version 4 for requests to DynamoDB.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 //!
-//! The SDK derives the signing key for every request. It is the same all day, so here it is kept.
+//! The SDK derives the signing key for every request. It is the same all day, so here it is kept. The hashes are ring's,
+//! which TLS uses as well: another implementation would ask the processor once more what it can do.
 
 use super::operation::Unsigned;
 use aws_credential_types::Credentials;
-use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use hyper::header::{
     AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, ToStrError,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use sha2::{Digest, Sha256};
+use ring::{digest, hmac};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SERVICE: &str = "dynamodb";
@@ -42,7 +42,7 @@ pub struct Signer {
 struct Day {
     date: Date,
     credentials: Credentials,
-    key: [u8; 32],
+    key: hmac::Key,
     scope: String,
     token: Option<HeaderValue>,
 }
@@ -82,7 +82,7 @@ impl Signer {
             ", SignedHeaders=",
             names,
             ", Signature=",
-            &calculate_signature(day.key, &to_sign),
+            &hex::encode(hmac::sign(&day.key, &to_sign)),
         ];
         headers.insert(AUTHORIZATION, HeaderValue::try_from(authorization.concat())?);
         Ok(headers)
@@ -102,16 +102,14 @@ impl Signer {
 
 impl Day {
     fn new(credentials: &Credentials, region: &str, now: Timestamp) -> Result<Self, SigningError> {
-        let generated = generate_signing_key(credentials.secret_access_key(), now.into(), region, SERVICE);
-        let mut key = [0; 32];
-        key.copy_from_slice(generated.as_ref());
         let mut token = credentials.session_token().map(HeaderValue::from_str).transpose()?;
         token.iter_mut().for_each(|token| token.set_sensitive(true));
         let day = &written(now)[..8];
+        let key = signing_key(credentials.secret_access_key(), [day, region, SERVICE]);
         Ok(Self {
             date: Offset::UTC.to_datetime(now).date(),
             credentials: credentials.clone(),
-            key,
+            key: keyed(key.as_ref()),
             scope: [day, "/", region, "/", SERVICE, "/aws4_request"].concat(),
             token,
         })
@@ -122,6 +120,17 @@ impl Day {
             && self.credentials.secret_access_key() == credentials.secret_access_key()
             && self.credentials.session_token() == credentials.session_token()
     }
+}
+
+/// The key for a day (UTC), a region and a service.
+pub fn signing_key(secret: &str, [day, region, service]: [&str; 3]) -> hmac::Tag {
+    let of_day = hmac::sign(&keyed(["AWS4", secret].concat().as_bytes()), day.as_bytes());
+    let rest = [region, service, "aws4_request"];
+    rest.iter().fold(of_day, |key, text| hmac::sign(&keyed(key.as_ref()), text.as_bytes()))
+}
+
+fn keyed(key: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, key)
 }
 
 /// An instant as in `20261122T093000Z`.
@@ -161,6 +170,6 @@ fn canonical(headers: &HeaderMap, token: Option<&str>, body: &[u8]) -> Result<(V
 /// In hexadecimal.
 fn sha256(bytes: &[u8]) -> [u8; 64] {
     let mut text = [0; 64];
-    hex::encode_to_slice(Sha256::digest(bytes), &mut text).expect("two digits for each of 32 bytes");
+    hex::encode_to_slice(digest::digest(&digest::SHA256, bytes), &mut text).expect("two digits for each of 32 bytes");
     text
 }

@@ -1,7 +1,7 @@
 //! Signatures, compared with those of the SDK's own signer.
 
 use super::super::operation::Unsigned;
-use super::super::signing::{Signer, SigningError};
+use super::super::signing::{Signer, SigningError, signing_key};
 use super::*;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -67,8 +67,7 @@ fn a_signature_is_that_of_the_sdk_with_and_without_a_session_token() {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html>
 #[test]
 fn the_key_is_derived_as_aws_documents_it() {
-    let now: Timestamp = "2015-08-30T12:36:00Z".parse().unwrap();
-    let key = v4::generate_signing_key(SECRET, now.into(), "us-east-1", "iam");
+    let key = signing_key(SECRET, ["20150830", "us-east-1", "iam"]);
     assert_eq!(hex::encode(key), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
 }
 
