@@ -28,8 +28,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The root certificates of Amazon Trust Services, which sign the certificates of all AWS services.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ats-certs.html>
+/// <https://www.amazontrust.com/repository/>
 #[cfg(feature = "ledger-direct")]
-const AMAZON_ROOT_CERTIFICATES: &[u8] = include_bytes!("amazon-root-certificates.pem");
+const AMAZON_ROOT_CERTIFICATES: [&[u8]; 5] = [
+    include_bytes!("amazon-root-certificates/amazon-root-ca-1.der"),
+    include_bytes!("amazon-root-certificates/amazon-root-ca-2.der"),
+    include_bytes!("amazon-root-certificates/amazon-root-ca-3.der"),
+    include_bytes!("amazon-root-certificates/amazon-root-ca-4.der"),
+    include_bytes!("amazon-root-certificates/starfield-services-root-ca-g2.der"),
+];
 
 /// How often one call is tried, and how long each try may take.
 #[cfg(any(feature = "sdk-client", feature = "ledger-direct"))]
@@ -215,7 +222,7 @@ pub fn direct_dynamodb(
     let is_overridden =
         ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| environment.environment.optional(name).is_some());
     let trusts_amazon_alone = trusts_amazon_alone && !is_overridden;
-    let trust = if trusts_amazon_alone { Trust::Alone(AMAZON_ROOT_CERTIFICATES) } else { Trust::System };
+    let trust = if trusts_amazon_alone { Trust::Alone(&AMAZON_ROOT_CERTIFICATES) } else { Trust::System };
     Ok(DirectClient::new(settings, trust))
 }
 
@@ -236,6 +243,20 @@ mod tests {
     #[test]
     fn amazons_root_certificates_can_be_parsed() {
         direct_dynamodb(&environment(&[]), true).unwrap();
+    }
+
+    /// The fingerprints that Amazon publishes beside the certificates.
+    #[test]
+    fn amazons_root_certificates_are_those_that_amazon_publishes() {
+        let published = [
+            "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+            "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+            "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+            "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+            "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+        ];
+        let fingerprint = |certificate| hex::encode(ring::digest::digest(&ring::digest::SHA256, certificate));
+        assert_eq!(AMAZON_ROOT_CERTIFICATES.map(fingerprint), published);
     }
 
     #[test]

@@ -194,7 +194,7 @@ async fn connecting_takes_a_second_at_most() {
     let port = listener.local_addr().unwrap().port();
     let mut settings = settings(&format!("https://127.0.0.1:{port}"));
     settings.limits.tries_max = 1;
-    let client = DirectClient::new(settings, Trust::Alone(b""));
+    let client = DirectClient::new(settings, Trust::Alone(&[]));
     let begun = tokio::time::Instant::now();
     let error = client.get_item(get()).await.unwrap_err();
     assert!(matches!(error, SdkError::DispatchFailure(_)), "{error:?}");
@@ -221,7 +221,7 @@ async fn a_connection_on_which_an_answer_is_overdue_is_not_used_again() {
 }
 
 /// A server with a certificate for `localhost`, and the authority that issued it.
-fn acceptor() -> (TlsAcceptor, &'static [u8]) {
+fn acceptor() -> (TlsAcceptor, &'static [&'static [u8]]) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -236,7 +236,8 @@ fn acceptor() -> (TlsAcceptor, &'static [u8]) {
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    (TlsAcceptor::from(Arc::new(config)), authority.pem().into_bytes().leak())
+    let authority: &[u8] = authority.der().to_vec().leak();
+    (TlsAcceptor::from(Arc::new(config)), vec![authority].leak())
 }
 
 #[tokio::test]
