@@ -1,12 +1,13 @@
 //! The layer between the Lambda runtime and a function's handler.
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Uri;
-use lambda_http::http::header::HOST;
+use lambda_http::http::header::{HOST, SET_COOKIE};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Error, Request, Response, Service, service_fn};
+use lambda_http::{Body, Error, Request, Response, service_fn};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::value::RawValue;
 
 /// The characters to encode in a path and a query: all except those that RFC 3986 allows in both, and the percent sign
 /// of what is already encoded.
@@ -41,16 +42,18 @@ where
     H: Fn(Request) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response<Body>> + Send + 'static,
 {
-    let mut adapter = Adapter::from(service_fn(move |request| {
-        let answer = handle(request);
-        async move { Ok::<_, Error>(answer.await) }
-    }));
-    let run = lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        let LambdaEvent { payload, context } = event;
-        adapter.call(LambdaEvent { payload: LambdaRequest::ApiGatewayV2(guarded(payload)), context })
+    // The runtime would parse the event with a record of where it is in it, for an error that no gateway causes.
+    let run = lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        // On the heap, because the runtime moves the future from layer to layer.
+        let answer = request(&event.payload).map(|request| Box::pin(handle(request)));
+        async move { Ok::<_, Error>(answered(answer?.await)) }
     }));
     // A separate task: waking it costs nothing, while waking the future that `block_on` waits for costs a system call.
     tokio::spawn(run).await?
+}
+
+fn request(event: &RawValue) -> Result<Request, serde_json::Error> {
+    Ok(Request::from(LambdaRequest::ApiGatewayV2(guarded(serde_json::from_str(event.get())?))))
 }
 
 /// An event that `lambda_http` can convert to a request.
@@ -76,12 +79,31 @@ fn guarded(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
     request
 }
 
+/// A response as API Gateway takes it, which wants cookies separately from the other headers.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+///
+/// `lambda_http` would find out from the content type whether the body is text, and convert the text from its character
+/// set. Ours says what it is, and text is always UTF-8.
+fn answered(response: Response<Body>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = response.into_parts();
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = parts.status.as_u16().into();
+    answer.headers = parts.headers;
+    let cookies = answer.headers.get_all(SET_COOKIE).iter();
+    answer.cookies = cookies.map(|cookie| cookie.to_str().unwrap_or_default().to_owned()).collect();
+    answer.headers.remove(SET_COOKIE);
+    answer.is_base64_encoded = matches!(body, Body::Binary(_));
+    answer.body = Some(if body == Body::Empty { Body::Text(String::new()) } else { body });
+    answer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::Reply;
-    use lambda_http::Context;
+    use lambda_http::http::header::CONTENT_TYPE;
     use lambda_http::http::{HeaderName, HeaderValue};
+    use lambda_http::{Adapter, Context, Service};
     use serde_json::{Value, json};
 
     fn event(path: &str, query: &str) -> ApiGatewayV2httpRequest {
@@ -132,21 +154,15 @@ mod tests {
         assert_eq!(guarded.request_context.route_key, None);
     }
 
-    /// API Gateway returns cookies separately from the other headers.
-    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-    #[tokio::test]
-    async fn a_reply_carries_headers_and_cookies_as_api_gateway_takes_them() {
-        let mut adapter = Adapter::from(service_fn(|request: Request| async move {
-            let reply = Reply::redirect("https://example.com/")
-                .map(|reply| {
-                    reply.with_header(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY"))
-                })
-                .map(|reply| reply.with_cookie(HeaderValue::from_static("a=1; Secure")))
-                .map(|reply| reply.with_cookie(HeaderValue::from_static("b=2")));
-            Ok::<_, Error>(crate::http::respond(&request, reply))
-        }));
-        let payload = LambdaRequest::ApiGatewayV2(guarded(event("/", "")));
-        let answer = adapter.call(LambdaEvent::new(payload, Context::default())).await.unwrap();
+    #[test]
+    fn a_reply_carries_headers_and_cookies_as_api_gateway_takes_them() {
+        let reply = Reply::redirect("https://example.com/")
+            .map(|reply| {
+                reply.with_header(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY"))
+            })
+            .map(|reply| reply.with_cookie(HeaderValue::from_static("a=1; Secure")))
+            .map(|reply| reply.with_cookie(HeaderValue::from_static("b=2")));
+        let answer = answered(crate::http::respond(&request("/", ""), reply));
         let answer: Value = serde_json::to_value(answer).unwrap();
         assert_eq!((&answer["statusCode"], &answer["cookies"]), (&json!(302), &json!(["a=1; Secure", "b=2"])));
         let headers = &answer["headers"];
@@ -155,5 +171,30 @@ mod tests {
             (&json!("https://example.com/"), &json!("DENY"))
         );
         assert_eq!(headers.get("set-cookie"), None);
+    }
+
+    /// `lambda_http` knows what API Gateway takes.
+    #[tokio::test]
+    async fn a_response_is_what_lambda_http_makes_of_it() {
+        let responses: [fn() -> Response<Body>; 4] = [
+            || respond(Reply::html(404, "für €".to_owned()).with_cookie(HeaderValue::from_static("a=1; Secure"))),
+            || respond(Reply::created(&json!({ "balance": 985 }), true).unwrap()),
+            || respond(Reply::empty()),
+            || {
+                let mut response = Response::new(Body::Binary(vec![0, 255]));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
+                response
+            },
+        ];
+        for response in responses {
+            let mut adapter = Adapter::from(service_fn(move |_: Request| async move { Ok::<_, Error>(response()) }));
+            let payload = LambdaRequest::ApiGatewayV2(guarded(event("/", "")));
+            let theirs = adapter.call(LambdaEvent::new(payload, Context::default())).await.unwrap();
+            assert_eq!(json!(answered(response())), json!(theirs));
+        }
+    }
+
+    fn respond(reply: Reply) -> Response<Body> {
+        crate::http::respond(&request("/", ""), Ok(reply))
     }
 }
