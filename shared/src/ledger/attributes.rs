@@ -44,9 +44,9 @@ impl Writer {
         Self(Attributes::with_capacity(28)).with("PK", text(key.partition)).with("SK", text(key.sort))
     }
 
-    /// A map within an item.
+    /// A map within an item, with room for any map of an account.
     pub(super) fn map() -> Self {
-        Self(Attributes::new())
+        Self(Attributes::with_capacity(7))
     }
 
     pub(super) fn with(mut self, name: &str, value: AttributeValue) -> Self {
