@@ -14,6 +14,7 @@ use local_aws::dynamodb::LocalDynamoDb;
 use local_gateway::Template;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::{Add, Sub};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -42,6 +43,22 @@ struct Served {
 pub struct Units {
     pub read: f64,
     pub written: f64,
+}
+
+impl Add for Units {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { read: self.read + other.read, written: self.written + other.written }
+    }
+}
+
+impl Sub for Units {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { read: self.read - other.read, written: self.written - other.written }
+    }
 }
 
 impl DynamoDb {

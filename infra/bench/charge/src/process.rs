@@ -123,6 +123,14 @@ impl Process {
         Ok(before.into())
     }
 
+    /// The same without waiting until it stops growing.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub fn cpu_so_far(&self) -> Result<Duration, Error> {
+        Ok(self.clock.now()?.into())
+    }
+
     /// The peak memory, in bytes.
     /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
     ///
