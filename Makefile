@@ -14,6 +14,12 @@ ARCHITECTURE := $(subst aarch64,arm64,$(shell uname -m))
 # With the features that the tests need, the programs and the tests share one set of libraries; otherwise nearly all of them
 # would be compiled twice. For the same reason the commands below select no package: then Cargo takes the features of all.
 AS_TESTS := --features tests/libraries
+# These commands compile this workspace with Clippy in place of the compiler, which it contains: one compilation lints and
+# builds, and a warning is an error. What Clippy builds is less optimized, so whatever is deployed, measured or simulated a
+# million times takes the compiler itself.
+LINTED := lint test-rust programs test-audio hot-accounts kill contract triggers ledgers deploy-local invoke-local
+$(LINTED): export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+$(LINTED): export CLIPPY_ARGS := -Dwarnings
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
 TEST := lint test-rust check-template
 CI := $(TEST) test-audio simulate mutants contract triggers ledgers deploy-local invoke-local
@@ -39,9 +45,10 @@ help: ## List the commands
 
 test: $(TEST) ## Check everything: format, lints, tests, template, API description, documents
 
+# This also builds all programs and tests, as the targets below need them.
 lint: ## Check the format and the lints
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo build --workspace --lib --bins --examples --tests
 
 # A run without any test fails, because it would otherwise look like a success.
 # The functions are built first, because tests run and kill their programs, which `cargo test` does not build.
