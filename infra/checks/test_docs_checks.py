@@ -92,7 +92,7 @@ BREAKAGES = {
         f"{DATA_MODEL}: purchase is written with color, which is not in its table",
     ),
     "a part of an item is written with one attribute more": (
-        replace(f"{ITEMS}usage_day.rs", '.with("date"', '.with("hour", number(1)).with("date"'),
+        replace(f"{ITEMS}spending.rs", '.with("max"', '.with("hour", number(1)).with("max"'),
         f"{DATA_MODEL}: account is written with hour, which is not in its table",
     ),
     "an attribute gets another name": (

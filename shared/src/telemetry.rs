@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 8] = [
+pub const OWN_CRATES: [&str; 9] = [
     "accounts",
     "charge_expiry",
     "charging",
@@ -23,6 +23,7 @@ pub const OWN_CRATES: [&str; 8] = [
     "shared",
     "stripe_webhooks",
     "top_up_sweep",
+    "usage",
 ];
 
 /// Starts logging JSON lines to standard output. `RUST_LOG` sets the level, as in `warn` or `info,shared=debug`; without

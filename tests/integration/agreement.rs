@@ -221,6 +221,9 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/acme/history?limit=2", &token).await.expect(200);
     cloud.get("/v1/accounts/acme/history?limit=101", &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/history", &token).await.expect(404);
+    cloud.get("/v1/accounts/acme/usage?group_by=spender", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/usage?from=1969-12-31", &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/usage", &token).await.expect(404);
 }
 
 async fn pending_charges(cloud: &TestCloud) {
@@ -359,6 +362,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/balance"),
         format!("{account}/charges/1"),
         format!("{account}/history"),
+        format!("{account}/usage"),
         format!("{account}/auto-top-up"),
         format!("{account}/spending"),
         format!("{account}/limits"),

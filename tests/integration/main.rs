@@ -25,4 +25,5 @@ mod rates;
 mod support;
 mod sweeps;
 mod top_ups;
+mod usage;
 mod webhooks;

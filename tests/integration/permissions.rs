@@ -109,6 +109,7 @@ async fn do_everything(cloud: &TestCloud) {
         cloud.put(limits, &token, &of_spender).await.expect(200);
     }
     cloud.get(limits, &token).await.expect(200);
+    end_a_block(cloud).await;
     cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);
     cloud.get("/v1/packages", &token).await.expect(200);
     cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
@@ -121,6 +122,19 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.settle().await;
     cloud.visit(&link).await.expect(200);
     assert_eq!(cloud.balance("acme").await, 5_000);
+}
+
+/// A hundred entries, the last of which ends a block of the usage.
+async fn end_a_block(cloud: &TestCloud) {
+    cloud.open_account("busy").await;
+    cloud.buy("busy", "credits_5000", "4242424242424242").await;
+    let charge = |number: u32| json!({"account": "busy", "key": format!("job-{number}"), "operation": "training", "max_minutes": 1});
+    let charges: Vec<_> = (1..100).map(charge).collect();
+    cloud
+        .post("/v1/charges/batch", &cloud.cloud.service_token(), None, &json!({ "charges": charges }))
+        .await
+        .expect(200);
+    cloud.settle().await;
 }
 
 /// A sweep that runs out of time sets a timer for the rest.

@@ -1,9 +1,10 @@
-//! What customers see and choose: the balance, the history, automatic top-ups, a stop and limits. Also opens accounts for the company.
+//! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
 mod history;
 mod limits;
 mod spending;
+mod usage;
 pub mod wiring;
 
 use lambda_http::http::Method;
@@ -14,29 +15,42 @@ use shared::http::{
     Access, AccountRateLimiter, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body,
     respond, text, time,
 };
-use shared::ports::{Accounts, Consents, History, IdGenerator, Payments, SpenderList, Spenders, SpendingChanges};
+use shared::ports::{
+    Accounts, Consents, Entries, EntryList, History, IdGenerator, Payments, SpenderList, Spenders, SpendingChanges,
+    UsageFolds, UsageRows,
+};
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<
-        Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
-        Payments: Payments,
-        Ids: IdGenerator,
-        PriceBook = PriceBook,
-    >
+/// The parts of the ledger that the function needs.
+pub trait AccountsLedger:
+    Accounts + Consents + Entries + EntryList + History + SpendingChanges + Spenders + SpenderList + UsageFolds + UsageRows
 {
 }
 
 impl<
-    C: Capabilities<
-            Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
-            Payments: Payments,
-            Ids: IdGenerator,
-            PriceBook = PriceBook,
-        >,
-> Outside for C
+    L: Accounts
+        + Consents
+        + Entries
+        + EntryList
+        + History
+        + SpendingChanges
+        + Spenders
+        + SpenderList
+        + UsageFolds
+        + UsageRows,
+> AccountsLedger for L
+{
+}
+
+/// The ports that the function needs.
+pub trait Outside:
+    Capabilities<Ledger: AccountsLedger, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
+{
+}
+
+impl<C: Capabilities<Ledger: AccountsLedger, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>> Outside
+    for C
 {
 }
 
@@ -52,6 +66,7 @@ pub enum Operation {
     Account,
     Balance,
     History,
+    Usage,
     AutoTopUp,
     SetAutoTopUp,
     Spending,
@@ -80,6 +95,12 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/history",
         access: Access::Customer,
         operation: Operation::History,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/usage",
+        access: Access::Customer,
+        operation: Operation::Usage,
     },
     Route {
         method: Method::GET,
@@ -127,7 +148,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
-    if !matches!(found.operation, Operation::History | Operation::AutoTopUp | Operation::Limits) {
+    if !matches!(found.operation, Operation::History | Operation::Usage | Operation::AutoTopUp | Operation::Limits) {
         no_query(request)?;
     }
     match found.operation {
@@ -135,6 +156,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Account => get_account(&app.context, found.account()?).await,
         Operation::Balance => get_balance(app, found.account()?).await,
         Operation::History => history::get(&app.context, request, found.account()?).await,
+        Operation::Usage => usage::get(&app.context, request, found.account()?).await,
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,

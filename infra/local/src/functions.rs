@@ -43,6 +43,7 @@ pub async fn in_process_functions(
         ("purchases".to_owned(), wiring.purchases().await?),
         ("stripe-webhooks".to_owned(), wiring.stripe_webhooks().await?),
         ("top-up-sweep".to_owned(), wiring.top_up_sweep().await?),
+        ("usage".to_owned(), wiring.usage()?),
     ]))
 }
 
@@ -112,6 +113,10 @@ impl Wiring<'_> {
     async fn top_up_sweep(&self) -> Result<Arc<dyn Function>, Error> {
         let surroundings = self.surroundings("top-up-sweep")?;
         Ok(event_function!(top_up_sweep::handle, top_up_sweep::wiring::app(surroundings, emit).await?))
+    }
+
+    fn usage(&self) -> Result<Arc<dyn Function>, Error> {
+        Ok(event_function!(usage::handle, usage::wiring::app(self.surroundings("usage")?)?))
     }
 
     /// The surroundings that Lambda would provide: the settings from the template, the function's own credentials, and

@@ -249,7 +249,8 @@ impl Parameters {
         value
     }
 
-    fn refuse(&mut self, name: &str, message: impl Into<String>) {
+    /// Refuses a parameter that is valid by itself.
+    pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(FieldError::new(quoted(name), message));
     }
 

@@ -146,6 +146,14 @@ impl<'a> Reader<'a> {
         Ok(Self { attributes: map, key: self.key.clone(), path: format!("{}{name}.", self.path) })
     }
 
+    /// Each map within this map, by its name. An error shows `*` instead, because the name may be personal data.
+    pub(super) fn maps(&self) -> impl Iterator<Item = Result<(&'a str, Self), Unreadable>> {
+        self.attributes.iter().map(|(name, value)| {
+            let attributes = value.as_m().map_err(|_| self.unreadable("*", Problem::NotOfType("M")))?;
+            Ok((name.as_str(), Self { attributes, key: self.key.clone(), path: format!("{}*.", self.path) }))
+        })
+    }
+
     pub(super) fn credits(&self, name: &str) -> Result<Credits, Unreadable> {
         Credits::new(self.number(name)?).ok_or_else(|| self.invalid(name))
     }

@@ -4,8 +4,8 @@
 //! different kinds never share one.
 
 use crate::domain::{
-    AccountId, ConsentId, CustomerId, EventId, IdempotencyKey, InvalidId, NoticeId, Origin, PurchaseId, Spender,
-    TopUpId,
+    AccountId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin, Period,
+    PurchaseId, Spender, TopUpId,
 };
 use crate::ports::Shard;
 use jiff::Timestamp;
@@ -46,6 +46,23 @@ pub(super) fn pending_charge(account: &AccountId, charge: &IdempotencyKey) -> Ke
 
 pub(super) fn usage_day(account: &AccountId, date: Date) -> Key {
     of_account(account, format!("{USAGE}{date}"))
+}
+
+/// The row of a day or a month.
+pub(super) fn usage_row(account: &AccountId, period: Period) -> Key {
+    let date = period.first();
+    of_account(
+        account,
+        match period.granularity() {
+            Granularity::Day => format!("{USAGE_DAY}{date}"),
+            Granularity::Month => format!("{USAGE_MONTH}{}", date.strftime("%Y-%m")),
+        },
+    )
+}
+
+/// How far an account's entries are folded into rows.
+pub(super) fn usage_cursor(account: &AccountId) -> Key {
+    of_account(account, format!("{USAGE}CURSOR"))
 }
 
 pub(super) fn purchase(account: &AccountId, purchase: &PurchaseId) -> Key {
@@ -124,6 +141,12 @@ impl Due {
     }
 }
 
+/// The account of an entry whose key comes from the table's stream, or `None` for another kind of item.
+pub fn account_of_entry(partition: &str, sort: &str) -> Option<AccountId> {
+    let key = Key { partition: partition.to_owned(), sort: sort.to_owned() };
+    key.origin().and(key.account_id())
+}
+
 /// The notice that a key from the table's stream belongs to, or `None` for another kind of item.
 pub fn notice_of(partition: &str, sort: &str) -> Option<(AccountId, NoticeId)> {
     let key = Key { partition: partition.to_owned(), sort: sort.to_owned() };
@@ -153,6 +176,13 @@ impl Key {
 
     pub(super) fn pending_charge(&self) -> Option<IdempotencyKey> {
         id(&self.sort, PENDING, IdempotencyKey::parse)
+    }
+
+    pub(super) fn usage_period(&self) -> Option<Period> {
+        if let Some(month) = self.sort.strip_prefix(USAGE_MONTH) {
+            return Some(Period::of_date(Granularity::Month, format!("{month}-01").parse().ok()?));
+        }
+        Some(Period::of_date(Granularity::Day, self.sort.strip_prefix(USAGE_DAY)?.parse().ok()?))
     }
 
     pub(super) fn purchase_id(&self) -> Option<PurchaseId> {
@@ -186,6 +216,8 @@ const PENDING: &str = "PENDING#";
 /// Only in the index: no key begins with it.
 const CHARGE: &str = "CHARGE#";
 const USAGE: &str = "USAGE#";
+const USAGE_DAY: &str = "USAGE#DAY#";
+const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";
 const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
@@ -233,6 +265,17 @@ mod tests {
             (entry(&acme(), &Origin::Expiry(key("job:1"))), "ACCOUNT#acme", "ENTRY#expiry:job:1".into()),
             (pending_charge(&acme(), &key("job:1")), "ACCOUNT#acme", "PENDING#job:1".into()),
             (usage_day(&acme(), date), "ACCOUNT#acme", "USAGE#2026-01-31".into()),
+            (
+                usage_row(&acme(), Period::of_date(Granularity::Day, date)),
+                "ACCOUNT#acme",
+                "USAGE#DAY#2026-01-31".into(),
+            ),
+            (
+                usage_row(&acme(), Period::of_date(Granularity::Month, date)),
+                "ACCOUNT#acme",
+                "USAGE#MONTH#2026-01".into(),
+            ),
+            (usage_cursor(&acme()), "ACCOUNT#acme", "USAGE#CURSOR".into()),
             (purchase(&acme(), &PurchaseId::mint(1)), "ACCOUNT#acme", format!("PURCHASE#pur_{hex}")),
             (purchase_key(&acme(), &key("buy:1")), "ACCOUNT#acme", "PURCHASE_KEY#buy:1".into()),
             (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
@@ -262,6 +305,27 @@ mod tests {
         }
         let unknown = Key { partition: "ACCOUNT#acme".into(), sort: "ENTRY#gift:x".into() };
         assert_eq!(unknown.origin(), None);
+    }
+
+    #[test]
+    fn a_period_is_parsed_from_its_key_and_nothing_else_is() {
+        let date = "2026-01-31".parse().unwrap();
+        for granularity in Granularity::ALL {
+            let period = Period::of_date(granularity, date);
+            assert_eq!(usage_row(&acme(), period).usage_period(), Some(period));
+        }
+        for sort in ["USAGE#CURSOR", "USAGE#2026-01-31", "USAGE#MONTH#2026-13", "USAGE#DAY#2026-01", "STATE"] {
+            assert_eq!(Key { partition: "ACCOUNT#acme".into(), sort: sort.into() }.usage_period(), None, "{sort}");
+        }
+    }
+
+    #[test]
+    fn only_the_key_of_an_entry_is_parsed_as_one() {
+        let charge = entry(&acme(), &Origin::Charge(key("job:1")));
+        assert_eq!(account_of_entry(&charge.partition, &charge.sort), Some(acme()));
+        for other in [account(&acme()), pending_charge(&acme(), &key("job:1")), usage_cursor(&acme())] {
+            assert_eq!(account_of_entry(&other.partition, &other.sort), None);
+        }
     }
 
     #[test]

@@ -15,9 +15,10 @@ mod keys;
 mod marks;
 mod queries;
 mod records;
+mod usage;
 
 pub use dynamodb::DynamoDb;
-pub use keys::notice_of;
+pub use keys::{account_of_entry, notice_of};
 
 use crate::domain::{Account, AccountId, Change};
 use crate::ports::{Accounts, CommitError, LedgerError};

@@ -1,13 +1,13 @@
 //! The store of accounts, their entries and records, as narrow traits: a function uses those that its role allows.
 //!
 //! Reads by key are strongly consistent: they see every change committed before they began.
-//! Only [`History`], [`DueIndex`] and [`DueCharges`] read indexes, which are eventually consistent.
+//! Only [`History`], [`EntryList`], [`DueIndex`] and [`DueCharges`] read indexes, which are eventually consistent.
 
 use crate::domain::charging::PendingCharge;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
+    Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageFold, UsageRow,
 };
 use jiff::Timestamp;
 use std::error::Error;
@@ -198,6 +198,44 @@ pub trait DueCharges: Send + Sync {
     ) -> impl Future<Output = Result<DueChargesPage, LedgerError>> + Send;
 }
 
+/// What is stored of an account's usage. Both reads are strongly consistent.
+pub trait UsageRows: Send + Sync {
+    /// The `seq` of the last entry that is folded; 0 if none is.
+    fn usage_cursor_get(&self, account: &AccountId) -> impl Future<Output = Result<u64, LedgerError>> + Send;
+
+    /// The rows of these periods in order. A period that no entry was folded into has none.
+    ///
+    /// The rows are not read at one moment: a fold may be in some of them and not in others.
+    fn usage_rows(
+        &self,
+        account: &AccountId,
+        periods: Periods,
+    ) -> impl Future<Output = Result<Vec<UsageRow>, LedgerError>> + Send;
+}
+
+/// An account's entries in the order in which they were made.
+pub trait EntryList: Send + Sync {
+    /// The entries above `after_seq`, oldest first, at most `limit` (1–100) of them.
+    ///
+    /// It reads an index, which is eventually consistent: entries may be missing, also between others.
+    fn entries_after(
+        &self,
+        account: &AccountId,
+        after_seq: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Entry>, LedgerError>> + Send;
+}
+
+/// Folding.
+pub trait UsageFolds: Send + Sync {
+    /// Writes the rows and how far the account is folded now, all or nothing.
+    ///
+    /// # Errors
+    /// [`FoldError::Stale`] if the account is not folded through `fold.after_seq`.
+    /// [`FoldError::Failed`] when the outcome is unknown, or when it conflicted with another fold.
+    fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> impl Future<Output = Result<(), FoldError>> + Send;
+}
+
 /// All the traits together, for code that may use the whole store.
 pub trait Ledger:
     Accounts
@@ -216,6 +254,9 @@ pub trait Ledger:
     + Notices
     + DueIndex
     + DueCharges
+    + UsageRows
+    + EntryList
+    + UsageFolds
 {
 }
 
@@ -236,6 +277,9 @@ impl<L> Ledger for L where
         + Notices
         + DueIndex
         + DueCharges
+        + UsageRows
+        + EntryList
+        + UsageFolds
 {
 }
 
@@ -347,6 +391,16 @@ pub enum CommitError {
     /// entry makes the next commit a duplicate.
     #[error("the transaction did not get its turn")]
     Contended(#[source] LedgerError),
+    #[error(transparent)]
+    Failed(#[from] LedgerError),
+}
+
+/// Why a fold was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// Another fold was first.
+    #[error("the account's usage was folded concurrently")]
+    Stale,
     #[error(transparent)]
     Failed(#[from] LedgerError),
 }

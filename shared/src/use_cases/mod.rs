@@ -16,6 +16,7 @@ mod contention;
 pub mod context;
 pub mod memory;
 pub mod payments;
+pub mod usage;
 
 pub use context::{Absent, Capabilities, Context, Updated};
 pub use memory::{Memory, MemoryCounts, MemorySettings};

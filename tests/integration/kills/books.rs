@@ -65,6 +65,7 @@ impl Books {
     /// Checks the rules that hold once everything was retried and nothing is under way.
     pub fn check(&self, cloud: &TestCloud, killer: &Killer) -> Result<(), Broken> {
         self.check_entries()?;
+        self.check_usage()?;
         self.check_pending_charges()?;
         self.check_purchases()?;
         self.check_top_ups()?;
@@ -108,6 +109,32 @@ impl Books {
             "{account} has {}, its entries sum up to {balance}",
             self.state["balance"]
         );
+        Ok(())
+    }
+
+    /// Every complete block of a hundred entries is folded, and the days and the months add up to its charges.
+    fn check_usage(&self) -> Result<(), Broken> {
+        let account = &self.account;
+        let rows = |kind: &str| self.of_kind("USAGE").filter(move |(id, _)| id.starts_with(kind)).collect::<Vec<_>>();
+        let folded = rows("CURSOR").first().map_or(0, |(_, cursor)| number(cursor, "through_seq"));
+        let seq = number(&self.state, "seq");
+        rule!(folded == seq - seq % 100, "{account} is folded through {folded} of {seq} entries");
+        let entries = || self.of_kind("ENTRY").filter(|(_, entry)| number(entry, "seq") <= folded);
+        let sum = |kind: &str| {
+            entries().filter(|(id, _)| id.starts_with(kind)).map(|(_, entry)| number(entry, "credits")).sum::<i64>()
+        };
+        let charges = entries().filter(|(id, _)| id.starts_with("charge:")).count();
+        for (name, expected) in [
+            ("charges", i64::try_from(charges).unwrap_or_default()),
+            ("credits_charged", -sum("charge:")),
+            ("credits_restored", sum("restore:")),
+            ("credits_purchased", sum("purchase:")),
+        ] {
+            for kind in ["DAY#", "MONTH#"] {
+                let counted: i64 = rows(kind).iter().filter_map(|(_, row)| row["total"][name].as_i64()).sum();
+                rule!(counted == expected, "the rows {kind} of {account} count {counted} {name}, not {expected}");
+            }
+        }
         Ok(())
     }
 

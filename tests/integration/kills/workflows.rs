@@ -22,6 +22,7 @@ pub enum Workflow {
     SweepDeclined,
     SweepActionRequired,
     Mail,
+    Usage,
 }
 
 impl Workflow {
@@ -39,6 +40,7 @@ impl Workflow {
             Self::SweepDeclined => "sweep, declined",
             Self::SweepActionRequired => "sweep, 3D Secure",
             Self::Mail => "stream to e-mail",
+            Self::Usage => "stream to usage",
         }
     }
 
@@ -52,6 +54,7 @@ impl Workflow {
             Self::SweepPaid => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
             Self::Mail => &["notifications"],
+            Self::Usage => &["usage"],
         }
     }
 
@@ -71,6 +74,7 @@ impl Workflow {
             Self::SweepDeclined => sweep_declined(world, &account).await?,
             Self::SweepActionRequired => sweep_action_required(world, &account).await?,
             Self::Mail => return mail(world).await,
+            Self::Usage => usage(world, &account).await?,
         }
         Ok(vec![account])
     }
@@ -380,6 +384,27 @@ async fn mail(world: &mut World) -> Result<Vec<String>, Broken> {
     world.arm_up_to(15);
     world.send_mails().await?;
     Ok(accounts)
+}
+
+/// Batches of charges, some restored, that end several blocks of entries.
+async fn usage(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_5000", CARD).await;
+    let token = world.cloud.cloud.service_token();
+    for round in 0..world.random.u32(2..=4) {
+        let charge = |number: u32| {
+            let spender = format!("key-{}", number % 7);
+            json!({"account": account, "key": format!("job-{round}-{number}"), "operation": "dubbing",
+                "duration_ms": 1_000 * number + 1, "spender": spender})
+        };
+        let charges: Vec<Value> = (0..100).map(charge).collect();
+        world.post("/v1/charges/batch", "unused", &json!({ "charges": charges })).await;
+        let restore = format!("/v1/accounts/{account}/charges/job-{round}-3/restore");
+        world.cloud.post(&restore, &token, None, &json!({})).await.expect(201);
+    }
+    // Fewer than the tries after which the template drops a record.
+    world.arm_up_to(15);
+    world.send_mails().await
 }
 
 fn text<'a>(item: &'a Value, name: &str) -> &'a str {

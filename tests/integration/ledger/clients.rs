@@ -192,6 +192,28 @@ impl History for DirectLedger {
     }
 }
 
+impl UsageRows for DirectLedger {
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
+        self.others.usage_cursor_get(account).await
+    }
+
+    async fn usage_rows(&self, account: &AccountId, periods: Periods) -> Result<Vec<UsageRow>, LedgerError> {
+        self.others.usage_rows(account, periods).await
+    }
+}
+
+impl EntryList for DirectLedger {
+    async fn entries_after(&self, account: &AccountId, after_seq: u64, limit: u32) -> Result<Vec<Entry>, LedgerError> {
+        self.others.entries_after(account, after_seq, limit).await
+    }
+}
+
+impl UsageFolds for DirectLedger {
+    async fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> Result<(), FoldError> {
+        self.others.usage_fold(account, fold).await
+    }
+}
+
 impl PurchaseList for DirectLedger {
     async fn purchases_page(
         &self,

@@ -33,6 +33,8 @@ enum Kind {
     Consent,
     SpendingChange,
     SpenderLimits,
+    UsageRow(Granularity),
+    UsageCursor,
     Notice(u128),
     Customer,
 }
@@ -50,6 +52,11 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
         Kind::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.is_some(),
         Kind::SpendingChange => ledger.spending_change_get(&account, at(6)).await?.is_some(),
         Kind::SpenderLimits => ledger.spender_limits_get(&account, &spender("key-1")).await?.is_some(),
+        Kind::UsageRow(granularity) => {
+            let rows = ledger.usage_rows(&account, periods(granularity, "2026-01-01", "2026-01-31")).await?;
+            !rows.is_empty()
+        }
+        Kind::UsageCursor => ledger.usage_cursor_get(&account).await? > 0,
         Kind::Notice(number) => ledger.notice_get(&account, &NoticeId::mint(number)).await?.is_some(),
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
     };
@@ -86,6 +93,11 @@ const MAY_BE_ABSENT: [&str; 26] = [
     "ended_at",
 ];
 
+/// A row of usage has neither numbers that are zero nor groups in which all are.
+fn is_left_out_where_zero(path: &str) -> bool {
+    path.contains('.') || path.ends_with("_others") || path.ends_with("_unnamed")
+}
+
 /// Attributes that only DynamoDB reads: keys of indexes and the expiry.
 const UNREAD: [&str; 4] = ["account", "due_at", "due_shard", "expires_at"];
 
@@ -99,7 +111,8 @@ async fn a_missing_attribute_is_named() {
         let item = get(&store, &stored).await;
         for path in paths(&item).iter().filter(|path| !MAY_BE_ABSENT.contains(&path.as_str())) {
             // Only a charge that was made pending has an expiry.
-            let is_optional_here = path == "expires_in_seconds" && stored.sort.starts_with("ENTRY#");
+            let is_optional_here = path == "expires_in_seconds" && stored.sort.starts_with("ENTRY#")
+                || matches!(stored.kind, Kind::UsageRow(_)) && is_left_out_where_zero(path);
             if UNREAD.contains(&path.as_str()) || is_optional_here {
                 continue;
             }
@@ -373,6 +386,7 @@ async fn filled() -> Embedded {
         .map(|(number, kind)| Notice { id: NoticeId::mint(number), sent_at: Some(at(7)), ..notice(kind) })
         .collect();
     store.ledger.commit(&Change { records, notices, ..changed(&account) }).await.unwrap();
+    store.ledger.usage_fold(&account.id, &usage_fold(0, 11)).await.unwrap();
     store
 }
 
@@ -401,6 +415,9 @@ fn stored_items() -> Vec<Stored> {
         ("top-up", format!("TOP_UP#{}", TopUpId::mint(6)), Kind::TopUp),
         ("spending change", format!("SPENDING#{}", at(6).as_millisecond()), Kind::SpendingChange),
         ("spender's limits", "LIMIT#key-1".into(), Kind::SpenderLimits),
+        ("day of usage", "USAGE#DAY#2026-01-15".into(), Kind::UsageRow(Granularity::Day)),
+        ("month of usage", "USAGE#MONTH#2026-01".into(), Kind::UsageRow(Granularity::Month)),
+        ("end of the usage", "USAGE#CURSOR".into(), Kind::UsageCursor),
         ("consent", format!("CONSENT#{}", ConsentId::mint(1)), Kind::Consent),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),
@@ -437,6 +454,11 @@ fn assert_named(outcome: Result<bool, LedgerError>, stored: &Stored, path: &str,
     assert!(source.source().is_none());
     // The name of a spender may be personal data.
     let sort = if stored.sort.starts_with("LIMIT#") { "LIMIT#" } else { &stored.sort };
+    let path = match path.split('.').collect::<Vec<_>>()[..] {
+        [groups @ ("operations" | "spenders"), _] => format!("{groups}.*"),
+        [groups @ ("operations" | "spenders"), _, number] => format!("{groups}.*.{number}"),
+        _ => path.to_owned(),
+    };
     let expected = format!("attribute {path} of item {} {sort} {problem}", stored.partition);
     assert!(source.to_string().starts_with(&expected), "{source} instead of {expected}");
 }

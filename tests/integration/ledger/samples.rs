@@ -286,6 +286,45 @@ pub fn usage_day() -> UsageDay {
     }
 }
 
+fn usage_counts() -> UsageCounts {
+    UsageCounts {
+        charges: 11,
+        duration_ms: 22,
+        max_minutes: 33,
+        quantity: 44,
+        credits_charged: 55,
+        credits_captured_back: 66,
+        credits_voided: 77,
+        credits_expired: 88,
+        credits_restored: 99,
+        credits_purchased: 110,
+        credits_topped_up: 121,
+    }
+}
+
+/// A row in which every number is set.
+pub fn usage_row(granularity: Granularity, date: &str) -> UsageRow {
+    let charged = UsageCounts { charges: 3, duration_ms: -5, credits_charged: 30, ..UsageCounts::default() };
+    let mut row = UsageRow::empty(Period::of_date(granularity, date.parse().unwrap()));
+    (row.through_seq, row.total) = (11, usage_counts());
+    row.operations.named.insert(operation_name("dubbing"), charged);
+    row.operations.others = charged;
+    row.operations.unnamed = usage_counts();
+    row.spenders.named.extend([(spender("key-1"), usage_counts()), (spender("a:b@c"), charged)]);
+    row.spenders.others = usage_counts();
+    row.spenders.unnamed = charged;
+    row
+}
+
+pub fn usage_fold(after_seq: u64, through_seq: u64) -> UsageFold {
+    let rows = Granularity::ALL.map(|granularity| usage_row(granularity, "2026-01-15"));
+    UsageFold { after_seq, through_seq, rows: rows.to_vec() }
+}
+
+pub fn periods(granularity: Granularity, from: &str, to: &str) -> Periods {
+    Periods::new(granularity, from.parse().unwrap(), to.parse().unwrap()).unwrap()
+}
+
 pub fn purchase(status: PurchaseStatus) -> Purchase {
     Purchase {
         id: PurchaseId::mint(5),

@@ -61,6 +61,9 @@ fn end(world: &World) -> Vec<String> {
         for top_up in partition.top_ups.values() {
             lines.push(format!("{} {:?} {:?} {:?}", top_up.id, top_up.status, top_up.invoice, top_up.ended_at));
         }
+        for row in partition.usage_rows.values() {
+            lines.push(format!("{:?} {} {:?}", row.period, row.through_seq, row.total));
+        }
         for notice in partition.notices.values() {
             lines.push(format!("{} {:?}", notice.id, notice.sent_at));
         }

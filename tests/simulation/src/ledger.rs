@@ -4,18 +4,20 @@
 //! It answers immediately and never fails; [`crate::outside`] injects the faults.
 
 use crate::bugs::has_bug;
+use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageDay,
+    Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageDay,
+    UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
-    Entries, Events, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard,
-    SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps,
+    Entries, EntryList, Events, FoldError, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases,
+    PurchasesPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,6 +50,12 @@ pub struct Tables {
     /// The index `history` as readers see it, possibly outdated.
     pub history: BTreeMap<AccountId, BTreeMap<u64, Entry>>,
     behind: VecDeque<IndexUpdate>,
+    /// Entries that the index shows later than those that were made with them.
+    left_behind: Vec<(AccountId, Entry)>,
+    /// The ends of blocks that the stream has to deliver to the fold: an account, and the `seq` of an entry.
+    pub blocks: BTreeSet<(AccountId, u64)>,
+    /// The accounts that were folded since the last [`Tables::take_folded`].
+    folded: BTreeSet<AccountId>,
     /// The changes since the last [`Tables::take_journal`], each with the previous state of the account.
     journal: Vec<Committed>,
 }
@@ -71,6 +79,8 @@ pub struct Partition {
     pub notices: BTreeMap<NoticeId, Notice>,
     pub consents: BTreeMap<ConsentId, ConsentRecord>,
     pub usage_days: BTreeMap<Date, UsageDay>,
+    pub usage_rows: BTreeMap<Period, UsageRow>,
+    pub usage_cursor: u64,
     pub spending_changes: BTreeMap<Timestamp, SpendingChange>,
     pub spender_limits: BTreeMap<Spender, SpenderLimits>,
 }
@@ -208,6 +218,8 @@ impl Tables {
         for entry in &change.entries {
             partition.entries.insert(entry.origin(), entry.clone());
         }
+        let ends = change.entries.iter().filter(|entry| entry.seq % FOLD_LIMITS.block == 0);
+        self.blocks.extend(ends.map(|entry| (account.id.clone(), entry.seq)));
         self.put_records(change);
         let (due_at, entries) = (account.top_up_due_at(), change.entries.clone());
         let charges = change.records.iter().filter_map(|record| match record {
@@ -242,7 +254,13 @@ impl Tables {
     }
 
     /// Applies at most this many of the oldest pending changes to the indexes.
+    ///
+    /// Items reach an index one by one, in any order: of the entries of one change, the first one comes with the next
+    /// call, unless all changes are applied.
     pub fn catch_up(&mut self, count: usize) {
+        for (account, entry) in std::mem::take(&mut self.left_behind) {
+            self.history.entry(account).or_default().insert(entry.seq, entry);
+        }
         for update in self.behind.drain(..count.min(self.behind.len())) {
             match update.due_at {
                 Some(due_at) => drop(self.due.insert(update.account.clone(), due_at)),
@@ -255,10 +273,30 @@ impl Tables {
                     None => drop(self.due_charges.remove(&key)),
                 }
             }
-            for entry in update.entries {
+            let mut entries = update.entries;
+            if entries.len() > 1 && count < usize::MAX {
+                self.left_behind.push((update.account.clone(), entries.remove(0)));
+            }
+            for entry in entries {
                 self.history.entry(update.account.clone()).or_default().insert(entry.seq, entry);
             }
         }
+    }
+
+    fn put_fold(&mut self, account: &AccountId, fold: &UsageFold) -> Result<(), FoldError> {
+        let partition = self.partitions.entry(account.clone()).or_default();
+        if partition.usage_cursor != fold.after_seq && !has_bug("fold_without_the_cursors_condition") {
+            return Err(FoldError::Stale);
+        }
+        partition.usage_cursor = fold.through_seq;
+        partition.usage_rows.extend(fold.rows.iter().map(|row| (row.period, row.clone())));
+        self.folded.insert(account.clone());
+        Ok(())
+    }
+
+    /// The accounts that were folded since the last call.
+    pub fn take_folded(&mut self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut self.folded)
     }
 
     /// The changes since the last call, oldest first.
@@ -441,5 +479,34 @@ impl DueCharges for MemoryLedger {
         after: Option<DueCharge>,
     ) -> Result<DueChargesPage, LedgerError> {
         Ok(self.due_charges_page(shard, now, after.as_ref()))
+    }
+}
+
+impl UsageRows for MemoryLedger {
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
+        Ok(self.of(account, |partition| Some(partition.usage_cursor)).unwrap_or(0))
+    }
+
+    async fn usage_rows(&self, account: &AccountId, periods: Periods) -> Result<Vec<UsageRow>, LedgerError> {
+        let rows = |partition: &Partition| {
+            let rows = partition.usage_rows.range(periods.first()..=periods.last());
+            Some(rows.map(|(_, row)| row.clone()).collect())
+        };
+        Ok(self.of(account, rows).unwrap_or_default())
+    }
+}
+
+impl EntryList for MemoryLedger {
+    async fn entries_after(&self, account: &AccountId, after_seq: u64, limit: u32) -> Result<Vec<Entry>, LedgerError> {
+        let tables = self.tables();
+        let Some(entries) = tables.history.get(account) else { return Ok(vec![]) };
+        let limit = usize::try_from(limit.clamp(1, 100)).unwrap_or(100);
+        Ok(entries.range(after_seq + 1..).take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+}
+
+impl UsageFolds for MemoryLedger {
+    async fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> Result<(), FoldError> {
+        self.tables().put_fold(account, fold)
     }
 }

@@ -25,6 +25,7 @@ mod schedule;
 mod shrink;
 mod stripe;
 mod told;
+mod usage;
 mod workflows;
 mod world;
 

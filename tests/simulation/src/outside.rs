@@ -14,14 +14,14 @@ use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCar
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
     Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
-    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, PriceBook, Purchase, PurchaseId, Record, Spender,
-    SpenderLimits, TopUp, TopUpId,
+    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Periods, PriceBook, Purchase, PurchaseId, Record, Spender,
+    SpenderLimits, TopUp, TopUpId, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, Email, Entries, Events, History, IdGenerator, InvoiceReport, LedgerError, Mailer, MailerError,
-    Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard, Spenders,
-    Timer, Timers, TimersError, TopUps, Wake,
+    DueIndex, DuePage, Email, Entries, EntryList, Events, FoldError, History, IdGenerator, InvoiceReport, LedgerError,
+    Mailer, MailerError, Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases,
+    PurchasesPage, Shard, Spenders, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::{Capabilities, Context, Memory};
 use std::future::{Future, pending, poll_fn};
@@ -597,6 +597,39 @@ impl History for Outside {
     ) -> Result<Vec<Entry>, LedgerError> {
         let account = account.clone();
         self.read("history_page", move |ledger| at_once(ledger.history_page(&account, before_seq, limit))).await
+    }
+}
+
+impl UsageRows for Outside {
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
+        let account = account.clone();
+        self.read("usage_cursor_get", move |ledger| at_once(ledger.usage_cursor_get(&account))).await
+    }
+
+    async fn usage_rows(&self, account: &AccountId, periods: Periods) -> Result<Vec<UsageRow>, LedgerError> {
+        let account = account.clone();
+        self.read("usage_rows", move |ledger| at_once(ledger.usage_rows(&account, periods))).await
+    }
+}
+
+impl EntryList for Outside {
+    async fn entries_after(&self, account: &AccountId, after_seq: u64, limit: u32) -> Result<Vec<Entry>, LedgerError> {
+        let account = account.clone();
+        self.read("entries_after", move |ledger| at_once(ledger.entries_after(&account, after_seq, limit))).await
+    }
+}
+
+impl UsageFolds for Outside {
+    async fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> Result<(), FoldError> {
+        let (account, fold) = (account.clone(), fold.clone());
+        let what = {
+            let (account, fold) = (account.clone(), fold.clone());
+            move || {
+                format!("fold {account} from {} through {}, {} rows", fold.after_seq, fold.through_seq, fold.rows.len())
+            }
+        };
+        let write = move |world: &World| at_once(world.ledger.usage_fold(&account, &fold));
+        self.call(what, write).await.unwrap_or_else(|Lost| Err(ledger_lost("usage_fold").into()))
     }
 }
 

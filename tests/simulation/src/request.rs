@@ -1,6 +1,7 @@
 //! The requests of callers, and checks that the answers are correct.
 
 use crate::outside::Outside;
+use crate::usage::Sums;
 use jiff::Timestamp;
 use shared::clock::Clock;
 use shared::domain::charging::{
@@ -9,8 +10,8 @@ use shared::domain::charging::{
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::{
-    AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, IdempotencyKey, Measure, Notice, NoticeId, Origin,
-    PurchaseId, PurchaseStatus, Spender, TopUpId,
+    AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure, Notice,
+    NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, Spender, TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
@@ -26,6 +27,7 @@ use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purc
 use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
+use shared::use_cases::usage::{FoldLimits, ReadUsageError, fold_usage, read_usage};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;
 use std::fmt;
@@ -53,6 +55,10 @@ pub enum Request {
     PayPage(AccountId, TopUpId),
     Event(EventId, Subject),
     Notice(AccountId, NoticeId),
+    /// The stream delivers an entry that ends a block.
+    Fold(AccountId, u64),
+    /// A customer reads all usage.
+    Usage(AccountId, Granularity),
     /// A sweep from the schedule, or the part that a timer continues.
     Sweep(Option<SweepPart>),
 }
@@ -90,6 +96,9 @@ const CONCURRENCY: usize = 2;
 /// So small that a batch of a few charges needs several transactions, and an account has to wait.
 const BATCH_LIMITS: BatchLimits = BatchLimits { together_max: 3, accounts_at_once: 2 };
 
+/// So small that a few entries are several blocks, and that a fold has to leave some for the next.
+pub const FOLD_LIMITS: FoldLimits = FoldLimits { block: 4, rows_max: 3, folds_max: 3 };
+
 impl Request {
     /// Whether the caller repeats it until it is answered.
     pub fn is_repeated(&self) -> bool {
@@ -109,6 +118,8 @@ impl Request {
             | Self::PayPage(..)
             | Self::Event(..)
             | Self::Notice(..)
+            | Self::Fold(..)
+            | Self::Usage(..)
             | Self::Sweep(_)
             | Self::ExpireCharges => false,
         }
@@ -146,6 +157,10 @@ impl Request {
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
             Self::Event(id, subject) => Box::pin(async move { run_event(&outside, &id, &subject).await }),
             Self::Notice(account, id) => Box::pin(async move { run_notice(&outside, &account, &id).await }),
+            Self::Fold(account, seq) => Box::pin(async move { run_fold(&outside, &account, seq).await }),
+            Self::Usage(account, granularity) => {
+                Box::pin(async move { run_usage(&outside, &account, granularity).await })
+            }
             Self::Sweep(part) => Box::pin(async move { run_sweep(&outside, part).await }),
         }
     }
@@ -587,6 +602,51 @@ async fn run_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> En
         }
         Err(error) => outside.not_now(error),
     }
+}
+
+async fn run_fold(outside: &Outside, account: &AccountId, seq: u64) -> Ended {
+    match fold_usage(&outside.context(), account, seq, FOLD_LIMITS).await {
+        Ok(folded) if folded.through_seq < seq => outside.not_now(format_args!("{folded:?}")),
+        Ok(folded) => outside.answered(format_args!("{folded:?}")),
+        Err(error) if !error.is_retryable() => Wrong(error.to_string()),
+        Err(error) => outside.not_now(error),
+    }
+}
+
+/// The answer is the sum over all entries up to where it says, and hides none that two blocks behind the rows show.
+async fn run_usage(outside: &Outside, account: &AccountId, granularity: Granularity) -> Ended {
+    let dates = ["2026-01-01", "2027-12-31"].map(|date| date.parse().expect("a date"));
+    let periods = Periods::new(granularity, dates[0], dates[1]).expect("in order");
+    let (was_open, shown_before) = (is_open(outside, account), shown(outside, account));
+    match read_usage(&outside.context(), account, periods, FOLD_LIMITS).await {
+        Ok(usage) => {
+            let tables = outside.0.ledger.tables();
+            let Some(partition) = tables.partitions.get(account) else {
+                return Wrong("there is usage of an account that does not exist".into());
+            };
+            let expected = Sums::of_entries(partition, usage.through_seq, &[granularity]);
+            if let Some(difference) = Sums::of_rows(&usage.rows).difference(&expected) {
+                return Wrong(format!("in the usage of {account}, {difference}"));
+            }
+            if usage.through_seq < shown_before {
+                return Wrong(format!("the usage of {account} hides entries above {}", usage.through_seq));
+            }
+            outside.answered(format_args!("through {} as of {}", usage.through_seq, usage.as_of))
+        }
+        Err(ReadUsageError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(ReadUsageError::NotFound(missing)) => outside.answered(missing),
+        Err(ReadUsageError::Ledger(error)) if !error.is_retryable() => Wrong(error.to_string()),
+        Err(ReadUsageError::Ledger(error)) => outside.not_now(error),
+    }
+}
+
+/// How far an answer that is begun now has to reach: through the rows, and two blocks of what the index shows.
+fn shown(outside: &Outside, account: &AccountId) -> u64 {
+    let tables = outside.0.ledger.tables();
+    let cursor = tables.partitions.get(account).map_or(0, |partition| partition.usage_cursor);
+    let shown = tables.history.get(account).into_iter().flat_map(|entries| entries.range(cursor + 1..));
+    let without_a_gap = (cursor + 1..).zip(shown).take_while(|(expected, (seq, _))| expected == *seq).count() as u64;
+    cursor + without_a_gap.min(2 * FOLD_LIMITS.block)
 }
 
 fn settled<T>(outside: &Outside, answer: Result<T, RecordOutcomeError>) -> Ended {

@@ -4,8 +4,10 @@
 
 use crate::ledger::{Committed, Partition};
 use crate::limits::Spent;
+use crate::request::FOLD_LIMITS;
 use crate::stripe::{Choice, Invoice, InvoiceStatus, Session, SessionStatus, Stripe};
 use crate::told::{Conclusion, PurchaseConclusion};
+use crate::usage::check_rows;
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::charging::{Ending, PendingCharge};
@@ -37,6 +39,8 @@ pub struct Rules {
     /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
     spent: Spent,
+    /// How far each account was folded.
+    folded: BTreeMap<AccountId, u64>,
 }
 
 impl Rules {
@@ -54,6 +58,19 @@ impl Rules {
             let id = &committed.change.account.id;
             let partition = tables.partitions.get(id).ok_or_else(|| format!("{id} is gone"))?;
             check_partition(partition)?;
+        }
+        self.check_folds(world)
+    }
+
+    /// Whatever was folded adds up, and no fold goes back.
+    fn check_folds(&mut self, world: &World) -> Result<(), Broken> {
+        let mut tables = world.ledger.tables();
+        for id in tables.take_folded() {
+            let partition = tables.partitions.get(&id).ok_or_else(|| format!("{id} is gone"))?;
+            let cursor = partition.usage_cursor;
+            let before = self.folded.insert(id.clone(), cursor).unwrap_or(0);
+            rule!(cursor > before, "{id} is folded through {cursor} after it was through {before}");
+            check_rows(partition).map_err(|difference| format!("in the rows of {id}, {difference}"))?;
         }
         Ok(())
     }
@@ -446,6 +463,9 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         let mut entries: Vec<_> = partition.entries.values().collect();
         entries.sort_by_key(|entry| entry.seq);
         rule!(history == entries, "the history of {id} is not its entries");
+        let (folded, block) = (partition.usage_cursor, FOLD_LIMITS.block);
+        let behind = entries.len() as u64 - folded.min(entries.len() as u64);
+        rule!(behind < block, "{behind} entries of {id} were never folded");
         for (key, pending) in &partition.pending {
             let due_at = pending.end.is_none().then(|| time_is_up(pending));
             let listed = tables.due_charges.get(&(id.clone(), key.clone()));

@@ -161,6 +161,9 @@ impl Run {
                         known.is_delivered = true;
                     });
                 }
+                if let Request::Fold(account, seq) = &request {
+                    self.world().ledger.tables().blocks.remove(&(account.clone(), *seq));
+                }
             }
             Ended::NotNow(_) => {
                 if let Request::Notice(_, notice) = &request {
@@ -266,10 +269,16 @@ impl Run {
         owed.map(|notice| (notice.account.clone(), notice.id.clone())).collect()
     }
 
+    /// The ends of blocks that the stream has not delivered yet.
+    pub fn blocks(&self) -> Vec<Request> {
+        let tables = self.world().ledger.tables();
+        tables.blocks.iter().map(|(account, seq)| Request::Fold(account.clone(), *seq)).collect()
+    }
+
     /// Everything that Stripe and the stream have not delivered yet.
     pub fn to_be_delivered(&self) -> Vec<Request> {
         let notices = self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice));
-        self.undelivered().into_iter().chain(notices).collect()
+        self.undelivered().into_iter().chain(notices).chain(self.blocks()).collect()
     }
 
     /// Repeats all unfinished work until none is left.

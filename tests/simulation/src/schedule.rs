@@ -2,7 +2,7 @@
 //! others.
 
 use crate::names;
-use crate::request::Request;
+use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{Failure, InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
@@ -10,7 +10,7 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::charging::ExpiresIn;
 use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
-use shared::domain::{AccountId, CustomerId, PaymentMethodId, Spender};
+use shared::domain::{AccountId, CustomerId, Granularity, PaymentMethodId, Spender};
 use shared::ports::SweepPart;
 use shared::ports::Wake;
 use std::ops::Range;
@@ -26,6 +26,8 @@ const STEPS_MIN: usize = 40;
 const STEPS_MAX: usize = 260;
 /// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
+/// Any number.
+const USAGE_SALT: u64 = 0x5DEE_CE66_D1CE_4E5B;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,11 @@ impl Schedule {
         // Outages are shorter than the time between them.
         if run.world().desk().is_stripe_down && rng.u32(0..15) == 0 {
             switch_stripe(run);
+        }
+        // Chosen with numbers of its own, so that every other choice is as it would be without it.
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ USAGE_SALT);
+        if own.u32(0..12) == 0 && use_usage(run, &mut own) {
+            return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };
@@ -358,6 +365,32 @@ fn repeat(run: &mut Run, rng: &mut Rng) -> bool {
 fn deliver_event(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(event) = rng.choice(run.undelivered()) else { return false };
     run.start(event);
+    true
+}
+
+fn entries_of(run: &Run, account: &AccountId) -> u64 {
+    let tables = run.world().ledger.tables();
+    let stored = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+    stored.map_or(0, |account| account.seq)
+}
+
+/// The stream delivers the end of a block, sometimes again and sometimes at once, or somebody reads the usage.
+fn use_usage(run: &mut Run, rng: &mut Rng) -> bool {
+    let account = names::account(ACCOUNTS[rng.usize(0..ACCOUNTS.len())]);
+    let request = match rng.u32(0..4) {
+        0..2 => rng.choice(run.blocks()),
+        2 => {
+            let blocks = entries_of(run, &account) / FOLD_LIMITS.block;
+            (blocks > 0).then(|| Request::Fold(account, rng.u64(1..=blocks) * FOLD_LIMITS.block))
+        }
+        _ => Some(Request::Usage(account, Granularity::ALL[rng.usize(0..2)])),
+    };
+    let Some(request) = request else { return false };
+    if rng.u32(0..3) == 0 {
+        run.run_now(request);
+    } else {
+        run.start(request);
+    }
     true
 }
 

@@ -5,13 +5,14 @@
 //! is part of the workflow, so the second fault may strike there.
 
 use crate::cores::on_all_cores;
-use crate::request::Request;
+use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use crate::{Failure, names};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
+use shared::domain::Granularity;
 use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -34,7 +35,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 41] = [
+pub const WORKFLOWS: [Workflow; 43] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -87,6 +88,23 @@ pub const WORKFLOWS: [Workflow; 41] = [
             Ask(restore_10),
             Ask(charge_290_for_spender),
             Ask(unlimit_spender),
+        ],
+    },
+    Workflow {
+        name: "fold the usage of an account, again, and read it",
+        acts: &[Ask(long_batch_of_one), Ask(fold), Ask(read_months), Ask(batch), Ask(fold), Ask(read_days)],
+    },
+    Workflow {
+        name: "read usage that nobody has folded yet, over two days",
+        acts: &[
+            Ask(batch),
+            Ask(restore_10),
+            Outside(pass_a_day),
+            Ask(long_batch_of_one),
+            Ask(read_days),
+            Ask(read_months),
+            Deliver,
+            Ask(read_days),
         ],
     },
     Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
@@ -378,6 +396,28 @@ fn batch_in_other_order(_: &Run) -> Request {
 fn long_batch(_: &Run) -> Request {
     let acme = (10..18).map(|number| ("acme", number, 1));
     names::batch(acme.chain([("bolt", 10, 1), ("bolt", 11, 60), ("bolt", 12, 2)]))
+}
+
+/// Seven charges of one account, so that three blocks are complete.
+fn long_batch_of_one(_: &Run) -> Request {
+    names::batch([21, 22, 23, 24, 25, 26, 27].map(|number| ("acme", number, 1)))
+}
+
+/// The end of the last complete block of the account.
+fn fold(run: &Run) -> Request {
+    let mut tables = run.world().ledger.tables();
+    tables.catch_up(usize::MAX);
+    let account = tables.accounts().find(|account| account.id.as_str() == "acme");
+    let seq = account.map_or(0, |account| FOLD_LIMITS.last_block_end(account.seq));
+    Request::Fold(names::account("acme"), seq)
+}
+
+fn read_days(_: &Run) -> Request {
+    Request::Usage(names::account("acme"), Granularity::Day)
+}
+
+fn read_months(_: &Run) -> Request {
+    Request::Usage(names::account("acme"), Granularity::Month)
 }
 
 fn restore_10(_: &Run) -> Request {

@@ -12,6 +12,7 @@ mod marks;
 mod purchases;
 mod round_trip;
 mod spenders;
+mod usage;
 
 use super::stores;
 
@@ -86,6 +87,10 @@ on_every_ledger! {
     due::charges => a_pending_charge_is_listed_from_its_expiry_until_it_has_ended,
     due::charge_pages => expired_charges_come_longest_due_first_page_by_page,
     due::apart => what_is_due_for_another_reason_is_not_listed,
+    usage::unknown => an_account_that_was_never_folded_has_no_usage,
+    usage::folds => a_fold_is_written_only_from_where_the_account_is_folded_to,
+    usage::rows => rows_are_listed_by_their_periods_in_order,
+    usage::entries => entries_are_listed_oldest_first_above_a_number,
     marks::events => an_event_is_applied_once_it_is_marked,
     marks::notices => marking_a_notice_twice_keeps_the_first_instant,
     marks::absent_notice => marking_a_notice_that_is_gone_makes_none,

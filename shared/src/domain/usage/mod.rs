@@ -1,0 +1,16 @@
+//! What an account used: a fold over its entries into rows per day and per month (UTC), by operation and by spender.
+//!
+//! A row counts each entry once, because it knows through which `seq` it has counted. So the same function folds blocks
+//! of entries into stored rows, and adds the entries that are in no stored row yet when somebody reads.
+
+mod counts;
+mod entry;
+mod fold;
+mod period;
+mod row;
+
+pub use counts::UsageCounts;
+pub use entry::UsageEntry;
+pub use fold::{UsageFold, decide_fold, with_tail};
+pub use period::{Granularity, Period, Periods};
+pub use row::{Groups, UsageRow};
