@@ -93,7 +93,7 @@ struct LimitBody {
 
 impl<'a> LimitsBody<'a> {
     fn of_account(account: &Account, now: Timestamp) -> Self {
-        Self { spender: None, ..Self::of(account.limits_at(now), account.usage.at(now).0.date) }
+        Self { spender: None, ..Self::of(account.limits_at(now), account.limits_day(now)) }
     }
 
     fn of_spender(limits: &'a SpenderLimits, seq: u64, now: Timestamp) -> Self {

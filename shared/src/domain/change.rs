@@ -1,6 +1,6 @@
 //! What a decision wants to write, all or nothing.
 
-use super::account::{Account, Cause, Entry, UsageDay};
+use super::account::{Account, Cause, Entry};
 use super::charging::PendingCharge;
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::spending::{SpenderLimits, SpendingChange};
@@ -22,7 +22,6 @@ pub struct Change {
 /// A record stored beside the account. It replaces what was stored under the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    UsageDay(UsageDay),
     PendingCharge(PendingCharge),
     Purchase(Purchase),
     /// Which purchase an idempotency key opened.
@@ -49,15 +48,13 @@ pub enum Record {
 pub struct BalanceOutOfRange;
 
 impl Change {
-    /// The next version of the account. Nothing else changes, except that a day that has passed is closed, and with it
-    /// the periods of the account's limits.
+    /// The next version of the account. Nothing else changes, except that the periods of the account's limits end with
+    /// their day.
     pub(super) fn on(account: &Account, now: Timestamp) -> Self {
         let mut account = account.clone();
         account.version = account.version.saturating_add(1);
-        account.limits = account.limits_at(now);
-        let (usage, closed) = account.usage.at(now);
-        account.usage = usage;
-        Self { account, entries: vec![], records: closed.map(Record::UsageDay).into_iter().collect(), notices: vec![] }
+        account.set_limits(account.limits_at(now), now);
+        Self { account, entries: vec![], records: vec![], notices: vec![] }
     }
 
     /// The first pending charge that this change makes or ends.

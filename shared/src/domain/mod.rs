@@ -27,7 +27,7 @@ mod properties;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use account::{Account, Cause, Entry, Origin, Restriction, UsageDay};
+pub use account::{Account, Cause, Entry, Origin, Restriction};
 pub use bounds::{OutOfRange, within};
 pub use calendar::{start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};

@@ -153,8 +153,7 @@ impl World {
                         self.top_up_order.push(top_up.id);
                     }
                 }
-                Record::UsageDay(_)
-                | Record::PurchaseKey { .. }
+                Record::PurchaseKey { .. }
                 | Record::Consent(_)
                 | Record::SpendingChange(_)
                 | Record::SpenderLimits(_)

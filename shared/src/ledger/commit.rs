@@ -99,7 +99,6 @@ fn write_record(account: &Account, record: &Record) -> Write {
         Record::SpenderUnlimited(spender) => return Write::Delete(keys::spender_limits(&account.id, spender)),
         Record::SpendingChange(change) => put(items::spending_change_to_item(&account.id, change)),
         Record::SpenderLimits(limits) => put(items::spender_limits_to_item(&account.id, limits)),
-        Record::UsageDay(day) => put(items::usage_day_to_item(&account.id, day)),
         Record::PendingCharge(pending) => put(items::pending_charge_to_item(pending)),
         Record::Purchase(purchase) => put(items::purchase_to_item(purchase)),
         Record::PurchaseKey { key, purchase } => put(items::purchase_key_to_item(&account.id, key, purchase)),

@@ -9,7 +9,6 @@ use crate::domain::{
 };
 use crate::ports::Shard;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use std::fmt;
 
 /// The index of entries: `account` and `seq`, which only entries carry both.
@@ -42,10 +41,6 @@ pub(super) fn entry(account: &AccountId, origin: &Origin) -> Key {
 
 pub(super) fn pending_charge(account: &AccountId, charge: &IdempotencyKey) -> Key {
     of_account(account, format!("{PENDING}{charge}"))
-}
-
-pub(super) fn usage_day(account: &AccountId, date: Date) -> Key {
-    of_account(account, format!("{USAGE}{date}"))
 }
 
 /// The row of a day or a month.
@@ -264,7 +259,6 @@ mod tests {
             (entry(&acme(), &Origin::Void(key("job:1"))), "ACCOUNT#acme", "ENTRY#void:job:1".into()),
             (entry(&acme(), &Origin::Expiry(key("job:1"))), "ACCOUNT#acme", "ENTRY#expiry:job:1".into()),
             (pending_charge(&acme(), &key("job:1")), "ACCOUNT#acme", "PENDING#job:1".into()),
-            (usage_day(&acme(), date), "ACCOUNT#acme", "USAGE#2026-01-31".into()),
             (
                 usage_row(&acme(), Period::of_date(Granularity::Day, date)),
                 "ACCOUNT#acme",

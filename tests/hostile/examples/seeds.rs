@@ -160,7 +160,7 @@ fn changes() -> Vec<Change> {
     records.records.extend(endings().into_iter().chain([pending("job:8")]).map(Record::PendingCharge));
     records.records.extend(purchases.map(Record::Purchase));
     records.records.extend(top_ups.map(Record::TopUp));
-    records.records.extend([keyed, Record::Consent(consent_record()), Record::UsageDay(usage_day())]);
+    records.records.extend([keyed, Record::Consent(consent_record())]);
     let limited = Record::SpenderLimits(spender_limits("key-1", limits()));
     records.records.extend([Record::SpendingChange(spending_change()), limited]);
     records.notices.extend(notice_kinds().map(notice));

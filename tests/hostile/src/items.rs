@@ -154,7 +154,7 @@ impl Thing {
         match self {
             Self::Account(account) => {
                 let _ = (account.top_up_due_at(), account.next_top_up_at(), account.restriction_at(now()));
-                let _ = (account.usage.at(now()), account.limits_at(now()), account.spending_stopped_at());
+                let _ = (account.limits_day(now()), account.limits_at(now()), account.spending_stopped_at());
             }
             Self::SpenderLimits(limits) => {
                 let current = limits.at(now(), 7).limits;

@@ -64,7 +64,7 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 26] = [
+const MAY_BE_ABSENT: [&str; 27] = [
     "auto_top_up",
     "checkout",
     "checkout_opened_at",
@@ -77,6 +77,7 @@ const MAY_BE_ABSENT: [&str; 26] = [
     "limits",
     "limits.day",
     "limits.month",
+    "limits_date",
     "month",
     "open_top_up",
     "payment_intent",
@@ -98,8 +99,18 @@ fn is_left_out_where_zero(path: &str) -> bool {
     path.contains('.') || path.ends_with("_others") || path.ends_with("_unnamed")
 }
 
-/// Attributes that only DynamoDB reads: keys of indexes and the expiry.
-const UNREAD: [&str; 4] = ["account", "due_at", "due_shard", "expires_at"];
+/// Attributes that only DynamoDB reads: keys of indexes and the expiry. And what only the release before reads.
+const UNREAD: [&str; 9] = [
+    "account",
+    "due_at",
+    "due_shard",
+    "expires_at",
+    "usage",
+    "usage.charges",
+    "usage.credits_charged",
+    "usage.credits_restored",
+    "usage.date",
+];
 
 /// Attributes that may hold any text.
 const FREE_TEXT: [&str; 3] = ["checkout.url", "restriction.reason", "text"];
@@ -167,7 +178,6 @@ async fn numbers_outside_their_range_are_named() {
     let too_much = "1000000000000001";
     for (name, path, number) in [
         ("account", "balance", too_much),
-        ("account", "usage.credits_charged", too_much),
         ("account", "limits.day.max", too_much),
         ("account", "limited_spenders", "-1"),
         ("spender's limits", "total.used", too_much),
@@ -222,6 +232,27 @@ async fn a_consent_in_us_dollars_is_written_as_the_release_before_wrote_it() {
     names.sort_unstable();
     assert_eq!(names, ["accepted_at", "accepted_by", "id", "price_max_cents", "text_version"]);
     assert_eq!(consent["price_max_cents"], AttributeValue::N("123456".into()));
+}
+
+/// The release before keeps the usage of the day in the account, and counts limits on its day.
+#[tokio::test]
+async fn the_day_of_limits_is_where_the_release_before_wrote_it_and_is_written_where_it_reads_it() {
+    let store = filled().await;
+    let stored = stored_items().into_iter().find(|stored| stored.name == "account").unwrap();
+    let item = get(&store, &stored).await;
+    let mut usage: Vec<_> = at_path(&item, "usage").as_m().unwrap().keys().map(String::as_str).collect();
+    usage.sort_unstable();
+    assert_eq!(usage, ["charges", "credits_charged", "credits_restored", "date"]);
+    assert_eq!(at_path(&item, "usage.date"), at_path(&item, "limits_date"));
+    let old = altered(&item, "limits_date", None);
+    let old = altered(&old, "usage.date", Some(AttributeValue::S("2025-12-30".into())));
+    put(&store, old.clone()).await;
+    let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
+    assert_eq!(account.limits_date, Some("2025-12-30".parse().unwrap()));
+    put(&store, altered(&old, "usage", None)).await;
+    assert_named(read(&store.ledger, stored.kind).await, &stored, "limits_date", "is missing");
+    put(&store, altered(&altered(&old, "usage", None), "limits", None)).await;
+    assert!(read(&store.ledger, stored.kind).await.unwrap(), "without limits no day is needed");
 }
 
 /// In another currency, the consent names it: the default is for items of the release before alone.
@@ -293,12 +324,6 @@ async fn a_complete_account_fits_in_one_write_unit() {
         seq: 1_000_000_000,
         balance: most,
         pending: Credits::MAX,
-        usage: UsageDay {
-            charges: 10_000_000,
-            credits_charged: Credits::MAX,
-            credits_restored: Credits::MAX,
-            ..usage_day()
-        },
         auto_top_up: Some(auto_top_up),
         payment_method: PaymentMethodId::parse(longest(27)).ok(),
         last_top_up_at: Some(end),
@@ -312,6 +337,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
         email: EmailAddress::parse(format!("{}@{}.com", longest(64), longest(31))).unwrap(),
         spending: Some(Spending { is_stopped: false, changed_at: end }),
         limits: Limits { day: limit, month: limit, total: None },
+        limits_date: Some("2026-01-01".parse().unwrap()),
         limited_spenders: 1_000,
         ..account
     };

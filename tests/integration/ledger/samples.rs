@@ -243,7 +243,6 @@ pub fn complete_account() -> Account {
         seq: 41,
         balance: credits(-12_345),
         pending: credits(678),
-        usage: usage_day(),
         auto_top_up: Some(settings()),
         payment_method: PaymentMethodId::parse("pm_1").ok(),
         last_top_up_at: Some(at(3)),
@@ -255,6 +254,7 @@ pub fn complete_account() -> Account {
         }),
         spending: Some(Spending { is_stopped: true, changed_at: at(6) }),
         limits: Limits { total: None, ..limits() },
+        limits_date: Some("2026-01-01".parse().unwrap()),
         limited_spenders: 2,
         ..opening().account
     }
@@ -275,15 +275,6 @@ pub fn spender_limits(name: &str, limits: Limits) -> SpenderLimits {
 
 pub fn spending_change() -> SpendingChange {
     SpendingChange { is_stopped: true, changed_by: Actor::parse("Ada, owner@example.com").unwrap(), changed_at: at(6) }
-}
-
-pub fn usage_day() -> UsageDay {
-    UsageDay {
-        date: "2026-01-01".parse().unwrap(),
-        charges: 12,
-        credits_charged: credits(345),
-        credits_restored: credits(67),
-    }
 }
 
 fn usage_counts() -> UsageCounts {

@@ -6,13 +6,12 @@
 use crate::bugs::has_bug;
 use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageDay,
-    UsageFold, UsageRow,
+    Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageFold,
+    UsageRow,
 };
 use shared::ports::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
@@ -78,7 +77,6 @@ pub struct Partition {
     pub top_ups: BTreeMap<TopUpId, TopUp>,
     pub notices: BTreeMap<NoticeId, Notice>,
     pub consents: BTreeMap<ConsentId, ConsentRecord>,
-    pub usage_days: BTreeMap<Date, UsageDay>,
     pub usage_rows: BTreeMap<Period, UsageRow>,
     pub usage_cursor: u64,
     pub spending_changes: BTreeMap<Timestamp, SpendingChange>,
@@ -234,7 +232,6 @@ impl Tables {
         let partition = self.partitions.entry(change.account.id.clone()).or_default();
         for record in &change.records {
             match record.clone() {
-                Record::UsageDay(day) => drop(partition.usage_days.insert(day.date, day)),
                 Record::PendingCharge(pending) => drop(partition.pending.insert(pending.charge.clone(), pending)),
                 Record::Purchase(purchase) => drop(partition.purchases.insert(purchase.id.clone(), purchase)),
                 Record::PurchaseKey { key, purchase } => drop(partition.purchase_keys.insert(key, purchase)),

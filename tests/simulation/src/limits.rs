@@ -140,7 +140,12 @@ impl AccountSpent {
     }
 
     fn check_counters(&self, account: &Account) -> Result<(), String> {
-        self.check_limits((None, account.usage.date), account.limits, self.since)?;
+        if account.limits_date.is_some() != (account.limits != Limits::default()) {
+            return Err(format!("{} does not know the day of its limits, or has none", account.id));
+        }
+        if let Some(date) = account.limits_date {
+            self.check_limits((None, date), account.limits, self.since)?;
+        }
         self.spenders.iter().try_for_each(|(spender, (known, since))| {
             self.check_limits((Some(spender), known.date), known.limits, *since)
         })

@@ -684,7 +684,7 @@ fn describe(change: &Change) -> String {
             Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
             Record::SpenderLimits(limits) => format!(" · {limits:?}"),
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),
-            Record::UsageDay(_) | Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => continue,
+            Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => continue,
         };
     }
     for notice in notices {

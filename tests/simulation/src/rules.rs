@@ -94,8 +94,7 @@ impl Rules {
                     let known = account.spending.map(|spending| (spending.is_stopped, spending.changed_at));
                     rule!(known == Some((stop.is_stopped, stop.changed_at)), "{id} does not know who stopped it");
                 }
-                Record::UsageDay(_)
-                | Record::PurchaseKey { .. }
+                Record::PurchaseKey { .. }
                 | Record::Consent(_)
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
@@ -312,7 +311,6 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         let is_kept = consent.is_some_and(|kept| kept.target == settings.target && kept.consent == settings.consent);
         rule!(is_kept, "{id} is topped up under a consent that was not stored");
     }
-    check_usage(partition, account)?;
     check_notices(partition)
 }
 
@@ -365,26 +363,6 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
         Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
         Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
     }
-}
-
-/// The sum of the days matches the entries. A charge around midnight may count on either day.
-fn check_usage(partition: &Partition, account: &Account) -> Result<(), Broken> {
-    let days = || partition.usage_days.values().chain([&account.usage]);
-    let is_charge = |entry: &&Entry| matches!(entry.cause, Cause::Charge { .. });
-    let is_restore = |entry: &&Entry| {
-        let cause = &entry.cause;
-        matches!(cause, Cause::Restore { .. } | Cause::Capture { .. } | Cause::Void { .. } | Cause::Expiry { .. })
-    };
-    let sum = |is_such: &dyn Fn(&&Entry) -> bool| -> i64 {
-        partition.entries.values().filter(is_such).map(|entry| entry.credits.get()).sum()
-    };
-    let charges = partition.entries.values().filter(is_charge).count() as u64;
-    rule!(days().map(|day| day.charges).sum::<u64>() == charges, "the charge count of {} is wrong", account.id);
-    let charged: i64 = days().map(|day| day.credits_charged.get()).sum();
-    rule!(charged == -sum(&is_charge), "{} counts {charged} credits as charged", account.id);
-    let restored: i64 = days().map(|day| day.credits_restored.get()).sum();
-    rule!(restored == sum(&is_restore), "{} counts {restored} credits as restored", account.id);
-    Ok(())
 }
 
 /// One notice for each transition, and none without one.

@@ -1,6 +1,6 @@
 //! The decisions about an account that move no credits.
 
-use super::{Account, Restriction, UsageDay};
+use super::{Account, Restriction};
 use crate::domain::spending::Limits;
 use crate::domain::{AccountId, Change, Credits, CustomerId, EmailAddress, PaymentMethodId, Record};
 use jiff::Timestamp;
@@ -16,7 +16,6 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
         seq: 0,
         balance: Credits::ZERO,
         pending: Credits::ZERO,
-        usage: UsageDay::starting(now),
         auto_top_up: None,
         payment_method: None,
         last_top_up_at: None,
@@ -25,6 +24,7 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
         restriction: None,
         spending: None,
         limits: Limits::default(),
+        limits_date: None,
         limited_spenders: 0,
     };
     let link = Record::Customer { customer: account.customer.clone(), account: account.id.clone() };

@@ -3,18 +3,17 @@
 mod decide;
 mod entry;
 mod restriction;
-mod usage;
 
 pub use decide::{decide_open_account, decide_payment_method, decide_restrict};
 pub use entry::{Cause, Entry, Origin};
 pub use restriction::Restriction;
-pub use usage::UsageDay;
 
 use super::calendar::date_of;
 use super::payments::{AutoTopUp, PaymentIssue};
 use super::spending::{Limits, Spending};
 use super::{AccountId, Credits, CustomerId, EmailAddress, PaymentMethodId, PriceBook, TopUpId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 /// An account between two changes.
 ///
@@ -35,8 +34,6 @@ pub struct Account {
     pub balance: Credits,
     /// The sum of the credits that pending charges hold. They are not part of the balance any more.
     pub pending: Credits,
-    /// The usage on the day of the last change.
-    pub usage: UsageDay,
     /// `None` until the customer first chooses settings.
     pub auto_top_up: Option<AutoTopUp>,
     /// The saved card that top-ups are paid with.
@@ -51,8 +48,10 @@ pub struct Account {
     pub restriction: Option<Restriction>,
     /// The customer's own stop. `None` until the customer first stops spending.
     pub spending: Option<Spending>,
-    /// The account's own limits. Their counters belong to the day of `usage`.
+    /// The account's own limits.
     pub limits: Limits,
+    /// The day (UTC) to which their counters belong: that of the last change. `None` without limits.
+    pub limits_date: Option<Date>,
     /// How many spenders have limits of their own. A charge looks for them only if there are any.
     pub limited_spenders: u32,
 }
@@ -86,7 +85,21 @@ impl Account {
 
     /// The account's own limits, moved on to the day of an instant.
     pub fn limits_at(&self, now: Timestamp) -> Limits {
-        self.limits.turned(self.usage.date, date_of(now), self.seq)
+        let today = date_of(now);
+        self.limits.turned(self.limits_date.unwrap_or(today), today, self.seq)
+    }
+
+    /// The day on which the account's limits count at an instant. If the clock runs behind, it is the day that they
+    /// already count on, so that no period opens twice.
+    pub fn limits_day(&self, now: Timestamp) -> Date {
+        let today = date_of(now);
+        self.limits_date.map_or(today, |date| date.max(today))
+    }
+
+    /// Other limits, which count on the day of an instant.
+    pub(in crate::domain) fn set_limits(&mut self, limits: Limits, now: Timestamp) {
+        self.limits_date = (!limits.is_none()).then(|| self.limits_day(now));
+        self.limits = limits;
     }
 
     /// The restriction in force, if any.

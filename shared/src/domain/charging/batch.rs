@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-dynamodb-transactions>
 pub const CHARGES_TOGETHER_MAX: usize = 49;
 
-/// The most items of those charges: one transaction has 100, and two of them are the account and a day that ends.
+/// The most items of those charges: one transaction has 100, and one of them is the account.
 const ITEMS_MAX: usize = 98;
 
 /// How many of the charges, counted from the first one, fit into one transaction. A pending charge has two items, and
@@ -76,7 +76,7 @@ mod tests {
     use crate::domain::charging::ExpiresIn;
     use crate::domain::samples::*;
     use crate::domain::spending::{Bounds, LimitName, decide_spender_limits};
-    use crate::domain::{Account, Credits, Record, Restriction, RestrictionReason, Spender};
+    use crate::domain::{Account, Credits, Restriction, RestrictionReason, Spender};
 
     /// Trainings of so many minutes, at ten credits each.
     fn commands(minutes: &[i64]) -> Vec<ChargeCommand> {
@@ -139,7 +139,6 @@ mod tests {
             }
             let account = &change.account;
             assert_eq!((account.version, account.seq, account.balance.get()), (12, 7 + taken.len() as u64, balance));
-            assert_eq!(account.usage.charges, taken.len() as u64, "{name}");
         }
     }
 
@@ -151,15 +150,6 @@ mod tests {
         let decided = decide(&before, &commands(&[1, 20]), 5);
         let refusal = Some(ChargeRefusal::Restricted { reason, until: at(100) });
         assert_eq!(decided, DecidedCharges { change: None, refusals: vec![refusal.clone(), refusal] });
-    }
-
-    #[test]
-    fn the_first_charges_after_midnight_close_the_day_that_ended_once() {
-        let before = Account { balance: Credits::constant(100), ..account() };
-        let first = decide_charge(&before, &PriceBook::reference(), &commands(&[1])[0], at(0)).unwrap().account;
-        let change = decide(&first, &commands(&[1, 2]), 86_400).change.unwrap();
-        assert_eq!(change.records, [Record::UsageDay(first.usage)]);
-        assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (2, 30));
     }
 
     #[test]

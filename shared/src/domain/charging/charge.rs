@@ -88,7 +88,6 @@ pub fn decide_charge<'a>(
     check_charge(payer, price_book, required, now)?;
     let mut change = Change::on(payer.account, now);
     change.post(required.negated(), command.cause(), now)?;
-    change.account.usage.count_charge(required);
     Counters::at(payer, now).count(required, &mut change);
     if let Some(pending) = command.pending(&change.account, now) {
         change.account.pending = change.account.pending.plus(required).ok_or(BalanceOutOfRange)?;
@@ -142,10 +141,10 @@ pub fn check_charge_replay(entry: &Entry, request: &ChargeRequest) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Restriction;
     use crate::domain::payments::NoTopUp;
     use crate::domain::samples::*;
     use crate::domain::spending::LimitName;
-    use crate::domain::{Record, Restriction};
 
     fn command(duration_ms: i64) -> ChargeCommand {
         charge_command("job-1", "dubbing", duration_ms)
@@ -196,27 +195,24 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_makes_the_next_entry_and_counts_the_day() {
+    fn a_charge_makes_the_next_entry_and_nothing_else() {
         let before = Account { balance: Credits::constant(100), seq: 7, version: 11, ..account() };
         let change = decide_charge(&before, &PriceBook::reference(), &command(90_000), at(5)).unwrap();
         let entry = only_entry(&change);
         assert_eq!((entry.seq, entry.credits.get(), entry.balance_after.get(), entry.created_at), (8, -15, 85, at(5)));
         assert_eq!((change.account.seq, change.account.version, change.account.balance.get()), (8, 12, 85));
-        assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 15));
         assert!(change.records.is_empty() && change.notices.is_empty());
         let Cause::Charge { price: Some(price), .. } = entry.cause else { panic!("a charge keeps its price") };
         assert_eq!(price, command(90_000).price);
     }
 
     #[test]
-    fn the_first_charge_after_midnight_closes_the_day_that_ended() {
+    fn the_first_charge_after_midnight_writes_nothing_more_than_any_other() {
         let before = Account { balance: Credits::constant(100), ..account() };
         let first = decide_charge(&before, &PriceBook::reference(), &command(1), at(0)).unwrap().account;
         let change = decide_charge(&first, &PriceBook::reference(), &command(1), at(86_400)).unwrap();
-        assert_eq!(change.records, [Record::UsageDay(first.usage)]);
-        assert_eq!((change.account.usage.charges, change.account.usage.credits_charged.get()), (1, 10));
-        let late = decide_charge(&change.account, &PriceBook::reference(), &command(1), at(86_399)).unwrap();
-        assert!(late.records.is_empty(), "a clock that runs behind does not reopen a day");
+        assert_eq!((change.entries.len(), change.records, change.notices), (1, vec![], vec![]));
+        assert_eq!(change.account.limits_date, None, "an account without limits does not know the day");
     }
 
     #[test]

@@ -118,7 +118,6 @@ fn end(
     let returned = pending.credits.minus(credits_kept).ok_or(BalanceOutOfRange)?;
     if returned != Credits::ZERO {
         change.post(returned, cause(pending, ending), now)?;
-        change.account.usage.count_restore(returned);
         give_back(change, payer.limits, (pending.seq, pending.spender.as_ref(), returned), now);
     }
     change.account.pending = change.account.pending.minus(pending.credits).ok_or(BalanceOutOfRange)?;
@@ -173,7 +172,6 @@ mod tests {
         assert_eq!(pending.due_at(), None, "what has ended is not due");
         let returned: i64 = change.entries.iter().map(|entry| entry.credits.get()).sum();
         assert_eq!(returned, 100 - end.credits_kept.get());
-        assert_eq!(change.account.usage.credits_restored.get(), returned);
         let entry = change.entries.first().map(crate::domain::Entry::origin);
         (pending.status(), end.credits_kept.get(), change.account.balance.get(), entry)
     }
@@ -184,7 +182,6 @@ mod tests {
         assert_eq!((account.balance.get(), account.pending.get(), account.seq), (100, 100, 1));
         assert_eq!((pending.credits.get(), pending.status()), (100, ChargeStatus::Pending));
         assert_eq!((pending.expires_at(), pending.due_at()), (at(60), Some(at(60))));
-        assert_eq!(account.usage.credits_charged.get(), 100);
     }
 
     /// In order of precedence: the same capture, another end, the expiry, the measure, the amount.

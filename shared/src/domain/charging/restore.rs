@@ -39,7 +39,6 @@ pub fn decide_restore<'a>(
     let payer = payer.into();
     let mut change = Change::on(payer.account, now);
     change.post(credits, Cause::Restore { charge: key.clone() }, now)?;
-    change.account.usage.count_restore(credits);
     give_back(&mut change, payer.limits, (charge.seq, spender.as_ref(), credits), now);
     Ok(change)
 }
@@ -67,7 +66,6 @@ mod tests {
         let entry = only_entry(&restored);
         assert_eq!((entry.seq, entry.credits.get(), entry.balance_after.get()), (2, 50, 100));
         assert_eq!(entry.origin(), Origin::Restore(key("job-1")));
-        assert_eq!(restored.account.usage.credits_restored.get(), 50);
         assert_eq!(decide_restore(&restored.account, &entry, None, at(2)), Err(RestoreRefusal::NotACharge));
     }
     /// In order of precedence: what is not posted is refused, and of a capture only what it kept comes back.

@@ -5,7 +5,7 @@
 //! because numbers have no ties and never run backwards.
 
 use super::records::{Bounds, Limits, SpenderLimits};
-use crate::domain::calendar::{date_of, start_of_next_day, start_of_next_month};
+use crate::domain::calendar::{start_of_next_day, start_of_next_month};
 use crate::domain::{Account, Change, Credits, Record, Spender};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -81,7 +81,7 @@ impl Counters {
         Self {
             account: account.limits_at(now),
             spender: limits.first().map(|limits| limits.at(now, account.seq)),
-            today: date_of(now).max(account.usage.date),
+            today: account.limits_day(now),
         }
     }
 
@@ -152,7 +152,8 @@ pub fn decide_account_limits(
         return None;
     }
     let mut change = Change::on(account, now);
-    change.account.limits = change.account.limits.revised(bounds, account.seq);
+    let limits = change.account.limits.revised(bounds, account.seq);
+    change.account.set_limits(limits, now);
     Some(change)
 }
 
@@ -164,7 +165,7 @@ pub fn decide_spender_limits(
     now: Timestamp,
 ) -> Option<Change> {
     let known = known.map(|known| known.at(now, account.seq));
-    let today = date_of(now).max(account.usage.date);
+    let today = account.limits_day(now);
     let (date, limits) = known.as_ref().map_or((today, Limits::default()), |known| (known.date, known.limits));
     if limits.bounds() == bounds {
         return None;
@@ -186,6 +187,7 @@ mod tests {
     use super::super::records::Limit;
     use super::*;
     use crate::domain::Measure;
+    use crate::domain::calendar::date_of;
     use crate::domain::charging::{
         ChargeCommand, ChargeRefusal, ExpiresIn, decide_capture, decide_charge, decide_expiry, decide_restore,
     };
@@ -205,7 +207,8 @@ mod tests {
     }
 
     fn account_with(limits: Limits) -> Account {
-        Account { balance: credits(10_000), seq: 7, limits, ..account() }
+        let limits_date = (!limits.is_none()).then(|| date_of(at(0)));
+        Account { balance: credits(10_000), seq: 7, limits, limits_date, ..account() }
     }
 
     fn bounds(day: Option<i64>, month: Option<i64>, total: Option<i64>) -> Bounds {
@@ -287,7 +290,7 @@ mod tests {
         let next_month = charge(&next_day.account, Some(&spender), at(31 * 86_400)).unwrap();
         assert_eq!(used(next_month.account.limits), [Some(10), Some(10), None]);
         assert_eq!(used(of_spender(&next_month).limits), [Some(10), Some(10), Some(30)], "in all never starts again");
-        let a_year_later = Account { usage: next_day.account.usage.clone(), ..next_day.account };
+        let a_year_later = Account { limits_date: next_day.account.limits_date, ..next_day.account };
         assert_eq!(used(a_year_later.limits_at(at(365 * 86_400))), [Some(0), Some(0), None], "the same month's number");
     }
 

@@ -45,7 +45,7 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpenderLimits {
     pub spender: Spender,
-    /// The day (UTC) to which the counters belong. An account's own counters belong to the day of its usage.
+    /// The day (UTC) to which the counters belong.
     pub date: Date,
     pub limits: Limits,
 }
@@ -104,7 +104,7 @@ impl Limits {
         }
     }
 
-    pub(super) fn is_none(&self) -> bool {
+    pub(in crate::domain) fn is_none(&self) -> bool {
         *self == Self::default()
     }
 

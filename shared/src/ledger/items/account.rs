@@ -1,7 +1,7 @@
 //! The account. Every charge reads and writes it, so it must fit in the 1 KB of one write unit.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
-use super::{consent, spending, usage_day};
+use super::{consent, spending};
 use crate::domain::payments::AutoTopUp;
 use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use crate::domain::spending::Spending;
@@ -11,6 +11,8 @@ use crate::domain::{
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Due, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
     let due_at = account.top_up_due_at();
@@ -28,7 +30,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with("seq", number(account.seq))
         .with("balance", credits(account.balance))
         .with_optional("pending", Some(account.pending).filter(|pending| *pending != Credits::ZERO).map(credits))
-        .with("usage", usage_day::write(&account.usage).into_value())
+        .with("usage", usage_of_the_release_before(account))
         .with_optional("auto_top_up", account.auto_top_up.as_ref().map(write_auto_top_up))
         .with_optional("payment_method", account.payment_method.as_ref().map(text))
         .with_optional("last_top_up_at", account.last_top_up_at.map(instant))
@@ -38,6 +40,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("spending_stopped_at", changed_at(true))
         .with_optional("spending_allowed_at", changed_at(false))
         .with_optional("limits", spending::write_within(account.limits))
+        .with_optional("limits_date", account.limits_date.map(text))
         .with_optional("limited_spenders", (account.limited_spenders > 0).then(|| number(account.limited_spenders)))
         // Both attributes or neither: an account that is not due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::TopUp.shard_of(&account.id))))
@@ -56,7 +59,6 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         seq: item.number("seq")?,
         balance: item.credits("balance")?,
         pending: item.optional("pending", Reader::credits)?.unwrap_or(Credits::ZERO),
-        usage: usage_day::read(&item.map("usage")?)?,
         auto_top_up: item.optional("auto_top_up", read_auto_top_up)?,
         payment_method: item.optional("payment_method", |item, name| item.id(name, PaymentMethodId::parse))?,
         last_top_up_at: item.optional("last_top_up_at", Reader::instant)?,
@@ -65,6 +67,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         restriction: item.optional("restriction", read_restriction)?,
         spending: read_spending(&item)?,
         limits: item.optional("limits", spending::read_within)?.unwrap_or_default(),
+        limits_date: item.optional("limits", |item, _| read_limits_date(item))?,
         limited_spenders: item.optional("limited_spenders", Reader::number)?.unwrap_or(0),
     })
 }
@@ -112,6 +115,27 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
         _ => return Err(issue.invalid("kind")),
     };
     Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })
+}
+
+/// The release before kept the usage of the day within the account, and its functions require that while this release is
+/// deployed. The next release can leave it out.
+fn usage_of_the_release_before(account: &Account) -> AttributeValue {
+    let date = account.limits_date.unwrap_or_else(|| account.created_at.to_zoned(TimeZone::UTC).date());
+    Writer::map()
+        .with("date", text(date))
+        .with("charges", number(0))
+        .with("credits_charged", number(0))
+        .with("credits_restored", number(0))
+        .into_value()
+}
+
+/// The release before counted limits on the day of its usage.
+fn read_limits_date(item: &Reader<'_>) -> Result<Date, Unreadable> {
+    let date = |item: &Reader<'_>, name: &str| item.word(name, |date| date.parse().ok());
+    if item.has("limits_date") || !item.has("usage") {
+        return date(item, "limits_date");
+    }
+    date(&item.map("usage")?, "date")
 }
 
 /// One attribute at most: the customer stopped spending last, or allowed it again.

@@ -13,7 +13,6 @@ mod pending_charge;
 mod purchase;
 mod spending;
 mod top_up;
-mod usage_day;
 mod usage_row;
 
 pub(super) use account::{account_from_item, account_to_item};
@@ -30,5 +29,4 @@ pub(super) use spending::{
     spender_limits_from_item, spender_limits_to_item, spending_change_from_item, spending_change_to_item,
 };
 pub(super) use top_up::{top_up_from_item, top_up_to_item};
-pub(super) use usage_day::usage_day_to_item;
 pub(super) use usage_row::{usage_cursor_from_item, usage_cursor_to_item, usage_row_from_item, usage_row_to_item};

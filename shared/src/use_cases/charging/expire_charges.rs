@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const ACCOUNTS_AT_ONCE: usize = 4;
 
 /// Charges of one account that expire in one transaction. Each is an entry, a record and perhaps the limits of its
-/// spender; with the account and a closed day that is within the limit of 100 items.
+/// spender; with the account that is within the limit of 100 items.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 const CHARGES_AT_ONCE: usize = 32;
 

@@ -85,12 +85,12 @@ pub async fn some_duplicates<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(first.account));
 }
 
-/// As many entries as a batch writes at most, and a day that is closed with them.
+/// As many entries as a batch writes at most.
 pub async fn many_entries<L: Ledger>(ledger: &L) {
     let account = opened_with(ledger, 100).await;
     let keys: Vec<String> = (0..CHARGES_TOGETHER_MAX).map(|number| format!("job-{number}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let change = Change { records: vec![Record::UsageDay(usage_day())], ..posted_all(&account, &keys) };
+    let change = posted_all(&account, &keys);
     ledger.commit(&change).await.unwrap();
     let mut history = ledger.history_page(&account.id, None, 49).await.unwrap();
     history.reverse();
@@ -122,7 +122,6 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
             Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) },
             Record::TopUp(complete_top_up()),
             Record::Consent(consent_record()),
-            Record::UsageDay(usage_day()),
         ],
         notices: vec![notice(notice_kinds()[0].clone())],
         ..change

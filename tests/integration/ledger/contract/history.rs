@@ -34,7 +34,6 @@ pub async fn only_entries<L: Ledger>(ledger: &L) {
         Record::PendingCharge(pending("job:5")),
         Record::TopUp(complete_top_up()),
         Record::Consent(consent_record()),
-        Record::UsageDay(usage_day()),
     ];
     let notices = vec![notice(notice_kinds()[0].clone())];
     ledger.commit(&Change { records, notices, ..changed(&stored) }).await.unwrap();

@@ -55,7 +55,6 @@ pub async fn only_own<L: Ledger>(ledger: &L) {
         Record::PendingCharge(pending("job:5")),
         Record::TopUp(complete_top_up()),
         Record::Consent(consent_record()),
-        Record::UsageDay(usage_day()),
     ];
     let notices = vec![notice(notice_kinds()[0].clone())];
     let bought = Cause::Purchase { purchase: PurchaseId::mint(9), package: package_id() };

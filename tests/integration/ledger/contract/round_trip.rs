@@ -46,8 +46,16 @@ pub async fn accounts<L: Ledger>(ledger: &L) {
         Account { pending: Credits::MAX, ..bare.clone() },
         Account { spending: complete_account().spending, ..bare.clone() },
         Account { spending: Some(Spending { is_stopped: false, changed_at: at(7) }), ..bare.clone() },
-        Account { limits: Limits { day: limits().day, ..Limits::default() }, ..bare.clone() },
-        Account { limits: Limits { month: limits().month, ..Limits::default() }, ..bare.clone() },
+        Account {
+            limits: Limits { day: limits().day, ..Limits::default() },
+            limits_date: complete_account().limits_date,
+            ..bare.clone()
+        },
+        Account {
+            limits: Limits { month: limits().month, ..Limits::default() },
+            limits_date: complete_account().limits_date,
+            ..bare.clone()
+        },
         Account { limited_spenders: u32::MAX, ..bare.clone() },
         Account { seq: u64::MAX, balance: Credits::MAX, ..bare.clone() },
         Account { balance: Credits::MAX.negated(), ..bare },
@@ -134,7 +142,6 @@ pub async fn links<L: Ledger>(ledger: &L) {
         Record::Consent(consent_record()),
         Record::Consent(in_yen.clone()),
         purchase_key,
-        Record::UsageDay(usage_day()),
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
     ];

@@ -193,7 +193,7 @@ impl Table {
     }
 }
 
-/// Only charges are simulated, which write these items. A day's closed usage is left out: one write a day.
+/// Only charges are simulated, which write these items.
 fn items(change: &Change) -> Vec<Item> {
     let account = &change.account.id;
     let entries = change.entries.iter().map(|entry| Item::Entry(account.clone(), entry.origin()));
