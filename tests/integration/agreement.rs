@@ -224,6 +224,8 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/acme/usage?group_by=spender", &token).await.expect(200);
     cloud.get("/v1/accounts/acme/usage?from=1969-12-31", &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/usage", &token).await.expect(404);
+    cloud.get("/v1/accounts/acme/usage/forecast", &token).await.expect(200);
+    cloud.get("/v1/accounts/nobody/usage/forecast", &token).await.expect(404);
 }
 
 async fn pending_charges(cloud: &TestCloud) {
@@ -363,6 +365,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/charges/1"),
         format!("{account}/history"),
         format!("{account}/usage"),
+        format!("{account}/usage/forecast"),
         format!("{account}/auto-top-up"),
         format!("{account}/spending"),
         format!("{account}/limits"),

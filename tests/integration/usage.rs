@@ -221,3 +221,40 @@ async fn a_range_that_is_not_valid_is_refused_with_its_reason() {
         usage(&cloud, query).await.expect(200);
     }
 }
+
+async fn forecast(cloud: &TestCloud) -> Value {
+    cloud.get(&format!("{USAGE}/forecast"), &cloud.cloud.customer_token("acme")).await.expect(200).body
+}
+
+#[tokio::test]
+async fn a_forecast_is_made_from_complete_days_and_nothing_else() {
+    let cloud = opened().await;
+    charge_many(&cloud, "today", 20).await;
+    let body = forecast(&cloud).await;
+    assert_eq!(
+        (&body["has_recent_usage"], &body["runs_out"], &body["accuracy"]),
+        (&json!(false), &json!(null), &json!(null))
+    );
+    assert_eq!(
+        body["month"],
+        json!({"from": "2026-01-01", "to": "2026-01-31", "credits_spent": 200, "expected": null})
+    );
+    for day in 1..=8 {
+        cloud.cloud.clock.advance(SignedDuration::from_hours(24)).unwrap();
+        charge_many(&cloud, &format!("day-{day}"), 20).await;
+    }
+    cloud.settle().await;
+    let body = forecast(&cloud).await;
+    let averages = json!([
+        {"days": 7, "credits_spent": 1_400, "credits_per_day": 200},
+        {"days": 8, "credits_spent": 1_600, "credits_per_day": 200},
+    ]);
+    assert_eq!(body["averages"], averages);
+    // 48,200 credits are left, at 240 or 160 a day from 2026-01-13 on.
+    assert_eq!(body["balance"], 48_200);
+    assert_eq!(body["runs_out"], json!({"earliest": "2026-08-01", "latest": "2026-11-10"}));
+    // Nine days of 200, and eighteen more at 160 or 240.
+    assert_eq!(body["month"]["expected"], json!({"min": 4_680, "max": 6_162}));
+    assert_eq!(body["accuracy"], json!(null), "no forecast is old enough to be checked");
+    assert_eq!((&body["through_seq"], &body["is_complete"]), (&json!(181), &json!(true)));
+}

@@ -1,6 +1,7 @@
 //! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
+mod forecast;
 mod history;
 mod limits;
 mod spending;
@@ -67,6 +68,7 @@ pub enum Operation {
     Balance,
     History,
     Usage,
+    Forecast,
     AutoTopUp,
     SetAutoTopUp,
     Spending,
@@ -101,6 +103,12 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/usage",
         access: Access::Customer,
         operation: Operation::Usage,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/usage/forecast",
+        access: Access::Customer,
+        operation: Operation::Forecast,
     },
     Route {
         method: Method::GET,
@@ -157,6 +165,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Balance => get_balance(app, found.account()?).await,
         Operation::History => history::get(&app.context, request, found.account()?).await,
         Operation::Usage => usage::get(&app.context, request, found.account()?).await,
+        Operation::Forecast => forecast::get(&app.context, found.account()?).await,
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,

@@ -6,11 +6,13 @@
 mod counts;
 mod entry;
 mod fold;
+mod forecast;
 mod period;
 mod row;
 
 pub use counts::UsageCounts;
 pub use entry::UsageEntry;
 pub use fold::{UsageFold, decide_fold, with_tail};
+pub use forecast::{Accuracy, Average, DAYS_NEEDED, Forecast, HORIZON_DAYS, Month, RunsOut, forecast};
 pub use period::{Granularity, Period, Periods};
 pub use row::{Groups, UsageRow};
