@@ -5,7 +5,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use local_aws::dynamodb::Fault;
 use local_aws::wire::Loss;
+use reqwest::Method;
 use serde_json::{Value, json};
+use shared::domain::{AccountId, Granularity, Period, Spender, UsageCounts, UsageFold, UsageRow};
+use shared::ledger::{DynamoLedger, LedgerSettings};
+use shared::ports::UsageFolds;
 
 const USAGE: &str = "/v1/accounts/acme/usage";
 
@@ -220,6 +224,70 @@ async fn a_range_that_is_not_valid_is_refused_with_its_reason() {
     {
         usage(&cloud, query).await.expect(200);
     }
+}
+
+async fn table(cloud: &TestCloud, query: &str) -> Answer {
+    let request =
+        cloud.request(Method::GET, &format!("{USAGE}?{query}")).bearer_auth(cloud.cloud.customer_token("acme"));
+    cloud.send(request.header("Accept", "text/csv")).await.expect(200)
+}
+
+#[tokio::test]
+async fn usage_is_a_table_for_whoever_accepts_one() {
+    let cloud = opened().await;
+    charge_many(&cloud, "job", 4).await;
+    cloud.charge("acme", "alone", 2).await.expect(201);
+    let head = "from,to,kind,name,charges,duration_ms,max_minutes,quantity,credits_charged,credits_captured_back,\
+                credits_voided,credits_expired,credits_restored,credits_purchased,credits_topped_up,credits_spent\n";
+    let day = "2026-01-05,2026-01-05";
+    let total = table(&cloud, "").await;
+    assert_eq!(total.text, format!("{head}{day},total,,5,0,6,0,60,0,0,0,0,50000,0,60\n"));
+    assert_eq!(total.content_type, "text/csv; charset=utf-8; header=present");
+    let header = |name: &str| total.headers.get(name).map(String::as_str);
+    assert_eq!(
+        (header("usage-through-seq"), header("usage-is-complete"), header("next-cursor")),
+        (Some("6"), Some("true"), None)
+    );
+    assert_eq!(header("usage-as-of"), Some("2026-01-05T00:00:00.000Z"));
+    let spenders = format!(
+        "{head}{day},named,key-0,2,0,2,0,20,0,0,0,0,0,0,20\n{day},named,key-1,1,0,1,0,10,0,0,0,0,0,0,10\n\
+         {day},named,key-2,1,0,1,0,10,0,0,0,0,0,0,10\n{day},unnamed,,1,0,2,0,20,0,0,0,0,0,0,20\n"
+    );
+    assert_eq!(table(&cloud, "group_by=spender").await.text, spenders);
+    assert_eq!(table(&cloud, "to=2026-01-04").await.text, head, "no usage");
+}
+
+/// Thirty days with two hundred spenders each.
+#[tokio::test]
+async fn more_groups_than_an_answer_holds_are_read_page_by_page() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let counts = UsageCounts { charges: 1, ..UsageCounts::default() };
+    let rows = (1..=30).map(|day| {
+        let date = format!("2026-01-{day:02}").parse().unwrap();
+        let mut row = UsageRow::empty(Period::of_date(Granularity::Day, date));
+        let spender = |number: usize| Spender::parse(format!("key-{number:03}")).unwrap();
+        row.spenders.named.extend((0..200).map(|number| (spender(number), counts)));
+        row
+    });
+    let fold = UsageFold { after_seq: 0, through_seq: 100, rows: rows.collect() };
+    let ledger = DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), cloud.table(), LedgerSettings::default());
+    ledger.usage_fold(&AccountId::parse("acme").unwrap(), &fold).await.unwrap();
+    let (mut cursor, mut pages) = (String::new(), vec![]);
+    loop {
+        let query = format!("from=2026-01-01&to=2026-01-31&group_by=spender{cursor}");
+        let body = usage(&cloud, &query).await.expect(200).body;
+        let lines = table(&cloud, &query).await;
+        assert_eq!(lines.headers.get("next-cursor").map(String::as_str), body["next_cursor"].as_str());
+        let days: Vec<_> = body["data"].as_array().unwrap().iter().map(|row| row["from"].to_string()).collect();
+        assert_eq!(lines.text.lines().count(), 1 + 200 * days.len());
+        pages.push(days);
+        let Some(next) = body["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [25, 5]);
+    let days = pages.concat();
+    assert!(days.is_sorted() && days.len() == 30, "{days:?}");
 }
 
 async fn forecast(cloud: &TestCloud) -> Value {

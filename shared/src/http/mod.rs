@@ -20,7 +20,7 @@ pub use fields::{Element, Fields, Parameters, an_integer, boolean, integer, text
 pub use page::Page;
 pub use problem::Problem;
 pub use rate_limiter::AccountRateLimiter;
-pub use reply::{Reply, log, respond};
+pub use reply::{Reply, accepts_csv, log, respond};
 pub use route::{Found, Route, find_route, idempotency_key};
 pub use serve::serve;
 
