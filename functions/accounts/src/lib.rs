@@ -1,8 +1,12 @@
 //! What customers see and choose: the balance, the history, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
+mod entries;
+mod explained;
 mod history;
+mod history_csv;
 mod limits;
+mod requests;
 mod spending;
 pub mod wiring;
 
@@ -14,14 +18,25 @@ use shared::http::{
     Access, AccountRateLimiter, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body,
     respond, text, time,
 };
-use shared::ports::{Accounts, Consents, History, IdGenerator, Payments, SpenderList, Spenders, SpendingChanges};
+use shared::ports::{
+    Accounts, Consents, Entries, History, IdGenerator, Payments, PendingCharges, RefusalList, SpenderList, Spenders,
+    SpendingChanges,
+};
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
+        Ledger: Accounts
+                    + Consents
+                    + Entries
+                    + History
+                    + PendingCharges
+                    + RefusalList
+                    + SpendingChanges
+                    + Spenders
+                    + SpenderList,
         Payments: Payments,
         Ids: IdGenerator,
         PriceBook = PriceBook,
@@ -31,7 +46,15 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
+            Ledger: Accounts
+                        + Consents
+                        + Entries
+                        + History
+                        + PendingCharges
+                        + RefusalList
+                        + SpendingChanges
+                        + Spenders
+                        + SpenderList,
             Payments: Payments,
             Ids: IdGenerator,
             PriceBook = PriceBook,
@@ -52,6 +75,8 @@ pub enum Operation {
     Account,
     Balance,
     History,
+    Entry,
+    Requests,
     AutoTopUp,
     SetAutoTopUp,
     Spending,
@@ -80,6 +105,18 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/history",
         access: Access::Customer,
         operation: Operation::History,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/{seq}",
+        access: Access::Customer,
+        operation: Operation::Entry,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/requests",
+        access: Access::Customer,
+        operation: Operation::Requests,
     },
     Route {
         method: Method::GET,
@@ -127,7 +164,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
-    if !matches!(found.operation, Operation::History | Operation::AutoTopUp | Operation::Limits) {
+    if !matches!(found.operation, Operation::History | Operation::Requests | Operation::AutoTopUp | Operation::Limits) {
         no_query(request)?;
     }
     match found.operation {
@@ -135,6 +172,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Account => get_account(&app.context, found.account()?).await,
         Operation::Balance => get_balance(app, found.account()?).await,
         Operation::History => history::get(&app.context, request, found.account()?).await,
+        Operation::Entry => explained::get(&app.context, found.account()?, found.parameter("seq")).await,
+        Operation::Requests => requests::get(&app.context, request, found.account()?).await,
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,

@@ -15,6 +15,7 @@ mod keys;
 mod marks;
 mod queries;
 mod records;
+mod refusals;
 
 pub use dynamodb::DynamoDb;
 pub use keys::notice_of;

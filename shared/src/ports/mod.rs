@@ -12,7 +12,7 @@ pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
     Entries, Events, History, Ledger, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage,
-    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps,
+    RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

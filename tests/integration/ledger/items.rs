@@ -4,6 +4,7 @@ use super::samples::*;
 use super::stores::{Embedded, TABLE, embedded};
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::domain::account::decide_open_account;
+use shared::domain::charging::RefusalPlace;
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
 use shared::domain::*;
@@ -33,6 +34,8 @@ enum Kind {
     Consent,
     SpendingChange,
     SpenderLimits,
+    /// The rows of refused requests.
+    Refusals,
     Notice(u128),
     Customer,
 }
@@ -50,6 +53,10 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
         Kind::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.is_some(),
         Kind::SpendingChange => ledger.spending_change_get(&account, at(6)).await?.is_some(),
         Kind::SpenderLimits => ledger.spender_limits_get(&account, &spender("key-1")).await?.is_some(),
+        Kind::Refusals => {
+            let oldest = RefusalPlace::new(0, 0).unwrap();
+            !ledger.refusals_page(&account, oldest, None, 100).await?.rows.is_empty()
+        }
         Kind::Notice(number) => ledger.notice_get(&account, &NoticeId::mint(number)).await?.is_some(),
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
     };
@@ -57,7 +64,7 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 26] = [
+const MAY_BE_ABSENT: [&str; 34] = [
     "auto_top_up",
     "checkout",
     "checkout_opened_at",
@@ -77,7 +84,15 @@ const MAY_BE_ABSENT: [&str; 26] = [
     "payment_method",
     "pending",
     "price_book",
+    "reasons",
+    "reasons.account_restricted",
+    "reasons.idempotency_key_reused",
+    "reasons.insufficient_credits",
+    "reasons.limit_reached",
+    "reasons.spending_stopped",
+    "reasons.too_many_requests",
     "reference",
+    "request_id",
     "restriction",
     "sent_at",
     "spender",
@@ -90,7 +105,7 @@ const MAY_BE_ABSENT: [&str; 26] = [
 const UNREAD: [&str; 4] = ["account", "due_at", "due_shard", "expires_at"];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 3] = ["checkout.url", "restriction.reason", "text"];
+const FREE_TEXT: [&str; 4] = ["checkout.url", "detail", "restriction.reason", "text"];
 
 #[tokio::test]
 async fn a_missing_attribute_is_named() {
@@ -373,6 +388,9 @@ async fn filled() -> Embedded {
         .map(|(number, kind)| Notice { id: NoticeId::mint(number), sent_at: Some(at(7)), ..notice(kind) })
         .collect();
     store.ledger.commit(&Change { records, notices, ..changed(&account) }).await.unwrap();
+    for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
+        store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
+    }
     store
 }
 
@@ -402,6 +420,8 @@ fn stored_items() -> Vec<Stored> {
         ("spending change", format!("SPENDING#{}", at(6).as_millisecond()), Kind::SpendingChange),
         ("spender's limits", "LIMIT#key-1".into(), Kind::SpenderLimits),
         ("consent", format!("CONSENT#{}", ConsentId::mint(1)), Kind::Consent),
+        ("refused request", "REQUEST#0000000001#00".into(), Kind::Refusals),
+        ("refused requests", "REQUEST#0000000001#01".into(), Kind::Refusals),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),
         ("top-up declined", notice(22), Kind::Notice(22)),
