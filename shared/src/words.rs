@@ -2,6 +2,10 @@
 //!
 //! Pure functions of domain values.
 
+mod explanation;
+
+pub use explanation::explanation;
+
 use crate::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
 use crate::domain::{Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;

@@ -226,6 +226,15 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/nobody/usage", &token).await.expect(404);
     cloud.get("/v1/accounts/acme/usage/forecast", &token).await.expect(200);
     cloud.get("/v1/accounts/nobody/usage/forecast", &token).await.expect(404);
+    let csv = cloud.request(Method::GET, "/v1/accounts/acme/history").header("Accept", "text/csv");
+    cloud.send(csv.bearer_auth(&token)).await.expect(200);
+    cloud.get("/v1/accounts/acme/history/1", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/history/2", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/history/2?limit=1", &token).await.expect(422);
+    cloud.get("/v1/accounts/acme/history/none", &token).await.expect(404);
+    cloud.get("/v1/accounts/acme/requests?limit=1", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/requests?cursor=1", &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/requests", &token).await.expect(404);
 }
 
 async fn pending_charges(cloud: &TestCloud) {
@@ -366,6 +375,8 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/history"),
         format!("{account}/usage"),
         format!("{account}/usage/forecast"),
+        format!("{account}/history/1"),
+        format!("{account}/requests"),
         format!("{account}/auto-top-up"),
         format!("{account}/spending"),
         format!("{account}/limits"),

@@ -11,6 +11,7 @@ use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
 use shared::stripe::{SecretString, Settings, StripePayments};
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Context, Memory};
 
 const CHARGE: &str = include_str!("../events/api-gateway-charge.json");
@@ -46,7 +47,12 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
         ids: Absent,
         price_book: PriceBook::reference(),
     };
-    let app = charging::App { context, limiter: AccountRateLimiter::default(), emit: |_| {} };
+    let app = charging::App {
+        context,
+        limiter: AccountRateLimiter::default(),
+        refusals: RefusalLog::in_lane(0),
+        emit: |_| {},
+    };
 
     let mut answers = vec![];
     for _ in 0..2 {

@@ -118,6 +118,13 @@ async fn good_days(cloud: &TestCloud) {
     let opened = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &another).await;
     cloud.visit(opened.expect(201).body["checkout_url"].as_str().unwrap()).await.expect(200);
     cloud.history("acme").await;
+    let poor = json!({"operation": "training", "max_minutes": 1_440, "reference": format!("{MARK}, poor"), "spender": SPENDER});
+    let key = format!("{MARK}-poor");
+    let path = "/v1/accounts/acme/charges";
+    cloud.post(path, &cloud.cloud.service_token(), Some(&key), &poor).await.expect(402);
+    for path in [format!("history?reference={MARK}&spender={SPENDER}"), "history/2".into(), "requests".into()] {
+        cloud.get(&format!("/v1/accounts/acme/{path}"), &cloud.cloud.service_token()).await.expect(200);
+    }
 }
 
 async fn charge(cloud: &TestCloud, key: &str) -> Answer {

@@ -1,94 +1,62 @@
 //! The entries of an account, newest first.
 
-use crate::{Outside, existing};
+use crate::entries::EntryBody;
+use crate::{Outside, existing, history_csv};
 use lambda_http::Request;
-use serde::Serialize;
-use shared::domain::{Cause, Entry};
-use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query, time};
-use shared::ports::History;
+use shared::domain::account::HistoryFilter;
+use shared::domain::{OperationName, Origin, Reference, Spender};
+use shared::http::{Limits, Page, Parameters, Problem, ReachedAccount, Reply, SPENDER, parse_query, wants_csv};
 use shared::use_cases::Context;
+use shared::use_cases::accounts::{HistoryPage, list_history};
 
 /// Eighteen digits, which every JSON parser and every pattern can handle. No ledger gets that long.
-const CURSOR_MAX: i64 = 999_999_999_999_999_999;
+const SEQ_MAX: i64 = 999_999_999_999_999_999;
+/// A page of CSV is a part of a file, so it is larger than one that is looked at: about 250 KB.
+const CSV_LIMITS: Limits = Limits { default: 1_000, max: 1_000 };
 
-/// One page. The cursor is the `seq` of the last entry on the page. Entries never change, so pages do not change
-/// either.
+/// One page. The cursor is the `seq` that the next page begins below. Entries never change, and new ones are above every
+/// cursor, so pages do not change either.
 pub async fn get<O: Outside>(
     context: &Context<O>,
     request: &Request,
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
-    let (limit, cursor) = parse_query(request, |query| (query.limit(), query.integer("cursor", 1..=CURSOR_MAX)))?;
+    let is_csv = wants_csv(request);
+    let limits = if is_csv { CSV_LIMITS } else { Page::<()>::LIMITS };
+    let (filter, cursor, limit) =
+        parse_query(request, |query| (filter(query), seq(query, "cursor"), query.limit_within(limits)))?;
     let account = existing(context, account).await?;
-    let before_seq = cursor.and_then(|cursor| u64::try_from(cursor).ok());
-    let entries = context.ledger.history_page(&account.id, before_seq, limit.into()).await?;
-    let has_more = entries.last().is_some_and(|oldest| oldest.seq > 1);
-    let next_cursor = entries.last().filter(|_| has_more).map(|oldest| oldest.seq.to_string());
+    let HistoryPage { entries, next_before } = list_history(context, &account, &filter, (cursor, limit)).await?;
+    let next_cursor = next_before.map(|before| before.to_string());
+    if is_csv {
+        return history_csv::reply(request, &entries, cursor.is_none(), next_cursor.as_deref());
+    }
     Reply::ok(&Page::new(entries.iter().map(EntryBody::of).collect(), next_cursor))
 }
 
-#[derive(Serialize)]
-struct EntryBody<'a> {
-    entry: String,
-    kind: &'static str,
-    credits: i64,
-    balance_after: i64,
-    seq: u64,
-    created_at: String,
-    #[serde(flatten)]
-    cause: CauseBody<'a>,
-}
-
-#[derive(Default, Serialize)]
-struct CauseBody<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    spender: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    charge: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    purchase: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    package: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_up: Option<&'a str>,
-}
-
-impl<'a> EntryBody<'a> {
-    fn of(entry: &'a Entry) -> Self {
-        let origin = entry.origin();
-        let cause = match &entry.cause {
-            Cause::Charge { key, operation, reference, spender, .. } => CauseBody {
-                charge: Some(key.as_str()),
-                operation: Some(operation.name.as_str()),
-                reference: reference.as_ref().map(|reference| reference.as_str()),
-                spender: spender.as_ref().map(|spender| spender.as_str()),
-                ..CauseBody::default()
-            },
-            Cause::Capture { charge, operation, price: _ } => CauseBody {
-                charge: Some(charge.as_str()),
-                operation: Some(operation.name.as_str()),
-                ..CauseBody::default()
-            },
-            Cause::Void { charge } | Cause::Expiry { charge } | Cause::Restore { charge } => {
-                CauseBody { charge: Some(charge.as_str()), ..CauseBody::default() }
-            }
-            Cause::Purchase { purchase, package } => {
-                CauseBody { purchase: Some(purchase.as_str()), package: Some(package.as_str()), ..CauseBody::default() }
-            }
-            Cause::TopUp { top_up } => CauseBody { top_up: Some(top_up.as_str()), ..CauseBody::default() },
-        };
-        Self {
-            entry: origin.to_string(),
-            kind: origin.kind(),
-            credits: entry.credits.get(),
-            balance_after: entry.balance_after.get(),
-            seq: entry.seq,
-            created_at: time(entry.created_at),
-            cause,
-        }
+fn filter(query: &mut Parameters) -> HistoryFilter {
+    let kinds = format!("one of {}", Origin::KINDS.join(", "));
+    let filter = HistoryFilter {
+        kind: query.optional("kind", &kinds, |text| Origin::KINDS.into_iter().find(|kind| *kind == text)),
+        operation: query.optional("operation", "the name of an operation", |text| OperationName::parse(text).ok()),
+        spender: query.optional("spender", SPENDER, |text| Spender::parse(text).ok()),
+        reference: query.optional("reference", "1 to 200 characters", |text| Reference::parse(text).ok()),
+        from: query.instant("from"),
+        to: query.instant("to"),
+        seq: seq(query, "seq"),
+    };
+    if filter.from.is_some_and(|from| filter.to.is_some_and(|to| to <= from)) {
+        query.refuse("to", "must be later than from");
     }
+    filter
+}
+
+fn seq(query: &mut Parameters, name: &str) -> Option<u64> {
+    query.integer(name, 1..=SEQ_MAX).and_then(|seq| u64::try_from(seq).ok())
+}
+
+/// The `seq` in a path, in its one form.
+pub fn parse_seq(text: &str) -> Option<u64> {
+    let seq = text.parse::<i64>().ok().filter(|seq| seq.to_string() == text && (1..=SEQ_MAX).contains(seq))?;
+    u64::try_from(seq).ok()
 }

@@ -1,9 +1,13 @@
 //! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
+mod entries;
+mod explained;
 mod forecast;
 mod history;
+mod history_csv;
 mod limits;
+mod requests;
 mod spending;
 mod usage;
 pub mod wiring;
@@ -17,15 +21,26 @@ use shared::http::{
     respond, text, time,
 };
 use shared::ports::{
-    Accounts, Consents, Entries, EntryList, History, IdGenerator, Payments, SpenderList, Spenders, SpendingChanges,
-    UsageFolds, UsageRows,
+    Accounts, Consents, Entries, EntryList, History, IdGenerator, Payments, PendingCharges, RefusalList, SpenderList,
+    Spenders, SpendingChanges, UsageFolds, UsageRows,
 };
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
 /// The parts of the ledger that the function needs.
 pub trait AccountsLedger:
-    Accounts + Consents + Entries + EntryList + History + SpendingChanges + Spenders + SpenderList + UsageFolds + UsageRows
+    Accounts
+    + Consents
+    + Entries
+    + EntryList
+    + History
+    + PendingCharges
+    + RefusalList
+    + SpendingChanges
+    + Spenders
+    + SpenderList
+    + UsageFolds
+    + UsageRows
 {
 }
 
@@ -35,6 +50,8 @@ impl<
         + Entries
         + EntryList
         + History
+        + PendingCharges
+        + RefusalList
         + SpendingChanges
         + Spenders
         + SpenderList
@@ -69,6 +86,8 @@ pub enum Operation {
     History,
     Usage,
     Forecast,
+    Entry,
+    Requests,
     AutoTopUp,
     SetAutoTopUp,
     Spending,
@@ -109,6 +128,18 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/usage/forecast",
         access: Access::Customer,
         operation: Operation::Forecast,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/{seq}",
+        access: Access::Customer,
+        operation: Operation::Entry,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/requests",
+        access: Access::Customer,
+        operation: Operation::Requests,
     },
     Route {
         method: Method::GET,
@@ -156,7 +187,10 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
-    if !matches!(found.operation, Operation::History | Operation::Usage | Operation::AutoTopUp | Operation::Limits) {
+    if !matches!(
+        found.operation,
+        Operation::History | Operation::Requests | Operation::Usage | Operation::AutoTopUp | Operation::Limits
+    ) {
         no_query(request)?;
     }
     match found.operation {
@@ -166,6 +200,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::History => history::get(&app.context, request, found.account()?).await,
         Operation::Usage => usage::get(&app.context, request, found.account()?).await,
         Operation::Forecast => forecast::get(&app.context, found.account()?).await,
+        Operation::Entry => explained::get(&app.context, found.account()?, found.parameter("seq")).await,
+        Operation::Requests => requests::get(&app.context, request, found.account()?).await,
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,

@@ -8,13 +8,11 @@ use serde::Serialize;
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::{Account, Credits, Limits, Spender, SpenderLimits, start_of_next_day, start_of_next_month};
 use shared::http::{
-    Fields, Page, Problem, ReachedAccount, Reply, an_integer, integer, parse_body, parse_query, text, time,
+    Fields, Page, Problem, ReachedAccount, Reply, SPENDER, an_integer, integer, parse_body, parse_query, text, time,
 };
 use shared::ports::SpenderList;
 use shared::use_cases::Context;
 use shared::use_cases::accounts::{set_account_limits, set_spender_limits};
-
-const SPENDER: &str = "1 to 64 characters of A-Z a-z 0-9 _ . : @ -";
 
 /// The account's own limits, and a page of its spenders with limits. The cursor is the last spender of the page.
 pub async fn get<O: Outside>(

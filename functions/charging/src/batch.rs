@@ -1,13 +1,14 @@
 //! Many charges in one request, each with its own result.
 
+use crate::refusals::{admit, problem_of};
 use crate::{App, ChargeBody, Outside, operation};
 use lambda_http::Request;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use shared::domain::charging::{CHARGES_TOGETHER_MAX, ChargeCommand, ChargeRequest};
-use shared::domain::{AccountId, IdempotencyKey, PriceBook, PricedOperation};
-use shared::http::{Element, Fields, Problem, Reply, log, parse_body_within, text};
+use shared::domain::{AccountId, IdempotencyKey, PriceBook, PricedOperation, RequestId};
+use shared::http::{Element, Fields, Problem, Reply, log, parse_body_within, request_id, text};
 use shared::use_cases::charging::{
     BatchCharge, BatchLimits, BatchPart, ChargeError, Charged, Unanswered, charge_again, charge_batch,
 };
@@ -28,7 +29,7 @@ const LIMITS: BatchLimits = BatchLimits { together_max: CHARGES_TOGETHER_MAX, ac
 /// The results come in the order of the charges. A charge that is refused or invalid does not hold up the others.
 pub async fn post_charge_batch<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let elements = parse_body_within(BODY_BYTES_MAX, request, read_elements)?;
-    let mut batch = Batch::of(app, &elements);
+    let mut batch = Batch::of(app, request_id(request), &elements);
     if let Err(elapsed) = tokio::time::timeout(TIME_MAX, batch.answer(app, request)).await {
         batch.refuse_unanswered(request, &Problem::unavailable(elapsed));
     }
@@ -86,7 +87,8 @@ impl Asked {
             return Self::Refused(refused);
         }
         let price_book = &admission.app.context.price_book;
-        match (account, element.read(|fields| command(fields, price_book))) {
+        let request_id = admission.request_id.as_ref();
+        match (account, element.read(|fields| command(fields, price_book, request_id))) {
             (Some(account), Ok(command)) => Self::Charge(BatchCharge { account, command }),
             (Some(account), Err(problem)) => match element.read(request_of_earlier_book) {
                 Ok(request) => Self::Earlier(account, request, problem),
@@ -103,6 +105,8 @@ impl Asked {
 /// ones, so they also count less.
 struct Admission<'a, O: Outside> {
     app: &'a App<O>,
+    /// The request that every charge of the batch is made by.
+    request_id: Option<RequestId>,
     /// The result of each charge of an account that was asked about, if it is refused.
     known: BTreeMap<AccountId, Option<ResultBody>>,
 }
@@ -112,7 +116,7 @@ impl<O: Outside> Admission<'_, O> {
         if let Some(known) = self.known.get(account) {
             return known.clone();
         }
-        let admitted = self.app.limiter.admit(account, self.app.context.now());
+        let admitted = admit(self.app, account);
         let refused = admitted.err().map(|problem| ResultBody::refused(&problem));
         self.known.insert(account.clone(), refused.clone());
         refused
@@ -125,10 +129,10 @@ fn account_alone(fields: &mut Fields<'_>) -> Option<String> {
     account
 }
 
-fn command(fields: &mut Fields<'_>, price_book: &PriceBook) -> Option<ChargeCommand> {
+fn command(fields: &mut Fields<'_>, price_book: &PriceBook, request_id: Option<&RequestId>) -> Option<ChargeCommand> {
     let (_, key) = (account(fields), key(fields));
     let (PricedOperation { operation, price }, details) = operation::charged(fields, price_book)?;
-    Some(ChargeCommand { request: details.of(key?, operation), price })
+    Some(ChargeCommand { request: details.of(key?, operation), price, request_id: request_id.cloned() })
 }
 
 fn request_of_earlier_book(fields: &mut Fields<'_>) -> Option<ChargeRequest> {
@@ -147,9 +151,9 @@ struct Batch {
 }
 
 impl Batch {
-    fn of<O: Outside>(app: &App<O>, elements: &[Element<'_>]) -> Self {
+    fn of<O: Outside>(app: &App<O>, request_id: Option<RequestId>, elements: &[Element<'_>]) -> Self {
         let mut batch = Self { charges: vec![], places: vec![], earlier: vec![], results: vec![] };
-        let mut admission = Admission { app, known: BTreeMap::new() };
+        let mut admission = Admission { app, request_id, known: BTreeMap::new() };
         for (place, element) in elements.iter().enumerate() {
             batch.results.push(None);
             match Asked::read(element, &mut admission) {
@@ -169,7 +173,9 @@ impl Batch {
         let Self { charges, places, earlier, results } = self;
         charge_batch(&app.context, charges, LIMITS, |BatchPart { answers, unanswered }| {
             for (position, answer) in answers {
-                results[places[position]] = Some(ResultBody::of(request, answer.map_err(Problem::from)));
+                let BatchCharge { account, command } = &charges[position];
+                let answer = answer.map_err(|error| problem_of(app, account, command, error));
+                results[places[position]] = Some(ResultBody::of(request, answer));
             }
             if let Some(Unanswered { positions, error }) = unanswered {
                 // Logged once, not for each of the charges.

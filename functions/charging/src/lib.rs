@@ -6,6 +6,7 @@ mod batch;
 mod operation;
 mod pending;
 mod price_book;
+mod refusals;
 pub mod wiring;
 
 use batch::post_charge_batch;
@@ -20,22 +21,32 @@ use shared::domain::charging::ChargeCommand;
 use shared::domain::{Cause, Entry, IdempotencyKey, PriceBook, PricedOperation};
 use shared::http::{
     Access, AccountRateLimiter, Found, Problem, ReachedAccount, Reply, Route, find_route, idempotency_key, no_query,
-    parse_body, respond, time,
+    parse_body, request_id, respond, time,
 };
-use shared::ports::{Accounts, Entries, PendingCharges, Spenders};
+use shared::ports::{Accounts, Entries, PendingCharges, RefusalRows, Spenders};
 use shared::telemetry::embedded_metrics;
-use shared::use_cases::charging::{ChargeError, Charged, charge, charge_again, foresee_charge, restore};
+use shared::use_cases::charging::{
+    ChargeError, Charged, RefusalLog, charge, charge_again, foresee_charge, restore, write_refusals,
+};
 use shared::use_cases::{Capabilities, Context, MemoryCounts, Posted};
+use std::time::Duration;
 
 /// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders, PriceBook = PriceBook> {}
+pub trait Outside:
+    Capabilities<Ledger: Accounts + Entries + PendingCharges + RefusalRows + Spenders, PriceBook = PriceBook>
+{
+}
 
-impl<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders, PriceBook = PriceBook>> Outside for C {}
+impl<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + RefusalRows + Spenders, PriceBook = PriceBook>>
+    Outside for C
+{
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
     pub limiter: AccountRateLimiter,
+    pub refusals: RefusalLog,
     /// Writes metrics.
     pub emit: fn(&Value),
 }
@@ -53,6 +64,8 @@ pub enum Operation {
     PriceBook,
 }
 
+/// What is written after an answer makes the function's next request wait.
+const WRITING_TIME_MAX: Duration = Duration::from_secs(1);
 const BETWEEN_METRICS: SignedDuration = SignedDuration::from_mins(1);
 
 /// Every route of this function, as in `template.yaml`.
@@ -110,6 +123,14 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
     respond(&request, outcome)
 }
 
+/// What is left to do once the request is answered: refusals are written then, so that they cost no answer any time.
+pub async fn after_answer<O: Outside>(app: &App<O>) {
+    let written = tokio::time::timeout(WRITING_TIME_MAX, write_refusals(&app.context, &app.refusals)).await;
+    if let Err(elapsed) = written {
+        tracing::warn!(error = %elapsed, "refused requests were not kept");
+    }
+}
+
 /// Counts go out together, because a line for each charge would cost more than the read that memory saves. The last ones
 /// of a process are lost.
 fn emit_counts<O: Outside>(app: &App<O>) {
@@ -121,7 +142,7 @@ fn emit_counts<O: Outside>(app: &App<O>) {
 }
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
-    let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
+    let found = find_route(ROUTES, request, |account| refusals::admit(app, account))?;
     no_query(request)?;
     match found.operation {
         Operation::Charge => post_charge(app, request, found.account()?).await,
@@ -146,8 +167,10 @@ async fn post_charge<O: Outside>(app: &App<O>, request: &Request, account: &Reac
     let price_book = &app.context.price_book;
     let charged = match parse_body(request, |fields| operation::charged(fields, price_book)) {
         Ok((PricedOperation { operation, price }, details)) => {
-            let command = ChargeCommand { request: details.of(key, operation), price };
-            charge(&app.context, account.id(), &command).await?
+            let request_id = request_id(request);
+            let command = ChargeCommand { request: details.of(key, operation), price, request_id };
+            let charged = charge(&app.context, account.id(), &command).await;
+            charged.map_err(|error| refusals::problem_of(app, account.id(), &command, error))?
         }
         Err(problem) => charge_of_earlier_book(app, request, account, key).await?.ok_or(problem)?,
     };

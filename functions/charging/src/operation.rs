@@ -7,7 +7,7 @@ use shared::domain::{
     Credits, IdempotencyKey, InvalidReference, Measure, Operation, OperationName, OperationPrice, PriceBook,
     PricedOperation, Reference, Spender,
 };
-use shared::http::{Fields, Problem, an_integer, integer, text};
+use shared::http::{Fields, Problem, SPENDER, an_integer, integer, text};
 use std::ops::RangeInclusive;
 
 /// How many operations one quote may list.
@@ -69,7 +69,7 @@ fn details(fields: &mut Fields<'_>) -> Details {
 }
 
 fn spender(fields: &mut Fields<'_>) -> Option<Spender> {
-    fields.optional("spender", "1 to 64 characters of A-Z a-z 0-9 _ . : @ -", text(Spender::parse))
+    fields.optional("spender", SPENDER, text(Spender::parse))
 }
 
 /// The operations to quote.

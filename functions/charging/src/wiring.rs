@@ -11,6 +11,7 @@ use shared::ledger::DynamoLedger;
 use shared::ledger::direct::DirectClient;
 use shared::pauses::RandomPauses;
 use shared::surroundings::Surroundings;
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory, MemorySettings};
 use std::marker::PhantomData;
 
@@ -75,5 +76,6 @@ fn app_trusting<C: Clock>(
         memory: Memory::new(MemorySettings::CHARGING),
         clock: surroundings.clock,
     };
-    Ok(App { context, limiter, emit })
+    let refusals = RefusalLog::in_lane(fastrand::u8(..RefusalLog::LANES));
+    Ok(App { context, limiter, refusals, emit })
 }

@@ -4,7 +4,7 @@
 //! Each function calls AWS with its own credentials, and the stand-ins enforce its role from the template.
 
 use crate::clock::MovableClock;
-use lambda_http::Error;
+use lambda_http::{Body, Error, Request, Response};
 use lambda_runtime::service_fn;
 use local_aws::REGION;
 use local_aws::server::LocalAws;
@@ -80,6 +80,13 @@ macro_rules! event_function {
     }};
 }
 
+/// Here nothing goes on once a request is answered, so what follows the answer comes before it.
+async fn answer_charging<O: charging::Outside>(app: &charging::App<O>, request: Request) -> Response<Body> {
+    let response = charging::handle(app, request).await;
+    charging::after_answer(app).await;
+    response
+}
+
 impl Wiring<'_> {
     async fn accounts(&self) -> Result<Arc<dyn Function>, Error> {
         Ok(http_function!(accounts::handle, accounts::wiring::app(self.surroundings("accounts")?).await?))
@@ -91,7 +98,7 @@ impl Wiring<'_> {
     }
 
     fn charging(&self) -> Result<Arc<dyn Function>, Error> {
-        Ok(http_function!(charging::handle, charging::wiring::app(self.surroundings("charging")?, emit)?))
+        Ok(http_function!(answer_charging, charging::wiring::app(self.surroundings("charging")?, emit)?))
     }
 
     async fn notifications(&self) -> Result<Arc<dyn Function>, Error> {

@@ -169,6 +169,11 @@ id!(
     })
 );
 id!(
+    /// The id that API Gateway gave to a request, as its response shows it.
+    RequestId, "request", "1 to 64 visible ASCII characters",
+    |text| has_characters(text, 64, |byte| byte.is_ascii_graphic())
+);
+id!(
     /// Why an account is restricted, in words that the customer is shown.
     ///
     /// Limited in bytes, since it is part of the account's item, which must stay below 1 KB.

@@ -74,12 +74,25 @@ pub struct PriceLine {
 impl PriceLine {
     /// The exact price rounded **up** to a whole credit, at least the minimum.
     pub fn price_of(&self, amount: i64) -> Credits {
+        let credits = self.rounded_up(amount).max(i128::from(self.credits_min));
+        i64::try_from(credits).ok().and_then(Credits::new).unwrap_or(Credits::MAX)
+    }
+
+    fn rounded_up(&self, amount: i64) -> i128 {
         let unit_size = i128::from(self.unit_size.max(1));
         let exact = i128::from(self.credits_per_unit).saturating_mul(i128::from(amount));
-        let whole = exact.div_euclid(unit_size);
         let part = i128::from(exact.rem_euclid(unit_size) > 0);
-        let credits = whole.saturating_add(part).max(i128::from(self.credits_min));
-        i64::try_from(credits).ok().and_then(Credits::new).unwrap_or(Credits::MAX)
+        exact.div_euclid(unit_size).saturating_add(part)
+    }
+
+    /// Whether the amount by itself would cost less than the minimum.
+    pub fn is_minimum(&self, amount: i64) -> bool {
+        self.rounded_up(amount) < i128::from(self.credits_min)
+    }
+
+    /// The amount that the credits pay for: the amount itself, or as much as the minimum covers.
+    pub fn billed_amount(&self, amount: i64) -> i64 {
+        if self.is_minimum(amount) { self.amount_max(self.price_of(amount)) } else { amount }
     }
 
     /// The largest amount that costs no more than these credits, which are at least the minimum.
@@ -122,6 +135,23 @@ mod tests {
             let version = PriceBookVersion::parse("1").unwrap();
             let line = PriceLine { version, credits_per_unit, unit_size, credits_min };
             assert_eq!(line.price_of(amount).get(), credits, "{credits_per_unit} per {unit_size}, {amount}");
+        }
+    }
+
+    #[test]
+    fn the_minimum_bills_as_much_as_it_covers() {
+        for (credits_per_unit, unit_size, credits_min, amount, billed) in [
+            (10, 60_000, 10, 1, 60_000),
+            (10, 60_000, 10, 54_000, 60_000),
+            (10, 60_000, 10, 54_001, 54_001),
+            (10, 60_000, 10, 90_001, 90_001),
+            (3, 1_000, 5, 1, 1_666),
+            (1, 1, 1, 1, 1),
+        ] {
+            let version = PriceBookVersion::parse("1").unwrap();
+            let line = PriceLine { version, credits_per_unit, unit_size, credits_min };
+            assert_eq!(line.billed_amount(amount), billed, "{credits_per_unit} per {unit_size}, {amount}");
+            assert_eq!(line.price_of(billed), line.price_of(amount));
         }
     }
 

@@ -22,7 +22,7 @@ pub fn charge_command(key_text: &str, name: &str, amount: i64) -> ChargeCommand 
     let book = PriceBook::reference();
     let PricedOperation { operation, price } = book.price(book.operation(name).unwrap(), amount).unwrap();
     let request = ChargeRequest { key: key(key_text), operation, reference: None, spender: None, expires_in: None };
-    ChargeCommand { request, price }
+    ChargeCommand { request, price, request_id: None }
 }
 
 /// A new account with nothing in it.

@@ -1,6 +1,7 @@
 //! The fields of a JSON object and the parameters of a query, read one by one. All errors are reported together.
 
 use super::{FieldError, Problem};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,6 +14,10 @@ const ERRORS_MAX: usize = 1_000;
 const ELEMENT_ERRORS_MAX: usize = 20;
 /// How many characters of the request an error quotes.
 const QUOTED_MAX: usize = 64;
+/// The longest instant with nanoseconds and an offset.
+const INSTANT_BYTES_MAX: usize = 35;
+/// What a spender must be, for an error.
+pub const SPENDER: &str = "1 to 64 characters of A-Z a-z 0-9 _ . : @ -";
 
 /// A JSON object that is read field by field.
 ///
@@ -247,6 +252,15 @@ impl Parameters {
             self.refuse(name, format!("must be {expected}"));
         }
         value
+    }
+
+    /// An instant, such as `2026-01-31T00:00:00Z`.
+    pub fn instant(&mut self, name: &str) -> Option<Timestamp> {
+        let expected = "an instant as in RFC 3339, such as 2026-01-31T00:00:00Z";
+        self.optional(name, expected, |text| {
+            let instant = text.parse::<Timestamp>().ok().filter(|_| text.len() <= INSTANT_BYTES_MAX)?;
+            (Timestamp::UNIX_EPOCH..Timestamp::MAX).contains(&instant).then_some(instant)
+        })
     }
 
     /// Refuses a parameter that is valid by itself.

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod caller;
+mod csv;
 mod field_error;
 mod fields;
 mod page;
@@ -15,14 +16,15 @@ mod serve;
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
 pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_optional_body, parse_query};
 pub use caller::{Caller, Scopes};
+pub use csv::{Cell, CsvTable, query_with_cursor, wants_csv};
 pub use field_error::FieldError;
-pub use fields::{Element, Fields, Parameters, an_integer, boolean, integer, text};
-pub use page::Page;
-pub use problem::Problem;
+pub use fields::{Element, Fields, Parameters, SPENDER, an_integer, boolean, integer, text};
+pub use page::{Limits, Page};
+pub use problem::{Problem, status_of};
 pub use rate_limiter::AccountRateLimiter;
-pub use reply::{Reply, accepts_csv, log, respond};
+pub use reply::{Reply, accepts_csv, log, request_id, respond};
 pub use route::{Found, Route, find_route, idempotency_key};
-pub use serve::serve;
+pub use serve::{serve, serve_and_then};
 
 use jiff::Timestamp;
 

@@ -3,8 +3,12 @@
 use super::Parameters;
 use serde::Serialize;
 
-const LIMIT_DEFAULT: u8 = 20;
-const LIMIT_MAX: i64 = 100;
+/// How many items a page has, and how many it may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub default: u16,
+    pub max: u16,
+}
 
 /// One page of a list.
 #[derive(Debug, Serialize)]
@@ -16,6 +20,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    pub const LIMITS: Limits = Limits { default: 20, max: 100 };
+
     pub fn new(data: Vec<T>, next_cursor: Option<String>) -> Self {
         Self { data, has_more: next_cursor.is_some(), next_cursor }
     }
@@ -24,7 +30,12 @@ impl<T> Page<T> {
 impl Parameters {
     /// How many items a page of a list may have.
     pub fn limit(&mut self) -> u8 {
-        let limit = self.integer("limit", 1..=LIMIT_MAX);
-        limit.and_then(|limit| limit.try_into().ok()).unwrap_or(LIMIT_DEFAULT)
+        u8::try_from(self.limit_within(Page::<()>::LIMITS)).unwrap_or(u8::MAX)
+    }
+
+    /// The same for a list with other limits.
+    pub fn limit_within(&mut self, Limits { default, max }: Limits) -> usize {
+        let limit = self.integer("limit", 1..=max.into());
+        limit.and_then(|limit| limit.try_into().ok()).unwrap_or(default.into())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::problem::RETRY_AFTER_SECONDS;
+use crate::domain::RequestId;
 use crate::error::chain;
 use lambda_http::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
@@ -68,6 +69,15 @@ impl Reply {
             .with_header(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"))
     }
 
+    /// A text of this media type.
+    ///
+    /// # Errors
+    /// A 500 if the media type is not valid in a header.
+    pub fn text(media_type: &str, text: String) -> Result<Self, Problem> {
+        let media_type = HeaderValue::from_str(media_type).map_err(Problem::internal)?;
+        Ok(Self::new(200, Body::Text(text)).with_header(CONTENT_TYPE, media_type))
+    }
+
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
         let text = serde_json::to_string(body).map_err(Problem::internal)?;
         Ok(Self::new(status, Body::Text(text)).with_header(CONTENT_TYPE, HeaderValue::from_static("application/json")))
@@ -124,7 +134,7 @@ pub fn accepts_csv(request: &Request) -> bool {
 pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<Body> {
     let reply = outcome.unwrap_or_else(|problem| {
         log(request, &problem);
-        Reply::problem(&problem, &request_id(request))
+        Reply::problem(&problem, id_of(request))
     });
     let mut response = reply.0;
     if request.method() == Method::HEAD {
@@ -135,7 +145,7 @@ pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<B
 
 /// Logs our own errors, with their causes.
 pub fn log(request: &Request, problem: &Problem) {
-    let request_id = request_id(request);
+    let request_id = id_of(request);
     let error = problem.cause().map(chain).unwrap_or_default();
     match problem.status() {
         503 => tracing::warn!(request.id = %request_id, error, "try again"),
@@ -144,10 +154,15 @@ pub fn log(request: &Request, problem: &Problem) {
     }
 }
 
-fn request_id(request: &Request) -> String {
+/// The id that API Gateway gave to the request, if it looks like one.
+pub fn request_id(request: &Request) -> Option<RequestId> {
+    RequestId::parse(id_of(request)).ok()
+}
+
+fn id_of(request: &Request) -> &str {
     match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
-        _ => String::new(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref().unwrap_or_default(),
+        _ => "",
     }
 }
 

@@ -3,11 +3,14 @@
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Uri;
 use lambda_http::http::header::{HOST, SET_COOKIE};
-use lambda_http::lambda_runtime::{self, LambdaEvent};
+use lambda_http::lambda_runtime::layers::TracingLayer;
+use lambda_http::lambda_runtime::{LambdaEvent, Runtime};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Error, Request, Response, service_fn};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
+use std::future::ready;
+use tower::util::ThenLayer;
 
 /// The characters to encode in a path and a query: all except those that RFC 3986 allows in both, and the percent sign
 /// of what is already encoded.
@@ -42,14 +45,41 @@ where
     H: Fn(Request) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response<Body>> + Send + 'static,
 {
+    serve_and_then(handle, || ready(())).await
+}
+
+/// The same, and runs `after` whenever a response has been sent, before it asks for the next request.
+///
+/// Lambda passes a response on as soon as it is sent, and stops the process only once the next request is asked for. So
+/// what runs in between costs no caller any time.
+/// <https://aws.amazon.com/blogs/compute/running-code-after-returning-a-response-from-an-aws-lambda-function/>
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_and_then<H, A, T, F>(handle: H, after: T) -> Result<(), Error>
+where
+    H: Fn(Request) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response<Body>> + Send + 'static,
+    T: Fn() -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
     // The runtime would parse the event with a record of where it is in it, for an error that no gateway causes.
-    let run = lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    let answering = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         // On the heap, because the runtime moves the future from layer to layer.
         let answer = request(&event.payload).map(|request| Box::pin(handle(request)));
         async move { Ok::<_, Error>(answered(answer?.await)) }
-    }));
+    });
+    // The runtime's own service ends when the response has been sent.
+    let and_then = ThenLayer::new(move |sent: Result<(), Error>| {
+        let left_to_do = after();
+        async move {
+            left_to_do.await;
+            sent
+        }
+    });
+    let runtime = Runtime::new(answering).layer(TracingLayer::new()).layer(and_then);
     // A separate task: waking it costs nothing, while waking the future that `block_on` waits for costs a system call.
-    tokio::spawn(run).await?
+    tokio::spawn(runtime.run()).await?
 }
 
 fn request(event: &RawValue) -> Result<Request, serde_json::Error> {

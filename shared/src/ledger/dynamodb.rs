@@ -1,9 +1,11 @@
-//! The two requests that every ledger sends, whichever client sends them.
+//! The requests that every ledger sends, whichever client sends them.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemInputBuilder;
 use aws_sdk_dynamodb::operation::get_item::{GetItemError, GetItemOutput};
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemInputBuilder;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsInputBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use std::fmt::Debug;
@@ -20,6 +22,15 @@ pub trait DynamoDb: Clone + Debug + Send + Sync + 'static {
         input: GetItemInputBuilder,
     ) -> impl Future<Output = Result<GetItemOutput, SdkError<GetItemError>>> + Send;
 
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html>
+    ///
+    /// # Errors
+    /// The SDK's error, whichever client sends the request.
+    fn put_item(
+        &self,
+        input: PutItemInputBuilder,
+    ) -> impl Future<Output = Result<PutItemOutput, SdkError<PutItemError>>> + Send;
+
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
     ///
     /// # Errors
@@ -32,6 +43,10 @@ pub trait DynamoDb: Clone + Debug + Send + Sync + 'static {
 
 impl DynamoDb for Client {
     async fn get_item(&self, input: GetItemInputBuilder) -> Result<GetItemOutput, SdkError<GetItemError>> {
+        input.send_with(self).await
+    }
+
+    async fn put_item(&self, input: PutItemInputBuilder) -> Result<PutItemOutput, SdkError<PutItemError>> {
         input.send_with(self).await
     }
 

@@ -3,6 +3,7 @@
 //! No other module may build a key. Only an idempotency key may contain a `#`, and it comes last in its key, so items of
 //! different kinds never share one.
 
+use crate::domain::charging::RefusalPlace;
 use crate::domain::{
     AccountId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin, Period,
     PurchaseId, Spender, TopUpId,
@@ -93,6 +94,15 @@ pub(super) fn spender_limits(account: &AccountId, spender: &Spender) -> Key {
 /// The common prefix of the keys of an account's spenders with limits.
 pub(super) fn limited_spenders(account: &AccountId) -> Key {
     of_account(account, LIMIT.to_owned())
+}
+
+pub(super) fn refusal(account: &AccountId, place: RefusalPlace) -> Key {
+    of_account(account, format!("{REQUEST}{:010}#{:02}", place.minute(), place.slot()))
+}
+
+/// A key behind those of all requests that were refused.
+pub(super) fn newest_refusal(account: &AccountId) -> Key {
+    of_account(account, format!("{REQUEST}~"))
 }
 
 pub(super) fn notice(account: &AccountId, notice: &NoticeId) -> Key {
@@ -200,6 +210,11 @@ impl Key {
         Timestamp::from_millisecond(self.sort.strip_prefix(SPENDING)?.parse().ok()?).ok()
     }
 
+    pub(super) fn refusal_place(&self) -> Option<RefusalPlace> {
+        let (minute, slot) = self.sort.strip_prefix(REQUEST)?.split_once('#')?;
+        RefusalPlace::new(minute.parse().ok()?, slot.parse().ok()?)
+    }
+
     pub(super) fn notice_id(&self) -> Option<NoticeId> {
         id(&self.sort, NOTICE, NoticeId::parse)
     }
@@ -218,6 +233,7 @@ const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";
+const REQUEST: &str = "REQUEST#";
 const SPENDING: &str = "SPENDING#";
 const LIMIT: &str = "LIMIT#";
 
@@ -276,6 +292,11 @@ mod tests {
             (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),
             (spending_change(&acme(), Timestamp::UNIX_EPOCH), "ACCOUNT#acme", "SPENDING#0".into()),
             (spender_limits(&acme(), &Spender::parse("a.b:c@d").unwrap()), "ACCOUNT#acme", "LIMIT#a.b:c@d".into()),
+            (
+                refusal(&acme(), RefusalPlace::new(29_573_312, 7).unwrap()),
+                "ACCOUNT#acme",
+                "REQUEST#0029573312#07".into(),
+            ),
             (notice(&acme(), &NoticeId::mint(1)), "ACCOUNT#acme", format!("NOTICE#ntc_{hex}")),
             (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
             (event(&EventId::parse("evt_1").unwrap()), "EVENT#evt_1", "EVENT".into()),
@@ -320,6 +341,16 @@ mod tests {
         for other in [account(&acme()), pending_charge(&acme(), &key("job:1")), usage_cursor(&acme())] {
             assert_eq!(account_of_entry(&other.partition, &other.sort), None);
         }
+    }
+
+    #[test]
+    fn the_keys_of_refused_requests_sort_by_their_place() {
+        let places = [(0, 0), (1, 15), (29_573_312, 7), (29_573_312, 15), (9_999_999_999, 0)];
+        let keys = places.map(|(minute, slot)| refusal(&acme(), RefusalPlace::new(minute, slot).unwrap()));
+        assert!(keys.is_sorted_by_key(|key| &key.sort) && keys[4].sort < newest_refusal(&acme()).sort);
+        let parsed = keys.map(|key| key.refusal_place().map(|place| (place.minute(), place.slot())));
+        assert_eq!(parsed, places.map(Some));
+        assert_eq!(newest_refusal(&acme()).refusal_place(), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod keys;
 mod marks;
 mod queries;
 mod records;
+mod refusals;
 mod usage;
 
 pub use dynamodb::DynamoDb;

@@ -34,7 +34,7 @@ impl History for DynamoLedger {
             .expression_attribute_names("#account", "account")
             .expression_attribute_values(":account", text(account))
             .scan_index_forward(false)
-            .limit(limit.clamp(1, 100) as i32)
+            .limit(limit.clamp(1, 1_000) as i32)
             .set_return_consumed_capacity(self.settings.consumed_capacity());
         if let Some(before) = before_seq {
             query =

@@ -3,7 +3,7 @@
 //! Reads by key are strongly consistent: they see every change committed before they began.
 //! Only [`History`], [`EntryList`], [`DueIndex`] and [`DueCharges`] read indexes, which are eventually consistent.
 
-use crate::domain::charging::PendingCharge;
+use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
@@ -49,13 +49,32 @@ pub trait PendingCharges: Send + Sync {
 
 /// An account's entries in order of time.
 pub trait History: Send + Sync {
-    /// The entries below `before_seq` (from the newest, if `None`), newest first, at most `limit` (1–100) of them.
+    /// The entries below `before_seq` (from the newest, if `None`), newest first, at most `limit` (1–1,000) of them.
     fn history_page(
         &self,
         account: &AccountId,
         before_seq: Option<u64>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Entry>, LedgerError>> + Send;
+}
+
+/// Requests that were refused, to be looked at. Nothing depends on them.
+pub trait RefusalRows: Send + Sync {
+    /// Writes the row, in place of another one that may be there. It is deleted once [`RefusalRow::KEPT_FOR`] is over.
+    fn refusal_row_put(&self, row: &RefusalRow) -> impl Future<Output = Result<(), LedgerError>> + Send;
+}
+
+/// An account's refused requests, newest first.
+pub trait RefusalList: Send + Sync {
+    /// The rows in places from `oldest` on, and below `before` (from the newest, if `None`), at most `limit` (1–100) of
+    /// them.
+    fn refusals_page(
+        &self,
+        account: &AccountId,
+        oldest: RefusalPlace,
+        before: Option<RefusalPlace>,
+        limit: u8,
+    ) -> impl Future<Output = Result<RefusalsPage, LedgerError>> + Send;
 }
 
 /// Purchases.
@@ -241,6 +260,8 @@ pub trait Ledger:
     Accounts
     + Entries
     + PendingCharges
+    + RefusalRows
+    + RefusalList
     + History
     + Purchases
     + PurchaseList
@@ -264,6 +285,8 @@ impl<L> Ledger for L where
     L: Accounts
         + Entries
         + PendingCharges
+        + RefusalRows
+        + RefusalList
         + History
         + Purchases
         + PurchaseList
@@ -281,6 +304,13 @@ impl<L> Ledger for L where
         + EntryList
         + UsageFolds
 {
+}
+
+/// A page of refused requests, and whether more follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalsPage {
+    pub rows: Vec<RefusalRow>,
+    pub has_more: bool,
 }
 
 /// A page of purchases, and whether more follow.

@@ -12,8 +12,8 @@ pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
     Entries, EntryList, Events, FoldError, History, Ledger, LedgerError, Notices, PendingCharges, PurchaseList,
-    Purchases, PurchasesPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps, UsageFolds,
-    UsageRows,
+    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage,
+    SpendingChanges, TopUps, UsageFolds, UsageRows,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

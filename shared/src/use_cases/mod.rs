@@ -53,6 +53,8 @@ pub enum NotFound {
     Account(AccountId),
     #[error("there is no charge {0}")]
     Charge(IdempotencyKey),
+    #[error("there is no entry {0}")]
+    Entry(u64),
     #[error("there is no purchase {0}")]
     Purchase(PurchaseId),
     #[error("there is no top-up attempt {0}")]
@@ -67,6 +69,9 @@ pub enum StoreError {
     /// Too many other requests changed the account at the same time.
     #[error("too many concurrent requests change the account")]
     Contended,
+    /// An index does not have yet what the table has.
+    #[error("the index is behind the table")]
+    Behind,
     /// A record that the account names is missing.
     #[error("{0} is missing")]
     Missing(String),
@@ -80,7 +85,7 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Ledger(error) => error.is_retryable(),
-            Self::Contended => true,
+            Self::Contended | Self::Behind => true,
             Self::Missing(_) | Self::NoEntry => false,
         }
     }

@@ -15,6 +15,7 @@ use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{CheckoutReport, IdGenerator, InvoiceReport, NoPauses, Payments, PaymentsError};
 use shared::stripe::SecretString;
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use simulation::ledger::{MemoryLedger, MemoryLedgerSettings};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -105,7 +106,9 @@ impl World {
         let limiter = AccountRateLimiter::default();
         match function {
             Function::Accounts => Self::Accounts(accounts::App { context, limiter }),
-            Function::Charging => Self::Charging(charging::App { context, limiter, emit: |_| {} }),
+            Function::Charging => {
+                Self::Charging(charging::App { context, limiter, refusals: RefusalLog::in_lane(0), emit: |_| {} })
+            }
             Function::Purchases => Self::Purchases(purchases::App { context, limiter, links: link_key() }),
             Function::StripeWebhooks => {
                 let secrets = vec![SecretString::from(WEBHOOK_SECRET)];

@@ -35,14 +35,14 @@ async fn a_limit_refuses_what_it_does_not_leave_and_starts_again_with_its_period
         json!({"spender": null, "day": limit(30, 0, TOMORROW), "month": limit(45, 0, NEXT_MONTH), "total": null});
     assert_eq!(set_to.body, expected);
     cloud.charge("acme", "job-1", 2).await.expect(201);
-    let footprint = cloud.footprint();
+    let books = cloud.books();
     let refused = cloud.charge("acme", "job-2", 2).await.expect_problem(402, "limit_reached");
     let told = |answer: &Answer| {
         let body = &answer.body;
         json!([body["limit"], body["required"], body["left"], body["starts_again_at"]])
     };
     assert_eq!(told(&refused), json!(["account_day", 20, 10, TOMORROW]));
-    assert_eq!(cloud.footprint(), footprint, "a refused charge counts nothing");
+    assert_eq!(cloud.books(), books, "a refused charge counts nothing");
     cloud.charge("acme", "job-2", 1).await.expect(201);
     cloud.cloud.clock.advance(SignedDuration::from_hours(24)).unwrap();
     let refused = cloud.charge("acme", "job-3", 2).await.expect_problem(402, "limit_reached");

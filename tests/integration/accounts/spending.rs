@@ -29,12 +29,12 @@ async fn a_stop_refuses_charges_until_one_call_lifts_it_and_says_who_asked() {
     let expected = json!({"stopped": true, "changed_by": "ada@acme.example", "changed_at": "2026-01-05T00:00:00.000Z"});
     assert_eq!(stopped.body, expected);
     cloud.cloud.clock.advance(SignedDuration::from_hours(1)).unwrap();
-    let footprint = cloud.footprint();
+    let books = cloud.books();
     let again = set(&cloud, json!({"stopped": true, "changed_by": "bob@acme.example"})).await.expect(200);
     assert_eq!((again.body, cloud.get(SPENDING, &token).await.body), (expected.clone(), expected), "the first is kept");
     let refused = cloud.charge("acme", "job-1", 1).await.expect_problem(403, "spending_stopped");
     assert_eq!(refused.body["stopped_at"], "2026-01-05T00:00:00.000Z");
-    assert_eq!(cloud.footprint(), footprint);
+    assert_eq!(cloud.books(), books);
     let balance = cloud.get("/v1/accounts/acme/balance", &token).await.expect(200);
     assert_eq!(balance.body["spending_stopped_at"], "2026-01-05T00:00:00.000Z");
 

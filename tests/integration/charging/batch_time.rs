@@ -8,14 +8,15 @@ use lambda_http::{Body, RequestExt};
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::domain::account::decide_open_account;
-use shared::domain::charging::PendingCharge;
+use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::{
     Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Spender,
     SpenderLimits,
 };
 use shared::http::AccountRateLimiter;
 use shared::pauses::RandomPauses;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, PendingCharges, Spenders};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, PendingCharges, RefusalRows, Spenders};
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::future::pending;
 use std::time::Duration;
@@ -59,6 +60,13 @@ impl Spenders for SlowLedger {
     }
 }
 
+/// Nothing of what is refused is kept here.
+impl RefusalRows for SlowLedger {
+    async fn refusal_row_put(&self, _row: &RefusalRow) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
 #[derive(Clone)]
 struct Epoch;
 
@@ -94,7 +102,7 @@ fn app() -> App<Slow> {
         ids: Absent,
         price_book,
     };
-    App { context, limiter: AccountRateLimiter::default(), emit: |_| {} }
+    App { context, limiter: AccountRateLimiter::default(), refusals: RefusalLog::in_lane(0), emit: |_| {} }
 }
 
 /// Sends a batch of one charge for each account, and returns the statuses.

@@ -91,7 +91,7 @@ async fn a_batch_sent_twice_gets_the_same_charges_twice() {
     expected.extend([201; 40]);
     assert_eq!(statuses(&first), expected);
     cloud.cloud.clock.advance(SignedDuration::from_hours(24 * 400)).unwrap();
-    let footprint = cloud.footprint();
+    let books = cloud.books();
 
     let second = send(&cloud, &charges).await.expect(200);
     assert_eq!(second.text, first.text.replace(r#""status":201"#, r#""status":200"#), "the charges are the first ones");
@@ -99,7 +99,7 @@ async fn a_batch_sent_twice_gets_the_same_charges_twice() {
     let third = send(&cloud, &turned).await.expect(200);
     let results = |answer: &Answer| answer.body["results"].as_array().unwrap().clone();
     assert_eq!(results(&third), results(&second).into_iter().rev().collect::<Vec<_>>(), "in any order");
-    assert_eq!(cloud.footprint(), footprint, "no item was written");
+    assert_eq!(cloud.books(), books, "no credits moved");
 }
 
 /// What was posted takes nothing again, so what is left pays for what was not posted.
@@ -157,7 +157,7 @@ async fn a_charge_of_a_batch_that_was_restored_or_whose_key_was_used_says_so() {
     let charges: Vec<Value> = (0..3).map(|number| training("acme", &format!("job-{number}"), 10)).collect();
     send(&cloud, &charges).await.expect(200);
     restore(&cloud, "acme", "job-1").await.expect(201);
-    let footprint = cloud.footprint();
+    let books = cloud.books();
     let other = [charges[0].clone(), charges[1].clone(), training("acme", "job-2", 11)];
     let answer = send(&cloud, &other).await.expect(200);
     assert_eq!(statuses(&answer), [200, 200, 409]);
@@ -168,7 +168,7 @@ async fn a_charge_of_a_batch_that_was_restored_or_whose_key_was_used_says_so() {
     );
     assert_eq!(results[1]["charge"]["restore"]["credits"], 100);
     assert_eq!(results[2]["problem"]["code"], "idempotency_key_reused");
-    assert_eq!(cloud.footprint(), footprint);
+    assert_eq!(cloud.books(), books);
     // Also if no new charge would fit.
     cloud.charge("acme", "rest", 30).await.expect(201);
     assert_eq!(cloud.balance("acme").await, 0);

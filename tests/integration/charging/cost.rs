@@ -86,7 +86,7 @@ async fn a_batch_of_100_over_two_accounts_is_one_transaction_for_each_49_of_an_a
 }
 
 #[tokio::test]
-async fn a_replay_and_a_refusal_write_nothing() {
+async fn a_replay_writes_nothing_and_a_refusal_one_unit_at_most() {
     let cloud = funded().await;
     cloud.charge("acme", "job-1", 5).await.expect(201);
     let recording = cloud.cloud.aws.dynamodb.record();
@@ -96,11 +96,14 @@ async fn a_replay_and_a_refusal_write_nothing() {
     assert_eq!(recording.names(), ["GetItem", "TransactWriteItems", "GetItem"], "and whether it was restored");
     let refused = recording.operations().remove(1);
     assert_eq!(refused.error.as_deref(), Some("TransactionCanceledException"));
+    assert_eq!(cloud.footprint(), footprint);
 
     recording.clear();
     cloud.charge("acme", "job-2", 1_440).await.expect(402);
-    assert_eq!(recording.names(), ["GetItem", "GetItem"], "the account and the entry under the key");
-    assert_eq!(cloud.footprint(), footprint);
+    let names = ["GetItem", "GetItem", "PutItem"];
+    assert_eq!(recording.names(), names, "the account, the entry under the key, and the refusal");
+    let put = cost_of_the_same_for_the_twin(&cloud, &recording.operations()[2]).await;
+    assert_eq!(put["ConsumedCapacity"]["CapacityUnits"], json!(1.0), "no index has it: {put}");
 }
 
 /// The functions do not request the cost of their calls, so the same calls are sent again with that option, for an

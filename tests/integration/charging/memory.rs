@@ -11,6 +11,7 @@ use shared::domain::PriceBook;
 use shared::http::AccountRateLimiter;
 use shared::pauses::RandomPauses;
 use shared::telemetry::embedded_metrics;
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Context, Memory, MemorySettings};
 use std::cell::RefCell;
 
@@ -106,6 +107,7 @@ async fn what_memory_saved_and_wasted_is_counted_once_a_minute() {
     let app = charging::App {
         context,
         limiter: AccountRateLimiter::default(),
+        refusals: RefusalLog::in_lane(0),
         emit: |metrics| EMITTED.with_borrow_mut(|emitted| emitted.push(metrics.clone())),
     };
     let charge = async |key: &str| {

@@ -59,7 +59,7 @@ async fn a_pending_charge_takes_its_credits_and_says_until_when() {
     assert_eq!(look(&cloud, "job-1").await.expect(200).body, expected);
     let replay = post(&cloud, "acme", "job-1", &dubbing()).await.expect(200);
     assert_eq!((replay.is_replay, replay.body), (true, expected));
-    let footprint = cloud.footprint();
+    let books = cloud.books();
     for expires_in_seconds in [json!(3_601), json!(null)] {
         let mut other = dubbing();
         other["expires_in_seconds"] = expires_in_seconds;
@@ -68,7 +68,7 @@ async fn a_pending_charge_takes_its_credits_and_says_until_when() {
     post(&cloud, "acme", "job-2", &json!({"operation": "training", "max_minutes": 41, "expires_in_seconds": 60}))
         .await
         .expect_problem(402, "insufficient_credits");
-    assert_eq!(cloud.footprint(), footprint);
+    assert_eq!(cloud.books(), books);
 }
 
 #[tokio::test]

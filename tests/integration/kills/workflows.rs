@@ -119,7 +119,27 @@ async fn charge(world: &mut World, account: &str) -> Result<(), Broken> {
         let minutes = world.random.i64(3..=12);
         charged(world, account, &format!("job-{number}"), minutes).await?;
     }
-    Ok(())
+    refused(world, account).await
+}
+
+/// What a function refuses is kept once it has answered, unless it is killed then; and nothing that was taken is among
+/// it.
+async fn refused(world: &World, account: &str) -> Result<(), Broken> {
+    let token = world.cloud.cloud.service_token();
+    for number in 0..40 {
+        charged(world, account, &format!("poor-{number}"), 1_440).await?;
+        let path = format!("/v1/accounts/{account}/requests");
+        let listed = world.send(Method::GET, &path, &token, None, &Value::Null).await;
+        let rows = listed.body["data"].as_array().cloned().unwrap_or_default();
+        let history = world.cloud.history(account).await;
+        let is_taken = |row: &Value| history.iter().any(|entry| entry["request_id"] == row["request_id"]);
+        let taken = rows.iter().filter(|row| row["kind"] == "request").find(|row| is_taken(row));
+        rule!(taken.is_none(), "a charge that was taken is shown as refused: {taken:?}");
+        if !rows.is_empty() {
+            return Ok(());
+        }
+    }
+    Err("no refused charge is kept".to_owned())
 }
 
 /// Batches of both accounts, the last of which does not fit any more. Each has half of the charges of the one before.

@@ -9,7 +9,7 @@ use local_aws::REGION;
 use local_aws::dynamodb::LocalDynamoDb;
 use local_aws::wire::SharedHttpConnector;
 use shared::clock::{Clock, SystemClock};
-use shared::domain::charging::PendingCharge;
+use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::*;
 use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
@@ -111,6 +111,24 @@ impl PendingCharges for DirectLedger {
         charge: &IdempotencyKey,
     ) -> Result<Option<PendingCharge>, LedgerError> {
         self.direct.pending_charge_get(account, charge).await
+    }
+}
+
+impl RefusalRows for DirectLedger {
+    async fn refusal_row_put(&self, row: &RefusalRow) -> Result<(), LedgerError> {
+        self.direct.refusal_row_put(row).await
+    }
+}
+
+impl RefusalList for DirectLedger {
+    async fn refusals_page(
+        &self,
+        account: &AccountId,
+        oldest: RefusalPlace,
+        before: Option<RefusalPlace>,
+        limit: u8,
+    ) -> Result<RefusalsPage, LedgerError> {
+        self.others.refusals_page(account, oldest, before, limit).await
     }
 }
 

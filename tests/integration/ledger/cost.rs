@@ -11,12 +11,12 @@ use shared::ports::*;
 
 /// The command that makes such a charge.
 pub fn charge_command(text: &str, duration_ms: i64) -> ChargeCommand {
-    let Cause::Charge { key, operation, price: Some(price), reference, spender, expires_in } =
+    let Cause::Charge { key, operation, price: Some(price), reference, spender, expires_in, request_id } =
         charge_for(text, Measure::DurationMs, duration_ms)
     else {
         panic!("the cause is a charge with its price")
     };
-    ChargeCommand { request: ChargeRequest { key, operation, reference, spender, expires_in }, price }
+    ChargeCommand { request: ChargeRequest { key, operation, reference, spender, expires_in }, price, request_id }
 }
 
 async fn counted() -> Embedded {

@@ -4,6 +4,7 @@ use super::samples::*;
 use super::stores::{Embedded, TABLE, embedded};
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::domain::account::decide_open_account;
+use shared::domain::charging::RefusalPlace;
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
 use shared::domain::*;
@@ -35,6 +36,8 @@ enum Kind {
     SpenderLimits,
     UsageRow(Granularity),
     UsageCursor,
+    /// The rows of refused requests.
+    Refusals,
     Notice(u128),
     Customer,
 }
@@ -57,6 +60,10 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
             !rows.is_empty()
         }
         Kind::UsageCursor => ledger.usage_cursor_get(&account).await? > 0,
+        Kind::Refusals => {
+            let oldest = RefusalPlace::new(0, 0).unwrap();
+            !ledger.refusals_page(&account, oldest, None, 100).await?.rows.is_empty()
+        }
         Kind::Notice(number) => ledger.notice_get(&account, &NoticeId::mint(number)).await?.is_some(),
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
     };
@@ -64,7 +71,7 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 27] = [
+const MAY_BE_ABSENT: [&str; 35] = [
     "auto_top_up",
     "checkout",
     "checkout_opened_at",
@@ -85,7 +92,15 @@ const MAY_BE_ABSENT: [&str; 27] = [
     "payment_method",
     "pending",
     "price_book",
+    "reasons",
+    "reasons.account_restricted",
+    "reasons.idempotency_key_reused",
+    "reasons.insufficient_credits",
+    "reasons.limit_reached",
+    "reasons.spending_stopped",
+    "reasons.too_many_requests",
     "reference",
+    "request_id",
     "restriction",
     "sent_at",
     "spender",
@@ -113,7 +128,7 @@ const UNREAD: [&str; 9] = [
 ];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 3] = ["checkout.url", "restriction.reason", "text"];
+const FREE_TEXT: [&str; 4] = ["checkout.url", "detail", "restriction.reason", "text"];
 
 #[tokio::test]
 async fn a_missing_attribute_is_named() {
@@ -413,6 +428,9 @@ async fn filled() -> Embedded {
         .collect();
     store.ledger.commit(&Change { records, notices, ..changed(&account) }).await.unwrap();
     store.ledger.usage_fold(&account.id, &usage_fold(0, 11)).await.unwrap();
+    for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
+        store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
+    }
     store
 }
 
@@ -445,6 +463,8 @@ fn stored_items() -> Vec<Stored> {
         ("month of usage", "USAGE#MONTH#2026-01".into(), Kind::UsageRow(Granularity::Month)),
         ("end of the usage", "USAGE#CURSOR".into(), Kind::UsageCursor),
         ("consent", format!("CONSENT#{}", ConsentId::mint(1)), Kind::Consent),
+        ("refused request", "REQUEST#0000000001#00".into(), Kind::Refusals),
+        ("refused requests", "REQUEST#0000000001#01".into(), Kind::Refusals),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),
         ("top-up declined", notice(22), Kind::Notice(22)),

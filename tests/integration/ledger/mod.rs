@@ -11,6 +11,7 @@ mod concurrency;
 mod contract;
 mod cost;
 mod faults;
+mod filtered_history;
 mod items;
 mod samples;
 mod stores;

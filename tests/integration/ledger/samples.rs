@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::account::decide_open_account;
-use shared::domain::charging::{ChargeEnd, Ending, ExpiresIn, PendingCharge};
+use shared::domain::charging::{
+    ChargeEnd, Ending, ExpiresIn, PendingCharge, RefusalPlace, RefusalRow, Refused, RefusedBecause, RefusedRequest,
+    RefusedRequests,
+};
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
@@ -101,7 +104,15 @@ pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
     let book = PriceBook::reference();
     let sold = book.operations.iter().find(|operation| operation.measure == measure).unwrap();
     let PricedOperation { operation, price } = book.price(sold, amount).unwrap();
-    Cause::Charge { key: key(text), operation, price: Some(price), reference: None, spender: None, expires_in: None }
+    Cause::Charge {
+        key: key(text),
+        operation,
+        price: Some(price),
+        reference: None,
+        spender: None,
+        expires_in: None,
+        request_id: None,
+    }
 }
 
 pub fn causes() -> [Cause; 11] {
@@ -116,6 +127,7 @@ pub fn causes() -> [Cause; 11] {
             reference: Reference::parse("Überraschung #1").ok(),
             spender: Some(spender("user:ada@acme.example")),
             expires_in: None,
+            request_id: None,
         },
         charge_for("job:3", Measure::MaxMinutes, 1_440),
         Cause::Charge {
@@ -130,6 +142,7 @@ pub fn causes() -> [Cause; 11] {
             reference: None,
             spender: None,
             expires_in: None,
+            request_id: RequestId::parse("JKJaXmPLvHcESHA=").ok(),
         },
         pending_cause("job:5"),
         Cause::Capture { charge: key("job:5"), operation: pending("job:5").operation, price: pending("job:5").price },
@@ -144,7 +157,15 @@ pub fn causes() -> [Cause; 11] {
 /// A charge that was made pending for an hour.
 fn pending_cause(text: &str) -> Cause {
     let PendingCharge { charge, operation, price, spender, expires_in, .. } = pending(text);
-    Cause::Charge { key: charge, operation, price: Some(price), reference: None, spender, expires_in: Some(expires_in) }
+    Cause::Charge {
+        key: charge,
+        operation,
+        price: Some(price),
+        reference: None,
+        spender,
+        expires_in: Some(expires_in),
+        request_id: None,
+    }
 }
 
 /// A charge that is pending from 10 ms on, for an hour.
@@ -396,4 +417,30 @@ pub fn notice_kinds() -> [NoticeKind; 6] {
         NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },
         NoticeKind::TopUpRefused { top_up, credits, price, reason: RefusalReason::OtherPrice },
     ]
+}
+
+/// A request that was refused, with everything that it may have.
+pub fn refused_one() -> Refused {
+    let charge_for = charge_for("job:9", Measure::DurationMs, 60_000);
+    let Cause::Charge { key, operation, .. } = charge_for else { panic!("the cause is a charge") };
+    Refused::One(RefusedRequest {
+        at: at(3),
+        because: RefusedBecause::InsufficientCredits,
+        detail: "The charge costs 10 credits, 3 more than the balance.".to_owned(),
+        request_id: RequestId::parse("JKJaXmPLvHcESHA=").ok(),
+        key,
+        operation,
+        credits: credits(10),
+        reference: Reference::parse("Überraschung #1").ok(),
+        spender: Some(spender("key-1")),
+    })
+}
+
+pub fn refused_more() -> Refused {
+    let counts = RefusedBecause::ALL.into_iter().zip(1..).collect();
+    Refused::More(RefusedRequests { first_at: at(3), last_at: at(9), counts })
+}
+
+pub fn refusal_row(place: RefusalPlace, refused: Refused) -> RefusalRow {
+    RefusalRow { account: account_id(), place, refused }
 }

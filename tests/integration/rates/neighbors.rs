@@ -10,13 +10,14 @@ use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use shared::config::Environment;
 use shared::domain::account::decide_open_account;
-use shared::domain::charging::PendingCharge;
+use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::{
     Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Spender,
     SpenderLimits,
 };
 use shared::http::AccountRateLimiter;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges, Spenders};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges, RefusalRows, Spenders};
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -88,6 +89,13 @@ impl Spenders for SlowLedger {
     }
 }
 
+/// Nothing of what is refused is kept here.
+impl RefusalRows for SlowLedger {
+    async fn refusal_row_put(&self, _row: &RefusalRow) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
 /// The model's time.
 #[derive(Clone, Copy)]
 struct Elapsed(Instant);
@@ -146,7 +154,11 @@ impl Function {
             price_book: PriceBook::reference(),
         };
         let limiter = AccountRateLimiter::of(&Environment::of(variables)).unwrap();
-        Self { app: App { context, limiter, emit: |_| {} }, turn: tokio::sync::Mutex::default(), clock }
+        Self {
+            app: App { context, limiter, refusals: RefusalLog::in_lane(0), emit: |_| {} },
+            turn: tokio::sync::Mutex::default(),
+            clock,
+        }
     }
 
     /// Charges the account for 90 seconds of dubbing, and returns the status.

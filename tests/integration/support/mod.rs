@@ -138,6 +138,11 @@ impl Answer {
         self
     }
 
+    /// The id that the gateway gave to the request.
+    pub fn request_id(&self) -> &str {
+        &self.headers["apigw-requestid"]
+    }
+
     /// Checks that this is a problem document of this status and code.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
@@ -461,6 +466,23 @@ impl TestCloud {
     /// The name of the table.
     pub fn table(&self) -> String {
         self.cloud.template.tables["Table"].name.clone()
+    }
+
+    /// The keys of everything that was ever written, in order, but for the rows of refused requests, which move nothing.
+    pub fn books(&self) -> Vec<String> {
+        let (mut cursor, mut books) = (StreamCursor::TRIM_HORIZON, vec![]);
+        loop {
+            let batch =
+                self.cloud.aws.dynamodb.stream_batch(&self.table(), &cursor, 1_000).expect("the table has a stream");
+            let records = batch.event.iter().flat_map(|event| event["Records"].as_array().into_iter().flatten());
+            let sort_key =
+                |record: &Value| record["dynamodb"]["Keys"]["SK"]["S"].as_str().unwrap_or_default().to_owned();
+            books.extend(records.map(sort_key).filter(|sort_key| !sort_key.starts_with("REQUEST#")));
+            if batch.is_at_end {
+                return books;
+            }
+            cursor = batch.next;
+        }
     }
 
     /// The contents of the table and the end of its stream. If they are equal before and after, nothing was written.

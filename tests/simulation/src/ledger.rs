@@ -6,7 +6,7 @@
 use crate::bugs::has_bug;
 use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
-use shared::domain::charging::PendingCharge;
+use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
@@ -16,7 +16,8 @@ use shared::domain::{
 use shared::ports::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
     Entries, EntryList, Events, FoldError, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases,
-    PurchasesPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps, UsageFolds, UsageRows,
+    PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
+    TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,6 +82,7 @@ pub struct Partition {
     pub usage_cursor: u64,
     pub spending_changes: BTreeMap<Timestamp, SpendingChange>,
     pub spender_limits: BTreeMap<Spender, SpenderLimits>,
+    pub refusals: BTreeMap<RefusalPlace, RefusalRow>,
 }
 
 #[derive(Debug)]
@@ -328,6 +330,33 @@ impl PendingCharges for MemoryLedger {
     }
 }
 
+impl RefusalRows for MemoryLedger {
+    async fn refusal_row_put(&self, row: &RefusalRow) -> Result<(), LedgerError> {
+        let mut tables = self.tables();
+        tables.partitions.entry(row.account.clone()).or_default().refusals.insert(row.place, row.clone());
+        Ok(())
+    }
+}
+
+impl RefusalList for MemoryLedger {
+    async fn refusals_page(
+        &self,
+        account: &AccountId,
+        oldest: RefusalPlace,
+        before: Option<RefusalPlace>,
+        limit: u8,
+    ) -> Result<RefusalsPage, LedgerError> {
+        let tables = self.tables();
+        let listed = tables.partitions.get(account).map(|partition| partition.refusals.iter().rev());
+        let is_listed = |(place, _): &(&RefusalPlace, &RefusalRow)| {
+            **place >= oldest && before.is_none_or(|before| **place < before)
+        };
+        let mut rest = listed.into_iter().flatten().filter(is_listed).map(|(_, row)| row.clone());
+        let rows = rest.by_ref().take(limit.clamp(1, 100).into()).collect();
+        Ok(RefusalsPage { rows, has_more: rest.next().is_some() })
+    }
+}
+
 impl Purchases for MemoryLedger {
     async fn purchase_get(&self, account: &AccountId, id: &PurchaseId) -> Result<Option<Purchase>, LedgerError> {
         Ok(self.of(account, |partition| partition.purchases.get(id).cloned()))
@@ -452,7 +481,7 @@ impl History for MemoryLedger {
     ) -> Result<Vec<Entry>, LedgerError> {
         let tables = self.tables();
         let Some(entries) = tables.history.get(account) else { return Ok(vec![]) };
-        let limit = usize::try_from(limit.clamp(1, 100)).unwrap_or(100);
+        let limit = usize::try_from(limit.clamp(1, 1_000)).unwrap_or(1_000);
         Ok(entries.range(..before_seq.unwrap_or(u64::MAX)).rev().take(limit).map(|(_, entry)| entry.clone()).collect())
     }
 }

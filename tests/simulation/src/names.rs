@@ -80,7 +80,7 @@ pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
     let request =
         ChargeRequest { key: key("job", number), operation, reference: None, spender: None, expires_in: None };
-    ChargeCommand { request, price }
+    ChargeCommand { request, price, request_id: None }
 }
 
 /// Trainings, each of an account, under a key and with so many minutes.

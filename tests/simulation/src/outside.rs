@@ -8,7 +8,7 @@ use crate::world::{Fate, Gate, LateEffect, MEMORY, SWEEP_TIME, World};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
-use shared::domain::charging::PendingCharge;
+use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
@@ -21,8 +21,9 @@ use shared::ports::{
     Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
     DueIndex, DuePage, Email, Entries, EntryList, Events, FoldError, History, IdGenerator, InvoiceReport, LedgerError,
     Mailer, MailerError, Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases,
-    PurchasesPage, Shard, Spenders, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
+    PurchasesPage, RefusalRows, Shard, Spenders, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
 };
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
@@ -69,6 +70,12 @@ impl Outside {
             task
         };
         Context { memory: self.0.memories[task as usize % self.0.memories.len()].clone(), ..self.context() }
+    }
+
+    /// The number of the request that runs, and what its charging process was refused.
+    pub fn refusals(&self) -> (u32, &RefusalLog) {
+        let task = self.0.desk().current;
+        (task, &self.0.refusals[task as usize % self.0.refusals.len()])
     }
 
     pub fn context(&self) -> Context<Simulated> {
@@ -499,6 +506,14 @@ impl PendingCharges for Outside {
         self.note_record_read();
         let (account, charge) = (account.clone(), charge.clone());
         self.read("pending_charge_get", move |ledger| at_once(ledger.pending_charge_get(&account, &charge))).await
+    }
+}
+
+impl RefusalRows for Outside {
+    async fn refusal_row_put(&self, row: &RefusalRow) -> Result<(), LedgerError> {
+        let row = row.clone();
+        let put = self.call(|| "refusal_row_put".to_owned(), move |world| at_once(world.ledger.refusal_row_put(&row)));
+        put.await.unwrap_or_else(|Lost| Err(ledger_lost("refusal_row_put")))
     }
 }
 

@@ -5,13 +5,13 @@ use crate::usage::Sums;
 use jiff::Timestamp;
 use shared::clock::Clock;
 use shared::domain::charging::{
-    ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RestoreRefusal,
+    ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::{
     AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure, Notice,
-    NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, Spender, TopUpId,
+    NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Spender, TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
@@ -20,7 +20,7 @@ use shared::use_cases::accounts::{SendNoticeError, send_notice};
 use shared::use_cases::accounts::{SettingError, set_account_limits, set_spender_limits, set_spending};
 use shared::use_cases::charging::{BatchCharge, BatchLimits, ChargeError, Charged, charge, charge_batch};
 use shared::use_cases::charging::{EndError, capture, expire_charges, void};
-use shared::use_cases::charging::{RestoreError, restore};
+use shared::use_cases::charging::{RestoreError, restore, write_refusals};
 use shared::use_cases::payments::RecordOutcomeError;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
@@ -200,9 +200,18 @@ fn is_open(outside: &Outside, account: &AccountId) -> bool {
 }
 
 async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeCommand) -> Ended {
+    let (task, refusals) = outside.refusals();
+    let command = &ChargeCommand { request_id: RequestId::parse(task.to_string()).ok(), ..command.clone() };
     let before = BeforeCharge::of(outside, account, command);
-    let answer = charge(&outside.charging_context(), account, command).await;
-    check_charge(outside, &before, answer)
+    let context = outside.charging_context();
+    let answer = charge(&context, account, command).await;
+    let because = answer.as_ref().err().and_then(ChargeError::refused_because);
+    let ended = check_charge(outside, &before, answer);
+    if let Some(because) = because {
+        refusals.keep(account, RefusedRequest::of(command, because, "refused", outside.now()));
+        write_refusals(&context, refusals).await;
+    }
+    ended
 }
 
 /// What was known about a charge when it was requested.
@@ -361,7 +370,7 @@ fn check_order(part: &[(usize, Result<Charged, ChargeError>)]) -> Result<(), Str
 }
 
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
-    let Cause::Charge { key, operation, price: _, reference, spender, expires_in } = &entry.cause else { return false };
+    let Cause::Charge { key, operation, reference, spender, expires_in, .. } = &entry.cause else { return false };
     let request = &command.request;
     let is_same = *operation == request.operation && *reference == request.reference;
     let is_same = is_same && *spender == request.spender && *expires_in == request.expires_in;

@@ -10,7 +10,7 @@ use crate::told::{Conclusion, PurchaseConclusion};
 use crate::usage::check_rows;
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::charging::{Ending, PendingCharge};
+use shared::domain::charging::{Ending, PendingCharge, Refused};
 use shared::domain::{
     Account, AccountId, Cause, Entry, IdempotencyKey, Measure, NoticeKind, Operation, Origin, Purchase, PurchaseId,
     PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus,
@@ -58,6 +58,7 @@ impl Rules {
             let id = &committed.change.account.id;
             let partition = tables.partitions.get(id).ok_or_else(|| format!("{id} is gone"))?;
             check_partition(partition)?;
+            check_refusals(partition)?;
         }
         self.check_folds(world)
     }
@@ -257,6 +258,24 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken>
     let missing = (target - balance).min(target);
     rule!(top_up.credits.get() == missing, "{id} is for {} credits where {missing} are missing", top_up.credits);
     rule!(top_up.price.minor() == missing, "{id} costs {} for {missing} credits", top_up.price);
+    Ok(())
+}
+
+/// What is kept of refused requests stays small, and a request that took credits is not among them.
+fn check_refusals(partition: &Partition) -> Result<(), Broken> {
+    let mut slots = BTreeMap::<i64, usize>::new();
+    for (place, row) in &partition.refusals {
+        let count = slots.entry(place.minute()).or_default();
+        *count += 1;
+        rule!(*count <= 16, "a minute has {count} rows of refused requests");
+        let Refused::One(refused) = &row.refused else { continue };
+        let entry = partition.entries.get(&Origin::Charge(refused.key.clone()));
+        let is_taken = entry.is_some_and(|entry| match &entry.cause {
+            Cause::Charge { request_id, .. } => *request_id == refused.request_id,
+            _ => false,
+        });
+        rule!(!is_taken, "the request that made charge {} is shown as refused", refused.key);
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{AccountId, Change, ConsentId, NoticeId, PriceBook};
 use shared::ports::{CommitError, Timer, Wake};
+use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Memory, MemorySettings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -174,6 +175,8 @@ pub struct World {
     minted: Mutex<u64>,
     /// What each charging process remembers.
     pub memories: [Memory; 2],
+    /// What each charging process was asked for and refused.
+    pub refusals: [RefusalLog; 2],
 }
 
 /// Without a time of trial, because a run is short. There are three accounts.
@@ -198,6 +201,7 @@ impl World {
             now: Mutex::new(start),
             minted: Mutex::new(0),
             memories: [Memory::new(MEMORY), Memory::new(MEMORY)],
+            refusals: [0, 1].map(RefusalLog::in_lane),
         })
     }
 

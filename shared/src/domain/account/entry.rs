@@ -2,7 +2,7 @@
 
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
-    Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, Spender, TopUpId,
+    Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, RequestId, Spender, TopUpId,
 };
 use jiff::Timestamp;
 use std::fmt;
@@ -39,6 +39,8 @@ pub enum Cause {
         expires_in: Option<ExpiresIn>,
         /// For whom the account spends.
         spender: Option<Spender>,
+        /// The HTTP request that made the charge. Charges of early releases do not have it.
+        request_id: Option<RequestId>,
     },
     /// A pending charge was captured for less than it took; the difference was given back.
     Capture {
@@ -97,6 +99,9 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Every [`Origin::kind`].
+    pub const KINDS: [&str; 7] = ["charge", "capture", "void", "expiry", "restore", "purchase", "top_up"];
+
     /// The name of this kind of entry in table, API and page.
     pub fn kind(&self) -> &'static str {
         match self {

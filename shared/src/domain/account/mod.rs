@@ -2,10 +2,12 @@
 
 mod decide;
 mod entry;
+mod history_filter;
 mod restriction;
 
 pub use decide::{decide_open_account, decide_payment_method, decide_restrict};
 pub use entry::{Cause, Entry, Origin};
+pub use history_filter::HistoryFilter;
 pub use restriction::Restriction;
 
 use super::calendar::date_of;

@@ -5,7 +5,7 @@ use crate::domain::payments::{TopUpOutlook, top_up_outlook};
 use crate::domain::spending::{Counters, Payer};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, LimitReached, Operation,
-    PriceBook, PriceLine, Record, Reference, RestrictionReason, Spender,
+    PriceBook, PriceLine, Record, Reference, RequestId, RestrictionReason, Spender,
 };
 use jiff::Timestamp;
 
@@ -26,6 +26,8 @@ pub struct ChargeRequest {
 pub struct ChargeCommand {
     pub request: ChargeRequest,
     pub price: PriceLine,
+    /// The HTTP request that asks. It says nothing about what is asked, so a replay may have another one.
+    pub request_id: Option<RequestId>,
 }
 
 impl ChargeCommand {
@@ -36,7 +38,8 @@ impl ChargeCommand {
 
     fn cause(&self) -> Cause {
         let ChargeRequest { key, operation, reference, spender, expires_in } = self.request.clone();
-        Cause::Charge { key, operation, price: Some(self.price.clone()), reference, spender, expires_in }
+        let (price, request_id) = (Some(self.price.clone()), self.request_id.clone());
+        Cause::Charge { key, operation, price, reference, spender, expires_in, request_id }
     }
 
     /// The record of a charge that waits to be captured, once its entry is made.
@@ -221,6 +224,10 @@ mod tests {
         let entry = only_entry(&decide_charge(&account, &PriceBook::reference(), &command(30_000), at(0)).unwrap());
         let same = command(30_000).request;
         assert_eq!(check_charge_replay(&entry, &same), Ok(()));
+        let of_request = ChargeCommand { request_id: RequestId::parse("r-1").ok(), ..command(30_000) };
+        let asked = only_entry(&decide_charge(&account, &PriceBook::reference(), &of_request, at(0)).unwrap());
+        assert!(matches!(&asked.cause, Cause::Charge { request_id, .. } if *request_id == of_request.request_id));
+        assert_eq!(check_charge_replay(&asked, &same), Ok(()), "another request may ask the same");
         for other in [
             command(30_001).request,
             charge_command("job-1", "training", 1).request,

@@ -78,6 +78,7 @@ mod tests {
             price: Some(command.price),
             reference: None,
             expires_in: None,
+            request_id: None,
             spender: spender.map(|spender| Spender::parse(spender).unwrap()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use crate::domain::LimitReached;
-use crate::domain::charging::ChargeRefusal;
+use crate::domain::charging::{ChargeRefusal, RefusedBecause};
 use crate::domain::payments::TopUpOutlook;
 use crate::http::time;
 use crate::use_cases::charging::{ChargeError, ForeseeError};
@@ -53,6 +53,16 @@ impl From<ChargeRefusal> for Problem {
             }
             error @ ChargeRefusal::BalanceOutOfRange(_) => Self::internal(error),
         }
+    }
+}
+
+/// The status that such a refusal was answered with.
+pub fn status_of(because: RefusedBecause) -> u16 {
+    match because {
+        RefusedBecause::InsufficientCredits | RefusedBecause::LimitReached => 402,
+        RefusedBecause::AccountRestricted | RefusedBecause::SpendingStopped => 403,
+        RefusedBecause::IdempotencyKeyReused => 409,
+        RefusedBecause::TooManyRequests => 429,
     }
 }
 

@@ -5,11 +5,14 @@
 mod auto_top_up;
 mod charge;
 mod ending;
+mod explain_entry;
 mod open_account;
 mod outside;
 mod purchase;
 mod setting;
 mod usage;
+
+pub use charge::status_of;
 
 use super::FieldError;
 use serde_json::{Map, Value, json};
@@ -33,6 +36,16 @@ pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
 impl Problem {
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// What happened, in one word.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened, in one sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// How long the client should wait, if waiting helps.

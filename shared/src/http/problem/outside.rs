@@ -11,6 +11,7 @@ impl From<NotFound> for Problem {
         Self::not_found(match error {
             NotFound::Account(_) => "account",
             NotFound::Charge(_) => "charge",
+            NotFound::Entry(_) => "entry",
             NotFound::Purchase(_) => "purchase",
             NotFound::TopUp(_) => "top-up",
         })

@@ -1,4 +1,4 @@
-//! A client that sends two of DynamoDB's requests for a third of the SDK's cost.
+//! A client that sends three of DynamoDB's requests for a third of the SDK's cost.
 //!
 //! What goes over the wire, and what an answer means, is the SDK's own code ([`operation`]). Ours are the signature
 //! ([`signing`]), the connection ([`connection`]) and the bounded retries below. docs/decisions.md says why.
@@ -19,6 +19,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemInputBuilder;
 use aws_sdk_dynamodb::operation::get_item::{GetItem, GetItemError, GetItemOutput};
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemInputBuilder;
+use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsInputBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::{
     TransactWriteItems, TransactWriteItemsError, TransactWriteItemsOutput,
@@ -58,12 +60,13 @@ pub struct Settings {
     pub now: fn() -> Timestamp,
 }
 
-/// A client of DynamoDB that knows two requests. Clones share its connection.
+/// A client of DynamoDB that knows three requests. Clones share its connection.
 #[derive(Clone)]
 pub struct DirectClient(Arc<Parts>);
 
 struct Parts {
     get_item: Operation,
+    put_item: Operation,
     transact_write_items: Operation,
     settings: Settings,
     signer: Signer,
@@ -86,6 +89,7 @@ impl DirectClient {
     fn with_connection(settings: Settings, connection: Connection) -> Self {
         Self(Arc::new(Parts {
             get_item: Operation::of(&GetItem::new()),
+            put_item: Operation::of(&PutItem::new()),
             transact_write_items: Operation::of(&TransactWriteItems::new()),
             signer: Signer::new(&settings.region, settings.endpoint.authority()),
             settings,
@@ -135,6 +139,11 @@ impl DynamoDb for DirectClient {
     async fn get_item(&self, input: GetItemInputBuilder) -> Result<GetItemOutput, SdkError<GetItemError>> {
         let input = input.build().map_err(SdkError::construction_failure)?;
         self.answer(&self.0.get_item, Input::erase(input)).await
+    }
+
+    async fn put_item(&self, input: PutItemInputBuilder) -> Result<PutItemOutput, SdkError<PutItemError>> {
+        let input = input.build().map_err(SdkError::construction_failure)?;
+        self.answer(&self.0.put_item, Input::erase(input)).await
     }
 
     async fn transact_write_items(

@@ -3,7 +3,7 @@
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
     AccountId, Cause, Entry, Measure, Operation, OperationName, Origin, PackageId, PriceBookVersion, PriceLine,
-    Reference, Spender,
+    Reference, RequestId, Spender,
 };
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
@@ -16,11 +16,12 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         .with("balance_after", credits(entry.balance_after))
         .with("created_at", instant(entry.created_at));
     let item = match &entry.cause {
-        Cause::Charge { key: _, operation, price, reference, spender, expires_in } => {
+        Cause::Charge { key: _, operation, price, reference, spender, expires_in, request_id } => {
             let item = write_operation(item, operation)
                 .with_optional("reference", reference.as_ref().map(text))
                 .with_optional("spender", spender.as_ref().map(text))
-                .with_optional("expires_in_seconds", expires_in.map(|expires_in| number(expires_in.seconds())));
+                .with_optional("expires_in_seconds", expires_in.map(|expires_in| number(expires_in.seconds())))
+                .with_optional("request_id", request_id.as_ref().map(text));
             price.iter().fold(item, write_price)
         }
         Cause::Capture { charge: _, operation, price } => write_price(write_operation(item, operation), price),
@@ -43,6 +44,7 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
             reference: item.optional("reference", |item, name| item.id(name, Reference::parse))?,
             spender: item.optional("spender", |item, name| item.id(name, Spender::parse))?,
             expires_in: item.optional("expires_in_seconds", read_expires_in)?,
+            request_id: item.optional("request_id", |item, name| item.id(name, RequestId::parse))?,
         },
         Origin::Capture(charge) => {
             Cause::Capture { charge, operation: read_operation(&item)?, price: read_price(&item, "price_book")? }

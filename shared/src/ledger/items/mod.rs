@@ -11,6 +11,7 @@ mod links;
 mod notice;
 mod pending_charge;
 mod purchase;
+mod refusal;
 mod spending;
 mod top_up;
 mod usage_row;
@@ -25,6 +26,7 @@ pub(super) use links::{
 pub(super) use notice::{notice_from_item, notice_to_item};
 pub(super) use pending_charge::{pending_charge_from_item, pending_charge_to_item};
 pub(super) use purchase::{purchase_from_item, purchase_to_item};
+pub(super) use refusal::{refusal_from_item, refusal_to_item};
 pub(super) use spending::{
     spender_limits_from_item, spender_limits_to_item, spending_change_from_item, spending_change_to_item,
 };

@@ -1,10 +1,14 @@
 //! Accounts, and the e-mails they are owed.
 
+mod explain_entry;
+mod list_history;
 mod open_account;
 mod send_notice;
 mod set_limits;
 mod set_spending;
 
+pub use explain_entry::{ExplainEntryError, ExplainedEntry, explain_entry};
+pub use list_history::{HistoryPage, list_history};
 pub use open_account::{OpenAccountError, OpenedAccount, open_account};
 pub use send_notice::{SendNoticeError, Sent, send_notice};
 pub use set_limits::{set_account_limits, set_spender_limits};

@@ -2,7 +2,8 @@
 
 use super::limits_of;
 use crate::domain::charging::{
-    ChargeCommand, ChargeRefusal, ChargeRequest, ChargeStatus, PendingCharge, check_charge_replay, decide_charge,
+    ChargeCommand, ChargeRefusal, ChargeRequest, ChargeStatus, PendingCharge, RefusedBecause, check_charge_replay,
+    decide_charge,
 };
 use crate::domain::spending::Payer;
 use crate::domain::{AccountId, Cause, Entry, IdempotencyKey, KeyReused, Origin, PriceBook};
@@ -20,6 +21,20 @@ pub enum ChargeError {
     Refused(#[from] ChargeRefusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ChargeError {
+    /// Why the charge was refused, if it was. Anything else was not an answer to it.
+    pub fn refused_because(&self) -> Option<RefusedBecause> {
+        match self {
+            Self::KeyReused(_) => Some(RefusedBecause::IdempotencyKeyReused),
+            Self::Refused(ChargeRefusal::Restricted { .. }) => Some(RefusedBecause::AccountRestricted),
+            Self::Refused(ChargeRefusal::SpendingStopped { .. }) => Some(RefusedBecause::SpendingStopped),
+            Self::Refused(ChargeRefusal::LimitReached(_)) => Some(RefusedBecause::LimitReached),
+            Self::Refused(ChargeRefusal::InsufficientCredits { .. }) => Some(RefusedBecause::InsufficientCredits),
+            Self::NotFound(_) | Self::Refused(ChargeRefusal::BalanceOutOfRange(_)) | Self::Store(_) => None,
+        }
+    }
 }
 
 /// A charge, and what became of it since.

@@ -7,6 +7,7 @@ mod ending;
 mod expire_charges;
 mod find_charge;
 mod foresee;
+mod refusals;
 mod restore;
 mod void;
 
@@ -17,6 +18,7 @@ pub use ending::{ChargeState, EndError, Ended};
 pub use expire_charges::{ExpiryError, ExpirySummary, expire_charges};
 pub use find_charge::{FindChargeError, find_charge};
 pub use foresee::{ForeseeError, foresee_charge};
+pub use refusals::{RefusalLog, write_refusals};
 pub use restore::{RestoreError, restore};
 pub use void::void;
 

@@ -10,6 +10,7 @@ mod due;
 mod history;
 mod marks;
 mod purchases;
+mod refusals;
 mod round_trip;
 mod spenders;
 mod usage;
@@ -78,6 +79,8 @@ on_every_ledger! {
     history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
     purchases::pages => purchases_are_listed_page_by_page_newest_first,
     purchases::opened_meanwhile => what_is_bought_between_two_pages_leaves_no_gap_and_repeats_nothing,
+    refusals::pages => refused_requests_are_listed_page_by_page_newest_first_and_replaced_in_their_place,
+    refusals::round_trip => refused_requests_read_back_as_written,
     spenders::pages => spenders_with_limits_are_listed_page_by_page_by_name,
     spenders::removed => a_spender_without_limits_is_gone_and_its_removal_obeys_the_version,
     concurrency::limit => sixty_four_at_once_spend_exactly_what_the_limit_leaves,

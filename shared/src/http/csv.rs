@@ -1,0 +1,203 @@
+//! Tables as CSV (RFC 4180) for spreadsheets. <https://www.rfc-editor.org/rfc/rfc4180>
+
+use super::{Problem, Reply};
+use csv::{Terminator, Writer, WriterBuilder};
+use lambda_http::Request;
+use lambda_http::http::HeaderValue;
+use lambda_http::http::header::{ACCEPT, LINK, VARY};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+const CSV: &str = "text/csv";
+
+/// One value of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Empty,
+    Number(i64),
+    Text(String),
+}
+
+impl Cell {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Option<i64>> for Cell {
+    fn from(number: Option<i64>) -> Self {
+        number.map_or(Self::Empty, Self::Number)
+    }
+}
+
+impl From<Option<&str>> for Cell {
+    fn from(text: Option<&str>) -> Self {
+        text.map_or(Self::Empty, Self::text)
+    }
+}
+
+/// A page of a table, row by row.
+pub struct CsvTable {
+    writer: Writer<Vec<u8>>,
+    has_header: bool,
+}
+
+impl CsvTable {
+    /// The first page has the names of the columns. The others have none, so that the pages together are one file.
+    ///
+    /// # Errors
+    /// A 500 if it cannot be written.
+    pub fn page(columns: &[&str], is_first: bool) -> Result<Self, Problem> {
+        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(vec![]);
+        if is_first {
+            writer.write_record(columns).map_err(Problem::internal)?;
+        }
+        Ok(Self { writer, has_header: is_first })
+    }
+
+    /// # Errors
+    /// A 500 if it cannot be written.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) -> Result<(), Problem> {
+        self.writer.write_record(cells.into_iter().map(written)).map_err(Problem::internal)
+    }
+
+    /// The table, with the query of the page that follows as a link.
+    /// <https://www.rfc-editor.org/rfc/rfc8288>
+    ///
+    /// # Errors
+    /// A 500 if it cannot be written.
+    pub fn into_reply(self, next: Option<&str>) -> Result<Reply, Problem> {
+        let bytes = self.writer.into_inner().map_err(|error| Problem::internal(error.into_error()))?;
+        let text = String::from_utf8(bytes).map_err(Problem::internal)?;
+        let header = if self.has_header { "present" } else { "absent" };
+        let reply = Reply::text(&format!("{CSV}; charset=utf-8; header={header}"), text)?
+            .with_header(VARY, HeaderValue::from_static("accept"));
+        let Some(query) = next else { return Ok(reply) };
+        let link = HeaderValue::try_from(format!("<?{query}>; rel=\"next\"")).map_err(Problem::internal)?;
+        Ok(reply.with_header(LINK, link))
+    }
+}
+
+/// A spreadsheet takes a text that begins with one of these for a formula, and runs it. An apostrophe before it makes it
+/// a text again. <https://owasp.org/www-community/attacks/CSV_Injection>
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// Numbers stay numbers, also negative ones: they are ours, and no formula.
+fn written(cell: Cell) -> String {
+    match cell {
+        Cell::Empty => String::new(),
+        Cell::Number(number) => number.to_string(),
+        Cell::Text(text) if text.starts_with(FORMULA) => format!("'{text}"),
+        Cell::Text(text) => text,
+    }
+}
+
+/// Whether the client would rather have CSV than JSON. <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1>
+pub fn wants_csv(request: &Request) -> bool {
+    let accept: Vec<&str> = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let ranges: Vec<(String, u32)> = accept.iter().flat_map(|value| value.split(',')).map(range).collect();
+    let weight = |names: &[&str]| {
+        let weights = ranges.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, weight)| *weight);
+        weights.max().unwrap_or_default()
+    };
+    let csv = weight(&[CSV]);
+    csv > 0 && csv >= weight(&["application/json", "application/*"])
+}
+
+/// The name of a media range, and its weight in thousandths.
+fn range(text: &str) -> (String, u32) {
+    let mut parts = text.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let weight = weight.map_or(1.0, |weight| weight.parse::<f32>().unwrap_or_default());
+    (name, (weight.clamp(0.0, 1.0) * 1_000.0) as u32)
+}
+
+/// The query of the same request with another cursor.
+pub fn query_with_cursor(request: &Request, cursor: &str) -> String {
+    let query = request.uri().query().unwrap_or_default();
+    let others = query.split('&').filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("cursor"));
+    let cursor = format!("cursor={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC));
+    others.chain([cursor.as_str()]).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::respond;
+
+    fn asking(accept: &[&'static str], query: &str) -> Request {
+        let mut request = Request::default();
+        for value in accept {
+            request.headers_mut().append(ACCEPT, HeaderValue::from_static(value));
+        }
+        *request.uri_mut() = format!("/v1/accounts/acme/history?{query}").parse().unwrap();
+        request
+    }
+
+    #[test]
+    fn csv_is_answered_to_those_who_would_rather_have_it() {
+        for (accept, expected) in [
+            (&[][..], false),
+            (&["*/*"], false),
+            (&["application/json"], false),
+            (&["text/csv"], true),
+            (&["TEXT/CSV; charset=utf-8"], true),
+            (&["text/csv", "*/*;q=0.1"], true),
+            (&["text/csv, application/json"], true),
+            (&["text/csv;q=0.5, application/json"], false),
+            (&["application/json;q=0.5, text/csv;q=0.9"], true),
+            (&["text/csv;q=0"], false),
+            (&["text/csv;q=x"], false),
+            (&["text/*"], false),
+        ] {
+            assert_eq!(wants_csv(&asking(accept, "")), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_formula_and_a_number_stays_one() {
+        for (cell, expected) in [
+            (Cell::text("=1+1"), "'=1+1"),
+            (Cell::text("+49"), "'+49"),
+            (Cell::text("-1"), "'-1"),
+            (Cell::text("@SUM(A1)"), "'@SUM(A1)"),
+            (Cell::text("\tx"), "'\tx"),
+            (Cell::text("\r=1"), "'\r=1"),
+            (Cell::text("＝1"), "'＝1"),
+            (Cell::text("a=1"), "a=1"),
+            (Cell::text(""), ""),
+            (Cell::Number(-16), "-16"),
+            (Cell::Empty, ""),
+        ] {
+            assert_eq!(written(cell.clone()), expected, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn pages_are_one_file_and_link_to_one_another() {
+        let page = |is_first, next| {
+            let mut table = CsvTable::page(&["seq", "reference"], is_first).unwrap();
+            table.row([Cell::Number(7), Cell::text("a \"b\", c")]).unwrap();
+            respond(&Request::default(), table.into_reply(next))
+        };
+        let first = page(true, Some("kind=charge&cursor=7"));
+        assert_eq!(first.headers()["content-type"], "text/csv; charset=utf-8; header=present");
+        assert_eq!(first.headers()["link"], "<?kind=charge&cursor=7>; rel=\"next\"");
+        assert_eq!(first.body().as_ref(), b"seq,reference\r\n7,\"a \"\"b\"\", c\"\r\n");
+        let last = page(false, None);
+        assert_eq!(last.headers()["content-type"], "text/csv; charset=utf-8; header=absent");
+        assert!(!last.headers().contains_key("link"));
+        assert_eq!(last.body().as_ref(), b"7,\"a \"\"b\"\", c\"\r\n");
+    }
+
+    #[test]
+    fn the_next_page_has_the_same_query_with_another_cursor() {
+        for (query, expected) in [
+            ("", "cursor=7"),
+            ("cursor=9", "cursor=7"),
+            ("reference=%3Da%26b&cursor=9&kind=charge", "reference=%3Da%26b&kind=charge&cursor=7"),
+        ] {
+            assert_eq!(query_with_cursor(&asking(&[], query), "7"), expected);
+        }
+    }
+}
