@@ -55,6 +55,8 @@ struct CauseBody<'a> {
     package: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_up: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 impl<'a> EntryBody<'a> {
@@ -80,6 +82,10 @@ impl<'a> EntryBody<'a> {
                 CauseBody { purchase: Some(purchase.as_str()), package: Some(package.as_str()), ..CauseBody::default() }
             }
             Cause::TopUp { top_up } => CauseBody { top_up: Some(top_up.as_str()), ..CauseBody::default() },
+            // Who adjusted is for support alone.
+            Cause::Adjustment { key: _, reason, operator: _ } => {
+                CauseBody { reason: Some(reason.as_str()), ..CauseBody::default() }
+            }
         };
         Self {
             entry: origin.to_string(),

@@ -249,8 +249,14 @@ impl Parameters {
         value
     }
 
-    fn refuse(&mut self, name: &str, message: impl Into<String>) {
+    /// Refuses a parameter that is valid by itself.
+    pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(FieldError::new(quoted(name), message));
+    }
+
+    /// Whether no parameter was refused so far.
+    pub fn is_valid(&self) -> bool {
+        self.errors.is_empty()
     }
 
     pub(super) fn finish<T>(mut self, value: T) -> Result<T, Problem> {

@@ -2,8 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-const BINARIES: [&str; 7] =
-    ["accounts", "charge-expiry", "charging", "notifications", "purchases", "stripe-webhooks", "top-up-sweep"];
+const BINARIES: [&str; 8] = [
+    "accounts",
+    "charge-expiry",
+    "charging",
+    "notifications",
+    "purchases",
+    "stripe-webhooks",
+    "support",
+    "top-up-sweep",
+];
 
 /// The directory with every function's program.
 ///

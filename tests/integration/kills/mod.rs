@@ -54,6 +54,7 @@ survives! {
     a_declined_top_up_is_resumed_once_though_functions_are_killed: SweepDeclined,
     a_confirmed_top_up_is_granted_once_though_functions_are_killed: SweepActionRequired,
     every_mail_is_sent_though_functions_are_killed: Mail,
+    acts_of_support_are_done_and_recorded_once_though_functions_are_killed: Support,
 }
 
 /// An environment variable that changes the run.

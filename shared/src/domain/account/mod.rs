@@ -5,7 +5,7 @@ mod entry;
 mod restriction;
 mod usage;
 
-pub use decide::{decide_open_account, decide_payment_method, decide_restrict};
+pub use decide::{decide_open_account, decide_payment_method};
 pub use entry::{Cause, Entry, Origin};
 pub use restriction::Restriction;
 pub use usage::UsageDay;

@@ -13,6 +13,7 @@ impl From<NotFound> for Problem {
             NotFound::Charge(_) => "charge",
             NotFound::Purchase(_) => "purchase",
             NotFound::TopUp(_) => "top-up",
+            NotFound::Notice(_) => "notice",
         })
     }
 }

@@ -8,6 +8,7 @@ mod commit;
 mod concurrency;
 mod due;
 mod history;
+mod lists;
 mod marks;
 mod purchases;
 mod round_trip;
@@ -77,6 +78,9 @@ on_every_ledger! {
     history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
     purchases::pages => purchases_are_listed_page_by_page_newest_first,
     purchases::opened_meanwhile => what_is_bought_between_two_pages_leaves_no_gap_and_repeats_nothing,
+    lists::acts => acts_are_listed_page_by_page_newest_first,
+    lists::attempts => attempts_are_listed_page_by_page_newest_first,
+    lists::notices => notices_are_listed_page_by_page_newest_first,
     spenders::pages => spenders_with_limits_are_listed_page_by_page_by_name,
     spenders::removed => a_spender_without_limits_is_gone_and_its_removal_obeys_the_version,
     concurrency::limit => sixty_four_at_once_spend_exactly_what_the_limit_leaves,
