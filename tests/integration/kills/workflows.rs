@@ -185,9 +185,14 @@ async fn support(world: &mut World, account: &str) -> Result<(), Broken> {
     let (token, path) = (world.cloud.support_token(), format!("/v1/support/accounts/{account}"));
     let mut balance = world.cloud.balance(account).await;
     for number in 0..6 {
-        let credits = (1 + world.random.i64(..50)) * if world.random.bool() { 1 } else { -1 };
+        let some = world.random.i64(1..=50);
+        let credits = match number {
+            0 => 300,
+            _ if world.random.bool() => some,
+            _ => -some,
+        };
         balance += credits;
-        let body = json!({"credits": credits, "reason": "The upload failed.", "allow_negative": true});
+        let body = json!({"credits": credits, "reason": "The upload failed."});
         let (path, key) = (format!("{path}/adjustments"), format!("case-{number}"));
         world.arm();
         let adjusted = world.send(Method::POST, &path, &token, Some(&key), &body).await;
