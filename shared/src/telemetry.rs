@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 9] = [
+pub const OWN_CRATES: [&str; 10] = [
     "accounts",
     "charge_expiry",
     "charging",
@@ -22,6 +22,7 @@ pub const OWN_CRATES: [&str; 9] = [
     "purchases",
     "shared",
     "stripe_webhooks",
+    "support",
     "top_up_sweep",
     "usage",
 ];

@@ -51,6 +51,7 @@ async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
         answered("charging", charging::ROUTES),
         answered("purchases", purchases::ROUTES),
         answered("stripe-webhooks", stripe_webhooks::ROUTES),
+        answered("support", support::ROUTES),
     ]
     .into_iter()
     .flatten()
@@ -104,6 +105,7 @@ async fn every_answer_that_is_described_is_given_as_it_is_described() {
     charges(&cloud).await;
     auto_top_ups(&cloud).await;
     limits(&cloud).await;
+    acts_of_support(&cloud).await;
     links(&cloud).await;
     webhook(&cloud, "another secret", "invoice.paid").await.expect(400);
     webhook(&cloud, &webhook_secret(&cloud).await, "a.type.of.tomorrow").await.expect(200);
@@ -135,11 +137,11 @@ async fn refusals_of_the_gateway(cloud: &TestCloud) {
         cloud.send(request().bearer_auth(cloud.cloud.token("acme", &["openid"]))).await;
         if DESCRIPTION.statuses(&method, &path_as_described).contains(&401) {
             let mistyped = cloud.request(method.parse::<Method>().unwrap(), &format!("{path}?cursr=5"));
-            let mistyped = mistyped.bearer_auth(cloud.cloud.service_token());
+            let mistyped = mistyped.bearer_auth(cloud.any_token());
             cloud.send(mistyped).await.expect_problem(422, "invalid_request").field_error("cursr");
         }
         if !["GET", "HEAD"].contains(&method.as_str()) {
-            let request = request().bearer_auth(cloud.cloud.service_token());
+            let request = request().bearer_auth(cloud.any_token());
             cloud.send(request.body(too_large.clone())).await.expect(413);
         }
     }
@@ -317,6 +319,48 @@ async fn limits(cloud: &TestCloud) {
     cloud.put("/v1/accounts/acme/limits", &token, &json!({"day": null, "month": null})).await.expect(200);
 }
 
+/// Each route of support with what it answers.
+async fn acts_of_support(cloud: &TestCloud) {
+    let token = cloud.support_token();
+    let (account, reason) = ("/v1/support/accounts/acme", json!({"reason": "The customer asks."}));
+    cloud.get("/v1/support/accounts?account=acme", &token).await.expect(200);
+    cloud.get("/v1/support/accounts", &token).await.expect(422);
+    let notices = cloud.get(&format!("{account}/notices"), &token).await.expect(200).body;
+    let notice = format!("/notices/{}/resend", notices["data"][0]["notice"].as_str().unwrap());
+    let until = (cloud.now() + SignedDuration::from_hours(1)).to_string();
+    let restriction = json!({"until": until, "reason": "Unusual consumption."});
+    let no_one = cloud.cloud.token("", &["credits/support"]);
+    for (method, path, body, statuses) in [
+        (Method::POST, "/adjustments", json!({"credits": 1, "reason": "The customer asks."}), vec![201, 200]),
+        (Method::POST, "/adjustments", json!({"credits": 2, "reason": "The customer asks."}), vec![409]),
+        (Method::PUT, "/restriction", restriction, vec![200]),
+        (Method::POST, notice.as_str(), reason.clone(), vec![200, 409]),
+        (Method::POST, "/auto-top-up/check", reason.clone(), vec![200]),
+    ] {
+        let request = |account: &str, token: &str| {
+            let request = cloud.request(method.clone(), &format!("/v1/support/accounts/{account}{path}"));
+            request.bearer_auth(token).header("Idempotency-Key", "case-1")
+        };
+        for status in statuses {
+            cloud.send(request("acme", &token).json(&body)).await.expect(status);
+        }
+        cloud.send(request("acme", &no_one).json(&body)).await.expect_problem(403, "forbidden");
+        cloud.send(request("nobody", &token).json(&body)).await.expect(404);
+        cloud.send(request("acme", &token).json(&json!({}))).await.expect(422);
+        cloud.send(request("acme", &token).body("{")).await.expect(400);
+    }
+    for (account, query, status) in [("acme", "?reason=Done", 200), ("acme", "", 422), ("nobody", "?reason=Done", 404)]
+    {
+        let lift = cloud.request(Method::DELETE, &format!("/v1/support/accounts/{account}/restriction{query}"));
+        cloud.send(lift.bearer_auth(&token)).await.expect(status);
+    }
+    for list in ["", "/notices", "/acts"] {
+        cloud.get(&format!("{account}{list}"), &token).await.expect(200);
+        cloud.get(&format!("{account}{list}?limit=0"), &token).await.expect(422);
+        cloud.get(&format!("/v1/support/accounts/nobody{list}"), &token).await.expect(404);
+    }
+}
+
 /// The link in the e-mail about the declined card: while the top-up is unpaid, while Stripe is down, after the payment,
 /// after the link has expired, and a forged one.
 async fn links(cloud: &TestCloud) {
@@ -401,8 +445,33 @@ async fn outages(cloud: &TestCloud) {
     cloud.put(&format!("{account}/limits"), &token, &json!({"day": 5, "month": null})).await.expect(503);
     let stop = json!({"stopped": true, "changed_by": "ada"});
     cloud.put(&format!("{account}/spending"), &token, &stop).await.expect(503);
+    support_outages(cloud).await;
     webhook(cloud, &webhook_secret(cloud).await, "invoice.paid").await.expect(503);
     cloud.cloud.aws.dynamodb.faults().clear();
+}
+
+async fn support_outages(cloud: &TestCloud) {
+    let (token, account) = (cloud.support_token(), "/v1/support/accounts/acme");
+    for path in
+        ["/v1/support/accounts?account=acme", account, &format!("{account}/notices"), &format!("{account}/acts")]
+    {
+        cloud.get(path, &token).await.expect(503);
+    }
+    let reason = json!({"reason": "The customer asks."});
+    let resend = format!("{account}/notices/ntc_00000000000000000000000000000001/resend");
+    let adjust = json!({"credits": 1, "reason": "The customer asks."});
+    for (path, body) in [
+        (format!("{account}/adjustments"), &adjust),
+        (resend, &reason),
+        (format!("{account}/auto-top-up/check"), &reason),
+    ] {
+        cloud.post(&path, &token, Some("outage"), body).await.expect(503);
+    }
+    let until = (cloud.now() + SignedDuration::from_hours(1)).to_string();
+    let restriction = json!({"until": until, "reason": "Unusual consumption."});
+    cloud.put(&format!("{account}/restriction"), &token, &restriction).await.expect(503);
+    let lift = cloud.request(Method::DELETE, &format!("{account}/restriction?reason=Done"));
+    cloud.send(lift.bearer_auth(&token)).await.expect(503);
 }
 
 async fn malformed(cloud: &TestCloud, method: Method, path: &str) {

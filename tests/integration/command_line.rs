@@ -1,7 +1,9 @@
 //! What `prepaid` prints and how it exits: the demo's books, and quotes.
 
+use crate::support::TestCloud;
 use prepaid_local::demo;
 use prepaid_local::operations::{operation_of_audio, read_operations};
+use prepaid_local::support::{self, SupportArguments};
 use shared::domain::PriceBook;
 use std::io::Write;
 use std::path::Path;
@@ -58,4 +60,59 @@ async fn a_single_audio_file_is_enough_for_the_demo() {
 async fn a_demo_without_operations_says_that_it_cannot_run_low() {
     let error = demo::play(&[], &mut vec![]).await.unwrap_err();
     assert!(error.to_string().contains("the operations leave 5000 credits"), "{error}");
+}
+
+/// Runs `prepaid support` against the API of this cloud, and answers its question.
+async fn support(cloud: &TestCloud, words: &[&str], answer: &str) -> Result<String, String> {
+    let token = cloud.support_token();
+    let target = ["support", "--url", &cloud.cloud.urls.api, "--token", &token];
+    let arguments = SupportArguments::of(target.iter().chain(words).copied()).map_err(|error| error.to_string())?;
+    let mut out = vec![];
+    let ran = support::run(&arguments, &mut answer.as_bytes(), &mut out).await;
+    ran.map(|()| String::from_utf8(out).unwrap()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn an_operator_works_from_the_command_line_and_is_asked_before_a_change() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let adjust = ["adjust", "acme", "40", "--key", "case-7", "--reason", "The upload failed."];
+    for answer in ["", "n\n", "no\n", "\n"] {
+        let error = support(&cloud, &adjust, answer).await.unwrap_err();
+        assert_eq!(error, "nothing was changed", "{answer:?}");
+    }
+    assert_eq!(cloud.balance("acme").await, 0);
+    let printed = support(&cloud, &adjust, "y\n").await.unwrap();
+    assert!(
+        printed.starts_with("Move 40 credits of acme? [y/N] {") && printed.contains("\"balance\": 40"),
+        "{printed}"
+    );
+    let again = support(&cloud, &[&adjust[..], &["--yes"]].concat(), "").await.unwrap();
+    assert!(again.starts_with('{'), "{again}");
+    assert_eq!(cloud.balance("acme").await, 40, "the same key moves credits once");
+
+    let take = ["adjust", "acme", "-41", "--key", "case-8", "--reason", "Given twice.", "--yes"];
+    let error = support(&cloud, &take, "").await.unwrap_err();
+    assert!(error.starts_with("the API answered 409") && error.contains("balance_below_zero"), "{error}");
+    support(&cloud, &[&take[..], &["--allow-negative"]].concat(), "").await.unwrap();
+    assert_eq!(cloud.balance("acme").await, -1);
+
+    let until = (cloud.now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let restrict = ["restrict", "acme", "--until", &until, "--reason", "Unusual consumption.", "--yes"];
+    support(&cloud, &restrict, "").await.unwrap();
+    support(&cloud, &["lift", "acme", "--reason", "Looked into & fine.", "--yes"], "").await.unwrap();
+    let checked = support(&cloud, &["check-top-up", "acme", "--reason", "She asks.", "--yes"], "").await.unwrap();
+    assert!(checked.contains("turned_on"), "{checked}");
+    for (words, expected) in [
+        (&["show", "acme"][..], "owner@acme.example"),
+        (&["find", "--email", "owner@acme.example"], "\"account\": \"acme\""),
+        (&["find", "--account", "acme", "--charge", "none"], "\"data\": []"),
+        (&["acts", "acme"], "Looked into & fine."),
+        (&["notices", "acme"], "\"data\": []"),
+    ] {
+        let printed = support(&cloud, words, "").await.unwrap();
+        assert!(printed.contains(expected), "{words:?}: {printed}");
+    }
+    let resend = ["resend", "acme", "ntc_00000000000000000000000000000001", "--reason", "Lost.", "--yes"];
+    assert!(support(&cloud, &resend, "").await.unwrap_err().starts_with("the API answered 404"));
 }

@@ -57,7 +57,7 @@ async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
 
 /// Every mistake that a caller can make, on every operation: each field, the whole body, keys, paths and queries.
 async fn nonsense(cloud: &TestCloud) {
-    let token = cloud.cloud.service_token();
+    let token = cloud.any_token();
     for ((method, path), scopes) in DESCRIPTION.operations() {
         let example = DESCRIPTION.example(&method, &path);
         let method: Method = method.parse().unwrap();
@@ -125,6 +125,31 @@ async fn good_days(cloud: &TestCloud) {
     for path in [format!("history?reference={MARK}&spender={SPENDER}"), "history/2".into(), "requests".into()] {
         cloud.get(&format!("/v1/accounts/acme/{path}"), &cloud.cloud.service_token()).await.expect(200);
     }
+    supported(cloud).await;
+}
+
+/// Support finds the customer by what is personal, and acts with a reason that is.
+async fn supported(cloud: &TestCloud) {
+    let operator = format!("{MARK}, Grace Hopper");
+    let token = cloud.cloud.token(&operator, &["credits/support"]);
+    let reason = json!({ "reason": format!("{MARK}, she called") });
+    let account = "/v1/support/accounts/acme";
+    let adjust = json!({"credits": -1, "reason": format!("{MARK}, she called")});
+    for status in [201, 200] {
+        cloud.post(&format!("{account}/adjustments"), &token, Some("case-1"), &adjust).await.expect(status);
+    }
+    let until = (cloud.now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let restriction = json!({"until": until, "reason": format!("{MARK}, she called")});
+    cloud.put(&format!("{account}/restriction"), &token, &restriction).await.expect(200);
+    let lift = cloud.request(Method::DELETE, &format!("{account}/restriction?reason={MARK}%20she%20called"));
+    cloud.send(lift.bearer_auth(&token)).await.expect(200);
+    cloud.post(&format!("{account}/auto-top-up/check"), &token, None, &reason).await.expect(200);
+    cloud.get(account, &token).await.expect(200);
+    cloud.get("/v1/support/accounts?email=owner@acme.example", &token).await.expect(200);
+    let notices = cloud.get(&format!("{account}/notices"), &token).await.expect(200).body;
+    let notice = notices["data"][0]["notice"].as_str().unwrap();
+    cloud.post(&format!("{account}/notices/{notice}/resend"), &token, None, &reason).await.expect(200);
+    cloud.get(&format!("{account}/acts"), &token).await.expect(200);
 }
 
 async fn charge(cloud: &TestCloud, key: &str) -> Answer {

@@ -16,6 +16,7 @@ mod ledger;
 mod logs;
 mod mails;
 mod main_job;
+mod operators;
 mod other_origins;
 mod pay_links;
 mod payments;

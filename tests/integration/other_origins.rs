@@ -45,7 +45,7 @@ async fn a_page_of_a_named_origin_may_call_and_read_what_the_product_says() {
         let allowed = about_origins(&asked);
         assert_eq!(allowed["access-control-allow-origin"], origin);
         assert_eq!(allowed["access-control-allow-headers"], "authorization,content-type,idempotency-key");
-        assert_eq!(allowed["access-control-allow-methods"], "GET,POST,PUT");
+        assert_eq!(allowed["access-control-allow-methods"], "GET,POST,PUT,DELETE");
         assert!(!allowed.contains_key("access-control-allow-credentials"));
         for (token, status) in [(cloud.cloud.customer_token("acme"), 200), ("none".to_owned(), 401)] {
             let read = cloud.request(Method::GET, "/v1/accounts/acme").bearer_auth(token).header("Origin", origin);

@@ -103,6 +103,12 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.cloud.clock.advance(SignedDuration::from_secs(60)).unwrap();
     assert_eq!(cloud.expire_charges().await["expired"], 1);
     cloud.history("acme").await;
+    cloud.get("/v1/support/accounts/acme", &cloud.support_token()).await.expect(200);
+    for credits in [1, -1] {
+        let body = json!({"credits": credits, "reason": "The customer asks."});
+        let path = "/v1/support/accounts/acme/adjustments";
+        cloud.post(path, &cloud.support_token(), Some(&format!("case{credits}")), &body).await.expect(201);
+    }
     let limits = "/v1/accounts/acme/limits";
     for total in [json!(10), json!(null)] {
         let of_spender = json!({"spender": "key-1", "day": null, "month": null, "total": total});

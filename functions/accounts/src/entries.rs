@@ -34,6 +34,8 @@ pub struct CauseBody<'a> {
     pub top_up: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
 }
 
 /// What was asked for, what was billed, and at which price. The amounts have the names of their measure.
@@ -104,6 +106,8 @@ impl<'a> CauseBody<'a> {
                 Self { purchase: Some(purchase.as_str()), package: Some(package.as_str()), ..Self::default() }
             }
             Cause::TopUp { top_up } => Self { top_up: Some(top_up.as_str()), ..Self::default() },
+            // Who adjusted is for support alone.
+            Cause::Adjustment { reason, .. } => Self { reason: Some(reason.as_str()), ..Self::default() },
         }
     }
 }

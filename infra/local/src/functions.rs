@@ -42,6 +42,7 @@ pub async fn in_process_functions(
         ("notifications".to_owned(), wiring.notifications().await?),
         ("purchases".to_owned(), wiring.purchases().await?),
         ("stripe-webhooks".to_owned(), wiring.stripe_webhooks().await?),
+        ("support".to_owned(), wiring.support().await?),
         ("top-up-sweep".to_owned(), wiring.top_up_sweep().await?),
         ("usage".to_owned(), wiring.usage()?),
     ]))
@@ -115,6 +116,10 @@ impl Wiring<'_> {
     async fn stripe_webhooks(&self) -> Result<Arc<dyn Function>, Error> {
         let surroundings = self.surroundings("stripe-webhooks")?;
         Ok(http_function!(stripe_webhooks::handle, stripe_webhooks::wiring::app(surroundings, emit).await?))
+    }
+
+    async fn support(&self) -> Result<Arc<dyn Function>, Error> {
+        Ok(http_function!(support::handle, support::wiring::app(self.surroundings("support")?).await?))
     }
 
     async fn top_up_sweep(&self) -> Result<Arc<dyn Function>, Error> {

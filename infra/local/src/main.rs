@@ -1,7 +1,7 @@
 //! `prepaid`: the whole product on this machine.
 //!
-//! Without a subcommand it serves until it is interrupted; `demo` plays the main story, `quote` prices files, and
-//! `check-price-book` checks a company's prices before they are deployed.
+//! Without a subcommand it serves until it is interrupted; `demo` plays the main story, `quote` prices files,
+//! `check-price-book` checks a company's prices before they are deployed, and `support` calls the routes of support.
 
 use clap::{Parser, Subcommand};
 use lambda_http::Error;
@@ -11,9 +11,10 @@ use prepaid_local::first_steps::{FirstSteps, first_steps};
 use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
 use prepaid_local::price_books::{self, PriceBookFile};
+use prepaid_local::support::{self, SupportArguments};
 use prepaid_local::{demo, quote};
 use shared::domain::PriceBook;
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -66,6 +67,8 @@ enum Command {
         #[arg(long)]
         price_book: Option<PathBuf>,
     },
+    /// Find an account, adjust it, restrict it: the routes of support, here or of a deployed stack.
+    Support(SupportArguments),
     /// Check a price book, and print it as the deployment's parameter PriceBook takes it.
     CheckPriceBook { file: PathBuf },
 }
@@ -81,6 +84,9 @@ async fn main() -> ExitCode {
         Some(Command::Demo { operations, audio }) => play_demo(operations, &audio).await,
         Some(Command::Quote { price_book, files }) => print_quote(price_book, &files).map(|()| true),
         Some(Command::Openapi { price_book }) => print_openapi(price_book).map(|()| true),
+        Some(Command::Support(arguments)) => {
+            support::run(&arguments, &mut stdin().lock(), &mut stdout()).await.map(|()| true)
+        }
         Some(Command::CheckPriceBook { file }) => check_price_book(&file).map(|()| true),
     };
     match outcome {
@@ -161,6 +167,8 @@ Tokens:
 
   export CUSTOMER_TOKEN={customer}
 
+  export PREPAID_URL={api} PREPAID_TOKEN={support}      # for cargo run -- support
+
 Try it:
 
   curl -s {api}/v1/accounts -H \"Authorization: Bearer $SERVICE_TOKEN\" \\
@@ -177,6 +185,7 @@ Try it:
         aws = urls.aws,
         service = started.service_token(),
         customer = started.customer_token("acme"),
+        support = started.token("operator", &["credits/support"]),
     )?;
     out.flush()?;
     Ok(tokio::signal::ctrl_c().await?)

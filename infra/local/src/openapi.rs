@@ -115,7 +115,7 @@ fn meaning(measure: Measure) -> &'static str {
 fn remove_examples(node: &mut Value) {
     match node {
         Value::Object(members) => {
-            members.retain(|name, value| name != "examples" || !value.is_object());
+            members.retain(|name, value| name != "example" && (name != "examples" || !value.is_object()));
             members.values_mut().for_each(remove_examples);
         }
         Value::Array(items) => items.iter_mut().for_each(remove_examples),

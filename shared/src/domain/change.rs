@@ -4,6 +4,7 @@ use super::account::{Account, Cause, Entry};
 use super::charging::PendingCharge;
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::spending::{SpenderLimits, SpendingChange};
+use super::support::Act;
 use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId, Spender};
 use jiff::Timestamp;
 
@@ -35,6 +36,7 @@ pub enum Record {
     SpenderLimits(SpenderLimits),
     /// The spender has no limits any more: nothing is stored about it.
     SpenderUnlimited(Spender),
+    Act(Act),
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,

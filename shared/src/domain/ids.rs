@@ -181,6 +181,23 @@ id!(
     |text| (1..=100).contains(&text.len()) && !text.chars().any(char::is_control)
 );
 id!(
+    /// Who acts for the company's support: the `sub` of the token.
+    ///
+    /// It may be personal data, so it is never logged.
+    Operator, "sub", "a text of at most 255 bytes, none of them a control character",
+    |text| (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
+);
+id!(
+    /// Why support acts, in the operator's words. An adjustment's customer is shown them.
+    ///
+    /// They may be personal data, so they are never logged.
+    ActReason, "reason", "1 to 200 characters, all of them visible",
+    |text| {
+        let is_visible = |character: char| !character.is_control() && !is_invisible(character);
+        (1..=200).contains(&text.chars().count()) && text.chars().all(is_visible)
+    }
+);
+id!(
     /// A package of the price book.
     PackageId, "package", "1 to 40 characters of a-z 0-9 _",
     |text| has_characters(text, 40, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
@@ -208,6 +225,10 @@ minted_id!(
     NoticeId, "notice", "ntc_"
 );
 minted_id!(
+    /// An act of the company's support.
+    ActId, "act", "act_"
+);
+minted_id!(
     /// A consent to automatic top-ups.
     ConsentId, "consent", "cns_"
 );
@@ -226,6 +247,15 @@ id!(
 id!(
     /// Stripe's payment intent (`pi_…`).
     PaymentIntentId, "payment intent", "a Stripe object id", is_stripe_id
+);
+id!(
+    /// Stripe's charge (`ch_…`), which is a card payment.
+    CardPaymentId, "card payment", "a Stripe object id", is_stripe_id
+);
+id!(
+    /// The number that is printed on an invoice of Stripe's.
+    InvoiceNumber, "invoice number", "1 to 64 characters of A-Z a-z 0-9 -",
+    |text| has_characters(text, 64, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
 );
 id!(
     /// Stripe's Checkout session (`cs_…`).

@@ -20,6 +20,7 @@ mod operation;
 pub mod payments;
 pub mod price_book;
 pub mod spending;
+pub mod support;
 pub mod usage;
 
 #[cfg(test)]
@@ -40,4 +41,5 @@ pub use operation::{Measure, Operation, PriceLine, PricedOperation};
 pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use price_book::{OperationPrice, Package, PriceBook};
 pub use spending::{LimitReached, Limits, SpenderLimits, SpendingChange};
+pub use support::Act;
 pub use usage::{Granularity, Period, Periods, UsageCounts, UsageEntry, UsageFold, UsageRow};

@@ -33,3 +33,17 @@ pub enum NoticeKind {
     /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
     TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason },
 }
+
+impl NoticeKind {
+    /// Its name in table and API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PurchasePaid { .. } => "purchase_paid",
+            Self::PurchaseFailed { .. } => "purchase_failed",
+            Self::TopUpPaid { .. } => "top_up_paid",
+            Self::TopUpDeclined { .. } => "top_up_declined",
+            Self::TopUpActionRequired { .. } => "top_up_action_required",
+            Self::TopUpRefused { .. } => "top_up_refused",
+        }
+    }
+}

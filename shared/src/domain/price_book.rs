@@ -91,6 +91,8 @@ impl PriceBook {
     pub const TOP_UP_INTERVAL: SignedDuration = SignedDuration::from_hours(6);
     /// The same limit as a number of attempts per day.
     pub const TOP_UPS_PER_DAY: i64 = 4;
+    /// The most credits that support may give or take at once.
+    pub const ADJUSTMENT_MAX: Credits = Credits::constant(10_000_000);
     /// The most that tax may add to an automatic top-up, in percent. It is above every sales and value-added tax.
     /// Not configurable, because the text that customers consent to states the sum: another number needs a new version
     /// of the text.

@@ -158,6 +158,7 @@ impl World {
                 | Record::SpendingChange(_)
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
+                | Record::Act(_)
                 | Record::Customer { .. } => {}
             }
         }

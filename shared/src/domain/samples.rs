@@ -4,6 +4,7 @@ use super::account::decide_open_account;
 use super::charging::{ChargeCommand, ChargeRequest};
 use super::payments::{AutoTopUp, Consent, Payment};
 use super::spending::{Limit, Spending};
+use super::support;
 use super::*;
 use jiff::{SignedDuration, Timestamp};
 
@@ -77,4 +78,13 @@ pub fn stopped_at(seconds: i64) -> Spending {
 pub fn only_entry(change: &Change) -> Entry {
     let [entry] = &change.entries[..] else { panic!("the change must make one entry: {:?}", change.entries) };
     entry.clone()
+}
+
+/// Who acts for support, and why.
+pub fn acting() -> support::Acting {
+    support::Acting {
+        act: ActId::mint(1),
+        operator: Operator::parse("operator-7").unwrap(),
+        reason: ActReason::parse("The upload failed twice.").unwrap(),
+    }
 }

@@ -268,6 +268,11 @@ impl Parameters {
         self.errors.push(FieldError::new(quoted(name), message));
     }
 
+    /// Whether no parameter was refused so far.
+    pub fn is_valid(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     pub(super) fn finish<T>(mut self, value: T) -> Result<T, Problem> {
         for (name, _) in std::mem::take(&mut self.unread) {
             self.refuse(&name, "is not a parameter of this request");

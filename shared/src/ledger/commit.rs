@@ -103,6 +103,7 @@ fn write_record(account: &Account, record: &Record) -> Write {
         Record::Purchase(purchase) => put(items::purchase_to_item(purchase)),
         Record::PurchaseKey { key, purchase } => put(items::purchase_key_to_item(&account.id, key, purchase)),
         Record::TopUp(top_up) => put(items::top_up_to_item(top_up)),
+        Record::Act(act) => put(items::act_to_item(&account.id, act)),
         Record::Consent(consent) => put(items::consent_to_item(&account.id, consent)),
         Record::Customer { customer, account } => put_new(items::customer_to_item(customer, account)),
     })

@@ -5,7 +5,7 @@
 
 use crate::domain::charging::RefusalPlace;
 use crate::domain::{
-    AccountId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin, Period,
+    AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin, Period,
     PurchaseId, Spender, TopUpId,
 };
 use crate::ports::Shard;
@@ -78,6 +78,20 @@ pub(super) fn top_up(account: &AccountId, top_up: &TopUpId) -> Key {
     of_account(account, format!("{TOP_UP}{top_up}"))
 }
 
+/// The common prefix of the keys of an account's attempts.
+pub(super) fn top_ups(account: &AccountId) -> Key {
+    of_account(account, TOP_UP.to_owned())
+}
+
+pub(super) fn act(account: &AccountId, act: &ActId) -> Key {
+    of_account(account, format!("{ACT}{act}"))
+}
+
+/// The common prefix of the keys of what support did to an account.
+pub(super) fn acts(account: &AccountId) -> Key {
+    of_account(account, ACT.to_owned())
+}
+
 pub(super) fn consent(account: &AccountId, consent: &ConsentId) -> Key {
     of_account(account, format!("{CONSENT}{consent}"))
 }
@@ -107,6 +121,11 @@ pub(super) fn newest_refusal(account: &AccountId) -> Key {
 
 pub(super) fn notice(account: &AccountId, notice: &NoticeId) -> Key {
     of_account(account, format!("{NOTICE}{notice}"))
+}
+
+/// The common prefix of the keys of an account's notices.
+pub(super) fn notices(account: &AccountId) -> Key {
+    of_account(account, NOTICE.to_owned())
 }
 
 pub(super) fn customer(customer: &CustomerId) -> Key {
@@ -174,6 +193,7 @@ impl Key {
             "restore" => Origin::Restore(IdempotencyKey::parse(cause).ok()?),
             "purchase" => Origin::Purchase(PurchaseId::parse(cause).ok()?),
             "top_up" => Origin::TopUp(TopUpId::parse(cause).ok()?),
+            "adjustment" => Origin::Adjustment(IdempotencyKey::parse(cause).ok()?),
             _ => return None,
         };
         Some(origin)
@@ -196,6 +216,10 @@ impl Key {
 
     pub(super) fn top_up_id(&self) -> Option<TopUpId> {
         id(&self.sort, TOP_UP, TopUpId::parse)
+    }
+
+    pub(super) fn act_id(&self) -> Option<ActId> {
+        id(&self.sort, ACT, ActId::parse)
     }
 
     pub(super) fn consent_id(&self) -> Option<ConsentId> {
@@ -231,6 +255,7 @@ const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";
 const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
+const ACT: &str = "ACT#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";
 const REQUEST: &str = "REQUEST#";
@@ -274,6 +299,8 @@ mod tests {
             (entry(&acme(), &Origin::Capture(key("job:1"))), "ACCOUNT#acme", "ENTRY#capture:job:1".into()),
             (entry(&acme(), &Origin::Void(key("job:1"))), "ACCOUNT#acme", "ENTRY#void:job:1".into()),
             (entry(&acme(), &Origin::Expiry(key("job:1"))), "ACCOUNT#acme", "ENTRY#expiry:job:1".into()),
+            (entry(&acme(), &Origin::Adjustment(key("case:1"))), "ACCOUNT#acme", "ENTRY#adjustment:case:1".into()),
+            (act(&acme(), &ActId::mint(1)), "ACCOUNT#acme", format!("ACT#act_{hex}")),
             (pending_charge(&acme(), &key("job:1")), "ACCOUNT#acme", "PENDING#job:1".into()),
             (
                 usage_row(&acme(), Period::of_date(Granularity::Day, date)),
@@ -315,6 +342,7 @@ mod tests {
             Origin::Expiry(key("capture:x")),
             Origin::Purchase(PurchaseId::mint(7)),
             Origin::TopUp(TopUpId::mint(7)),
+            Origin::Adjustment(key("purchase:x")),
         ] {
             assert_eq!(entry(&acme(), &origin).origin(), Some(origin));
         }

@@ -1,14 +1,13 @@
 //! Pages of the two indexes, which are eventually consistent, and of an account's own items.
 
-use super::attributes::Attributes;
-use super::attributes::{Writer, instant, number, text};
+use super::attributes::{Attributes, Unreadable, Writer, instant, number, text};
 use super::errors::{ledger_error, unreadable};
 use super::keys::Due;
 use super::{DynamoLedger, items, keys};
-use crate::domain::{AccountId, Entry, PurchaseId, Spender};
+use crate::domain::{AccountId, Act, ActId, Entry, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId};
 use crate::ports::{
-    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History, LedgerError, PurchaseList,
-    PurchasesPage, Shard, SpenderList, SpendersPage,
+    Acts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History, LedgerError, NewestFirst,
+    NoticeList, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -112,6 +111,59 @@ impl SpenderList for DynamoLedger {
         let spenders = read.collect::<Result<_, _>>().map_err(unreadable("spenders_page"))?;
         let has_more = page.items().len() > limit || page.last_evaluated_key().is_some();
         Ok(SpendersPage { spenders, has_more })
+    }
+}
+
+impl DynamoLedger {
+    /// A page of records whose ids sort by time, the newest first.
+    async fn newest_first<R>(
+        &self,
+        operation: &'static str,
+        (prefix, after): (Key, Option<Key>),
+        limit: u8,
+        from_item: fn(&Attributes) -> Result<R, Unreadable>,
+    ) -> Result<NewestFirst<R>, LedgerError> {
+        let limit = usize::from(limit.clamp(1, 100));
+        let page = self.listed(operation, Listed { prefix, after, is_oldest_first: false }, limit).await?;
+        let read = page.items().iter().take(limit).map(from_item);
+        let records = read.collect::<Result<_, _>>().map_err(unreadable(operation))?;
+        Ok(NewestFirst { records, has_more: page.items().len() > limit || page.last_evaluated_key().is_some() })
+    }
+}
+
+impl TopUpList for DynamoLedger {
+    async fn top_ups_page(
+        &self,
+        account: &AccountId,
+        after: Option<&TopUpId>,
+        limit: u8,
+    ) -> Result<NewestFirst<TopUp>, LedgerError> {
+        let keys = (keys::top_ups(account), after.map(|top_up| keys::top_up(account, top_up)));
+        self.newest_first("top_ups_page", keys, limit, items::top_up_from_item).await
+    }
+}
+
+impl Acts for DynamoLedger {
+    async fn acts_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ActId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Act>, LedgerError> {
+        let keys = (keys::acts(account), after.map(|act| keys::act(account, act)));
+        self.newest_first("acts_page", keys, limit, items::act_from_item).await
+    }
+}
+
+impl NoticeList for DynamoLedger {
+    async fn notices_page(
+        &self,
+        account: &AccountId,
+        after: Option<&NoticeId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Notice>, LedgerError> {
+        let keys = (keys::notices(account), after.map(|notice| keys::notice(account, notice)));
+        self.newest_first("notices_page", keys, limit, items::notice_from_item).await
     }
 }
 

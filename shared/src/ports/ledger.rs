@@ -6,8 +6,8 @@
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::payments::ConsentRecord;
 use crate::domain::{
-    Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageFold, UsageRow,
+    Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
+    Origin, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageFold, UsageRow,
 };
 use jiff::Timestamp;
 use std::error::Error;
@@ -114,6 +114,39 @@ pub trait TopUps: Send + Sync {
         account: &AccountId,
         top_up: &TopUpId,
     ) -> impl Future<Output = Result<Option<TopUp>, LedgerError>> + Send;
+}
+
+/// An account's attempts, newest first.
+pub trait TopUpList: Send + Sync {
+    /// The attempts that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    fn top_ups_page(
+        &self,
+        account: &AccountId,
+        after: Option<&TopUpId>,
+        limit: u8,
+    ) -> impl Future<Output = Result<NewestFirst<TopUp>, LedgerError>> + Send;
+}
+
+/// What support did to an account, newest first.
+pub trait Acts: Send + Sync {
+    /// The acts that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    fn acts_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ActId>,
+        limit: u8,
+    ) -> impl Future<Output = Result<NewestFirst<Act>, LedgerError>> + Send;
+}
+
+/// The e-mails of an account that are still stored, newest first.
+pub trait NoticeList: Send + Sync {
+    /// The notices that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    fn notices_page(
+        &self,
+        account: &AccountId,
+        after: Option<&NoticeId>,
+        limit: u8,
+    ) -> impl Future<Output = Result<NewestFirst<Notice>, LedgerError>> + Send;
 }
 
 /// The exact texts that customers agreed to.
@@ -266,6 +299,9 @@ pub trait Ledger:
     + Purchases
     + PurchaseList
     + TopUps
+    + TopUpList
+    + Acts
+    + NoticeList
     + Consents
     + SpendingChanges
     + Spenders
@@ -291,6 +327,9 @@ impl<L> Ledger for L where
         + Purchases
         + PurchaseList
         + TopUps
+        + TopUpList
+        + Acts
+        + NoticeList
         + Consents
         + SpendingChanges
         + Spenders
@@ -317,6 +356,13 @@ pub struct RefusalsPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchasesPage {
     pub purchases: Vec<Purchase>,
+    pub has_more: bool,
+}
+
+/// A page of records in the order of their ids, the newest first, and whether more follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestFirst<R> {
+    pub records: Vec<R>,
     pub has_more: bool,
 }
 

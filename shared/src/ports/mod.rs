@@ -10,13 +10,13 @@ mod timers;
 
 pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
-    Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
-    Entries, EntryList, Events, FoldError, History, Ledger, LedgerError, Notices, PendingCharges, PurchaseList,
-    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage,
-    SpendingChanges, TopUps, UsageFolds, UsageRows,
+    Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
+    DuePage, Entries, EntryList, Events, FoldError, History, Ledger, LedgerError, NewestFirst, NoticeList, Notices,
+    PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
+    Spenders, SpendersPage, SpendingChanges, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};
-pub use payments::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
+pub use payments::{CheckoutReport, InvoiceReport, Paid, PaymentSearch, Payments, PaymentsError};
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};

@@ -2,8 +2,8 @@
 
 use crate::domain::payments::{Checkout, CheckoutOutcome, OfferedCard, TopUpOutcome};
 use crate::domain::{
-    AccountId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, PurchaseId, TopUp,
-    TopUpId,
+    AccountId, CardPaymentId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, InvoiceNumber, PaymentIntentId,
+    PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId,
 };
 use std::error::Error;
 use std::future::Future;
@@ -73,6 +73,29 @@ pub trait Payments: Send + Sync {
 
     /// The current state of an invoice.
     fn invoice_get(&self, invoice: &InvoiceId) -> impl Future<Output = Result<InvoiceReport, PaymentsError>> + Send;
+}
+
+/// What a customer can name of a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Paid {
+    /// Compared exactly, with its capitals.
+    Email(EmailAddress),
+    Invoice(InvoiceId),
+    /// The number that is printed on an invoice. It is searched for, so an invoice of the last minutes may not be found.
+    InvoiceNumber(InvoiceNumber),
+    Payment(PaymentIntentId),
+    /// The provider's own charge, which is a card payment.
+    CardPayment(CardPaymentId),
+    /// Searched for, like the number of an invoice.
+    Purchase(PurchaseId),
+    /// Searched for, like the number of an invoice.
+    TopUp(TopUpId),
+}
+
+/// Finding customers at the payment provider. Nothing is changed there.
+pub trait PaymentSearch: Send + Sync {
+    /// The customers that this belongs to, at most 100; none if there is no such object.
+    fn customers_find(&self, paid: &Paid) -> impl Future<Output = Result<Vec<CustomerId>, PaymentsError>> + Send;
 }
 
 /// Stripe's report on a Checkout session.

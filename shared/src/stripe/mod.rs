@@ -16,6 +16,7 @@ mod metadata;
 mod outcome;
 mod rate_limiter;
 mod responses;
+mod search;
 mod settings;
 mod top_ups;
 pub mod webhook;
@@ -28,7 +29,7 @@ use crate::domain::payments::{Checkout, OfferedCard, TopUpOutcome};
 use crate::domain::{
     AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
 };
-use crate::ports::{CheckoutReport, InvoiceReport, Payments, PaymentsError};
+use crate::ports::{CheckoutReport, InvoiceReport, Paid, PaymentSearch, Payments, PaymentsError};
 use client::{Client, Transport};
 use hyper::Uri;
 use secrecy::ExposeSecret;
@@ -142,6 +143,12 @@ impl Payments for StripePayments {
 
     async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
         invoices::report(&self.client, invoice).await.map_err(|error| error.during("invoice_get"))
+    }
+}
+
+impl PaymentSearch for StripePayments {
+    async fn customers_find(&self, paid: &Paid) -> Result<Vec<CustomerId>, PaymentsError> {
+        search::customers(&self.client, paid).await.map_err(|error| error.during("customers_find"))
     }
 }
 

@@ -15,6 +15,12 @@ pub(super) struct Created {
     pub(super) id: String,
 }
 
+/// An object of which only the customer matters.
+#[derive(Deserialize)]
+pub(super) struct Owned {
+    pub(super) customer: Option<String>,
+}
+
 /// The response to a deletion.
 #[derive(Deserialize)]
 pub(super) struct Deleted {

@@ -7,7 +7,7 @@
 //! So code that reads the account first and the record second may decide on both: if either changed in between, the
 //! commit is stale, and the loop reads again.
 
-use crate::domain::{AccountId, Entry, IdempotencyKey, PurchaseId, TopUpId};
+use crate::domain::{AccountId, Entry, IdempotencyKey, NoticeId, PurchaseId, TopUpId};
 use crate::ports::{LedgerError, PaymentsError};
 
 pub mod accounts;
@@ -16,6 +16,7 @@ mod contention;
 pub mod context;
 pub mod memory;
 pub mod payments;
+pub mod support;
 pub mod usage;
 
 pub use context::{Absent, Capabilities, Context, Updated};
@@ -59,6 +60,8 @@ pub enum NotFound {
     Purchase(PurchaseId),
     #[error("there is no top-up attempt {0}")]
     TopUp(TopUpId),
+    #[error("there is no notice {0}")]
+    Notice(NoticeId),
 }
 
 /// The account cannot be read or changed at the moment.

@@ -28,6 +28,10 @@ pub fn explanation(entry: &Entry) -> String {
         Cause::Restore { charge } => format!("Charge {charge} was restored: {} given back.", credits(moved)),
         Cause::Purchase { package, .. } => format!("Package {package} was bought: {} added.", credits(moved)),
         Cause::TopUp { .. } => format!("Automatic top-up: {} added.", credits(moved)),
+        Cause::Adjustment { .. } if moved < Credits::ZERO => {
+            format!("Adjusted by support: {} taken.", credits(moved.negated()))
+        }
+        Cause::Adjustment { .. } => format!("Adjusted by support: {} added.", credits(moved)),
     }
 }
 

@@ -18,6 +18,7 @@ pub fn routes() -> Vec<BodyRoute> {
         changing(Function::Charging, charging::ROUTES),
         changing(Function::Purchases, purchases::ROUTES),
         changing(Function::StripeWebhooks, stripe_webhooks::ROUTES),
+        changing(Function::Support, support::ROUTES),
     ]
     .concat()
 }

@@ -7,8 +7,8 @@ use shared::domain::account::decide_open_account;
 use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
-    Account, AccountId, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId, Origin,
-    Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, start_of_next_day,
+    Account, AccountId, Act, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId,
+    Origin, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, start_of_next_day,
     start_of_next_month,
 };
 use shared::ports::*;
@@ -39,6 +39,9 @@ pub fn items(data: &[u8]) {
         let _ = runtime.block_on(ledger.history_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.purchases_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.spenders_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.top_ups_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.acts_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.notices_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.due_accounts(Shard::of(0), now(), None));
         let _ = runtime.block_on(ledger.due_charges(Shard::of(0), now(), None));
     });
@@ -65,6 +68,7 @@ enum Kind {
     SpendingChange,
     SpenderLimits,
     Notice,
+    Act,
     Customer,
 }
 
@@ -80,11 +84,12 @@ enum Thing {
     SpendingChange(SpendingChange),
     SpenderLimits(SpenderLimits),
     Notice(Notice),
+    Act(Act),
     Customer(AccountId),
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -95,6 +100,7 @@ impl Kind {
         Self::SpendingChange,
         Self::SpenderLimits,
         Self::Notice,
+        Self::Act,
         Self::Customer,
     ];
 
@@ -112,6 +118,7 @@ impl Kind {
             Self::SpendingChange => ledger.spending_change_get(&account, now()).await?.map(Thing::SpendingChange),
             Self::SpenderLimits => ledger.spender_limits_get(&account, &spender()).await?.map(Thing::SpenderLimits),
             Self::Notice => ledger.notice_get(&account, &NoticeId::mint(1)).await?.map(Thing::Notice),
+            Self::Act => ledger.acts_page(&account, None, 1).await?.records.pop().map(Thing::Act),
             Self::Customer => ledger.customer_account_get(&customer()).await?.map(Thing::Customer),
         };
         Ok(thing)
@@ -137,6 +144,7 @@ impl Thing {
             Self::SpendingChange(spending) => change.records.push(Record::SpendingChange(spending.clone())),
             Self::SpenderLimits(limits) => change.records.push(Record::SpenderLimits(limits.clone())),
             Self::Notice(notice) => change.notices.push(notice.clone()),
+            Self::Act(act) => change.records.push(Record::Act(act.clone())),
             Self::Customer(account) => {
                 change.records.push(Record::Customer { customer: customer(), account: account.clone() });
             }

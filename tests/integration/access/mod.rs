@@ -78,7 +78,9 @@ impl World {
         cloud.charge("acme", "job-0", 1).await.expect(201);
         let history = cloud.history("acme").await;
         let purchase = history.iter().find_map(|entry| entry["purchase"].as_str()).unwrap().to_owned();
-        let existing = BTreeMap::from([("charge", "job-0".to_owned()), ("purchase", purchase)]);
+        let notices = cloud.get("/v1/support/accounts/acme/notices", &cloud.support_token()).await.expect(200);
+        let notice = notices.body["data"][0]["notice"].as_str().unwrap().to_owned();
+        let existing = BTreeMap::from([("charge", "job-0".to_owned()), ("purchase", purchase), ("notice", notice)]);
         let effects = effects(&cloud);
         Self { cloud, existing, effects }
     }
@@ -109,6 +111,11 @@ impl World {
         let mut path = operation.path.replace("{account}", account);
         for (name, example) in &operation.example.path_parameters {
             path = path.replace(&format!("{{{name}}}"), self.existing.get(name.as_str()).unwrap_or(example));
+        }
+        if !operation.example.query.is_empty() {
+            let url = reqwest::Url::parse_with_params("http://a", &operation.example.query).unwrap();
+            path.push('?');
+            path.push_str(url.query().unwrap());
         }
         let mut request = self.cloud.request(operation.method.clone(), &path);
         for (name, value) in &operation.example.headers {
@@ -289,7 +296,7 @@ fn any_scope_of_an_operation_is_enough_and_a_customers_is_for_its_own_account() 
         method: Method::GET,
         path: path.to_owned(),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        example: Example { path_parameters: BTreeMap::new(), headers: vec![], body: Some(Value::Null) },
+        example: Example { path_parameters: BTreeMap::new(), headers: vec![], query: vec![], body: Some(Value::Null) },
     };
     let both = operation("/v1/accounts/{account}/balance", &[CUSTOMER, "credits/service"]);
     let services = operation("/v1/accounts/{account}/charges", &["credits/service"]);

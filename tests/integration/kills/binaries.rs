@@ -2,8 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-const BINARIES: [&str; 8] =
-    ["accounts", "charge-expiry", "charging", "notifications", "purchases", "stripe-webhooks", "top-up-sweep", "usage"];
+const BINARIES: [&str; 9] = [
+    "accounts",
+    "charge-expiry",
+    "charging",
+    "notifications",
+    "purchases",
+    "stripe-webhooks",
+    "support",
+    "top-up-sweep",
+    "usage",
+];
 
 /// The directory with every function's program.
 ///

@@ -55,6 +55,7 @@ survives! {
     a_confirmed_top_up_is_granted_once_though_functions_are_killed: SweepActionRequired,
     every_mail_is_sent_though_functions_are_killed: Mail,
     every_entry_is_folded_once_though_functions_are_killed: Usage,
+    acts_of_support_are_done_and_recorded_once_though_functions_are_killed: Support,
 }
 
 /// An environment variable that changes the run.

@@ -22,6 +22,7 @@ pub enum Workflow {
     SweepDeclined,
     SweepActionRequired,
     Mail,
+    Support,
     Usage,
 }
 
@@ -41,6 +42,7 @@ impl Workflow {
             Self::SweepActionRequired => "sweep, 3D Secure",
             Self::Mail => "stream to e-mail",
             Self::Usage => "stream to usage",
+            Self::Support => "acts of support",
         }
     }
 
@@ -55,6 +57,7 @@ impl Workflow {
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
             Self::Mail => &["notifications"],
             Self::Usage => &["usage"],
+            Self::Support => &["support"],
         }
     }
 
@@ -75,6 +78,7 @@ impl Workflow {
             Self::SweepActionRequired => sweep_action_required(world, &account).await?,
             Self::Mail => return mail(world).await,
             Self::Usage => usage(world, &account).await?,
+            Self::Support => support(world, &account).await?,
         }
         Ok(vec![account])
     }
@@ -196,6 +200,44 @@ async fn restore(world: &mut World, account: &str) -> Result<(), Broken> {
         let balance = world.cloud.balance(account).await;
         rule!(balance == 500, "500 credits have become {balance}");
     }
+    Ok(())
+}
+
+/// Credits are given and taken by hand, and a check then tops the account up.
+async fn support(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_due_account(account, "pm_card_visa").await;
+    let (token, path) = (world.cloud.support_token(), format!("/v1/support/accounts/{account}"));
+    let mut balance = world.cloud.balance(account).await;
+    for number in 0..6 {
+        let some = world.random.i64(1..=50);
+        let credits = match number {
+            0 => 300,
+            _ if world.random.bool() => some,
+            _ => -some,
+        };
+        balance += credits;
+        let body = json!({"credits": credits, "reason": "The upload failed."});
+        let (path, key) = (format!("{path}/adjustments"), format!("case-{number}"));
+        world.arm();
+        let adjusted = world.send(Method::POST, &path, &token, Some(&key), &body).await;
+        rule!(matches!(adjusted.status, 200 | 201), "an adjustment is answered with {}", adjusted.text);
+        rule!(adjusted.body["balance"] == balance, "{balance} credits are {}", adjusted.text);
+        let again = world.send(Method::POST, &path, &token, Some(&key), &body).await;
+        rule!(again.is_replay && again.body == adjusted.body, "{} is not {}", again.text, adjusted.text);
+    }
+    world.arm();
+    let reason = json!({"reason": "The customer asks."});
+    let checked = world.send(Method::POST, &format!("{path}/auto-top-up/check"), &token, None, &reason).await;
+    rule!(checked.status == 200, "a check is answered with {}", checked.text);
+    world.killer.disarm();
+    world.sweep().await?;
+    let balance = world.cloud.balance(account).await;
+    rule!(balance == 5_000, "{account} was topped up to {balance}");
+    let acts = world.send(Method::GET, &format!("{path}/acts"), &token, None, &Value::Null).await;
+    let kinds = acts.body["data"].as_array().into_iter().flatten().map(|act| text(act, "kind").to_owned());
+    let kinds: Vec<String> = kinds.collect();
+    let count = |kind: &str| kinds.iter().filter(|known| *known == kind).count();
+    rule!(count("adjusted") == 6 && count("top_up_checked") >= 1, "the acts are {kinds:?}");
     Ok(())
 }
 

@@ -193,6 +193,39 @@ impl SpenderList for DirectLedger {
     }
 }
 
+impl TopUpList for DirectLedger {
+    async fn top_ups_page(
+        &self,
+        account: &AccountId,
+        after: Option<&TopUpId>,
+        limit: u8,
+    ) -> Result<NewestFirst<TopUp>, LedgerError> {
+        self.others.top_ups_page(account, after, limit).await
+    }
+}
+
+impl Acts for DirectLedger {
+    async fn acts_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ActId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Act>, LedgerError> {
+        self.others.acts_page(account, after, limit).await
+    }
+}
+
+impl NoticeList for DirectLedger {
+    async fn notices_page(
+        &self,
+        account: &AccountId,
+        after: Option<&NoticeId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Notice>, LedgerError> {
+        self.others.notices_page(account, after, limit).await
+    }
+}
+
 impl Customers for DirectLedger {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         self.direct.customer_account_get(customer).await

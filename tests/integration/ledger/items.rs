@@ -39,6 +39,8 @@ enum Kind {
     /// The rows of refused requests.
     Refusals,
     Notice(u128),
+    /// The act with this number.
+    Act(u128),
     Customer,
 }
 
@@ -65,6 +67,10 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
             !ledger.refusals_page(&account, oldest, None, 100).await?.rows.is_empty()
         }
         Kind::Notice(number) => ledger.notice_get(&account, &NoticeId::mint(number)).await?.is_some(),
+        Kind::Act(number) => {
+            let page = ledger.acts_page(&account, Some(&ActId::mint(number + 1)), 1).await?;
+            page.records.first().is_some_and(|act| act.id == ActId::mint(number))
+        }
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
     };
     Ok(is_there)
@@ -205,6 +211,8 @@ async fn numbers_outside_their_range_are_named() {
         ("pending charge", "expires_in_seconds", "59"),
         ("entry of a pending charge", "expires_in_seconds", "604801"),
         ("captured charge", "quantity", "0"),
+        ("adjusted", "credits", too_much),
+        ("restricted", "until", "9999999999999999"),
         ("purchase", "price", "-1"),
         ("top-up", "price", "1000000000000"),
         ("consent", "price_max_cents", "1000000000000"),
@@ -422,6 +430,7 @@ async fn filled() -> Embedded {
         Record::SpenderLimits(spender_limits("key-1", limits())),
     ];
     records.extend(endings().map(Record::PendingCharge));
+    records.extend(acts().into_iter().map(Record::Act));
     let numbered = (20..).zip(notice_kinds());
     let notices = numbered
         .map(|(number, kind)| Notice { id: NoticeId::mint(number), sent_at: Some(at(7)), ..notice(kind) })
@@ -437,6 +446,7 @@ async fn filled() -> Embedded {
 fn stored_items() -> Vec<Stored> {
     let entry = |place: usize| format!("ENTRY#{}", causes()[place].origin());
     let notice = |number| format!("NOTICE#{}", NoticeId::mint(number));
+    let act = |number| format!("ACT#{}", ActId::mint(number));
     let mut items: Vec<Stored> = [
         ("account", "STATE".into(), Kind::Account),
         ("dubbing", entry(0), Kind::Entry(0)),
@@ -450,6 +460,12 @@ fn stored_items() -> Vec<Stored> {
         ("restore", entry(8), Kind::Entry(8)),
         ("entry of a purchase", entry(9), Kind::Entry(9)),
         ("entry of a top-up", entry(10), Kind::Entry(10)),
+        ("entry of an adjustment", entry(11), Kind::Entry(11)),
+        ("adjusted", act(1), Kind::Act(1)),
+        ("restricted", act(2), Kind::Act(2)),
+        ("restriction lifted", act(3), Kind::Act(3)),
+        ("notice resent", act(4), Kind::Act(4)),
+        ("top-up checked", act(5), Kind::Act(5)),
         ("pending charge", "PENDING#job:8".into(), Kind::Pending("job:8")),
         ("captured charge", "PENDING#job:5".into(), Kind::Pending("job:5")),
         ("voided charge", "PENDING#job:6".into(), Kind::Pending("job:6")),

@@ -10,6 +10,7 @@ use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::spending::{Limit, Spending};
+use shared::domain::support::ActKind;
 use shared::domain::*;
 use shared::ports::*;
 
@@ -115,7 +116,7 @@ pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
     }
 }
 
-pub fn causes() -> [Cause; 11] {
+pub fn causes() -> [Cause; 12] {
     let (purchase, package, top_up) = (PurchaseId::mint(7), package_id(), TopUpId::mint(7));
     [
         charge("job:1"),
@@ -151,7 +152,35 @@ pub fn causes() -> [Cause; 11] {
         Cause::Restore { charge: key("job:1") },
         Cause::Purchase { purchase, package },
         Cause::TopUp { top_up },
+        Cause::Adjustment { key: key("case:1"), reason: act_reason(), operator: operator() },
     ]
+}
+
+pub fn operator() -> Operator {
+    Operator::parse("Grace, support@example.com").unwrap()
+}
+
+pub fn act_reason() -> ActReason {
+    ActReason::parse("Der Upload schlug fehl: 2 × 30 min").unwrap()
+}
+
+/// Every kind of act, with the numbers from 1.
+pub fn acts() -> Vec<Act> {
+    let kinds = [
+        ActKind::Adjusted { key: key("case:1"), credits: credits(-40) },
+        ActKind::Restricted { until: at(86_400_000) },
+        ActKind::RestrictionLifted,
+        ActKind::NoticeResent { notice: NoticeId::mint(8), resent_as: NoticeId::mint(9) },
+        ActKind::TopUpChecked,
+    ];
+    let act = |(number, kind)| Act {
+        id: ActId::mint(number),
+        kind,
+        operator: operator(),
+        reason: act_reason(),
+        at: at(number as i64),
+    };
+    (1..).zip(kinds).map(act).collect()
 }
 
 /// A charge that was made pending for an hour.
@@ -311,6 +340,7 @@ fn usage_counts() -> UsageCounts {
         credits_restored: 99,
         credits_purchased: 110,
         credits_topped_up: 121,
+        credits_adjusted: -8,
     }
 }
 

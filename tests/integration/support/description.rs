@@ -25,6 +25,8 @@ pub type Operations = BTreeMap<(String, String), Option<BTreeSet<String>>>;
 pub struct Example {
     pub path_parameters: BTreeMap<String, String>,
     pub headers: Vec<(String, String)>,
+    /// The parameters that have an example of their own.
+    pub query: Vec<(String, String)>,
     pub body: Option<Value>,
 }
 
@@ -57,10 +59,14 @@ impl Description {
             assert!(is_open || example.is_some(), "infra/openapi.yaml has no example of {name} of {method} {path}");
             example
         };
-        let mut found = Example { path_parameters: BTreeMap::new(), headers: vec![], body: None };
+        let mut found = Example { path_parameters: BTreeMap::new(), headers: vec![], query: vec![], body: None };
         for parameters in [&item["parameters"], &operation["parameters"]] {
             for parameter in parameters.as_array().into_iter().flatten().map(|parameter| self.resolved(parameter)) {
                 let name = parameter["name"].as_str().expect("a parameter has a name").to_owned();
+                if parameter["in"] == "query" {
+                    found.query.extend(parameter["example"].as_str().map(|example| (name, example.to_owned())));
+                    continue;
+                }
                 if parameter["required"] == true
                     && let Some(Value::String(text)) = example_of(parameter, &name)
                 {

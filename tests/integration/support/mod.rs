@@ -17,9 +17,6 @@ use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::parse_price_book;
-use shared::domain::account::decide_restrict;
-use shared::domain::{AccountId, Restriction, RestrictionReason};
-use shared::ports::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -491,13 +488,20 @@ impl TestCloud {
         (self.cloud.aws.dynamodb.tables(), end)
     }
 
-    /// Blocks an account's charges as support would; there is no route for it.
+    /// The token of one of support's operators.
+    pub fn support_token(&self) -> String {
+        self.cloud.token("operator-7", &["credits/support"])
+    }
+
+    /// A token with every scope that reaches all accounts.
+    pub fn any_token(&self) -> String {
+        self.cloud.token("operator-7", &["credits/service", "credits/support"])
+    }
+
+    /// Blocks an account's charges as support does.
     pub async fn restrict(&self, account: &str, reason: &str, until: Timestamp) {
-        let ledger = self.ledger();
-        let account = AccountId::parse(account).expect("an account id");
-        let account = ledger.account_get(&account).await.expect("the ledger answers").expect("the account is open");
-        let reason = RestrictionReason::parse(reason).expect("a reason");
-        let change = decide_restrict(&account, Some(Restriction { reason, until }), self.now());
-        ledger.commit(&change).await.expect("the restriction is stored");
+        let path = format!("/v1/support/accounts/{account}/restriction");
+        let body = json!({ "until": until.to_string(), "reason": reason });
+        self.put(&path, &self.support_token(), &body).await.expect(200);
     }
 }

@@ -9,15 +9,15 @@ use jiff::Timestamp;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
-    Account, AccountId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId, Origin,
-    Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageFold,
-    UsageRow,
+    Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
+    Origin, Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
+    UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
-    Entries, EntryList, Events, FoldError, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases,
-    PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
-    TopUps, UsageFolds, UsageRows,
+    Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
+    DuePage, Entries, EntryList, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
+    PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
+    Spenders, SpendersPage, SpendingChanges, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -83,6 +83,7 @@ pub struct Partition {
     pub spending_changes: BTreeMap<Timestamp, SpendingChange>,
     pub spender_limits: BTreeMap<Spender, SpenderLimits>,
     pub refusals: BTreeMap<RefusalPlace, RefusalRow>,
+    pub acts: BTreeMap<ActId, Act>,
 }
 
 #[derive(Debug)]
@@ -243,6 +244,7 @@ impl Tables {
                 Record::SpenderLimits(limits) => {
                     drop(partition.spender_limits.insert(limits.spender.clone(), limits));
                 }
+                Record::Act(act) => drop(partition.acts.insert(act.id.clone(), act)),
                 Record::SpenderUnlimited(spender) => drop(partition.spender_limits.remove(&spender)),
                 Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
             }
@@ -390,6 +392,50 @@ impl PurchaseList for MemoryLedger {
 impl TopUps for MemoryLedger {
     async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         Ok(self.of(account, |partition| partition.top_ups.get(id).cloned()))
+    }
+}
+
+/// A page of what is stored under ids that sort by time.
+fn newest_first<I: Ord, R: Clone>(stored: Option<&BTreeMap<I, R>>, after: Option<&I>, limit: u8) -> NewestFirst<R> {
+    let is_behind = |(id, _): &(&I, &R)| after.is_none_or(|after| *id < after);
+    let mut rest = stored.into_iter().flat_map(|stored| stored.iter().rev()).filter(is_behind);
+    let records = rest.by_ref().take(limit.clamp(1, 100).into()).map(|(_, record)| record.clone()).collect();
+    NewestFirst { records, has_more: rest.next().is_some() }
+}
+
+impl TopUpList for MemoryLedger {
+    async fn top_ups_page(
+        &self,
+        account: &AccountId,
+        after: Option<&TopUpId>,
+        limit: u8,
+    ) -> Result<NewestFirst<TopUp>, LedgerError> {
+        let tables = self.tables();
+        Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.top_ups), after, limit))
+    }
+}
+
+impl Acts for MemoryLedger {
+    async fn acts_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ActId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Act>, LedgerError> {
+        let tables = self.tables();
+        Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.acts), after, limit))
+    }
+}
+
+impl NoticeList for MemoryLedger {
+    async fn notices_page(
+        &self,
+        account: &AccountId,
+        after: Option<&NoticeId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Notice>, LedgerError> {
+        let tables = self.tables();
+        Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.notices), after, limit))
     }
 }
 

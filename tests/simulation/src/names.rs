@@ -1,15 +1,18 @@
 //! Short constructors for the accounts, cards, keys and requests of a simulation.
 
 use crate::request::Request;
+use jiff::Timestamp;
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::Bounds;
+use shared::domain::support::{AdjustedCredits, Adjustment};
 use shared::domain::{
-    AccountId, Consenter, Credits, IdempotencyKey, Measure, PackageId, PaymentMethodId, PriceBook, PricedOperation,
-    Spender,
+    AccountId, ActReason, Consenter, Credits, IdempotencyKey, Measure, Operator, PackageId, PaymentMethodId, PriceBook,
+    PricedOperation, Restriction, RestrictionReason, Spender,
 };
 use shared::use_cases::charging::BatchCharge;
 use shared::use_cases::payments::PurchaseCommand;
+use shared::use_cases::support::Asked;
 use shared::words::CONSENT_TEXT_VERSION;
 
 pub fn account(name: &str) -> AccountId {
@@ -103,4 +106,32 @@ pub fn buy(number: u32, package: &str) -> PurchaseCommand {
 pub fn settings(threshold: i64, target: i64) -> AutoTopUpCommand {
     let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
     AutoTopUpCommand::On { threshold, target, consent }
+}
+
+/// Why credits may be taken although the balance does not cover them. No other act has this reason.
+pub const BELOW_ZERO: &str = "It may go below zero.";
+
+/// An act of the one operator.
+pub fn asked(reason: &str) -> Asked {
+    Asked {
+        operator: Operator::parse("operator-7").expect("a good name"),
+        reason: ActReason::parse(reason).expect("a good reason"),
+    }
+}
+
+/// Gives credits, or takes them.
+pub fn adjust(name: &str, number: u32, credits: i64, may_go_below_zero: bool) -> Request {
+    let credits = AdjustedCredits::new(credits).expect("a few credits, not zero");
+    let reason = if may_go_below_zero { BELOW_ZERO } else { "The upload failed." };
+    Request::Adjust(account(name), Adjustment { key: key("case", number), credits, may_go_below_zero }, asked(reason))
+}
+
+/// Blocks the account's charges until an instant.
+pub fn restrict(name: &str, until: Timestamp) -> Request {
+    let reason = RestrictionReason::parse("Unusual consumption.").expect("a good reason");
+    Request::Restrict(account(name), Some(Restriction { reason, until }))
+}
+
+pub fn lift(name: &str) -> Request {
+    Request::Restrict(account(name), None)
 }

@@ -13,15 +13,16 @@ use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::{
-    Account, AccountId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
-    InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Periods, PriceBook, Purchase, PurchaseId, Record, Spender,
-    SpenderLimits, TopUp, TopUpId, UsageFold, UsageRow,
+    Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
+    IdempotencyKey, InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Periods, PriceBook, Purchase, PurchaseId,
+    Record, Spender, SpenderLimits, TopUp, TopUpId, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
+    Accounts, Acts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
     DueIndex, DuePage, Email, Entries, EntryList, Events, FoldError, History, IdGenerator, InvoiceReport, LedgerError,
-    Mailer, MailerError, Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases,
-    PurchasesPage, RefusalRows, Shard, Spenders, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
+    Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList,
+    Purchases, PurchasesPage, RefusalRows, Shard, Spenders, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows,
+    Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -553,6 +554,19 @@ impl TopUps for Outside {
     }
 }
 
+impl Acts for Outside {
+    async fn acts_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ActId>,
+        limit: u8,
+    ) -> Result<NewestFirst<Act>, LedgerError> {
+        let (account, after) = (account.clone(), after.cloned());
+        let list = move |ledger: &MemoryLedger| at_once(ledger.acts_page(&account, after.as_ref(), limit));
+        self.read("acts_page", list).await
+    }
+}
+
 impl Consents for Outside {
     async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
@@ -696,6 +710,7 @@ fn describe(change: &Change) -> String {
             Record::PendingCharge(pending) => format!(" · {} {:?}", pending.charge, pending.end),
             Record::TopUp(top_up) => format!(" · {} {:?}", top_up.id, top_up.status),
             Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
+            Record::Act(act) => format!(" · {} {:?}", act.id, act.kind),
             Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
             Record::SpenderLimits(limits) => format!(" · {limits:?}"),
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),

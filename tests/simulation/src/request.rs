@@ -1,5 +1,6 @@
 //! The requests of callers, and checks that the answers are correct.
 
+use crate::names;
 use crate::outside::Outside;
 use crate::usage::Sums;
 use jiff::Timestamp;
@@ -9,9 +10,10 @@ use shared::domain::charging::{
 };
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::{Bounds, Limit};
+use shared::domain::support::{ActKind, AdjustRefusal, Adjustment, ResendRefusal, UntilOutOfRange};
 use shared::domain::{
     AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure, Notice,
-    NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Spender, TopUpId,
+    NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction, Spender, TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
@@ -27,6 +29,9 @@ use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purc
 use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
+use shared::use_cases::support::{
+    AdjustError, Asked, ResendError, RestrictError, adjust, check_top_up, lift_restriction, resend_notice, restrict,
+};
 use shared::use_cases::usage::{FoldLimits, ReadUsageError, fold_usage, read_usage};
 use shared::use_cases::{OutsideError, StoreError};
 use std::convert::Infallible;
@@ -59,6 +64,12 @@ pub enum Request {
     Fold(AccountId, u64),
     /// A customer reads all usage.
     Usage(AccountId, Granularity),
+    /// Support gives or takes credits.
+    Adjust(AccountId, Adjustment, Asked),
+    /// Support blocks charges, or lifts the block.
+    Restrict(AccountId, Option<Restriction>),
+    ResendNotice(AccountId, NoticeId),
+    CheckTopUp(AccountId),
     /// A sweep from the schedule, or the part that a timer continues.
     Sweep(Option<SweepPart>),
 }
@@ -112,7 +123,9 @@ impl Request {
             | Self::OpenPurchase(..)
             | Self::SetAutoTopUp(..)
             | Self::SetSpending(..)
-            | Self::SetLimits(..) => true,
+            | Self::SetLimits(..)
+            | Self::Adjust(..)
+            | Self::Restrict(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
             | Self::PayPage(..)
@@ -120,6 +133,8 @@ impl Request {
             | Self::Notice(..)
             | Self::Fold(..)
             | Self::Usage(..)
+            | Self::ResendNotice(..)
+            | Self::CheckTopUp(_)
             | Self::Sweep(_)
             | Self::ExpireCharges => false,
         }
@@ -161,6 +176,16 @@ impl Request {
             Self::Usage(account, granularity) => {
                 Box::pin(async move { run_usage(&outside, &account, granularity).await })
             }
+            Self::Adjust(account, adjustment, asked) => {
+                Box::pin(async move { run_adjust(&outside, &account, &adjustment, &asked).await })
+            }
+            Self::Restrict(account, restriction) => {
+                Box::pin(async move { run_restrict(&outside, &account, restriction.as_ref()).await })
+            }
+            Self::ResendNotice(account, id) => {
+                Box::pin(async move { run_resend_notice(&outside, &account, &id).await })
+            }
+            Self::CheckTopUp(account) => Box::pin(async move { run_check_top_up(&outside, &account).await }),
             Self::Sweep(part) => Box::pin(async move { run_sweep(&outside, part).await }),
         }
     }
@@ -223,6 +248,7 @@ struct BeforeCharge<'a> {
     was_open: bool,
     /// The number of the account's last entry, and its balance.
     standing: (u64, Credits),
+    asked_at: Timestamp,
 }
 
 impl<'a> BeforeCharge<'a> {
@@ -235,13 +261,15 @@ impl<'a> BeforeCharge<'a> {
             restore: stored_entry(outside, account, &Origin::Restore(key.clone())),
             was_open: is_open(outside, account),
             standing: standing(outside, account),
+            asked_at: outside.now(),
         }
     }
 }
 
 /// Checks the answer to a charge, alone or in a batch.
 fn check_charge(outside: &Outside, before: &BeforeCharge<'_>, answer: Result<Charged, ChargeError>) -> Ended {
-    let BeforeCharge { account, command, entry: before, restore: restored_before, was_open, standing } = before;
+    let BeforeCharge { account, command, entry: before, restore: restored_before, was_open, standing, asked_at } =
+        before;
     let (seq_before, balance_before) = *standing;
     let key = &command.request.key;
     let stored = stored_entry(outside, account, &Origin::Charge(key.clone()));
@@ -282,6 +310,9 @@ fn check_charge(outside: &Outside, before: &BeforeCharge<'_>, answer: Result<Cha
             if balance != balance_before && !was_balance(outside, account, balance, seq_before) =>
         {
             Wrong("a charge is refused for a balance that the account did not have since the request".into())
+        }
+        Err(ChargeError::Refused(ChargeRefusal::Restricted { until, .. })) if until <= *asked_at => {
+            Wrong("a charge is refused by a restriction that has ended".into())
         }
         Err(ChargeError::Refused(ChargeRefusal::LimitReached(reached))) if reached.left >= reached.required => {
             Wrong("a charge is refused although the limit leaves it".into())
@@ -565,6 +596,99 @@ fn setting(outside: &Outside, error: SettingError) -> Ended {
     match error {
         SettingError::NotFound(missing) => outside.answered(missing),
         SettingError::Store(error) => store(outside, &error),
+    }
+}
+
+async fn run_adjust(outside: &Outside, account: &AccountId, adjustment: &Adjustment, asked: &Asked) -> Ended {
+    let origin = Origin::Adjustment(adjustment.key.clone());
+    let is_asked = |entry: &Entry| {
+        let is_of_reason = matches!(&entry.cause, Cause::Adjustment { reason, .. } if *reason == asked.reason);
+        is_of_reason && entry.credits == adjustment.credits.get()
+    };
+    let (before, was_open) = (stored_entry(outside, account, &origin), is_open(outside, account));
+    let answer = adjust(&outside.context(), account, adjustment, asked).await;
+    let stored = stored_entry(outside, account, &origin);
+    match answer {
+        Ok(posted) if stored.as_ref() != Some(&posted.entry) => {
+            Wrong("the adjustment in the answer is not the stored one".into())
+        }
+        Ok(posted) if !is_asked(&posted.entry) => Wrong("the adjustment in the answer is not the requested one".into()),
+        Ok(posted) if before.is_some() && !posted.is_replay => Wrong("a replay is reported as new".into()),
+        Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
+        Err(AdjustError::KeyReused(_)) if stored.as_ref().is_none_or(is_asked) => {
+            Wrong("a key is wrongly reported as reused".into())
+        }
+        Err(AdjustError::Refused(_)) if before.is_some() => Wrong("a posted adjustment is refused".into()),
+        Err(AdjustError::Refused(AdjustRefusal::BelowZero { balance, credits })) if balance >= credits => {
+            Wrong("an adjustment is refused although the balance covers it".into())
+        }
+        Err(AdjustError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(AdjustError::Store(error)) => store(outside, &error),
+        Err(error) => outside.answered(error),
+    }
+}
+
+async fn run_restrict(outside: &Outside, account: &AccountId, restriction: Option<&Restriction>) -> Ended {
+    let (context, asked_at) = (outside.context(), outside.now());
+    let Some(restriction) = restriction else {
+        return match lift_restriction(&context, account, &names::asked("Looked into.")).await {
+            Ok(changed) if changed.restriction_at(outside.now()).is_some() => {
+                Wrong("a restriction is in force after it was lifted".into())
+            }
+            Ok(changed) => outside.answered(format_args!("version {}", changed.version)),
+            Err(error) => setting(outside, error),
+        };
+    };
+    match restrict(&context, account, restriction, &names::asked("Unusual consumption.")).await {
+        Ok(changed) if changed.restriction.as_ref() != Some(restriction) => {
+            Wrong("the restriction in the answer is not the requested one".into())
+        }
+        Ok(changed) => outside.answered(format_args!("version {}", changed.version)),
+        Err(RestrictError::UntilOutOfRange(UntilOutOfRange { after, .. })) if after < asked_at => {
+            Wrong("a restriction is refused for a time before the request".into())
+        }
+        Err(RestrictError::Store(error)) => store(outside, &error),
+        Err(error) => outside.answered(error),
+    }
+}
+
+async fn run_resend_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> Ended {
+    match resend_notice(&outside.context(), account, id, &names::asked("It was not found.")).await {
+        Ok(resent) => {
+            let tables = outside.0.ledger.tables();
+            let stored = tables.partitions.get(account).and_then(|partition| partition.notices.get(&resent.id));
+            if stored.is_none_or(|stored| stored.kind != resent.kind) {
+                return Wrong("the e-mail in the answer is not stored".into());
+            }
+            outside.answered(resent.id)
+        }
+        Err(ResendError::NotFound(_)) => Wrong("a stored e-mail is not found".into()),
+        Err(ResendError::Refused(refusal @ ResendRefusal::TooMany { .. })) if resends(outside, account) == 0 => {
+            Wrong(refusal.to_string())
+        }
+        Err(ResendError::Store(error)) => store(outside, &error),
+        Err(error) => outside.answered(error),
+    }
+}
+
+fn resends(outside: &Outside, account: &AccountId) -> usize {
+    count_acts(outside, account, |kind| matches!(kind, ActKind::NoticeResent { .. }))
+}
+
+fn count_acts(outside: &Outside, account: &AccountId, is_such: fn(&ActKind) -> bool) -> usize {
+    let tables = outside.0.ledger.tables();
+    let acts = tables.partitions.get(account).into_iter().flat_map(|partition| partition.acts.values());
+    acts.filter(|act| is_such(&act.kind)).count()
+}
+
+async fn run_check_top_up(outside: &Outside, account: &AccountId) -> Ended {
+    let checks = || count_acts(outside, account, |kind| matches!(kind, ActKind::TopUpChecked));
+    let (before, was_open) = (checks(), is_open(outside, account));
+    match check_top_up(&outside.context(), account, &names::asked("The customer asks.")).await {
+        Ok(_) if checks() == before => Wrong("a check is not recorded".into()),
+        Ok(checked) => outside.answered(format_args!("{checked:?}")),
+        Err(RecordOutcomeError::NotFound(missing)) if !was_open => outside.answered(missing),
+        Err(error) => settled::<()>(outside, Err(error)),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::ledger::{Committed, Partition};
 use crate::limits::Spent;
+use crate::names::BELOW_ZERO;
 use crate::request::FOLD_LIMITS;
 use crate::stripe::{Choice, Invoice, InvoiceStatus, Session, SessionStatus, Stripe};
 use crate::told::{Conclusion, PurchaseConclusion};
@@ -11,9 +12,10 @@ use crate::usage::check_rows;
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::charging::{Ending, PendingCharge, Refused};
+use shared::domain::support::ActKind;
 use shared::domain::{
-    Account, AccountId, Cause, Entry, IdempotencyKey, Measure, NoticeKind, Operation, Origin, Purchase, PurchaseId,
-    PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus,
+    Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Measure, NoticeId, NoticeKind, Operation, Origin,
+    Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus,
 };
 use std::collections::BTreeMap;
 
@@ -95,6 +97,7 @@ impl Rules {
                     let known = account.spending.map(|spending| (spending.is_stopped, spending.changed_at));
                     rule!(known == Some((stop.is_stopped, stop.changed_at)), "{id} does not know who stopped it");
                 }
+                Record::Act(act) => check_act(act, change)?,
                 Record::PurchaseKey { .. }
                 | Record::Consent(_)
                 | Record::SpenderLimits(_)
@@ -103,6 +106,12 @@ impl Rules {
             }
         }
         self.spent.check(committed)?;
+        for entry in &change.entries {
+            let restriction = before.as_ref().and_then(|before| before.restriction.as_ref());
+            let is_restricted = restriction.is_some_and(|restriction| entry.created_at < restriction.until);
+            let is_charge = matches!(entry.cause, Cause::Charge { .. });
+            rule!(!is_charge || !is_restricted, "{} is posted although charges are blocked", entry.origin());
+        }
         change.entries.iter().try_for_each(|entry| self.check_entry(entry))
     }
 
@@ -129,6 +138,11 @@ impl Rules {
                 let known = self.top_ups.get(top_up).filter(|known| known.status != TopUpStatus::PartlyPaid);
                 let frozen = known.map_or(entry.credits, |known| known.credits);
                 rule!(frozen == entry.credits, "{top_up} grants {credits}, not {frozen}");
+            }
+            Cause::Adjustment { key, reason, .. } => {
+                rule!(credits != 0, "the adjustment {key} moves nothing");
+                let may_go_below_zero = reason.as_str() == BELOW_ZERO;
+                rule!(credits > 0 || after >= 0 || may_go_below_zero, "the adjustment {key} overdraws to {after}");
             }
         }
         Ok(())
@@ -241,6 +255,55 @@ impl Rules {
     }
 }
 
+/// An act is written with what it did, and with nothing else.
+fn check_act(act: &Act, change: &Change) -> Result<(), Broken> {
+    let (id, account) = (&act.id, &change.account);
+    let is_done = match &act.kind {
+        ActKind::Adjusted { key, credits } => {
+            let origin = Origin::Adjustment(key.clone());
+            change.entries.iter().any(|entry| entry.origin() == origin && entry.credits == *credits)
+        }
+        ActKind::Restricted { until } => account.restriction.as_ref().is_some_and(|known| known.until == *until),
+        ActKind::RestrictionLifted => account.restriction.is_none(),
+        ActKind::NoticeResent { resent_as, .. } => change.notices.iter().any(|notice| notice.id == *resent_as),
+        ActKind::TopUpChecked => change.entries.is_empty(),
+    };
+    rule!(is_done, "{id} says {:?}, which was not done with it", act.kind);
+    Ok(())
+}
+
+/// Every adjustment has one act, and e-mails are sent again within bounds.
+fn check_acts(partition: &Partition) -> Result<(), Broken> {
+    let adjusted = partition.acts.values().filter_map(|act| match &act.kind {
+        ActKind::Adjusted { key, .. } => Some(Origin::Adjustment(key.clone())),
+        _ => None,
+    });
+    let mut adjusted: Vec<_> = adjusted.collect();
+    adjusted.sort();
+    let entries = partition.entries.keys().filter(|origin| matches!(origin, Origin::Adjustment(_)));
+    rule!(adjusted == entries.cloned().collect::<Vec<_>>(), "the acts say that {adjusted:?} were adjusted");
+    let resent = partition.acts.values().filter_map(|act| match &act.kind {
+        ActKind::NoticeResent { notice, .. } => Some((act.at, notice)),
+        _ => None,
+    });
+    let mut resent: Vec<_> = resent.collect();
+    resent.sort();
+    for (place, (at, id)) in resent.iter().enumerate() {
+        let earlier = &resent[..place];
+        let within = |hours| {
+            let since = *at - SignedDuration::from_hours(hours);
+            earlier.iter().filter(move |(earlier, _)| *earlier > since)
+        };
+        rule!(within(24).count() < 5, "more than five e-mails are sent again within a day");
+        rule!(within(1).all(|(_, earlier)| earlier != id), "{id} is sent again twice within an hour");
+        let Some(notice) = partition.notices.get(*id) else { return Err(format!("{id} does not exist")) };
+        let is_given_up = *at >= notice.created_at + SignedDuration::from_hours(6);
+        let is_sent = notice.sent_at.is_some_and(|sent_at| sent_at <= *at);
+        rule!(is_sent || is_given_up, "{id} is sent again although it is still being sent");
+    }
+    Ok(())
+}
+
 /// A top-up opens only if every gate is open, for the credits that are missing.
 fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken> {
     let id = &top_up.id;
@@ -330,6 +393,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         let is_kept = consent.is_some_and(|kept| kept.target == settings.target && kept.consent == settings.consent);
         rule!(is_kept, "{id} is topped up under a consent that was not stored");
     }
+    check_acts(partition)?;
     check_notices(partition)
 }
 
@@ -367,6 +431,7 @@ fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
         | (Origin::Restore(named), Cause::Restore { charge }) => named == charge,
         (Origin::Purchase(named), Cause::Purchase { purchase, .. }) => named == purchase,
         (Origin::TopUp(named), Cause::TopUp { top_up }) => named == top_up,
+        (Origin::Adjustment(named), Cause::Adjustment { key, .. }) => named == key,
         _ => false,
     }
 }
@@ -381,14 +446,20 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
         Cause::Restore { charge } => ("restore of", charge.as_str()),
         Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
         Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
+        Cause::Adjustment { key, .. } => ("adjustment", key.as_str()),
     }
 }
 
 /// One notice for each transition, and none without one.
 fn check_notices(partition: &Partition) -> Result<(), Broken> {
+    let is_resent = |id: &NoticeId| {
+        let mut acts = partition.acts.values();
+        acts.any(|act| matches!(&act.kind, ActKind::NoticeResent { resent_as, .. } if resent_as == id))
+    };
     let mut told: Vec<_> = partition
         .notices
         .values()
+        .filter(|notice| !is_resent(&notice.id))
         .map(|notice| match &notice.kind {
             NoticeKind::PurchasePaid { purchase, .. } => (purchase.as_str(), "paid"),
             NoticeKind::PurchaseFailed { purchase, .. } => (purchase.as_str(), "failed"),

@@ -115,10 +115,10 @@ impl Schedule {
             _ => ACCOUNTS[2],
         };
         let weights = match self.focus {
-            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4, 6],
+            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4, 6, 10, 4, 6, 5],
             // A stop or a limit would keep most of these runs from their subject.
-            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0, 1],
-            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10, 16],
+            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0, 1, 3, 0, 6, 8],
+            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10, 16, 12, 5, 1, 1],
         };
         let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // A fast request overtakes all those under way.
@@ -132,7 +132,7 @@ impl Schedule {
 }
 
 /// A random kind of request, chosen by weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 17]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 21]) -> Option<Request> {
     let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
@@ -172,6 +172,10 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 17]) 
         14 => Request::SetSpending(account, rng.u32(0..3) == 0),
         15 => choose_limits(rng, name),
         16 => choose_batch(run, rng, name),
+        17 => choose_adjustment(run, rng, name),
+        18 => choose_restriction(run, rng, name),
+        19 => choose_notice(run, rng, &account)?,
+        20 => Request::CheckTopUp(account),
         _ => {
             // Every other sweep runs out of time.
             let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
@@ -190,6 +194,32 @@ fn choose_limits(rng: &mut Rng, name: &str) -> Request {
     let spender = choose_spender(rng);
     let bounds = [(); 3].map(|()| rng.bool().then(|| rng.i64(0..90) * 10));
     names::limits(name, spender, bounds)
+}
+
+/// Under a new key or an old one, often of more than the balance.
+fn choose_adjustment(run: &mut Run, rng: &mut Rng, name: &str) -> Request {
+    let is_new = rng.u32(0..3) > 0;
+    run.keys += u32::from(is_new);
+    let key = if is_new { run.keys } else { rng.u32(1..run.keys + 1) };
+    // Few amounts, so that an old key is often the same request.
+    let credits = [50, 200, -10, -50, -200, -900][rng.usize(0..6)];
+    names::adjust(name, key, credits, rng.u32(0..6) == 0)
+}
+
+/// Mostly so short that it ends while requests are under way.
+fn choose_restriction(run: &Run, rng: &mut Rng, name: &str) -> Request {
+    if rng.u32(0..3) == 0 {
+        return names::lift(name);
+    }
+    let milliseconds = [-1, 5, 20, 50, 200, 5_000][rng.usize(0..6)];
+    names::restrict(name, run.world().time() + SignedDuration::from_millis(milliseconds))
+}
+
+fn choose_notice(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {
+    let tables = run.world().ledger.tables();
+    let notices: Vec<_> = tables.partitions.get(account)?.notices.keys().collect();
+    let id = (*rng.choice(&notices)?).clone();
+    Some(Request::ResendNotice(account.clone(), id))
 }
 
 /// Charges under new keys and old ones, mostly of one account.

@@ -40,6 +40,7 @@ impl Sums {
             Cause::Restore { .. } => ("credits_restored", moved),
             Cause::Purchase { .. } => ("credits_purchased", moved),
             Cause::TopUp { .. } => ("credits_topped_up", moved),
+            Cause::Adjustment { .. } => ("credits_adjusted", moved),
         };
         let mut groups = vec!["total".to_owned()];
         if let Some((operation, spender)) = &about {
@@ -126,7 +127,7 @@ fn charge_of(partition: &Partition, entry: &Entry) -> Option<(Operation, Option<
         | Cause::Void { charge }
         | Cause::Expiry { charge }
         | Cause::Restore { charge } => partition.entries.get(&Origin::Charge(charge.clone()))?,
-        Cause::Purchase { .. } | Cause::TopUp { .. } => return None,
+        Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } => return None,
     };
     match &charge.cause {
         Cause::Charge { operation, spender, .. } => Some((operation.clone(), spender.clone())),

@@ -35,7 +35,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 43] = [
+pub const WORKFLOWS: [Workflow; 47] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -106,6 +106,30 @@ pub const WORKFLOWS: [Workflow; 43] = [
             Deliver,
             Ask(read_days),
         ],
+    },
+    Workflow {
+        name: "give credits by hand, take more than there are, and take them nevertheless",
+        acts: &[Ask(give), Ask(give), Ask(take_too_much), Ask(take_below_zero), Ask(take_below_zero), Ask(charge_10)],
+    },
+    Workflow {
+        name: "restrict, wait until it ends, restrict again, and lift it",
+        acts: &[
+            Ask(restrict_for_an_hour),
+            Ask(charge_10),
+            Outside(pass_an_hour),
+            Ask(charge_10),
+            Ask(restrict_for_an_hour),
+            Ask(lift),
+            Ask(charge_290),
+        ],
+    },
+    Workflow {
+        name: "send the last e-mail again, twice",
+        acts: &[Ask(buy), Outside(pay_page), Deliver, Ask(resend), Ask(resend), Deliver],
+    },
+    Workflow {
+        name: "check a top-up by hand, and once more within six hours",
+        acts: &[Ask(check), Ask(charge_400), Ask(check), Deliver, Ask(charge_400), Ask(check), Deliver],
     },
     Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
     Workflow {
@@ -343,6 +367,37 @@ pub const WORKFLOWS: [Workflow; 43] = [
         ],
     },
 ];
+
+fn give(_: &Run) -> Request {
+    names::adjust("acme", 10, 100, false)
+}
+
+fn take_too_much(_: &Run) -> Request {
+    names::adjust("acme", 11, -700, false)
+}
+
+fn take_below_zero(_: &Run) -> Request {
+    names::adjust("acme", 12, -700, true)
+}
+
+fn restrict_for_an_hour(run: &Run) -> Request {
+    names::restrict("acme", run.world().time() + SignedDuration::from_hours(1))
+}
+
+fn lift(_: &Run) -> Request {
+    names::lift("acme")
+}
+
+fn check(_: &Run) -> Request {
+    Request::CheckTopUp(names::account("acme"))
+}
+
+/// Support sends the last e-mail again. If none was sent, a sweep does no harm.
+fn resend(run: &Run) -> Request {
+    let tables = run.world().ledger.tables();
+    let notices = tables.partitions.values().flat_map(|partition| partition.notices.values());
+    notices.last().map_or(Request::Sweep(None), |last| Request::ResendNotice(last.account.clone(), last.id.clone()))
+}
 
 fn charge_10(_: &Run) -> Request {
     names::charge("acme", 10, 1)
@@ -615,6 +670,10 @@ fn give_little_time(run: &mut Run) {
 
 fn give_time(run: &mut Run) {
     run.world().desk().sweep_time = SWEEP_TIME;
+}
+
+fn pass_an_hour(run: &mut Run) {
+    run.pass(SignedDuration::from_hours(1));
 }
 
 fn pass_half_an_hour(run: &mut Run) {

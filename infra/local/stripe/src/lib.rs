@@ -42,6 +42,7 @@ mod pages;
 mod parameters;
 mod request_log;
 mod router;
+mod search;
 mod server;
 mod state;
 mod webhooks;

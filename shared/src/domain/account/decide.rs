@@ -1,6 +1,6 @@
 //! The decisions about an account that move no credits.
 
-use super::{Account, Restriction};
+use super::Account;
 use crate::domain::spending::Limits;
 use crate::domain::{AccountId, Change, Credits, CustomerId, EmailAddress, PaymentMethodId, Record};
 use jiff::Timestamp;
@@ -36,12 +36,5 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
 pub fn decide_payment_method(account: &Account, payment_method: Option<PaymentMethodId>, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
     change.account.payment_method = payment_method;
-    change
-}
-
-/// Blocks charges until an instant, with a reason that the customer is shown.
-pub fn decide_restrict(account: &Account, restriction: Option<Restriction>, now: Timestamp) -> Change {
-    let mut change = Change::on(account, now);
-    change.account.restriction = restriction;
     change
 }

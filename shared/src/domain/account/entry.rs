@@ -2,7 +2,8 @@
 
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
-    Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, RequestId, Spender, TopUpId,
+    ActReason, Credits, IdempotencyKey, Operation, Operator, PackageId, PriceLine, PurchaseId, Reference, RequestId,
+    Spender, TopUpId,
 };
 use jiff::Timestamp;
 use std::fmt;
@@ -69,6 +70,13 @@ pub enum Cause {
     TopUp {
         top_up: TopUpId,
     },
+    /// Support gave or took credits.
+    Adjustment {
+        key: IdempotencyKey,
+        /// Shown to the customer.
+        reason: ActReason,
+        operator: Operator,
+    },
 }
 
 impl Cause {
@@ -81,6 +89,7 @@ impl Cause {
             Self::Restore { charge } => Origin::Restore(charge.clone()),
             Self::Purchase { purchase, .. } => Origin::Purchase(purchase.clone()),
             Self::TopUp { top_up } => Origin::TopUp(top_up.clone()),
+            Self::Adjustment { key, .. } => Origin::Adjustment(key.clone()),
         }
     }
 }
@@ -96,6 +105,7 @@ pub enum Origin {
     Restore(IdempotencyKey),
     Purchase(PurchaseId),
     TopUp(TopUpId),
+    Adjustment(IdempotencyKey),
 }
 
 impl Origin {
@@ -112,6 +122,7 @@ impl Origin {
             Self::Restore(_) => "restore",
             Self::Purchase(_) => "purchase",
             Self::TopUp(_) => "top_up",
+            Self::Adjustment(_) => "adjustment",
         }
     }
 }
@@ -120,9 +131,12 @@ impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind();
         match self {
-            Self::Charge(key) | Self::Capture(key) | Self::Void(key) | Self::Expiry(key) | Self::Restore(key) => {
-                write!(formatter, "{kind}:{key}")
-            }
+            Self::Charge(key)
+            | Self::Capture(key)
+            | Self::Void(key)
+            | Self::Expiry(key)
+            | Self::Restore(key)
+            | Self::Adjustment(key) => write!(formatter, "{kind}:{key}"),
             Self::Purchase(purchase) => write!(formatter, "{kind}:{purchase}"),
             Self::TopUp(top_up) => write!(formatter, "{kind}:{top_up}"),
         }

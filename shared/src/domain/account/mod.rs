@@ -5,7 +5,7 @@ mod entry;
 mod history_filter;
 mod restriction;
 
-pub use decide::{decide_open_account, decide_payment_method, decide_restrict};
+pub use decide::{decide_open_account, decide_payment_method};
 pub use entry::{Cause, Entry, Origin};
 pub use history_filter::HistoryFilter;
 pub use restriction::Restriction;

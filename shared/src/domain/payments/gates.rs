@@ -28,6 +28,22 @@ pub enum GateName {
     WithinConsent,
 }
 
+impl GateName {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TurnedOn => "turned_on",
+            Self::SpendingAllowed => "spending_allowed",
+            Self::NoOpenAttempt => "no_open_attempt",
+            Self::NotPaused => "not_paused",
+            Self::BelowThreshold => "below_threshold",
+            Self::IntervalPassed => "interval_passed",
+            Self::PriceInRange => "price_in_range",
+            Self::WithinConsent => "within_consent",
+        }
+    }
+}
+
 /// The state of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateState {
@@ -56,6 +72,22 @@ pub enum NotDue {
     PriceOutOfRange { credits: Credits },
     #[error("the top-up now costs {price}, but the customer agreed to {price_max}")]
     BeyondConsent { price: Amount, price_max: Amount },
+}
+
+impl NotDue {
+    /// The gate that is closed.
+    pub fn gate(&self) -> GateName {
+        match self {
+            Self::Off => GateName::TurnedOn,
+            Self::SpendingStopped { .. } => GateName::SpendingAllowed,
+            Self::AttemptOpen(_) => GateName::NoOpenAttempt,
+            Self::Paused { .. } => GateName::NotPaused,
+            Self::NotBelowThreshold { .. } => GateName::BelowThreshold,
+            Self::TooSoon { .. } => GateName::IntervalPassed,
+            Self::PriceOutOfRange { .. } => GateName::PriceInRange,
+            Self::BeyondConsent { .. } => GateName::WithinConsent,
+        }
+    }
 }
 
 /// Every gate in order of precedence, each evaluated independently of the others.
@@ -156,6 +188,9 @@ mod tests {
         let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
         assert_eq!(closed(&gates(&paused_and_rich, &dearer, at(60))).last(), Some(&GateName::WithinConsent));
         assert_eq!(check_gates(&paused_and_rich, &dearer, at(60)), Err(NotDue::Off), "the first closed one decides");
+        for Gate { name, state } in gates(&paused_and_rich, &dearer, at(60)) {
+            assert!(!matches!(state, GateState::Closed(not_due) if not_due.gate() != name), "{name:?}");
+        }
     }
 
     #[test]

@@ -50,6 +50,8 @@ counts! {
     credits_purchased,
     /// Credits that automatic top-ups bought.
     credits_topped_up,
+    /// Credits that support gave by adjustments, less those that it took.
+    credits_adjusted,
 }
 
 impl UsageCounts {

@@ -13,6 +13,7 @@ mod setting;
 mod usage;
 
 pub use charge::status_of;
+mod support;
 
 use super::FieldError;
 use serde_json::{Map, Value, json};

@@ -14,6 +14,7 @@ impl From<NotFound> for Problem {
             NotFound::Entry(_) => "entry",
             NotFound::Purchase(_) => "purchase",
             NotFound::TopUp(_) => "top-up",
+            NotFound::Notice(_) => "notice",
         })
     }
 }

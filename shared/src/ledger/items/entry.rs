@@ -2,8 +2,8 @@
 
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
-    AccountId, Cause, Entry, Measure, Operation, OperationName, Origin, PackageId, PriceBookVersion, PriceLine,
-    Reference, RequestId, Spender,
+    AccountId, ActReason, Cause, Entry, Measure, Operation, OperationName, Operator, Origin, PackageId,
+    PriceBookVersion, PriceLine, Reference, RequestId, Spender,
 };
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
@@ -26,6 +26,9 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         }
         Cause::Capture { charge: _, operation, price } => write_price(write_operation(item, operation), price),
         Cause::Purchase { purchase: _, package } => item.with("package", text(package)),
+        Cause::Adjustment { key: _, reason, operator } => {
+            item.with("reason", text(reason)).with("operator", text(operator))
+        }
         Cause::Void { charge: _ }
         | Cause::Expiry { charge: _ }
         | Cause::Restore { charge: _ }
@@ -54,6 +57,11 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
         Origin::Restore(charge) => Cause::Restore { charge },
         Origin::Purchase(purchase) => Cause::Purchase { purchase, package: item.id("package", PackageId::parse)? },
         Origin::TopUp(top_up) => Cause::TopUp { top_up },
+        Origin::Adjustment(key) => Cause::Adjustment {
+            key,
+            reason: item.id("reason", ActReason::parse)?,
+            operator: item.id("operator", Operator::parse)?,
+        },
     };
     Ok(Entry {
         seq: item.number("seq")?,

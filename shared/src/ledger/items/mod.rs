@@ -4,6 +4,7 @@
 //! `seq` it is the key of the index `history`, in which nothing but entries may appear.
 
 mod account;
+mod act;
 mod consent;
 mod due;
 mod entry;
@@ -17,6 +18,7 @@ mod top_up;
 mod usage_row;
 
 pub(super) use account::{account_from_item, account_to_item};
+pub(super) use act::{act_from_item, act_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use due::{due_charge_to_key, due_charges_page, due_cursor_to_key, due_page};
 pub(super) use entry::{entry_from_item, entry_to_item};

@@ -12,6 +12,7 @@ pub(in crate::ledger) fn notice_to_item(notice: &Notice) -> Attributes {
     let expires_at = notice.created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
     let item = Writer::item(keys::notice(&notice.account, &notice.id))
         .with("to", text(&notice.to))
+        .with("kind", text(notice.kind.name()))
         .with("created_at", instant(notice.created_at))
         .with_optional("sent_at", notice.sent_at.map(instant))
         .with("expires_at", expiry(expires_at));
@@ -33,37 +34,30 @@ pub(in crate::ledger) fn notice_from_item(item: &Attributes) -> Result<Notice, U
 fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
     match kind {
         NoticeKind::PurchasePaid { purchase, package, credits: bought, price, balance } => item
-            .with("kind", text("purchase_paid"))
             .with("purchase", text(purchase))
             .with("package", text(package))
             .with("credits", credits(*bought))
             .with_amount("price", *price)
             .with("balance", credits(*balance)),
         NoticeKind::PurchaseFailed { purchase, package, credits: wanted, price } => item
-            .with("kind", text("purchase_failed"))
             .with("purchase", text(purchase))
             .with("package", text(package))
             .with("credits", credits(*wanted))
             .with_amount("price", *price),
         NoticeKind::TopUpPaid { top_up, credits: bought, price, balance } => item
-            .with("kind", text("top_up_paid"))
             .with("top_up", text(top_up))
             .with("credits", credits(*bought))
             .with_amount("price", *price)
             .with("balance", credits(*balance)),
         NoticeKind::TopUpDeclined { top_up, credits: wanted, price, reason } => item
-            .with("kind", text("top_up_declined"))
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
             .with_amount("price", *price)
             .with("decline_reason", text(reason.name())),
-        NoticeKind::TopUpActionRequired { top_up, credits: wanted, price } => item
-            .with("kind", text("top_up_action_required"))
-            .with("top_up", text(top_up))
-            .with("credits", credits(*wanted))
-            .with_amount("price", *price),
+        NoticeKind::TopUpActionRequired { top_up, credits: wanted, price } => {
+            item.with("top_up", text(top_up)).with("credits", credits(*wanted)).with_amount("price", *price)
+        }
         NoticeKind::TopUpRefused { top_up, credits: wanted, price, reason } => item
-            .with("kind", text("top_up_refused"))
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
             .with_amount("price", *price)

@@ -67,6 +67,7 @@ fn write(counts: &UsageCounts) -> AttributeValue {
         .with_optional("credits_restored", unless_zero(counts.credits_restored))
         .with_optional("credits_purchased", unless_zero(counts.credits_purchased))
         .with_optional("credits_topped_up", unless_zero(counts.credits_topped_up))
+        .with_optional("credits_adjusted", unless_zero(counts.credits_adjusted))
         .into_value()
 }
 
@@ -84,6 +85,7 @@ fn read(counts: &Reader<'_>) -> Result<UsageCounts, Unreadable> {
         credits_restored: read("credits_restored")?,
         credits_purchased: read("credits_purchased")?,
         credits_topped_up: read("credits_topped_up")?,
+        credits_adjusted: read("credits_adjusted")?,
     })
 }
 

@@ -28,7 +28,7 @@ pub enum SettingError {
 }
 
 /// The account after a change of a setting.
-fn changed<R>(updated: Updated<R>) -> Result<Account, SettingError> {
+pub(super) fn changed<R>(updated: Updated<R>) -> Result<Account, SettingError> {
     match updated {
         Updated::Committed(change, _) => Ok(change.account),
         Updated::Unchanged(account, _) => Ok(Arc::unwrap_or_clone(account)),

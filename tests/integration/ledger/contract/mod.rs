@@ -8,6 +8,7 @@ mod commit;
 mod concurrency;
 mod due;
 mod history;
+mod lists;
 mod marks;
 mod purchases;
 mod refusals;
@@ -81,6 +82,9 @@ on_every_ledger! {
     purchases::opened_meanwhile => what_is_bought_between_two_pages_leaves_no_gap_and_repeats_nothing,
     refusals::pages => refused_requests_are_listed_page_by_page_newest_first_and_replaced_in_their_place,
     refusals::round_trip => refused_requests_read_back_as_written,
+    lists::acts => acts_are_listed_page_by_page_newest_first,
+    lists::attempts => attempts_are_listed_page_by_page_newest_first,
+    lists::notices => notices_are_listed_page_by_page_newest_first,
     spenders::pages => spenders_with_limits_are_listed_page_by_page_by_name,
     spenders::removed => a_spender_without_limits_is_gone_and_its_removal_obeys_the_version,
     concurrency::limit => sixty_four_at_once_spend_exactly_what_the_limit_leaves,

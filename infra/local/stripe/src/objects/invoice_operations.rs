@@ -11,6 +11,7 @@ use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
     required, set,
 };
+use crate::search;
 use crate::state::{Resource, State, list_of};
 
 #[derive(Debug, Default, Deserialize)]
@@ -284,6 +285,14 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
             && filters.status.as_ref().is_none_or(|status| invoice.status.as_str() == status)
             && filters.collection_method.as_ref().is_none_or(|method| invoice.collection_method == *method)
             && filters.created.is_none_or(|range| range.contains(invoice.created))
+    })
+}
+
+pub(crate) fn search(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    search::search(state, &state.invoices, ("/v1/invoices/search", encoded), |invoice| search::Indexed {
+        created: invoice.created,
+        number: invoice.number.as_deref(),
+        metadata: &invoice.metadata,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
     required,
 };
+use crate::search;
 use crate::state::{Resource, State};
 
 /// Accepted but ignored, because nothing is shipped.
@@ -149,5 +150,13 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
     state.list(&state.payment_intents, &Page::parse(encoded)?, "/v1/payment_intents", |intent| {
         filters.customer.as_ref().is_none_or(|customer| intent.customer.as_ref() == Some(customer))
             && filters.created.is_none_or(|range| range.contains(intent.created))
+    })
+}
+
+pub(crate) fn search(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    search::search(state, &state.payment_intents, ("/v1/payment_intents/search", encoded), |intent| search::Indexed {
+        created: intent.created,
+        number: None,
+        metadata: &intent.metadata,
     })
 }

@@ -1,0 +1,161 @@
+//! What the company's support sees and does: it finds accounts, reads everything about one, adjusts credits, restricts
+//! charges, sends e-mails again and checks a top-up. Every act is recorded with its operator and reason.
+//!
+//! Flags for unusual usage belong in the answer about an account, beside the acts, once usage is folded.
+
+mod account;
+mod acts;
+mod adjustments;
+mod entries;
+mod find;
+mod notices;
+mod restriction;
+mod top_up_check;
+pub mod wiring;
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use shared::domain::{Account, ActReason, Operator, PriceBook};
+use shared::http::{
+    Access, AccountRateLimiter, Caller, Fields, Found, Problem, ReachedAccount, Reply, Route, find_route, no_query,
+    respond, text,
+};
+use shared::ports::{
+    Accounts, Acts, Consents, Customers, Entries, History, IdGenerator, NoticeList, Notices, PaymentSearch, Payments,
+    PurchaseList, SpendingChanges, TopUpList, TopUps,
+};
+use shared::use_cases::support::Asked;
+use shared::use_cases::{Capabilities, Context};
+
+/// The records that the function reads, and the account that it changes.
+pub trait Records:
+    Accounts
+    + Acts
+    + Consents
+    + Customers
+    + Entries
+    + History
+    + NoticeList
+    + Notices
+    + PurchaseList
+    + SpendingChanges
+    + TopUpList
+    + TopUps
+{
+}
+
+impl<
+    L: Accounts
+        + Acts
+        + Consents
+        + Customers
+        + Entries
+        + History
+        + NoticeList
+        + Notices
+        + PurchaseList
+        + SpendingChanges
+        + TopUpList
+        + TopUps,
+> Records for L
+{
+}
+
+/// The ports that the function needs.
+pub trait Outside:
+    Capabilities<Ledger: Records, Payments: Payments + PaymentSearch, Ids: IdGenerator, PriceBook = PriceBook>
+{
+}
+
+impl<C: Capabilities<Ledger: Records, Payments: Payments + PaymentSearch, Ids: IdGenerator, PriceBook = PriceBook>>
+    Outside for C
+{
+}
+
+/// The ports and settings that the function works with.
+pub struct App<O: Outside> {
+    pub context: Context<O>,
+    pub limiter: AccountRateLimiter,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Operation {
+    FindAccounts,
+    Account,
+    Adjust,
+    Restrict,
+    LiftRestriction,
+    Notices,
+    ResendNotice,
+    CheckTopUp,
+    Acts,
+}
+
+const fn route(method: Method, path: &'static str, operation: Operation) -> Route<Operation> {
+    Route { method, path, access: Access::Support, operation }
+}
+
+/// Every route of this function, as in `template.yaml`.
+pub const ROUTES: &[Route<Operation>] = &[
+    route(Method::GET, "/v1/support/accounts", Operation::FindAccounts),
+    route(Method::GET, "/v1/support/accounts/{account}", Operation::Account),
+    route(Method::POST, "/v1/support/accounts/{account}/adjustments", Operation::Adjust),
+    route(Method::PUT, "/v1/support/accounts/{account}/restriction", Operation::Restrict),
+    route(Method::DELETE, "/v1/support/accounts/{account}/restriction", Operation::LiftRestriction),
+    route(Method::GET, "/v1/support/accounts/{account}/notices", Operation::Notices),
+    route(Method::POST, "/v1/support/accounts/{account}/notices/{notice}/resend", Operation::ResendNotice),
+    route(Method::POST, "/v1/support/accounts/{account}/auto-top-up/check", Operation::CheckTopUp),
+    route(Method::GET, "/v1/support/accounts/{account}/acts", Operation::Acts),
+];
+
+/// Answers one request.
+pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body> {
+    let outcome = answer(app, &request).await;
+    respond(&request, outcome)
+}
+
+async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
+    let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
+    let context = &app.context;
+    if !matches!(
+        found.operation,
+        Operation::FindAccounts | Operation::LiftRestriction | Operation::Notices | Operation::Acts
+    ) {
+        no_query(request)?;
+    }
+    match found.operation {
+        Operation::FindAccounts => find::get(context, request).await,
+        Operation::Account => account::get(context, found.account()?).await,
+        Operation::Adjust => adjustments::post(context, request, &found).await,
+        Operation::Restrict => restriction::put(context, request, &found).await,
+        Operation::LiftRestriction => restriction::delete(context, request, &found).await,
+        Operation::Notices => notices::get(context, request, found.account()?).await,
+        Operation::ResendNotice => notices::resend(context, request, &found).await,
+        Operation::CheckTopUp => top_up_check::post(context, request, &found).await,
+        Operation::Acts => acts::get(context, request, found.account()?).await,
+    }
+}
+
+/// Who acts: the `sub` of the token.
+///
+/// # Errors
+/// A 403 if the token names no one, because every act has to be recorded with its operator.
+fn operator<T>(found: &Found<T>) -> Result<Operator, Problem> {
+    let subject = found.caller.as_ref().map(|caller: &Caller| caller.subject.clone()).unwrap_or_default();
+    Operator::parse(subject).map_err(|_| Problem::no_operator())
+}
+
+const REASON: &str = "a text of 1 to 200 visible characters: why this is done";
+
+fn reason(fields: &mut Fields<'_>) -> Option<ActReason> {
+    fields.required("reason", REASON, text(ActReason::parse))
+}
+
+fn asked(operator: Operator, reason: ActReason) -> Asked {
+    Asked { operator, reason }
+}
+
+/// The account, if it exists.
+async fn existing<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> Result<Account, Problem> {
+    context.ledger.account_get(account.id()).await?.ok_or_else(|| Problem::not_found("account"))
+}

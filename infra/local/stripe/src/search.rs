@@ -1,0 +1,78 @@
+//! Searches: <https://docs.stripe.com/search>.
+//!
+//! Only what an exact clause finds is simulated, `number:"…"` or `metadata["…"]:"…"`. The index lags: an object is found
+//! a minute after it was created, which is the longest that Stripe names for normal operation.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::parameters::{Metadata, parse, required};
+use crate::state::{Resource, State, Table};
+
+/// <https://docs.stripe.com/search#data-freshness>
+const LAG_SECONDS: i64 = 60;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Parameters {
+    query: Option<String>,
+    limit: Option<usize>,
+}
+
+/// What an object can be found by.
+pub(crate) struct Indexed<'a> {
+    pub(crate) created: i64,
+    pub(crate) number: Option<&'a str>,
+    pub(crate) metadata: &'a Metadata,
+}
+
+enum Field {
+    Number,
+    Metadata(String),
+}
+
+pub(crate) fn search<T: Resource>(
+    state: &State,
+    table: &Table<T>,
+    (url, encoded): (&str, &[u8]),
+    indexed: impl Fn(&T) -> Indexed<'_>,
+) -> Result<Value, ApiError> {
+    let parameters: Parameters = parse(encoded)?;
+    let limit = parameters.limit.unwrap_or(10);
+    if !(1..=100).contains(&limit) {
+        return Err(ApiError::invalid_parameter("parameter_invalid_integer", "limit", "limit must be 1 to 100."));
+    }
+    let query = required(parameters.query, "query")?;
+    let unknown = || {
+        let message = "The stand-in knows only one exact clause of number or metadata.";
+        ApiError::invalid_parameter("parameter_invalid", "query", message)
+    };
+    let (field, value) = clause(&query).ok_or_else(unknown)?;
+    let is_found = |object: &T| {
+        let indexed = indexed(object);
+        let held = match &field {
+            Field::Number => indexed.number,
+            Field::Metadata(key) => indexed.metadata.get(key).map(String::as_str),
+        };
+        held == Some(value.as_str()) && indexed.created + LAG_SECONDS <= state.now_seconds()
+    };
+    let found: Vec<_> = table.iter().rev().filter(|(_, object)| is_found(object)).collect();
+    let data: Vec<Value> = found.iter().take(limit).map(|(_, object)| object.render(state)).collect();
+    let has_more = found.len() > limit;
+    Ok(json!({ "object": "search_result", "url": url, "has_more": has_more, "next_page": null, "data": data }))
+}
+
+fn clause(query: &str) -> Option<(Field, String)> {
+    let (field, value) = query.split_once(':')?;
+    let field = match field {
+        "number" => Field::Number,
+        _ => Field::Metadata(quoted(field.strip_prefix("metadata[")?.strip_suffix(']')?)?),
+    };
+    Some((field, quoted(value)?))
+}
+
+fn quoted(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    (!inner.contains('"')).then(|| inner.to_owned())
+}

@@ -1,0 +1,42 @@
+//! The record of an act: who did what to an account, when and why.
+
+use crate::domain::{ActId, ActReason, Credits, IdempotencyKey, NoticeId, Operator};
+use jiff::Timestamp;
+
+/// One act of support. It is kept permanently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    pub id: ActId,
+    pub kind: ActKind,
+    pub operator: Operator,
+    pub reason: ActReason,
+    pub at: Timestamp,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActKind {
+    /// Credits were given or taken by the entry `adjustment:<key>`.
+    Adjusted { key: IdempotencyKey, credits: Credits },
+    /// Charges were blocked. The reason is the one that the customer is shown.
+    Restricted { until: Timestamp },
+    /// The block was lifted before its end.
+    RestrictionLifted,
+    /// An e-mail was stored again, as another notice.
+    NoticeResent { notice: NoticeId, resent_as: NoticeId },
+    /// A top-up check was run. What came of it is in the account's attempts.
+    TopUpChecked,
+}
+
+impl ActKind {
+    /// Its name in table and API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Adjusted { .. } => "adjusted",
+            Self::Restricted { .. } => "restricted",
+            Self::RestrictionLifted => "restriction_lifted",
+            Self::NoticeResent { .. } => "notice_resent",
+            Self::TopUpChecked => "top_up_checked",
+        }
+    }
+}

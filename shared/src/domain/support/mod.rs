@@ -1,0 +1,15 @@
+//! What the company's support does to an account, and the record of each act.
+//!
+//! An act is written in the transaction that carries it out, so none goes unrecorded and none is recorded in vain.
+
+mod act;
+mod acting;
+mod adjust;
+mod resend;
+mod restrict;
+
+pub use act::{Act, ActKind};
+pub use acting::{Acting, decide_record};
+pub use adjust::{AdjustRefusal, AdjustedCredits, Adjustment, check_adjustment_replay, decide_adjust};
+pub use resend::{NoticeState, RESENDS_PER_DAY_MAX, ResendRefusal, decide_resend};
+pub use restrict::{RESTRICTION_MAX, UntilOutOfRange, decide_lift, decide_restrict};

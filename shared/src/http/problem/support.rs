@@ -1,0 +1,71 @@
+//! The problems for acts of support that are refused.
+
+use super::Problem;
+use crate::domain::support::{AdjustRefusal, RESENDS_PER_DAY_MAX, ResendRefusal};
+use crate::http::{FieldError, time};
+use crate::use_cases::support::{AdjustError, ResendError, RestrictError};
+
+impl Problem {
+    /// The token has the scope, but names no one whom an act could be recorded with.
+    pub fn no_operator() -> Self {
+        Self::new(403, "forbidden", "Forbidden", "The token needs a subject of 1 to 255 bytes: who acts.")
+    }
+}
+
+impl From<AdjustError> for Problem {
+    fn from(error: AdjustError) -> Self {
+        match error {
+            AdjustError::NotFound(error) => error.into(),
+            AdjustError::KeyReused(error) => error.into(),
+            AdjustError::Refused(AdjustRefusal::BelowZero { balance, credits }) => {
+                let detail = format!(
+                    "Taking {credits} credits from a balance of {balance} would leave it below zero. \
+                     Send \"allow_negative\": true to take them nevertheless."
+                );
+                Self::new(409, "balance_below_zero", "Balance below zero", detail).with("balance", balance.get())
+            }
+            AdjustError::Refused(AdjustRefusal::BalanceOutOfRange(_)) => {
+                let detail = "The balance would leave the range of 10¹⁵ credits.";
+                Self::new(409, "balance_out_of_range", "Balance out of range", detail)
+            }
+            AdjustError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RestrictError> for Problem {
+    fn from(error: RestrictError) -> Self {
+        match error {
+            RestrictError::NotFound(error) => error.into(),
+            RestrictError::UntilOutOfRange(range) => {
+                let message =
+                    format!("must be later than {} and at the latest {}", time(range.after), time(range.latest));
+                Self::invalid(vec![FieldError::new("until", message)])
+            }
+            RestrictError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResendError> for Problem {
+    fn from(error: ResendError) -> Self {
+        match error {
+            ResendError::NotFound(error) => error.into(),
+            ResendError::Refused(ResendRefusal::BeingSent { since }) => {
+                let detail = "The e-mail has not been sent yet and is tried again by itself for six hours.";
+                Self::new(409, "notice_being_sent", "E-mail being sent", detail).with("since", time(since))
+            }
+            ResendError::Refused(ResendRefusal::ResentRecently { at, possible_at }) => {
+                let detail = "The same e-mail was sent again within the last hour.";
+                Self::new(409, "notice_resent", "E-mail sent again", detail)
+                    .with("resent_at", time(at))
+                    .with("possible_at", time(possible_at))
+            }
+            ResendError::Refused(ResendRefusal::TooMany { possible_at }) => {
+                let detail = format!("{RESENDS_PER_DAY_MAX} e-mails were sent again to this account within a day.");
+                Self::new(409, "resend_limit_reached", "Limit reached", detail).with("possible_at", time(possible_at))
+            }
+            ResendError::Store(error) => error.into(),
+        }
+    }
+}
