@@ -195,14 +195,13 @@ mod tests {
         (rows, entries / 100)
     }
 
-    /// The bar is 0.05 row writes per entry. `cargo test -- --ignored` folds a million.
+    /// The bar is 0.05 row writes per entry.
     #[test]
     fn a_busy_account_writes_two_rows_for_a_hundred_entries_and_one_more_at_midnight() {
         assert_eq!(written_by(31_000), (640, 310));
     }
 
     #[test]
-    #[ignore = "a million entries take a minute without optimization"]
     fn a_million_entries_write_twenty_thousand_rows() {
         let (rows, cursors) = written_by(1_000_000);
         assert_eq!((rows, cursors), (20_020, 10_000));
