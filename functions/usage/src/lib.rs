@@ -81,7 +81,7 @@ fn block_end(record: &EventRecord) -> Option<(AccountId, u64)> {
         _ => return None,
     };
     let account = account_of_entry(key("PK")?, key("SK")?)?;
-    (record.event_name == "INSERT" && seq % FoldLimits::BLOCK == 0).then_some((account, seq))
+    (record.event_name == "INSERT" && seq.is_multiple_of(FoldLimits::BLOCK)).then_some((account, seq))
 }
 
 fn failure(record: &EventRecord) -> Result<DynamoDbBatchItemFailure, Error> {

@@ -219,7 +219,7 @@ impl Tables {
         for entry in &change.entries {
             partition.entries.insert(entry.origin(), entry.clone());
         }
-        let ends = change.entries.iter().filter(|entry| entry.seq % FOLD_LIMITS.block == 0);
+        let ends = change.entries.iter().filter(|entry| entry.seq.is_multiple_of(FOLD_LIMITS.block));
         self.blocks.extend(ends.map(|entry| (account.id.clone(), entry.seq)));
         self.put_records(change);
         let (due_at, entries) = (account.top_up_due_at(), change.entries.clone());
