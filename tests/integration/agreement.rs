@@ -221,6 +221,16 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/acme/history?limit=2", &token).await.expect(200);
     cloud.get("/v1/accounts/acme/history?limit=101", &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/history", &token).await.expect(404);
+    cloud.get("/v1/accounts/acme/history/verify?limit=2", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/history/verify?limit=501", &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/history/verify", &token).await.expect(404);
+    for (path, invalid) in [("chain?limit=2", "chain?limit=101"), ("statement", "statement?through_seq=100000")] {
+        cloud.get(&format!("/v1/accounts/acme/history/{path}"), &token).await.expect(200);
+        cloud.get(&format!("/v1/accounts/acme/history/{invalid}"), &token).await.expect(422);
+        cloud.get(&format!("/v1/accounts/nobody/history/{path}"), &token).await.expect(404);
+    }
+    cloud.get("/v1/statement-keys", &token).await.expect(200);
+    cloud.get("/v1/statement-keys?x=1", &token).await.expect(422);
 }
 
 async fn pending_charges(cloud: &TestCloud) {
@@ -359,6 +369,9 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/balance"),
         format!("{account}/charges/1"),
         format!("{account}/history"),
+        format!("{account}/history/verify"),
+        format!("{account}/history/chain"),
+        format!("{account}/history/statement"),
         format!("{account}/auto-top-up"),
         format!("{account}/spending"),
         format!("{account}/limits"),

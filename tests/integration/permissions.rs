@@ -103,6 +103,7 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.cloud.clock.advance(SignedDuration::from_secs(60)).unwrap();
     assert_eq!(cloud.expire_charges().await["expired"], 1);
     cloud.history("acme").await;
+    cloud.get("/v1/accounts/acme/history/verify", &token).await.expect(200);
     let limits = "/v1/accounts/acme/limits";
     for total in [json!(10), json!(null)] {
         let of_spender = json!({"spender": "key-1", "day": null, "month": null, "total": total});

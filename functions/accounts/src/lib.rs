@@ -4,6 +4,8 @@ mod auto_top_up;
 mod history;
 mod limits;
 mod spending;
+mod statement;
+mod verification;
 pub mod wiring;
 
 use lambda_http::http::Method;
@@ -14,16 +16,16 @@ use shared::http::{
     Access, AccountRateLimiter, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body,
     respond, text, time,
 };
-use shared::ports::{Accounts, Consents, History, IdGenerator, Payments, SpenderList, Spenders, SpendingChanges};
+use shared::ports::{Accounts, Consents, History, Payments, SpenderList, Spenders, SpendingChanges, StoredEntries};
+use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
+        Ledger: Accounts + Consents + History + StoredEntries + SpendingChanges + Spenders + SpenderList,
         Payments: Payments,
-        Ids: IdGenerator,
         PriceBook = PriceBook,
     >
 {
@@ -31,9 +33,8 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + Consents + History + SpendingChanges + Spenders + SpenderList,
+            Ledger: Accounts + Consents + History + StoredEntries + SpendingChanges + Spenders + SpenderList,
             Payments: Payments,
-            Ids: IdGenerator,
             PriceBook = PriceBook,
         >,
 > Outside for C
@@ -44,6 +45,7 @@ impl<
 pub struct App<O: Outside> {
     pub context: Context<O>,
     pub limiter: AccountRateLimiter,
+    pub statements: StatementKey,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,10 @@ pub enum Operation {
     Account,
     Balance,
     History,
+    VerifyHistory,
+    Chain,
+    Statement,
+    StatementKeys,
     AutoTopUp,
     SetAutoTopUp,
     Spending,
@@ -80,6 +86,30 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/history",
         access: Access::Customer,
         operation: Operation::History,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/verify",
+        access: Access::Customer,
+        operation: Operation::VerifyHistory,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/chain",
+        access: Access::Customer,
+        operation: Operation::Chain,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/statement",
+        access: Access::Customer,
+        operation: Operation::Statement,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/statement-keys",
+        access: Access::Public,
+        operation: Operation::StatementKeys,
     },
     Route {
         method: Method::GET,
@@ -127,7 +157,15 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
-    if !matches!(found.operation, Operation::History | Operation::AutoTopUp | Operation::Limits) {
+    if !matches!(
+        found.operation,
+        Operation::History
+            | Operation::VerifyHistory
+            | Operation::Chain
+            | Operation::Statement
+            | Operation::AutoTopUp
+            | Operation::Limits
+    ) {
         no_query(request)?;
     }
     match found.operation {
@@ -135,6 +173,10 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Account => get_account(&app.context, found.account()?).await,
         Operation::Balance => get_balance(app, found.account()?).await,
         Operation::History => history::get(&app.context, request, found.account()?).await,
+        Operation::VerifyHistory => verification::get(&app.context, request, found.account()?).await,
+        Operation::Chain => statement::get_chain(app, request, found.account()?).await,
+        Operation::Statement => statement::get(app, request, found.account()?).await,
+        Operation::StatementKeys => statement::get_keys(app),
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,

@@ -15,3 +15,4 @@ pub mod openapi;
 pub mod operations;
 pub mod price_books;
 pub mod quote;
+pub mod verify;

@@ -11,8 +11,8 @@ use prepaid_local::first_steps::{FirstSteps, first_steps};
 use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
 use prepaid_local::price_books::{self, PriceBookFile};
-use prepaid_local::{demo, quote};
-use shared::domain::PriceBook;
+use prepaid_local::{demo, quote, verify};
+use shared::domain::{AccountId, InvalidId, PriceBook};
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -66,8 +66,23 @@ enum Command {
         #[arg(long)]
         price_book: Option<PathBuf>,
     },
+    /// Verify the ledger of an account: hashes, sums and the balance. Ends with 1 if something does not fit.
+    Verify {
+        #[arg(long, value_parser = parse_account)]
+        account: AccountId,
+        /// The address of the API.
+        #[arg(long, env = "PREPAID_URL", default_value = "http://127.0.0.1:8700")]
+        url: String,
+        /// A token of the customer or of a service.
+        #[arg(long, env = "PREPAID_TOKEN", hide_env_values = true)]
+        token: String,
+    },
     /// Check a price book, and print it as the deployment's parameter PriceBook takes it.
     CheckPriceBook { file: PathBuf },
+}
+
+fn parse_account(text: &str) -> Result<AccountId, InvalidId> {
+    AccountId::parse(text)
 }
 
 #[tokio::main]
@@ -81,6 +96,9 @@ async fn main() -> ExitCode {
         Some(Command::Demo { operations, audio }) => play_demo(operations, &audio).await,
         Some(Command::Quote { price_book, files }) => print_quote(price_book, &files).map(|()| true),
         Some(Command::Openapi { price_book }) => print_openapi(price_book).map(|()| true),
+        Some(Command::Verify { account, url, token }) => {
+            verify::verify(verify::Access { url: &url, token: &token }, account.as_str(), &mut stdout()).await
+        }
         Some(Command::CheckPriceBook { file }) => check_price_book(&file).map(|()| true),
     };
     match outcome {

@@ -20,13 +20,14 @@ mod operation;
 pub mod payments;
 pub mod price_book;
 pub mod spending;
+mod verification;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use account::{Account, Cause, Entry, Origin, Restriction, UsageDay};
+pub use account::{Account, Cause, Chain, Entry, EntryHash, Link, Origin, Restriction, Salt, UsageDay};
 pub use bounds::{OutOfRange, within};
 pub use calendar::{start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};
@@ -39,3 +40,4 @@ pub use operation::{Measure, Operation, PriceLine, PricedOperation};
 pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use price_book::{OperationPrice, Package, PriceBook};
 pub use spending::{LimitReached, Limits, SpenderLimits, SpendingChange};
+pub use verification::{Misfit, Verified};

@@ -12,7 +12,8 @@ pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
     Entries, Events, History, Ledger, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage,
-    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps,
+    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUps,
+    UnreadableEntry,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

@@ -14,3 +14,4 @@ mod faults;
 mod items;
 mod samples;
 mod stores;
+mod verification;

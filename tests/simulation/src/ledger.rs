@@ -15,7 +15,7 @@ use shared::domain::{
 use shared::ports::{
     Accounts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
     Entries, Events, History, LedgerError, Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage, Shard,
-    SpenderList, Spenders, SpendersPage, SpendingChanges, TopUps,
+    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUps,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -419,6 +419,23 @@ impl History for MemoryLedger {
         let Some(entries) = tables.history.get(account) else { return Ok(vec![]) };
         let limit = usize::try_from(limit.clamp(1, 100)).unwrap_or(100);
         Ok(entries.range(..before_seq.unwrap_or(u64::MAX)).rev().take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+}
+
+impl StoredEntries for MemoryLedger {
+    async fn stored_entries(
+        &self,
+        account: &AccountId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<StoredEntriesPage, LedgerError> {
+        let tables = self.tables();
+        let listed = tables.history.get(account).map(|entries| entries.range(from_seq..));
+        let mut rest = listed.into_iter().flatten().map(|(_, entry)| Ok(entry.clone()));
+        let limit = usize::try_from(limit.clamp(1, 1_000)).unwrap_or(1_000);
+        let entries: Vec<_> = rest.by_ref().take(limit).collect();
+        // DynamoDB returns the end of a full page even if nothing follows.
+        Ok(StoredEntriesPage { has_more: entries.len() == limit, entries })
     }
 }
 

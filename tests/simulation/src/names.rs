@@ -6,7 +6,7 @@ use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::Bounds;
 use shared::domain::{
     AccountId, Consenter, Credits, IdempotencyKey, Measure, PackageId, PaymentMethodId, PriceBook, PricedOperation,
-    Spender,
+    Reference, Spender,
 };
 use shared::use_cases::charging::BatchCharge;
 use shared::use_cases::payments::PurchaseCommand;
@@ -78,8 +78,8 @@ pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let training = book.operation("training").expect("the reference book has trainings");
     let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
-    let request =
-        ChargeRequest { key: key("job", number), operation, reference: None, spender: None, expires_in: None };
+    let reference = Reference::parse(format!("episode {number}")).ok().filter(|_| number % 2 == 1);
+    let request = ChargeRequest { key: key("job", number), operation, reference, spender: None, expires_in: None };
     ChargeCommand { request, price }
 }
 

@@ -85,6 +85,7 @@ impl Rules {
                 | Record::Customer { .. } => {}
             }
         }
+        crate::chain::check_commit(committed)?;
         self.spent.check(committed)?;
         change.entries.iter().try_for_each(|entry| self.check_entry(entry))
     }
@@ -433,6 +434,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
     let now = world.time();
     for (id, partition) in &tables.partitions {
         check_partition(partition)?;
+        crate::chain::check_partition(partition)?;
         for top_up in partition.top_ups.values() {
             check_settled(partition, top_up, &stripe)?;
         }

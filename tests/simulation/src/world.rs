@@ -1,5 +1,6 @@
 //! Everything outside the use cases, and the desk where their calls wait for the schedule's decision.
 
+use crate::chain::as_opened;
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
@@ -172,6 +173,7 @@ pub struct World {
     desk: Mutex<Desk>,
     now: Mutex<Timestamp>,
     minted: Mutex<u64>,
+    minted_salts: Mutex<u128>,
     /// What each charging process remembers.
     pub memories: [Memory; 2],
 }
@@ -197,6 +199,7 @@ impl World {
             desk: Mutex::new(desk),
             now: Mutex::new(start),
             minted: Mutex::new(0),
+            minted_salts: Mutex::new(0),
             memories: [Memory::new(MEMORY), Memory::new(MEMORY)],
         })
     }
@@ -233,6 +236,13 @@ impl World {
         (millis << 64) | u128::from(*minted)
     }
 
+    /// Another number each time. In production nobody can predict it.
+    pub fn mint_salt(&self) -> u128 {
+        let mut minted = lock(&self.minted_salts);
+        *minted += 1;
+        *minted
+    }
+
     /// Whether a log of the run was requested.
     pub fn is_told(&self) -> bool {
         self.desk().story.is_some()
@@ -247,6 +257,7 @@ impl World {
 
     /// Writes a change, and notes when.
     pub fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        let change = &Change { account: as_opened(&change.account), ..change.clone() };
         self.ledger.write(change)?;
         let version = (change.account.id.clone(), change.account.version);
         self.desk().committed_at.insert(version, self.time());

@@ -1,5 +1,6 @@
 //! One immutable line of an account's ledger.
 
+use super::hash::Link;
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
     Credits, IdempotencyKey, Operation, PackageId, PriceLine, PurchaseId, Reference, Spender, TopUpId,
@@ -17,6 +18,8 @@ pub struct Entry {
     pub balance_after: Credits,
     pub created_at: Timestamp,
     pub cause: Cause,
+    /// Its part of the account's chain. Entries of earlier releases have none.
+    pub link: Option<Link>,
 }
 
 impl Entry {

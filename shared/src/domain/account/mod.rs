@@ -1,12 +1,16 @@
 //! One customer of the company: the value that every decision starts from and produces.
 
+mod chain;
 mod decide;
 mod entry;
+mod hash;
 mod restriction;
 mod usage;
 
+pub use chain::{Chain, HashedValue};
 pub use decide::{decide_open_account, decide_payment_method, decide_restrict};
 pub use entry::{Cause, Entry, Origin};
+pub use hash::{EntryHash, ErasedTexts, Link, Salt, TextDigest};
 pub use restriction::Restriction;
 pub use usage::UsageDay;
 
@@ -55,6 +59,8 @@ pub struct Account {
     pub limits: Limits,
     /// How many spenders have limits of their own. A charge looks for them only if there are any.
     pub limited_spenders: u32,
+    /// The chain of the entries. `None` in an account of an earlier release until its next change.
+    pub chain: Option<Chain>,
 }
 
 impl Account {
@@ -87,6 +93,13 @@ impl Account {
     /// The account's own limits, moved on to the day of an instant.
     pub fn limits_at(&self, now: Timestamp) -> Limits {
         self.limits.turned(self.usage.date, date_of(now), self.seq)
+    }
+
+    /// The account with a salt for its chain, which is made only if it has none.
+    #[must_use]
+    pub fn salted(mut self, salt: impl FnOnce() -> Salt) -> Self {
+        self.chain.get_or_insert_with(|| Chain::starting(salt()));
+        self
     }
 
     /// The restriction in force, if any.

@@ -9,6 +9,7 @@ mod open_account;
 mod outside;
 mod purchase;
 mod setting;
+mod verification;
 
 use super::FieldError;
 use serde_json::{Map, Value, json};
