@@ -9,7 +9,12 @@ from pathlib import Path
 
 from cfnlint.decode import decode
 
-ROUTES_WITHOUT_AUTHORIZER = {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token+}"), ("HEAD", "/pay/{token+}")}
+ROUTES_WITHOUT_AUTHORIZER = {
+    ("POST", "/v1/webhooks/stripe"),
+    ("GET", "/pay/{token+}"),
+    ("HEAD", "/pay/{token+}"),
+    ("GET", "/v1/statement-keys"),
+}
 
 # Event sources whose callers AWS identifies itself. Any other source would be an entry point that we did not choose.
 EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}

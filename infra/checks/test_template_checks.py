@@ -17,7 +17,12 @@ def test_the_template_has_no_problem():
 
 def test_the_routes_without_authorizer_are_those_that_were_decided():
     open_routes = {route for route, scopes in routes(TEMPLATE).items() if scopes is None}
-    assert open_routes == {("POST", "/v1/webhooks/stripe"), ("GET", "/pay/{token+}"), ("HEAD", "/pay/{token+}")}
+    assert open_routes == {
+        ("POST", "/v1/webhooks/stripe"),
+        ("GET", "/pay/{token+}"),
+        ("HEAD", "/pay/{token+}"),
+        ("GET", "/v1/statement-keys"),
+    }
 
 
 def properties(template, name):

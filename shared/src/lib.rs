@@ -22,6 +22,8 @@ pub mod pauses;
 pub mod ports;
 #[cfg(feature = "secrets")]
 pub mod secrets;
+#[cfg(feature = "statements")]
+pub mod statements;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 #[cfg(feature = "aws")]

@@ -88,6 +88,17 @@ impl<C> Surroundings<C> {
         let secret = crate::secrets::secret_get(&crate::aws::secrets_manager(&self.aws), &id).await?;
         Ok(crate::links::LinkKey::new(secret)?)
     }
+
+    /// The signing key of statements, derived from the secret named by `LINK_SECRET_ID`.
+    ///
+    /// # Errors
+    /// If the variable is missing, or the secret cannot be read or is too short.
+    #[cfg(all(feature = "statements", feature = "secrets"))]
+    pub async fn statement_key(&self) -> Result<crate::statements::StatementKey, StartError> {
+        let id = self.environment.required("LINK_SECRET_ID")?;
+        let secret = crate::secrets::secret_get(&crate::aws::secrets_manager(&self.aws), &id).await?;
+        Ok(crate::statements::StatementKey::new(secret)?)
+    }
 }
 
 /// Why a function cannot start. It names the setting or secret, never its value.
@@ -104,4 +115,7 @@ pub enum StartError {
     #[cfg(feature = "links")]
     #[error(transparent)]
     LinkKey(#[from] crate::links::WeakSecret),
+    #[cfg(feature = "statements")]
+    #[error(transparent)]
+    StatementKey(#[from] crate::statements::WeakStatementSecret),
 }

@@ -237,6 +237,16 @@ async fn charges(cloud: &TestCloud) {
     cloud.get("/v1/accounts/acme/requests?limit=1", &token).await.expect(200);
     cloud.get("/v1/accounts/acme/requests?cursor=1", &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/requests", &token).await.expect(404);
+    cloud.get("/v1/accounts/acme/history/verify?limit=2", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/history/verify?limit=501", &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/history/verify", &token).await.expect(404);
+    for (path, invalid) in [("chain?limit=2", "chain?limit=101"), ("statement", "statement?through_seq=100000")] {
+        cloud.get(&format!("/v1/accounts/acme/history/{path}"), &token).await.expect(200);
+        cloud.get(&format!("/v1/accounts/acme/history/{invalid}"), &token).await.expect(422);
+        cloud.get(&format!("/v1/accounts/nobody/history/{path}"), &token).await.expect(404);
+    }
+    cloud.get("/v1/statement-keys", &token).await.expect(200);
+    cloud.get("/v1/statement-keys?x=1", &token).await.expect(422);
 }
 
 async fn pending_charges(cloud: &TestCloud) {
@@ -421,6 +431,9 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/usage/forecast"),
         format!("{account}/history/1"),
         format!("{account}/requests"),
+        format!("{account}/history/verify"),
+        format!("{account}/history/chain"),
+        format!("{account}/history/statement"),
         format!("{account}/auto-top-up"),
         format!("{account}/spending"),
         format!("{account}/limits"),

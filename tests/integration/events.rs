@@ -44,7 +44,7 @@ async fn api_gateways_event_is_charged_once_however_often_it_is_delivered() {
         clock: cloud.cloud.clock.clone(),
         pauses: RandomPauses,
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book: PriceBook::reference(),
     };
     let app = charging::App {

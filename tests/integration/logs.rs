@@ -118,6 +118,9 @@ async fn good_days(cloud: &TestCloud) {
     let opened = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &another).await;
     cloud.visit(opened.expect(201).body["checkout_url"].as_str().unwrap()).await.expect(200);
     cloud.history("acme").await;
+    for what in ["verify", "chain", "statement"] {
+        cloud.get(&format!("/v1/accounts/acme/history/{what}"), &cloud.cloud.service_token()).await.expect(200);
+    }
     let poor = json!({"operation": "training", "max_minutes": 1_440, "reference": format!("{MARK}, poor"), "spender": SPENDER});
     let key = format!("{MARK}-poor");
     let path = "/v1/accounts/acme/charges";

@@ -103,6 +103,7 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.cloud.clock.advance(SignedDuration::from_secs(60)).unwrap();
     assert_eq!(cloud.expire_charges().await["expired"], 1);
     cloud.history("acme").await;
+    cloud.get("/v1/accounts/acme/history/verify", &token).await.expect(200);
     cloud.get("/v1/support/accounts/acme", &cloud.support_token()).await.expect(200);
     for credits in [1, -1] {
         let body = json!({"credits": credits, "reason": "The customer asks."});

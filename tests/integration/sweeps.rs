@@ -22,7 +22,7 @@ use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::{
     Account, AccountId, Amount, Change, ConsentId, Consenter, Credits, Currency, CustomerId, EmailAddress,
-    PaymentMethodId, PriceBook, TopUpId,
+    PaymentMethodId, PriceBook, Salt, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::pauses::RandomPauses;
@@ -237,7 +237,7 @@ fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
     };
     let auto_top_up =
         AutoTopUp { is_enabled: true, threshold: Credits::constant(1_000), target: Credits::constant(5_000), consent };
-    let opened = decide_open_account(AccountId::parse(name).unwrap(), email(), customer, now).account;
+    let opened = decide_open_account(AccountId::parse(name).unwrap(), email(), customer, Salt::of(7), now).account;
     Account { auto_top_up: Some(auto_top_up), ..opened }
 }
 

@@ -9,7 +9,9 @@ mod history_csv;
 mod limits;
 mod requests;
 mod spending;
+mod statement;
 mod usage;
+mod verification;
 pub mod wiring;
 
 use lambda_http::http::Method;
@@ -21,9 +23,10 @@ use shared::http::{
     respond, text, time,
 };
 use shared::ports::{
-    Accounts, Consents, Entries, EntryList, History, IdGenerator, Payments, PendingCharges, RefusalList, SpenderList,
-    Spenders, SpendingChanges, UsageFolds, UsageRows,
+    Accounts, Consents, Entries, EntryList, History, Payments, PendingCharges, RefusalList, SpenderList, Spenders,
+    SpendingChanges, StoredEntries, UsageFolds, UsageRows,
 };
+use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
@@ -39,6 +42,7 @@ pub trait AccountsLedger:
     + SpendingChanges
     + Spenders
     + SpenderList
+    + StoredEntries
     + UsageFolds
     + UsageRows
 {
@@ -55,6 +59,7 @@ impl<
         + SpendingChanges
         + Spenders
         + SpenderList
+        + StoredEntries
         + UsageFolds
         + UsageRows,
 > AccountsLedger for L
@@ -62,20 +67,15 @@ impl<
 }
 
 /// The ports that the function needs.
-pub trait Outside:
-    Capabilities<Ledger: AccountsLedger, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>
-{
-}
+pub trait Outside: Capabilities<Ledger: AccountsLedger, Payments: Payments, PriceBook = PriceBook> {}
 
-impl<C: Capabilities<Ledger: AccountsLedger, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>> Outside
-    for C
-{
-}
+impl<C: Capabilities<Ledger: AccountsLedger, Payments: Payments, PriceBook = PriceBook>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
     pub context: Context<O>,
     pub limiter: AccountRateLimiter,
+    pub statements: StatementKey,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,10 @@ pub enum Operation {
     Forecast,
     Entry,
     Requests,
+    VerifyHistory,
+    Chain,
+    Statement,
+    StatementKeys,
     AutoTopUp,
     SetAutoTopUp,
     Spending,
@@ -116,6 +120,30 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/history",
         access: Access::Customer,
         operation: Operation::History,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/verify",
+        access: Access::Customer,
+        operation: Operation::VerifyHistory,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/chain",
+        access: Access::Customer,
+        operation: Operation::Chain,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/history/statement",
+        access: Access::Customer,
+        operation: Operation::Statement,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/statement-keys",
+        access: Access::Public,
+        operation: Operation::StatementKeys,
     },
     Route {
         method: Method::GET,
@@ -189,7 +217,14 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
     if !matches!(
         found.operation,
-        Operation::History | Operation::Requests | Operation::Usage | Operation::AutoTopUp | Operation::Limits
+        Operation::History
+            | Operation::VerifyHistory
+            | Operation::Chain
+            | Operation::Statement
+            | Operation::AutoTopUp
+            | Operation::Limits
+            | Operation::Requests
+            | Operation::Usage
     ) {
         no_query(request)?;
     }
@@ -202,6 +237,10 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Forecast => forecast::get(&app.context, found.account()?).await,
         Operation::Entry => explained::get(&app.context, found.account()?, found.parameter("seq")).await,
         Operation::Requests => requests::get(&app.context, request, found.account()?).await,
+        Operation::VerifyHistory => verification::get(&app.context, request, found.account()?).await,
+        Operation::Chain => statement::get_chain(app, request, found.account()?).await,
+        Operation::Statement => statement::get(app, request, found.account()?).await,
+        Operation::StatementKeys => statement::get_keys(app),
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,

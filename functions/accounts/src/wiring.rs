@@ -31,6 +31,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
 /// If a setting is missing or invalid, or a secret cannot be read.
 pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
     let stripe = surroundings.stripe_secret().await?;
+    let statements = surroundings.statement_key().await?;
     let limiter = AccountRateLimiter::of(&surroundings.environment)?;
     let context = Context {
         ledger: surroundings.ledger()?,
@@ -43,5 +44,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         memory: Memory::none(),
         clock: surroundings.clock,
     };
-    Ok(App { context, limiter })
+    Ok(App { context, limiter, statements })
 }

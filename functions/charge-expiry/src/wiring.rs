@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
 use shared::pauses::RandomPauses;
+use shared::ports::RandomIds;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
@@ -20,7 +21,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Timers = Absent;
     type Clock = C;
     type Pauses = RandomPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = Absent;
 }
 
@@ -34,7 +35,7 @@ pub fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<
         payments: Absent,
         mailer: Absent,
         timers: Absent,
-        ids: Absent,
+        ids: RandomIds,
         price_book: Absent,
         pauses: RandomPauses,
         memory: Memory::none(),

@@ -10,6 +10,7 @@ use shared::http::AccountRateLimiter;
 use shared::ledger::DynamoLedger;
 use shared::ledger::direct::DirectClient;
 use shared::pauses::RandomPauses;
+use shared::ports::RandomIds;
 use shared::surroundings::Surroundings;
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory, MemorySettings};
@@ -25,7 +26,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Timers = Absent;
     type Clock = C;
     type Pauses = RandomPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
 
@@ -70,7 +71,7 @@ fn app_trusting<C: Clock>(
         payments: Absent,
         mailer: Absent,
         timers: Absent,
-        ids: Absent,
+        ids: RandomIds,
         price_book: surroundings.environment.price_book()?,
         pauses: RandomPauses,
         memory: Memory::new(MemorySettings::CHARGING),

@@ -7,6 +7,7 @@ use shared::clock::Clock;
 use shared::email::SesMailer;
 use shared::ledger::DynamoLedger;
 use shared::pauses::RandomPauses;
+use shared::ports::RandomIds;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
@@ -21,7 +22,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Timers = Absent;
     type Clock = C;
     type Pauses = RandomPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = Absent;
 }
 
@@ -36,7 +37,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         payments: Absent,
         mailer: SesMailer::new(aws::ses(&surroundings.aws), environment.required("SENDER")?),
         timers: Absent,
-        ids: Absent,
+        ids: RandomIds,
         price_book: Absent,
         pauses: RandomPauses,
         memory: Memory::none(),

@@ -13,30 +13,19 @@ use shared::http::{
     parse_body, respond, text, time,
 };
 use shared::links::LinkKey;
-use shared::ports::{Accounts, IdGenerator, Payments, PurchaseList, Purchases, TopUps};
+use shared::ports::{Accounts, Payments, PurchaseList, Purchases, TopUps};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::{Capabilities, Context};
 use shared::words::purchase_note;
 
 /// The ports that the function needs.
 pub trait Outside:
-    Capabilities<
-        Ledger: Accounts + Purchases + PurchaseList + TopUps,
-        Payments: Payments,
-        Ids: IdGenerator,
-        PriceBook = PriceBook,
-    >
+    Capabilities<Ledger: Accounts + Purchases + PurchaseList + TopUps, Payments: Payments, PriceBook = PriceBook>
 {
 }
 
-impl<
-    C: Capabilities<
-            Ledger: Accounts + Purchases + PurchaseList + TopUps,
-            Payments: Payments,
-            Ids: IdGenerator,
-            PriceBook = PriceBook,
-        >,
-> Outside for C
+impl<C: Capabilities<Ledger: Accounts + Purchases + PurchaseList + TopUps, Payments: Payments, PriceBook = PriceBook>>
+    Outside for C
 {
 }
 

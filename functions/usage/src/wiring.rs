@@ -5,6 +5,7 @@ use lambda_runtime::Error;
 use shared::clock::Clock;
 use shared::ledger::DynamoLedger;
 use shared::pauses::RandomPauses;
+use shared::ports::RandomIds;
 use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
@@ -19,7 +20,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type Timers = Absent;
     type Clock = C;
     type Pauses = RandomPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = Absent;
 }
 
@@ -31,7 +32,7 @@ pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, 
         payments: Absent,
         mailer: Absent,
         timers: Absent,
-        ids: Absent,
+        ids: RandomIds,
         price_book: Absent,
         pauses: RandomPauses,
         memory: Memory::none(),

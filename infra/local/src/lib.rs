@@ -16,3 +16,4 @@ pub mod operations;
 pub mod price_books;
 pub mod quote;
 pub mod support;
+pub mod verify;

@@ -12,8 +12,8 @@ use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
 use prepaid_local::price_books::{self, PriceBookFile};
 use prepaid_local::support::{self, SupportArguments};
-use prepaid_local::{demo, quote};
-use shared::domain::PriceBook;
+use prepaid_local::{demo, quote, verify};
+use shared::domain::{AccountId, InvalidId, PriceBook};
 use std::io::{Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,8 +69,23 @@ enum Command {
     },
     /// Find an account, adjust it, restrict it: the routes of support, here or of a deployed stack.
     Support(SupportArguments),
+    /// Verify the ledger of an account: hashes, sums and the balance. Ends with 1 if something does not fit.
+    Verify {
+        #[arg(long, value_parser = parse_account)]
+        account: AccountId,
+        /// The address of the API.
+        #[arg(long, env = "PREPAID_URL", default_value = "http://127.0.0.1:8700")]
+        url: String,
+        /// A token of the customer or of a service.
+        #[arg(long, env = "PREPAID_TOKEN", hide_env_values = true)]
+        token: String,
+    },
     /// Check a price book, and print it as the deployment's parameter PriceBook takes it.
     CheckPriceBook { file: PathBuf },
+}
+
+fn parse_account(text: &str) -> Result<AccountId, InvalidId> {
+    AccountId::parse(text)
 }
 
 #[tokio::main]
@@ -86,6 +101,9 @@ async fn main() -> ExitCode {
         Some(Command::Openapi { price_book }) => print_openapi(price_book).map(|()| true),
         Some(Command::Support(arguments)) => {
             support::run(&arguments, &mut stdin().lock(), &mut stdout()).await.map(|()| true)
+        }
+        Some(Command::Verify { account, url, token }) => {
+            verify::verify(verify::Access { url: &url, token: &token }, account.as_str(), &mut stdout()).await
         }
         Some(Command::CheckPriceBook { file }) => check_price_book(&file).map(|()| true),
     };

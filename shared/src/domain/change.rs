@@ -105,12 +105,18 @@ impl Change {
         self
     }
 
-    /// Moves credits: a positive amount gives, a negative one takes.
+    /// Moves credits: a positive amount gives, a negative one takes. The only place that makes an entry, and so the only
+    /// one that extends the chain.
     pub(super) fn post(&mut self, credits: Credits, cause: Cause, now: Timestamp) -> Result<(), BalanceOutOfRange> {
         let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;
         self.account.balance = balance_after;
         self.account.seq = self.account.seq.saturating_add(1);
-        self.entries.push(Entry { seq: self.account.seq, credits, balance_after, created_at: now, cause });
+        let entry = Entry { seq: self.account.seq, credits, balance_after, created_at: now, cause, link: None };
+        let account = &mut self.account;
+        self.entries.push(match &mut account.chain {
+            Some(chain) => chain.extend(&account.id, entry),
+            None => entry,
+        });
         Ok(())
     }
 }

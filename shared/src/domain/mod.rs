@@ -22,13 +22,14 @@ pub mod price_book;
 pub mod spending;
 pub mod support;
 pub mod usage;
+mod verification;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use account::{Account, Cause, Entry, Origin, Restriction};
+pub use account::{Account, Cause, Chain, Entry, EntryHash, Link, Origin, Restriction, Salt};
 pub use bounds::{OutOfRange, within};
 pub use calendar::{start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};
@@ -43,3 +44,4 @@ pub use price_book::{OperationPrice, Package, PriceBook};
 pub use spending::{LimitReached, Limits, SpenderLimits, SpendingChange};
 pub use support::Act;
 pub use usage::{Granularity, Period, Periods, UsageCounts, UsageEntry, UsageFold, UsageRow};
+pub use verification::{Misfit, Verified};

@@ -30,7 +30,7 @@ pub fn charge_command(key_text: &str, name: &str, amount: i64) -> ChargeCommand 
 pub fn account() -> Account {
     let id = AccountId::parse("acme").unwrap();
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), at(0)).account
+    decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), Salt::of(7), at(0)).account
 }
 
 /// Five dollars, paid by the account's own customer with a reusable card.

@@ -5,6 +5,7 @@
 
 use super::keys::Key;
 use crate::domain::{Amount, Credits, Currency, InvalidId};
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -21,6 +22,13 @@ pub(super) struct Unreadable {
     key: String,
     attribute: String,
     problem: Problem,
+}
+
+impl Unreadable {
+    /// The path of the attribute that is wrong.
+    pub(super) fn attribute(&self) -> &str {
+        &self.attribute
+    }
 }
 
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -84,6 +92,10 @@ pub(super) fn number(value: impl fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
+pub(super) fn bytes(value: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(value))
+}
+
 pub(super) fn flag(value: bool) -> AttributeValue {
     AttributeValue::Bool(value)
 }
@@ -134,6 +146,12 @@ impl<'a> Reader<'a> {
     pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<T, Unreadable> {
         let number = self.value(name)?.as_n().map_err(|_| self.unreadable(name, Problem::NotOfType("N")))?;
         number.parse().map_err(|_| self.invalid(name))
+    }
+
+    /// A value that is made of a fixed number of bytes.
+    pub(super) fn bytes<T: TryFrom<&'a [u8]>>(&self, name: &str) -> Result<T, Unreadable> {
+        let bytes = self.value(name)?.as_b().map_err(|_| self.unreadable(name, Problem::NotOfType("B")))?;
+        T::try_from(bytes.as_ref()).map_err(|_| self.invalid(name))
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, Unreadable> {

@@ -7,7 +7,8 @@ use super::{DynamoLedger, items, keys};
 use crate::domain::{AccountId, Act, ActId, Entry, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId};
 use crate::ports::{
     Acts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History, LedgerError, NewestFirst,
-    NoticeList, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, TopUpList,
+    NoticeList, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries, StoredEntriesPage,
+    TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -41,6 +42,31 @@ impl History for DynamoLedger {
         }
         let page = query.send().await.map_err(|error| ledger_error("history_page", error))?;
         page.items().iter().map(items::entry_from_item).collect::<Result<_, _>>().map_err(unreadable("history_page"))
+    }
+}
+
+impl StoredEntries for DynamoLedger {
+    async fn stored_entries(
+        &self,
+        account: &AccountId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<StoredEntriesPage, LedgerError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::HISTORY_INDEX)
+            .key_condition_expression("#account = :account AND #seq >= :from")
+            .expression_attribute_names("#account", "account")
+            .expression_attribute_names("#seq", "seq")
+            .expression_attribute_values(":account", text(account))
+            .expression_attribute_values(":from", number(from_seq))
+            .limit(limit.clamp(1, 1_000) as i32)
+            .set_return_consumed_capacity(self.settings.consumed_capacity());
+        let page = query.send().await.map_err(|error| ledger_error("stored_entries", error))?;
+        let entries = page.items().iter().map(|item| items::entry_to_verify(account, item)).collect();
+        Ok(StoredEntriesPage { entries, has_more: page.last_evaluated_key().is_some() })
     }
 }
 

@@ -77,6 +77,19 @@ pub trait RefusalList: Send + Sync {
     ) -> impl Future<Output = Result<RefusalsPage, LedgerError>> + Send;
 }
 
+/// An account's entries as they are stored, even those that cannot be read, to verify them.
+pub trait StoredEntries: Send + Sync {
+    /// The entries from `from_seq` on, oldest first, at most `limit` (1–1,000) of them.
+    ///
+    /// An entry may be missing here for a moment although a later one is there already.
+    fn stored_entries(
+        &self,
+        account: &AccountId,
+        from_seq: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<StoredEntriesPage, LedgerError>> + Send;
+}
+
 /// Purchases.
 pub trait Purchases: Send + Sync {
     fn purchase_get(
@@ -296,6 +309,7 @@ pub trait Ledger:
     + RefusalRows
     + RefusalList
     + History
+    + StoredEntries
     + Purchases
     + PurchaseList
     + TopUps
@@ -324,6 +338,7 @@ impl<L> Ledger for L where
         + RefusalRows
         + RefusalList
         + History
+        + StoredEntries
         + Purchases
         + PurchaseList
         + TopUps
@@ -350,6 +365,23 @@ impl<L> Ledger for L where
 pub struct RefusalsPage {
     pub rows: Vec<RefusalRow>,
     pub has_more: bool,
+}
+
+/// A page of stored entries, and whether more follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntriesPage {
+    pub entries: Vec<Result<Entry, UnreadableEntry>>,
+    pub has_more: bool,
+}
+
+/// An entry that this program cannot have written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("attribute {attribute} of the entry {origin} is not as it was written")]
+pub struct UnreadableEntry {
+    /// What it is stored under, as far as that can be read.
+    pub origin: String,
+    /// The first attribute that is wrong.
+    pub attribute: String,
 }
 
 /// A page of purchases, and whether more follow.

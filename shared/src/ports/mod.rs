@@ -13,7 +13,8 @@ pub use ledger::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
     DuePage, Entries, EntryList, Events, FoldError, History, Ledger, LedgerError, NewestFirst, NoticeList, Notices,
     PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
-    Spenders, SpendersPage, SpendingChanges, TopUpList, TopUps, UsageFolds, UsageRows,
+    Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry,
+    UsageFolds, UsageRows,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

@@ -4,7 +4,7 @@ use super::contention::{Contention, Refused};
 use super::memory::Memory;
 use super::{NotFound, StoreError};
 use crate::clock::Clock;
-use crate::domain::{Account, AccountId, Change, Entry};
+use crate::domain::{Account, AccountId, Change, Entry, Salt};
 use crate::ports::{Accounts, CommitError, IdGenerator, Pauses};
 use jiff::Timestamp;
 use std::future::{Future, ready};
@@ -20,7 +20,7 @@ pub trait Capabilities: Send + Sync + 'static {
     type Timers: Send + Sync;
     type Clock: Clock;
     type Pauses: Pauses;
-    type Ids: Send + Sync;
+    type Ids: IdGenerator;
     type PriceBook: Send + Sync;
 }
 
@@ -49,10 +49,20 @@ impl<C: Capabilities> Context<C> {
     }
 }
 
-impl<C: Capabilities<Ids: IdGenerator>> Context<C> {
+impl<C: Capabilities> Context<C> {
     /// A new id of any kind, made of unique bits.
     pub(super) fn mint<I>(&self, id_of_bits: fn(u128) -> I, now: Timestamp) -> I {
         id_of_bits(self.ids.generate(now))
+    }
+
+    pub(super) fn salt(&self) -> Salt {
+        Salt::of(self.ids.unpredictable())
+    }
+
+    /// An account as it is stored, for a decision. An account of an earlier release gets its salt here, which the next
+    /// change writes.
+    fn stored(&self, account: Account) -> Seen {
+        Seen { account: Arc::new(account.salted(|| self.salt())), recalled: None }
     }
 }
 
@@ -74,10 +84,6 @@ struct Seen {
 }
 
 impl Seen {
-    fn stored(account: Account) -> Self {
-        Self { account: Arc::new(account), recalled: None }
-    }
-
     fn is_recalled(&self) -> bool {
         self.recalled.is_some()
     }
@@ -147,7 +153,7 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
                 Err(CommitError::Failed(error)) => return Err(StoreError::from(error).into()),
                 Err(CommitError::Stale { current: Some(fresh) }) if seen.is_recalled() => {
                     self.memory.count_stale(self.now());
-                    seen = Seen::stored(*fresh);
+                    seen = self.stored(*fresh);
                     continue;
                 }
                 Err(CommitError::Stale { current: Some(_) }) => Refused::LostRace,
@@ -189,7 +195,7 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         let stored = self.ledger.account_get(account).await.map_err(StoreError::from)?;
         let stored = stored.ok_or_else(|| NotFound::Account(account.clone()))?;
         self.memory.compare(&stored, self.now());
-        Ok(Seen::stored(stored))
+        Ok(self.stored(stored))
     }
 
     /// The only place that waits for other changes of an account.

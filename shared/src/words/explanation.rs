@@ -159,7 +159,7 @@ mod tests {
             (Cause::TopUp { top_up: TopUpId::mint(1) }, "Automatic top-up: 16 credits added."),
         ] {
             let credits = Credits::constant(16);
-            let entry = Entry { seq: 1, credits, balance_after: credits, created_at: at(0), cause };
+            let entry = Entry { seq: 1, credits, balance_after: credits, created_at: at(0), cause, link: None };
             assert_eq!(explanation(&entry), expected);
         }
     }

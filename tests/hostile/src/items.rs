@@ -8,8 +8,8 @@ use shared::domain::charging::PendingCharge;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Act, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId,
-    Origin, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, start_of_next_day,
-    start_of_next_month,
+    Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
+    start_of_next_day, start_of_next_month,
 };
 use shared::ports::*;
 use tokio::runtime::Runtime;
@@ -129,7 +129,7 @@ impl Thing {
     /// A change that writes this value.
     fn change(&self) -> Change {
         let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
-        let mut change = decide_open_account(account_id(), email, customer(), now());
+        let mut change = decide_open_account(account_id(), email, customer(), Salt::of(7), now());
         change.records.clear();
         match self {
             Self::Account(account) => change.account = (**account).clone(),

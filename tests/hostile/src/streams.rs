@@ -5,7 +5,7 @@ use aws_lambda_events::event::dynamodb::Event;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use notifications::App;
-use shared::ports::{Email, Mailer, MailerError, NoPauses};
+use shared::ports::{Email, Mailer, MailerError, NoPauses, RandomIds};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use simulation::ledger::MemoryLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ pub fn streams(data: &[u8]) {
         clock: now as fn() -> _,
         pauses: NoPauses,
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book: Absent,
     };
     let app = App::<InMemory> { context, links: link_key(), public_url: "https://api.example.com".to_owned() };
@@ -47,7 +47,7 @@ impl Capabilities for InMemory {
     type Timers = Absent;
     type Clock = fn() -> Timestamp;
     type Pauses = NoPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = Absent;
 }
 

@@ -9,13 +9,14 @@ use shared::domain::account::decide_open_account;
 use shared::domain::payments::{Checkout, CheckoutOutcome, OfferedCard, TopUpOutcome};
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
-    PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, TopUp,
+    PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, Salt, TopUp,
 };
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
     CheckoutReport, IdGenerator, InvoiceReport, NoPauses, Paid, PaymentSearch, Payments, PaymentsError,
 };
+use shared::statements::StatementKey;
 use shared::stripe::SecretString;
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
@@ -47,6 +48,10 @@ pub struct Counter(AtomicU64);
 
 impl IdGenerator for Counter {
     fn generate(&self, _now: Timestamp) -> u128 {
+        self.0.fetch_add(1, Ordering::Relaxed).into()
+    }
+
+    fn unpredictable(&self) -> u128 {
         self.0.fetch_add(1, Ordering::Relaxed).into()
     }
 }
@@ -109,7 +114,10 @@ impl World {
         };
         let limiter = AccountRateLimiter::default();
         match function {
-            Function::Accounts => Self::Accounts(accounts::App { context, limiter }),
+            Function::Accounts => {
+                let statements = StatementKey::new(LINK_SECRET).expect("the secret is long enough");
+                Self::Accounts(accounts::App { context, limiter, statements })
+            }
             Function::Charging => {
                 Self::Charging(charging::App { context, limiter, refusals: RefusalLog::in_lane(0), emit: |_| {} })
             }
@@ -277,7 +285,7 @@ pub fn ledger_with(purchases: &[i64]) -> MemoryLedger {
     let ledger = MemoryLedger::new(MemoryLedgerSettings { due_page_size: 10, is_lagging: false });
     let email = EmailAddress::parse("owner@acme.example").expect("an e-mail address");
     let customer = CustomerId::parse("cus_1").expect("a customer's id");
-    let opening = decide_open_account(account_id(), email, customer, now());
+    let opening = decide_open_account(account_id(), email, customer, Salt::of(7), now());
     ledger.write(&opening).expect("the ledger is empty");
     let mut account = opening.account;
     for (credits, unique) in purchases.iter().zip(1..) {
@@ -293,7 +301,8 @@ fn bought(ledger: &MemoryLedger, mut account: Account, credits: i64, purchase: P
     account.balance = account.balance.plus(credits).expect("few credits");
     let package = PackageId::parse("credits_500").expect("a package's id");
     let cause = Cause::Purchase { purchase, package };
-    let entry = Entry { seq: account.seq, credits, balance_after: account.balance, created_at: now(), cause };
+    let entry =
+        Entry { seq: account.seq, credits, balance_after: account.balance, created_at: now(), cause, link: None };
     let change = Change { account: account.clone(), entries: vec![entry], records: vec![], notices: vec![] };
     ledger.write(&change).expect("there are no other writers");
     account

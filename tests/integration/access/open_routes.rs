@@ -10,9 +10,13 @@ use crate::support::description::DESCRIPTION;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-/// Each with the status of a request without a valid signature.
-const OPEN: [(&str, &str, u16); 3] =
-    [("GET", "/pay/{token}", 404), ("HEAD", "/pay/{token}", 404), ("POST", "/v1/webhooks/stripe", 400)];
+/// Each with the status of a request without a valid signature. The public keys of statements are for everybody.
+const OPEN: [(&str, &str, u16); 4] = [
+    ("GET", "/pay/{token}", 404),
+    ("GET", "/v1/statement-keys", 200),
+    ("HEAD", "/pay/{token}", 404),
+    ("POST", "/v1/webhooks/stripe", 400),
+];
 
 fn unsigned(cloud: &TestCloud, method: &str, path: &str) -> RequestBuilder {
     let request = cloud.request(method.parse::<Method>().unwrap(), &path.replace("{token}", "forged"));
@@ -20,7 +24,7 @@ fn unsigned(cloud: &TestCloud, method: &str, path: &str) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn only_the_link_of_the_e_mails_and_stripes_webhook_need_no_token() {
+async fn only_the_link_of_the_e_mails_stripes_webhook_and_public_keys_need_no_token() {
     let described = DESCRIPTION.operations();
     let open: Vec<_> =
         described.iter().filter(|(_, scopes)| scopes.is_none()).map(|(operation, _)| operation).collect();

@@ -4,6 +4,8 @@ mod auto_top_up;
 mod history;
 mod limits;
 mod spending;
+mod statement;
+mod verification;
 
 use crate::support::{Answer, TestCloud};
 use futures::future::join_all;

@@ -10,12 +10,12 @@ use shared::clock::Clock;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::{
-    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Spender,
-    SpenderLimits,
+    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Salt,
+    Spender, SpenderLimits,
 };
 use shared::http::AccountRateLimiter;
 use shared::pauses::RandomPauses;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, PendingCharges, RefusalRows, Spenders};
+use shared::ports::{Accounts, CommitError, Entries, LedgerError, PendingCharges, RandomIds, RefusalRows, Spenders};
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::future::pending;
@@ -29,7 +29,7 @@ impl Accounts for SlowLedger {
     async fn account_get(&self, account: &AccountId) -> Result<Option<Account>, LedgerError> {
         let email = EmailAddress::parse("owner@example.com").unwrap();
         let customer = CustomerId::parse("cus_1").unwrap();
-        let opened = decide_open_account(account.clone(), email, customer, Timestamp::UNIX_EPOCH).account;
+        let opened = decide_open_account(account.clone(), email, customer, Salt::of(7), Timestamp::UNIX_EPOCH).account;
         Ok(Some(Account { balance: Credits::new(1_000_000).unwrap(), ..opened }))
     }
 
@@ -85,7 +85,7 @@ impl Capabilities for Slow {
     type Timers = Absent;
     type Clock = Epoch;
     type Pauses = RandomPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
 
@@ -99,7 +99,7 @@ fn app() -> App<Slow> {
         clock: Epoch,
         pauses: RandomPauses,
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book,
     };
     App { context, limiter: AccountRateLimiter::default(), refusals: RefusalLog::in_lane(0), emit: |_| {} }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use shared::domain::PriceBook;
 use shared::http::AccountRateLimiter;
 use shared::pauses::RandomPauses;
+use shared::ports::RandomIds;
 use shared::telemetry::embedded_metrics;
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Context, Memory, MemorySettings};
@@ -101,7 +102,7 @@ async fn what_memory_saved_and_wasted_is_counted_once_a_minute() {
         clock: cloud.cloud.clock.clone(),
         pauses: RandomPauses,
         memory: Memory::new(MemorySettings { holds_min: 0, ..MemorySettings::CHARGING }),
-        ids: Absent,
+        ids: RandomIds,
         price_book: PriceBook::reference(),
     };
     let app = charging::App {

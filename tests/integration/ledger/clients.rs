@@ -265,6 +265,17 @@ impl UsageFolds for DirectLedger {
     }
 }
 
+impl StoredEntries for DirectLedger {
+    async fn stored_entries(
+        &self,
+        account: &AccountId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<StoredEntriesPage, LedgerError> {
+        self.others.stored_entries(account, from_seq, limit).await
+    }
+}
+
 impl PurchaseList for DirectLedger {
     async fn purchases_page(
         &self,

@@ -37,7 +37,7 @@ impl<L: Ledger + 'static> Capabilities for Charging<L> {
     type Timers = Absent;
     type Clock = fn() -> Timestamp;
     type Pauses = RandomPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
 
@@ -50,7 +50,7 @@ pub fn charging<L: Ledger + 'static>(ledger: L) -> Context<Charging<L>> {
         clock: || at(1),
         pauses: RandomPauses,
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book: PriceBook::reference(),
     }
 }

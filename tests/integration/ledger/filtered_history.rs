@@ -24,7 +24,7 @@ impl Capabilities for Listing {
     type Timers = Absent;
     type Clock = fn() -> Timestamp;
     type Pauses = NoPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = Absent;
 }
 
@@ -37,7 +37,7 @@ fn context(ledger: DynamoLedger) -> Context<Listing> {
         clock: || at(0) + PERIOD * i32::try_from(ENTRIES).unwrap() + SignedDuration::from_hours(1),
         pauses: NoPauses,
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book: Absent,
     }
 }
@@ -71,7 +71,14 @@ async fn with_entries(count: u64, time: impl Fn(u64) -> Timestamp) -> (Embedded,
         while seq < count && change.entries.len() < 99 {
             seq += 1;
             let (credits, balance_after) = (credits(-1), credits(-i64::try_from(seq).unwrap()));
-            change.entries.push(Entry { seq, credits, balance_after, created_at: time(seq), cause: cause(seq) });
+            change.entries.push(Entry {
+                seq,
+                credits,
+                balance_after,
+                created_at: time(seq),
+                cause: cause(seq),
+                link: None,
+            });
         }
         change.account.seq = seq;
         store.ledger.commit(&change).await.unwrap();

@@ -15,3 +15,4 @@ mod filtered_history;
 mod items;
 mod samples;
 mod stores;
+mod verification;

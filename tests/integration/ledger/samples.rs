@@ -1,7 +1,7 @@
 //! Sample values for the tests of the ledger.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::account::decide_open_account;
+use shared::domain::account::{ErasedTexts, decide_open_account};
 use shared::domain::charging::{
     ChargeEnd, Ending, ExpiresIn, PendingCharge, RefusalPlace, RefusalRow, Refused, RefusedBecause, RefusedRequest,
     RefusedRequests,
@@ -62,7 +62,7 @@ pub fn opening() -> Change {
 
 pub fn opening_of(account: &str, customer: &str) -> Change {
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    decide_open_account(AccountId::parse(account).unwrap(), email, customer_id(customer), at(0))
+    decide_open_account(AccountId::parse(account).unwrap(), email, customer_id(customer), Salt::of(7), at(0))
 }
 
 /// Opens an empty account.
@@ -92,8 +92,17 @@ pub fn posted(account: &Account, moved: i64, cause: Cause) -> Change {
     change.account.seq += 1;
     change.account.balance = change.account.balance.plus(credits(moved)).unwrap();
     let (seq, balance_after) = (change.account.seq, change.account.balance);
-    change.entries.push(Entry { seq, credits: credits(moved), balance_after, created_at: at(1), cause });
+    let entry = Entry { seq, credits: credits(moved), balance_after, created_at: at(1), cause, link: None };
+    change.entries.push(chained(&mut change.account, entry));
     change
+}
+
+/// The entry as the next one of the account's chain.
+fn chained(account: &mut Account, entry: Entry) -> Entry {
+    let chain = account.chain.as_mut().expect("accounts of this release have a chain");
+    let hash = entry.hash_after(chain.head, &account.id, &chain.salt);
+    chain.head = Some(hash);
+    Entry { link: Some(Link { hash, erased: ErasedTexts::default() }), ..entry }
 }
 
 pub fn charge(text: &str) -> Cause {

@@ -12,11 +12,13 @@ use shared::config::Environment;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::{
-    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Spender,
-    SpenderLimits,
+    Account, AccountId, Change, Credits, CustomerId, EmailAddress, Entry, IdempotencyKey, Origin, PriceBook, Salt,
+    Spender, SpenderLimits,
 };
 use shared::http::AccountRateLimiter;
-use shared::ports::{Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges, RefusalRows, Spenders};
+use shared::ports::{
+    Accounts, CommitError, Entries, LedgerError, NoPauses, PendingCharges, RandomIds, RefusalRows, Spenders,
+};
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::collections::BTreeMap;
@@ -122,7 +124,7 @@ impl Capabilities for Modeled {
     type Timers = Absent;
     type Clock = Elapsed;
     type Pauses = NoPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
 
@@ -150,7 +152,7 @@ impl Function {
             pauses: NoPauses,
             // The figures are of charges that read first, which take longest.
             memory: Memory::none(),
-            ids: Absent,
+            ids: RandomIds,
             price_book: PriceBook::reference(),
         };
         let limiter = AccountRateLimiter::of(&Environment::of(variables)).unwrap();
@@ -198,7 +200,8 @@ impl Function {
 fn opened(name: &str, credits: i64) -> Account {
     let id = AccountId::parse(name).unwrap();
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    let opened = decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), Timestamp::UNIX_EPOCH);
+    let opened =
+        decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), Salt::of(7), Timestamp::UNIX_EPOCH);
     Account { balance: Credits::constant(credits), ..opened.account }
 }
 

@@ -17,7 +17,8 @@ use shared::ports::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
     DuePage, Entries, EntryList, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
     PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
-    Spenders, SpendersPage, SpendingChanges, TopUpList, TopUps, UsageFolds, UsageRows,
+    Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UsageFolds,
+    UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -529,6 +530,23 @@ impl History for MemoryLedger {
         let Some(entries) = tables.history.get(account) else { return Ok(vec![]) };
         let limit = usize::try_from(limit.clamp(1, 1_000)).unwrap_or(1_000);
         Ok(entries.range(..before_seq.unwrap_or(u64::MAX)).rev().take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+}
+
+impl StoredEntries for MemoryLedger {
+    async fn stored_entries(
+        &self,
+        account: &AccountId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<StoredEntriesPage, LedgerError> {
+        let tables = self.tables();
+        let listed = tables.history.get(account).map(|entries| entries.range(from_seq..));
+        let mut rest = listed.into_iter().flatten().map(|(_, entry)| Ok(entry.clone()));
+        let limit = usize::try_from(limit.clamp(1, 1_000)).unwrap_or(1_000);
+        let entries: Vec<_> = rest.by_ref().take(limit).collect();
+        // DynamoDB returns the end of a full page even if nothing follows.
+        Ok(StoredEntriesPage { has_more: entries.len() == limit, entries })
     }
 }
 

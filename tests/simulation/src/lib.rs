@@ -11,6 +11,7 @@
 extern crate mutants as shared;
 
 mod bugs;
+mod chain;
 mod cores;
 mod digest;
 pub mod hot_accounts;

@@ -8,7 +8,7 @@ use shared::domain::spending::Bounds;
 use shared::domain::support::{AdjustedCredits, Adjustment};
 use shared::domain::{
     AccountId, ActReason, Consenter, Credits, IdempotencyKey, Measure, Operator, PackageId, PaymentMethodId, PriceBook,
-    PricedOperation, Restriction, RestrictionReason, Spender,
+    PricedOperation, Reference, Restriction, RestrictionReason, Spender,
 };
 use shared::use_cases::charging::BatchCharge;
 use shared::use_cases::payments::PurchaseCommand;
@@ -81,8 +81,8 @@ pub fn charge_command(number: u32, minutes: i64) -> ChargeCommand {
     let book = PriceBook::reference();
     let training = book.operation("training").expect("the reference book has trainings");
     let PricedOperation { operation, price } = book.price(training, minutes).expect("a few minutes are within bounds");
-    let request =
-        ChargeRequest { key: key("job", number), operation, reference: None, spender: None, expires_in: None };
+    let reference = Reference::parse(format!("episode {number}")).ok().filter(|_| number % 2 == 1);
+    let request = ChargeRequest { key: key("job", number), operation, reference, spender: None, expires_in: None };
     ChargeCommand { request, price, request_id: None }
 }
 

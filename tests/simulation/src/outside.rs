@@ -21,8 +21,8 @@ use shared::ports::{
     Accounts, Acts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
     DueIndex, DuePage, Email, Entries, EntryList, Events, FoldError, History, IdGenerator, InvoiceReport, LedgerError,
     Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList,
-    Purchases, PurchasesPage, RefusalRows, Shard, Spenders, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows,
-    Wake,
+    Purchases, PurchasesPage, RefusalRows, Shard, Spenders, StoredEntries, StoredEntriesPage, Timer, Timers,
+    TimersError, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -58,6 +58,18 @@ const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_mins(30);
 const KEYS_MAX: u32 = 100;
 
 /// There was no answer.
+impl StoredEntries for Outside {
+    async fn stored_entries(
+        &self,
+        account: &AccountId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<StoredEntriesPage, LedgerError> {
+        let account = account.clone();
+        self.read("stored_entries", move |ledger| at_once(ledger.stored_entries(&account, from_seq, limit))).await
+    }
+}
+
 #[derive(Debug)]
 struct Lost;
 
@@ -466,6 +478,10 @@ impl Pauses for Outside {
 impl IdGenerator for Outside {
     fn generate(&self, now: Timestamp) -> u128 {
         self.0.mint(now)
+    }
+
+    fn unpredictable(&self) -> u128 {
+        self.0.mint_salt()
     }
 }
 

@@ -105,6 +105,7 @@ impl Rules {
                 | Record::Customer { .. } => {}
             }
         }
+        crate::chain::check_commit(committed)?;
         self.spent.check(committed)?;
         for entry in &change.entries {
             let restriction = before.as_ref().and_then(|before| before.restriction.as_ref());
@@ -518,6 +519,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
     let now = world.time();
     for (id, partition) in &tables.partitions {
         check_partition(partition)?;
+        crate::chain::check_partition(partition)?;
         for top_up in partition.top_ups.values() {
             check_settled(partition, top_up, &stripe)?;
         }

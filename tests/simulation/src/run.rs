@@ -1,5 +1,6 @@
 //! One run: the tasks under way, and the events that affect them.
 
+use crate::chain::check_verification;
 use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
@@ -340,7 +341,9 @@ impl Run {
             }
         }
         self.check()?;
-        check_at_rest(&self.outside.0)
+        check_at_rest(&self.outside.0)?;
+        self.world().desk().is_calm = true;
+        check_verification(&self.outside)
     }
 }
 

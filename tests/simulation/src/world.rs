@@ -1,5 +1,6 @@
 //! Everything outside the use cases, and the desk where their calls wait for the schedule's decision.
 
+use crate::chain::as_opened;
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
@@ -173,6 +174,7 @@ pub struct World {
     desk: Mutex<Desk>,
     now: Mutex<Timestamp>,
     minted: Mutex<u64>,
+    minted_salts: Mutex<u128>,
     /// What each charging process remembers.
     pub memories: [Memory; 2],
     /// What each charging process was asked for and refused.
@@ -200,6 +202,7 @@ impl World {
             desk: Mutex::new(desk),
             now: Mutex::new(start),
             minted: Mutex::new(0),
+            minted_salts: Mutex::new(0),
             memories: [Memory::new(MEMORY), Memory::new(MEMORY)],
             refusals: [0, 1].map(RefusalLog::in_lane),
         })
@@ -237,6 +240,13 @@ impl World {
         (millis << 64) | u128::from(*minted)
     }
 
+    /// Another number each time. In production nobody can predict it.
+    pub fn mint_salt(&self) -> u128 {
+        let mut minted = lock(&self.minted_salts);
+        *minted += 1;
+        *minted
+    }
+
     /// Whether a log of the run was requested.
     pub fn is_told(&self) -> bool {
         self.desk().story.is_some()
@@ -251,6 +261,7 @@ impl World {
 
     /// Writes a change, and notes when.
     pub fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        let change = &Change { account: as_opened(&change.account), ..change.clone() };
         self.ledger.write(change)?;
         let version = (change.account.id.clone(), change.account.version);
         self.desk().committed_at.insert(version, self.time());

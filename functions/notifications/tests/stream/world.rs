@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
 use shared::domain::{
-    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, TopUpId,
+    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, Salt, TopUpId,
 };
 use shared::email::SesMailer;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
-use shared::ports::{Accounts, Mailer, NoPauses, Notices};
+use shared::ports::{Accounts, Mailer, NoPauses, Notices, RandomIds};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl<M: Mailer + 'static> Capabilities for InMemory<M> {
     type Timers = Absent;
     type Clock = Clock;
     type Pauses = NoPauses;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = Absent;
 }
 
@@ -76,7 +76,7 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
         clock: now as Clock,
         pauses: NoPauses,
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book: Absent,
     };
     let links = LinkKey::new([7; 32]).unwrap();
@@ -113,7 +113,7 @@ impl<M: Mailer + 'static> World<M> {
     pub async fn owe(&self, number: u8) {
         let email = EmailAddress::parse(address(number)).unwrap();
         let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
-        let mut change = decide_open_account(account_id(number), email.clone(), customer, now());
+        let mut change = decide_open_account(account_id(number), email.clone(), customer, Salt::of(7), now());
         change.notices.push(Notice {
             id: notice_id(number),
             account: account_id(number),

@@ -11,7 +11,7 @@ use shared::domain::payments::{AutoTopUp, Consent};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
 use shared::domain::{
     Account, AccountId, Amount, Change, ConsentId, Consenter, Credits, Currency, CustomerId, EmailAddress,
-    PaymentMethodId, TopUpId,
+    PaymentMethodId, Salt, TopUpId,
 };
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::*;
@@ -125,7 +125,7 @@ fn due_account(name: &str, now: Timestamp) -> Account {
     let id = AccountId::parse(name).expect("a good id");
     let customer = CustomerId::parse(format!("cus_{name}")).expect("a good id");
     let email = EmailAddress::parse("owner@customer.example").expect("a good address");
-    let opened = decide_open_account(id, email, customer, yesterday).account;
+    let opened = decide_open_account(id, email, customer, Salt::of(7), yesterday).account;
     Account {
         auto_top_up: Some(AutoTopUp { is_enabled: true, threshold, target, consent }),
         payment_method: PaymentMethodId::parse(format!("pm_{name}")).ok(),

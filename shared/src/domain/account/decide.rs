@@ -1,12 +1,18 @@
 //! The decisions about an account that move no credits.
 
-use super::Account;
+use super::{Account, Chain, Salt};
 use crate::domain::spending::Limits;
 use crate::domain::{AccountId, Change, Credits, CustomerId, EmailAddress, PaymentMethodId, Record};
 use jiff::Timestamp;
 
 /// Opens an account with no entries and no settings.
-pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: CustomerId, now: Timestamp) -> Change {
+pub fn decide_open_account(
+    id: AccountId,
+    email: EmailAddress,
+    customer: CustomerId,
+    salt: Salt,
+    now: Timestamp,
+) -> Change {
     let account = Account {
         id,
         email,
@@ -26,6 +32,7 @@ pub fn decide_open_account(id: AccountId, email: EmailAddress, customer: Custome
         limits: Limits::default(),
         limits_date: None,
         limited_spenders: 0,
+        chain: Some(Chain::starting(salt)),
     };
     let link = Record::Customer { customer: account.customer.clone(), account: account.id.clone() };
     Change { account, entries: vec![], records: vec![link], notices: vec![] }

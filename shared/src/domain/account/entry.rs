@@ -1,5 +1,6 @@
 //! One immutable line of an account's ledger.
 
+use super::hash::Link;
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
     ActReason, Credits, IdempotencyKey, Operation, Operator, PackageId, PriceLine, PurchaseId, Reference, RequestId,
@@ -18,6 +19,8 @@ pub struct Entry {
     pub balance_after: Credits,
     pub created_at: Timestamp,
     pub cause: Cause,
+    /// Its part of the account's chain. Entries of earlier releases have none.
+    pub link: Option<Link>,
 }
 
 impl Entry {

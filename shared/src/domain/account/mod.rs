@@ -1,12 +1,16 @@
 //! One customer of the company: the value that every decision starts from and produces.
 
+mod chain;
 mod decide;
 mod entry;
+mod hash;
 mod history_filter;
 mod restriction;
 
+pub use chain::{Chain, HashedValue};
 pub use decide::{decide_open_account, decide_payment_method};
 pub use entry::{Cause, Entry, Origin};
+pub use hash::{EntryHash, ErasedTexts, Link, Salt, TextDigest};
 pub use history_filter::HistoryFilter;
 pub use restriction::Restriction;
 
@@ -56,6 +60,8 @@ pub struct Account {
     pub limits_date: Option<Date>,
     /// How many spenders have limits of their own. A charge looks for them only if there are any.
     pub limited_spenders: u32,
+    /// The chain of the entries. `None` in an account of an earlier release until its next change.
+    pub chain: Option<Chain>,
 }
 
 impl Account {
@@ -102,6 +108,13 @@ impl Account {
     pub(in crate::domain) fn set_limits(&mut self, limits: Limits, now: Timestamp) {
         self.limits_date = (!limits.is_none()).then(|| self.limits_day(now));
         self.limits = limits;
+    }
+
+    /// The account with a salt for its chain, which is made only if it has none.
+    #[must_use]
+    pub fn salted(mut self, salt: impl FnOnce() -> Salt) -> Self {
+        self.chain.get_or_insert_with(|| Chain::starting(salt()));
+        self
     }
 
     /// The restriction in force, if any.

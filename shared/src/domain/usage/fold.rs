@@ -67,7 +67,7 @@ mod tests {
 
     fn entry(seq: u64, seconds: i64, credits: i64, cause: Cause) -> Entry {
         let credits = Credits::constant(credits);
-        Entry { seq, credits, balance_after: Credits::ZERO, created_at: at(seconds), cause }
+        Entry { seq, credits, balance_after: Credits::ZERO, created_at: at(seconds), cause, link: None }
     }
 
     fn charge(text: &str, spender: Option<&str>) -> Cause {

@@ -10,10 +10,11 @@ mod open_account;
 mod outside;
 mod purchase;
 mod setting;
+mod support;
 mod usage;
+mod verification;
 
 pub use charge::status_of;
-mod support;
 
 use super::FieldError;
 use serde_json::{Map, Value, json};

@@ -6,9 +6,9 @@ use crate::domain::payments::AutoTopUp;
 use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use crate::domain::spending::Spending;
 use crate::domain::{
-    Account, Credits, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId,
+    Account, Chain, Credits, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId,
 };
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, flag, instant, number, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, bytes, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Due, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
@@ -42,6 +42,8 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("limits", spending::write_within(account.limits))
         .with_optional("limits_date", account.limits_date.map(text))
         .with_optional("limited_spenders", (account.limited_spenders > 0).then(|| number(account.limited_spenders)))
+        .with_optional("salt", account.chain.map(|chain| bytes(chain.salt.as_bytes())))
+        .with_optional("head", account.chain.and_then(|chain| chain.head).map(|head| bytes(head.as_bytes())))
         // Both attributes or neither: an account that is not due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::TopUp.shard_of(&account.id))))
         .with_optional("due_at", due_at.map(instant))
@@ -69,6 +71,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         limits: item.optional("limits", spending::read_within)?.unwrap_or_default(),
         limits_date: item.optional("limits", |item, _| read_limits_date(item))?,
         limited_spenders: item.optional("limited_spenders", Reader::number)?.unwrap_or(0),
+        chain: item.optional("salt", read_chain)?,
     })
 }
 
@@ -144,6 +147,10 @@ fn read_spending(item: &Reader<'_>) -> Result<Option<Spending>, Unreadable> {
     let allowed_at = item.optional("spending_allowed_at", Reader::instant)?;
     let stopped = stopped_at.map(|changed_at| Spending { is_stopped: true, changed_at });
     Ok(stopped.or(allowed_at.map(|changed_at| Spending { is_stopped: false, changed_at })))
+}
+
+fn read_chain(item: &Reader<'_>, name: &str) -> Result<Chain, Unreadable> {
+    Ok(Chain { salt: item.bytes(name)?, head: item.optional("head", Reader::bytes)? })
 }
 
 fn write_restriction(restriction: &Restriction) -> AttributeValue {

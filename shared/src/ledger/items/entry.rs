@@ -1,12 +1,14 @@
 //! An entry. Its key is its origin; the attributes hold the rest of its cause.
 
+use crate::domain::account::ErasedTexts;
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
-    AccountId, ActReason, Cause, Entry, Measure, Operation, OperationName, Operator, Origin, PackageId,
+    AccountId, ActReason, Cause, Entry, Link, Measure, Operation, OperationName, Operator, Origin, PackageId,
     PriceBookVersion, PriceLine, Reference, RequestId, Spender,
 };
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, bytes, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
+use crate::ports::UnreadableEntry;
 
 pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> Attributes {
     let item = Writer::item(keys::entry(account, &entry.origin()))
@@ -15,6 +17,7 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         .with("credits", credits(entry.credits))
         .with("balance_after", credits(entry.balance_after))
         .with("created_at", instant(entry.created_at));
+    let item = entry.link.iter().fold(item, write_link);
     let item = match &entry.cause {
         Cause::Charge { key: _, operation, price, reference, spender, expires_in, request_id } => {
             let item = write_operation(item, operation)
@@ -39,6 +42,10 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
 
 pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unreadable> {
     let item = Reader::item(item)?;
+    // The index lists it for the account that the attribute names.
+    if item.id("account", AccountId::parse)? != item.id_in_key("PK", Key::account_id)? {
+        return Err(item.invalid("account"));
+    }
     let cause = match item.id_in_key("SK", Key::origin)? {
         Origin::Charge(key) => Cause::Charge {
             key,
@@ -63,13 +70,63 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
             operator: item.id("operator", Operator::parse)?,
         },
     };
+    let link = item.optional("hash", read_link)?;
+    check_erased(&item, &cause)?;
     Ok(Entry {
         seq: item.number("seq")?,
         credits: item.credits("credits")?,
         balance_after: item.credits("balance_after")?,
         created_at: item.instant("created_at")?,
         cause,
+        link,
     })
+}
+
+/// Reads an entry to verify it. If it has a hash, this release or a later one wrote it, and then nothing but what it says
+/// may be there: an attribute that is not read would not be in its hash.
+pub(in crate::ledger) fn entry_to_verify(account: &AccountId, item: &Attributes) -> Result<Entry, UnreadableEntry> {
+    let unreadable = |attribute: &str| {
+        let sort = item.get("SK").and_then(|sort| sort.as_s().ok());
+        let origin = sort.and_then(|sort| sort.strip_prefix("ENTRY#")).unwrap_or_default().to_owned();
+        UnreadableEntry { origin, attribute: attribute.to_owned() }
+    };
+    let entry = entry_from_item(item).map_err(|error| unreadable(error.attribute()))?;
+    if entry.link.is_none() {
+        return Ok(entry);
+    }
+    let written = entry_to_item(account, &entry);
+    let is_other = |name: &&String| written.get(*name) != item.get(*name);
+    match item.keys().chain(written.keys()).filter(is_other).min() {
+        Some(attribute) => Err(unreadable(attribute)),
+        None => Ok(entry),
+    }
+}
+
+fn write_link(item: Writer, link: &Link) -> Writer {
+    let Link { hash, erased: ErasedTexts { reference, spender } } = link;
+    item.with("hash", bytes(hash.as_bytes()))
+        .with_optional("reference_digest", reference.as_ref().map(|digest| bytes(digest.as_bytes())))
+        .with_optional("spender_digest", spender.as_ref().map(|digest| bytes(digest.as_bytes())))
+}
+
+fn read_link(item: &Reader<'_>, name: &str) -> Result<Link, Unreadable> {
+    let reference = item.optional("reference_digest", Reader::bytes)?;
+    let spender = item.optional("spender_digest", Reader::bytes)?;
+    Ok(Link { hash: item.bytes(name)?, erased: ErasedTexts { reference, spender } })
+}
+
+/// A digest stands in place of a text that was erased, so it is never beside one, and only where a text can be.
+fn check_erased(item: &Reader<'_>, cause: &Cause) -> Result<(), Unreadable> {
+    let texts = match cause {
+        Cause::Charge { reference, spender, .. } => [reference.is_some(), spender.is_some()],
+        _ => [true, true],
+    };
+    for (name, is_text_there) in ["reference_digest", "spender_digest"].into_iter().zip(texts) {
+        if is_text_there && item.has(name) {
+            return Err(item.invalid(name));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn write_operation(item: Writer, operation: &Operation) -> Writer {

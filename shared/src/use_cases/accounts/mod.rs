@@ -6,6 +6,7 @@ mod open_account;
 mod send_notice;
 mod set_limits;
 mod set_spending;
+mod verify_history;
 
 pub use explain_entry::{ExplainEntryError, ExplainedEntry, explain_entry};
 pub use list_history::{HistoryPage, list_history};
@@ -13,6 +14,7 @@ pub use open_account::{OpenAccountError, OpenedAccount, open_account};
 pub use send_notice::{SendNoticeError, Sent, send_notice};
 pub use set_limits::{set_account_limits, set_spender_limits};
 pub use set_spending::set_spending;
+pub use verify_history::{Failure, Position, Problem, Verification, VerifyError, verify_history};
 
 use super::{NotFound, StoreError, Updated};
 use crate::domain::Account;

@@ -38,7 +38,7 @@ pub async fn open_account<C: Capabilities<Ledger: Accounts, Payments: Payments>>
         return replay(account, email);
     }
     let customer = context.payments.customer_create(id, email).await?;
-    let change = decide_open_account(id.clone(), email.clone(), customer, context.now());
+    let change = decide_open_account(id.clone(), email.clone(), customer, context.salt(), context.now());
     match context.create(&change).await? {
         None => Ok(OpenedAccount { account: change.account, is_replay: false }),
         Some(existing) => replay(existing, email),

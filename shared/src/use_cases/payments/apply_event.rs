@@ -6,7 +6,7 @@ use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_
 use crate::domain::account::decide_payment_method;
 use crate::domain::payments::{CheckoutOutcome, GrantRefusal};
 use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId};
-use crate::ports::{Accounts, Customers, Events, IdGenerator, LedgerError, Payments, PaymentsError, Purchases, TopUps};
+use crate::ports::{Accounts, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 
 /// The object that an event is about, if it concerns us.
@@ -47,7 +47,7 @@ pub async fn apply_event<C>(
     subject: &Subject,
 ) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments, Ids: IdGenerator>,
+    C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments>,
 {
     if *subject == Subject::Other {
         return Ok(Applied::Ignored);
@@ -65,7 +65,7 @@ where
     Ok(applied)
 }
 
-async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, Ids: IdGenerator>>(
+async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments>>(
     context: &Context<C>,
     invoice: &InvoiceId,
 ) -> Result<Applied, ApplyEventError> {
@@ -74,7 +74,7 @@ async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Paym
     applied(record_top_up_outcome(context, &account, &top_up, &report.outcome).await)
 }
 
-async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator>>(
+async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments>>(
     context: &Context<C>,
     session: &CheckoutSessionId,
 ) -> Result<Applied, ApplyEventError> {

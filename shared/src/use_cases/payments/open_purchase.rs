@@ -4,7 +4,7 @@ use crate::domain::payments::{OpenedCheckout, check_purchase_replay, decide_chec
 use crate::domain::{
     Account, AccountId, IdempotencyKey, KeyReused, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus,
 };
-use crate::ports::{Accounts, IdGenerator, LedgerError, Payments, PaymentsError, Purchases};
+use crate::ports::{Accounts, LedgerError, Payments, PaymentsError, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub async fn open_purchase<C>(
     command: &PurchaseCommand,
 ) -> Result<OpenedPurchase, OpenPurchaseError>
 where
-    C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+    C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, PriceBook = PriceBook>,
 {
     let (owner, opened) = claim_key(context, account, command).await?;
     if opened.purchase.status != PurchaseStatus::Open || opened.purchase.checkout.is_some() {
@@ -86,7 +86,7 @@ where
 }
 
 /// The purchase that an earlier request opened under this key, or a new one.
-async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, Ids: IdGenerator, PriceBook = PriceBook>>(
+async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
     command: &PurchaseCommand,

@@ -10,7 +10,7 @@ use crate::domain::{
     TopUpId,
 };
 use crate::error::chain;
-use crate::ports::{Accounts, IdGenerator, Payments, PaymentsError, Purchases, TopUps};
+use crate::ports::{Accounts, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
@@ -37,9 +37,7 @@ pub enum RecordOutcomeError {
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
-pub async fn record_purchase_outcome<
-    C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, Ids: IdGenerator>,
->(
+pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments>>(
     context: &Context<C>,
     account: &AccountId,
     purchase: &PurchaseId,
@@ -131,7 +129,7 @@ async fn offer_card<C: Capabilities<Payments: Payments>>(
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
-pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps, Ids: IdGenerator>>(
+pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps>>(
     context: &Context<C>,
     account: &AccountId,
     top_up: &TopUpId,

@@ -2,7 +2,7 @@
 
 use crate::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 use crate::domain::{Account, AccountId, ConsentId, PriceBook};
-use crate::ports::{Accounts, IdGenerator};
+use crate::ports::Accounts;
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub enum SetAutoTopUpError {
 ///
 /// # Errors
 /// [`SetAutoTopUpError`].
-pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts, Ids: IdGenerator, PriceBook = PriceBook>>(
+pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
     command: &AutoTopUpCommand,

@@ -3,7 +3,7 @@
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::payments::{NextStep, NotDue, decide_open_top_up, next_step};
 use crate::domain::{Account, AccountId, PriceBook, TopUp, TopUpId, TopUpStatus};
-use crate::ports::{Accounts, IdGenerator, Payments, TopUps};
+use crate::ports::{Accounts, Payments, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub enum ToppedUp {
 /// [`RecordOutcomeError`].
 pub async fn top_up<C>(context: &Context<C>, account: &AccountId) -> Result<ToppedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+    C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, PriceBook = PriceBook>,
 {
     let (owner, attempt) = match open_or_find(context, account).await {
         Ok(found) => found,
@@ -49,7 +49,7 @@ enum NoAttempt {
 }
 
 /// The open attempt, or a new one if it is due.
-async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, Ids: IdGenerator, PriceBook = PriceBook>>(
+async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
 ) -> Result<(Account, TopUp), NoAttempt> {

@@ -22,6 +22,25 @@ pub async fn pages<L: Ledger>(ledger: &L) {
     }
 }
 
+pub async fn stored<L: Ledger>(ledger: &L) {
+    let account = twelve_entries(ledger).await;
+    for (from, limit, expected) in [
+        (0, 1_000, (1..=12).collect::<Vec<u64>>()),
+        (1, 5, vec![1, 2, 3, 4, 5]),
+        (9, 5, vec![9, 10, 11, 12]),
+        (12, 1, vec![12]),
+        (13, 5, vec![]),
+        (u64::MAX, 5, vec![]),
+    ] {
+        let page = ledger.stored_entries(&account, from, limit).await.unwrap();
+        let seqs: Vec<_> = page.entries.iter().map(|entry| entry.as_ref().unwrap().seq).collect();
+        assert_eq!(seqs, expected, "from {from}, limit {limit}");
+        // After a full page, more may follow.
+        let is_full = seqs.len() == limit as usize;
+        assert!(page.has_more == is_full || is_full, "from {from}, limit {limit}");
+    }
+}
+
 pub async fn only_entries<L: Ledger>(ledger: &L) {
     let account = twelve_entries(ledger).await;
     let other = opening_of("acme2", "cus_2");

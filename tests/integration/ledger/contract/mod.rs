@@ -77,6 +77,7 @@ on_every_ledger! {
     concurrency::oversell => sixty_four_at_once_sell_what_is_there_and_every_sale_has_its_entry,
     concurrency::one_key => one_key_used_sixty_four_times_at_once_is_written_once,
     history::pages => history_is_read_page_by_page_newest_first,
+    history::stored => stored_entries_are_read_page_by_page_oldest_first,
     history::only_entries => history_holds_the_accounts_own_entries_and_nothing_else,
     purchases::pages => purchases_are_listed_page_by_page_newest_first,
     purchases::opened_meanwhile => what_is_bought_between_two_pages_leaves_no_gap_and_repeats_nothing,

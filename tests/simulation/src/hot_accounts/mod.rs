@@ -14,7 +14,8 @@ use futures::FutureExt;
 use shared::clock::Clock;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::CHARGES_TOGETHER_MAX;
-use shared::domain::{AccountId, Credits, CustomerId, EmailAddress, PriceBook};
+use shared::domain::{AccountId, Credits, CustomerId, EmailAddress, PriceBook, Salt};
+use shared::ports::RandomIds;
 use shared::use_cases::charging::{BatchCharge, BatchLimits, BatchPart, ChargeError, charge, charge_batch};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,7 @@ impl Capabilities for Simulated {
     type Timers = Absent;
     type Clock = Timeline;
     type Pauses = Table;
-    type Ids = Absent;
+    type Ids = RandomIds;
     type PriceBook = PriceBook;
 }
 
@@ -144,7 +145,7 @@ fn opened(latencies: Latencies, seed: u64) -> (Table, AccountId) {
     let account = names::account("acme");
     let email = EmailAddress::parse("owner@example.com").expect("a good address");
     let customer = CustomerId::parse("cus_1").expect("a good id");
-    let mut opening = decide_open_account(account.clone(), email, customer, table.timeline.now());
+    let mut opening = decide_open_account(account.clone(), email, customer, Salt::of(7), table.timeline.now());
     opening.account.balance = Credits::new(1_000_000_000_000).expect("below the greatest balance");
     table.write(&opening).expect("the table is empty");
     (table, account)
@@ -159,7 +160,7 @@ fn context(table: &Table) -> Context<Simulated> {
         clock: table.timeline.clone(),
         pauses: table.clone(),
         memory: Memory::none(),
-        ids: Absent,
+        ids: RandomIds,
         price_book: PriceBook::reference(),
     }
 }
