@@ -278,7 +278,9 @@ async fn a_sender_that_ses_does_not_know_or_may_not_use_is_not_quoted() {
         let answer = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some("buy"), &body).await;
         cloud.pay_page(answer.expect(201).body["checkout_url"].as_str().unwrap(), VISA).await;
         while cloud.cloud.stripe.deliver_due().await > 0 {}
-        cloud.cloud.streams[0].drain().await.unwrap();
+        for stream in &cloud.cloud.streams {
+            stream.drain().await.unwrap();
+        }
         assert!(cloud.log().concat().contains("\"notice failed\""), "{to}");
         assert_eq!(cloud.leaks(), [""; 0], "{to}");
         cloud.take_refused_calls();

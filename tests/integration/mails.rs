@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use local_aws::dynamodb::{Fault as TableFault, Refusal};
 use local_aws::ses::SesFault;
 use local_aws::wire::Loss;
-use local_gateway::streams::Delivered;
+use local_gateway::streams::{Delivered, StreamConsumer};
 use serde_json::{Value, json};
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
@@ -15,11 +15,12 @@ const VISA: &str = "4242424242424242";
 /// How many times the template retries a failed batch.
 const RETRIES: usize = 20;
 
-/// Delivers only the stream. The SDK's pauses between tries are skipped because tokio's paused clock advances by itself
+/// Delivers only the stream of notices. The SDK's pauses between tries are skipped because tokio's paused clock advances by itself
 /// while all tasks wait. Nothing here waits for a socket.
 async fn deliver(cloud: &TestCloud) -> Delivered {
     tokio::time::pause();
-    let [stream] = &cloud.cloud.streams[..] else { panic!("notices are the only stream") };
+    let is_of_notices = |stream: &&StreamConsumer| stream.function() == "NotificationsFunction";
+    let stream = cloud.cloud.streams.iter().find(is_of_notices).expect("notices have a stream");
     let delivered = stream.drain().await.unwrap();
     tokio::time::resume();
     delivered

@@ -107,7 +107,9 @@ impl<'a> CauseBody<'a> {
             }
             Cause::TopUp { top_up } => Self { top_up: Some(top_up.as_str()), ..Self::default() },
             // Who adjusted is for support alone.
-            Cause::Adjustment { reason, .. } => Self { reason: Some(reason.as_str()), ..Self::default() },
+            Cause::Adjustment { reason, .. } => {
+                Self { reason: reason.as_ref().map(|reason| reason.as_str()), ..Self::default() }
+            }
         }
     }
 }

@@ -137,7 +137,7 @@ impl LinkBody {
         };
         // Who adjusted is for support alone.
         let reason = match &entry.cause {
-            Cause::Adjustment { reason, .. } => Some(reason.to_string()),
+            Cause::Adjustment { reason, .. } => reason.as_ref().map(ToString::to_string),
             _ => None,
         };
         Self {

@@ -50,7 +50,8 @@ impl<'a> EntryBody<'a> {
             },
             Cause::Capture { operation, .. } => Self { operation: Some(operation.name.as_str()), ..body },
             Cause::Adjustment { reason, operator, .. } => {
-                Self { reason: Some(reason.as_str()), operator: Some(operator.as_str()), ..body }
+                let reason = reason.as_ref().map(|reason| reason.as_str());
+                Self { reason, operator: operator.as_ref().map(|operator| operator.as_str()), ..body }
             }
             Cause::Void { .. }
             | Cause::Expiry { .. }

@@ -161,7 +161,7 @@ pub fn causes() -> [Cause; 12] {
         Cause::Restore { charge: key("job:1") },
         Cause::Purchase { purchase, package },
         Cause::TopUp { top_up },
-        Cause::Adjustment { key: key("case:1"), reason: act_reason(), operator: operator() },
+        Cause::Adjustment { key: key("case:1"), reason: Some(act_reason()), operator: Some(operator()) },
     ]
 }
 

@@ -254,7 +254,7 @@ async fn erased_texts_keep_the_chain_whole_without_their_salt() {
     for (_, sort) in entries() {
         let mut item = get(&store, &sort).await;
         let origin = sort.strip_prefix("ENTRY#").unwrap();
-        for name in ["reference", "spender"] {
+        for name in ["reference", "spender", "reason", "operator"] {
             if let Some(AttributeValue::S(text)) = item.remove(name) {
                 let digest = salt.digest(origin, name, &text);
                 item.insert(format!("{name}_digest"), AttributeValue::B(Blob::new(digest.as_bytes())));

@@ -127,8 +127,10 @@ fn hash(account: &AccountId, salt: &Salt, previous: Option<EntryHash>, entry: &E
         }
         Cause::Purchase { package, .. } => field("package", package.as_str().into()),
         Cause::Adjustment { reason, operator, .. } => {
-            field("reason_digest", digest("reason", reason.as_str()));
-            field("operator_digest", digest("operator", operator.as_str()));
+            let reason = reason.as_ref().map(|text| digest("reason", text.as_str()));
+            reason.into_iter().for_each(|digest| field("reason_digest", digest));
+            let operator = operator.as_ref().map(|text| digest("operator", text.as_str()));
+            operator.into_iter().for_each(|digest| field("operator_digest", digest));
         }
         Cause::Capture { .. }
         | Cause::Void { .. }

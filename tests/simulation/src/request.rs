@@ -602,7 +602,8 @@ fn setting(outside: &Outside, error: SettingError) -> Ended {
 async fn run_adjust(outside: &Outside, account: &AccountId, adjustment: &Adjustment, asked: &Asked) -> Ended {
     let origin = Origin::Adjustment(adjustment.key.clone());
     let is_asked = |entry: &Entry| {
-        let is_of_reason = matches!(&entry.cause, Cause::Adjustment { reason, .. } if *reason == asked.reason);
+        let is_of_reason =
+            matches!(&entry.cause, Cause::Adjustment { reason, .. } if reason.as_ref() == Some(&asked.reason));
         is_of_reason && entry.credits == adjustment.credits.get()
     };
     let (before, was_open) = (stored_entry(outside, account, &origin), is_open(outside, account));

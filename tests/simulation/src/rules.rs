@@ -142,7 +142,7 @@ impl Rules {
             }
             Cause::Adjustment { key, reason, .. } => {
                 rule!(credits != 0, "the adjustment {key} moves nothing");
-                let may_go_below_zero = reason.as_str() == BELOW_ZERO;
+                let may_go_below_zero = reason.as_ref().is_some_and(|reason| reason.as_str() == BELOW_ZERO);
                 rule!(credits > 0 || after >= 0 || may_go_below_zero, "the adjustment {key} overdraws to {after}");
             }
         }

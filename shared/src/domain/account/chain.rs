@@ -60,6 +60,8 @@ impl Entry {
         // Every field is named, so that a new one cannot be left out of the hash by mistake.
         let Self { seq, credits, balance_after, created_at, cause, link } = self;
         let origin = cause.origin().to_string();
+        let erased = link.map(|link| link.erased).unwrap_or_default();
+        let digest = |name: &str, text: &str| salt.digest(&origin, name, text);
         let mut text = |name, value: &dyn fmt::Display| field(name, HashedValue::Text(value));
         text("entry", &origin);
         text("seq", seq);
@@ -72,8 +74,6 @@ impl Entry {
                 price.iter().for_each(|price| visit_price(price, &mut text));
                 expires_in.iter().for_each(|expires_in| text("expires_in_seconds", &expires_in.seconds()));
                 request_id.iter().for_each(|request_id| text("request_id", request_id));
-                let erased = link.map(|link| link.erased).unwrap_or_default();
-                let digest = |name: &str, text: &str| salt.digest(&origin, name, text);
                 let reference = reference.as_ref().map(|text| digest("reference", text.as_str())).or(erased.reference);
                 let spender = spender.as_ref().map(|text| digest("spender", text.as_str())).or(erased.spender);
                 reference.into_iter().for_each(|digest| field("reference_digest", HashedValue::Digest(digest)));
@@ -85,11 +85,10 @@ impl Entry {
             }
             Cause::Purchase { purchase: _, package } => text("package", package),
             Cause::Adjustment { key: _, reason, operator } => {
-                for (name, digest_name, text) in
-                    [("reason", "reason_digest", reason.as_str()), ("operator", "operator_digest", operator.as_str())]
-                {
-                    field(digest_name, HashedValue::Digest(salt.digest(&origin, name, text)));
-                }
+                let reason = reason.as_ref().map(|text| digest("reason", text.as_str())).or(erased.reason);
+                let operator = operator.as_ref().map(|text| digest("operator", text.as_str())).or(erased.operator);
+                reason.into_iter().for_each(|digest| field("reason_digest", HashedValue::Digest(digest)));
+                operator.into_iter().for_each(|digest| field("operator_digest", HashedValue::Digest(digest)));
             }
             Cause::Void { charge: _ }
             | Cause::Expiry { charge: _ }
@@ -104,16 +103,21 @@ impl Entry {
     pub fn erased(&self, salt: &Salt) -> Self {
         let mut erased = self.clone();
         let origin = self.origin().to_string();
-        if let Cause::Charge { reference, spender, .. } = &mut erased.cause {
-            let (reference, spender) = (reference.take(), spender.take());
-            if let Some(link) = &mut erased.link {
-                let digests = &mut link.erased;
-                let digest = |name: &str, text: &str| Some(salt.digest(&origin, name, text));
+        let mut digests = erased.link.map(|link| link.erased).unwrap_or_default();
+        let digest = |name: &str, text: &str| Some(salt.digest(&origin, name, text));
+        match &mut erased.cause {
+            Cause::Charge { reference, spender, .. } => {
                 digests.reference =
-                    reference.as_ref().map_or(digests.reference, |text| digest("reference", text.as_str()));
-                digests.spender = spender.as_ref().map_or(digests.spender, |text| digest("spender", text.as_str()));
+                    reference.take().map_or(digests.reference, |text| digest("reference", text.as_str()));
+                digests.spender = spender.take().map_or(digests.spender, |text| digest("spender", text.as_str()));
             }
+            Cause::Adjustment { reason, operator, .. } => {
+                digests.reason = reason.take().map_or(digests.reason, |text| digest("reason", text.as_str()));
+                digests.operator = operator.take().map_or(digests.operator, |text| digest("operator", text.as_str()));
+            }
+            _ => {}
         }
+        erased.link = erased.link.map(|link| Link { erased: digests, ..link });
         erased
     }
 }

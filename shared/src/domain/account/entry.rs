@@ -76,9 +76,10 @@ pub enum Cause {
     /// Support gave or took credits.
     Adjustment {
         key: IdempotencyKey,
-        /// Shown to the customer.
-        reason: ActReason,
-        operator: Operator,
+        /// Shown to the customer. `None` if it was erased.
+        reason: Option<ActReason>,
+        /// `None` if it was erased.
+        operator: Option<Operator>,
     },
 }
 

@@ -119,6 +119,8 @@ pub struct Link {
 pub struct ErasedTexts {
     pub reference: Option<TextDigest>,
     pub spender: Option<TextDigest>,
+    pub reason: Option<TextDigest>,
+    pub operator: Option<TextDigest>,
 }
 
 /// The bytes that are hashed. Each part is preceded by its length, so two different entries never have the same bytes.

@@ -65,7 +65,7 @@ pub fn decide_adjust(
         return Err(AdjustRefusal::BelowZero { balance: account.balance, credits: credits.negated() });
     }
     let (key, mut change) = (adjustment.key.clone(), Change::on(account, now));
-    let (reason, operator) = (acting.reason.clone(), acting.operator.clone());
+    let (reason, operator) = (Some(acting.reason.clone()), Some(acting.operator.clone()));
     change.post(credits, Cause::Adjustment { key: key.clone(), reason, operator }, now)?;
     change.records.push(acting.record(ActKind::Adjusted { key, credits }, now));
     Ok(change)
@@ -78,7 +78,7 @@ pub fn decide_adjust(
 /// [`KeyReused`] if it was made by another one.
 pub fn check_adjustment_replay(entry: &Entry, adjustment: &Adjustment, asked: &ActReason) -> Result<(), KeyReused> {
     let is_same = matches!(&entry.cause, Cause::Adjustment { key, reason, .. }
-        if *key == adjustment.key && reason == asked && entry.credits == adjustment.credits.get());
+        if *key == adjustment.key && reason.as_ref() == Some(asked) && entry.credits == adjustment.credits.get());
     if is_same { Ok(()) } else { Err(KeyReused { key: adjustment.key.clone() }) }
 }
 
@@ -116,7 +116,11 @@ mod tests {
             let entry = only_entry(&change);
             assert_eq!((entry.credits.get(), entry.balance_after.get()), (credits, after));
             let (reason, operator) = (acting().reason, acting().operator);
-            let cause = Cause::Adjustment { key: key("case-7"), reason: reason.clone(), operator: operator.clone() };
+            let cause = Cause::Adjustment {
+                key: key("case-7"),
+                reason: Some(reason.clone()),
+                operator: Some(operator.clone()),
+            };
             assert_eq!(entry.cause, cause);
             let kind = ActKind::Adjusted { key: key("case-7"), credits: Credits::constant(credits) };
             let act = Act { id: ActId::mint(1), kind, operator, reason, at: at(9) };

@@ -1,10 +1,10 @@
 //! An entry. Its key is its origin; the attributes hold the rest of its cause.
 
-use crate::domain::account::ErasedTexts;
+use crate::domain::account::{ErasedTexts, TextDigest};
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
-    AccountId, ActReason, Cause, Entry, Link, Measure, Operation, OperationName, Operator, Origin, PackageId,
-    PriceBookVersion, PriceLine, Reference, RequestId, Spender,
+    AccountId, ActReason, Cause, Entry, InvalidId, Link, Measure, Operation, OperationName, Operator, Origin,
+    PackageId, PriceBookVersion, PriceLine, Reference, RequestId, Spender,
 };
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, bytes, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
@@ -29,9 +29,9 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         }
         Cause::Capture { charge: _, operation, price } => write_price(write_operation(item, operation), price),
         Cause::Purchase { purchase: _, package } => item.with("package", text(package)),
-        Cause::Adjustment { key: _, reason, operator } => {
-            item.with("reason", text(reason)).with("operator", text(operator))
-        }
+        Cause::Adjustment { key: _, reason, operator } => item
+            .with_optional("reason", reason.as_ref().map(text))
+            .with_optional("operator", operator.as_ref().map(text)),
         Cause::Void { charge: _ }
         | Cause::Expiry { charge: _ }
         | Cause::Restore { charge: _ }
@@ -66,8 +66,8 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
         Origin::TopUp(top_up) => Cause::TopUp { top_up },
         Origin::Adjustment(key) => Cause::Adjustment {
             key,
-            reason: item.id("reason", ActReason::parse)?,
-            operator: item.id("operator", Operator::parse)?,
+            reason: read_erasable(&item, ["reason", "reason_digest"], ActReason::parse)?,
+            operator: read_erasable(&item, ["operator", "operator_digest"], Operator::parse)?,
         },
     };
     let link = item.optional("hash", read_link)?;
@@ -103,25 +103,43 @@ pub(in crate::ledger) fn entry_to_verify(account: &AccountId, item: &Attributes)
 }
 
 fn write_link(item: Writer, link: &Link) -> Writer {
-    let Link { hash, erased: ErasedTexts { reference, spender } } = link;
+    let Link { hash, erased: ErasedTexts { reference, spender, reason, operator } } = link;
+    let digest = |digest: &Option<TextDigest>| digest.as_ref().map(|digest| bytes(digest.as_bytes()));
     item.with("hash", bytes(hash.as_bytes()))
-        .with_optional("reference_digest", reference.as_ref().map(|digest| bytes(digest.as_bytes())))
-        .with_optional("spender_digest", spender.as_ref().map(|digest| bytes(digest.as_bytes())))
+        .with_optional("reference_digest", digest(reference))
+        .with_optional("spender_digest", digest(spender))
+        .with_optional("reason_digest", digest(reason))
+        .with_optional("operator_digest", digest(operator))
 }
 
 fn read_link(item: &Reader<'_>, name: &str) -> Result<Link, Unreadable> {
-    let reference = item.optional("reference_digest", Reader::bytes)?;
-    let spender = item.optional("spender_digest", Reader::bytes)?;
-    Ok(Link { hash: item.bytes(name)?, erased: ErasedTexts { reference, spender } })
+    let erased = ErasedTexts {
+        reference: item.optional("reference_digest", Reader::bytes)?,
+        spender: item.optional("spender_digest", Reader::bytes)?,
+        reason: item.optional("reason_digest", Reader::bytes)?,
+        operator: item.optional("operator_digest", Reader::bytes)?,
+    };
+    Ok(Link { hash: item.bytes(name)?, erased })
+}
+
+/// A text that is there, unless it was erased.
+fn read_erasable<T>(
+    item: &Reader<'_>,
+    [name, digest]: [&str; 2],
+    parse: fn(String) -> Result<T, InvalidId>,
+) -> Result<Option<T>, Unreadable> {
+    if item.has(digest) { Ok(None) } else { item.id(name, parse).map(Some) }
 }
 
 /// A digest stands in place of a text that was erased, so it is never beside one, and only where a text can be.
 fn check_erased(item: &Reader<'_>, cause: &Cause) -> Result<(), Unreadable> {
     let texts = match cause {
-        Cause::Charge { reference, spender, .. } => [reference.is_some(), spender.is_some()],
-        _ => [true, true],
+        Cause::Charge { reference, spender, .. } => [reference.is_some(), spender.is_some(), true, true],
+        Cause::Adjustment { .. } => [true, true, item.has("reason"), item.has("operator")],
+        _ => [true; 4],
     };
-    for (name, is_text_there) in ["reference_digest", "spender_digest"].into_iter().zip(texts) {
+    let names = ["reference_digest", "spender_digest", "reason_digest", "operator_digest"];
+    for (name, is_text_there) in names.into_iter().zip(texts) {
         if is_text_there && item.has(name) {
             return Err(item.invalid(name));
         }
