@@ -6,7 +6,9 @@ import type { paths } from "./schema.js";
 
 const [url, token, account] = process.argv.slice(2);
 assert(url && token && account, "usage: charge.js URL TOKEN ACCOUNT");
-const client = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
+// Some answers are CSV for whoever asks for it.
+type Json = "application/json" | "application/problem+json";
+const client = createClient<paths, Json>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
 
 async function charge(minutes: number) {
   const params = { path: { account: account! }, header: { "Idempotency-Key": `typescript-${minutes}` } };
