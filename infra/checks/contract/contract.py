@@ -139,6 +139,7 @@ def prepare(cloud, directory):
     return {
         "SERVICE_TOKEN": cloud.service,
         "CUSTOMER_TOKEN": cloud.token("customer-42", "credits/customer"),
+        "SUPPORT_TOKEN": cloud.token("operator", "credits/support"),
         "WEBHOOK_SECRET": cloud.webhook_secret,
         "CLOCK_AHEAD_SECONDS": str(cloud.clock_ahead_seconds()),
     }

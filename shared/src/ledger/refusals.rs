@@ -27,6 +27,10 @@ impl RefusalList for DynamoLedger {
         before: Option<RefusalPlace>,
         limit: u8,
     ) -> Result<RefusalsPage, LedgerError> {
+        if before.is_some_and(|before| before <= oldest) {
+            // DynamoDB refuses a range that ends before it begins.
+            return Ok(RefusalsPage { rows: vec![], has_more: false });
+        }
         let limit = usize::from(limit.clamp(1, 100));
         let oldest = keys::refusal(account, oldest);
         // The row in the place `before` may be there; it is left out below.

@@ -29,6 +29,8 @@ pub async fn pages<L: Ledger>(ledger: &L) {
         ((2, 0), None, 100, 0..3, false),
         ((2, 4), None, 2, 0..2, false),
         ((2, 3), Some((1_000, 0)), 5, 2..3, false),
+        ((2, 3), Some((2, 3)), 5, 5..5, false),
+        ((2, 3), Some((1, 0)), 5, 5..5, false),
     ] {
         let before = before.map(|(minute, slot)| place(minute, slot));
         let page = ledger.refusals_page(&account, place(oldest.0, oldest.1), before, limit).await.unwrap();
