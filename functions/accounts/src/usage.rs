@@ -9,7 +9,7 @@ use lambda_http::http::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 use shared::domain::usage::Groups;
 use shared::domain::{Granularity, Period, Periods, UsageCounts, UsageRow};
-use shared::http::{Page, Parameters, Problem, ReachedAccount, Reply, accepts_csv, parse_query, time};
+use shared::http::{Cell, CsvTable, Page, Parameters, Problem, ReachedAccount, Reply, parse_query, time, wants_csv};
 use shared::use_cases::Context;
 use shared::use_cases::usage::{FoldLimits, Usage, read_usage};
 use std::fmt;
@@ -37,31 +37,29 @@ pub async fn get<O: Outside>(
     let wanted = wanted.ok_or_else(Problem::malformed_body)?;
     let usage = read_usage(context, account.id(), wanted.page, FoldLimits::of(FOLDS_MAX)).await?;
     let body = wanted.body(&usage);
-    if accepts_csv(request) { csv(&body) } else { Reply::ok(&body) }
+    if wants_csv(request) { csv(&body) } else { Reply::ok(&body) }
 }
 
 /// One line for each period, or with groups one for each of them. What a table cannot hold is in headers.
 fn csv(body: &UsageBody<'_>) -> Result<Reply, Problem> {
-    let mut table = csv::Writer::from_writer(vec![]);
     let names = ["from", "to", "kind", "name"].into_iter().chain(UsageCounts::NAMES.iter().copied());
-    table.write_record(names.chain(["credits_spent"])).map_err(Problem::internal)?;
+    let mut table = CsvTable::page(&names.chain(["credits_spent"]).collect::<Vec<_>>(), true)?;
     for row in &body.page.data {
         let mut line = |kind: &str, name: &str, CountsBody(counts): &CountsBody<'_>| {
-            let dates = [row.from, row.to].map(|date| date.to_string());
-            let numbers = counts.values().chain([counts.credits_spent()]).map(|number| number.to_string());
-            table.write_record(dates.into_iter().chain([kind, name].map(str::to_owned)).chain(numbers))
+            let dates = [row.from, row.to].map(|date| Cell::text(date.to_string()));
+            let numbers = counts.values().chain([counts.credits_spent()]).map(Cell::Number);
+            table.row(dates.into_iter().chain([kind, name].map(Cell::text)).chain(numbers))
         };
         match &row.groups {
-            None => line("total", "", &row.counts).map_err(Problem::internal)?,
+            None => line("total", "", &row.counts)?,
             Some(groups) => groups
                 .iter()
-                .try_for_each(|group| line(group.kind, group.name.as_deref().unwrap_or_default(), &group.counts))
-                .map_err(Problem::internal)?,
+                .try_for_each(|group| line(group.kind, group.name.as_deref().unwrap_or_default(), &group.counts))?,
         }
     }
-    let table = String::from_utf8(table.into_inner().map_err(Problem::internal)?).map_err(Problem::internal)?;
     let header = |value: &str| HeaderValue::from_str(value).map_err(Problem::internal);
-    let reply = Reply::csv(table)
+    let reply = table
+        .into_reply(None)?
         .with_header(HeaderName::from_static("usage-as-of"), header(&body.as_of)?)
         .with_header(HeaderName::from_static("usage-through-seq"), HeaderValue::from(body.through_seq))
         .with_header(HeaderName::from_static("usage-is-complete"), header(&body.is_complete.to_string())?);

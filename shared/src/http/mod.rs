@@ -22,7 +22,7 @@ pub use fields::{Element, Fields, Parameters, SPENDER, an_integer, boolean, inte
 pub use page::{Limits, Page};
 pub use problem::{Problem, status_of};
 pub use rate_limiter::AccountRateLimiter;
-pub use reply::{Reply, accepts_csv, log, request_id, respond};
+pub use reply::{Reply, log, request_id, respond};
 pub use route::{Found, Route, find_route, idempotency_key};
 pub use serve::{serve, serve_and_then};
 

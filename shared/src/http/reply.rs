@@ -5,7 +5,7 @@ use super::problem::RETRY_AFTER_SECONDS;
 use crate::domain::RequestId;
 use crate::error::chain;
 use lambda_http::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -63,12 +63,6 @@ impl Reply {
         Ok(Self::new(302, Body::Empty).with_header(LOCATION, location))
     }
 
-    /// A table as comma-separated values, with the names of its columns in the first line (RFC 4180).
-    pub fn csv(table: String) -> Self {
-        Self::new(200, Body::Text(table))
-            .with_header(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"))
-    }
-
     /// A text of this media type.
     ///
     /// # Errors
@@ -122,14 +116,6 @@ impl Reply {
     }
 }
 
-/// Whether the caller asks for comma-separated values. Everybody else gets JSON.
-pub fn accepts_csv(request: &Request) -> bool {
-    let accepted = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges = accepted.flat_map(|value| value.split(','));
-    let mut types = ranges.map(|range| range.split(';').next().unwrap_or_default().trim());
-    types.any(|media_type| media_type.eq_ignore_ascii_case("text/csv"))
-}
-
 /// Converts a route's result into the response, and logs our own errors once.
 pub fn respond(request: &Request, outcome: Result<Reply, Problem>) -> Response<Body> {
     let reply = outcome.unwrap_or_else(|problem| {
@@ -169,22 +155,6 @@ fn id_of(request: &Request) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_caller_who_names_it_gets_csv() {
-        for (accept, expected) in [
-            (None, false),
-            (Some("*/*"), false),
-            (Some("text/*"), false),
-            (Some("application/json"), false),
-            (Some("text/csv"), true),
-            (Some("application/json;q=0.5, Text/CSV ; header=present"), true),
-        ] {
-            let mut request = Request::default();
-            request.headers_mut().extend(accept.map(|accept| (ACCEPT, HeaderValue::from_static(accept))));
-            assert_eq!(accepts_csv(&request), expected, "{accept:?}");
-        }
-    }
 
     /// R12: HEAD is answered as GET is, without the body. Over HTTP no client could tell, since none reads one.
     #[test]
