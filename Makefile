@@ -45,10 +45,13 @@ help: ## List the commands
 
 test: $(TEST) ## Check everything: format, lints, tests, template, API description, documents
 
-# This also builds all programs and tests, as the targets below need them.
+# This also builds all programs and tests, as the targets below need them. The last line fails if Clippy stops taking the
+# arguments that make a warning an error, which are cargo-clippy's own.
 lint: ## Check the format and the lints
 	cargo fmt --all --check
 	cargo build --workspace --lib --bins --examples --tests
+	@! echo 'fn unused() {}' | clippy-driver rustc --crate-type=lib --crate-name guard --emit=metadata --out-dir target/guard - \
+		2>/dev/null || { echo "Clippy does not refuse a warning any more: see CLIPPY_ARGS"; exit 1; }
 
 # A run without any test fails, because it would otherwise look like a success.
 # The functions are built first, because tests run and kill their programs, which `cargo test` does not build.
