@@ -3,16 +3,17 @@
 use crate::{App, Outside, existing};
 use lambda_http::Request;
 use serde::Serialize;
-use shared::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, ConsentRecord, PaymentIssue, decide_auto_top_up};
+use shared::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, ConsentRecord, decide_auto_top_up};
 use shared::domain::price_book::AutoTopUpLimits;
 use shared::domain::{Account, ConsentId, Consenter, PriceBook};
+use shared::http::bodies::PaymentIssueBody;
 use shared::http::{
     Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query, text,
     time,
 };
 use shared::ports::Consents;
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
-use shared::words::{CONSENT_TEXT_VERSION, consent_text, payment_issue};
+use shared::words::{CONSENT_TEXT_VERSION, consent_text};
 
 /// The current settings. With `?threshold=…&target=…`, the text is the one for those values.
 pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
@@ -102,15 +103,6 @@ struct ConsentBody<'a> {
 }
 
 #[derive(Serialize)]
-struct PaymentIssueBody<'a> {
-    kind: &'static str,
-    reason: &'static str,
-    remedy: &'static str,
-    since: String,
-    top_up: &'a str,
-}
-
-#[derive(Serialize)]
 struct LimitsBody {
     threshold_min: i64,
     threshold_max: i64,
@@ -158,19 +150,6 @@ impl<'a> ConsentBody<'a> {
             text: &record.text,
             accepted_by: record.consent.accepted_by.as_str(),
             accepted_at: time(record.consent.accepted_at),
-        }
-    }
-}
-
-impl<'a> PaymentIssueBody<'a> {
-    fn of(issue: &'a PaymentIssue) -> Self {
-        let words = payment_issue(issue.kind);
-        Self {
-            kind: issue.kind.name(),
-            reason: words.reason,
-            remedy: words.remedy,
-            since: time(issue.since),
-            top_up: issue.top_up.as_str(),
         }
     }
 }

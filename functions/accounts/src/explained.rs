@@ -1,9 +1,9 @@
 //! One entry, explained in numbers and a sentence.
 
-use crate::entries::EntryBody;
 use crate::{Outside, history};
 use serde::Serialize;
 use shared::domain::{Credits, Entry};
+use shared::http::bodies::EntryBody;
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::use_cases::Context;
 use shared::use_cases::accounts::explain_entry;

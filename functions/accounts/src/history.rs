@@ -1,10 +1,10 @@
 //! The entries of an account, newest first.
 
-use crate::entries::EntryBody;
 use crate::{Outside, existing, history_csv};
 use lambda_http::Request;
 use shared::domain::account::HistoryFilter;
 use shared::domain::{OperationName, Origin, Reference, Spender};
+use shared::http::bodies::EntryBody;
 use shared::http::{Limits, Page, Parameters, Problem, ReachedAccount, Reply, SPENDER, parse_query, wants_csv};
 use shared::use_cases::Context;
 use shared::use_cases::accounts::{HistoryPage, list_history};

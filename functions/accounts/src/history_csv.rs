@@ -1,8 +1,8 @@
 //! The history as CSV, page by page.
 
-use crate::entries::EntryBody;
 use lambda_http::Request;
 use shared::domain::Entry;
+use shared::http::bodies::EntryBody;
 use shared::http::{Cell, CsvTable, Problem, Reply, query_with_cursor};
 use shared::words::explanation;
 

@@ -1,7 +1,6 @@
 //! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
-mod entries;
 mod explained;
 mod forecast;
 mod history;

@@ -1,10 +1,10 @@
 //! Requests that were refused, newest first.
 
-use crate::entries::OperationBody;
 use crate::{Outside, existing};
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::charging::{RefusalPlace, RefusalRow, Refused, RefusedBecause, RefusedRequest, RefusedRequests};
+use shared::http::bodies::OperationBody;
 use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query, status_of, time};
 use shared::ports::RefusalList;
 use shared::use_cases::Context;

@@ -112,11 +112,7 @@ pub async fn get_chain<O: Outside>(
     let salt = account.chain.map(|chain| chain.salt);
     let links = entries.iter().map(|entry| LinkBody::of(entry, salt)).collect();
     let page = Page::new(links, next_cursor);
-    Reply::ok(&ChainBody { account: account.id.as_str(), salt: salt.map(|salt| hex(salt.as_bytes())), page })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Reply::ok(&ChainBody { account: account.id.as_str(), salt: salt.map(|salt| hex::encode(salt.as_bytes())), page })
 }
 
 impl LinkBody {

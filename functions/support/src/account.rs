@@ -1,19 +1,19 @@
 //! Everything about an account in one answer.
 
 use crate::acts::ActBody;
-use crate::entries::EntryBody;
+use crate::entries::SupportEntryBody;
 use crate::notices::NoticeBody;
 use crate::restriction::RestrictionBody;
 use crate::{Outside, existing};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::domain::payments::{ConsentRecord, Gate, GateState, PaymentIssue, gates};
+use shared::domain::payments::{ConsentRecord, Gate, GateState, gates};
 use shared::domain::spending::Limit;
 use shared::domain::{Account, Act, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp, TopUpStatus};
+use shared::http::bodies::PaymentIssueBody;
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::ports::{Acts, Consents, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList};
 use shared::use_cases::Context;
-use shared::words::payment_issue;
 
 /// How many of the last purchases, attempts, entries, e-mails and acts are shown.
 const SHOWN: u8 = 10;
@@ -73,7 +73,7 @@ struct AccountBody<'a> {
     auto_top_up: AutoTopUpBody<'a>,
     purchases: Vec<PurchaseBody<'a>>,
     top_ups: Vec<TopUpBody<'a>>,
-    entries: Vec<EntryBody<'a>>,
+    entries: Vec<SupportEntryBody<'a>>,
     notices: Vec<NoticeBody<'a>>,
     acts: Vec<ActBody<'a>>,
     created_at: String,
@@ -94,7 +94,7 @@ impl<'a> AccountBody<'a> {
             auto_top_up: AutoTopUpBody::of(account, records.consent.as_ref(), price_book, now),
             purchases: records.purchases.iter().map(PurchaseBody::of).collect(),
             top_ups: records.top_ups.iter().map(TopUpBody::of).collect(),
-            entries: records.entries.iter().map(EntryBody::of).collect(),
+            entries: records.entries.iter().map(SupportEntryBody::of).collect(),
             notices: records.notices.iter().map(NoticeBody::of).collect(),
             acts: records.acts.iter().map(ActBody::of).collect(),
             created_at: time(account.created_at),
@@ -191,29 +191,6 @@ impl<'a> ConsentBody<'a> {
             text: &record.text,
             accepted_by: record.consent.accepted_by.as_str(),
             accepted_at: time(record.consent.accepted_at),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PaymentIssueBody<'a> {
-    kind: &'static str,
-    /// What the customer is told.
-    reason: &'static str,
-    remedy: &'static str,
-    since: String,
-    top_up: &'a str,
-}
-
-impl<'a> PaymentIssueBody<'a> {
-    fn of(issue: &'a PaymentIssue) -> Self {
-        let words = payment_issue(issue.kind);
-        Self {
-            kind: issue.kind.name(),
-            reason: words.reason,
-            remedy: words.remedy,
-            since: time(issue.since),
-            top_up: issue.top_up.as_str(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP at the border: routes, callers, bodies, responses. This is the only place that knows status codes.
 
 mod access;
+pub mod bodies;
 mod body;
 mod caller;
 mod csv;

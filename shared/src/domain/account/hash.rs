@@ -46,10 +46,8 @@ impl EntryHash {
     /// The hash of its 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        for (byte, place) in bytes.iter_mut().zip((0_usize..).step_by(2)) {
-            *byte = u8::from_str_radix(text.get(place..place.checked_add(2)?)?, 16).ok()?;
-        }
-        // One form only: no capital letters, no signs, nothing behind.
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        // One form only: no capital letters.
         Some(Self(bytes)).filter(|hash| hash.to_string() == text)
     }
 }
@@ -80,7 +78,7 @@ impl fmt::Debug for EntryHash {
 
 impl fmt::Display for EntryHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, formatter)
+        formatter.write_str(&hex::encode(self.0))
     }
 }
 
@@ -92,7 +90,7 @@ impl fmt::Debug for TextDigest {
 
 impl fmt::Display for TextDigest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, formatter)
+        formatter.write_str(&hex::encode(self.0))
     }
 }
 
@@ -101,10 +99,6 @@ impl fmt::Debug for Salt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Salt(…)")
     }
-}
-
-fn write_hex(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
 }
 
 /// An entry's part of the chain.

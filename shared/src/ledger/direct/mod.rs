@@ -9,6 +9,7 @@ mod operation;
 mod signing;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 pub use connection::Trust;
 pub use endpoint::{Endpoint, InvalidEndpoint};
@@ -35,6 +36,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use timer::KeptTimer;
 
 /// The longest that the first retry of a failure waits, and that of a throttled request.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
@@ -71,6 +73,7 @@ struct Parts {
     settings: Settings,
     signer: Signer,
     connection: Connection,
+    timer: KeptTimer,
 }
 
 impl DirectClient {
@@ -94,6 +97,7 @@ impl DirectClient {
             signer: Signer::new(&settings.region, settings.endpoint.authority()),
             settings,
             connection,
+            timer: KeptTimer::default(),
         }))
     }
 
@@ -103,13 +107,14 @@ impl DirectClient {
         O: fmt::Debug + Send + Sync + 'static,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let limits = &self.0.settings.limits;
+        let Parts { settings, timer, .. } = &*self.0;
+        let limits = &settings.limits;
         let request = operation.request(input).map_err(SdkError::construction_failure)?;
         let mut tries = 1;
         loop {
-            let answered = match tokio::time::timeout(limits.try_timeout, self.once(operation, &request)).await {
+            let answered = match timer.within(limits.try_timeout, self.once(operation, &request)).await {
                 Ok(answered) => answered,
-                Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
+                Err(late) => Err(SdkError::timeout_error(late)),
             };
             match answered {
                 Err(error) if is_temporary(&error) && tries < limits.tries_max => {

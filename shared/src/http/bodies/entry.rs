@@ -1,8 +1,8 @@
 //! An entry as JSON: the movement, its cause, and the numbers that it was computed with.
 
+use crate::domain::{Cause, Entry, Measure, Operation, PriceLine};
+use crate::http::time;
 use serde::Serialize;
-use shared::domain::{Cause, Entry, Measure, Operation, PriceLine};
-use shared::http::time;
 
 #[derive(Serialize)]
 pub struct EntryBody<'a> {
