@@ -2,7 +2,8 @@
 
 use crate::support::{Answer, TestCloud};
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::SignedDuration;
+use jiff::civil::Date;
+use jiff::{SignedDuration, ToSpan};
 use local_aws::dynamodb::Fault;
 use local_aws::wire::Loss;
 use reqwest::Method;
@@ -289,6 +290,41 @@ async fn more_groups_than_an_answer_holds_are_read_page_by_page() {
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [25, 5]);
     let days = pages.concat();
     assert!(days.is_sorted() && days.len() == 30, "{days:?}");
+}
+
+/// Two years of days and months, and nearly two blocks of entries that are in no row.
+#[tokio::test]
+async fn a_year_of_usage_is_read_in_a_row_for_each_period_and_two_pages_of_entries() {
+    let cloud = opened().await;
+    let day = |number: i64| "2025-01-05".parse::<Date>().unwrap().checked_add(number.days()).unwrap();
+    let days = (0..730).map(|number| Period::of_date(Granularity::Day, day(number)));
+    let months = (0..730).step_by(15).map(|number| Period::of_date(Granularity::Month, day(number)));
+    let ledger = DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), cloud.table(), LedgerSettings::default());
+    let mut rows: Vec<UsageRow> = days.chain(months).map(UsageRow::empty).collect();
+    rows.dedup();
+    for (seq, rows) in (0..).zip(rows.chunks(90)) {
+        let fold = UsageFold { after_seq: seq, through_seq: seq + 1, rows: rows.to_vec() };
+        ledger.usage_fold(&AccountId::parse("acme").unwrap(), &fold).await.unwrap();
+    }
+    charge_many(&cloud, "job", 198).await;
+    cloud.cloud.clock.advance(SignedDuration::from_hours(24 * 365)).unwrap();
+    let recording = cloud.cloud.aws.dynamodb.record();
+    for (query, rows_max) in [("granularity=month", 13), ("granularity=day", 370)] {
+        recording.clear();
+        let to = day(729);
+        let from = day(729 - 365);
+        let body = usage(&cloud, &format!("{query}&from={from}&to={to}")).await.expect(200).body;
+        assert_eq!(body["is_complete"], json!(true), "{query}");
+        let read = recording.operations();
+        let (pages, rows): (Vec<_>, Vec<_>) = read
+            .iter()
+            .filter(|read| read.operation.name == "Query")
+            .partition(|read| read.operation.request["IndexName"] == json!("history"));
+        let items: usize = rows.iter().map(|read| read.item_count).sum();
+        assert!((rows_max - 4..=rows_max).contains(&items), "{query}: {items} rows");
+        assert_eq!(pages.len(), 2, "{query}");
+        assert_eq!(read.len(), pages.len() + rows.len() + 2, "{query}: the account and the cursor");
+    }
 }
 
 async fn forecast(cloud: &TestCloud) -> Value {
