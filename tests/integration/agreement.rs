@@ -364,11 +364,47 @@ async fn acts_of_support(cloud: &TestCloud) {
         let lift = cloud.request(Method::DELETE, &format!("/v1/support/accounts/{account}/restriction{query}"));
         cloud.send(lift.bearer_auth(&token)).await.expect(status);
     }
-    for list in ["", "/notices", "/acts"] {
+    erasures(cloud).await;
+    for list in ["", "/notices", "/acts", "/export"] {
         cloud.get(&format!("{account}{list}"), &token).await.expect(200);
         cloud.get(&format!("{account}{list}?limit=0"), &token).await.expect(422);
         cloud.get(&format!("/v1/support/accounts/nobody{list}"), &token).await.expect(404);
     }
+}
+
+/// An account that cannot be erased yet, and one that is.
+async fn erasures(cloud: &TestCloud) {
+    let (token, service) = (cloud.support_token(), cloud.cloud.service_token());
+    let erase = async |account: &str, token: &str, body: &Value| {
+        cloud.post(&format!("/v1/support/accounts/{account}/erase"), token, None, body).await
+    };
+    let reason = json!({"reason": "The customer asks."});
+    cloud.open_account("gone").await;
+    let purchases = "/v1/accounts/gone/purchases";
+    cloud.post(purchases, &service, Some("buy-1"), &json!({"package": "credits_500"})).await.expect(201);
+    erase("gone", &token, &reason).await.expect_problem(409, "payment_open");
+    cloud.open_account("left").await;
+    assert_eq!(erase("left", &token, &reason).await.expect(200).body["complete"], true);
+    erase("left", &cloud.cloud.token("", &["credits/support"]), &reason).await.expect_problem(403, "forbidden");
+    erase("nobody", &token, &reason).await.expect(404);
+    erase("left", &token, &json!({})).await.expect(422);
+    let broken = cloud.request(Method::POST, "/v1/support/accounts/left/erase").bearer_auth(&token).body("{");
+    cloud.send(broken).await.expect(400);
+    let is_closed = |answer: Answer| drop(answer.expect_problem(403, "account_closed"));
+    let training = json!({"operation": "training", "max_minutes": 1});
+    is_closed(cloud.post("/v1/accounts/left/charges", &service, Some("1"), &training).await);
+    let package = json!({"package": "credits_500"});
+    is_closed(cloud.post("/v1/accounts/left/purchases", &service, Some("1"), &package).await);
+    let again = json!({"account": "left", "email": "owner@left.example"});
+    is_closed(cloud.post("/v1/accounts", &service, None, &again).await);
+    let stop = json!({"stopped": true, "changed_by": "ada@left.example"});
+    is_closed(cloud.put("/v1/accounts/left/spending", &service, &stop).await);
+    let none = json!({"day": null, "month": null});
+    is_closed(cloud.put("/v1/accounts/left/limits", &service, &none).await);
+    is_closed(cloud.put("/v1/accounts/left/auto-top-up", &service, &json!({"enabled": false})).await);
+    let quote = json!({"operations": [training]});
+    let foreseen = cloud.post("/v1/accounts/left/quotes", &service, None, &quote).await.expect(200);
+    assert_eq!(foreseen.body["would_exceed"]["code"], "account_closed");
 }
 
 /// The link in the e-mail about the declined card: while the top-up is unpaid, while Stripe is down, after the payment,
@@ -465,9 +501,13 @@ async fn outages(cloud: &TestCloud) {
 
 async fn support_outages(cloud: &TestCloud) {
     let (token, account) = (cloud.support_token(), "/v1/support/accounts/acme");
-    for path in
-        ["/v1/support/accounts?account=acme", account, &format!("{account}/notices"), &format!("{account}/acts")]
-    {
+    for path in [
+        "/v1/support/accounts?account=acme",
+        account,
+        &format!("{account}/notices"),
+        &format!("{account}/acts"),
+        &format!("{account}/export"),
+    ] {
         cloud.get(path, &token).await.expect(503);
     }
     let reason = json!({"reason": "The customer asks."});
@@ -477,6 +517,7 @@ async fn support_outages(cloud: &TestCloud) {
         (format!("{account}/adjustments"), &adjust),
         (resend, &reason),
         (format!("{account}/auto-top-up/check"), &reason),
+        (format!("{account}/erase"), &reason),
     ] {
         cloud.post(&path, &token, Some("outage"), body).await.expect(503);
     }

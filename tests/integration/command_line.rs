@@ -63,7 +63,7 @@ async fn a_demo_without_operations_says_that_it_cannot_run_low() {
 }
 
 /// Runs `prepaid support` against the API of this cloud, and answers its question.
-async fn support(cloud: &TestCloud, words: &[&str], answer: &str) -> Result<String, String> {
+pub async fn support(cloud: &TestCloud, words: &[&str], answer: &str) -> Result<String, String> {
     let token = cloud.support_token();
     let target = ["support", "--url", &cloud.cloud.urls.api, "--token", &token];
     let arguments = SupportArguments::of(target.iter().chain(words).copied()).map_err(|error| error.to_string())?;

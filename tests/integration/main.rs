@@ -9,6 +9,7 @@ mod architecture;
 mod charging;
 mod command_line;
 mod currencies;
+mod erasure;
 mod events;
 mod house;
 mod kills;

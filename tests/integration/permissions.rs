@@ -117,6 +117,7 @@ async fn do_everything(cloud: &TestCloud) {
     }
     cloud.get(limits, &token).await.expect(200);
     end_a_block(cloud).await;
+    erase(cloud).await;
     cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);
     cloud.get("/v1/packages", &token).await.expect(200);
     cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
@@ -129,6 +130,17 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.settle().await;
     cloud.visit(&link).await.expect(200);
     assert_eq!(cloud.balance("acme").await, 5_000);
+}
+
+/// An account with a name in its usage, an e-mail and a spender's limits, which are deleted.
+async fn erase(cloud: &TestCloud) {
+    let token = cloud.support_token();
+    cloud.get("/v1/support/accounts/busy/export", &token).await.expect(200);
+    let erased = cloud
+        .post("/v1/support/accounts/busy/erase", &token, None, &json!({"reason": "The customer asks."}))
+        .await
+        .expect(200);
+    assert_eq!(erased.body["complete"], true);
 }
 
 /// A hundred entries, the last of which ends a block of the usage.

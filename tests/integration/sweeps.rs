@@ -231,7 +231,7 @@ fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
     let consent = Consent {
         id: ConsentId::mint(1),
         text_version: 1,
-        accepted_by: Consenter::parse("owner").unwrap(),
+        accepted_by: Consenter::parse("owner").ok(),
         accepted_at: now,
         price_max: Amount::new(Currency::USD, Amount::MINOR_MAX).unwrap(),
     };

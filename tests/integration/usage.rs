@@ -8,7 +8,7 @@ use local_aws::dynamodb::Fault;
 use local_aws::wire::Loss;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::{AccountId, Granularity, Period, Spender, UsageCounts, UsageFold, UsageRow};
+use shared::domain::{AccountId, Granularity, Period, Spender, UsageCounts, UsageCursor, UsageFold, UsageRow};
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::ports::UsageFolds;
 
@@ -272,7 +272,8 @@ async fn more_groups_than_an_answer_holds_are_read_page_by_page() {
         row.spenders.named.extend((0..200).map(|number| (spender(number), counts)));
         row
     });
-    let fold = UsageFold { after_seq: 0, through_seq: 100, rows: rows.collect() };
+    let after = UsageCursor { through_seq: 100, is_nameless: false };
+    let fold = UsageFold { before: UsageCursor::default(), after, rows: rows.collect() };
     let ledger = DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), cloud.table(), LedgerSettings::default());
     ledger.usage_fold(&AccountId::parse("acme").unwrap(), &fold).await.unwrap();
     let (mut cursor, mut pages) = (String::new(), vec![]);
@@ -303,7 +304,8 @@ async fn a_year_of_usage_is_read_in_a_row_for_each_period_and_two_pages_of_entri
     let mut rows: Vec<UsageRow> = days.chain(months).map(UsageRow::empty).collect();
     rows.dedup();
     for (seq, rows) in (0..).zip(rows.chunks(90)) {
-        let fold = UsageFold { after_seq: seq, through_seq: seq + 1, rows: rows.to_vec() };
+        let at = |through_seq| UsageCursor { through_seq, is_nameless: false };
+        let fold = UsageFold { before: at(seq), after: at(seq + 1), rows: rows.to_vec() };
         ledger.usage_fold(&AccountId::parse("acme").unwrap(), &fold).await.unwrap();
     }
     charge_many(&cloud, "job", 198).await;

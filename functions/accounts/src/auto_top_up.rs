@@ -98,7 +98,7 @@ struct AutoTopUpBody<'a> {
 struct ConsentBody<'a> {
     text_version: u32,
     text: &'a str,
-    accepted_by: &'a str,
+    accepted_by: Option<&'a str>,
     accepted_at: String,
 }
 
@@ -148,7 +148,7 @@ impl<'a> ConsentBody<'a> {
         Self {
             text_version: record.consent.text_version,
             text: &record.text,
-            accepted_by: record.consent.accepted_by.as_str(),
+            accepted_by: record.consent.accepted_by.as_ref().map(|consenter| consenter.as_str()),
             accepted_at: time(record.consent.accepted_at),
         }
     }

@@ -269,7 +269,8 @@ async fn get_account<O: Outside>(context: &Context<O>, account: &ReachedAccount)
 #[derive(Serialize)]
 struct AccountBody<'a> {
     account: &'a str,
-    email: &'a str,
+    /// `None` once it was erased.
+    email: Option<&'a str>,
     balance: i64,
     created_at: String,
 }
@@ -278,7 +279,7 @@ impl<'a> AccountBody<'a> {
     fn of(account: &'a Account) -> Self {
         Self {
             account: account.id.as_str(),
-            email: account.email.as_str(),
+            email: account.email.as_ref().map(|email| email.as_str()),
             balance: account.balance.get(),
             created_at: time(account.created_at),
         }

@@ -62,11 +62,13 @@ impl Records {
 #[derive(Serialize)]
 struct AccountBody<'a> {
     account: &'a str,
-    /// Where its e-mails go.
-    email: &'a str,
+    /// Where its e-mails go. `None` once it was erased.
+    email: Option<&'a str>,
     customer: &'a str,
     balance: i64,
     pending: i64,
+    /// When it was closed, if it was.
+    closed_at: Option<String>,
     restriction: Option<RestrictionBody<'a>>,
     spending: SpendingBody<'a>,
     limits: LimitsBody,
@@ -84,10 +86,11 @@ impl<'a> AccountBody<'a> {
     fn of(account: &'a Account, records: &'a Records, price_book: &PriceBook, now: Timestamp) -> Self {
         Self {
             account: account.id.as_str(),
-            email: account.email.as_str(),
+            email: account.email.as_ref().map(|email| email.as_str()),
             customer: account.customer.as_str(),
             balance: account.balance.get(),
             pending: account.pending.get(),
+            closed_at: account.closed_at.map(time),
             restriction: RestrictionBody::in_force(account, now),
             spending: SpendingBody::of(account, records.spending.as_ref()),
             limits: LimitsBody::of(account, now),
@@ -180,7 +183,7 @@ impl<'a> AutoTopUpBody<'a> {
 struct ConsentBody<'a> {
     text_version: u32,
     text: &'a str,
-    accepted_by: &'a str,
+    accepted_by: Option<&'a str>,
     accepted_at: String,
 }
 
@@ -189,7 +192,7 @@ impl<'a> ConsentBody<'a> {
         Self {
             text_version: record.consent.text_version,
             text: &record.text,
-            accepted_by: record.consent.accepted_by.as_str(),
+            accepted_by: record.consent.accepted_by.as_ref().map(|consenter| consenter.as_str()),
             accepted_at: time(record.consent.accepted_at),
         }
     }

@@ -60,7 +60,7 @@ impl<'a> ActBody<'a> {
             ActKind::NoticeResent { notice, resent_as } => {
                 WhatBody { notice: Some(notice.as_str()), resent_as: Some(resent_as.as_str()), ..WhatBody::default() }
             }
-            ActKind::RestrictionLifted | ActKind::TopUpChecked => WhatBody::default(),
+            ActKind::RestrictionLifted | ActKind::Erased | ActKind::TopUpChecked => WhatBody::default(),
         };
         Self {
             act: act.id.as_str(),

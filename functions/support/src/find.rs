@@ -92,7 +92,7 @@ struct FoundBody<'a> {
 #[derive(Serialize)]
 struct SummaryBody<'a> {
     account: &'a str,
-    email: &'a str,
+    email: Option<&'a str>,
     customer: &'a str,
     balance: i64,
     created_at: String,
@@ -102,7 +102,7 @@ impl<'a> SummaryBody<'a> {
     fn of(account: &'a Account) -> Self {
         Self {
             account: account.id.as_str(),
-            email: account.email.as_str(),
+            email: account.email.as_ref().map(|email| email.as_str()),
             customer: account.customer.as_str(),
             balance: account.balance.get(),
             created_at: time(account.created_at),

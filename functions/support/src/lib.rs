@@ -1,5 +1,5 @@
 //! What the company's support sees and does: it finds accounts, reads everything about one, adjusts credits, restricts
-//! charges, sends e-mails again and checks a top-up. Every act is recorded with its operator and reason.
+//! charges, sends e-mails again, checks a top-up, and exports and erases what is stored about a person. Every act is recorded with its operator and reason.
 //!
 //! Flags for unusual usage belong in the answer about an account, beside the acts, once usage is folded.
 
@@ -7,6 +7,8 @@ mod account;
 mod acts;
 mod adjustments;
 mod entries;
+mod erasure;
+mod export;
 mod find;
 mod notices;
 mod restriction;
@@ -21,8 +23,8 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, Consents, Customers, Entries, History, IdGenerator, NoticeList, Notices, PaymentSearch, Payments,
-    PurchaseList, SpendingChanges, TopUpList, TopUps,
+    Accounts, Acts, Consents, Customers, Entries, Erasures, History, IdGenerator, NoticeList, Notices, PaymentSearch,
+    Payments, PurchaseList, SpendingChanges, StoredItems, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -34,13 +36,17 @@ pub trait Records:
     + Consents
     + Customers
     + Entries
+    + Erasures
     + History
     + NoticeList
     + Notices
     + PurchaseList
     + SpendingChanges
+    + StoredItems
     + TopUpList
     + TopUps
+    + UsageFolds
+    + UsageRows
 {
 }
 
@@ -50,13 +56,17 @@ impl<
         + Consents
         + Customers
         + Entries
+        + Erasures
         + History
         + NoticeList
         + Notices
         + PurchaseList
         + SpendingChanges
+        + StoredItems
         + TopUpList
-        + TopUps,
+        + TopUps
+        + UsageFolds
+        + UsageRows,
 > Records for L
 {
 }
@@ -89,6 +99,8 @@ pub enum Operation {
     ResendNotice,
     CheckTopUp,
     Acts,
+    Export,
+    Erase,
 }
 
 const fn route(method: Method, path: &'static str, operation: Operation) -> Route<Operation> {
@@ -106,6 +118,8 @@ pub const ROUTES: &[Route<Operation>] = &[
     route(Method::POST, "/v1/support/accounts/{account}/notices/{notice}/resend", Operation::ResendNotice),
     route(Method::POST, "/v1/support/accounts/{account}/auto-top-up/check", Operation::CheckTopUp),
     route(Method::GET, "/v1/support/accounts/{account}/acts", Operation::Acts),
+    route(Method::GET, "/v1/support/accounts/{account}/export", Operation::Export),
+    route(Method::POST, "/v1/support/accounts/{account}/erase", Operation::Erase),
 ];
 
 /// Answers one request.
@@ -119,7 +133,7 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
     let context = &app.context;
     if !matches!(
         found.operation,
-        Operation::FindAccounts | Operation::LiftRestriction | Operation::Notices | Operation::Acts
+        Operation::FindAccounts | Operation::LiftRestriction | Operation::Notices | Operation::Acts | Operation::Export
     ) {
         no_query(request)?;
     }
@@ -133,6 +147,8 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
         Operation::ResendNotice => notices::resend(context, request, &found).await,
         Operation::CheckTopUp => top_up_check::post(context, request, &found).await,
         Operation::Acts => acts::get(context, request, found.account()?).await,
+        Operation::Export => export::get(context, request, found.account()?).await,
+        Operation::Erase => erasure::post(context, request, &found).await,
     }
 }
 

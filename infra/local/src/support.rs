@@ -92,6 +92,14 @@ pub enum SupportCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Print everything that is stored about an account, one item a line.
+    Export { account: String },
+    /// Close an account for good, and erase what is personal in it.
+    Erase {
+        account: String,
+        #[arg(long)]
+        reason: String,
+    },
     /// Do for this account what the next sweep would do; it may charge the saved card.
     CheckTopUp {
         account: String,
@@ -124,13 +132,24 @@ pub struct Criteria {
 }
 
 /// One request, and what is asked before it is sent.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Call {
     method: Method,
     path: String,
     key: Option<String>,
     body: Option<Value>,
     question: Option<String>,
+    follow: Follow,
+}
+
+/// Whether further requests follow an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Follow {
+    Once,
+    /// Page by page.
+    Pages,
+    /// The same request again, until it is complete.
+    UntilComplete,
 }
 
 /// Carries a command out and prints the answer.
@@ -148,12 +167,27 @@ pub async fn run(arguments: &SupportArguments, input: &mut impl BufRead, out: &m
             return Err("nothing was changed".into());
         }
     }
-    let (status, answer) = send(&arguments.target, call).await?;
-    let printed = serde_json::from_str::<Value>(&answer).map_or(answer, |json| format!("{json:#}"));
-    if status >= 400 {
-        return Err(format!("the API answered {status}: {printed}").into());
+    let mut next = call.clone();
+    loop {
+        let (status, answer) = send(&arguments.target, next).await?;
+        let json = serde_json::from_str::<Value>(&answer);
+        let printed = json.as_ref().map_or(answer, |json| format!("{json:#}"));
+        if status >= 400 {
+            return Err(format!("the API answered {status}: {printed}").into());
+        }
+        let json = json.unwrap_or_default();
+        match call.follow {
+            Follow::UntilComplete if json["complete"] == false => next = call.clone(),
+            Follow::Once | Follow::UntilComplete => return Ok(writeln!(out, "{printed}")?),
+            Follow::Pages => {
+                for item in json["data"].as_array().into_iter().flatten() {
+                    writeln!(out, "{item}")?;
+                }
+                let Some(cursor) = json["next_cursor"].as_str() else { return Ok(()) };
+                next = Call { path: format!("{}&cursor={cursor}", call.path), ..call.clone() };
+            }
+        }
     }
-    Ok(writeln!(out, "{printed}")?)
 }
 
 impl SupportArguments {
@@ -196,6 +230,15 @@ impl SupportCommand {
                 json!({ "reason": reason }),
                 format!("Send {notice} to {account} again?"),
             ),
+            Self::Export { account } => Call { follow: Follow::Pages, ..get(of(account, "/export?limit=500")) },
+            Self::Erase { account, reason } => Call {
+                follow: Follow::UntilComplete,
+                ..change(
+                    (Method::POST, of(account, "/erase")),
+                    json!({ "reason": reason }),
+                    format!("Close {account} for good and erase what is personal in it? This cannot be undone."),
+                )
+            },
             Self::CheckTopUp { account, reason } => change(
                 (Method::POST, of(account, "/auto-top-up/check")),
                 json!({ "reason": reason }),
@@ -223,11 +266,11 @@ impl Criteria {
 }
 
 fn get(path: String) -> Call {
-    Call { method: Method::GET, path, key: None, body: None, question: None }
+    Call { method: Method::GET, path, key: None, body: None, question: None, follow: Follow::Once }
 }
 
 fn change((method, path): (Method, String), body: Value, question: String) -> Call {
-    Call { method, path, key: None, body: Some(body), question: Some(question) }
+    Call { method, path, key: None, body: Some(body), question: Some(question), follow: Follow::Once }
 }
 
 fn of(account: &str, path: &str) -> String {
@@ -275,7 +318,7 @@ mod tests {
 
     #[test]
     fn only_what_changes_something_asks_first() {
-        for words in ["find|--account|a", "show|a", "acts|a", "notices|a"] {
+        for words in ["find|--account|a", "show|a", "acts|a", "notices|a", "export|a"] {
             assert_eq!((call(words).question, call(words).method), (None, Method::GET), "{words}");
         }
         for words in [
@@ -284,6 +327,7 @@ mod tests {
             "lift|a|--reason|r",
             "resend|a|ntc_1|--reason|r",
             "check-top-up|a|--reason|r",
+            "erase|a|--reason|r",
         ] {
             assert!(call(words).question.is_some(), "{words}");
         }

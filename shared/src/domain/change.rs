@@ -1,11 +1,11 @@
 //! What a decision wants to write, all or nothing.
 
 use super::account::{Account, Cause, Entry};
-use super::charging::PendingCharge;
+use super::charging::{PendingCharge, RefusalPlace};
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::spending::{SpenderLimits, SpendingChange};
-use super::support::Act;
-use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, PurchaseId, Spender};
+use super::support::{Act, Erasure};
+use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender};
 use jiff::Timestamp;
 
 /// The account's new value, and everything that is written with it in one transaction.
@@ -37,6 +37,16 @@ pub enum Record {
     /// The spender has no limits any more: nothing is stored about it.
     SpenderUnlimited(Spender),
     Act(Act),
+    /// How far a closed account is erased.
+    Erasure(Erasure),
+    /// An entry without its personal texts, in the place of the same entry with them.
+    ErasedEntry(Entry),
+    /// Nothing is stored any more about who stopped spending or allowed it again at this instant.
+    SpendingForgotten(Timestamp),
+    /// Nothing is stored any more about these refused requests.
+    RefusalForgotten(RefusalPlace),
+    /// Nothing is stored any more about this e-mail.
+    NoticeForgotten(NoticeId),
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,
@@ -76,6 +86,11 @@ impl Change {
     /// The attempt that this change writes.
     pub fn top_up(&self) -> Option<&TopUp> {
         self.records.iter().find_map(|record| if let Record::TopUp(top_up) = record { Some(top_up) } else { None })
+    }
+
+    /// How far the account is erased after this change.
+    pub fn erasure(&self) -> Option<&Erasure> {
+        self.records.iter().find_map(|record| if let Record::Erasure(erasure) = record { Some(erasure) } else { None })
     }
 
     /// The limits of a spender that this change writes.

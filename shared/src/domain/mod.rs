@@ -29,7 +29,7 @@ mod properties;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use account::{Account, Cause, Chain, Entry, EntryHash, Link, Origin, Restriction, Salt};
+pub use account::{Account, AccountClosed, Cause, Chain, Entry, EntryHash, Link, Origin, Restriction, Salt};
 pub use bounds::{OutOfRange, within};
 pub use calendar::{start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};
@@ -43,5 +43,5 @@ pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use price_book::{OperationPrice, Package, PriceBook};
 pub use spending::{LimitReached, Limits, SpenderLimits, SpendingChange};
 pub use support::Act;
-pub use usage::{Granularity, Period, Periods, UsageCounts, UsageEntry, UsageFold, UsageRow};
+pub use usage::{Granularity, Period, Periods, UsageCounts, UsageCursor, UsageEntry, UsageFold, UsageRow};
 pub use verification::{Misfit, Verified};

@@ -1,7 +1,7 @@
 //! An e-mail owed to a customer, written with the change that caused it and sent afterwards.
 
 use super::payments::{DeclineReason, RefusalReason};
-use super::{AccountId, Amount, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
+use super::{Account, AccountId, Amount, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
 /// One e-mail, with everything that it has to say.
@@ -32,6 +32,14 @@ pub enum NoticeKind {
     TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Amount },
     /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
     TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason },
+}
+
+impl Account {
+    /// The e-mail that this account is owed. `None` if there is no address any more.
+    pub(super) fn owed(&self, id: NoticeId, kind: NoticeKind, now: Timestamp) -> Option<Notice> {
+        let to = self.email.clone()?;
+        Some(Notice { id, account: self.id.clone(), to, kind, created_at: now, sent_at: None })
+    }
 }
 
 impl NoticeKind {

@@ -159,6 +159,11 @@ impl World {
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
                 | Record::Act(_)
+                | Record::Erasure(_)
+                | Record::ErasedEntry(_)
+                | Record::SpendingForgotten(_)
+                | Record::RefusalForgotten(_)
+                | Record::NoticeForgotten(_)
                 | Record::Customer { .. } => {}
             }
         }

@@ -54,7 +54,7 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
         consent: Consent {
             id: ConsentId::mint(1),
             text_version: 1,
-            accepted_by: Consenter::parse("owner").unwrap(),
+            accepted_by: Consenter::parse("owner").ok(),
             accepted_at: at(0),
             price_max: Amount::new(Currency::USD, target).unwrap(),
         },

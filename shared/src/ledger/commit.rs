@@ -97,6 +97,13 @@ fn put_account(account: &Account) -> PutBuilder {
 fn write_record(account: &Account, record: &Record) -> Write {
     Write::Put(match record {
         Record::SpenderUnlimited(spender) => return Write::Delete(keys::spender_limits(&account.id, spender)),
+        Record::SpendingForgotten(changed_at) => {
+            return Write::Delete(keys::spending_change(&account.id, *changed_at));
+        }
+        Record::RefusalForgotten(place) => return Write::Delete(keys::refusal(&account.id, *place)),
+        Record::NoticeForgotten(notice) => return Write::Delete(keys::notice(&account.id, notice)),
+        Record::Erasure(erasure) => put(items::erasure_to_item(&account.id, erasure)),
+        Record::ErasedEntry(entry) => put(items::entry_to_item(&account.id, entry)),
         Record::SpendingChange(change) => put(items::spending_change_to_item(&account.id, change)),
         Record::SpenderLimits(limits) => put(items::spender_limits_to_item(&account.id, limits)),
         Record::PendingCharge(pending) => put(items::pending_charge_to_item(pending)),

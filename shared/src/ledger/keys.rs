@@ -4,6 +4,7 @@
 //! different kinds never share one.
 
 use crate::domain::charging::RefusalPlace;
+use crate::domain::support::ItemKey;
 use crate::domain::{
     AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin, Period,
     PurchaseId, Spender, TopUpId,
@@ -33,7 +34,7 @@ impl fmt::Display for Key {
 }
 
 pub(super) fn account(account: &AccountId) -> Key {
-    of_account(account, "STATE".into())
+    of_account(account, STATE.to_owned())
 }
 
 pub(super) fn entry(account: &AccountId, origin: &Origin) -> Key {
@@ -58,7 +59,7 @@ pub(super) fn usage_row(account: &AccountId, period: Period) -> Key {
 
 /// How far an account's entries are folded into rows.
 pub(super) fn usage_cursor(account: &AccountId) -> Key {
-    of_account(account, format!("{USAGE}CURSOR"))
+    of_account(account, USAGE_CURSOR.to_owned())
 }
 
 pub(super) fn purchase(account: &AccountId, purchase: &PurchaseId) -> Key {
@@ -90,6 +91,16 @@ pub(super) fn act(account: &AccountId, act: &ActId) -> Key {
 /// The common prefix of the keys of what support did to an account.
 pub(super) fn acts(account: &AccountId) -> Key {
     of_account(account, ACT.to_owned())
+}
+
+/// How far an account is erased.
+pub(super) fn erasure(account: &AccountId) -> Key {
+    of_account(account, ERASURE.to_owned())
+}
+
+/// An item of an account, by the part of its key that is stored as a place in the order of its items.
+pub(super) fn item(account: &AccountId, item: &ItemKey) -> Key {
+    of_account(account, item.as_str().to_owned())
 }
 
 pub(super) fn consent(account: &AccountId, consent: &ConsentId) -> Key {
@@ -244,12 +255,83 @@ impl Key {
     }
 }
 
+/// The kinds of items that an account has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Account,
+    Entry,
+    PendingCharge,
+    UsageDay,
+    UsageMonth,
+    UsageCursor,
+    Purchase,
+    PurchaseKey,
+    TopUp,
+    Act,
+    Consent,
+    Notice,
+    Refusal,
+    SpendingChange,
+    SpenderLimits,
+    Erasure,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 16] = [
+        Self::Account,
+        Self::Entry,
+        Self::PendingCharge,
+        Self::UsageDay,
+        Self::UsageMonth,
+        Self::UsageCursor,
+        Self::Purchase,
+        Self::PurchaseKey,
+        Self::TopUp,
+        Self::Act,
+        Self::Consent,
+        Self::Notice,
+        Self::Refusal,
+        Self::SpendingChange,
+        Self::SpenderLimits,
+        Self::Erasure,
+    ];
+
+    /// Its name in the API, and what its sort keys begin with. None begins another one.
+    pub(super) fn name_and_prefix(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Account => ("account", STATE),
+            Self::Entry => ("entry", ENTRY),
+            Self::PendingCharge => ("pending_charge", PENDING),
+            Self::UsageDay => ("usage_day", USAGE_DAY),
+            Self::UsageMonth => ("usage_month", USAGE_MONTH),
+            Self::UsageCursor => ("usage_cursor", USAGE_CURSOR),
+            Self::Purchase => ("purchase", PURCHASE),
+            Self::PurchaseKey => ("purchase_key", PURCHASE_KEY),
+            Self::TopUp => ("top_up", TOP_UP),
+            Self::Act => ("act", ACT),
+            Self::Consent => ("consent", CONSENT),
+            Self::Notice => ("notice", NOTICE),
+            Self::Refusal => ("refused_requests", REQUEST),
+            Self::SpendingChange => ("spending_change", SPENDING),
+            Self::SpenderLimits => ("spender_limits", LIMIT),
+            Self::Erasure => ("erasure", ERASURE),
+        }
+    }
+
+    /// The kind of an item, and what tells it from the others of its kind. `None` for a kind that this release does not
+    /// know.
+    pub(super) fn of(sort: &str) -> Option<(Self, &str)> {
+        Self::ALL.into_iter().find_map(|kind| Some((kind, sort.strip_prefix(kind.name_and_prefix().1)?)))
+    }
+}
+
 const ACCOUNT: &str = "ACCOUNT#";
+const STATE: &str = "STATE";
 const ENTRY: &str = "ENTRY#";
 const PENDING: &str = "PENDING#";
 /// Only in the index: no key begins with it.
 const CHARGE: &str = "CHARGE#";
-const USAGE: &str = "USAGE#";
+const USAGE_CURSOR: &str = "USAGE#CURSOR";
 const USAGE_DAY: &str = "USAGE#DAY#";
 const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";
@@ -261,6 +343,7 @@ const NOTICE: &str = "NOTICE#";
 const REQUEST: &str = "REQUEST#";
 const SPENDING: &str = "SPENDING#";
 const LIMIT: &str = "LIMIT#";
+const ERASURE: &str = "ERASURE";
 
 fn of_account(account: &AccountId, sort: String) -> Key {
     Key { partition: format!("{ACCOUNT}{account}"), sort }
@@ -325,10 +408,29 @@ mod tests {
                 "REQUEST#0029573312#07".into(),
             ),
             (notice(&acme(), &NoticeId::mint(1)), "ACCOUNT#acme", format!("NOTICE#ntc_{hex}")),
+            (erasure(&acme()), "ACCOUNT#acme", "ERASURE".into()),
             (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
             (event(&EventId::parse("evt_1").unwrap()), "EVENT#evt_1", "EVENT".into()),
         ] {
             assert_eq!((made.partition.as_str(), &made.sort), (partition, &sort));
+            // So what is exported and erased is known of each.
+            let kinds = Kind::ALL.into_iter().filter(|kind| sort.starts_with(kind.name_and_prefix().1));
+            assert_eq!(kinds.count(), usize::from(partition == "ACCOUNT#acme"), "{sort}");
+        }
+    }
+
+    /// A new kind of item has to say what is exported of it and what is personal in it.
+    #[test]
+    fn every_prefix_of_a_key_belongs_to_a_kind() {
+        let declared =
+            include_str!("keys.rs").lines().filter_map(|line| line.strip_prefix("const ")?.split_once(": &str = \""));
+        let declared: Vec<_> = declared.map(|(name, prefix)| (name, prefix.trim_end_matches("\";"))).collect();
+        assert!(declared.len() > Kind::ALL.len(), "{declared:?}");
+        for (name, prefix) in declared {
+            // One begins partitions, and one is only in an index.
+            let is_other = ["ACCOUNT", "CHARGE"].contains(&name);
+            let is_kind = Kind::ALL.into_iter().any(|kind| kind.name_and_prefix().1 == prefix);
+            assert_eq!(is_kind, !is_other, "{name}");
         }
     }
 

@@ -9,6 +9,7 @@ mod commit;
 #[cfg(feature = "ledger-direct")]
 pub mod direct;
 mod dynamodb;
+mod erasures;
 mod errors;
 mod items;
 mod keys;

@@ -3,7 +3,7 @@
 use super::attributes::{number, text};
 use super::errors::{broken, is_condition_failed, is_contended, ledger_error, unavailable, unreadable};
 use super::{DynamoLedger, errors, items, keys};
-use crate::domain::{AccountId, Entry, Periods, UsageFold, UsageRow};
+use crate::domain::{AccountId, Entry, Periods, UsageCursor, UsageFold, UsageRow};
 use crate::ports::{EntryList, FoldError, LedgerError, UsageFolds, UsageRows};
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -13,9 +13,9 @@ use uuid::Uuid;
 const FOLD: &str = "usage_fold";
 
 impl UsageRows for DynamoLedger {
-    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<UsageCursor, LedgerError> {
         let key = keys::usage_cursor(account);
-        Ok(self.read("usage_cursor_get", key, items::usage_cursor_from_item).await?.unwrap_or(0))
+        Ok(self.read("usage_cursor_get", key, items::usage_cursor_from_item).await?.unwrap_or_default())
     }
 
     /// A page of a query ends after 1 MB, so a year of rows with many spenders takes several.
@@ -87,11 +87,14 @@ impl DynamoLedger {
     /// The cursor first: [`fold_error`] reads its reason.
     fn fold_writes(&self, account: &AccountId, fold: &UsageFold) -> Result<Vec<TransactWriteItem>, BuildError> {
         let put = |item| Put::builder().table_name(&self.table).set_item(Some(item));
-        let cursor = put(items::usage_cursor_to_item(account, fold.through_seq));
-        let cursor = match fold.after_seq {
-            0 => cursor.condition_expression("attribute_not_exists(PK)"),
-            after => {
-                cursor.condition_expression("through_seq = :after").expression_attribute_values(":after", number(after))
+        let cursor = put(items::usage_cursor_to_item(account, fold.after));
+        let cursor = match fold.before {
+            before if before == UsageCursor::default() => cursor.condition_expression("attribute_not_exists(PK)"),
+            UsageCursor { through_seq, is_nameless } => {
+                let names = if is_nameless { "attribute_exists" } else { "attribute_not_exists" };
+                cursor
+                    .condition_expression(format!("through_seq = :before AND {names}(is_nameless)"))
+                    .expression_attribute_values(":before", number(through_seq))
             }
         };
         let rows = fold.rows.iter().map(|row| put(items::usage_row_to_item(account, row)));

@@ -5,11 +5,14 @@
 
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::payments::ConsentRecord;
+use crate::domain::support::{Erasure, ErasurePage, ItemKey};
 use crate::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
-    Origin, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageFold, UsageRow,
+    Origin, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor,
+    UsageFold, UsageRow,
 };
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
 
@@ -151,6 +154,35 @@ pub trait Acts: Send + Sync {
     ) -> impl Future<Output = Result<NewestFirst<Act>, LedgerError>> + Send;
 }
 
+/// The items of an account one after the other, to erase what is personal in them.
+pub trait Erasures: Send + Sync {
+    /// How far a closed account is erased. `None` if it is not closed.
+    fn erasure_get(&self, account: &AccountId) -> impl Future<Output = Result<Option<Erasure>, LedgerError>> + Send;
+
+    /// The items behind `after` (from the first, if `None`), at most `limit` (1–90) of them, strongly consistent.
+    ///
+    /// # Errors
+    /// [`LedgerError::Broken`] for an item of a kind of which it is not known what is personal in it.
+    fn erasable_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u8,
+    ) -> impl Future<Output = Result<ErasurePage, LedgerError>> + Send;
+}
+
+/// Everything that is stored about an account, as it is stored.
+pub trait StoredItems: Send + Sync {
+    /// The items behind `after` (from the first, if `None`), at most `limit` (1–500) of them and at most 1 MB, strongly
+    /// consistent.
+    fn stored_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u16,
+    ) -> impl Future<Output = Result<StoredItemsPage, LedgerError>> + Send;
+}
+
 /// The e-mails of an account that are still stored, newest first.
 pub trait NoticeList: Send + Sync {
     /// The notices that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
@@ -265,8 +297,8 @@ pub trait DueCharges: Send + Sync {
 
 /// What is stored of an account's usage. Both reads are strongly consistent.
 pub trait UsageRows: Send + Sync {
-    /// The `seq` of the last entry that is folded; 0 if none is.
-    fn usage_cursor_get(&self, account: &AccountId) -> impl Future<Output = Result<u64, LedgerError>> + Send;
+    /// How far the account is folded: through 0 if no entry is.
+    fn usage_cursor_get(&self, account: &AccountId) -> impl Future<Output = Result<UsageCursor, LedgerError>> + Send;
 
     /// The rows of these periods in order. A period that no entry was folded into has none.
     ///
@@ -296,7 +328,7 @@ pub trait UsageFolds: Send + Sync {
     /// Writes the rows and how far the account is folded now, all or nothing.
     ///
     /// # Errors
-    /// [`FoldError::Stale`] if the account is not folded through `fold.after_seq`.
+    /// [`FoldError::Stale`] if the account's cursor is not `fold.before`.
     /// [`FoldError::Failed`] when the outcome is unknown, or when it conflicted with another fold.
     fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> impl Future<Output = Result<(), FoldError>> + Send;
 }
@@ -315,6 +347,7 @@ pub trait Ledger:
     + TopUps
     + TopUpList
     + Acts
+    + Erasures
     + NoticeList
     + Consents
     + SpendingChanges
@@ -344,6 +377,7 @@ impl<L> Ledger for L where
         + TopUps
         + TopUpList
         + Acts
+        + Erasures
         + NoticeList
         + Consents
         + SpendingChanges
@@ -358,6 +392,35 @@ impl<L> Ledger for L where
         + EntryList
         + UsageFolds
 {
+}
+
+/// A value as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredValue {
+    Text(String),
+    /// Its decimal digits.
+    Number(String),
+    Flag(bool),
+    Bytes(Vec<u8>),
+    Map(BTreeMap<String, StoredValue>),
+}
+
+/// An item as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredItem {
+    /// What it is, in one word.
+    pub kind: &'static str,
+    /// What tells it from the others of its kind. Empty if there is only one.
+    pub id: String,
+    pub attributes: BTreeMap<String, StoredValue>,
+}
+
+/// A page of items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredItemsPage {
+    pub items: Vec<StoredItem>,
+    /// The last item of the page. `None` if no page follows.
+    pub next: Option<ItemKey>,
 }
 
 /// A page of refused requests, and whether more follow.

@@ -11,10 +11,10 @@ mod timers;
 pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Entries, EntryList, Events, FoldError, History, Ledger, LedgerError, NewestFirst, NoticeList, Notices,
-    PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
-    Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry,
-    UsageFolds, UsageRows,
+    DuePage, Entries, EntryList, Erasures, Events, FoldError, History, Ledger, LedgerError, NewestFirst, NoticeList,
+    Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard,
+    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems,
+    StoredItemsPage, StoredValue, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

@@ -11,6 +11,7 @@ use local_aws::wire::SharedHttpConnector;
 use shared::clock::{Clock, SystemClock};
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::payments::ConsentRecord;
+use shared::domain::support::{Erasure, ErasurePage, ItemKey};
 use shared::domain::*;
 use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
 use shared::ledger::{DynamoLedger, LedgerSettings};
@@ -244,7 +245,7 @@ impl History for DirectLedger {
 }
 
 impl UsageRows for DirectLedger {
-    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<UsageCursor, LedgerError> {
         self.others.usage_cursor_get(account).await
     }
 
@@ -262,6 +263,21 @@ impl EntryList for DirectLedger {
 impl UsageFolds for DirectLedger {
     async fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> Result<(), FoldError> {
         self.others.usage_fold(account, fold).await
+    }
+}
+
+impl Erasures for DirectLedger {
+    async fn erasure_get(&self, account: &AccountId) -> Result<Option<Erasure>, LedgerError> {
+        self.others.erasure_get(account).await
+    }
+
+    async fn erasable_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u8,
+    ) -> Result<ErasurePage, LedgerError> {
+        self.others.erasable_items(account, after, limit).await
     }
 }
 

@@ -8,6 +8,7 @@ use shared::domain::account::decide_open_account;
 use shared::domain::charging::RefusalPlace;
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
+use shared::domain::support::{Erasure, ItemKey};
 use shared::domain::*;
 use shared::ledger::DynamoLedger;
 use shared::ports::*;
@@ -40,6 +41,7 @@ enum Kind {
     /// The rows of refused requests.
     Refusals,
     Notice(u128),
+    Erasure,
     /// The act with this number.
     Act(u128),
     Customer,
@@ -62,7 +64,7 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
             let rows = ledger.usage_rows(&account, periods(granularity, "2026-01-01", "2026-01-31")).await?;
             !rows.is_empty()
         }
-        Kind::UsageCursor => ledger.usage_cursor_get(&account).await? > 0,
+        Kind::UsageCursor => ledger.usage_cursor_get(&account).await?.through_seq > 0,
         Kind::Refusals => {
             let oldest = RefusalPlace::new(0, 0).unwrap();
             !ledger.refusals_page(&account, oldest, None, 100).await?.rows.is_empty()
@@ -72,14 +74,19 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
             let page = ledger.acts_page(&account, Some(&ActId::mint(number + 1)), 1).await?;
             page.records.first().is_some_and(|act| act.id == ActId::mint(number))
         }
+        Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
     };
     Ok(is_there)
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 38] = [
+const MAY_BE_ABSENT: [&str; 42] = [
+    "completed_at",
+    "accepted_by",
+    "after",
     "auto_top_up",
+    "auto_top_up.consent.accepted_by",
     "checkout",
     "checkout_opened_at",
     "currency",
@@ -137,7 +144,7 @@ const UNREAD: [&str; 8] = [
 ];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 4] = ["checkout.url", "detail", "restriction.reason", "text"];
+const FREE_TEXT: [&str; 5] = ["after", "checkout.url", "detail", "restriction.reason", "text"];
 
 #[tokio::test]
 async fn a_missing_attribute_is_named() {
@@ -282,6 +289,20 @@ async fn the_day_of_limits_is_where_the_release_before_wrote_it_and_is_written_w
     assert!(read(&store.ledger, stored.kind).await.unwrap(), "without limits no day is needed");
 }
 
+/// A closed account has no address, and every other account has one.
+#[tokio::test]
+async fn only_a_closed_account_may_lack_its_address() {
+    let store = filled().await;
+    let stored = stored_items().into_iter().find(|stored| stored.name == "account").unwrap();
+    let item = get(&store, &stored).await;
+    let closed = altered(&item, "closed_at", Some(AttributeValue::N("1767225600000".into())));
+    put(&store, closed.clone()).await;
+    assert_named(read(&store.ledger, stored.kind).await, &stored, "email", "has an invalid value");
+    put(&store, altered(&closed, "email", None)).await;
+    let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
+    assert_eq!((account.email, account.closed_at), (None, Some(at(0))));
+}
+
 /// In another currency, the consent names it: the default is for items of the release before alone.
 #[tokio::test]
 async fn a_consent_in_another_currency_has_to_name_it() {
@@ -342,7 +363,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
     let mut auto_top_up = settings();
     auto_top_up.threshold = credits(100_000_000);
     auto_top_up.target = credits(100_000_000);
-    auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).unwrap();
+    auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).ok();
     let email =
         EmailAddress::parse(format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(57))).unwrap();
     let opened =
@@ -363,7 +384,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
     // Who also sets limits has an address of 100 characters: the rest of it is what limits and a stop need.
     let limit = Some(Limit { max: credits(1_000_000_000), used: credits(1_000_000_000), after_seq: 1_000_000_000 });
     let limited = |account: Account| Account {
-        email: EmailAddress::parse(format!("{}@{}.com", longest(64), longest(31))).unwrap(),
+        email: EmailAddress::parse(format!("{}@{}.com", longest(64), longest(31))).ok(),
         spending: Some(Spending { is_stopped: false, changed_at: end }),
         limits: Limits { day: limit, month: limit, total: None },
         limits_date: Some("2026-01-01".parse().unwrap()),
@@ -386,6 +407,37 @@ async fn a_complete_account_fits_in_one_write_unit() {
         item.remove("usage");
         assert!(size(&item) <= 1_024, "{} bytes", size(&item));
     }
+}
+
+/// What a person is given of an account is everything that is stored in it.
+#[tokio::test]
+async fn every_attribute_of_every_item_is_exported() {
+    let store = filled().await;
+    let (mut exported, mut after) = (vec![], None);
+    loop {
+        let page = store.ledger.stored_items(&account_id(), after.as_ref(), 7).await.unwrap();
+        assert!(page.items.len() <= 7);
+        exported.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let others = stored_items().into_iter().filter(|stored| stored.partition == "ACCOUNT#acme");
+    let mut expected = 0;
+    for stored in others {
+        let item = get(&store, &stored).await;
+        let mut names: Vec<_> = item.keys().filter(|name| *name != "PK" && *name != "SK").cloned().collect();
+        names.sort_unstable();
+        let is_it = |exported: &&StoredItem| {
+            let names_of: Vec<_> = exported.attributes.keys().cloned().collect();
+            stored.sort.ends_with(&exported.id) && names_of == names
+        };
+        assert!(exported.iter().any(|exported| is_it(&exported)), "{}", stored.name);
+        expected += 1;
+    }
+    // Beside those, the table has notices of two more kinds.
+    assert_eq!(exported.len(), expected + 2);
 }
 
 #[tokio::test]
@@ -437,6 +489,12 @@ async fn filled() -> Embedded {
         Record::Consent(consent_record()),
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
+        Record::Erasure(Erasure {
+            started_at: at(1),
+            after: Some(ItemKey::new("ENTRY#charge:job:1")),
+            items: 3,
+            completed_at: Some(at(2)),
+        }),
     ];
     records.extend(endings().map(Record::PendingCharge));
     records.extend(acts().into_iter().map(Record::Act));
@@ -475,6 +533,8 @@ fn stored_items() -> Vec<Stored> {
         ("restriction lifted", act(3), Kind::Act(3)),
         ("notice resent", act(4), Kind::Act(4)),
         ("top-up checked", act(5), Kind::Act(5)),
+        ("erased", act(6), Kind::Act(6)),
+        ("erasure", "ERASURE".into(), Kind::Erasure),
         ("pending charge", "PENDING#job:8".into(), Kind::Pending("job:8")),
         ("captured charge", "PENDING#job:5".into(), Kind::Pending("job:5")),
         ("voided charge", "PENDING#job:6".into(), Kind::Pending("job:6")),

@@ -181,6 +181,7 @@ pub fn acts() -> Vec<Act> {
         ActKind::RestrictionLifted,
         ActKind::NoticeResent { notice: NoticeId::mint(8), resent_as: NoticeId::mint(9) },
         ActKind::TopUpChecked,
+        ActKind::Erased,
     ];
     let act = |(number, kind)| Act {
         id: ActId::mint(number),
@@ -250,7 +251,7 @@ pub fn consent() -> Consent {
     Consent {
         id: ConsentId::mint(1),
         text_version: 1,
-        accepted_by: Consenter::parse("owner@example.com").unwrap(),
+        accepted_by: Consenter::parse("owner@example.com").ok(),
         accepted_at: at(2),
         price_max: Amount::new(Currency::USD, 123_456).unwrap(),
     }
@@ -369,7 +370,11 @@ pub fn usage_row(granularity: Granularity, date: &str) -> UsageRow {
 
 pub fn usage_fold(after_seq: u64, through_seq: u64) -> UsageFold {
     let rows = Granularity::ALL.map(|granularity| usage_row(granularity, "2026-01-15"));
-    UsageFold { after_seq, through_seq, rows: rows.to_vec() }
+    UsageFold { before: folded_through(after_seq), after: folded_through(through_seq), rows: rows.to_vec() }
+}
+
+pub fn folded_through(through_seq: u64) -> UsageCursor {
+    UsageCursor { through_seq, is_nameless: false }
 }
 
 pub fn periods(granularity: Granularity, from: &str, to: &str) -> Periods {

@@ -6,6 +6,7 @@ use crate::outside::Outside;
 use crate::rules::Broken;
 use futures::FutureExt;
 use sha2::{Digest, Sha256};
+use shared::domain::account::TextDigest;
 use shared::domain::{Account, AccountId, Cause, Chain, Entry, EntryHash, Operation, PriceLine, Salt};
 use shared::use_cases::accounts::{Position, Verification, verify_history};
 
@@ -32,8 +33,9 @@ pub fn check_commit(Committed { before, change }: &Committed) -> Result<(), Brok
     }
     let Some(chain) = account.chain else { return Err(format!("{id} has no salt")) };
     let before = before.as_ref().and_then(|before| before.chain);
-    if before.is_some_and(|before| before.salt != chain.salt) {
-        return Err(format!("the salt of {id} has changed"));
+    let is_erased = change.erasure().is_some_and(|erasure| erasure.completed_at.is_some());
+    if before.is_some_and(|before| (before.salt != chain.salt) != is_erased) {
+        return Err(format!("the salt of {id} has changed, or stays after an erasure"));
     }
     let head = before.and_then(|before| before.head);
     check_entries(id, &chain, head, &change.entries)
@@ -116,20 +118,24 @@ fn hash(account: &AccountId, salt: &Salt, previous: Option<EntryHash>, entry: &E
             ["prepaid text 1".into(), salt.as_bytes().to_vec(), origin.clone().into(), name.into(), text.into()];
         sha256(&parts).to_vec()
     };
+    let erased = entry.link.map(|link| link.erased).unwrap_or_default();
+    let kept = |digest: Option<TextDigest>| digest.map(|digest| digest.as_bytes().to_vec());
     match &entry.cause {
         Cause::Charge { expires_in, reference, spender, request_id, .. } => {
             expires_in.iter().for_each(|time| field("expires_in_seconds", time.seconds().to_string().into()));
             request_id.iter().for_each(|id| field("request_id", id.as_str().into()));
             let reference = reference.as_ref().map(|text| digest("reference", text.as_str()));
+            let reference = reference.or(kept(erased.reference));
             reference.into_iter().for_each(|digest| field("reference_digest", digest));
-            let spender = spender.as_ref().map(|text| digest("spender", text.as_str()));
+            let spender = spender.as_ref().map(|text| digest("spender", text.as_str())).or(kept(erased.spender));
             spender.into_iter().for_each(|digest| field("spender_digest", digest));
         }
         Cause::Purchase { package, .. } => field("package", package.as_str().into()),
         Cause::Adjustment { reason, operator, .. } => {
-            let reason = reason.as_ref().map(|text| digest("reason", text.as_str()));
+            let reason = reason.as_ref().map(|text| digest("reason", text.as_str())).or(kept(erased.reason));
             reason.into_iter().for_each(|digest| field("reason_digest", digest));
             let operator = operator.as_ref().map(|text| digest("operator", text.as_str()));
+            let operator = operator.or(kept(erased.operator));
             operator.into_iter().for_each(|digest| field("operator_digest", digest));
         }
         Cause::Capture { .. }

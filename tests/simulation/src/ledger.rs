@@ -8,17 +8,18 @@ use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::payments::ConsentRecord;
+use shared::domain::support::{Erasure, ErasurePage, ItemKey, PersonalItem};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
     Origin, Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
-    UsageFold, UsageRow,
+    UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Entries, EntryList, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
+    DuePage, Entries, EntryList, Erasures, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
     PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
-    Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UsageFolds,
-    UsageRows,
+    Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems,
+    StoredItemsPage, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,11 +81,12 @@ pub struct Partition {
     pub notices: BTreeMap<NoticeId, Notice>,
     pub consents: BTreeMap<ConsentId, ConsentRecord>,
     pub usage_rows: BTreeMap<Period, UsageRow>,
-    pub usage_cursor: u64,
+    pub usage_cursor: UsageCursor,
     pub spending_changes: BTreeMap<Timestamp, SpendingChange>,
     pub spender_limits: BTreeMap<Spender, SpenderLimits>,
     pub refusals: BTreeMap<RefusalPlace, RefusalRow>,
     pub acts: BTreeMap<ActId, Act>,
+    pub erasure: Option<Erasure>,
 }
 
 #[derive(Debug)]
@@ -223,7 +225,11 @@ impl Tables {
         let ends = change.entries.iter().filter(|entry| entry.seq.is_multiple_of(FOLD_LIMITS.block));
         self.blocks.extend(ends.map(|entry| (account.id.clone(), entry.seq)));
         self.put_records(change);
-        let (due_at, entries) = (account.top_up_due_at(), change.entries.clone());
+        let erased = change.records.iter().filter_map(|record| match record {
+            Record::ErasedEntry(entry) => Some(entry),
+            _ => None,
+        });
+        let (due_at, entries) = (account.top_up_due_at(), change.entries.iter().chain(erased).cloned().collect());
         let charges = change.records.iter().filter_map(|record| match record {
             Record::PendingCharge(pending) => Some(pending.clone()),
             _ => None,
@@ -247,6 +253,11 @@ impl Tables {
                 }
                 Record::Act(act) => drop(partition.acts.insert(act.id.clone(), act)),
                 Record::SpenderUnlimited(spender) => drop(partition.spender_limits.remove(&spender)),
+                Record::Erasure(erasure) => partition.erasure = Some(erasure),
+                Record::ErasedEntry(entry) => drop(partition.entries.insert(entry.origin(), entry)),
+                Record::SpendingForgotten(changed_at) => drop(partition.spending_changes.remove(&changed_at)),
+                Record::RefusalForgotten(place) => drop(partition.refusals.remove(&place)),
+                Record::NoticeForgotten(notice) => drop(partition.notices.remove(&notice)),
                 Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
             }
         }
@@ -287,10 +298,10 @@ impl Tables {
 
     fn put_fold(&mut self, account: &AccountId, fold: &UsageFold) -> Result<(), FoldError> {
         let partition = self.partitions.entry(account.clone()).or_default();
-        if partition.usage_cursor != fold.after_seq && !has_bug("fold_without_the_cursors_condition") {
+        if partition.usage_cursor != fold.before && !has_bug("fold_without_the_cursors_condition") {
             return Err(FoldError::Stale);
         }
-        partition.usage_cursor = fold.through_seq;
+        partition.usage_cursor = fold.after;
         partition.usage_rows.extend(fold.rows.iter().map(|row| (row.period, row.clone())));
         self.folded.insert(account.clone());
         Ok(())
@@ -425,6 +436,93 @@ impl Acts for MemoryLedger {
     ) -> Result<NewestFirst<Act>, LedgerError> {
         let tables = self.tables();
         Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.acts), after, limit))
+    }
+}
+
+impl Partition {
+    /// Every item that may hold something personal, in an order that stays.
+    pub fn personal_items(&self) -> BTreeMap<ItemKey, PersonalItem> {
+        let mut items = BTreeMap::new();
+        let mut add = |kind: &str, id: String, item| drop(items.insert(ItemKey::new(format!("{kind}#{id}")), item));
+        for (origin, entry) in &self.entries {
+            add("ENTRY", origin.to_string(), PersonalItem::Entry(entry.clone()));
+        }
+        for (spender, limits) in &self.spender_limits {
+            add("LIMIT", spender.to_string(), PersonalItem::SpenderLimits(limits.spender.clone()));
+        }
+        for id in self.notices.keys() {
+            add("NOTICE", id.to_string(), PersonalItem::Notice(id.clone()));
+        }
+        for (key, pending) in &self.pending {
+            add("PENDING", key.to_string(), PersonalItem::PendingCharge(pending.clone()));
+        }
+        for (id, purchase) in &self.purchases {
+            add("PURCHASE", id.to_string(), PersonalItem::Purchase(purchase.clone()));
+        }
+        for (id, consent) in &self.consents {
+            add("CONSENT", id.to_string(), PersonalItem::Consent(consent.clone()));
+        }
+        for place in self.refusals.keys() {
+            add("REQUEST", format!("{:010}#{:02}", place.minute(), place.slot()), PersonalItem::Refusal(*place));
+        }
+        for changed_at in self.spending_changes.keys() {
+            add("SPENDING", changed_at.as_millisecond().to_string(), PersonalItem::SpendingChange(*changed_at));
+        }
+        for (period, row) in &self.usage_rows {
+            add("USAGE", format!("{period:?}"), PersonalItem::UsageRow(row.clone()));
+        }
+        items
+    }
+}
+
+impl Erasures for MemoryLedger {
+    async fn erasure_get(&self, account: &AccountId) -> Result<Option<Erasure>, LedgerError> {
+        Ok(self.of(account, |partition| partition.erasure.clone()))
+    }
+
+    async fn erasable_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u8,
+    ) -> Result<ErasurePage, LedgerError> {
+        let all = self.of(account, |partition| Some(partition.personal_items())).unwrap_or_default();
+        let behind = all.into_iter().filter(|(key, _)| after.is_none_or(|after| key > after));
+        let (keys, items): (Vec<_>, Vec<_>) = behind.take(limit.clamp(1, 90).into()).unzip();
+        // DynamoDB returns the end of a full page even if nothing follows.
+        let next = keys.last().filter(|_| keys.len() == usize::from(limit)).cloned();
+        Ok(ErasurePage { items, next })
+    }
+}
+
+/// Only to answer requests: the items have no attributes here.
+impl StoredItems for MemoryLedger {
+    async fn stored_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u16,
+    ) -> Result<StoredItemsPage, LedgerError> {
+        let all = self.of(account, |partition| Some(partition.personal_items())).unwrap_or_default();
+        let behind = all.into_iter().filter(|(key, _)| after.is_none_or(|after| key > after));
+        let page: Vec<_> = behind.take(limit.clamp(1, 500).into()).collect();
+        let next = page.last().filter(|_| page.len() == usize::from(limit)).map(|(key, _)| key.clone());
+        let item = |(key, item): (ItemKey, PersonalItem)| StoredItem {
+            kind: match item {
+                PersonalItem::Entry(_) => "entry",
+                PersonalItem::PendingCharge(_) => "pending_charge",
+                PersonalItem::Purchase(_) => "purchase",
+                PersonalItem::Consent(_) => "consent",
+                PersonalItem::SpendingChange(_) => "spending_change",
+                PersonalItem::SpenderLimits(_) => "spender_limits",
+                PersonalItem::Refusal(_) => "refused_requests",
+                PersonalItem::Notice(_) => "notice",
+                PersonalItem::UsageRow(_) => "usage_day",
+            },
+            id: key.as_str().to_owned(),
+            attributes: BTreeMap::new(),
+        };
+        Ok(StoredItemsPage { items: page.into_iter().map(item).collect(), next })
     }
 }
 
@@ -573,8 +671,8 @@ impl DueCharges for MemoryLedger {
 }
 
 impl UsageRows for MemoryLedger {
-    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
-        Ok(self.of(account, |partition| Some(partition.usage_cursor)).unwrap_or(0))
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<UsageCursor, LedgerError> {
+        Ok(self.of(account, |partition| Some(partition.usage_cursor)).unwrap_or_default())
     }
 
     async fn usage_rows(&self, account: &AccountId, periods: Periods) -> Result<Vec<UsageRow>, LedgerError> {

@@ -82,6 +82,10 @@ impl Spent {
                 _ => {}
             }
         }
+        if account.closed_at.is_some() {
+            // Its limits are being erased, and nothing is charged any more.
+            return Ok(());
+        }
         if spent.spenders.len() != account.limited_spenders as usize {
             return Err(format!("{id} counts {} spenders with limits", account.limited_spenders));
         }

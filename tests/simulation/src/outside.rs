@@ -12,17 +12,18 @@ use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
+use shared::domain::support::{Erasure, ErasurePage, ItemKey};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
     IdempotencyKey, InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Periods, PriceBook, Purchase, PurchaseId,
-    Record, Spender, SpenderLimits, TopUp, TopUpId, UsageFold, UsageRow,
+    Record, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, Acts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, Email, Entries, EntryList, Events, FoldError, History, IdGenerator, InvoiceReport, LedgerError,
-    Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList,
-    Purchases, PurchasesPage, RefusalRows, Shard, Spenders, StoredEntries, StoredEntriesPage, Timer, Timers,
-    TimersError, TopUps, UsageFolds, UsageRows, Wake,
+    DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator, InvoiceReport,
+    LedgerError, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingCharges,
+    PurchaseList, Purchases, PurchasesPage, RefusalRows, Shard, Spenders, StoredEntries, StoredEntriesPage, Timer,
+    Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -583,6 +584,24 @@ impl Acts for Outside {
     }
 }
 
+impl Erasures for Outside {
+    async fn erasure_get(&self, account: &AccountId) -> Result<Option<Erasure>, LedgerError> {
+        let account = account.clone();
+        self.read("erasure_get", move |ledger| at_once(ledger.erasure_get(&account))).await
+    }
+
+    async fn erasable_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u8,
+    ) -> Result<ErasurePage, LedgerError> {
+        let (account, after) = (account.clone(), after.cloned());
+        let list = move |ledger: &MemoryLedger| at_once(ledger.erasable_items(&account, after.as_ref(), limit));
+        self.read("erasable_items", list).await
+    }
+}
+
 impl Consents for Outside {
     async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
@@ -646,7 +665,7 @@ impl History for Outside {
 }
 
 impl UsageRows for Outside {
-    async fn usage_cursor_get(&self, account: &AccountId) -> Result<u64, LedgerError> {
+    async fn usage_cursor_get(&self, account: &AccountId) -> Result<UsageCursor, LedgerError> {
         let account = account.clone();
         self.read("usage_cursor_get", move |ledger| at_once(ledger.usage_cursor_get(&account))).await
     }
@@ -669,9 +688,7 @@ impl UsageFolds for Outside {
         let (account, fold) = (account.clone(), fold.clone());
         let what = {
             let (account, fold) = (account.clone(), fold.clone());
-            move || {
-                format!("fold {account} from {} through {}, {} rows", fold.after_seq, fold.through_seq, fold.rows.len())
-            }
+            move || format!("fold {account} from {:?} to {:?}, {} rows", fold.before, fold.after, fold.rows.len())
         };
         let write = move |world: &World| at_once(world.ledger.usage_fold(&account, &fold));
         self.call(what, write).await.unwrap_or_else(|Lost| Err(ledger_lost("usage_fold").into()))
@@ -730,7 +747,14 @@ fn describe(change: &Change) -> String {
             Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
             Record::SpenderLimits(limits) => format!(" · {limits:?}"),
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),
-            Record::PurchaseKey { .. } | Record::Consent(_) | Record::Customer { .. } => continue,
+            Record::Erasure(erasure) => format!(" · {} items erased, {:?}", erasure.items, erasure.completed_at),
+            Record::ErasedEntry(entry) => format!(" · {} erased", entry.origin()),
+            Record::PurchaseKey { .. }
+            | Record::Consent(_)
+            | Record::SpendingForgotten(_)
+            | Record::RefusalForgotten(_)
+            | Record::NoticeForgotten(_)
+            | Record::Customer { .. } => continue,
         };
     }
     for notice in notices {

@@ -30,7 +30,8 @@ use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
 use shared::use_cases::support::{
-    AdjustError, Asked, ResendError, RestrictError, adjust, check_top_up, lift_restriction, resend_notice, restrict,
+    AdjustError, Asked, EraseError, Erased, ErasureLimits, ResendError, RestrictError, adjust, check_top_up, erase,
+    lift_restriction, resend_notice, restrict,
 };
 use shared::use_cases::usage::{FoldLimits, ReadUsageError, fold_usage, read_usage};
 use shared::use_cases::{OutsideError, StoreError};
@@ -70,6 +71,8 @@ pub enum Request {
     Restrict(AccountId, Option<Restriction>),
     ResendNotice(AccountId, NoticeId),
     CheckTopUp(AccountId),
+    /// Support closes an account and erases what is personal in it.
+    Erase(AccountId),
     /// A sweep from the schedule, or the part that a timer continues.
     Sweep(Option<SweepPart>),
 }
@@ -107,6 +110,9 @@ const CONCURRENCY: usize = 2;
 /// So small that a batch of a few charges needs several transactions, and an account has to wait.
 const BATCH_LIMITS: BatchLimits = BatchLimits { together_max: 3, accounts_at_once: 2 };
 
+/// So small that erasing an account takes several requests.
+const ERASURE_LIMITS: ErasureLimits = ErasureLimits { page: 3, pages_max: 2 };
+
 /// So small that a few entries are several blocks, and that a fold has to leave some for the next.
 pub const FOLD_LIMITS: FoldLimits = FoldLimits { block: 4, rows_max: 3, folds_max: 3 };
 
@@ -125,7 +131,8 @@ impl Request {
             | Self::SetSpending(..)
             | Self::SetLimits(..)
             | Self::Adjust(..)
-            | Self::Restrict(..) => true,
+            | Self::Restrict(..)
+            | Self::Erase(_) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
             | Self::PayPage(..)
@@ -186,6 +193,7 @@ impl Request {
                 Box::pin(async move { run_resend_notice(&outside, &account, &id).await })
             }
             Self::CheckTopUp(account) => Box::pin(async move { run_check_top_up(&outside, &account).await }),
+            Self::Erase(account) => Box::pin(async move { run_erase(&outside, &account).await }),
             Self::Sweep(part) => Box::pin(async move { run_sweep(&outside, part).await }),
         }
     }
@@ -205,6 +213,8 @@ async fn run_open_account(outside: &Outside, id: &AccountId) -> Ended {
             }
             outside.answered(format_args!("version {}", opened.account.version))
         }
+        Err(OpenAccountError::Closed(closed)) if is_closed(outside, id) => outside.answered(closed),
+        Err(OpenAccountError::Closed(_)) => Wrong("an account that is not closed is reported as closed".into()),
         Err(OpenAccountError::EmailDiffers) => Wrong("the account has another address".into()),
         Err(OpenAccountError::Outside(error)) => other(outside, &error),
     }
@@ -212,6 +222,19 @@ async fn run_open_account(outside: &Outside, id: &AccountId) -> Ended {
 
 fn stored_entry(outside: &Outside, account: &AccountId, origin: &Origin) -> Option<Entry> {
     outside.0.ledger.tables().partitions.get(account)?.entries.get(origin).cloned()
+}
+
+fn is_closed(outside: &Outside, account: &AccountId) -> bool {
+    let tables = outside.0.ledger.tables();
+    let account = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
+    account.is_some_and(|account| account.closed_at.is_some())
+}
+
+/// Whether both are the same entry, of which the texts may have been erased since.
+fn is_same(entry: &Entry, other: Option<&Entry>) -> bool {
+    let what = |entry: &Entry| (entry.seq, entry.origin(), entry.credits, entry.balance_after, entry.created_at);
+    let hash = |entry: &Entry| entry.link.map(|link| link.hash);
+    other.is_some_and(|other| what(entry) == what(other) && hash(entry) == hash(other))
 }
 
 fn is_deleted(outside: &Outside, account: &AccountId) -> bool {
@@ -275,7 +298,7 @@ fn check_charge(outside: &Outside, before: &BeforeCharge<'_>, answer: Result<Cha
     let stored = stored_entry(outside, account, &Origin::Charge(key.clone()));
     let restored = stored_entry(outside, account, &Origin::Restore(key.clone()));
     match answer {
-        Ok(Charged { posted, .. }) if stored.as_ref() != Some(&posted.entry) => {
+        Ok(Charged { posted, .. }) if !is_same(&posted.entry, stored.as_ref()) => {
             Wrong("the charge in the answer is not the stored one".into())
         }
         Ok(Charged { posted, .. }) if !is_charge_of(&posted.entry, command) => {
@@ -299,6 +322,15 @@ fn check_charge(outside: &Outside, before: &BeforeCharge<'_>, answer: Result<Cha
             } else {
                 Wrong("a key is wrongly reported as reused".into())
             }
+        }
+        Err(ChargeError::Refused(ChargeRefusal::Closed(_))) if !is_closed(outside, account) => {
+            Wrong("a charge is refused by an account that is not closed".into())
+        }
+        // A closed account refuses another request under a used key like a new one.
+        Err(ChargeError::Refused(ChargeRefusal::Closed(closed)))
+            if before.as_ref().is_none_or(|before| !is_charge_of(before, command)) =>
+        {
+            outside.answered(closed)
         }
         Err(ChargeError::Refused(_)) if before.is_some() => Wrong("a posted charge is refused".into()),
         Err(ChargeError::Refused(ChargeRefusal::InsufficientCredits { balance, required, .. }))
@@ -403,9 +435,12 @@ fn check_order(part: &[(usize, Result<Charged, ChargeError>)]) -> Result<(), Str
 fn is_charge_of(entry: &Entry, command: &ChargeCommand) -> bool {
     let Cause::Charge { key, operation, reference, spender, expires_in, .. } = &entry.cause else { return false };
     let request = &command.request;
-    let is_same = *operation == request.operation && *reference == request.reference;
-    let is_same = is_same && *spender == request.spender && *expires_in == request.expires_in;
-    *key == request.key && is_same
+    // Of a text that was erased, nobody can tell what it was.
+    let erased = entry.link.map(|link| link.erased).unwrap_or_default();
+    let is_reference = *reference == request.reference || erased.reference.is_some();
+    let is_spender = *spender == request.spender || erased.spender.is_some();
+    let is_same = *operation == request.operation && *expires_in == request.expires_in;
+    *key == request.key && is_same && is_reference && is_spender
 }
 
 fn stored_pending(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Option<PendingCharge> {
@@ -486,6 +521,10 @@ async fn run_expire_charges(outside: &Outside) -> Ended {
 }
 
 fn was_stopped_at(outside: &Outside, account: &AccountId, instant: Timestamp) -> bool {
+    if is_closed(outside, account) {
+        // Who stopped it and when is erased.
+        return true;
+    }
     let tables = outside.0.ledger.tables();
     let changes = tables.partitions.get(account).map(|partition| &partition.spending_changes);
     changes.and_then(|changes| changes.get(&instant)).is_some_and(|change| change.is_stopped)
@@ -525,12 +564,15 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
             outside.answered(opened.purchase.id)
         }
         Err(OpenPurchaseError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(OpenPurchaseError::Closed(_)) if !is_closed(outside, account) => {
+            Wrong("a purchase is refused by an account that is not closed".into())
+        }
         Err(OpenPurchaseError::PackageNotFound(_)) => Wrong("a package that is sold is not found".into()),
         Err(OpenPurchaseError::Outside(error)) => other(outside, &error),
         Err(OpenPurchaseError::CustomerDeleted) if !is_deleted(outside, account) => {
             Wrong("a customer is wrongly reported as deleted".into())
         }
-        Err(error @ OpenPurchaseError::CustomerDeleted) => {
+        Err(error @ (OpenPurchaseError::CustomerDeleted | OpenPurchaseError::Closed(_))) => {
             let tables = outside.0.ledger.tables();
             let opened = tables.partitions.get(account).and_then(|known| known.purchase_keys.get(&command.key));
             outside.0.stripe().told.refused_purchases.extend(opened.cloned());
@@ -595,6 +637,7 @@ async fn run_set_limits(outside: &Outside, account: &AccountId, spender: Option<
 fn setting(outside: &Outside, error: SettingError) -> Ended {
     match error {
         SettingError::NotFound(missing) => outside.answered(missing),
+        SettingError::Closed(closed) => outside.answered(closed),
         SettingError::Store(error) => store(outside, &error),
     }
 }
@@ -602,20 +645,23 @@ fn setting(outside: &Outside, error: SettingError) -> Ended {
 async fn run_adjust(outside: &Outside, account: &AccountId, adjustment: &Adjustment, asked: &Asked) -> Ended {
     let origin = Origin::Adjustment(adjustment.key.clone());
     let is_asked = |entry: &Entry| {
-        let is_of_reason =
-            matches!(&entry.cause, Cause::Adjustment { reason, .. } if reason.as_ref() == Some(&asked.reason));
+        let is_of_reason = matches!(&entry.cause, Cause::Adjustment { reason, .. }
+            if reason.as_ref().is_none_or(|reason| *reason == asked.reason));
         is_of_reason && entry.credits == adjustment.credits.get()
     };
     let (before, was_open) = (stored_entry(outside, account, &origin), is_open(outside, account));
     let answer = adjust(&outside.context(), account, adjustment, asked).await;
     let stored = stored_entry(outside, account, &origin);
     match answer {
-        Ok(posted) if stored.as_ref() != Some(&posted.entry) => {
+        Ok(posted) if !is_same(&posted.entry, stored.as_ref()) => {
             Wrong("the adjustment in the answer is not the stored one".into())
         }
         Ok(posted) if !is_asked(&posted.entry) => Wrong("the adjustment in the answer is not the requested one".into()),
         Ok(posted) if before.is_some() && !posted.is_replay => Wrong("a replay is reported as new".into()),
         Ok(posted) => outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay)),
+        Err(AdjustError::Refused(AdjustRefusal::Closed(_))) if !is_closed(outside, account) => {
+            Wrong("an adjustment is refused by an account that is not closed".into())
+        }
         Err(AdjustError::KeyReused(_)) if stored.as_ref().is_none_or(is_asked) => {
             Wrong("a key is wrongly reported as reused".into())
         }
@@ -657,18 +703,37 @@ async fn run_resend_notice(outside: &Outside, account: &AccountId, id: &NoticeId
     match resend_notice(&outside.context(), account, id, &names::asked("It was not found.")).await {
         Ok(resent) => {
             let tables = outside.0.ledger.tables();
-            let stored = tables.partitions.get(account).and_then(|partition| partition.notices.get(&resent.id));
-            if stored.is_none_or(|stored| stored.kind != resent.kind) {
+            let Some(partition) = tables.partitions.get(account) else {
+                return Wrong("an e-mail of no account is sent again".into());
+            };
+            let is_erased = partition.erasure.is_some();
+            let stored = partition.notices.get(&resent.id);
+            if !is_erased && stored.is_none_or(|stored| stored.kind != resent.kind) {
                 return Wrong("the e-mail in the answer is not stored".into());
             }
             outside.answered(resent.id)
         }
+        Err(ResendError::NotFound(missing)) if is_closed(outside, account) => outside.answered(missing),
         Err(ResendError::NotFound(_)) => Wrong("a stored e-mail is not found".into()),
         Err(ResendError::Refused(refusal @ ResendRefusal::TooMany { .. })) if resends(outside, account) == 0 => {
             Wrong(refusal.to_string())
         }
         Err(ResendError::Store(error)) => store(outside, &error),
         Err(error) => outside.answered(error),
+    }
+}
+
+/// It is repeated until it is complete, or refused because something is under way.
+async fn run_erase(outside: &Outside, account: &AccountId) -> Ended {
+    let was_open = is_open(outside, account);
+    match erase(&outside.context(), account, &names::asked("The customer asks."), ERASURE_LIMITS).await {
+        Ok(_) if !is_closed(outside, account) => Wrong("an account is erased and not closed".into()),
+        Ok(Erased { erasure, .. }) if erasure.completed_at.is_none() => outside.not_now(format_args!("{erasure:?}")),
+        Ok(Erased { erasure, .. }) => outside.answered(format_args!("{erasure:?}")),
+        Err(EraseError::Refused(refusal)) => outside.answered(refusal),
+        Err(EraseError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
+        Err(EraseError::NotFound(missing)) => outside.answered(missing),
+        Err(EraseError::Store(error)) => store(outside, &error),
     }
 }
 
@@ -759,7 +824,7 @@ async fn run_usage(outside: &Outside, account: &AccountId, granularity: Granular
                 return Wrong("there is usage of an account that does not exist".into());
             };
             let expected = Sums::of_entries(partition, usage.through_seq, &[granularity]);
-            if let Some(difference) = Sums::of_rows(&usage.rows).difference(&expected) {
+            if let Some(difference) = Sums::of_rows(&usage.rows).difference_in(partition, expected) {
                 return Wrong(format!("in the usage of {account}, {difference}"));
             }
             if usage.through_seq < shown_before {
@@ -777,7 +842,7 @@ async fn run_usage(outside: &Outside, account: &AccountId, granularity: Granular
 /// How far an answer that is begun now has to reach: through the rows, and two blocks of what the index shows.
 fn shown(outside: &Outside, account: &AccountId) -> u64 {
     let tables = outside.0.ledger.tables();
-    let cursor = tables.partitions.get(account).map_or(0, |partition| partition.usage_cursor);
+    let cursor = tables.partitions.get(account).map_or(0, |partition| partition.usage_cursor.through_seq);
     let shown = tables.history.get(account).into_iter().flat_map(|entries| entries.range(cursor + 1..));
     let without_a_gap = (cursor + 1..).zip(shown).take_while(|(expected, (seq, _))| expected == *seq).count() as u64;
     cursor + without_a_gap.min(2 * FOLD_LIMITS.block)

@@ -11,11 +11,13 @@ use crate::told::{Conclusion, PurchaseConclusion};
 use crate::usage::check_rows;
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::charging::{Ending, PendingCharge, Refused};
+use shared::domain::charging::{Ending, PendingCharge, RefusalRow, Refused};
+use shared::domain::payments::ConsentRecord;
 use shared::domain::support::ActKind;
+use shared::domain::usage::Groups;
 use shared::domain::{
-    Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Measure, NoticeId, NoticeKind, Operation, Origin,
-    Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus,
+    Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Limits, Measure, NoticeId, NoticeKind, Operation,
+    Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus, UsageCursor,
 };
 use std::collections::BTreeMap;
 
@@ -42,7 +44,7 @@ pub struct Rules {
     last_openings: BTreeMap<AccountId, Timestamp>,
     spent: Spent,
     /// How far each account was folded.
-    folded: BTreeMap<AccountId, u64>,
+    folded: BTreeMap<AccountId, UsageCursor>,
 }
 
 impl Rules {
@@ -71,8 +73,11 @@ impl Rules {
         for id in tables.take_folded() {
             let partition = tables.partitions.get(&id).ok_or_else(|| format!("{id} is gone"))?;
             let cursor = partition.usage_cursor;
-            let before = self.folded.insert(id.clone(), cursor).unwrap_or(0);
-            rule!(cursor > before, "{id} is folded through {cursor} after it was through {before}");
+            let before = self.folded.insert(id.clone(), cursor).unwrap_or_default();
+            let is_further = cursor.through_seq > before.through_seq
+                || cursor.is_nameless && cursor.through_seq == before.through_seq;
+            rule!(is_further, "{id} is folded to {cursor:?} after it was to {before:?}");
+            rule!(cursor.is_nameless || !before.is_nameless, "the usage of {id} names spenders again");
             check_rows(partition).map_err(|difference| format!("in the rows of {id}, {difference}"))?;
         }
         Ok(())
@@ -98,7 +103,16 @@ impl Rules {
                     rule!(known == Some((stop.is_stopped, stop.changed_at)), "{id} does not know who stopped it");
                 }
                 Record::Act(act) => check_act(act, change)?,
+                Record::ErasedEntry(erased) => {
+                    let (Cause::Charge { .. } | Cause::Adjustment { .. }) = &erased.cause else {
+                        return Err(format!("{} has no texts to erase", erased.origin()));
+                    };
+                }
                 Record::PurchaseKey { .. }
+                | Record::Erasure(_)
+                | Record::SpendingForgotten(_)
+                | Record::RefusalForgotten(_)
+                | Record::NoticeForgotten(_)
                 | Record::Consent(_)
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
@@ -106,6 +120,7 @@ impl Rules {
             }
         }
         crate::chain::check_commit(committed)?;
+        check_closed(before.as_ref(), change, &self.purchases)?;
         self.spent.check(committed)?;
         for entry in &change.entries {
             let restriction = before.as_ref().and_then(|before| before.restriction.as_ref());
@@ -153,6 +168,13 @@ impl Rules {
     /// when its time is up.
     fn check_pending(&mut self, pending: &PendingCharge) -> Result<(), Broken> {
         let id = &pending.charge;
+        let key = (pending.account.clone(), id.clone());
+        let without_spender = |pending: &PendingCharge| PendingCharge { spender: None, ..pending.clone() };
+        if self.pending.get(&key).is_some_and(|known| known.spender.is_some() && without_spender(known) == *pending) {
+            // The spender was erased.
+            self.pending.insert(key, pending.clone());
+            return Ok(());
+        }
         let known = self.pending.insert((pending.account.clone(), id.clone()), pending.clone());
         let frozen = |pending: &PendingCharge| PendingCharge { end: None, ..pending.clone() };
         rule!(known.as_ref().is_none_or(|known| known.end.is_none()), "{id} ends twice");
@@ -237,7 +259,10 @@ impl Rules {
         if let Some(known) = self.purchases.get(id) {
             let frozen = |purchase: &Purchase| (purchase.credits, purchase.price, purchase.opened_at);
             rule!(frozen(known) == frozen(purchase), "what {id} froze when it was opened has changed");
-            rule!(known.status != PurchaseStatus::Paid, "{id} is changed after it was paid");
+            let without_page =
+                |purchase: &Purchase| Purchase { checkout: None, default_card: None, ..purchase.clone() };
+            let is_erased = *purchase == without_page(known);
+            rule!(known.status != PurchaseStatus::Paid || is_erased, "{id} is changed after it was paid");
         }
         let conclusion = match purchase.status {
             PurchaseStatus::Open => None,
@@ -256,6 +281,79 @@ impl Rules {
     }
 }
 
+/// A closed account is left with nothing under way and with nothing personal, and nothing is charged, bought, given or set
+/// any more. Only payments that were made before are still granted.
+fn check_closed(
+    before: Option<&Account>,
+    change: &Change,
+    purchases: &BTreeMap<PurchaseId, Purchase>,
+) -> Result<(), Broken> {
+    let (account, id) = (&change.account, &change.account.id);
+    let closed_before = before.and_then(|before| before.closed_at);
+    rule!(closed_before.is_none() || account.closed_at == closed_before, "{id} is opened again");
+    rule!(account.closed_at.is_none() == account.email.is_some(), "{id} has lost its address, or keeps it");
+    if account.closed_at.is_none() {
+        return Ok(());
+    }
+    let has_none = account.auto_top_up.is_none() && account.payment_method.is_none() && account.spending.is_none();
+    let has_none = has_none && account.limits == Limits::default() && account.restriction.is_none();
+    rule!(has_none && account.limited_spenders == 0, "{id} is closed and keeps settings");
+    rule!(account.pending.get() == 0, "{id} is closed while charges are pending");
+    rule!(account.open_top_up.is_none() && account.payment_issue.is_none(), "{id} is closed while a top-up is payable");
+    rule!(change.notices.is_empty(), "{id} is closed and owed an e-mail");
+    if closed_before.is_none() {
+        let is_payable = |purchase: &&Purchase| {
+            let has_page = purchase.status == PurchaseStatus::Open && purchase.checkout.is_some();
+            purchase.account == *id && (has_page || purchase.status == PurchaseStatus::Processing)
+        };
+        let payable = purchases.values().find(is_payable).map(|purchase| &purchase.id);
+        rule!(payable.is_none(), "{id} is closed while {payable:?} can be paid");
+    }
+    for entry in &change.entries {
+        let is_late = matches!(entry.cause, Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Restore { .. });
+        rule!(is_late, "{} is posted although the account is closed", entry.origin());
+    }
+    Ok(())
+}
+
+/// Of an account that was erased, nothing personal is left.
+fn check_erased(partition: &Partition) -> Result<(), Broken> {
+    let Some(account) = partition.account.as_ref().filter(|account| account.closed_at.is_some()) else { return Ok(()) };
+    let id = &account.id;
+    let completed = partition.erasure.as_ref().and_then(|erasure| erasure.completed_at);
+    rule!(completed.is_some(), "{id} is closed, and its erasure never ends");
+    for entry in partition.entries.values() {
+        let is_erased = match &entry.cause {
+            Cause::Charge { reference, spender, .. } => reference.is_none() && spender.is_none(),
+            Cause::Adjustment { reason, operator, .. } => reason.is_none() && operator.is_none(),
+            _ => true,
+        };
+        rule!(is_erased, "{} of {id} keeps its texts", entry.origin());
+    }
+    let named = partition.usage_rows.values().find(|row| {
+        let Groups { named, others, .. } = &row.spenders;
+        !named.is_empty() || !others.is_zero()
+    });
+    rule!(named.is_none(), "the usage of {id} names spenders in {:?}", named.map(|row| row.period));
+    rule!(partition.pending.values().all(|pending| pending.spender.is_none()), "a charge of {id} keeps its spender");
+    rule!(
+        partition.purchases.values().all(|purchase| purchase.checkout.is_none()),
+        "a purchase of {id} keeps its page"
+    );
+    let is_nameless = |record: &ConsentRecord| record.consent.accepted_by.is_none();
+    rule!(partition.consents.values().all(is_nameless), "a consent of {id} keeps its name");
+    let are_gone = partition.spender_limits.is_empty() && partition.spending_changes.is_empty();
+    rule!(are_gone && partition.notices.is_empty(), "{id} keeps limits of spenders, stops or e-mails");
+    // A process that read the account before may keep a refusal of that moment.
+    let later = account.closed_at.map(|closed_at| closed_at + SignedDuration::from_mins(15));
+    let is_kept = |row: &&RefusalRow| match &row.refused {
+        Refused::One(one) => Some(one.at) >= later,
+        Refused::More(more) => Some(more.first_at) >= later,
+    };
+    rule!(!partition.refusals.values().any(|row| is_kept(&row)), "{id} keeps a request that was refused since");
+    Ok(())
+}
+
 /// An act is written with what it did, and with nothing else.
 fn check_act(act: &Act, change: &Change) -> Result<(), Broken> {
     let (id, account) = (&act.id, &change.account);
@@ -267,6 +365,7 @@ fn check_act(act: &Act, change: &Change) -> Result<(), Broken> {
         ActKind::Restricted { until } => account.restriction.as_ref().is_some_and(|known| known.until == *until),
         ActKind::RestrictionLifted => account.restriction.is_none(),
         ActKind::NoticeResent { resent_as, .. } => change.notices.iter().any(|notice| notice.id == *resent_as),
+        ActKind::Erased => account.closed_at == Some(act.at),
         ActKind::TopUpChecked => change.entries.is_empty(),
     };
     rule!(is_done, "{id} says {:?}, which was not done with it", act.kind);
@@ -297,6 +396,9 @@ fn check_acts(partition: &Partition) -> Result<(), Broken> {
         };
         rule!(within(24).count() < 5, "more than five e-mails are sent again within a day");
         rule!(within(1).all(|(_, earlier)| earlier != id), "{id} is sent again twice within an hour");
+        if partition.erasure.is_some() {
+            continue;
+        }
         let Some(notice) = partition.notices.get(*id) else { return Err(format!("{id} does not exist")) };
         let is_given_up = *at >= notice.created_at + SignedDuration::from_hours(6);
         let is_sent = notice.sent_at.is_some_and(|sent_at| sent_at <= *at);
@@ -453,6 +555,10 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
 
 /// One notice for each transition, and none without one.
 fn check_notices(partition: &Partition) -> Result<(), Broken> {
+    if partition.erasure.is_some() {
+        // They are erased, and nobody is told anything any more.
+        return Ok(());
+    }
     let is_resent = |id: &NoticeId| {
         let mut acts = partition.acts.values();
         acts.any(|act| matches!(&act.kind, ActKind::NoticeResent { resent_as, .. } if resent_as == id))
@@ -533,7 +639,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         let mut entries: Vec<_> = partition.entries.values().collect();
         entries.sort_by_key(|entry| entry.seq);
         rule!(history == entries, "the history of {id} is not its entries");
-        let (folded, block) = (partition.usage_cursor, FOLD_LIMITS.block);
+        let (folded, block) = (partition.usage_cursor.through_seq, FOLD_LIMITS.block);
         let behind = entries.len() as u64 - folded.min(entries.len() as u64);
         rule!(behind < block, "{behind} entries of {id} were never folded");
         for (key, pending) in &partition.pending {
@@ -544,7 +650,9 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         }
         let due_at = partition.account.as_ref().and_then(due_at);
         // A deleted customer has no cards, and no event reports them any more.
-        if let Some(account) = partition.account.as_ref().filter(|account| !stripe.is_deleted(&account.customer)) {
+        check_erased(partition)?;
+        let is_followed = |account: &&Account| account.closed_at.is_none() && !stripe.is_deleted(&account.customer);
+        if let Some(account) = partition.account.as_ref().filter(is_followed) {
             let card = account.payment_method.as_ref();
             let is_chosen = card == stripe.default_cards.get(&account.customer);
             let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid_invoice(&account.customer, card));

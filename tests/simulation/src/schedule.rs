@@ -84,6 +84,9 @@ impl Schedule {
         if self.focus != Focus::TopUps && own.u32(0..24) == 0 && use_usage(run, &mut own) {
             return;
         }
+        if own.u32(0..400) == 0 && erase(run, &mut own) {
+            return;
+        }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };
         if self.focus == Focus::Charges && rng.u32(0..15) == 0 && reach_expiry(run, rng) {
@@ -418,6 +421,18 @@ fn use_usage(run: &mut Run, rng: &mut Rng) -> bool {
     };
     let Some(request) = request else { return false };
     if rng.u32(0..3) == 0 {
+        run.run_now(request);
+    } else {
+        run.start(request);
+    }
+    true
+}
+
+/// Support erases an account, while requests about it are under way or, more often, right away. The first account is the
+/// subject of most runs, so it is seldom erased.
+fn erase(run: &mut Run, rng: &mut Rng) -> bool {
+    let request = Request::Erase(names::account(ACCOUNTS[[0, 1, 1, 2][rng.usize(0..4)]]));
+    if rng.bool() {
         run.run_now(request);
     } else {
         run.start(request);

@@ -15,7 +15,7 @@ pub fn decide_open_account(
 ) -> Change {
     let account = Account {
         id,
-        email,
+        email: Some(email),
         customer,
         created_at: now,
         version: 1,
@@ -27,6 +27,7 @@ pub fn decide_open_account(
         last_top_up_at: None,
         open_top_up: None,
         payment_issue: None,
+        closed_at: None,
         restriction: None,
         spending: None,
         limits: Limits::default(),
@@ -39,9 +40,15 @@ pub fn decide_open_account(
 }
 
 /// Stores the saved card for top-ups, or that there is none any more. This is a change even if the card is the same, so
-/// that a decision made on the older account fails and is made again.
-pub fn decide_payment_method(account: &Account, payment_method: Option<PaymentMethodId>, now: Timestamp) -> Change {
+/// that a decision made on the older account fails and is made again. `None` if the account is closed: it pays for nothing
+/// any more.
+pub fn decide_payment_method(
+    account: &Account,
+    payment_method: Option<PaymentMethodId>,
+    now: Timestamp,
+) -> Option<Change> {
+    account.check_not_closed().ok()?;
     let mut change = Change::on(account, now);
     change.account.payment_method = payment_method;
-    change
+    Some(change)
 }

@@ -1,6 +1,7 @@
 //! One customer of the company: the value that every decision starts from and produces.
 
 mod chain;
+mod closed;
 mod decide;
 mod entry;
 mod hash;
@@ -8,6 +9,7 @@ mod history_filter;
 mod restriction;
 
 pub use chain::{Chain, HashedValue};
+pub use closed::AccountClosed;
 pub use decide::{decide_open_account, decide_payment_method};
 pub use entry::{Cause, Entry, Origin};
 pub use hash::{EntryHash, ErasedTexts, Link, Salt, TextDigest};
@@ -27,8 +29,8 @@ use jiff::civil::Date;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
-    /// Where notices go.
-    pub email: EmailAddress,
+    /// Where notices go. `None` once it was erased.
+    pub email: Option<EmailAddress>,
     /// The Stripe customer that pays for this account.
     pub customer: CustomerId,
     pub created_at: Timestamp,
@@ -50,6 +52,8 @@ pub struct Account {
     pub open_top_up: Option<TopUpId>,
     /// Why automatic top-ups are paused, if they are.
     pub payment_issue: Option<PaymentIssue>,
+    /// When the account was closed, if it was. Nothing is charged, bought or set any more.
+    pub closed_at: Option<Timestamp>,
     /// Why charges are blocked for a time, if they are.
     pub restriction: Option<Restriction>,
     /// The customer's own stop. `None` until the customer first stops spending.

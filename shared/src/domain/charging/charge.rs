@@ -4,8 +4,8 @@ use super::pending_charge::{ExpiresIn, PendingCharge};
 use crate::domain::payments::{TopUpOutlook, top_up_outlook};
 use crate::domain::spending::{Counters, Payer};
 use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, LimitReached, Operation,
-    PriceBook, PriceLine, Record, Reference, RequestId, RestrictionReason, Spender,
+    Account, AccountClosed, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, LimitReached,
+    Operation, PriceBook, PriceLine, Record, Reference, RequestId, RestrictionReason, Spender,
 };
 use jiff::Timestamp;
 
@@ -63,6 +63,8 @@ impl ChargeCommand {
 /// Why a charge is refused, in order of precedence. Nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChargeRefusal {
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     #[error("charges are blocked until {until}: {reason}")]
     Restricted { reason: RestrictionReason, until: Timestamp },
     #[error("the customer stopped spending at {stopped_at}")]
@@ -110,6 +112,7 @@ pub fn check_charge(
     now: Timestamp,
 ) -> Result<(), ChargeRefusal> {
     let account = payer.account;
+    account.check_not_closed()?;
     if let Some(restriction) = account.restriction_at(now) {
         return Err(ChargeRefusal::Restricted { reason: restriction.reason.clone(), until: restriction.until });
     }
@@ -124,16 +127,18 @@ pub fn check_charge(
     Ok(())
 }
 
-/// Whether an entry under the request's key answers this same request. The price may have changed since.
+/// Whether an entry under the request's key answers this same request. The price may have changed since. What was erased
+/// cannot be compared any more: any text is then the same one.
 ///
 /// # Errors
 /// [`KeyReused`] when the key took credits for another request.
 pub fn check_charge_replay(entry: &Entry, request: &ChargeRequest) -> Result<(), KeyReused> {
+    let erased = entry.link.map(|link| link.erased).unwrap_or_default();
     let is_same = match &entry.cause {
         Cause::Charge { operation, reference, spender, expires_in, .. } => {
             *operation == request.operation
-                && *reference == request.reference
-                && *spender == request.spender
+                && (*reference == request.reference || erased.reference.is_some())
+                && (*spender == request.spender || erased.spender.is_some())
                 && *expires_in == request.expires_in
         }
         _ => false,
@@ -153,7 +158,7 @@ mod tests {
         charge_command("job-1", "dubbing", duration_ms)
     }
 
-    /// In order of precedence: a restriction, the customer's stop, a limit, an insufficient balance.
+    /// In order of precedence: a closed account, a restriction, the customer's stop, a limit, an insufficient balance.
     #[test]
     fn charges_are_refused_in_order_of_precedence_and_taken_otherwise() {
         let reason = RestrictionReason::parse("review").unwrap();
@@ -177,7 +182,11 @@ mod tests {
             left: Credits::constant(9),
             starts_again_at: Some(at(86_400)),
         }));
+        let closed = Err(ChargeRefusal::Closed(AccountClosed { closed_at: at(3) }));
+        let close = |account: Account| Account { closed_at: Some(at(3)), ..account };
         for (name, account, now, expected) in [
+            ("closed and everything else", close(restrict(stop(limit(with(0))))), at(99), closed.clone()),
+            ("closed", close(with(100)), at(99), closed),
             ("restricted, stopped, limited and poor", restrict(stop(limit(with(0)))), at(99), restricted.clone()),
             ("restricted", restrict(with(100)), at(99), restricted),
             ("the restriction has ended, stopped", restrict(stop(limit(with(0)))), at(100), stopped.clone()),

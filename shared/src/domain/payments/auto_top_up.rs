@@ -2,7 +2,9 @@
 
 use super::payment_issue::PaymentIssueKind;
 use super::records::{AutoTopUp, Consent, ConsentRecord};
-use crate::domain::{Account, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within};
+use crate::domain::{
+    Account, AccountClosed, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within,
+};
 use crate::words::{CONSENT_TEXT_VERSION, consent_text};
 use jiff::Timestamp;
 
@@ -23,6 +25,8 @@ pub enum AutoTopUpCommand {
 /// Why the settings stay unchanged, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AutoTopUpRefusal {
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
     #[error("target must be at least {gap_min} above threshold, that is from {target_min}, not {target}")]
@@ -45,6 +49,7 @@ pub fn decide_auto_top_up(
     consent_id: ConsentId,
     now: Timestamp,
 ) -> Result<Option<Change>, AutoTopUpRefusal> {
+    account.check_not_closed()?;
     match command {
         AutoTopUpCommand::Off => Ok(switch_off(account, now)),
         AutoTopUpCommand::On { threshold, target, consent } => {
@@ -56,7 +61,7 @@ pub fn decide_auto_top_up(
             let consent = Consent {
                 id: consent_id,
                 text_version: CONSENT_TEXT_VERSION,
-                accepted_by,
+                accepted_by: Some(accepted_by),
                 accepted_at: now,
                 price_max,
             };
@@ -161,7 +166,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("at most 4 times a day, so at most $520.00\u{a0}USD a day"), "{text}");
-        assert_eq!((record.consent.accepted_at, record.consent.accepted_by.as_str()), (at(9), "owner"));
+        assert_eq!(
+            (record.consent.accepted_at, record.consent.accepted_by.clone()),
+            (at(9), Consenter::parse("owner").ok())
+        );
 
         let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();
         let settings = off.account.auto_top_up.clone().unwrap();

@@ -4,8 +4,8 @@ use super::default_card::{BoughtWith, OfferedCard};
 use super::payment::{CheckoutOutcome, Payment, check_payment};
 use super::records::{Checkout, Purchase, PurchaseStatus};
 use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, Notice, NoticeId, NoticeKind, Package,
-    PackageId, PaymentMethodId, PurchaseId, Record,
+    Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, NoticeId, NoticeKind, Package, PackageId,
+    PaymentMethodId, PurchaseId, Record,
 };
 use jiff::Timestamp;
 
@@ -80,6 +80,7 @@ pub fn decide_checkout_opened(
 /// granted.
 pub fn card_to_offer(account: &Account, purchase: &Purchase, outcome: &CheckoutOutcome) -> Option<OfferedCard> {
     let CheckoutOutcome::Paid(payment) = outcome else { return None };
+    account.check_not_closed().ok()?;
     if purchase.status == PurchaseStatus::Paid || check_payment(account, payment, purchase.price).is_err() {
         return None;
     }
@@ -151,19 +152,13 @@ fn review(account: &Account, purchase: &Purchase, payment: &Payment, now: Timest
 /// Tells the customer, who left the page believing that the payment was done.
 fn fail(account: &Account, purchase: &Purchase, notice: NoticeId, now: Timestamp) -> Change {
     let mut change = move_on(account, purchase, PurchaseStatus::Failed, now);
-    change.notices.push(Notice {
-        id: notice,
-        account: account.id.clone(),
-        to: account.email.clone(),
-        kind: NoticeKind::PurchaseFailed {
-            purchase: purchase.id.clone(),
-            package: purchase.package.clone(),
-            credits: purchase.credits,
-            price: purchase.price,
-        },
-        created_at: now,
-        sent_at: None,
-    });
+    let kind = NoticeKind::PurchaseFailed {
+        purchase: purchase.id.clone(),
+        package: purchase.package.clone(),
+        credits: purchase.credits,
+        price: purchase.price,
+    };
+    change.notices.extend(account.owed(notice, kind, now));
     change
 }
 
@@ -178,7 +173,7 @@ fn grant_purchase(
     let mut change = Change::on(account, now);
     let cause = Cause::Purchase { purchase: purchase.id.clone(), package: purchase.package.clone() };
     change.post(purchase.credits, cause, now)?;
-    change.account.payment_method = default_card;
+    change.account.payment_method = default_card.filter(|_| account.closed_at.is_none());
     change.records.push(Record::Purchase(Purchase {
         status: PurchaseStatus::Paid,
         payment_intent: payment.payment_intent.clone(),
@@ -186,20 +181,14 @@ fn grant_purchase(
         ended_at: Some(now),
         ..purchase.clone()
     }));
-    change.notices.push(Notice {
-        id: notice,
-        account: account.id.clone(),
-        to: account.email.clone(),
-        kind: NoticeKind::PurchasePaid {
-            purchase: purchase.id.clone(),
-            package: purchase.package.clone(),
-            credits: purchase.credits,
-            price: purchase.price,
-            balance: change.account.balance,
-        },
-        created_at: now,
-        sent_at: None,
-    });
+    let kind = NoticeKind::PurchasePaid {
+        purchase: purchase.id.clone(),
+        package: purchase.package.clone(),
+        credits: purchase.credits,
+        price: purchase.price,
+        balance: change.account.balance,
+    };
+    change.notices.extend(account.owed(notice, kind, now));
     Ok(change)
 }
 
@@ -207,7 +196,7 @@ fn grant_purchase(
 mod tests {
     use super::*;
     use crate::domain::samples::*;
-    use crate::domain::{Credits, CustomerId, Origin, PriceBook};
+    use crate::domain::{Credits, CustomerId, Notice, Origin, PriceBook};
 
     fn opened() -> Purchase {
         let package = &PriceBook::reference().packages[1];

@@ -116,7 +116,8 @@ pub struct AutoTopUp {
 pub struct Consent {
     pub id: ConsentId,
     pub text_version: u32,
-    pub accepted_by: Consenter,
+    /// `None` once it was erased.
+    pub accepted_by: Option<Consenter>,
     pub accepted_at: Timestamp,
     /// The maximum price of one top-up, before tax, that the text stated. No more is charged, even if the price book
     /// changes.

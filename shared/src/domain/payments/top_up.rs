@@ -5,7 +5,7 @@ use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
 use crate::domain::{
-    Account, Amount, Cause, Change, Credits, InvoiceId, Notice, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
+    Account, Amount, Cause, Change, Credits, InvoiceId, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
 };
 use jiff::Timestamp;
 
@@ -190,8 +190,9 @@ fn grant_top_up(
     let mut change = Change::on(account, now);
     change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
-    // A card that was chosen after the attempt was opened is kept.
-    if payment.payment_method.is_some() && account.payment_method == top_up.payment_method {
+    // A card that was chosen after the attempt was opened is kept, and a closed account gets none.
+    let is_kept = account.payment_method != top_up.payment_method || account.closed_at.is_some();
+    if payment.payment_method.is_some() && !is_kept {
         change.account.payment_method = payment.payment_method.clone();
     }
     change.records.push(Record::TopUp(TopUp {
@@ -207,7 +208,7 @@ fn grant_top_up(
         price: bought.price,
         balance: change.account.balance,
     };
-    change.notices.push(owed(account, kind, notice, now));
+    change.notices.extend(account.owed(notice, kind, now));
     Ok(change)
 }
 
@@ -236,7 +237,7 @@ fn pause(
     change.account.payment_issue = Some(PaymentIssue { kind, top_up: top_up.id.clone(), since: now });
     let invoice = invoice.or(top_up.invoice.clone());
     change.records.push(Record::TopUp(TopUp { status, invoice, ended_at: Some(now), ..top_up.clone() }));
-    change.notices.push(owed(account, notice_kind, notice, now));
+    change.notices.extend(account.owed(notice, notice_kind, now));
     change
 }
 
@@ -244,10 +245,6 @@ fn pause(
 fn release(account: &mut Account, top_up: &TopUpId) {
     account.open_top_up.take_if(|open| open == top_up);
     account.payment_issue.take_if(|issue| issue.top_up == *top_up);
-}
-
-fn owed(account: &Account, kind: NoticeKind, id: NoticeId, now: Timestamp) -> Notice {
-    Notice { id, account: account.id.clone(), to: account.email.clone(), kind, created_at: now, sent_at: None }
 }
 
 #[cfg(test)]

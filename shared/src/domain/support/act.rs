@@ -24,6 +24,8 @@ pub enum ActKind {
     RestrictionLifted,
     /// An e-mail was stored again, as another notice.
     NoticeResent { notice: NoticeId, resent_as: NoticeId },
+    /// The account was closed, and from then on what is personal in it was erased.
+    Erased,
     /// A top-up check was run. What came of it is in the account's attempts.
     TopUpChecked,
 }
@@ -36,6 +38,7 @@ impl ActKind {
             Self::Restricted { .. } => "restricted",
             Self::RestrictionLifted => "restriction_lifted",
             Self::NoticeResent { .. } => "notice_resent",
+            Self::Erased => "erased",
             Self::TopUpChecked => "top_up_checked",
         }
     }

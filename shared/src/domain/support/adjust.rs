@@ -2,8 +2,8 @@
 
 use super::{ActKind, Acting};
 use crate::domain::{
-    Account, ActReason, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, OutOfRange,
-    PriceBook, within,
+    Account, AccountClosed, ActReason, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused,
+    OutOfRange, PriceBook, within,
 };
 use jiff::Timestamp;
 
@@ -39,6 +39,8 @@ pub struct Adjustment {
 /// Why credits are not adjusted, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdjustRefusal {
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     /// The balance does not cover what is taken, and the operator did not say that it may go below zero.
     #[error("the balance, {balance}, does not cover {credits} credits")]
     BelowZero { balance: Credits, credits: Credits },
@@ -59,6 +61,7 @@ pub fn decide_adjust(
     acting: Acting,
     now: Timestamp,
 ) -> Result<Change, AdjustRefusal> {
+    account.check_not_closed()?;
     let credits = adjustment.credits.get();
     let balance_after = account.balance.plus(credits).ok_or(BalanceOutOfRange)?;
     if credits.is_negative() && balance_after.is_negative() && !adjustment.may_go_below_zero {
@@ -72,13 +75,15 @@ pub fn decide_adjust(
 }
 
 /// Checks that the entry was made by the same request. Who sent it again does not matter, and neither does what was
-/// allowed, once the credits have moved.
+/// allowed, once the credits have moved. A reason that was erased cannot be compared any more.
 ///
 /// # Errors
 /// [`KeyReused`] if it was made by another one.
 pub fn check_adjustment_replay(entry: &Entry, adjustment: &Adjustment, asked: &ActReason) -> Result<(), KeyReused> {
     let is_same = matches!(&entry.cause, Cause::Adjustment { key, reason, .. }
-        if *key == adjustment.key && reason.as_ref() == Some(asked) && entry.credits == adjustment.credits.get());
+        if *key == adjustment.key
+            && reason.as_ref().is_none_or(|reason| reason == asked)
+            && entry.credits == adjustment.credits.get());
     if is_same { Ok(()) } else { Err(KeyReused { key: adjustment.key.clone() }) }
 }
 

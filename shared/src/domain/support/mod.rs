@@ -5,11 +5,17 @@
 mod act;
 mod acting;
 mod adjust;
+mod erase;
+mod erasure;
 mod resend;
 mod restrict;
 
 pub use act::{Act, ActKind};
 pub use acting::{Acting, decide_record};
 pub use adjust::{AdjustRefusal, AdjustedCredits, Adjustment, check_adjustment_replay, decide_adjust};
+pub use erase::{
+    EraseRefusal, ErasurePage, PAYMENT_OPEN_MAX, PersonalItem, decide_close, decide_erase, is_open_purchase,
+};
+pub use erasure::{Erasure, ItemKey};
 pub use resend::{NoticeState, RESENDS_PER_DAY_MAX, ResendRefusal, decide_resend};
 pub use restrict::{RESTRICTION_MAX, UntilOutOfRange, decide_lift, decide_restrict};

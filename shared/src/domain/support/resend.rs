@@ -1,7 +1,7 @@
 //! Sending a stored e-mail again.
 
 use super::{Act, ActKind, Acting};
-use crate::domain::{Account, Change, Notice, NoticeId};
+use crate::domain::{Account, AccountClosed, Change, Notice, NoticeId};
 use jiff::{SignedDuration, Timestamp};
 
 /// How many e-mails support may send again to one account within a day.
@@ -25,6 +25,8 @@ pub struct NoticeState {
 /// Why an e-mail is not sent again, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResendRefusal {
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     #[error("the e-mail is being sent since {since}")]
     BeingSent { since: Timestamp },
     #[error("the e-mail was already sent again at {at}")]
@@ -44,6 +46,7 @@ pub fn decide_resend(
     (resent_as, acting): (NoticeId, Acting),
     now: Timestamp,
 ) -> Result<Change, ResendRefusal> {
+    account.check_not_closed()?;
     let NoticeState { notice, .. } = state;
     let sending_until = after(notice.created_at, SENDING_MAX);
     if notice.sent_at.is_none() && now < sending_until {
@@ -51,14 +54,7 @@ pub fn decide_resend(
     }
     check_recent(state, now)?;
     let mut change = Change::on(account, now);
-    change.notices.push(Notice {
-        id: resent_as.clone(),
-        account: account.id.clone(),
-        to: account.email.clone(),
-        kind: notice.kind.clone(),
-        created_at: now,
-        sent_at: None,
-    });
+    change.notices.extend(account.owed(resent_as.clone(), notice.kind.clone(), now));
     let kind = ActKind::NoticeResent { notice: notice.id.clone(), resent_as };
     change.records.push(acting.record(kind, now));
     Ok(change)
@@ -128,7 +124,7 @@ mod tests {
         let sent = notice(1, Some(2));
         let change = decide(sent.clone(), vec![], false).unwrap();
         let expected =
-            Notice { id: NoticeId::mint(9), to: account().email, created_at: at(NOW), sent_at: None, ..sent };
+            Notice { id: NoticeId::mint(9), to: account().email.unwrap(), created_at: at(NOW), sent_at: None, ..sent };
         assert_eq!(change.notices, [expected]);
         let Some(Record::Act(act)) = change.records.last() else { panic!("{:?}", change.records) };
         assert_eq!(act.kind, ActKind::NoticeResent { notice: NoticeId::mint(1), resent_as: NoticeId::mint(9) });

@@ -3,30 +3,39 @@
 use super::{Period, Periods, UsageEntry, UsageRow};
 use std::collections::BTreeMap;
 
+/// How far an account is folded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsageCursor {
+    /// Every entry up to this one is in its rows, and none above it.
+    pub through_seq: u64,
+    /// Whether the names of spenders are being erased or were, so that no row gets one any more.
+    pub is_nameless: bool,
+}
+
 /// The rows that a block of entries changes, and how far the account is folded then.
 ///
-/// The ledger accepts it only if the account is folded through `after_seq` exactly.
+/// The ledger accepts it only if the account's cursor is exactly `before`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageFold {
-    pub after_seq: u64,
-    pub through_seq: u64,
+    pub before: UsageCursor,
+    pub after: UsageCursor,
     pub rows: Vec<UsageRow>,
 }
 
-/// Folds the entries that follow `after_seq` into the rows of their days and months.
+/// Folds the entries that follow the cursor into the rows of their days and months.
 ///
 /// `stored` are the rows as they are stored; periods without any have none. At most `rows_max` rows are changed, which
 /// is at least the two of one entry: the entries behind those are left for the next fold, as are those behind a gap.
 /// `None` if there is nothing to fold.
 pub fn decide_fold(
-    after_seq: u64,
+    before: UsageCursor,
     entries: &[UsageEntry],
     stored: Vec<UsageRow>,
     rows_max: usize,
 ) -> Option<UsageFold> {
     let stored: BTreeMap<Period, UsageRow> = stored.into_iter().map(|row| (row.period, row)).collect();
     let mut changed = BTreeMap::<Period, UsageRow>::new();
-    let mut through_seq = after_seq;
+    let mut through_seq = before.through_seq;
     for counted in entries {
         let periods = Period::all_of(counted.entry.created_at);
         let new = periods.iter().filter(|period| !changed.contains_key(period)).count();
@@ -39,7 +48,10 @@ pub fn decide_fold(
         }
         through_seq = counted.entry.seq;
     }
-    (through_seq > after_seq).then(|| UsageFold { after_seq, through_seq, rows: changed.into_values().collect() })
+    let rows = changed.into_values();
+    let rows = if before.is_nameless { rows.map(|row| row.nameless()).collect() } else { rows.collect() };
+    let after = UsageCursor { through_seq, ..before };
+    (after != before).then_some(UsageFold { before, after, rows })
 }
 
 /// The rows of these periods with the entries that may not be in them yet.
@@ -98,6 +110,10 @@ mod tests {
 
     const A_DAY: i64 = 86_400;
 
+    fn through(through_seq: u64) -> UsageCursor {
+        UsageCursor { through_seq, is_nameless: false }
+    }
+
     /// Two charges, what gave their credits back on the next day, and what was bought.
     fn entries() -> Vec<UsageEntry> {
         let first = entry(1, 10, -15, charge("a", Some("key-1")));
@@ -119,8 +135,8 @@ mod tests {
 
     #[test]
     fn each_entry_counts_on_its_own_day_for_the_operation_and_the_spender_of_its_charge() {
-        let fold = decide_fold(0, &entries(), vec![], 10).unwrap();
-        assert_eq!((fold.after_seq, fold.through_seq, fold.rows.len()), (0, 6, 3));
+        let fold = decide_fold(UsageCursor::default(), &entries(), vec![], 10).unwrap();
+        assert_eq!((fold.before, fold.after, fold.rows.len()), (through(0), through(6), 3));
         let first = row(&fold, Granularity::Day, 0);
         let charged = UsageCounts { charges: 1, duration_ms: 90_000, credits_charged: 15, ..UsageCounts::default() };
         assert_eq!(first.total, UsageCounts { credits_purchased: 500, ..charged.plus(&charged) });
@@ -140,10 +156,10 @@ mod tests {
 
     #[test]
     fn folding_in_any_blocks_gives_the_same_rows_and_an_entry_that_was_counted_is_not_counted_again() {
-        let whole = decide_fold(0, &entries(), vec![], 10).unwrap();
+        let whole = decide_fold(UsageCursor::default(), &entries(), vec![], 10).unwrap();
         for cut in 1..6 {
-            let first = decide_fold(0, &entries()[..cut], vec![], 10).unwrap();
-            let rest = decide_fold(first.through_seq, &entries()[cut..], first.rows.clone(), 10).unwrap();
+            let first = decide_fold(UsageCursor::default(), &entries()[..cut], vec![], 10).unwrap();
+            let rest = decide_fold(first.after, &entries()[cut..], first.rows.clone(), 10).unwrap();
             let mut rows: BTreeMap<_, _> = first.rows.iter().map(|row| (row.period, row.clone())).collect();
             rows.extend(rest.rows.into_iter().map(|row| (row.period, row)));
             assert_eq!(rows.into_values().collect::<Vec<_>>(), whole.rows, "cut after {cut}");
@@ -162,14 +178,29 @@ mod tests {
     }
 
     #[test]
+    fn where_names_were_erased_a_fold_takes_those_of_stored_rows_away_and_adds_none() {
+        let stored = decide_fold(through(0), &entries()[..3], vec![], 10).unwrap().rows;
+        assert!(stored.iter().all(UsageRow::has_names));
+        let erased = UsageCursor { is_nameless: true, ..through(3) };
+        let fold = decide_fold(erased, &entries()[3..], stored, 10).unwrap();
+        assert_eq!(fold.after, UsageCursor { is_nameless: true, ..through(6) });
+        assert!(!fold.rows.iter().any(UsageRow::has_names));
+        let whole = decide_fold(through(0), &entries(), vec![], 10).unwrap();
+        let month = |fold: &UsageFold| row(fold, Granularity::Month, 0).clone();
+        assert_eq!(month(&fold), month(&whole).nameless(), "the sums stay");
+        assert_eq!(month(&fold).spenders.unnamed.charges, 2);
+    }
+
+    #[test]
     fn a_fold_ends_before_a_gap_and_before_it_changes_too_many_rows() {
         let mut gap = entries();
         gap.remove(2);
-        assert_eq!(decide_fold(0, &gap, vec![], 10).unwrap().through_seq, 2);
-        assert_eq!(decide_fold(1, &entries(), vec![], 10), None, "the first entry is not the next one");
-        assert_eq!(decide_fold(0, &[], vec![], 10), None);
-        assert_eq!(decide_fold(0, &entries(), vec![], 2).unwrap().through_seq, 3, "a day and its month");
-        assert_eq!(decide_fold(0, &entries(), vec![], 3).unwrap().through_seq, 6);
+        assert_eq!(decide_fold(UsageCursor::default(), &gap, vec![], 10).unwrap().after.through_seq, 2);
+        assert_eq!(decide_fold(through(1), &entries(), vec![], 10), None, "the first entry is not the next one");
+        assert_eq!(decide_fold(UsageCursor::default(), &[], vec![], 10), None);
+        let fold = decide_fold(UsageCursor::default(), &entries(), vec![], 2).unwrap();
+        assert_eq!(fold.after.through_seq, 3, "a day and its month");
+        assert_eq!(decide_fold(UsageCursor::default(), &entries(), vec![], 3).unwrap().after.through_seq, 6);
     }
 
     /// Rows and cursors that so many entries of three spenders in thirty days write, in blocks of a hundred.
@@ -185,9 +216,9 @@ mod tests {
             let periods: BTreeSet<_> =
                 block.iter().flat_map(|counted| Period::all_of(counted.entry.created_at)).collect();
             let stored = periods.iter().filter_map(|period| table.get(period).cloned()).collect();
-            let fold = decide_fold(folded, &block, stored, 40).unwrap();
+            let fold = decide_fold(through(folded), &block, stored, 40).unwrap();
             rows += fold.rows.len() as u64;
-            folded = fold.through_seq;
+            folded = fold.after.through_seq;
             table.extend(fold.rows.into_iter().map(|row| (row.period, row)));
         }
         let counted: i64 = table.values().map(|row| row.total.charges).sum();
@@ -213,7 +244,7 @@ mod tests {
         let entries: Vec<_> =
             (1..).zip(&names).map(|(seq, name)| plain(entry(seq, 0, -15, charge(name, Some(name))))).collect();
         let mut again = plain(entry(204, 1, -15, charge("again", Some("key-0"))));
-        let fold = decide_fold(0, &[entries, vec![again.clone()]].concat(), vec![], 10).unwrap();
+        let fold = decide_fold(UsageCursor::default(), &[entries, vec![again.clone()]].concat(), vec![], 10).unwrap();
         for row in &fold.rows {
             assert_eq!(row.spenders.named.len(), Groups::<Spender>::NAMES_MAX);
             assert_eq!(row.spenders.others.charges, 3);
@@ -221,6 +252,6 @@ mod tests {
             assert_eq!(row.operations.named.values().map(|counts| counts.charges).sum::<i64>(), 204);
         }
         again.entry.seq = 205;
-        assert_eq!(decide_fold(204, &[again], fold.rows, 10).unwrap().rows[0].spenders.others.charges, 3);
+        assert_eq!(decide_fold(through(204), &[again], fold.rows, 10).unwrap().rows[0].spenders.others.charges, 3);
     }
 }

@@ -12,7 +12,7 @@ mod row;
 
 pub use counts::UsageCounts;
 pub use entry::UsageEntry;
-pub use fold::{UsageFold, decide_fold, with_tail};
+pub use fold::{UsageCursor, UsageFold, decide_fold, with_tail};
 pub use forecast::{Accuracy, Average, DAYS_NEEDED, Forecast, HORIZON_DAYS, Month, RunsOut, forecast};
 pub use period::{Granularity, Period, Periods};
 pub use row::{Groups, UsageRow};

@@ -54,6 +54,19 @@ impl UsageRow {
         Self { period, through_seq: 0, total, operations: Groups::none(), spenders: Groups::none() }
     }
 
+    /// Whether it names a spender.
+    pub fn has_names(&self) -> bool {
+        !self.spenders.named.is_empty() || !self.spenders.others.is_zero()
+    }
+
+    /// The row without the names of spenders: what they spent counts as spent without a name.
+    #[must_use]
+    pub fn nameless(&self) -> Self {
+        let Groups { named, others, unnamed } = &self.spenders;
+        let unnamed = named.values().fold(unnamed.plus(others), |sum, counts| sum.plus(counts));
+        Self { spenders: Groups { unnamed, ..Groups::none() }, ..self.clone() }
+    }
+
     /// Counts an entry of the period, unless it was counted before.
     pub(super) fn count(&mut self, counted: &UsageEntry) {
         if counted.entry.seq <= self.through_seq {

@@ -10,6 +10,7 @@ impl From<SetAutoTopUpError> for Problem {
         let field = |name: &str, message: String| Self::invalid(vec![FieldError::new(name, message)]);
         match error {
             SetAutoTopUpError::NotFound(error) => error.into(),
+            SetAutoTopUpError::Refused(AutoTopUpRefusal::Closed(closed)) => closed.into(),
             SetAutoTopUpError::Refused(AutoTopUpRefusal::OutOfRange(range)) => Self::invalid(vec![range.into()]),
             SetAutoTopUpError::Refused(AutoTopUpRefusal::GapTooSmall { gap_min, target_min, .. }) => {
                 field("target", format!("must be at least {gap_min} above threshold, that is from {target_min}"))

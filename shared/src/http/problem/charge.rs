@@ -31,6 +31,7 @@ impl From<ForeseeError> for Problem {
 impl From<ChargeRefusal> for Problem {
     fn from(refusal: ChargeRefusal) -> Self {
         match refusal {
+            ChargeRefusal::Closed(closed) => closed.into(),
             ChargeRefusal::Restricted { reason, until } => {
                 let detail = format!("Charges are blocked until {}.", time(until));
                 Self::new(403, "account_restricted", "Account restricted", detail)

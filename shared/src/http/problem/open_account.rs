@@ -6,6 +6,7 @@ use crate::use_cases::accounts::OpenAccountError;
 impl From<OpenAccountError> for Problem {
     fn from(error: OpenAccountError) -> Self {
         match error {
+            OpenAccountError::Closed(closed) => closed.into(),
             OpenAccountError::EmailDiffers => Self::new(
                 409,
                 "account_exists",

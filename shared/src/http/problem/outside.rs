@@ -1,7 +1,8 @@
 //! Problems that several use cases share: a reused key, a ledger or a Stripe that does not respond.
 
 use super::Problem;
-use crate::domain::KeyReused;
+use crate::domain::{AccountClosed, KeyReused};
+use crate::http::time;
 use crate::ports::LedgerError;
 use crate::use_cases::{NotFound, OutsideError, StoreError};
 
@@ -16,6 +17,13 @@ impl From<NotFound> for Problem {
             NotFound::TopUp(_) => "top-up",
             NotFound::Notice(_) => "notice",
         })
+    }
+}
+
+impl From<AccountClosed> for Problem {
+    fn from(AccountClosed { closed_at }: AccountClosed) -> Self {
+        let detail = "The account was closed and is not opened again.";
+        Self::new(403, "account_closed", "Account closed", detail).with("closed_at", time(closed_at))
     }
 }
 

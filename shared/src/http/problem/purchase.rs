@@ -10,6 +10,7 @@ impl From<OpenPurchaseError> for Problem {
     fn from(error: OpenPurchaseError) -> Self {
         match error {
             OpenPurchaseError::NotFound(error) => error.into(),
+            OpenPurchaseError::Closed(closed) => closed.into(),
             OpenPurchaseError::KeyReused(error) => error.into(),
             OpenPurchaseError::PackageNotFound(_) => {
                 Self::invalid(vec![FieldError::new("package", "must be one of those that GET /v1/packages lists")])

@@ -7,6 +7,7 @@ impl From<SettingError> for Problem {
     fn from(error: SettingError) -> Self {
         match error {
             SettingError::NotFound(error) => error.into(),
+            SettingError::Closed(closed) => closed.into(),
             SettingError::Store(error) => error.into(),
         }
     }

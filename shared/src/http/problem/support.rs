@@ -1,9 +1,9 @@
 //! The problems for acts of support that are refused.
 
 use super::Problem;
-use crate::domain::support::{AdjustRefusal, RESENDS_PER_DAY_MAX, ResendRefusal};
+use crate::domain::support::{AdjustRefusal, EraseRefusal, RESENDS_PER_DAY_MAX, ResendRefusal};
 use crate::http::{FieldError, time};
-use crate::use_cases::support::{AdjustError, ResendError, RestrictError};
+use crate::use_cases::support::{AdjustError, EraseError, ResendError, RestrictError};
 
 impl Problem {
     /// The token has the scope, but names no one whom an act could be recorded with.
@@ -17,6 +17,7 @@ impl From<AdjustError> for Problem {
         match error {
             AdjustError::NotFound(error) => error.into(),
             AdjustError::KeyReused(error) => error.into(),
+            AdjustError::Refused(AdjustRefusal::Closed(closed)) => closed.into(),
             AdjustError::Refused(AdjustRefusal::BelowZero { balance, credits }) => {
                 let detail = format!(
                     "Taking {credits} credits from a balance of {balance} would leave it below zero. \
@@ -37,6 +38,7 @@ impl From<RestrictError> for Problem {
     fn from(error: RestrictError) -> Self {
         match error {
             RestrictError::NotFound(error) => error.into(),
+            RestrictError::Closed(closed) => closed.into(),
             RestrictError::UntilOutOfRange(range) => {
                 let message =
                     format!("must be later than {} and at the latest {}", time(range.after), time(range.latest));
@@ -47,10 +49,32 @@ impl From<RestrictError> for Problem {
     }
 }
 
+impl From<EraseError> for Problem {
+    fn from(error: EraseError) -> Self {
+        match error {
+            EraseError::NotFound(error) => error.into(),
+            EraseError::Refused(EraseRefusal::ChargesPending { credits }) => {
+                let detail = "Charges are pending. Capture or void them, or wait until they expire.";
+                Self::new(409, "charges_pending", "Charges pending", detail).with("pending", credits.get())
+            }
+            EraseError::Refused(EraseRefusal::TopUpOpen(top_up)) => {
+                let detail = "A top-up can still be paid. Wait for its outcome, or void its invoice at Stripe.";
+                Self::new(409, "payment_open", "Payment open", detail).with("top_up", top_up.as_str())
+            }
+            EraseError::Refused(EraseRefusal::PurchaseOpen(purchase)) => {
+                let detail = "A purchase can still be paid. Wait for its outcome; its page expires after a day.";
+                Self::new(409, "payment_open", "Payment open", detail).with("purchase", purchase.as_str())
+            }
+            EraseError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ResendError> for Problem {
     fn from(error: ResendError) -> Self {
         match error {
             ResendError::NotFound(error) => error.into(),
+            ResendError::Refused(ResendRefusal::Closed(closed)) => closed.into(),
             ResendError::Refused(ResendRefusal::BeingSent { since }) => {
                 let detail = "The e-mail has not been sent yet and is tried again by itself for six hours.";
                 Self::new(409, "notice_being_sent", "E-mail being sent", detail).with("since", time(since))

@@ -23,7 +23,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
             .map(|spending| instant(spending.changed_at))
     };
     Writer::item(keys::account(&account.id))
-        .with("email", text(&account.email))
+        .with_optional("email", account.email.as_ref().map(text))
         .with("customer", text(&account.customer))
         .with("created_at", instant(account.created_at))
         .with("version", number(account.version))
@@ -36,6 +36,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("last_top_up_at", account.last_top_up_at.map(instant))
         .with_optional("open_top_up", account.open_top_up.as_ref().map(text))
         .with_optional("payment_issue", account.payment_issue.as_ref().map(write_payment_issue))
+        .with_optional("closed_at", account.closed_at.map(instant))
         .with_optional("restriction", account.restriction.as_ref().map(write_restriction))
         .with_optional("spending_stopped_at", changed_at(true))
         .with_optional("spending_allowed_at", changed_at(false))
@@ -54,7 +55,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
     let item = Reader::item(item)?;
     Ok(Account {
         id: item.id_in_key("PK", Key::account_id)?,
-        email: item.id("email", EmailAddress::parse)?,
+        email: read_email(&item)?,
         customer: item.id("customer", CustomerId::parse)?,
         created_at: item.instant("created_at")?,
         version: item.number("version")?,
@@ -66,6 +67,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         last_top_up_at: item.optional("last_top_up_at", Reader::instant)?,
         open_top_up: item.optional("open_top_up", |item, name| item.id(name, TopUpId::parse))?,
         payment_issue: item.optional("payment_issue", read_payment_issue)?,
+        closed_at: item.optional("closed_at", Reader::instant)?,
         restriction: item.optional("restriction", read_restriction)?,
         spending: read_spending(&item)?,
         limits: item.optional("limits", spending::read_within)?.unwrap_or_default(),
@@ -73,6 +75,15 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         limited_spenders: item.optional("limited_spenders", Reader::number)?.unwrap_or(0),
         chain: item.optional("salt", read_chain)?,
     })
+}
+
+/// Only a closed account has no address, and a closed account has none.
+fn read_email(item: &Reader<'_>) -> Result<Option<EmailAddress>, Unreadable> {
+    match item.has("closed_at") {
+        true if item.has("email") => Err(item.invalid("email")),
+        true => Ok(None),
+        false => item.id("email", EmailAddress::parse).map(Some),
+    }
 }
 
 fn write_auto_top_up(settings: &AutoTopUp) -> AttributeValue {

@@ -17,7 +17,7 @@ pub(in crate::ledger) fn act_to_item(account: &AccountId, act: &Act) -> Attribut
         ActKind::NoticeResent { notice, resent_as } => {
             item.with("notice", text(notice)).with("resent_as", text(resent_as))
         }
-        ActKind::RestrictionLifted | ActKind::TopUpChecked => item,
+        ActKind::RestrictionLifted | ActKind::Erased | ActKind::TopUpChecked => item,
     };
     item.into_attributes()
 }
@@ -44,6 +44,7 @@ fn read_kind(item: &Reader<'_>) -> Result<ActKind, Unreadable> {
             notice: item.id("notice", NoticeId::parse)?,
             resent_as: item.id("resent_as", NoticeId::parse)?,
         },
+        "erased" => ActKind::Erased,
         "top_up_checked" => ActKind::TopUpChecked,
         _ => return Err(item.invalid("kind")),
     };

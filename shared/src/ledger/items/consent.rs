@@ -34,7 +34,7 @@ pub(super) fn read_with_id(map: &Reader<'_>) -> Result<Consent, Unreadable> {
 fn acceptance(writer: Writer, consent: &Consent) -> Writer {
     let writer = writer
         .with("text_version", number(consent.text_version))
-        .with("accepted_by", text(&consent.accepted_by))
+        .with_optional("accepted_by", consent.accepted_by.as_ref().map(text))
         .with("accepted_at", instant(consent.accepted_at));
     // In US dollars as it was before there were other currencies, so that a function that still runs the release before
     // can read the account during a deployment.
@@ -59,7 +59,7 @@ fn read(id: ConsentId, attributes: &Reader<'_>) -> Result<Consent, Unreadable> {
     Ok(Consent {
         id,
         text_version: attributes.number("text_version")?,
-        accepted_by: attributes.id("accepted_by", Consenter::parse)?,
+        accepted_by: attributes.optional("accepted_by", |map, name| map.id(name, Consenter::parse))?,
         accepted_at: attributes.instant("accepted_at")?,
         price_max: read_price_max(attributes)?,
     })

@@ -8,6 +8,7 @@ mod act;
 mod consent;
 mod due;
 mod entry;
+mod erasure;
 mod links;
 mod notice;
 mod pending_charge;
@@ -22,6 +23,7 @@ pub(super) use act::{act_from_item, act_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use due::{due_charge_to_key, due_charges_page, due_cursor_to_key, due_page};
 pub(super) use entry::{entry_from_item, entry_to_item, entry_to_verify};
+pub(super) use erasure::{erasure_from_item, erasure_to_item, personal_item, stored_item};
 pub(super) use links::{
     customer_from_item, customer_to_item, event_to_item, purchase_key_from_item, purchase_key_to_item,
 };

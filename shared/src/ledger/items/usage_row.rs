@@ -4,8 +4,8 @@
 //! entries. What has no name is beside the names and not among them, since a name may be anything that an id may be.
 
 use crate::domain::usage::Groups;
-use crate::domain::{AccountId, InvalidId, OperationName, Spender, UsageCounts, UsageRow};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, number};
+use crate::domain::{AccountId, InvalidId, OperationName, Spender, UsageCounts, UsageCursor, UsageRow};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, flag, number};
 use crate::ledger::keys::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::BTreeMap;
@@ -45,12 +45,17 @@ pub(in crate::ledger) fn usage_row_from_item(item: &Attributes) -> Result<UsageR
     })
 }
 
-pub(in crate::ledger) fn usage_cursor_to_item(account: &AccountId, through_seq: u64) -> Attributes {
-    Writer::item(keys::usage_cursor(account)).with("through_seq", number(through_seq)).into_attributes()
+pub(in crate::ledger) fn usage_cursor_to_item(account: &AccountId, cursor: UsageCursor) -> Attributes {
+    Writer::item(keys::usage_cursor(account))
+        .with("through_seq", number(cursor.through_seq))
+        .with_optional("is_nameless", cursor.is_nameless.then(|| flag(true)))
+        .into_attributes()
 }
 
-pub(in crate::ledger) fn usage_cursor_from_item(item: &Attributes) -> Result<u64, Unreadable> {
-    Reader::item(item)?.number("through_seq")
+pub(in crate::ledger) fn usage_cursor_from_item(item: &Attributes) -> Result<UsageCursor, Unreadable> {
+    let item = Reader::item(item)?;
+    let is_nameless = item.optional("is_nameless", Reader::flag)?.unwrap_or(false);
+    Ok(UsageCursor { through_seq: item.number("through_seq")?, is_nameless })
 }
 
 fn write(counts: &UsageCounts) -> AttributeValue {

@@ -17,7 +17,7 @@ pub use set_spending::set_spending;
 pub use verify_history::{Failure, Position, Problem, Verification, VerifyError, verify_history};
 
 use super::{NotFound, StoreError, Updated};
-use crate::domain::Account;
+use crate::domain::{Account, AccountClosed};
 use std::sync::Arc;
 
 /// Why a setting stays as it was, in order of precedence.
@@ -25,6 +25,8 @@ use std::sync::Arc;
 pub enum SettingError {
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

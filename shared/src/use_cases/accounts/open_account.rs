@@ -1,13 +1,15 @@
 //! Opening an account: its Stripe customer first, then the account that names it.
 
 use crate::domain::account::decide_open_account;
-use crate::domain::{Account, AccountId, EmailAddress};
+use crate::domain::{Account, AccountClosed, AccountId, EmailAddress};
 use crate::ports::{Accounts, LedgerError, Payments, PaymentsError};
 use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
 
 /// Why no account was opened, in order of precedence.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenAccountError {
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     /// The account already exists with another address.
     #[error("the account exists with another e-mail address")]
     EmailDiffers,
@@ -46,7 +48,8 @@ pub async fn open_account<C: Capabilities<Ledger: Accounts, Payments: Payments>>
 }
 
 fn replay(account: Account, email: &EmailAddress) -> Result<OpenedAccount, OpenAccountError> {
-    if account.email == *email {
+    account.check_not_closed()?;
+    if account.email.as_ref() == Some(email) {
         Ok(OpenedAccount { account, is_replay: true })
     } else {
         Err(OpenAccountError::EmailDiffers)

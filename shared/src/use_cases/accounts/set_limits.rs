@@ -17,8 +17,12 @@ pub async fn set_account_limits<C: Capabilities<Ledger: Accounts>>(
     day: Option<Credits>,
     month: Option<Credits>,
 ) -> Result<Account, SettingError> {
-    let updated: Result<_, SettingError> =
-        context.update(account, |account, now| Ok(decide_account_limits(account, day, month, now))).await;
+    let updated: Result<_, SettingError> = context
+        .update(account, |account, now| {
+            account.check_not_closed()?;
+            Ok(decide_account_limits(account, day, month, now))
+        })
+        .await;
     changed(updated?)
 }
 
@@ -38,6 +42,7 @@ pub async fn set_spender_limits<C: Capabilities<Ledger: Accounts + Spenders>>(
     };
     let updated: Result<Updated<Option<SpenderLimits>>, SettingError> = context
         .update_with(account, read, |account, known, now| {
+            account.check_not_closed()?;
             Ok(decide_spender_limits(account, (spender, known.as_ref()), bounds, now))
         })
         .await;

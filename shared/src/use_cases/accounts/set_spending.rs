@@ -16,7 +16,11 @@ pub async fn set_spending<C: Capabilities<Ledger: Accounts>>(
     is_stopped: bool,
     changed_by: &Actor,
 ) -> Result<Account, SettingError> {
-    let updated: Result<_, SettingError> =
-        context.update(account, |account, now| Ok(decide_spending(account, is_stopped, changed_by.clone(), now))).await;
+    let updated: Result<_, SettingError> = context
+        .update(account, |account, now| {
+            account.check_not_closed()?;
+            Ok(decide_spending(account, is_stopped, changed_by.clone(), now))
+        })
+        .await;
     changed(updated?)
 }

@@ -1,6 +1,6 @@
 //! Charging many operations, of one account or of several.
 
-use super::charge::{ChargeError, Charged, charge_again, replay};
+use super::charge::{ChargeError, Charged, charge_again, earlier_or_refused, replay};
 use super::limits_of;
 use crate::domain::charging::{ChargeCommand, ChargeRefusal, count_together, decide_charges};
 use crate::domain::spending::Payer;
@@ -216,8 +216,8 @@ impl<'a, C: Capabilities<Ledger: Accounts + Entries + PendingCharges + Spenders,
     /// A key that took credits before gets its first answer again, even if a new charge would be refused.
     async fn answer_refused(&mut self, refused: Vec<Refused<'a>>) -> Result<(), StoreError> {
         for (charge, refusal) in refused {
-            let answer = self.earlier_answer(charge).await;
-            self.settle(charge, answer.unwrap_or(Err(ChargeError::Refused(refusal))))?;
+            let earlier = self.earlier_answer(charge).await.transpose();
+            self.settle(charge, earlier_or_refused(earlier, refusal))?;
         }
         Ok(())
     }

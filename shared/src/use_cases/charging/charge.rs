@@ -32,6 +32,8 @@ impl ChargeError {
             Self::Refused(ChargeRefusal::SpendingStopped { .. }) => Some(RefusedBecause::SpendingStopped),
             Self::Refused(ChargeRefusal::LimitReached(_)) => Some(RefusedBecause::LimitReached),
             Self::Refused(ChargeRefusal::InsufficientCredits { .. }) => Some(RefusedBecause::InsufficientCredits),
+            // Nothing is kept about a closed account, because it was closed to erase what is kept.
+            Self::Refused(ChargeRefusal::Closed(_)) => None,
             Self::NotFound(_) | Self::Refused(ChargeRefusal::BalanceOutOfRange(_)) | Self::Store(_) => None,
         }
     }
@@ -87,8 +89,8 @@ pub async fn charge<C: Capabilities<Ledger: Accounts + Entries + PendingCharges 
         Ok(replayed) => replay(context, account, &command.request, Posted::try_from(replayed)?.entry).await,
         // A key that took credits before gets its first answer again, even if a new charge would be refused.
         Err(ChargeError::Refused(refusal)) => {
-            let charged = charge_again(context, account, &command.request).await?;
-            charged.ok_or(ChargeError::Refused(refusal))
+            let earlier = charge_again(context, account, &command.request).await;
+            earlier_or_refused(earlier, refusal)
         }
         Err(error) => Err(error),
     }
@@ -106,6 +108,19 @@ pub async fn charge_again<C: Capabilities<Ledger: Entries + PendingCharges>>(
     match context.ledger.entry_get(account, &Origin::Charge(request.key.clone())).await? {
         Some(entry) => replay(context, account, request, entry).await.map(Some),
         None => Ok(None),
+    }
+}
+
+/// The charge that a refused request posted before, or its refusal.
+///
+/// A closed account refuses a request under another one's key like any new request, so that nothing is kept of it.
+pub(super) fn earlier_or_refused(
+    earlier: Result<Option<Charged>, ChargeError>,
+    refusal: ChargeRefusal,
+) -> Result<Charged, ChargeError> {
+    match earlier {
+        Err(ChargeError::KeyReused(_)) if matches!(refusal, ChargeRefusal::Closed(_)) => Err(refusal.into()),
+        earlier => earlier?.ok_or(ChargeError::Refused(refusal)),
     }
 }
 

@@ -101,7 +101,7 @@ async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: 
     // Written even if the card is the same. Of two handlers that asked Stripe one after the other, the earlier one may
     // write later. It then has to find the account changed, and ask Stripe again.
     let decide = |account: &Account, card: &Option<Option<PaymentMethodId>>, now| {
-        Ok::<_, ApplyEventError>(card.clone().map(|card| decide_payment_method(account, card, now)))
+        Ok::<_, ApplyEventError>(card.clone().and_then(|card| decide_payment_method(account, card, now)))
     };
     match context.update_with(&account, read, decide).await? {
         Updated::Committed(..) => Ok(Applied::Now),

@@ -2,7 +2,8 @@
 
 use crate::domain::payments::{OpenedCheckout, check_purchase_replay, decide_checkout_opened, decide_open_purchase};
 use crate::domain::{
-    Account, AccountId, IdempotencyKey, KeyReused, PackageId, PriceBook, Purchase, PurchaseId, PurchaseStatus,
+    Account, AccountClosed, AccountId, IdempotencyKey, KeyReused, PackageId, PriceBook, Purchase, PurchaseId,
+    PurchaseStatus,
 };
 use crate::ports::{Accounts, LedgerError, Payments, PaymentsError, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub enum OpenPurchaseError {
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     #[error(transparent)]
     KeyReused(#[from] KeyReused),
     #[error("the price book has no package {0}")]
@@ -74,8 +77,11 @@ where
     let page = OpenedCheckout { checkout, opened_at, default_card };
     let id = &opened.purchase.id;
     let read = |_| async { Ok::<_, OpenPurchaseError>(stored_purchase(context, account, id).await?) };
-    let decide =
-        |account: &Account, purchase: &Purchase, now| Ok(decide_checkout_opened(account, purchase, page.clone(), now));
+    // The page of an account that was closed in the meantime is shown to nobody, so it expires unpaid.
+    let decide = |account: &Account, purchase: &Purchase, now| {
+        account.check_not_closed()?;
+        Ok(decide_checkout_opened(account, purchase, page.clone(), now))
+    };
     let purchase = match context.update_with(account, read, decide).await? {
         Updated::Committed(change, before) => change.purchase().cloned().unwrap_or(before),
         Updated::Unchanged(_, purchase) => purchase,
@@ -98,6 +104,7 @@ async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, PriceBook = Pri
         }
     };
     let decide = |account: &Account, opened_before: &Option<Purchase>, now| {
+        account.check_not_closed()?;
         if let Some(purchase) = opened_before {
             check_purchase_replay(purchase, &command.package)?;
             return Ok(None);

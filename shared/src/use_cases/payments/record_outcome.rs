@@ -6,8 +6,8 @@ use crate::domain::payments::{
     decide_top_up_outcome,
 };
 use crate::domain::{
-    Account, AccountId, NoticeId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, PurchaseStatus, TopUp,
-    TopUpId,
+    Account, AccountId, Change, NoticeId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, PurchaseStatus,
+    TopUp, TopUpId,
 };
 use crate::error::chain;
 use crate::ports::{Accounts, Payments, PaymentsError, Purchases, TopUps};
@@ -63,6 +63,7 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchase
     match context.update_with(account, read_and_offer, decide).await? {
         Updated::Committed(change, (before, _)) => {
             let purchase = change.purchase().cloned().unwrap_or(before);
+            warn_of_closed_account(&change);
             warn_of_review(&purchase, outcome);
             Ok(purchase)
         }
@@ -88,6 +89,19 @@ fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
         payment.customer = %payment.customer,
         payment.intent = payment.payment_intent.as_ref().map(PaymentIntentId::as_str),
         "a payment does not match its purchase; nothing is granted until a person has investigated"
+    );
+}
+
+/// An alarm watches for this error: the customer has paid for an account that is closed. The credits are in the ledger, and
+/// only a person can give the money back.
+fn warn_of_closed_account(change: &Change) {
+    let (Some(closed_at), Some(entry)) = (change.account.closed_at, change.entries.first()) else { return };
+    tracing::error!(
+        account.id = %change.account.id,
+        account.closed_at = %closed_at,
+        entry = %entry.origin(),
+        entry.credits = entry.credits.get(),
+        "a payment was made for a closed account; its credits are granted, and the payment must be refunded"
     );
 }
 
@@ -144,7 +158,10 @@ pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps>>(
         Ok(decide_top_up_outcome(account, top_up, outcome, notice, now)?)
     };
     match context.update_with(account, |_| read(), decide).await? {
-        Updated::Committed(change, before) => Ok(change.top_up().cloned().unwrap_or(before)),
+        Updated::Committed(change, before) => {
+            warn_of_closed_account(&change);
+            Ok(change.top_up().cloned().unwrap_or(before))
+        }
         Updated::Unchanged(_, top_up) => Ok(top_up),
         // Another request granted it a moment ago.
         Updated::Duplicate(_) => read().await,

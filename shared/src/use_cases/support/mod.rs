@@ -2,12 +2,14 @@
 
 mod adjust;
 mod check_top_up;
+mod erase;
 mod find_accounts;
 mod resend_notice;
 mod restrict;
 
 pub use adjust::{AdjustError, adjust};
 pub use check_top_up::{CheckedTopUp, check_top_up};
+pub use erase::{EraseError, Erased, ErasingLedger, ErasureLimits, erase};
 pub use find_accounts::{Criterion, find_accounts};
 pub use resend_notice::{ResendError, resend_notice};
 pub use restrict::{RestrictError, lift_restriction, restrict};

@@ -2,7 +2,7 @@
 
 use super::Asked;
 use crate::domain::support::{UntilOutOfRange, decide_lift, decide_restrict};
-use crate::domain::{Account, AccountId, Restriction};
+use crate::domain::{Account, AccountClosed, AccountId, Restriction};
 use crate::ports::{Accounts, IdGenerator};
 use crate::use_cases::accounts::{SettingError, changed};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
@@ -12,6 +12,8 @@ use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 pub enum RestrictError {
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
     #[error(transparent)]
     UntilOutOfRange(#[from] UntilOutOfRange),
     #[error(transparent)]
@@ -30,6 +32,7 @@ pub async fn restrict<C: Capabilities<Ledger: Accounts, Ids: IdGenerator>>(
 ) -> Result<Account, RestrictError> {
     let updated: Result<Updated, RestrictError> = context
         .update(account, |account, now| {
+            account.check_not_closed()?;
             Ok(decide_restrict(account, restriction.clone(), asked.acting(context, now), now)?)
         })
         .await;
@@ -54,6 +57,7 @@ impl From<SettingError> for RestrictError {
     fn from(error: SettingError) -> Self {
         match error {
             SettingError::NotFound(error) => Self::NotFound(error),
+            SettingError::Closed(closed) => Self::Closed(closed),
             SettingError::Store(error) => Self::Store(error),
         }
     }

@@ -80,7 +80,8 @@ pub async fn fold_usage<C: Capabilities<Ledger: UsageRows + EntryList + Entries 
 ) -> Result<Folded, FoldUsageError> {
     let mut folded = Folded::default();
     loop {
-        let after = context.ledger.usage_cursor_get(account).await?;
+        let cursor = context.ledger.usage_cursor_get(account).await?;
+        let after = cursor.through_seq;
         folded.through_seq = after;
         if after >= through_seq || folded.folds >= limits.folds_max {
             return Ok(folded);
@@ -88,7 +89,7 @@ pub async fn fold_usage<C: Capabilities<Ledger: UsageRows + EntryList + Entries 
         let end = limits.last_block_end(after).saturating_add(limits.block).min(through_seq);
         let block = with_charges(context, account, block(context, account, (after, end)).await?).await?;
         let stored = stored_rows(context, account, &block).await?;
-        let fold = decide_fold(after, &block, stored, limits.rows_max);
+        let fold = decide_fold(cursor, &block, stored, limits.rows_max);
         let fold = fold.ok_or(FoldUsageError::Behind { seq: after.saturating_add(1) })?;
         folded.folds += 1;
         match context.ledger.usage_fold(account, &fold).await {

@@ -85,7 +85,7 @@ async fn folded_through<C: Capabilities<Ledger: UsageRows + EntryList + Entries 
     account: &Account,
     limits: FoldLimits,
 ) -> Result<u64, LedgerError> {
-    let after = context.ledger.usage_cursor_get(&account.id).await?;
+    let after = context.ledger.usage_cursor_get(&account.id).await?.through_seq;
     let overdue = limits.last_block_end(account.seq);
     if overdue.saturating_sub(after) < 2 * limits.block {
         return Ok(after);
@@ -93,7 +93,7 @@ async fn folded_through<C: Capabilities<Ledger: UsageRows + EntryList + Entries 
     match fold_usage(context, &account.id, overdue, limits).await {
         Ok(folded) => Ok(folded.through_seq),
         // What is not folded now is in the tail, or will be folded later.
-        Err(FoldUsageError::Behind { .. }) => context.ledger.usage_cursor_get(&account.id).await,
+        Err(FoldUsageError::Behind { .. }) => Ok(context.ledger.usage_cursor_get(&account.id).await?.through_seq),
         Err(FoldUsageError::Ledger(error)) => Err(error),
     }
 }

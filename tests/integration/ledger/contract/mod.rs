@@ -7,6 +7,7 @@
 mod commit;
 mod concurrency;
 mod due;
+mod erasure;
 mod history;
 mod lists;
 mod marks;
@@ -90,6 +91,8 @@ on_every_ledger! {
     spenders::removed => a_spender_without_limits_is_gone_and_its_removal_obeys_the_version,
     concurrency::limit => sixty_four_at_once_spend_exactly_what_the_limit_leaves,
     purchases::only_own => an_accounts_list_holds_its_own_purchases_and_nothing_else,
+    erasure::pages => everything_personal_of_an_account_is_listed_page_by_page,
+    erasure::writes => what_is_erased_takes_the_place_of_what_was_there,
     due::membership => an_account_is_listed_only_while_it_is_due,
     due::order_and_pages => due_accounts_come_longest_due_first_page_by_page,
     due::charges => a_pending_charge_is_listed_from_its_expiry_until_it_has_ended,
@@ -97,6 +100,7 @@ on_every_ledger! {
     due::apart => what_is_due_for_another_reason_is_not_listed,
     usage::unknown => an_account_that_was_never_folded_has_no_usage,
     usage::folds => a_fold_is_written_only_from_where_the_account_is_folded_to,
+    usage::nameless => a_fold_that_began_before_names_were_erased_is_refused,
     usage::rows => rows_are_listed_by_their_periods_in_order,
     usage::entries => entries_are_listed_oldest_first_above_a_number,
     marks::events => an_event_is_applied_once_it_is_marked,

@@ -6,7 +6,7 @@ use shared::ports::*;
 
 pub async fn unknown<L: Ledger>(ledger: &L) {
     let account = account_id();
-    assert_eq!(ledger.usage_cursor_get(&account).await.unwrap(), 0);
+    assert_eq!(ledger.usage_cursor_get(&account).await.unwrap(), UsageCursor::default());
     assert_eq!(ledger.usage_rows(&account, periods(Granularity::Day, "2026-01-01", "2026-12-31")).await.unwrap(), []);
     assert_eq!(ledger.entries_after(&account, 0, 100).await.unwrap(), []);
 }
@@ -18,7 +18,7 @@ pub async fn folds<L: Ledger>(ledger: &L) {
         for granularity in Granularity::ALL {
             all.extend(ledger.usage_rows(&account, periods(granularity, "2026-01-01", "2026-01-31")).await.unwrap());
         }
-        (ledger.usage_cursor_get(&account).await.unwrap(), all)
+        (ledger.usage_cursor_get(&account).await.unwrap().through_seq, all)
     };
     let first = usage_fold(0, 11);
     assert!(matches!(ledger.usage_fold(&account, &usage_fold(7, 11)).await, Err(FoldError::Stale)), "from nowhere");
@@ -29,7 +29,7 @@ pub async fn folds<L: Ledger>(ledger: &L) {
     next.rows.pop();
     next.rows[0].total.charges = 7;
     for (after, is_first) in [(0, false), (12, false), (11, true), (11, false)] {
-        let fold = UsageFold { after_seq: after, ..next.clone() };
+        let fold = UsageFold { before: folded_through(after), ..next.clone() };
         let folded = ledger.usage_fold(&account, &fold).await;
         assert_eq!(folded.is_ok(), is_first, "from {after}: {folded:?}");
         assert!(is_first || matches!(folded, Err(FoldError::Stale)), "from {after}: {folded:?}");
@@ -39,7 +39,30 @@ pub async fn folds<L: Ledger>(ledger: &L) {
     }
     assert_eq!(all().await, (20, vec![next.rows[0].clone(), first.rows[1].clone()]));
     let other = AccountId::parse("acme2").unwrap();
-    assert_eq!(ledger.usage_cursor_get(&other).await.unwrap(), 0, "of another account");
+    let nothing = UsageCursor::default();
+    assert_eq!(ledger.usage_cursor_get(&other).await.unwrap(), nothing, "of another account");
+}
+
+/// Erasing names moves the cursor although nothing is folded, so a fold that began before is refused.
+pub async fn nameless<L: Ledger>(ledger: &L) {
+    for (name, through) in [("acme", 0), ("bolt", 11)] {
+        let change = opening_of(name, &format!("cus_{name}"));
+        ledger.commit(&change).await.unwrap();
+        let account = change.account.id;
+        if through > 0 {
+            ledger.usage_fold(&account, &usage_fold(0, through)).await.unwrap();
+        }
+        let (named, rows) = (folded_through(through), vec![usage_row(Granularity::Day, "2026-01-15").nameless()]);
+        let nameless = UsageCursor { is_nameless: true, ..named };
+        let erasing = |before| UsageFold { before, after: nameless, rows: rows.clone() };
+        ledger.usage_fold(&account, &erasing(named)).await.unwrap();
+        assert_eq!(ledger.usage_cursor_get(&account).await.unwrap(), nameless);
+        let late = ledger.usage_fold(&account, &usage_fold(through, through + 9)).await;
+        assert!(matches!(late, Err(FoldError::Stale)), "{through}: {late:?}");
+        let stored = ledger.usage_rows(&account, periods(Granularity::Day, "2026-01-01", "2026-01-31")).await.unwrap();
+        assert_eq!(stored, rows, "a refused fold writes nothing");
+        ledger.usage_fold(&account, &erasing(nameless)).await.unwrap();
+    }
 }
 
 pub async fn rows<L: Ledger>(ledger: &L) {
