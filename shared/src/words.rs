@@ -2,8 +2,10 @@
 //!
 //! Pure functions of domain values.
 
+mod diagnosis;
 mod explanation;
 
+pub use diagnosis::{Diagnosis, diagnosis};
 pub use explanation::explanation;
 
 use crate::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};

@@ -294,6 +294,13 @@ async fn auto_top_ups(cloud: &TestCloud) {
     cloud.settle().await;
     assert!(cloud.auto_top_up("acme").await["payment_issue"].is_object());
     cloud.put(settings, &token, &json!({"enabled": false})).await.expect(200);
+    cloud.get(&format!("{settings}/diagnosis"), &token).await.expect(200);
+    cloud.get("/v1/accounts/nobody/auto-top-up/diagnosis", &token).await.expect(404);
+    let (what_if, tried) = (format!("{settings}/simulate"), json!({"threshold": 1_000, "target": 5_000}));
+    cloud.post(&what_if, &token, None, &tried).await.expect(200);
+    cloud.post(&what_if, &token, None, &json!({"threshold": 1})).await.expect(422);
+    cloud.post("/v1/accounts/nobody/auto-top-up/simulate", &token, None, &tried).await.expect(404);
+    malformed(cloud, Method::POST, &what_if).await;
 }
 
 /// A stop, limits of the account and of a spender, and what would refuse a charge.
@@ -471,6 +478,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/history/chain"),
         format!("{account}/history/statement"),
         format!("{account}/auto-top-up"),
+        format!("{account}/auto-top-up/diagnosis"),
         format!("{account}/spending"),
         format!("{account}/limits"),
         format!("{account}/purchases"),
@@ -482,6 +490,7 @@ async fn outages(cloud: &TestCloud) {
     for (path, body) in [
         (format!("{account}/quotes"), json!({"operations": [training.clone()]})),
         (format!("{account}/charges"), training),
+        (format!("{account}/auto-top-up/simulate"), json!({"threshold": 1_000, "target": 5_000})),
         (format!("{account}/charges/1/restore"), json!({})),
         (format!("{account}/charges/1/capture"), json!({})),
         (format!("{account}/charges/1/void"), json!({})),

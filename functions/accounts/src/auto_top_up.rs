@@ -64,7 +64,7 @@ fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {
 }
 
 /// Values that could not be saved have no text to agree to.
-fn checked(account: &Account, price_book: &PriceBook, (threshold, target): (i64, i64)) -> Result<(), Problem> {
+pub fn checked(account: &Account, price_book: &PriceBook, (threshold, target): (i64, i64)) -> Result<(), Problem> {
     let command = AutoTopUpCommand::On { threshold, target, consent: None };
     let (consent, now) = (ConsentId::mint(0), account.created_at);
     match decide_auto_top_up(account, price_book, &command, consent, now) {

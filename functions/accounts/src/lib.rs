@@ -1,6 +1,7 @@
 //! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop and limits. Also opens accounts for the company.
 
 mod auto_top_up;
+mod diagnosis;
 mod explained;
 mod forecast;
 mod history;
@@ -11,6 +12,7 @@ mod spending;
 mod statement;
 mod usage;
 mod verification;
+mod what_if;
 pub mod wiring;
 
 use lambda_http::http::Method;
@@ -23,7 +25,7 @@ use shared::http::{
 };
 use shared::ports::{
     Accounts, Consents, Entries, EntryList, History, Payments, PendingCharges, RefusalList, SpenderList, Spenders,
-    SpendingChanges, StoredEntries, UsageFolds, UsageRows,
+    SpendingChanges, StoredEntries, TopUpList, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -42,6 +44,7 @@ pub trait AccountsLedger:
     + Spenders
     + SpenderList
     + StoredEntries
+    + TopUpList
     + UsageFolds
     + UsageRows
 {
@@ -59,6 +62,7 @@ impl<
         + Spenders
         + SpenderList
         + StoredEntries
+        + TopUpList
         + UsageFolds
         + UsageRows,
 > AccountsLedger for L
@@ -93,6 +97,8 @@ pub enum Operation {
     StatementKeys,
     AutoTopUp,
     SetAutoTopUp,
+    Diagnosis,
+    WhatIf,
     Spending,
     SetSpending,
     Limits,
@@ -182,6 +188,18 @@ pub const ROUTES: &[Route<Operation>] = &[
     },
     Route {
         method: Method::GET,
+        path: "/v1/accounts/{account}/auto-top-up/diagnosis",
+        access: Access::Customer,
+        operation: Operation::Diagnosis,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/auto-top-up/simulate",
+        access: Access::Customer,
+        operation: Operation::WhatIf,
+    },
+    Route {
+        method: Method::GET,
         path: "/v1/accounts/{account}/spending",
         access: Access::Customer,
         operation: Operation::Spending,
@@ -242,6 +260,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::StatementKeys => statement::get_keys(app),
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
+        Operation::Diagnosis => diagnosis::get(&app.context, found.account()?).await,
+        Operation::WhatIf => what_if::post(&app.context, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,
         Operation::SetSpending => spending::put(&app.context, request, found.account()?, found.caller.as_ref()).await,
         Operation::Limits => limits::get(&app.context, request, found.account()?).await,

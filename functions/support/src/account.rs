@@ -7,10 +7,10 @@ use crate::restriction::RestrictionBody;
 use crate::{Outside, existing};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::domain::payments::{ConsentRecord, Gate, GateState, gates};
+use shared::domain::payments::{ConsentRecord, gates};
 use shared::domain::spending::Limit;
-use shared::domain::{Account, Act, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp, TopUpStatus};
-use shared::http::bodies::PaymentIssueBody;
+use shared::domain::{Account, Act, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
+use shared::http::bodies::{GateBody, PaymentIssueBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::ports::{Acts, Consents, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList};
 use shared::use_cases::Context;
@@ -199,25 +199,6 @@ impl<'a> ConsentBody<'a> {
 }
 
 #[derive(Serialize)]
-struct GateBody {
-    gate: &'static str,
-    /// `open`, `closed` or `not_applicable`.
-    state: &'static str,
-    detail: Option<String>,
-}
-
-impl GateBody {
-    fn of(gate: &Gate) -> Self {
-        let (state, detail) = match &gate.state {
-            GateState::Open => ("open", None),
-            GateState::Closed(not_due) => ("closed", Some(not_due.to_string())),
-            GateState::NotApplicable => ("not_applicable", None),
-        };
-        Self { gate: gate.name.name(), state, detail }
-    }
-}
-
-#[derive(Serialize)]
 struct PurchaseBody<'a> {
     purchase: &'a str,
     package: &'a str,
@@ -245,44 +226,6 @@ impl<'a> PurchaseBody<'a> {
             payment: purchase.payment_intent.as_ref().map(|intent| intent.as_str()),
             created_at: time(purchase.opened_at),
             ended_at: purchase.ended_at.map(time),
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub struct TopUpBody<'a> {
-    top_up: &'a str,
-    credits: i64,
-    /// In the minor unit of the currency, as Stripe counts it.
-    price: i64,
-    currency: &'static str,
-    status: &'static str,
-    /// Why it was declined or refused, in the words of the log.
-    reason: Option<&'static str>,
-    invoice: Option<&'a str>,
-    payment: Option<&'a str>,
-    created_at: String,
-    ended_at: Option<String>,
-}
-
-impl<'a> TopUpBody<'a> {
-    pub fn of(top_up: &'a TopUp) -> Self {
-        let reason = match top_up.status {
-            TopUpStatus::Declined(reason) => Some(reason.name()),
-            TopUpStatus::Refused(reason) => Some(reason.name()),
-            _ => None,
-        };
-        Self {
-            top_up: top_up.id.as_str(),
-            credits: top_up.credits.get(),
-            price: top_up.price.minor(),
-            currency: top_up.price.currency().code(),
-            status: top_up.status.name(),
-            reason,
-            invoice: top_up.invoice.as_ref().map(|invoice| invoice.as_str()),
-            payment: top_up.payment_intent.as_ref().map(|intent| intent.as_str()),
-            created_at: time(top_up.opened_at),
-            ended_at: top_up.ended_at.map(time),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A top-up check now, through the same gates as the sweep.
 
-use crate::account::TopUpBody;
 use crate::{Operation, Outside, asked, existing, operator, reason};
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::payments::NotDue;
+use shared::http::bodies::TopUpBody;
 use shared::http::{Found, Problem, Reply, parse_body};
 use shared::ports::TopUpList;
 use shared::use_cases::Context;

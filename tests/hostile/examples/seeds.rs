@@ -99,6 +99,7 @@ fn bodies_of(path: &str) -> Vec<String> {
             json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 3, "accepted_by": "ada"}}),
             json!({"enabled": false}),
         ],
+        "simulate" => vec![json!({"threshold": 1000, "target": 10000, "credits_per_day": 500})],
         "charges" => vec![
             serde_json::from_str(charge).unwrap(),
             json!({"operation": "dubbing", "duration_ms": 60001, "reference": "episode-12"}),

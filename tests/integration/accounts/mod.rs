@@ -3,6 +3,7 @@
 mod auto_top_up;
 mod history;
 mod limits;
+mod planning;
 mod spending;
 mod statement;
 mod verification;

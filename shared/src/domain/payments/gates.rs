@@ -49,7 +49,7 @@ impl GateName {
 pub enum GateState {
     Open,
     Closed(NotDue),
-    /// The customer has never chosen a threshold and a target, so there is nothing to check.
+    /// There is nothing to check: the customer has never chosen a threshold and a target, or there is nothing to buy.
     NotApplicable,
 }
 
@@ -93,7 +93,8 @@ impl NotDue {
 /// Every gate in order of precedence, each evaluated independently of the others.
 pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate; GATE_COUNT] {
     let settings = account.auto_top_up.as_ref();
-    let needing_settings = |check: &dyn Fn(&AutoTopUp) -> Option<NotDue>| settings.map(check);
+    // What is bought has a price only once the balance is below the threshold.
+    let buying = settings.filter(|settings| account.balance < settings.threshold);
     let turned_on = settings.is_none_or(|settings| !settings.is_enabled).then_some(NotDue::Off);
     let spending_allowed = account.spending_stopped_at().map(|stopped_at| NotDue::SpendingStopped { stopped_at });
     let no_open_attempt = account.open_top_up.clone().map(NotDue::AttemptOpen);
@@ -104,10 +105,10 @@ pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate
         (GateName::SpendingAllowed, Some(spending_allowed)),
         (GateName::NoOpenAttempt, Some(no_open_attempt)),
         (GateName::NotPaused, Some(not_paused)),
-        (GateName::BelowThreshold, needing_settings(&|settings| not_below_threshold(account, settings))),
+        (GateName::BelowThreshold, settings.map(|settings| not_below_threshold(account, settings))),
         (GateName::IntervalPassed, Some(interval_passed)),
-        (GateName::PriceInRange, needing_settings(&|settings| price_out_of_range(account, settings, price_book))),
-        (GateName::WithinConsent, needing_settings(&|settings| beyond_consent(account, settings, price_book))),
+        (GateName::PriceInRange, buying.map(|settings| price_out_of_range(account, settings, price_book))),
+        (GateName::WithinConsent, buying.map(|settings| beyond_consent(account, settings, price_book))),
     ]
     .map(|(name, closed_by)| Gate { name, state: closed_by.into() })
 }
@@ -186,11 +187,21 @@ mod tests {
             ]
         );
         let dearer = PriceBook { price_per_credit: Amount::new(Currency::USD, 2).unwrap(), ..PriceBook::reference() };
-        assert_eq!(closed(&gates(&paused_and_rich, &dearer, at(60))).last(), Some(&GateName::WithinConsent));
-        assert_eq!(check_gates(&paused_and_rich, &dearer, at(60)), Err(NotDue::Off), "the first closed one decides");
-        for Gate { name, state } in gates(&paused_and_rich, &dearer, at(60)) {
+        let poor = Account { balance: Credits::constant(499), ..paused_and_rich };
+        assert_eq!(closed(&gates(&poor, &dearer, at(60))).last(), Some(&GateName::WithinConsent));
+        assert_eq!(check_gates(&poor, &dearer, at(60)), Err(NotDue::Off), "the first closed one decides");
+        for Gate { name, state } in gates(&poor, &dearer, at(60)) {
             assert!(!matches!(state, GateState::Closed(not_due) if not_due.gate() != name), "{name:?}");
         }
+    }
+
+    /// With a full balance, the nothing that is missing could not be bought in one payment, which nobody asked for.
+    #[test]
+    fn the_price_is_checked_only_of_what_would_be_bought() {
+        let full = Account { auto_top_up: Some(settings(500, 5_000)), balance: Credits::constant(5_000), ..account() };
+        let gates = gates(&full, &PriceBook::reference(), at(0));
+        let closed = gates.iter().filter(|gate| matches!(gate.state, GateState::Closed(_))).map(|gate| gate.name);
+        assert_eq!(closed.collect::<Vec<_>>(), [GateName::BelowThreshold]);
     }
 
     #[test]

@@ -10,10 +10,11 @@ mod purchase;
 mod received;
 mod records;
 mod top_up;
+mod what_if;
 
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
-pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates};
+pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_credits};
 pub use outlook::{NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
 pub use payment::{CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
@@ -24,3 +25,4 @@ pub use purchase::{
 pub use received::{PaidInvoice, Received};
 pub use records::{AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use top_up::{Demand, NextStep, check_demand, decide_open_top_up, decide_top_up_outcome, next_step};
+pub use what_if::{Past, PastDay, Replay, TopUps, Tried, recommended, replay};

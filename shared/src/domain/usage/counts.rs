@@ -61,6 +61,27 @@ impl UsageCounts {
         given_back.into_iter().fold(self.credits_charged, i64::saturating_sub)
     }
 
+    /// What the entries add up to.
+    pub fn credits_moved(&self) -> i64 {
+        // Every number is named, so that a new one cannot be left out by mistake.
+        let Self {
+            charges: _,
+            duration_ms: _,
+            max_minutes: _,
+            quantity: _,
+            credits_charged: _,
+            credits_captured_back: _,
+            credits_voided: _,
+            credits_expired: _,
+            credits_restored: _,
+            credits_purchased,
+            credits_topped_up,
+            credits_adjusted,
+        } = *self;
+        let received = [credits_purchased, credits_topped_up, credits_adjusted];
+        received.into_iter().fold(self.credits_spent().saturating_neg(), i64::saturating_add)
+    }
+
     pub fn is_zero(&self) -> bool {
         *self == Self::default()
     }

@@ -1,7 +1,11 @@
 //! The parts of responses that more than one function answers with.
 
 mod entry;
+mod gate;
 mod payment_issue;
+mod top_up;
 
 pub use entry::{CauseBody, EntryBody, OperationBody, PriceBody};
+pub use gate::GateBody;
 pub use payment_issue::PaymentIssueBody;
+pub use top_up::TopUpBody;

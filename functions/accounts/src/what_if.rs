@@ -1,0 +1,180 @@
+//! What automatic top-ups with other settings would have done, before anybody agrees to them.
+
+use crate::Outside;
+use crate::auto_top_up::checked;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use lambda_http::Request;
+use serde::Serialize;
+use shared::domain::payments::{Past, PastDay, Replay, TopUps, Tried, recommended, replay};
+use shared::domain::price_book::AutoTopUpLimits;
+use shared::domain::{Account, Granularity, Period, Periods, PriceBook, UsageRow};
+use shared::http::{Fields, Problem, ReachedAccount, Reply, an_integer, integer, parse_body};
+use shared::use_cases::Context;
+use shared::use_cases::usage::{FoldLimits, Usage, read_usage};
+use std::ops::RangeInclusive;
+
+/// The complete days before today that are replayed.
+const DAYS: i64 = 90;
+/// With fewer days, the answer says that the history is short.
+const DAYS_ENOUGH: usize = 28;
+const CREDITS_PER_DAY: RangeInclusive<i64> = 0..=1_000_000_000;
+/// Transactions that a reader makes if the rows are far behind.
+const FOLDS_MAX: u32 = 20;
+
+/// How the numbers are made, for whoever has to rely on them.
+const METHOD: &str = "The complete days before today (UTC) are replayed with a check every 30 minutes and six hours \
+                      between two attempts. Within a day, usage is spread evenly, purchases count from its beginning, \
+                      and every payment succeeds at once. Prices are today's, before tax.";
+
+pub async fn post<O: Outside>(
+    context: &Context<O>,
+    request: &Request,
+    account: &ReachedAccount,
+) -> Result<Reply, Problem> {
+    let limits = context.price_book.auto_top_up;
+    let asked = parse_body(request, |fields| Asked::of(fields, &limits))?;
+    let now = context.now();
+    let range = days_before(now).ok_or_else(|| Problem::not_found("account"))?;
+    let usage = read_usage(context, account.id(), range, FoldLimits::of(FOLDS_MAX)).await?;
+    checked(&usage.account, &context.price_book, (asked.tried.threshold, asked.tried.target))?;
+    let past = match asked.credits_per_day {
+        Some(rate) => at_a_rate(&usage.account, range, rate),
+        None => lived_through(&usage, range),
+    };
+    Reply::ok(&WhatIfBody::of(&usage.account, &past, &context.price_book, &asked))
+}
+
+struct Asked {
+    tried: Tried,
+    /// Instead of the account's own past.
+    credits_per_day: Option<i64>,
+}
+
+impl Asked {
+    fn of(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<Self> {
+        let (thresholds, targets) =
+            (limits.threshold_min..=limits.threshold_max, limits.target_min..=limits.target_max);
+        let threshold = fields.required("threshold", an_integer(&thresholds), integer(&thresholds));
+        let target = fields.required("target", an_integer(&targets), integer(&targets));
+        let credits_per_day =
+            fields.optional("credits_per_day", an_integer(&CREDITS_PER_DAY), integer(&CREDITS_PER_DAY));
+        Some(Self { tried: Tried { threshold: threshold?, target: target? }, credits_per_day })
+    }
+}
+
+/// Today is the last day of the range, because what happened today leads back to yesterday's balance.
+fn days_before(now: Timestamp) -> Option<Periods> {
+    let today = date_of(now);
+    Periods::new(Granularity::Day, today.checked_sub(DAYS.days()).ok()?, today)
+}
+
+fn date_of(instant: Timestamp) -> Date {
+    instant.to_zoned(TimeZone::UTC).date()
+}
+
+fn at_a_rate(account: &Account, range: Periods, rate: i64) -> Past {
+    let days = dates(range, None).map(|date| PastDay { date, spent: rate, received: 0 });
+    Past { balance: account.balance.get(), days: days.collect() }
+}
+
+/// The account's own days, from its balance at the beginning of the first.
+fn lived_through(usage: &Usage, range: Periods) -> Past {
+    let since: i64 = usage.rows.iter().map(|row| row.total.credits_moved()).sum();
+    let balance = usage.account.balance.get().saturating_sub(since);
+    let mut rows = usage.rows.iter().peekable();
+    let days = dates(range, Some(date_of(usage.account.created_at))).map(|date| {
+        let row = rows.next_if(|row| row.period.first() == date);
+        let spent = row.map_or(0, |row| row.total.credits_spent().max(0));
+        let received = row.map_or(0, |row| moved(row).saturating_add(spent));
+        PastDay { date, spent, received }
+    });
+    Past { balance, days: days.collect() }
+}
+
+/// What the entries of a day add up to, without those of automatic top-ups.
+fn moved(row: &UsageRow) -> i64 {
+    row.total.credits_moved().saturating_sub(row.total.credits_topped_up)
+}
+
+/// The complete days of the range, from that of the opening.
+fn dates(range: Periods, opened: Option<Date>) -> impl Iterator<Item = Date> {
+    let complete = range.each().take_while(move |day| *day < range.last()).map(Period::first);
+    complete.skip_while(move |date| opened.is_some_and(|opened| *date < opened))
+}
+
+#[derive(Serialize)]
+struct WhatIfBody<'a> {
+    account: &'a str,
+    /// The days that were replayed.
+    days: usize,
+    /// Whether there are too few days to rely on, if they are the account's own.
+    is_history_short: bool,
+    #[serde(flatten)]
+    asked: ReplayBody,
+    /// Settings that fit the same days. Null if nothing was used.
+    recommended: Option<ReplayBody>,
+    currency: &'static str,
+    method: &'static str,
+}
+
+impl<'a> WhatIfBody<'a> {
+    fn of(account: &'a Account, past: &Past, price_book: &PriceBook, asked: &Asked) -> Self {
+        let replayed = |tried| ReplayBody::of(&replay(past, price_book, tried));
+        Self {
+            account: account.id.as_str(),
+            days: past.days.len(),
+            is_history_short: asked.credits_per_day.is_none() && past.days.len() < DAYS_ENOUGH,
+            asked: replayed(asked.tried),
+            recommended: recommended(past, price_book).map(replayed),
+            currency: price_book.currency.code(),
+            method: METHOD,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ReplayBody {
+    threshold: i64,
+    target: i64,
+    top_ups: TopUpsBody,
+    most_in_a_month: Option<MonthBody>,
+    minutes_without_credits: i64,
+    credits_not_covered: i64,
+}
+
+#[derive(Serialize)]
+struct TopUpsBody {
+    count: i64,
+    credits: i64,
+    price: i64,
+}
+
+#[derive(Serialize)]
+struct MonthBody {
+    from: Date,
+    #[serde(flatten)]
+    top_ups: TopUpsBody,
+}
+
+impl ReplayBody {
+    fn of(replay: &Replay) -> Self {
+        Self {
+            threshold: replay.tried.threshold,
+            target: replay.tried.target,
+            top_ups: TopUpsBody::of(replay.top_ups),
+            most_in_a_month: replay
+                .most_in_a_month
+                .map(|(from, top_ups)| MonthBody { from, top_ups: TopUpsBody::of(top_ups) }),
+            minutes_without_credits: replay.minutes_without_credits,
+            credits_not_covered: replay.credits_not_covered,
+        }
+    }
+}
+
+impl TopUpsBody {
+    fn of(TopUps { count, credits, price }: TopUps) -> Self {
+        Self { count, credits, price }
+    }
+}

@@ -1,0 +1,84 @@
+//! What becomes of the next automatic top-up, in a sentence, and what the customer can do about it.
+
+use super::{credits, date_and_time, payment_issue};
+use crate::domain::payments::{NoTopUp, TopUpOutlook, top_up_credits};
+use crate::domain::{Account, PriceBook};
+
+/// A verdict and its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    pub verdict: String,
+    /// `None` if there is nothing to do.
+    pub remedy: Option<&'static str>,
+}
+
+/// The same verdict that the sweep would come to, because both take the first gate that is closed.
+pub fn diagnosis(outlook: &TopUpOutlook, account: &Account, price_book: &PriceBook) -> Diagnosis {
+    let verdict = |verdict: String| Diagnosis { verdict, remedy: None };
+    match *outlook {
+        TopUpOutlook::InProgress { next_check_at, is_wanted: true, .. } => verdict(format!(
+            "A top-up is being paid for. Its outcome is asked for again at {}.",
+            date_and_time(next_check_at)
+        )),
+        TopUpOutlook::InProgress { next_check_at, is_wanted: false, .. } => verdict(format!(
+            "Automatic top-ups are off. A payment that was under way before ends at {}, unless your bank has accepted it.",
+            date_and_time(next_check_at)
+        )),
+        TopUpOutlook::Off(reason) => off(reason, account),
+        TopUpOutlook::Paused(kind) => {
+            let words = payment_issue(kind);
+            Diagnosis { verdict: format!("Automatic top-ups are paused. {}", words.reason), remedy: Some(words.remedy) }
+        }
+        TopUpOutlook::Waiting { next_check_at, next_eligible_at, .. } => verdict(format!(
+            "The last attempt was less than six hours ago. The next one is possible from {}, and starts at {} if the \
+             balance is still below the threshold.",
+            date_and_time(next_eligible_at),
+            date_and_time(next_check_at)
+        )),
+        TopUpOutlook::Due { next_check_at, .. } => verdict(due(account, price_book, &date_and_time(next_check_at))),
+    }
+}
+
+fn due(account: &Account, price_book: &PriceBook, at: &str) -> String {
+    let bought = account.auto_top_up.as_ref().map(|settings| top_up_credits(account, settings));
+    match bought.and_then(|bought| Some((bought, price_book.top_up_price(bought)?))) {
+        Some((bought, price)) => format!(
+            "The balance is below the threshold. At {at}, your card is charged {} plus tax for {}.",
+            price.with_code(),
+            credits(bought)
+        ),
+        None => format!("The balance is below the threshold. The next attempt starts at {at}."),
+    }
+}
+
+fn off(reason: NoTopUp, account: &Account) -> Diagnosis {
+    let (verdict, remedy) = match reason {
+        NoTopUp::NotTurnedOn => ("Automatic top-ups are off.".to_owned(), Some("Turn automatic top-ups on.")),
+        NoTopUp::SpendingStopped => {
+            ("Spending is stopped, and automatic top-ups with it.".to_owned(), Some("Allow spending again."))
+        }
+        NoTopUp::NoCard => (
+            "There is no saved card that could be charged.".to_owned(),
+            Some("Buy a package: the card that you pay with is saved."),
+        ),
+        NoTopUp::BalanceNotBelowThreshold => (not_below(account), None),
+        NoTopUp::PriceOutOfRange => {
+            ("The credits up to the target cannot be bought in one payment.".to_owned(), Some("Choose another target."))
+        }
+        NoTopUp::BeyondConsent => (
+            "The price has changed, and a top-up would now cost more than you agreed to.".to_owned(),
+            Some("Choose the settings again, and agree to the new price."),
+        ),
+    };
+    Diagnosis { verdict, remedy }
+}
+
+fn not_below(account: &Account) -> String {
+    let threshold = account.auto_top_up.as_ref().map(|settings| credits(settings.threshold));
+    match threshold {
+        Some(threshold) => {
+            format!("The balance of {} is not below the threshold of {threshold}.", credits(account.balance))
+        }
+        None => format!("The balance is {}.", credits(account.balance)),
+    }
+}
