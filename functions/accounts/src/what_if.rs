@@ -1,7 +1,7 @@
 //! What automatic top-ups with other settings would have done, before anybody agrees to them.
 
 use crate::Outside;
-use crate::auto_top_up::checked;
+use crate::auto_top_up::as_if_saved;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -38,7 +38,7 @@ pub async fn post<O: Outside>(
     let now = context.now();
     let range = days_before(now).ok_or_else(|| Problem::not_found("account"))?;
     let usage = read_usage(context, account.id(), range, FoldLimits::of(FOLDS_MAX)).await?;
-    checked(&usage.account, &context.price_book, (asked.tried.threshold, asked.tried.target))?;
+    as_if_saved(&usage.account, &context.price_book, (asked.tried.threshold, asked.tried.target))?;
     let past = match asked.credits_per_day {
         Some(rate) => at_a_rate(&usage.account, range, rate),
         None => lived_through(&usage, range),

@@ -29,6 +29,10 @@ fn never_chosen() -> Value {
     json!({
         "enabled": false, "threshold": null, "target": null, "consent": null, "text_version": 3,
         "worst_case_text": null, "payment_issue": null, "last_top_up_at": null,
+        "next_top_up": {
+            "would_charge_now": false, "state": "off", "reason": "not_turned_on", "credits": null, "price": null,
+            "currency": "USD", "next_check_at": null, "next_eligible_at": null,
+        },
         "limits": {
             "threshold_min": 100, "threshold_max": 99_000, "target_min": 1_100, "target_max": 100_000, "gap_min": 1_000,
         },
@@ -62,6 +66,8 @@ async fn what_was_never_chosen_is_off_and_the_worst_case_can_be_seen_beforehand(
         let text = body["worst_case_text"].take();
         let text = text.as_str().unwrap();
         assert!(text.contains(once) && text.contains(a_day) && text.contains("4 times a day"), "{text}");
+        assert_eq!(body["next_top_up"]["reason"].take(), "no_card", "as if it was on");
+        body["next_top_up"]["reason"] = json!("not_turned_on");
         assert_eq!(body, never_chosen(), "reading changes nothing");
     }
     for query in ["?threshold=1000", "?target=10000"] {
@@ -108,12 +114,14 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
     ] {
         expected[name] = value;
     }
+    expected["next_top_up"]["reason"] = json!("no_card");
     assert_eq!(chosen, expected);
     assert_eq!(read(&cloud, "").await.expect(200).body, expected);
 
     cloud.cloud.clock.advance(SignedDuration::from_hours(1)).unwrap();
     let off = set(&cloud, &json!({"enabled": false})).await.expect(200).body;
     expected["enabled"] = json!(false);
+    expected["next_top_up"]["reason"] = json!("not_turned_on");
     assert_eq!(off, expected, "settings and consent are kept for the next time");
 
     let preview = read(&cloud, "?threshold=2000&target=20000").await.expect(200).body;

@@ -36,6 +36,16 @@ async fn the_diagnosis_says_what_the_next_sweep_does() {
                    plus tax for 5,000 credits.";
     assert_eq!((verdict(&due), closed(&due)), (("due", charged), vec![]));
     assert_eq!(due["next_check_at"], json!("2026-01-05T00:30:00.000Z"));
+    let settings = cloud.auto_top_up("acme").await;
+    let next = json!({
+        "would_charge_now": true, "state": "due", "reason": null, "credits": 5_000, "price": 5_000, "currency": "USD",
+        "next_check_at": "2026-01-05T00:30:00.000Z", "next_eligible_at": null,
+    });
+    assert_eq!(settings["next_top_up"], next);
+    let other =
+        cloud.get(&format!("{AUTO_TOP_UP}?threshold=500&target=1500"), &cloud.cloud.customer_token("acme")).await;
+    let other = other.expect(200).body;
+    assert_eq!((&other["next_top_up"]["price"], &other["target"]), (&json!(1_500), &json!(5_000)), "as if saved");
     cloud.sweep().await;
     cloud.settle().await;
     let enough = diagnosis(&cloud).await;
