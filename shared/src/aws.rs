@@ -184,6 +184,11 @@ client!(
 );
 #[cfg(feature = "sdk-client")]
 client!(
+    /// EventBridge; `AWS_ENDPOINT_URL_EVENTBRIDGE` points it elsewhere. An event that is published twice has the same id.
+    "events", event_bridge, aws_sdk_eventbridge, "AWS_ENDPOINT_URL_EVENTBRIDGE", REPEATABLE
+);
+#[cfg(feature = "sdk-client")]
+client!(
     /// EventBridge Scheduler; `AWS_ENDPOINT_URL_SCHEDULER` points it elsewhere.
     "timers", scheduler, aws_sdk_scheduler, "AWS_ENDPOINT_URL_SCHEDULER", REPEATABLE
 );

@@ -11,6 +11,9 @@ pub mod domain;
 #[cfg(feature = "email")]
 pub mod email;
 pub mod error;
+#[cfg(feature = "events")]
+pub mod event_bus;
+pub mod event_details;
 #[cfg(feature = "web")]
 pub mod http;
 #[cfg(feature = "ledger")]

@@ -103,9 +103,10 @@ pub const NOTHING: [String; 0] = [];
 
 // ── Who may name what ────────────────────────────────────────────────────────────────────────────────────────────
 
-const OUTSIDE_CRATES: [(&str, &[&str]); 16] = [
+const OUTSIDE_CRATES: [(&str, &[&str]); 17] = [
     ("aws_sdk_dynamodb", &["shared/src/ledger/", "shared/src/aws.rs"]),
     ("aws_sdk_sesv2", &["shared/src/email/", "shared/src/aws.rs"]),
+    ("aws_sdk_eventbridge", &["shared/src/event_bus.rs", "shared/src/aws.rs"]),
     ("aws_sdk_scheduler", &["shared/src/timers/", "shared/src/aws.rs"]),
     ("aws_sdk_secretsmanager", &["shared/src/secrets.rs", "shared/src/aws.rs"]),
     ("stripe_billing", &["shared/src/stripe/"]),
@@ -513,6 +514,7 @@ fn burdens(tree: &str) -> Vec<String> {
         name.starts_with("aws-lc")
             || name.starts_with("async-stripe")
             || name == "aws-sdk-sesv2"
+            || name == "aws-sdk-eventbridge"
             || name == "aws-sdk-scheduler"
             || name == "aws-sdk-secretsmanager"
             || name == "dynoxide-rs"
@@ -562,14 +564,16 @@ fn no_function_carries_a_stand_in() {
     assert_eq!(carried("accounts v0.1.0\nlocal-aws v0.1.0 (infra/local/aws)\n"), ["local-aws"]);
 }
 
-/// Functions that contain the scheduler's SDK although they set no timer.
+/// Functions that contain the SDK of the scheduler although they set no timer, or of the bus although they publish nothing.
 #[test]
-fn only_functions_that_set_timers_carry_the_scheduler() {
+fn only_functions_that_set_timers_or_publish_events_carry_event_bridge() {
     for member in members().iter().filter(|member| member.directory.starts_with("functions/")) {
         let package = member.manifest["package"]["name"].as_str().unwrap();
         let tree = cargo(&["tree", "-p", package, "-e", "normal", "--offline", "--prefix", "none"]);
-        let is_carried = tree.lines().any(|line| line.starts_with("aws-sdk-scheduler v"));
-        assert_eq!(is_carried, ["top-up-sweep"].contains(&package), "{package}");
+        for (sdk, carrier) in [("scheduler", "top-up-sweep"), ("eventbridge", "notifications")] {
+            let is_carried = tree.lines().any(|line| line.starts_with(&format!("aws-sdk-{sdk} v")));
+            assert_eq!(is_carried, package == carrier, "{package} and {sdk}");
+        }
     }
 }
 

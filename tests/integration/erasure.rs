@@ -127,6 +127,7 @@ async fn everything_stored_about_an_account_is_exported_page_by_page() {
         "consent",
         "entry",
         "notice",
+        "outbound_event",
         "pending_charge",
         "purchase",
         "purchase_key",

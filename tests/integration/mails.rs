@@ -159,7 +159,11 @@ async fn a_notice_that_is_refused_for_good_is_handed_on_and_the_next_ones_are_se
     owed_receipt(&cloud, "refused").await;
     cloud.cloud.aws.ses.fail_next(1 + RETRIES, SesFault::SendingPaused);
     let delivered = deliver(&cloud).await;
-    assert_eq!((delivered.records_failed, delivered.is_blocked), (1, false), "to the failure destination");
+    assert_eq!(
+        (delivered.records_failed, delivered.is_blocked),
+        (2, false),
+        "to the failure destination, with the event behind it"
+    );
     assert_eq!(delivered.invocations, 1 + RETRIES, "as often as the template says");
     assert_eq!((cloud.mails("refused").len(), unsent(&cloud, "refused").await), (0, 1), "the row is kept");
 
@@ -193,7 +197,9 @@ async fn a_notice_that_nobody_can_read_holds_up_none_of_its_batch() {
 
     let delivered = deliver(&cloud).await;
 
-    assert_eq!((delivered.records_failed, delivered.is_blocked), (1, false), "{delivered:?}");
+    // With the event behind it, which is published all the same.
+    assert_eq!((delivered.records_failed, delivered.is_blocked), (2, false), "{delivered:?}");
+    assert_eq!(cloud.cloud.aws.events.events().iter().filter(|event| event["detail"]["account"] == "after").count(), 1);
     let sent = ["before", "unreadable", "after"].map(|account| cloud.mails(account).len());
     assert_eq!(sent, [1, 0, 1], "each once, however often the batch was delivered");
 }

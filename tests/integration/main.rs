@@ -19,6 +19,7 @@ mod mails;
 mod main_job;
 mod operators;
 mod other_origins;
+mod outbound_events;
 mod pay_links;
 mod payments;
 mod permissions;

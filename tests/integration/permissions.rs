@@ -116,6 +116,9 @@ async fn do_everything(cloud: &TestCloud) {
         cloud.put(limits, &token, &of_spender).await.expect(200);
     }
     cloud.get(limits, &token).await.expect(200);
+    cloud.put(limits, &token, &json!({"day": 1, "month": null})).await.expect(200);
+    cloud.charge("acme", "job-3", 1).await.expect_problem(402, "limit_reached");
+    cloud.put(limits, &token, &json!({"day": null, "month": null})).await.expect(200);
     end_a_block(cloud).await;
     erase(cloud).await;
     cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);

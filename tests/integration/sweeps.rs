@@ -140,7 +140,7 @@ impl<C: Clock> Bench<C> {
         self.app
             .context
             .ledger
-            .commit(&Change { account, entries: vec![], records: vec![], notices: vec![] })
+            .commit(&Change { account, entries: vec![], records: vec![], notices: vec![], events: vec![] })
             .await
             .unwrap();
     }

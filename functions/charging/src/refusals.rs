@@ -14,10 +14,10 @@ pub fn problem_of<O: Outside>(
     command: &ChargeCommand,
     error: ChargeError,
 ) -> Problem {
-    let because = error.refused_because();
+    let (because, limit) = (error.refused_because(), error.limit_reached());
     let problem = Problem::from(error);
     if let Some(because) = because {
-        let refused = RefusedRequest::of(command, because, problem.detail(), app.context.now());
+        let refused = RefusedRequest::of(command, because, problem.detail(), app.context.now()).limited_by(limit);
         app.refusals.keep(account, refused);
     }
     problem

@@ -5,6 +5,7 @@ use lambda_runtime::Error;
 use shared::aws;
 use shared::clock::Clock;
 use shared::email::SesMailer;
+use shared::event_bus::EventBridgeBus;
 use shared::ledger::DynamoLedger;
 use shared::pauses::RandomPauses;
 use shared::ports::RandomIds;
@@ -12,7 +13,7 @@ use shared::surroundings::Surroundings;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use std::marker::PhantomData;
 
-/// The ports of the deployed function: DynamoDB and SES.
+/// The ports of the deployed function: DynamoDB and SES, and EventBridge beside them.
 pub struct Deployed<C>(PhantomData<C>);
 
 impl<C: Clock> Capabilities for Deployed<C> {
@@ -28,10 +29,11 @@ impl<C: Clock> Capabilities for Deployed<C> {
 
 /// # Errors
 /// If a setting is missing or invalid, or a secret cannot be read.
-pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
+pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>, EventBridgeBus>, Error> {
     let environment = &surroundings.environment;
     let links = surroundings.link_key().await?;
     let public_url = environment.required("PUBLIC_URL")?;
+    let bus = EventBridgeBus::new(aws::event_bridge(&surroundings.aws), environment.required("EVENT_BUS")?);
     let context = Context {
         ledger: surroundings.ledger()?,
         payments: Absent,
@@ -43,5 +45,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         memory: Memory::none(),
         clock: surroundings.clock,
     };
-    Ok(App { context, links, public_url })
+    Ok(App { context, bus, links, public_url })
 }

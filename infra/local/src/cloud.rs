@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::Error;
 use local_aws::access::{Access, Effect, Statement};
 use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
+use local_aws::event_bus::LocalEventBus;
 use local_aws::scheduler::{LocalScheduler, OneTimeSchedule};
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::LocalAws;
@@ -343,6 +344,7 @@ async fn start_aws(
         ses: LocalSes::new([SENDER], clock.shared()),
         secrets: LocalSecrets::new(BTreeMap::from(stored)),
         scheduler: LocalScheduler::new(&template.schedule_groups, clock.shared()),
+        events: LocalEventBus::new(&template.event_buses, clock.shared()),
         access: Access::new(roles(template)),
     })
 }

@@ -5,7 +5,10 @@ use super::charging::{PendingCharge, RefusalPlace};
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::spending::{SpenderLimits, SpendingChange};
 use super::support::{Act, Erasure};
-use super::{AccountId, Credits, CustomerId, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender};
+use super::{
+    AccountId, Credits, CustomerId, IdempotencyKey, Notice, NoticeId, OutboundEvent, OutboundEventId,
+    OutboundEventKind, PurchaseId, Spender,
+};
 use jiff::Timestamp;
 
 /// The account's new value, and everything that is written with it in one transaction.
@@ -18,6 +21,7 @@ pub struct Change {
     pub entries: Vec<Entry>,
     pub records: Vec<Record>,
     pub notices: Vec<Notice>,
+    pub events: Vec<OutboundEvent>,
 }
 
 /// A record stored beside the account. It replaces what was stored under the same key.
@@ -47,6 +51,8 @@ pub enum Record {
     RefusalForgotten(RefusalPlace),
     /// Nothing is stored any more about this e-mail.
     NoticeForgotten(NoticeId),
+    /// Nothing is stored any more about this event.
+    EventForgotten(OutboundEventId),
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,
@@ -66,7 +72,7 @@ impl Change {
         let mut account = account.clone();
         account.version = account.version.saturating_add(1);
         account.set_limits(account.limits_at(now), now);
-        Self { account, entries: vec![], records: vec![], notices: vec![] }
+        Self { account, entries: vec![], records: vec![], notices: vec![], events: vec![] }
     }
 
     /// The first pending charge that this change makes or ends.
@@ -117,6 +123,34 @@ impl Change {
             self.records.push(record);
         }
         self.notices.extend(next.notices);
+        self.events.extend(next.events);
+        self
+    }
+
+    /// Owes an event.
+    pub(super) fn tell(&mut self, kind: OutboundEventKind, now: Timestamp) {
+        let Account { id, version, .. } = &self.account;
+        self.events.push(OutboundEvent::of_change((id, *version, self.events.len()), kind, now));
+    }
+
+    /// Owes the events of what changed about the account itself, whichever decision changed it. What else is told, the
+    /// decision owes.
+    #[must_use]
+    pub(crate) fn telling(mut self, before: &Account, now: Timestamp) -> Self {
+        let issue = |account: &Account| account.payment_issue.as_ref().map(|issue| (issue.top_up.clone(), issue.kind));
+        if before.payment_issue != self.account.payment_issue {
+            match (issue(before), issue(&self.account)) {
+                (_, Some((top_up, issue))) => self.tell(OutboundEventKind::TopUpPaused { top_up, issue }, now),
+                (Some((top_up, _)), None) => self.tell(OutboundEventKind::TopUpResumed { top_up }, now),
+                (None, None) => {}
+            }
+        }
+        if before.restriction != self.account.restriction
+            && let Some(restriction) = self.account.restriction.clone()
+        {
+            let (reason, until) = (restriction.reason, restriction.until);
+            self.tell(OutboundEventKind::AccountRestricted { reason, until }, now);
+        }
         self
     }
 
@@ -133,5 +167,64 @@ impl Change {
             None => entry,
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
+    use crate::domain::samples::*;
+    use crate::domain::{Restriction, RestrictionReason, TopUpId};
+    use std::collections::BTreeSet;
+
+    fn paused(number: u128) -> Account {
+        let kind = PaymentIssueKind::Declined(DeclineReason::ExpiredCard);
+        Account { payment_issue: Some(PaymentIssue { kind, top_up: TopUpId::mint(number), since: at(1) }), ..account() }
+    }
+
+    fn restricted(until: i64) -> Account {
+        let reason = RestrictionReason::parse("a").unwrap();
+        Account { restriction: Some(Restriction { reason, until: at(until) }), ..account() }
+    }
+
+    fn told(before: &Account, after: Account) -> Vec<(&'static str, String)> {
+        let change = Change { account: after, ..Change::on(before, at(2)) }.telling(before, at(2));
+        let about = |event: OutboundEvent| match event.kind.clone() {
+            OutboundEventKind::TopUpPaused { top_up, .. } | OutboundEventKind::TopUpResumed { top_up } => {
+                (event.kind.name(), top_up.to_string())
+            }
+            _ => (event.kind.name(), String::new()),
+        };
+        change.events.into_iter().map(about).collect()
+    }
+
+    #[test]
+    fn whatever_pauses_resumes_or_restricts_an_account_is_told_once() {
+        let first = TopUpId::mint(1).to_string();
+        assert_eq!(told(&account(), paused(1)), [("top_up.paused", first.clone())]);
+        assert_eq!(told(&paused(1), account()), [("top_up.resumed", first)]);
+        assert_eq!(told(&paused(1), paused(2)), [("top_up.paused", TopUpId::mint(2).to_string())], "another pause");
+        assert_eq!(told(&paused(1), paused(1)), []);
+        let restriction = [("account.restricted", String::new())];
+        assert_eq!(told(&account(), restricted(9)), restriction);
+        assert_eq!(told(&restricted(9), restricted(10)), restriction, "until another instant");
+        assert_eq!(told(&restricted(9), restricted(9)), []);
+        assert_eq!(told(&restricted(9), account()), [], "lifted");
+    }
+
+    #[test]
+    fn the_id_of_an_event_is_that_of_its_change_and_of_no_other() {
+        let restrict = |account: &Account| {
+            let mut change = Change::on(account, at(2));
+            change.tell(OutboundEventKind::TopUpResumed { top_up: TopUpId::mint(1) }, at(2));
+            change.tell(OutboundEventKind::TopUpResumed { top_up: TopUpId::mint(2) }, at(2));
+            change.events.into_iter().map(|event| event.id).collect::<Vec<_>>()
+        };
+        let other = Account { id: AccountId::parse("other").unwrap(), ..account() };
+        let later = Account { version: 2, ..account() };
+        assert_eq!(restrict(&account()), restrict(&account()));
+        let ids: BTreeSet<_> = [account(), other, later].iter().flat_map(restrict).collect();
+        assert_eq!(ids.len(), 6);
     }
 }

@@ -225,6 +225,10 @@ minted_id!(
     NoticeId, "notice", "ntc_"
 );
 minted_id!(
+    /// An event that the company's other systems are told.
+    OutboundEventId, "event", "evo_"
+);
+minted_id!(
     /// An act of the company's support.
     ActId, "act", "act_"
 );

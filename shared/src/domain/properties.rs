@@ -164,6 +164,7 @@ impl World {
                 | Record::SpendingForgotten(_)
                 | Record::RefusalForgotten(_)
                 | Record::NoticeForgotten(_)
+                | Record::EventForgotten(_)
                 | Record::Customer { .. } => {}
             }
         }

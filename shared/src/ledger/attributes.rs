@@ -13,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An item, or a map within one, as the SDK holds it.
-pub(super) type Attributes = HashMap<String, AttributeValue>;
+pub type Attributes = HashMap<String, AttributeValue>;
 
 /// An item that this program cannot have written.
 #[derive(Debug, thiserror::Error)]

@@ -60,6 +60,7 @@ fn writes(change: &Change) -> Vec<Write> {
     writes.extend(change.entries.iter().map(|entry| Write::Put(put_new(items::entry_to_item(account, entry)))));
     writes.extend(change.records.iter().map(|record| write_record(&change.account, record)));
     writes.extend(change.notices.iter().map(|notice| Write::Put(put(items::notice_to_item(notice)))));
+    writes.extend(change.events.iter().map(|event| Write::Put(put(items::outbound_event_to_item(event)))));
     writes
 }
 
@@ -101,6 +102,7 @@ fn write_record(account: &Account, record: &Record) -> Write {
             return Write::Delete(keys::spending_change(&account.id, *changed_at));
         }
         Record::RefusalForgotten(place) => return Write::Delete(keys::refusal(&account.id, *place)),
+        Record::EventForgotten(event) => return Write::Delete(keys::outbound_event(&account.id, event)),
         Record::NoticeForgotten(notice) => return Write::Delete(keys::notice(&account.id, notice)),
         Record::Erasure(erasure) => put(items::erasure_to_item(&account.id, erasure)),
         Record::ErasedEntry(entry) => put(items::entry_to_item(&account.id, entry)),

@@ -6,8 +6,8 @@
 use crate::domain::charging::RefusalPlace;
 use crate::domain::support::ItemKey;
 use crate::domain::{
-    AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin, Period,
-    PurchaseId, Spender, TopUpId,
+    AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin,
+    OutboundEventId, Period, PurchaseId, Spender, TopUpId,
 };
 use crate::ports::Shard;
 use jiff::Timestamp;
@@ -139,6 +139,10 @@ pub(super) fn notices(account: &AccountId) -> Key {
     of_account(account, NOTICE.to_owned())
 }
 
+pub(super) fn outbound_event(account: &AccountId, event: &OutboundEventId) -> Key {
+    of_account(account, format!("{OUTBOX}{event}"))
+}
+
 pub(super) fn customer(customer: &CustomerId) -> Key {
     Key { partition: format!("STRIPE#{customer}"), sort: "ACCOUNT".into() }
 }
@@ -186,6 +190,16 @@ pub fn account_of_entry(partition: &str, sort: &str) -> Option<AccountId> {
 pub fn notice_of(partition: &str, sort: &str) -> Option<(AccountId, NoticeId)> {
     let key = Key { partition: partition.to_owned(), sort: sort.to_owned() };
     Some((key.account_id()?, key.notice_id()?))
+}
+
+/// Whether a sort key from the table's stream is that of an event that other systems are told.
+pub fn is_outbound_event(sort: &str) -> bool {
+    sort.starts_with(OUTBOX)
+}
+
+/// Whether a sort key from the table's stream is that of refused requests.
+pub fn is_refusal(sort: &str) -> bool {
+    sort.starts_with(REQUEST)
 }
 
 /// The ids that items do not repeat among their attributes; `None` if the key belongs to another kind of item.
@@ -253,6 +267,10 @@ impl Key {
     pub(super) fn notice_id(&self) -> Option<NoticeId> {
         id(&self.sort, NOTICE, NoticeId::parse)
     }
+
+    pub(super) fn outbound_event_id(&self) -> Option<OutboundEventId> {
+        id(&self.sort, OUTBOX, OutboundEventId::parse)
+    }
 }
 
 /// The kinds of items that an account has.
@@ -270,6 +288,7 @@ pub(super) enum Kind {
     Act,
     Consent,
     Notice,
+    OutboundEvent,
     Refusal,
     SpendingChange,
     SpenderLimits,
@@ -277,7 +296,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -290,6 +309,7 @@ impl Kind {
         Self::Act,
         Self::Consent,
         Self::Notice,
+        Self::OutboundEvent,
         Self::Refusal,
         Self::SpendingChange,
         Self::SpenderLimits,
@@ -311,6 +331,7 @@ impl Kind {
             Self::Act => ("act", ACT),
             Self::Consent => ("consent", CONSENT),
             Self::Notice => ("notice", NOTICE),
+            Self::OutboundEvent => ("outbound_event", OUTBOX),
             Self::Refusal => ("refused_requests", REQUEST),
             Self::SpendingChange => ("spending_change", SPENDING),
             Self::SpenderLimits => ("spender_limits", LIMIT),
@@ -340,6 +361,7 @@ const TOP_UP: &str = "TOP_UP#";
 const ACT: &str = "ACT#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";
+const OUTBOX: &str = "OUTBOX#";
 const REQUEST: &str = "REQUEST#";
 const SPENDING: &str = "SPENDING#";
 const LIMIT: &str = "LIMIT#";
@@ -409,6 +431,7 @@ mod tests {
             ),
             (notice(&acme(), &NoticeId::mint(1)), "ACCOUNT#acme", format!("NOTICE#ntc_{hex}")),
             (erasure(&acme()), "ACCOUNT#acme", "ERASURE".into()),
+            (outbound_event(&acme(), &OutboundEventId::mint(1)), "ACCOUNT#acme", format!("OUTBOX#evo_{hex}")),
             (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
             (event(&EventId::parse("evt_1").unwrap()), "EVENT#evt_1", "EVENT".into()),
         ] {

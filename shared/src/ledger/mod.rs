@@ -14,13 +14,15 @@ mod errors;
 mod items;
 mod keys;
 mod marks;
+mod outbox;
 mod queries;
 mod records;
 mod refusals;
 mod usage;
 
 pub use dynamodb::DynamoDb;
-pub use keys::{account_of_entry, notice_of};
+pub use keys::{account_of_entry, is_outbound_event, is_refusal, notice_of};
+pub use outbox::{refusal_row_of, stored_event_of};
 
 use crate::domain::{Account, AccountId, Change};
 use crate::ports::{Accounts, CommitError, LedgerError};

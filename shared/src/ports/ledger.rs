@@ -8,8 +8,8 @@ use crate::domain::payments::ConsentRecord;
 use crate::domain::support::{Erasure, ErasurePage, ItemKey};
 use crate::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
-    Origin, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor,
-    UsageFold, UsageRow,
+    Origin, OutboundEvent, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
+    UsageCursor, UsageFold, UsageRow,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -271,6 +271,12 @@ pub trait Notices: Send + Sync {
     ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
+/// Events that the company's other systems are told and that no change caused.
+pub trait OutboundEvents: Send + Sync {
+    /// Stores the event, unless one with its id is stored.
+    fn outbound_event_put_new(&self, event: &OutboundEvent) -> impl Future<Output = Result<(), LedgerError>> + Send;
+}
+
 /// The index of accounts that are due for a sweep.
 pub trait DueIndex: Send + Sync {
     /// One page of the accounts of a shard that are due at `now`; those that became due first come first.
@@ -356,6 +362,7 @@ pub trait Ledger:
     + Customers
     + Events
     + Notices
+    + OutboundEvents
     + DueIndex
     + DueCharges
     + UsageRows
@@ -386,6 +393,7 @@ impl<L> Ledger for L where
         + Customers
         + Events
         + Notices
+        + OutboundEvents
         + DueIndex
         + DueCharges
         + UsageRows

@@ -1,5 +1,6 @@
 //! The narrow traits for everything outside the system, and the errors that an adapter must return.
 
+mod event_bus;
 mod ids;
 mod ledger;
 mod mailer;
@@ -8,13 +9,14 @@ mod payments;
 mod sweep_part;
 mod timers;
 
+pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
     DuePage, Entries, EntryList, Erasures, Events, FoldError, History, Ledger, LedgerError, NewestFirst, NoticeList,
-    Notices, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard,
-    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems,
-    StoredItemsPage, StoredValue, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    Notices, OutboundEvents, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows,
+    RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage,
+    StoredItem, StoredItems, StoredItemsPage, StoredValue, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

@@ -131,7 +131,11 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
         let mut seen = self.recall_or_read::<E>(account).await?;
         loop {
             let decided = match read(Arc::clone(&seen.account)).await {
-                Ok(record) => decide(&seen.account, &record, self.now()).map(|change| (change, record)),
+                Ok(record) => {
+                    let now = self.now();
+                    let change = decide(&seen.account, &record, now);
+                    change.map(|change| (change.map(|change| change.telling(&seen.account, now)), record))
+                }
                 Err(error) => Err(error),
             };
             let (change, record) = match decided {

@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod charging;
 mod contention;
 pub mod context;
+pub mod events;
 pub mod memory;
 pub mod payments;
 pub mod support;

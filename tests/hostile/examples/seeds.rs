@@ -147,7 +147,8 @@ fn claims() -> Vec<Value> {
 
 /// One change of each kind.
 fn changes() -> Vec<Change> {
-    let complete = Change { account: complete_account(), entries: vec![], records: vec![], notices: vec![] };
+    let complete =
+        Change { account: complete_account(), entries: vec![], records: vec![], notices: vec![], events: vec![] };
     let waiting = Change {
         account: Account { payment_issue: Some(payment_issue(PaymentIssueKind::ActionRequired)), ..complete_account() },
         ..complete.clone()

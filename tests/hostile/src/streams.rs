@@ -5,7 +5,8 @@ use aws_lambda_events::event::dynamodb::Event;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use notifications::App;
-use shared::ports::{Email, Mailer, MailerError, NoPauses, RandomIds};
+use shared::domain::OutboundEventId;
+use shared::ports::{Email, EventBus, EventBusError, Mailer, MailerError, NoPauses, RandomIds, StoredEvent};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use simulation::ledger::MemoryLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +27,8 @@ pub fn streams(data: &[u8]) {
         ids: RandomIds,
         price_book: Absent,
     };
-    let app = App::<InMemory> { context, links: link_key(), public_url: "https://api.example.com".to_owned() };
+    let public_url = "https://api.example.com".to_owned();
+    let app = App::<InMemory, Checking> { context, bus: Checking, links: link_key(), public_url };
     assert!(app.context.ledger.tables().partitions[&account_id()].notices.is_empty());
     let handled = futures::executor::block_on(notifications::handle(
         &app,
@@ -49,6 +51,19 @@ impl Capabilities for InMemory {
     type Pauses = NoPauses;
     type Ids = RandomIds;
     type PriceBook = Absent;
+}
+
+/// Whatever is published has the key of an event.
+struct Checking;
+
+impl EventBus for Checking {
+    async fn publish(&self, events: &[StoredEvent]) -> Vec<Result<(), EventBusError>> {
+        let check = |event: &StoredEvent| {
+            assert!(OutboundEventId::parse(event.id.as_str()).is_ok(), "an event has an id");
+            Ok(())
+        };
+        events.iter().map(check).collect()
+    }
 }
 
 #[derive(Default)]

@@ -303,7 +303,8 @@ fn bought(ledger: &MemoryLedger, mut account: Account, credits: i64, purchase: P
     let cause = Cause::Purchase { purchase, package };
     let entry =
         Entry { seq: account.seq, credits, balance_after: account.balance, created_at: now(), cause, link: None };
-    let change = Change { account: account.clone(), entries: vec![entry], records: vec![], notices: vec![] };
+    let change =
+        Change { account: account.clone(), entries: vec![entry], records: vec![], notices: vec![], events: vec![] };
     ledger.write(&change).expect("there are no other writers");
     account
 }

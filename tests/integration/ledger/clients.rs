@@ -328,6 +328,12 @@ impl Notices for DirectLedger {
     }
 }
 
+impl OutboundEvents for DirectLedger {
+    async fn outbound_event_put_new(&self, event: &OutboundEvent) -> Result<(), LedgerError> {
+        self.others.outbound_event_put_new(event).await
+    }
+}
+
 impl DueIndex for DirectLedger {
     async fn due_accounts(
         &self,

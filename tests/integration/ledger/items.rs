@@ -10,7 +10,7 @@ use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
 use shared::domain::support::{Erasure, ItemKey};
 use shared::domain::*;
-use shared::ledger::DynamoLedger;
+use shared::ledger::stored_event_of;
 use shared::ports::*;
 use std::collections::HashMap;
 
@@ -45,11 +45,13 @@ enum Kind {
     /// The act with this number.
     Act(u128),
     Customer,
+    /// An event that other systems are told.
+    OutboundEvent,
 }
 
 /// Reads the item and returns whether it was there.
-async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
-    let account = account_id();
+async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
+    let (account, ledger) = (account_id(), &store.ledger);
     let is_there = match kind {
         Kind::Account => ledger.account_get(&account).await?.is_some(),
         Kind::Entry(place) => ledger.entry_get(&account, &causes()[place].origin()).await?.is_some(),
@@ -75,13 +77,17 @@ async fn read(ledger: &DynamoLedger, kind: Kind) -> Result<bool, LedgerError> {
             page.records.first().is_some_and(|act| act.id == ActId::mint(number))
         }
         Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
+        Kind::OutboundEvent => {
+            let item = raw(store, "ACCOUNT#acme", &format!("OUTBOX#{}", OutboundEventId::mint(1))).await;
+            stored_event_of(&item)?.account == account
+        }
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
     };
     Ok(is_there)
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 42] = [
+const MAY_BE_ABSENT: [&str; 44] = [
     "completed_at",
     "accepted_by",
     "after",
@@ -94,6 +100,8 @@ const MAY_BE_ABSENT: [&str; 42] = [
     "default_card",
     "invoice",
     "last_top_up_at",
+    "limit",
+    "limit_starts_again_at",
     "limited_spenders",
     "limits",
     "limits.day",
@@ -144,7 +152,7 @@ const UNREAD: [&str; 8] = [
 ];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 5] = ["after", "checkout.url", "detail", "restriction.reason", "text"];
+const FREE_TEXT: [&str; 6] = ["after", "checkout.url", "detail", "restriction.reason", "text", "type"];
 
 #[tokio::test]
 async fn a_missing_attribute_is_named() {
@@ -284,9 +292,9 @@ async fn the_day_of_limits_is_where_the_release_before_wrote_it_and_is_written_w
     let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
     assert_eq!(account.limits_date, Some("2025-12-30".parse().unwrap()));
     put(&store, altered(&old, "usage", None)).await;
-    assert_named(read(&store.ledger, stored.kind).await, &stored, "limits_date", "is missing");
+    assert_named(read(&store, stored.kind).await, &stored, "limits_date", "is missing");
     put(&store, altered(&altered(&old, "usage", None), "limits", None)).await;
-    assert!(read(&store.ledger, stored.kind).await.unwrap(), "without limits no day is needed");
+    assert!(read(&store, stored.kind).await.unwrap(), "without limits no day is needed");
 }
 
 /// A closed account has no address, and every other account has one.
@@ -297,7 +305,7 @@ async fn only_a_closed_account_may_lack_its_address() {
     let item = get(&store, &stored).await;
     let closed = altered(&item, "closed_at", Some(AttributeValue::N("1767225600000".into())));
     put(&store, closed.clone()).await;
-    assert_named(read(&store.ledger, stored.kind).await, &stored, "email", "has an invalid value");
+    assert_named(read(&store, stored.kind).await, &stored, "email", "has an invalid value");
     put(&store, altered(&closed, "email", None)).await;
     let account = store.ledger.account_get(&account_id()).await.unwrap().unwrap();
     assert_eq!((account.email, account.closed_at), (None, Some(at(0))));
@@ -312,9 +320,9 @@ async fn a_consent_in_another_currency_has_to_name_it() {
     let yen = altered(&item, "price_max_cents", None);
     let yen = altered(&yen, "price_max", Some(AttributeValue::N("5000".into())));
     put(&store, yen.clone()).await;
-    assert_named(read(&store.ledger, stored.kind).await, &stored, "currency", "has an invalid value");
+    assert_named(read(&store, stored.kind).await, &stored, "currency", "has an invalid value");
     put(&store, altered(&yen, "currency", Some(AttributeValue::S("JPY".into())))).await;
-    assert!(read(&store.ledger, stored.kind).await.unwrap());
+    assert!(read(&store, stored.kind).await.unwrap());
 }
 
 #[tokio::test]
@@ -328,10 +336,10 @@ async fn an_amount_that_its_currency_does_not_have_is_named() {
     {
         let priced = altered(&item, "price", Some(AttributeValue::N(price.into())));
         put(&store, altered(&priced, "currency", text(currency))).await;
-        assert_named(read(&store.ledger, stored.kind).await, &stored, named, "has an invalid value");
+        assert_named(read(&store, stored.kind).await, &stored, named, "has an invalid value");
     }
     put(&store, altered(&item, "currency", text("HRK"))).await;
-    assert!(read(&store.ledger, stored.kind).await.unwrap(), "Stripe no longer charges in it, but it is still read");
+    assert!(read(&store, stored.kind).await.unwrap(), "Stripe no longer charges in it, but it is still read");
 }
 
 #[tokio::test]
@@ -398,7 +406,8 @@ async fn a_complete_account_fits_in_one_write_unit() {
     for (version, account) in (1..).zip([open.clone(), paused.clone(), limited(open), limited(paused)]) {
         let restriction = Restriction { reason: RestrictionReason::parse(longest(10)).unwrap(), until: end };
         let account = Account { version, restriction: Some(restriction), ..account };
-        let change = Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![] };
+        let change =
+            Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![], events: vec![] };
         store.ledger.commit(&change).await.unwrap();
         let key = format!("ACCOUNT#{}", account.id);
         let mut item = raw(&store, &key, "STATE").await;
@@ -502,7 +511,8 @@ async fn filled() -> Embedded {
     let notices = numbered
         .map(|(number, kind)| Notice { id: NoticeId::mint(number), sent_at: Some(at(7)), ..notice(kind) })
         .collect();
-    store.ledger.commit(&Change { records, notices, ..changed(&account) }).await.unwrap();
+    let events = outbound_events().into_iter().take(1).collect();
+    store.ledger.commit(&Change { records, notices, events, ..changed(&account) }).await.unwrap();
     store.ledger.usage_fold(&account.id, &usage_fold(0, 11)).await.unwrap();
     for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
         store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
@@ -550,6 +560,7 @@ fn stored_items() -> Vec<Stored> {
         ("consent", format!("CONSENT#{}", ConsentId::mint(1)), Kind::Consent),
         ("refused request", "REQUEST#0000000001#00".into(), Kind::Refusals),
         ("refused requests", "REQUEST#0000000001#01".into(), Kind::Refusals),
+        ("event", format!("OUTBOX#{}", OutboundEventId::mint(1)), Kind::OutboundEvent),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),
         ("top-up declined", notice(22), Kind::Notice(22)),
@@ -572,9 +583,9 @@ async fn read_altered(
     value: Option<AttributeValue>,
 ) -> Result<bool, LedgerError> {
     put(store, altered(item, path, value)).await;
-    let outcome = read(&store.ledger, stored.kind).await;
+    let outcome = read(store, stored.kind).await;
     put(store, item.clone()).await;
-    assert!(read(&store.ledger, stored.kind).await.unwrap(), "{} reads before and after", stored.name);
+    assert!(read(store, stored.kind).await.unwrap(), "{} reads before and after", stored.name);
     outcome
 }
 

@@ -13,6 +13,6 @@ mod cost;
 mod faults;
 mod filtered_history;
 mod items;
-mod samples;
+pub mod samples;
 mod stores;
 mod verification;

@@ -9,7 +9,7 @@ use shared::domain::charging::{
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
-use shared::domain::spending::{Limit, Spending};
+use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::ActKind;
 use shared::domain::*;
 use shared::ports::*;
@@ -83,7 +83,7 @@ pub async fn opened_with<L: Ledger>(ledger: &L, balance: i64) -> Account {
 /// The next version of the account without other changes.
 pub fn changed(account: &Account) -> Change {
     let account = Account { version: account.version + 1, ..account.clone() };
-    Change { account, entries: vec![], records: vec![], notices: vec![] }
+    Change { account, entries: vec![], records: vec![], notices: vec![], events: vec![] }
 }
 
 /// The next version of the account with one entry.
@@ -477,7 +477,51 @@ pub fn refused_one() -> Refused {
         credits: credits(10),
         reference: Reference::parse("Überraschung #1").ok(),
         spender: Some(spender("key-1")),
+        limit: Some(reached_limit()),
     })
+}
+
+pub fn reached_limit() -> ReachedLimit {
+    let (limit, starts_again_at) = (LimitName::SpenderDay, Some(at(86_400_000)));
+    ReachedLimit { limit, spender: Some(spender("key-1")), max: credits(1_000), starts_again_at }
+}
+
+/// An event of every kind, with the numbers from 1, and with every optional property there and not there.
+pub fn outbound_events() -> Vec<OutboundEvent> {
+    let (top_up, credits, price, balance) = (TopUpId::mint(6), credits(4_501), amount("USD", 4_501), credits(5_000));
+    let paused = |issue| OutboundEventKind::TopUpPaused { top_up: TopUpId::mint(6), issue };
+    let account_month = ReachedLimit { limit: LimitName::AccountMonth, spender: None, ..reached_limit() };
+    let spender_total = ReachedLimit { limit: LimitName::SpenderTotal, starts_again_at: None, ..reached_limit() };
+    let kinds = [
+        OutboundEventKind::PurchasePaid {
+            purchase: PurchaseId::mint(5),
+            package: package_id(),
+            credits,
+            price,
+            balance,
+        },
+        OutboundEventKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance },
+        paused(PaymentIssueKind::Declined(DeclineReason::ExpiredCard)),
+        paused(PaymentIssueKind::ActionRequired),
+        paused(PaymentIssueKind::Refused(RefusalReason::NoTaxLocation)),
+        OutboundEventKind::TopUpResumed { top_up: top_up.clone() },
+        OutboundEventKind::PaymentActionRequired { top_up, credits, price },
+        OutboundEventKind::LimitReached(reached_limit()),
+        OutboundEventKind::LimitReached(account_month),
+        OutboundEventKind::LimitReached(spender_total),
+        OutboundEventKind::AccountRestricted {
+            reason: RestrictionReason::parse("An unusual day: 1 → 1,000").unwrap(),
+            until: at(86_400_000),
+        },
+        OutboundEventKind::UsageUnusual { date: "2026-01-01".parse().unwrap(), credits, credits_usual: balance },
+    ];
+    let event = |(number, kind)| OutboundEvent {
+        id: OutboundEventId::mint(number),
+        account: account_id(),
+        kind,
+        created_at: at(number as i64),
+    };
+    (1..).zip(kinds).map(event).collect()
 }
 
 pub fn refused_more() -> Refused {

@@ -1,6 +1,7 @@
 //! The test harness: a local cloud for each test, and helpers to use it.
 
 pub mod description;
+pub mod events;
 pub mod net;
 mod stripe;
 
@@ -25,7 +26,7 @@ use std::sync::{Arc, Mutex};
 ///
 /// Nothing happens on its own: webhooks, streams and schedules run in [`TestCloud::settle`] and [`TestCloud::advance`].
 ///
-/// Every answer of the API is checked against the OpenAPI description.
+/// Every answer of the API is checked against the OpenAPI description, and every event on the bus against its schema.
 pub struct TestCloud {
     pub cloud: Arc<LocalCloud>,
     client: Client,
@@ -71,6 +72,8 @@ impl Drop for TestCloud {
         if !std::thread::panicking() {
             let refused = self.take_refused_calls();
             assert!(refused.is_empty(), "the roles in the template do not allow these calls: {refused:#?}");
+            let errors = events::errors_on_the_bus(&self.cloud.aws.events.events());
+            assert!(errors.is_empty(), "events are not as infra/events describes them: {errors:#?}");
             let leaks = self.leaks();
             assert!(leaks.is_empty(), "the functions' logs contain secret or personal data: {leaks:#?}");
         }

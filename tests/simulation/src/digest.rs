@@ -67,6 +67,9 @@ fn end(world: &World) -> Vec<String> {
         for notice in partition.notices.values() {
             lines.push(format!("{} {:?}", notice.id, notice.sent_at));
         }
+        for event in partition.outbox.values() {
+            lines.push(format!("{} {:?}", event.id, event.kind));
+        }
     }
     let stripe = world.stripe();
     for invoice in &stripe.invoices {

@@ -11,15 +11,15 @@ use shared::domain::payments::ConsentRecord;
 use shared::domain::support::{Erasure, ErasurePage, ItemKey, PersonalItem};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
-    Origin, Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
-    UsageCursor, UsageFold, UsageRow,
+    Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits,
+    SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
     DuePage, Entries, EntryList, Erasures, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
-    PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList,
-    Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems,
-    StoredItemsPage, TopUpList, TopUps, UsageFolds, UsageRows,
+    OutboundEvents, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
+    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
+    StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -87,6 +87,7 @@ pub struct Partition {
     pub refusals: BTreeMap<RefusalPlace, RefusalRow>,
     pub acts: BTreeMap<ActId, Act>,
     pub erasure: Option<Erasure>,
+    pub outbox: BTreeMap<OutboundEventId, OutboundEvent>,
 }
 
 #[derive(Debug)]
@@ -258,11 +259,15 @@ impl Tables {
                 Record::SpendingForgotten(changed_at) => drop(partition.spending_changes.remove(&changed_at)),
                 Record::RefusalForgotten(place) => drop(partition.refusals.remove(&place)),
                 Record::NoticeForgotten(notice) => drop(partition.notices.remove(&notice)),
+                Record::EventForgotten(event) => drop(partition.outbox.remove(&event)),
                 Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
             }
         }
         for notice in &change.notices {
             partition.notices.insert(notice.id.clone(), notice.clone());
+        }
+        for event in &change.events {
+            partition.outbox.insert(event.id.clone(), event.clone());
         }
     }
 
@@ -453,6 +458,9 @@ impl Partition {
         for id in self.notices.keys() {
             add("NOTICE", id.to_string(), PersonalItem::Notice(id.clone()));
         }
+        for id in self.outbox.keys() {
+            add("OUTBOX", id.to_string(), PersonalItem::OutboundEvent(id.clone()));
+        }
         for (key, pending) in &self.pending {
             add("PENDING", key.to_string(), PersonalItem::PendingCharge(pending.clone()));
         }
@@ -517,6 +525,7 @@ impl StoredItems for MemoryLedger {
                 PersonalItem::SpenderLimits(_) => "spender_limits",
                 PersonalItem::Refusal(_) => "refused_requests",
                 PersonalItem::Notice(_) => "notice",
+                PersonalItem::OutboundEvent(_) => "outbound_event",
                 PersonalItem::UsageRow(_) => "usage_day",
             },
             id: key.as_str().to_owned(),
@@ -596,6 +605,15 @@ impl Notices for MemoryLedger {
         if let Some(notice) = partition.and_then(|partition| partition.notices.get_mut(notice)) {
             notice.sent_at.get_or_insert(now);
         }
+        Ok(())
+    }
+}
+
+impl OutboundEvents for MemoryLedger {
+    async fn outbound_event_put_new(&self, event: &OutboundEvent) -> Result<(), LedgerError> {
+        let mut tables = self.tables();
+        let partition = tables.partitions.entry(event.account.clone()).or_default();
+        partition.outbox.entry(event.id.clone()).or_insert_with(|| event.clone());
         Ok(())
     }
 }

@@ -733,7 +733,7 @@ impl DueCharges for Outside {
 
 /// A change as shown in the story.
 fn describe(change: &Change) -> String {
-    let Change { account, entries, records, notices } = change;
+    let Change { account, entries, records, notices, events } = change;
     let mut text = format!("{} version {} balance {}", account.id, account.version, account.balance);
     for entry in entries {
         text += &format!(" · entry {} {} {}", entry.seq, entry.origin(), entry.credits);
@@ -754,11 +754,15 @@ fn describe(change: &Change) -> String {
             | Record::SpendingForgotten(_)
             | Record::RefusalForgotten(_)
             | Record::NoticeForgotten(_)
+            | Record::EventForgotten(_)
             | Record::Customer { .. } => continue,
         };
     }
     for notice in notices {
         text += &format!(" · {}", notice.id);
+    }
+    for event in events {
+        text += &format!(" · {}", event.kind.name());
     }
     text
 }

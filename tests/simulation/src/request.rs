@@ -254,9 +254,11 @@ async fn run_charge(outside: &Outside, account: &AccountId, command: &ChargeComm
     let context = outside.charging_context();
     let answer = charge(&context, account, command).await;
     let because = answer.as_ref().err().and_then(ChargeError::refused_because);
+    let limit = answer.as_ref().err().and_then(ChargeError::limit_reached);
     let ended = check_charge(outside, &before, answer);
     if let Some(because) = because {
-        refusals.keep(account, RefusedRequest::of(command, because, "refused", outside.now()));
+        let refused = RefusedRequest::of(command, because, "refused", outside.now()).limited_by(limit);
+        refusals.keep(account, refused);
         write_refusals(&context, refusals).await;
     }
     ended

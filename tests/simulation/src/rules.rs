@@ -17,7 +17,8 @@ use shared::domain::support::ActKind;
 use shared::domain::usage::Groups;
 use shared::domain::{
     Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Limits, Measure, NoticeId, NoticeKind, Operation,
-    Origin, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId, TopUpStatus, UsageCursor,
+    Origin, OutboundEvent, OutboundEventKind, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
+    TopUpStatus, UsageCursor,
 };
 use std::collections::BTreeMap;
 
@@ -113,6 +114,7 @@ impl Rules {
                 | Record::SpendingForgotten(_)
                 | Record::RefusalForgotten(_)
                 | Record::NoticeForgotten(_)
+                | Record::EventForgotten(_)
                 | Record::Consent(_)
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
@@ -497,6 +499,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
         rule!(is_kept, "{id} is topped up under a consent that was not stored");
     }
     check_acts(partition)?;
+    check_events(partition)?;
     check_notices(partition)
 }
 
@@ -595,6 +598,51 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
         let is_failed = purchase.status == PurchaseStatus::Failed;
         rule!(!is_failed || is_told(id, "failed"), "no notice says that {id} failed");
     }
+    Ok(())
+}
+
+/// One event for each payment, and none without one. Of a pause, the last event says whether it lasts.
+fn check_events(partition: &Partition) -> Result<(), Broken> {
+    // Those of a closed account are erased.
+    if partition.account.as_ref().is_some_and(|account| account.closed_at.is_some()) {
+        return Ok(());
+    }
+    let events = || partition.outbox.values();
+    let count = |id: &str| {
+        let is_of = |event: &&OutboundEvent| match &event.kind {
+            OutboundEventKind::PurchasePaid { purchase, .. } => purchase.as_str() == id,
+            OutboundEventKind::TopUpPaid { top_up, .. } => top_up.as_str() == id,
+            _ => false,
+        };
+        events().filter(is_of).count()
+    };
+    for purchase in partition.purchases.values() {
+        let expected = usize::from(purchase.status == PurchaseStatus::Paid);
+        rule!(count(purchase.id.as_str()) == expected, "{} is {:?}, the events differ", purchase.id, purchase.status);
+    }
+    for top_up in partition.top_ups.values() {
+        let (id, status) = (&top_up.id, top_up.status);
+        let expected = usize::from(matches!(status, TopUpStatus::Paid | TopUpStatus::PartlyPaid));
+        rule!(count(id.as_str()) == expected, "{id} is {status:?}, the events differ");
+        let told = |name: &str| {
+            let is_told = |event: &&OutboundEvent| match &event.kind {
+                OutboundEventKind::TopUpPaused { top_up, .. }
+                | OutboundEventKind::TopUpResumed { top_up }
+                | OutboundEventKind::PaymentActionRequired { top_up, .. } => top_up == id && event.kind.name() == name,
+                _ => false,
+            };
+            events().filter(is_told).count()
+        };
+        let issue = partition.account.as_ref().and_then(|account| account.payment_issue.as_ref());
+        let is_paused = issue.is_some_and(|issue| issue.top_up == *id);
+        let expected = told("top_up.resumed") + usize::from(is_paused);
+        rule!(told("top_up.paused") == expected, "the events of the pause by {id} are not those of its state");
+        rule!(told("payment.action_required") <= told("top_up.paused"), "{id} asks for an action without a pause");
+        rule!(status != TopUpStatus::ActionRequired || told("payment.action_required") == 1, "{id} asks for no action");
+    }
+    let restricted = events().filter(|event| event.kind.name() == "account.restricted").count();
+    let acts = partition.acts.values().filter(|act| matches!(act.kind, ActKind::Restricted { .. })).count();
+    rule!(restricted == acts, "{acts} restrictions have {restricted} events");
     Ok(())
 }
 

@@ -81,6 +81,7 @@ async fn the_adapter_sends_over_a_socket_too() {
         ses: world.ses.clone(),
         secrets: LocalSecrets::new(BTreeMap::new()),
         scheduler: LocalScheduler::new([""; 0], Arc::new(now)),
+        events: world.events.clone(),
         access: Access::default(),
     };
     let server = tokio::spawn(async move { aws.serve(listener, std::future::pending()).await });

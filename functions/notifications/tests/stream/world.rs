@@ -5,15 +5,18 @@ use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, SharedHttpClie
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use local_aws::dynamodb::{LocalDynamoDb, StreamCursor};
+use local_aws::event_bus::LocalEventBus;
 use local_aws::ses::LocalSes;
 use notifications::{App, handle};
 use serde_json::{Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
 use shared::domain::{
-    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, Salt, TopUpId,
+    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, OutboundEvent,
+    OutboundEventId, OutboundEventKind, Salt, TopUpId,
 };
 use shared::email::SesMailer;
+use shared::event_bus::EventBridgeBus;
 use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
 use shared::ports::{Accounts, Mailer, NoPauses, Notices, RandomIds};
@@ -23,6 +26,7 @@ use std::sync::Arc;
 
 pub const SENDER: &str = "Billing <billing@company.example>";
 const TABLE: &str = "credits";
+const BUS: &str = "credits-events";
 
 pub type Clock = fn() -> Timestamp;
 
@@ -43,7 +47,8 @@ impl<M: Mailer + 'static> Capabilities for InMemory<M> {
 pub struct World<M: Mailer + 'static = SesMailer> {
     pub dynamodb: LocalDynamoDb,
     pub ses: LocalSes,
-    pub app: App<InMemory<M>>,
+    pub events: LocalEventBus,
+    pub app: App<InMemory<M>, EventBridgeBus>,
 }
 
 pub fn now() -> Timestamp {
@@ -79,9 +84,11 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
         ids: RandomIds,
         price_book: Absent,
     };
+    let events = LocalEventBus::new([BUS], Arc::new(now));
+    let bus = EventBridgeBus::new(event_bridge(&events), BUS);
     let links = LinkKey::new([7; 32]).unwrap();
-    let app = App { context, links, public_url: "https://credits.example.com".to_owned() };
-    World { dynamodb, ses, app }
+    let app = App { context, bus, links, public_url: "https://credits.example.com".to_owned() };
+    World { dynamodb, ses, events, app }
 }
 
 /// The adapter without the SDK's own retries, so that each failure is visible.
@@ -94,6 +101,17 @@ pub fn ses_mailer(http_client: SharedHttpClient, endpoint: Option<&str>) -> SesM
         .http_client(http_client);
     config.set_endpoint_url(endpoint.map(str::to_owned));
     SesMailer::new(aws_sdk_sesv2::Client::from_conf(config.build()), SENDER)
+}
+
+/// A client without the SDK's own retries, so that each failure is visible.
+fn event_bridge(events: &LocalEventBus) -> aws_sdk_eventbridge::Client {
+    let config = aws_sdk_eventbridge::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(events.sdk_config_http_client());
+    aws_sdk_eventbridge::Client::from_conf(config.build())
 }
 
 pub fn account_id(number: u8) -> AccountId {
@@ -130,6 +148,25 @@ impl<M: Mailer + 'static> World<M> {
         self.app.context.ledger.commit(&change).await.unwrap();
     }
 
+    /// Opens an account and commits these many events with it.
+    pub async fn tell(&self, number: u8, count: u8) {
+        let email = EmailAddress::parse(address(number)).unwrap();
+        let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
+        let mut change = decide_open_account(account_id(number), email, customer, Salt::of(7), now());
+        change.events.extend((1..=count).map(|place| OutboundEvent {
+            id: event_id(number, place),
+            account: account_id(number),
+            kind: OutboundEventKind::TopUpResumed { top_up: TopUpId::mint(u128::from(place)) },
+            created_at: now(),
+        }));
+        self.app.context.ledger.commit(&change).await.unwrap();
+    }
+
+    /// The ids of the events on the bus, in order.
+    pub fn published(&self) -> Vec<String> {
+        self.events.events().iter().map(|event| event["detail"]["id"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// All records written so far, as one batch.
     pub fn stream(&self) -> Value {
         self.dynamodb.stream_batch(TABLE, &StreamCursor::TRIM_HORIZON, 1_000).unwrap().event.unwrap()
@@ -157,12 +194,20 @@ impl<M: Mailer + 'static> World<M> {
     }
 }
 
+pub fn event_id(account: u8, place: u8) -> OutboundEventId {
+    OutboundEventId::mint(u128::from(account) * 1_000 + u128::from(place))
+}
+
 /// The sequence number under which the batch stored notice `number`.
 pub fn sequence_number_of(event: &Value, number: u8) -> String {
-    let sort_key = format!("NOTICE#{}", notice_id(number));
+    sequence_number_of_key(event, &format!("NOTICE#{}", notice_id(number)))
+}
+
+/// The sequence number under which the batch stored the item with this sort key.
+pub fn sequence_number_of_key(event: &Value, sort_key: &str) -> String {
     let records = event["Records"].as_array().unwrap();
     let record = records
         .iter()
-        .find(|record| record["eventName"] == "INSERT" && record["dynamodb"]["Keys"]["SK"]["S"] == sort_key.as_str());
+        .find(|record| record["eventName"] == "INSERT" && record["dynamodb"]["Keys"]["SK"]["S"] == sort_key);
     record.unwrap()["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned()
 }

@@ -73,7 +73,7 @@ fn due_name(number: usize) -> String {
 }
 
 async fn store(ledger: &DynamoLedger, account: Account) -> Result<(), Error> {
-    Ok(ledger.commit(&Change { account, entries: vec![], records: vec![], notices: vec![] }).await?)
+    Ok(ledger.commit(&Change { account, entries: vec![], records: vec![], notices: vec![], events: vec![] }).await?)
 }
 
 /// One account of each kind that is not due, as the ledger stores it.

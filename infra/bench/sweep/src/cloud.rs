@@ -6,6 +6,7 @@ use crate::{Arguments, Error, accounts, say};
 use jiff::Timestamp;
 use local_aws::access::Access;
 use local_aws::dynamodb::LocalDynamoDb;
+use local_aws::event_bus::LocalEventBus;
 use local_aws::scheduler::LocalScheduler;
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::{LocalAws, bind};
@@ -48,6 +49,7 @@ impl Cloud {
             ses: LocalSes::new(["nobody@prepaid.example"], Arc::clone(&clock)),
             secrets: LocalSecrets::new(BTreeMap::from([("stripe".to_owned(), secret)])),
             scheduler: LocalScheduler::new(&template.schedule_groups, Arc::clone(&clock)),
+            events: LocalEventBus::new(&template.event_buses, Arc::clone(&clock)),
             access: Access::default(),
         };
         let mut properties = template.tables["Table"].properties.clone();

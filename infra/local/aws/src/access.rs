@@ -16,7 +16,7 @@ pub use self::calls::Call;
 
 use crate::ses::LocalSes;
 use crate::wire::{WireAnswer, WireRequest};
-use crate::{ACCOUNT, dynamodb, scheduler, secrets};
+use crate::{ACCOUNT, dynamodb, event_bus, scheduler, secrets};
 
 /// Whether a statement allows or denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ fn refused(key: &str, call: &Call, request: &WireRequest) -> WireAnswer {
         Some(target) if target.starts_with(dynamodb::TARGET_PREFIXES) => {
             WireAnswer::error(400, "com.amazon.coral.service#AccessDeniedException", &words)
         }
-        Some(target) if target.starts_with(secrets::TARGET_PREFIX) => {
+        Some(target) if target.starts_with(secrets::TARGET_PREFIX) || target.starts_with(event_bus::TARGET_PREFIX) => {
             WireAnswer::error(400, "AccessDeniedException", &words)
         }
         _ if request.path.starts_with(scheduler::PATH_PREFIX) => {

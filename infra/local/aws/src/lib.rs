@@ -1,4 +1,4 @@
-//! Stand-ins for the AWS services the product calls: DynamoDB, EventBridge Scheduler, SES and Secrets Manager.
+//! Stand-ins for the AWS services the product calls: DynamoDB, EventBridge, its Scheduler, SES and Secrets Manager.
 //!
 //! Each one speaks the service's wire format, so production code keeps its ordinary SDK client, and only the
 //! [`SharedHttpClient`](aws_smithy_runtime_api::client::http::SharedHttpClient) or the endpoint differs. They can be
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub mod access;
 pub mod dynamodb;
+pub mod event_bus;
 mod page;
 pub mod scheduler;
 pub mod secrets;

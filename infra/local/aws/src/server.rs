@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::access::Access;
 use crate::dynamodb::{self, LocalDynamoDb};
+use crate::event_bus::{self, LocalEventBus};
 use crate::page::page;
 use crate::scheduler::{self, LocalScheduler};
 use crate::secrets::{self, LocalSecrets};
@@ -45,6 +46,8 @@ pub struct LocalAws {
     pub secrets: LocalSecrets,
     /// EventBridge Scheduler.
     pub scheduler: LocalScheduler,
+    /// EventBridge.
+    pub events: LocalEventBus,
     /// The permissions of each role; by default everything is allowed.
     pub access: Access,
 }
@@ -60,7 +63,7 @@ impl LocalAws {
         wire::connector(self.clone())
     }
 
-    /// Services, inbox and start page as one router.
+    /// Services, inbox, events and start page as one router.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/", get(start_page).post(answer))
@@ -69,6 +72,7 @@ impl LocalAws {
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(self.clone())
             .merge(self.ses.pages())
+            .merge(self.events.pages())
     }
 
     /// Serves until `shutdown` resolves.
@@ -102,6 +106,8 @@ impl Door for LocalAws {
             Door::exchange(&self.dynamodb, request).await
         } else if target.starts_with(secrets::TARGET_PREFIX) {
             self.secrets.exchange(request).await
+        } else if target.starts_with(event_bus::TARGET_PREFIX) {
+            self.events.exchange(request).await
         } else if request.path.starts_with(scheduler::PATH_PREFIX) {
             self.scheduler.exchange(request).await
         } else {
@@ -116,6 +122,7 @@ struct StartPage {
     tables: Vec<(String, i64)>,
     message_count: usize,
     timer_count: usize,
+    event_count: usize,
 }
 
 async fn start_page(State(aws): State<LocalAws>) -> Response {
@@ -123,6 +130,7 @@ async fn start_page(State(aws): State<LocalAws>) -> Response {
         tables: aws.dynamodb.tables(),
         message_count: aws.ses.messages().len(),
         timer_count: aws.scheduler.schedules().len(),
+        event_count: aws.events.events().len(),
     })
 }
 

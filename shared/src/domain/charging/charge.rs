@@ -180,6 +180,7 @@ mod tests {
             limit: LimitName::AccountDay,
             required: Credits::constant(10),
             left: Credits::constant(9),
+            max: Credits::constant(9),
             starts_again_at: Some(at(86_400)),
         }));
         let closed = Err(ChargeRefusal::Closed(AccountClosed { closed_at: at(3) }));

@@ -1,7 +1,9 @@
 //! What is kept of requests that were refused: a few of each minute as they were, and of the others their number.
 
 use super::{ChargeCommand, RefusalPlace};
-use crate::domain::{AccountId, Credits, IdempotencyKey, Operation, Reference, RequestId, Spender};
+use crate::domain::{
+    AccountId, Credits, IdempotencyKey, LimitReached, Operation, ReachedLimit, Reference, RequestId, Spender,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -56,6 +58,8 @@ pub struct RefusedRequest {
     pub credits: Credits,
     pub reference: Option<Reference>,
     pub spender: Option<Spender>,
+    /// The limit that refused it, if one did. Rows of the release before have none.
+    pub limit: Option<ReachedLimit>,
 }
 
 impl RefusedRequest {
@@ -75,7 +79,20 @@ impl RefusedRequest {
             credits: command.credits(),
             reference: request.reference.clone(),
             spender: request.spender.clone(),
+            limit: None,
         }
+    }
+
+    /// The same, refused by this limit.
+    #[must_use]
+    pub fn limited_by(self, reached: Option<LimitReached>) -> Self {
+        let limit = reached.map(|LimitReached { limit, max, starts_again_at, .. }| ReachedLimit {
+            limit,
+            spender: self.spender.clone().filter(|_| limit.is_of_spender()),
+            max,
+            starts_again_at,
+        });
+        Self { limit, ..self }
     }
 }
 
@@ -118,6 +135,7 @@ impl RefusalRow {
 mod tests {
     use super::*;
     use crate::domain::samples::{at, charge_command};
+    use crate::domain::spending::LimitName;
 
     #[test]
     fn a_reason_has_one_name() {
@@ -135,6 +153,28 @@ mod tests {
         let refused = RefusedRequest::of(&command, RefusedBecause::LimitReached, &long, at(1));
         assert_eq!((refused.detail.len(), refused.credits.get()), (200, 300));
         assert_eq!((&refused.key, &refused.reference), (&command.request.key, &command.request.reference));
+    }
+
+    #[test]
+    fn a_limit_of_the_account_names_no_spender() {
+        let mut command = charge_command("job-1", "training", 30);
+        command.request.spender = Spender::parse("key-1").ok();
+        for limit in LimitName::ALL {
+            let credits = Credits::constant;
+            let reached = LimitReached {
+                limit,
+                required: credits(300),
+                left: credits(7),
+                max: credits(100),
+                starts_again_at: None,
+            };
+            let refused =
+                RefusedRequest::of(&command, RefusedBecause::LimitReached, "", at(1)).limited_by(Some(reached));
+            let of = refused.limit.unwrap();
+            assert_eq!((of.limit, of.max.get()), (limit, 100));
+            assert_eq!(of.spender.is_some(), limit.name().starts_with("spender"), "{limit:?}");
+            assert_eq!(LimitName::of_name(limit.name()), Some(limit));
+        }
     }
 
     #[test]

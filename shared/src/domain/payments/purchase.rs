@@ -4,8 +4,8 @@ use super::default_card::{BoughtWith, OfferedCard};
 use super::payment::{CheckoutOutcome, Payment, check_payment};
 use super::records::{Checkout, Purchase, PurchaseStatus};
 use crate::domain::{
-    Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, NoticeId, NoticeKind, Package, PackageId,
-    PaymentMethodId, PurchaseId, Record,
+    Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, NoticeId, NoticeKind, OutboundEventKind,
+    Package, PackageId, PaymentMethodId, PurchaseId, Record,
 };
 use jiff::Timestamp;
 
@@ -189,6 +189,14 @@ fn grant_purchase(
         balance: change.account.balance,
     };
     change.notices.extend(account.owed(notice, kind, now));
+    let paid = OutboundEventKind::PurchasePaid {
+        purchase: purchase.id.clone(),
+        package: purchase.package.clone(),
+        credits: purchase.credits,
+        price: purchase.price,
+        balance: change.account.balance,
+    };
+    change.tell(paid, now);
     Ok(change)
 }
 

@@ -5,7 +5,8 @@ use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
 use crate::domain::{
-    Account, Amount, Cause, Change, Credits, InvoiceId, NoticeId, NoticeKind, PriceBook, Record, TopUpId,
+    Account, Amount, Cause, Change, Credits, InvoiceId, NoticeId, NoticeKind, OutboundEventKind, PriceBook, Record,
+    TopUpId,
 };
 use jiff::Timestamp;
 
@@ -202,13 +203,10 @@ fn grant_top_up(
         ended_at: Some(now),
         ..top_up.clone()
     }));
-    let kind = NoticeKind::TopUpPaid {
-        top_up: top_up.id.clone(),
-        credits: bought.credits,
-        price: bought.price,
-        balance: change.account.balance,
-    };
+    let (top_up, balance, Bought { credits, price, .. }) = (top_up.id.clone(), change.account.balance, bought);
+    let kind = NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance };
     change.notices.extend(account.owed(notice, kind, now));
+    change.tell(OutboundEventKind::TopUpPaid { top_up, credits, price, balance }, now);
     Ok(change)
 }
 
@@ -238,6 +236,9 @@ fn pause(
     let invoice = invoice.or(top_up.invoice.clone());
     change.records.push(Record::TopUp(TopUp { status, invoice, ended_at: Some(now), ..top_up.clone() }));
     change.notices.extend(account.owed(notice, notice_kind, now));
+    if kind == PaymentIssueKind::ActionRequired {
+        change.tell(OutboundEventKind::PaymentActionRequired { top_up: top_up.id.clone(), credits, price }, now);
+    }
     change
 }
 

@@ -4,34 +4,11 @@
 //! is exact however many charges run at once. Whether a charge was counted is decided by its `seq` and not by a clock,
 //! because numbers have no ties and never run backwards.
 
-use super::records::{Bounds, Limits, SpenderLimits};
+use super::records::{Bounds, LimitName, Limits, SpenderLimits};
 use crate::domain::calendar::{start_of_next_day, start_of_next_month};
 use crate::domain::{Account, Change, Credits, Record, Spender};
 use jiff::Timestamp;
 use jiff::civil::Date;
-
-/// Which limit, in order of precedence: the one that holds longest comes first, so that no answer promises a date on
-/// which another limit would still refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LimitName {
-    SpenderTotal,
-    AccountMonth,
-    SpenderMonth,
-    AccountDay,
-    SpenderDay,
-}
-
-impl LimitName {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SpenderTotal => "spender_total",
-            Self::AccountMonth => "account_month",
-            Self::SpenderMonth => "spender_month",
-            Self::AccountDay => "account_day",
-            Self::SpenderDay => "spender_day",
-        }
-    }
-}
 
 /// A charge would take more than a limit leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +17,7 @@ pub struct LimitReached {
     pub limit: LimitName,
     pub required: Credits,
     pub left: Credits,
+    pub max: Credits,
     /// When the next period starts. `None` for a limit in all.
     pub starts_again_at: Option<Timestamp>,
 }
@@ -101,8 +79,8 @@ impl Counters {
         ]
         .into_iter()
         .find_map(|(limit, bound, starts_again_at)| {
-            let left = bound?.left();
-            (left < required).then_some(LimitReached { limit, required, left, starts_again_at })
+            let (left, max) = (bound?.left(), bound?.max);
+            (left < required).then_some(LimitReached { limit, required, left, max, starts_again_at })
         });
         reached.map_or(Ok(()), Err)
     }

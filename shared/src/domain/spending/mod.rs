@@ -5,6 +5,6 @@ mod records;
 mod stop;
 
 pub(in crate::domain) use limits::{Counters, give_back};
-pub use limits::{LimitName, LimitReached, Payer, decide_account_limits, decide_spender_limits};
-pub use records::{Bounds, Limit, Limits, SpenderLimits, Spending, SpendingChange};
+pub use limits::{LimitReached, Payer, decide_account_limits, decide_spender_limits};
+pub use records::{Bounds, Limit, LimitName, Limits, SpenderLimits, Spending, SpendingChange};
 pub use stop::decide_spending;

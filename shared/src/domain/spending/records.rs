@@ -5,6 +5,42 @@ use crate::domain::{Actor, Credits, Spender};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+/// Which limit, in order of precedence: the one that holds longest comes first, so that no answer promises a date on
+/// which another limit would still refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LimitName {
+    SpenderTotal,
+    AccountMonth,
+    SpenderMonth,
+    AccountDay,
+    SpenderDay,
+}
+
+impl LimitName {
+    pub const ALL: [Self; 5] =
+        [Self::SpenderTotal, Self::AccountMonth, Self::SpenderMonth, Self::AccountDay, Self::SpenderDay];
+
+    /// Its name in table, API and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SpenderTotal => "spender_total",
+            Self::AccountMonth => "account_month",
+            Self::SpenderMonth => "spender_month",
+            Self::AccountDay => "account_day",
+            Self::SpenderDay => "spender_day",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.name() == name)
+    }
+
+    /// Whether each spender has a limit of this kind, and not the account.
+    pub fn is_of_spender(self) -> bool {
+        matches!(self, Self::SpenderTotal | Self::SpenderMonth | Self::SpenderDay)
+    }
+}
+
 /// Whether the customer has stopped all spending, as the account knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spending {

@@ -10,8 +10,8 @@ use crate::domain::payments::{Consent, ConsentRecord, PaymentIssueKind};
 use crate::domain::spending::Limits;
 use crate::domain::usage::UsageRow;
 use crate::domain::{
-    Account, Chain, Change, Credits, Entry, NoticeId, Purchase, PurchaseId, PurchaseStatus, Record, Salt, Spender,
-    TopUpId,
+    Account, Chain, Change, Credits, Entry, NoticeId, OutboundEventId, Purchase, PurchaseId, PurchaseStatus, Record,
+    Salt, Spender, TopUpId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,6 +43,7 @@ pub enum PersonalItem {
     SpenderLimits(Spender),
     Refusal(RefusalPlace),
     Notice(NoticeId),
+    OutboundEvent(OutboundEventId),
     /// Erased by a fold, which is how usage is written.
     UsageRow(UsageRow),
 }
@@ -79,6 +80,7 @@ impl PersonalItem {
             Self::SpenderLimits(spender) => Some(Record::SpenderUnlimited(spender.clone())),
             Self::Refusal(place) => Some(Record::RefusalForgotten(*place)),
             Self::Notice(notice) => Some(Record::NoticeForgotten(notice.clone())),
+            Self::OutboundEvent(event) => Some(Record::EventForgotten(event.clone())),
             Self::UsageRow(_) => None,
         }
     }

@@ -77,7 +77,7 @@ fn top_up_body(top_up: &TopUpOutlook) -> Value {
 }
 
 fn limit_reached(reached: LimitReached) -> Problem {
-    let LimitReached { limit, required, left, starts_again_at } = reached;
+    let LimitReached { limit, required, left, max: _, starts_again_at } = reached;
     let detail = format!("The charge costs {required} credits, and the limit {} leaves {left}.", limit.name());
     let problem = Problem::new(402, "limit_reached", "Limit reached", detail)
         .with("limit", limit.name())

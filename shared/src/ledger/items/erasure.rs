@@ -41,6 +41,8 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         Kind::Purchase => Some(PersonalItem::Purchase(purchase_from_item(item)?)),
         Kind::Consent => Some(PersonalItem::Consent(consent_from_item(item)?)),
         Kind::Notice => Some(PersonalItem::Notice(reader.id_in_key("SK", Key::notice_id)?)),
+        // It may name a spender, or say why the account was restricted.
+        Kind::OutboundEvent => Some(PersonalItem::OutboundEvent(reader.id_in_key("SK", Key::outbound_event_id)?)),
         Kind::Refusal => Some(PersonalItem::Refusal(reader.id_in_key("SK", Key::refusal_place)?)),
         Kind::SpendingChange => Some(PersonalItem::SpendingChange(reader.id_in_key("SK", Key::spending_changed_at)?)),
         Kind::SpenderLimits => Some(PersonalItem::SpenderLimits(reader.id_in_key("SK", Key::spender)?)),

@@ -11,6 +11,7 @@ mod entry;
 mod erasure;
 mod links;
 mod notice;
+mod outbound_event;
 mod pending_charge;
 mod purchase;
 mod refusal;
@@ -28,6 +29,7 @@ pub(super) use links::{
     customer_from_item, customer_to_item, event_to_item, purchase_key_from_item, purchase_key_to_item,
 };
 pub(super) use notice::{notice_from_item, notice_to_item};
+pub(super) use outbound_event::{outbound_event_from_item, outbound_event_to_item};
 pub(super) use pending_charge::{pending_charge_from_item, pending_charge_to_item};
 pub(super) use purchase::{purchase_from_item, purchase_to_item};
 pub(super) use refusal::{refusal_from_item, refusal_to_item};

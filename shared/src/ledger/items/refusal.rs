@@ -2,7 +2,8 @@
 
 use super::entry;
 use crate::domain::charging::{RefusalRow, Refused, RefusedBecause, RefusedRequest, RefusedRequests};
-use crate::domain::{IdempotencyKey, Reference, RequestId, Spender};
+use crate::domain::spending::LimitName;
+use crate::domain::{IdempotencyKey, ReachedLimit, Reference, RequestId, Spender};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, expiry, instant, number, text};
 use crate::ledger::keys::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -28,6 +29,9 @@ fn write_one(item: Writer, one: &RefusedRequest) -> Writer {
         .with_optional("request_id", one.request_id.as_ref().map(text))
         .with_optional("reference", one.reference.as_ref().map(text))
         .with_optional("spender", one.spender.as_ref().map(text))
+        .with_optional("limit", one.limit.as_ref().map(|limit| text(limit.limit.name())))
+        .with_optional("limit_max", one.limit.as_ref().map(|limit| credits(limit.max)))
+        .with_optional("limit_starts_again_at", one.limit.as_ref().and_then(|limit| limit.starts_again_at).map(instant))
 }
 
 fn write_more(item: Writer, more: &RefusedRequests) -> Writer {
@@ -72,5 +76,18 @@ fn read_one(item: &Reader<'_>) -> Result<RefusedRequest, Unreadable> {
         credits: item.credits("credits")?,
         reference: item.optional("reference", |item, name| item.id(name, Reference::parse))?,
         spender: item.optional("spender", |item, name| item.id(name, Spender::parse))?,
+        limit: item.optional("limit", read_limit)?,
+    })
+}
+
+/// Its spender is the one of the request.
+fn read_limit(item: &Reader<'_>, name: &str) -> Result<ReachedLimit, Unreadable> {
+    let limit = item.word(name, LimitName::of_name)?;
+    let spender = item.optional("spender", |item, name| item.id(name, Spender::parse))?;
+    Ok(ReachedLimit {
+        limit,
+        spender: spender.filter(|_| limit.is_of_spender()),
+        max: item.credits("limit_max")?,
+        starts_again_at: item.optional("limit_starts_again_at", Reader::instant)?,
     })
 }

@@ -6,7 +6,7 @@ use crate::domain::charging::{
     decide_charge,
 };
 use crate::domain::spending::Payer;
-use crate::domain::{AccountId, Cause, Entry, IdempotencyKey, KeyReused, Origin, PriceBook};
+use crate::domain::{AccountId, Cause, Entry, IdempotencyKey, KeyReused, LimitReached, Origin, PriceBook};
 use crate::ports::{Accounts, Entries, LedgerError, PendingCharges, Spenders};
 use crate::use_cases::{Capabilities, Context, NotFound, Posted, StoreError, Updated};
 
@@ -35,6 +35,14 @@ impl ChargeError {
             // Nothing is kept about a closed account, because it was closed to erase what is kept.
             Self::Refused(ChargeRefusal::Closed(_)) => None,
             Self::NotFound(_) | Self::Refused(ChargeRefusal::BalanceOutOfRange(_)) | Self::Store(_) => None,
+        }
+    }
+
+    /// The limit that refused the charge, if one did.
+    pub fn limit_reached(&self) -> Option<LimitReached> {
+        match self {
+            Self::Refused(ChargeRefusal::LimitReached(reached)) => Some(*reached),
+            _ => None,
         }
     }
 }

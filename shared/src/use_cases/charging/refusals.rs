@@ -176,6 +176,7 @@ mod tests {
             operation: command.request.operation,
             reference: None,
             spender: None,
+            limit: None,
         }
     }
 

@@ -124,6 +124,7 @@ pub async fn all_or_nothing<L: Ledger>(ledger: &L) {
             Record::Consent(consent_record()),
         ],
         notices: vec![notice(notice_kinds()[0].clone())],
+        events: outbound_events(),
         ..change
     };
     let refused = [posted(&first.account, -20, charge("job")), posted(&account, -20, charge("other"))];

@@ -34,7 +34,8 @@ pub async fn membership<L: Ledger>(ledger: &L) {
     ];
     for (version, (name, state, is_listed)) in (1..).zip(states) {
         let account = Account { version, ..state };
-        let change = Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![] };
+        let change =
+            Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![], events: vec![] };
         ledger.commit(&change).await.unwrap();
         let listed = all_due(ledger, at(NOW)).await;
         assert_eq!(listed.concat(), Vec::from_iter(is_listed.then_some(account.id)), "{name}");

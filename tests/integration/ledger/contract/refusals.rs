@@ -45,7 +45,7 @@ pub async fn pages<L: Ledger>(ledger: &L) {
 pub async fn round_trip<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await.id;
     let Refused::One(one) = refused_one() else { panic!("one request") };
-    let bare = RefusedRequest { request_id: None, reference: None, spender: None, ..one };
+    let bare = RefusedRequest { request_id: None, reference: None, spender: None, limit: None, ..one };
     for (slot, refused) in (0..).zip([refused_one(), refused_more(), Refused::One(bare)]) {
         let row = refusal_row(place(1, slot), refused);
         ledger.refusal_row_put(&row).await.unwrap();

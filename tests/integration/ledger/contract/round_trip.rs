@@ -62,7 +62,8 @@ pub async fn accounts<L: Ledger>(ledger: &L) {
     ]);
     for (version, state) in (1..).zip(states) {
         let account = Account { version, ..state };
-        let change = Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![] };
+        let change =
+            Change { account: account.clone(), entries: vec![], records: vec![], notices: vec![], events: vec![] };
         ledger.commit(&change).await.unwrap();
         assert_eq!(ledger.account_get(&account.id).await.unwrap(), Some(account));
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::dynamodb::Operation;
+use crate::event_bus::{self, LocalEventBus};
 use crate::secrets::{self, LocalSecrets};
 use crate::ses::{LocalSes, suppression};
 use crate::wire::WireRequest;
@@ -33,6 +34,8 @@ pub(super) fn of(request: &WireRequest, ses: &LocalSes) -> Vec<Call> {
         of_dynamodb(&Operation::parse(target, &request.body))
     } else if let Some(operation) = target.strip_prefix(secrets::TARGET_PREFIX) {
         vec![call("secretsmanager", operation, secret(&request.body))]
+    } else if let Some(operation) = target.strip_prefix(event_bus::TARGET_PREFIX) {
+        LocalEventBus::bus_arns(&request.body).into_iter().map(|bus| call("events", operation, bus)).collect()
     } else if let Some(name) = request.path.strip_prefix(scheduler::PATH_PREFIX) {
         of_scheduler(name, &request.body)
     } else if request.path.starts_with(suppression::PATH) {

@@ -13,6 +13,7 @@ use local_aws::scheduler::LocalScheduler;
 use local_aws::secrets::LocalSecrets;
 use local_aws::server::{LocalAws, bind};
 
+use crate::event_bus::event_bus;
 use crate::ses::{email, ses};
 use crate::support::{TABLE, balance, database, new_entry, put, take_one, text};
 
@@ -31,6 +32,7 @@ async fn aws(allowed: &[(&str, &str)]) -> LocalAws {
         ses: ses(),
         secrets: LocalSecrets::new(BTreeMap::from([("stripe".to_owned(), "secret".to_owned())])),
         scheduler: LocalScheduler::new(["timers"], Arc::new(|| Timestamp::UNIX_EPOCH)),
+        events: event_bus(),
         access: Access::new(roles),
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod dynamodb;
 mod dynamodb_faults;
 mod dynamodb_streams;
+mod event_bus;
 mod scheduler;
 mod server;
 mod ses;

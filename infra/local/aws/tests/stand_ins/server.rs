@@ -22,6 +22,7 @@ use local_aws::wire::Loss;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::event_bus::event_bus;
 use crate::ses::{email, ses};
 use crate::support::{TABLE, balance, put, table_properties, take_one};
 
@@ -38,6 +39,7 @@ impl Running {
             ses: ses(),
             secrets: LocalSecrets::new(secrets),
             scheduler: LocalScheduler::new(["timers"], Arc::new(|| Timestamp::UNIX_EPOCH)),
+            events: event_bus(),
             access: Access::default(),
         };
         aws.dynamodb.create_table(TABLE, &table_properties()).await.unwrap();

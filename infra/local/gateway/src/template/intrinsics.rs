@@ -166,6 +166,9 @@ impl<'a> Resolver<'a> {
                 let queue = resource.at(&["Properties", "QueueName"]);
                 Ok(format!("arn:aws:sqs:{region}:{account_id}:{}", self.name_or_default(logical_id, queue)?))
             }
+            ("AWS::Events::EventBus", "Arn") => {
+                Ok(format!("arn:aws:events:{region}:{account_id}:event-bus/{}", name()?))
+            }
             // As in CloudFormation, including the group's streams.
             ("AWS::Logs::LogGroup", "Arn") => Ok(format!("arn:aws:logs:{region}:{account_id}:log-group:{}:*", name()?)),
             ("AWS::IAM::Role", "Arn") => Ok(format!("arn:aws:iam::{account_id}:role/{}", name()?)),

@@ -64,6 +64,8 @@ pub struct Template {
     pub schedules: Vec<Schedule>,
     /// The names of the groups for schedules that functions create at run time.
     pub schedule_groups: Vec<String>,
+    /// The names of the event buses.
+    pub event_buses: Vec<String>,
     pub streams: Vec<Stream>,
     /// `AWS::DynamoDB::Table` by logical id.
     pub tables: BTreeMap<String, Table>,
@@ -180,6 +182,7 @@ impl<'a> Reader<'a> {
             authorizers: BTreeMap::new(),
             schedules: Vec::new(),
             schedule_groups: Vec::new(),
+            event_buses: Vec::new(),
             streams: Vec::new(),
             tables: BTreeMap::new(),
             api_id: "local".to_owned(),
@@ -191,6 +194,9 @@ impl<'a> Reader<'a> {
         }
         for (logical_id, resource) in self.resources(SCHEDULE_GROUP)? {
             template.schedule_groups.push(self.reference(logical_id, &resource.place)?);
+        }
+        for (logical_id, resource) in self.resources("AWS::Events::EventBus")? {
+            template.event_buses.push(self.reference(logical_id, &resource.place)?);
         }
         let api = self.http_api(&mut template)?;
         for (logical_id, resource) in self.resources("AWS::Serverless::Function")? {

@@ -121,6 +121,13 @@ fn a_group_of_schedules_is_known_by_its_name() {
 }
 
 #[test]
+fn an_event_bus_is_known_by_its_name_and_its_arn() {
+    let bus = "  Bus:\n    Type: AWS::Events::EventBus\n    Properties: { Name: !Sub '${AWS::StackName}-events' }\n  HttpApi:\n";
+    let template = Template::parse(&changed("  HttpApi:\n", bus), &deployment()).unwrap();
+    assert_eq!(template.event_buses, ["local-events"]);
+}
+
+#[test]
 fn given_names_win_over_made_up_ones() {
     let mut deployment = deployment();
     deployment.references.insert("PetsTable".to_owned(), "given".to_owned());
