@@ -7,7 +7,7 @@
 #           is <http://List-Unsubscribe=One-Click>. Each element of the array gets a List-Unsubscribe of its own, which
 #           RFC 2369 forbids, and mailparser 3.14.2 reads the mailto alone; only an array in the array joins them. Under
 #           `headers` both are written as they are.
-# Matters:  Gmail and Yahoo want one click from senders of many mails. A test that looks for both headers passes, but with
+# Matters:  Gmail and Yahoo want one click from bulk senders. A test that looks for both headers passes, but with
 #           `list` no mail has a valid pair, so recipients press "spam" instead.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/lab.bash"

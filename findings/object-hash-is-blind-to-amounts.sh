@@ -3,7 +3,7 @@
 #
 # Guess:    A request with 5.00 EUR and one with 9.00 EUR have different hashes, and two of 5.00 are equal for
 #           isDeepStrictEqual and lodash.
-# Seen:     2026-11-30, dinero.js 2.0.2: an amount consists of functions, and the number is in their closure. object-hash
+# Seen:     2026-11-30, dinero.js 2.0.2: an amount consists of functions, with the number in a closure. object-hash
 #           3.0.0, node-object-hash 3.1.1 and hash-sum 2.0.0 hash the source of functions, which is the same for all.
 #           The comparisons look at the identity of functions, so not even equal amounts are equal. Only ohash 2.0.12
 #           asks toJSON; a hash of toSnapshot() is as guessed with all.
