@@ -23,7 +23,13 @@ RECORDS = "shared/src/domain/payments/records.rs"
 PAYMENT_ISSUE = "shared/src/domain/payments/payment_issue.rs"
 
 # Entities of the data model that the code calls by another name.
-ITEM_NAMES = {"attempt": "top_up", "Stripe customer": "customer", "Stripe event": "event"}
+ITEM_NAMES = {
+    "attempt": "top_up",
+    "Stripe customer": "customer",
+    "Stripe event": "event",
+    "listed account": "listed",
+    "import": "imported",
+}
 
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")

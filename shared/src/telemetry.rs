@@ -14,10 +14,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 10] = [
+pub const OWN_CRATES: [&str; 11] = [
     "accounts",
     "charge_expiry",
     "charging",
+    "liability",
     "notifications",
     "purchases",
     "shared",

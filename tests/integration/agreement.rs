@@ -371,6 +371,28 @@ async fn acts_of_support(cloud: &TestCloud) {
         let lift = cloud.request(Method::DELETE, &format!("/v1/support/accounts/{account}/restriction{query}"));
         cloud.send(lift.bearer_auth(&token)).await.expect(status);
     }
+    let import = |query: &str, token: &str, body: Vec<u8>| {
+        let request = cloud.request(Method::POST, &format!("/v1/support/imports{query}"));
+        cloud.send(request.bearer_auth(token).header("content-type", "text/csv").body(body))
+    };
+    let table =
+        "account,email,credits,source_id\nacme,owner@acme.example,5,row-1\nacme,other@acme.example,5,row-2\n,,,\n";
+    for (query, token, body, status) in [
+        ("", token.as_str(), table.into(), 200),
+        ("?dry_run=false&reason=Moved", &token, table.into(), 200),
+        ("", &token, vec![0xff], 400),
+        ("", &no_one, table.into(), 403),
+        ("", &token, vec![b'a'; 300_000], 413),
+        ("?dry_run=false", &token, table.into(), 422),
+    ] {
+        import(query, token, body).await.expect(status);
+    }
+    let day = cloud.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    cloud.get(&format!("/v1/support/liability?on={day}"), &token).await.expect_problem(409, "day_not_closed");
+    cloud.cloud.close_days().await.expect("the run succeeds");
+    cloud.get("/v1/support/liability?on=2020-01-01", &token).await.expect_problem(404, "not_found");
+    cloud.get("/v1/support/liability", &token).await.expect(200);
+    cloud.get("/v1/support/liability?on=x", &token).await.expect(422);
     erasures(cloud).await;
     for list in ["", "/notices", "/acts", "/export"] {
         cloud.get(&format!("{account}{list}"), &token).await.expect(200);
@@ -512,6 +534,7 @@ async fn support_outages(cloud: &TestCloud) {
     let (token, account) = (cloud.support_token(), "/v1/support/accounts/acme");
     for path in [
         "/v1/support/accounts?account=acme",
+        "/v1/support/liability",
         account,
         &format!("{account}/notices"),
         &format!("{account}/acts"),

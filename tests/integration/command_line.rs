@@ -116,3 +116,42 @@ async fn an_operator_works_from_the_command_line_and_is_asked_before_a_change() 
     let resend = ["resend", "acme", "ntc_00000000000000000000000000000001", "--reason", "Lost.", "--yes"];
     assert!(support(&cloud, &resend, "").await.unwrap_err().starts_with("the API answered 404"));
 }
+
+#[tokio::test]
+async fn a_file_of_any_length_is_imported_from_the_command_line_and_goes_on_where_it_stopped() {
+    let cloud = TestCloud::start().await;
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "account,email,credits,source_id").unwrap();
+    for number in 0..120 {
+        writeln!(file, "customer-{number},owner-{number}@acme.example,{number},row-{number}").unwrap();
+    }
+    let path = file.path().to_str().unwrap().to_owned();
+    let shown = support(&cloud, &["import", &path], "").await.unwrap();
+    assert!(shown.contains("would_open") && shown.contains("120 lines") && shown.contains("7140 credits"), "{shown}");
+    assert!(shown.contains("Nothing was changed"), "{shown}");
+    let apply = ["import", &path, "--apply", "--reason", "Moved to us."];
+    assert!(support(&cloud, &apply[..3], "y\n").await.is_err(), "a reason is needed");
+    assert_eq!(support(&cloud, &apply, "n\n").await.unwrap_err(), "nothing was changed");
+    let done = support(&cloud, &apply, "y\n").await.unwrap();
+    assert!(done.contains("opened") && done.contains("Import these lines, 7140 credits in all?"), "{done}");
+    assert_eq!(cloud.balance("customer-119").await, 119);
+    let again = support(&cloud, &apply, "y\n").await.unwrap();
+    assert!(again.contains("already_imported") && again.contains("Import these lines, 0 credits in all?"), "{again}");
+
+    writeln!(file, "customer-7,owner-7@acme.example,8,row-7").unwrap();
+    let refused = support(&cloud, &["import", &path], "").await;
+    assert_eq!(refused.unwrap_err(), "1 lines were not imported");
+}
+
+#[tokio::test]
+async fn the_liability_is_printed_for_a_day_and_as_a_table() {
+    let cloud = TestCloud::start().await;
+    cloud.cloud.close_days().await.unwrap();
+    let yesterday = cloud.now().to_zoned(jiff::tz::TimeZone::UTC).date().yesterday().unwrap();
+    cloud.cloud.clock.advance(jiff::SignedDuration::from_mins(31)).unwrap();
+    cloud.cloud.close_days().await.unwrap();
+    let shown = support(&cloud, &["liability", "--on", &yesterday.to_string()], "").await.unwrap();
+    assert!(shown.contains("\"outstanding\": 0"), "{shown}");
+    let table = support(&cloud, &["liability", "--csv"], "").await.unwrap();
+    assert!(table.starts_with("month,accounts,opening,"), "{table}");
+}

@@ -110,6 +110,9 @@ async fn do_everything(cloud: &TestCloud) {
         let path = "/v1/support/accounts/acme/adjustments";
         cloud.post(path, &cloud.support_token(), Some(&format!("case{credits}")), &body).await.expect(201);
     }
+    let import = cloud.request(reqwest::Method::POST, "/v1/support/imports?dry_run=false&reason=Moved");
+    let table = "account,email,credits,source_id\nglobex,owner@globex.example,5,row-1\n";
+    cloud.send(import.bearer_auth(cloud.support_token()).body(table)).await.expect(200);
     let limits = "/v1/accounts/acme/limits";
     for total in [json!(10), json!(null)] {
         let of_spender = json!({"spender": "key-1", "day": null, "month": null, "total": total});
@@ -133,6 +136,10 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.settle().await;
     cloud.visit(&link).await.expect(200);
     assert_eq!(cloud.balance("acme").await, 5_000);
+    cloud.cloud.close_days().await.unwrap();
+    cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
+    assert_eq!(cloud.cloud.close_days().await.unwrap()["accounts"], 3);
+    cloud.get("/v1/support/liability", &cloud.support_token()).await.expect(200);
 }
 
 /// An account with a name in its usage, an e-mail and a spender's limits, which are deleted.

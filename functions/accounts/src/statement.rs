@@ -129,6 +129,7 @@ impl LinkBody {
         }
         let (reference, spender) = match &entry.cause {
             Cause::Charge { reference, spender, .. } => (reference.as_ref(), spender.as_ref()),
+            Cause::Import { reference, .. } => (reference.as_ref(), None),
             _ => (None, None),
         };
         // Who adjusted is for support alone.

@@ -41,6 +41,8 @@ struct WhatBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     adjustment: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    source_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     credits: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
@@ -55,6 +57,9 @@ impl<'a> ActBody<'a> {
         let what = match &act.kind {
             ActKind::Adjusted { key, credits } => {
                 WhatBody { adjustment: Some(key.as_str()), credits: Some(credits.get()), ..WhatBody::default() }
+            }
+            ActKind::Imported { source, credits } => {
+                WhatBody { source_id: Some(source.as_str()), credits: Some(credits.get()), ..WhatBody::default() }
             }
             ActKind::Restricted { until } => WhatBody { until: Some(time(*until)), ..WhatBody::default() },
             ActKind::NoticeResent { notice, resent_as } => {

@@ -10,6 +10,8 @@ mod entries;
 mod erasure;
 mod export;
 mod find;
+mod imports;
+mod liability;
 mod notices;
 mod restriction;
 mod top_up_check;
@@ -23,8 +25,9 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, Consents, Customers, Entries, Erasures, History, IdGenerator, NoticeList, Notices, PaymentSearch,
-    Payments, PurchaseList, SpendingChanges, StoredItems, TopUpList, TopUps, UsageFolds, UsageRows,
+    Accounts, Acts, Consents, Customers, Directory, Entries, Erasures, History, IdGenerator, Imports, LiabilityRows,
+    NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges, StoredItems, TopUpList, TopUps,
+    UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -35,9 +38,12 @@ pub trait Records:
     + Acts
     + Consents
     + Customers
+    + Directory
     + Entries
     + Erasures
     + History
+    + Imports
+    + LiabilityRows
     + NoticeList
     + Notices
     + PurchaseList
@@ -55,9 +61,12 @@ impl<
         + Acts
         + Consents
         + Customers
+        + Directory
         + Entries
         + Erasures
         + History
+        + Imports
+        + LiabilityRows
         + NoticeList
         + Notices
         + PurchaseList
@@ -101,6 +110,8 @@ pub enum Operation {
     Acts,
     Export,
     Erase,
+    Import,
+    Liability,
 }
 
 const fn route(method: Method, path: &'static str, operation: Operation) -> Route<Operation> {
@@ -120,6 +131,8 @@ pub const ROUTES: &[Route<Operation>] = &[
     route(Method::GET, "/v1/support/accounts/{account}/acts", Operation::Acts),
     route(Method::GET, "/v1/support/accounts/{account}/export", Operation::Export),
     route(Method::POST, "/v1/support/accounts/{account}/erase", Operation::Erase),
+    route(Method::POST, "/v1/support/imports", Operation::Import),
+    route(Method::GET, "/v1/support/liability", Operation::Liability),
 ];
 
 /// Answers one request.
@@ -133,7 +146,13 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
     let context = &app.context;
     if !matches!(
         found.operation,
-        Operation::FindAccounts | Operation::LiftRestriction | Operation::Notices | Operation::Acts | Operation::Export
+        Operation::FindAccounts
+            | Operation::LiftRestriction
+            | Operation::Notices
+            | Operation::Acts
+            | Operation::Export
+            | Operation::Import
+            | Operation::Liability
     ) {
         no_query(request)?;
     }
@@ -149,6 +168,8 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
         Operation::Acts => acts::get(context, request, found.account()?).await,
         Operation::Export => export::get(context, request, found.account()?).await,
         Operation::Erase => erasure::post(context, request, &found).await,
+        Operation::Import => imports::post(app, request, &found).await,
+        Operation::Liability => liability::get(context, request).await,
     }
 }
 

@@ -188,6 +188,14 @@ impl LocalCloud {
         Ok(self.schedules.run_now("charge-expiry").await?)
     }
 
+    /// Closes the days of the liability now, regardless of the schedule.
+    ///
+    /// # Errors
+    /// If the function fails.
+    pub async fn close_days(&self) -> Result<Value, Error> {
+        Ok(self.schedules.run_now("liability").await?)
+    }
+
     /// Delivers webhooks and stream records until none is due.
     ///
     /// # Errors

@@ -39,6 +39,7 @@ pub async fn in_process_functions(
         ("accounts".to_owned(), wiring.accounts().await?),
         ("charge-expiry".to_owned(), wiring.charge_expiry()?),
         ("charging".to_owned(), wiring.charging()?),
+        ("liability".to_owned(), wiring.liability()?),
         ("notifications".to_owned(), wiring.notifications().await?),
         ("purchases".to_owned(), wiring.purchases().await?),
         ("stripe-webhooks".to_owned(), wiring.stripe_webhooks().await?),
@@ -100,6 +101,11 @@ impl Wiring<'_> {
 
     fn charging(&self) -> Result<Arc<dyn Function>, Error> {
         Ok(http_function!(answer_charging, charging::wiring::app(self.surroundings("charging")?, emit)?))
+    }
+
+    fn liability(&self) -> Result<Arc<dyn Function>, Error> {
+        let surroundings = self.surroundings("liability")?;
+        Ok(event_function!(liability::handle, liability::wiring::app(surroundings, emit)?))
     }
 
     async fn notifications(&self) -> Result<Arc<dyn Function>, Error> {

@@ -1,16 +1,21 @@
 //! `prepaid support`: a command line over the routes of support, of the local cloud or of a deployed stack.
 //!
-//! It knows no rule of the product: each command is one request, and its answer is printed as it is.
+//! It knows no rule of the product: each command is one request, and its answer is printed as it is. Only an import is
+//! as many requests as its file needs.
+
+mod import;
 
 use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use import::ImportArguments;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use lambda_http::Error;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -100,6 +105,22 @@ pub enum SupportCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Import accounts and their opening balances from another system.
+    Import(ImportArguments),
+    /// Print what the company owes its customers in credits: at the end of a day, or month by month.
+    Liability {
+        #[arg(long, conflicts_with_all = ["from", "to", "csv"])]
+        on: Option<Date>,
+        /// The first month, such as 2026-01.
+        #[arg(long)]
+        from: Option<String>,
+        /// The last month.
+        #[arg(long)]
+        to: Option<String>,
+        /// Print the months as a table in CSV.
+        #[arg(long)]
+        csv: bool,
+    },
     /// Do for this account what the next sweep would do; it may charge the saved card.
     CheckTopUp {
         account: String,
@@ -137,7 +158,9 @@ struct Call {
     method: Method,
     path: String,
     key: Option<String>,
-    body: Option<Value>,
+    body: Option<Body>,
+    /// What is answered, if not JSON.
+    accept: Option<&'static str>,
     question: Option<String>,
     follow: Follow,
 }
@@ -152,20 +175,25 @@ enum Follow {
     UntilComplete,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+enum Body {
+    Json(Value),
+    Csv(String),
+}
+
 /// Carries a command out and prints the answer.
 ///
 /// # Errors
 /// If the operator does not agree, the API cannot be reached, or it refuses the request.
 pub async fn run(arguments: &SupportArguments, input: &mut impl BufRead, out: &mut impl Write) -> Result<(), Error> {
-    let call = arguments.command.call();
-    if let Some(question) = call.question.as_ref().filter(|_| !arguments.yes) {
-        write!(out, "{question} [y/N] ")?;
-        out.flush()?;
-        let mut line = String::new();
-        input.read_line(&mut line)?;
-        if !matches!(line.trim(), "y" | "Y" | "yes") {
-            return Err("nothing was changed".into());
+    let call = match &arguments.command {
+        SupportCommand::Import(import) => {
+            return import::import(import, (&arguments.target, arguments.yes), input, out).await;
         }
+        command => command.call(),
+    };
+    if let Some(question) = &call.question {
+        agree(question, arguments.yes, input, out)?;
     }
     let mut next = call.clone();
     loop {
@@ -188,6 +216,18 @@ pub async fn run(arguments: &SupportArguments, input: &mut impl BufRead, out: &m
             }
         }
     }
+}
+
+/// Asks, unless that is not wanted.
+fn agree(question: &str, is_agreed: bool, input: &mut impl BufRead, out: &mut impl Write) -> Result<(), Error> {
+    if is_agreed {
+        return Ok(());
+    }
+    write!(out, "{question} [y/N] ")?;
+    out.flush()?;
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    if matches!(line.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err("nothing was changed".into()) }
 }
 
 impl SupportArguments {
@@ -239,6 +279,12 @@ impl SupportCommand {
                     format!("Close {account} for good and erase what is personal in it? This cannot be undone."),
                 )
             },
+            Self::Import(_) => get("/v1/support/imports".to_owned()),
+            Self::Liability { on, from, to, csv } => {
+                let on = on.map(|on| on.to_string());
+                let given = [("on", &on), ("from", from), ("to", to)];
+                Call { accept: csv.then_some("text/csv"), ..get(format!("/v1/support/liability?{}", query(given))) }
+            }
             Self::CheckTopUp { account, reason } => change(
                 (Method::POST, of(account, "/auto-top-up/check")),
                 json!({ "reason": reason }),
@@ -260,17 +306,22 @@ impl Criteria {
             ("invoice", &self.invoice),
             ("payment", &self.payment),
         ];
-        let given = given.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value.as_ref()?))));
-        given.collect::<Vec<_>>().join("&")
+        query(given)
     }
 }
 
+/// The parameters that are given.
+fn query<const COUNT: usize>(parameters: [(&str, &Option<String>); COUNT]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value.as_ref()?))));
+    given.collect::<Vec<_>>().join("&")
+}
+
 fn get(path: String) -> Call {
-    Call { method: Method::GET, path, key: None, body: None, question: None, follow: Follow::Once }
+    Call { method: Method::GET, path, key: None, body: None, accept: None, question: None, follow: Follow::Once }
 }
 
 fn change((method, path): (Method, String), body: Value, question: String) -> Call {
-    Call { method, path, key: None, body: Some(body), question: Some(question), follow: Follow::Once }
+    Call { body: Some(Body::Json(body)), question: Some(question), method, ..get(path) }
 }
 
 fn of(account: &str, path: &str) -> String {
@@ -292,10 +343,17 @@ async fn send(target: &Target, call: Call) -> Result<(u16, String), Error> {
     if let Some(key) = call.key {
         request = request.header("idempotency-key", key);
     }
-    if call.body.is_some() {
-        request = request.header(CONTENT_TYPE, "application/json");
+    if let Some(accept) = call.accept {
+        request = request.header(ACCEPT, accept);
     }
-    let body = call.body.map(|body| body.to_string()).unwrap_or_default();
+    let (content_type, body) = match call.body {
+        Some(Body::Json(body)) => (Some("application/json"), body.to_string()),
+        Some(Body::Csv(table)) => (Some("text/csv"), table),
+        None => (None, String::new()),
+    };
+    if let Some(content_type) = content_type {
+        request = request.header(CONTENT_TYPE, content_type);
+    }
     let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
     let client = Client::builder(TokioExecutor::new()).build(connector);
     let exchange = async {
@@ -318,7 +376,15 @@ mod tests {
 
     #[test]
     fn only_what_changes_something_asks_first() {
-        for words in ["find|--account|a", "show|a", "acts|a", "notices|a", "export|a"] {
+        for words in [
+            "find|--account|a",
+            "show|a",
+            "acts|a",
+            "notices|a",
+            "export|a",
+            "liability|--on|2026-01-31",
+            "liability|--csv",
+        ] {
             assert_eq!((call(words).question, call(words).method), (None, Method::GET), "{words}");
         }
         for words in [
@@ -337,6 +403,9 @@ mod tests {
     fn what_an_operator_writes_cannot_leave_its_place_in_the_address() {
         assert_eq!(call("show|../b?c#d").path, "/v1/support/accounts/%2E%2E%2Fb%3Fc%23d");
         assert_eq!(call("find|--email|a+b@c.de").path, "/v1/support/accounts?email=a%2Bb%40c%2Ede");
+        let months = call("liability|--from|2026-01&x|--to|2026-03|--csv");
+        assert_eq!(months.path, "/v1/support/liability?from=2026%2D01%26x&to=2026%2D03");
+        assert_eq!(months.accept, Some("text/csv"));
         assert_eq!(call("lift|a|--reason|x & y=z").path, "/v1/support/accounts/a/restriction?reason=x%20%26%20y%3Dz");
     }
 

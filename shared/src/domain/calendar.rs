@@ -19,7 +19,8 @@ pub fn start_of_next_month(day: Date) -> Option<Timestamp> {
     start_of(day.first_of_month().checked_add(1.month()).ok()?)
 }
 
-fn start_of(day: Date) -> Option<Timestamp> {
+/// The first instant of a day (UTC). `None` only at the end of the calendar.
+pub fn start_of(day: Date) -> Option<Timestamp> {
     Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 

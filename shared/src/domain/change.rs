@@ -4,7 +4,7 @@ use super::account::{Account, Cause, Entry};
 use super::charging::{PendingCharge, RefusalPlace};
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::spending::{SpenderLimits, SpendingChange};
-use super::support::{Act, Erasure};
+use super::support::{Act, Erasure, Imported};
 use super::{
     AccountId, Credits, CustomerId, IdempotencyKey, Notice, NoticeId, OutboundEvent, OutboundEventId,
     OutboundEventKind, PurchaseId, Spender,
@@ -53,6 +53,12 @@ pub enum Record {
     NoticeForgotten(NoticeId),
     /// Nothing is stored any more about this event.
     EventForgotten(OutboundEventId),
+    /// An opening balance was imported. It replaces nothing: there must be no record of this source yet.
+    Imported(Imported),
+    /// The account is in the directory of all accounts from then on. It replaces nothing.
+    Listed {
+        at: Timestamp,
+    },
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,

@@ -148,6 +148,12 @@ id!(
     |text| has_characters(text, 128, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b','))
 );
 id!(
+    /// The other system's own name for an opening balance that is imported from it. It is imported once, whichever
+    /// account it belongs to.
+    SourceId, "source_id", "1 to 128 visible ASCII characters other than \" \\ ,",
+    |text| has_characters(text, 128, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b','))
+);
+id!(
     /// Who consented to automatic top-ups: a user's id or e-mail address in the company's own system.
     ///
     /// Limited in bytes, since it is part of the account's item, which must stay below 1 KB.

@@ -14,6 +14,7 @@ pub mod charging;
 mod currency;
 mod email_address;
 mod ids;
+pub mod liability;
 mod money;
 mod notice;
 mod operation;
@@ -32,7 +33,7 @@ pub(crate) mod samples;
 
 pub use account::{Account, AccountClosed, Cause, Chain, Entry, EntryHash, Link, Origin, Restriction, Salt};
 pub use bounds::{OutOfRange, within};
-pub use calendar::{start_of_next_day, start_of_next_month};
+pub use calendar::{start_of, start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};
 pub use currency::{Currency, InvalidCurrency};
 pub use email_address::EmailAddress;

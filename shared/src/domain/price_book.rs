@@ -93,6 +93,8 @@ impl PriceBook {
     pub const TOP_UPS_PER_DAY: i64 = 4;
     /// The most credits that support may give or take at once.
     pub const ADJUSTMENT_MAX: Credits = Credits::constant(10_000_000);
+    /// The largest opening balance that may be imported, owed by the company or to it.
+    pub const IMPORT_MAX: Credits = Credits::constant(1_000_000_000);
     /// The most that tax may add to an automatic top-up, in percent. It is above every sales and value-added tax.
     /// Not configurable, because the text that customers consent to states the sum: another number needs a new version
     /// of the text.

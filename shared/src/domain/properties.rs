@@ -165,6 +165,8 @@ impl World {
                 | Record::RefusalForgotten(_)
                 | Record::NoticeForgotten(_)
                 | Record::EventForgotten(_)
+                | Record::Imported(_)
+                | Record::Listed { .. }
                 | Record::Customer { .. } => {}
             }
         }

@@ -17,7 +17,7 @@ mod serve;
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
 pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_optional_body, parse_query};
 pub use caller::{Caller, Scopes};
-pub use csv::{Cell, CsvTable, query_with_cursor, wants_csv};
+pub use csv::{Cell, Columns, CsvLine, CsvTable, parse_csv, query_with_cursor, wants_csv};
 pub use field_error::FieldError;
 pub use fields::{Element, Fields, Parameters, SPENDER, an_integer, boolean, integer, text};
 pub use page::{Limits, Page};

@@ -7,10 +7,11 @@ use crate::domain::charging::RefusalPlace;
 use crate::domain::support::ItemKey;
 use crate::domain::{
     AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin,
-    OutboundEventId, Period, PurchaseId, Spender, TopUpId,
+    OutboundEventId, Period, PurchaseId, SourceId, Spender, TopUpId,
 };
 use crate::ports::Shard;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use std::fmt;
 
 /// The index of entries: `account` and `seq`, which only entries carry both.
@@ -151,6 +152,42 @@ pub(super) fn event(event: &EventId) -> Key {
     Key { partition: format!("EVENT#{event}"), sort: "EVENT".into() }
 }
 
+/// The record that an opening balance was imported.
+pub(super) fn import(source: &SourceId) -> Key {
+    Key { partition: format!("{IMPORT}{source}"), sort: "IMPORT".into() }
+}
+
+/// An account in the directory of all accounts.
+pub(super) fn listed(account: &AccountId) -> Key {
+    Key { partition: directory(shard_of(account)), sort: account.to_string() }
+}
+
+/// The partition with a sixteenth of all accounts.
+pub(super) fn directory(shard: Shard) -> String {
+    format!("{ACCOUNTS}{:02}", shard.get())
+}
+
+/// A sixteenth of all accounts on one day.
+pub(super) fn liability_row(day: Date, shard: Shard) -> Key {
+    let Key { partition, sort } = liability_rows(day);
+    Key { partition, sort: format!("{sort}{:02}", shard.get()) }
+}
+
+/// The common prefix of the keys of one day.
+pub(super) fn liability_rows(day: Date) -> Key {
+    Key { partition: format!("{LIABILITY}{}", day.strftime("%Y-%m")), sort: format!("{:02}#", day.day()) }
+}
+
+/// Which days are closed.
+pub(super) fn closed_days() -> Key {
+    Key { partition: "LIABILITY".into(), sort: "CLOSED".into() }
+}
+
+/// The shard of everything that an account has in common partitions.
+fn shard_of(account: &AccountId) -> Shard {
+    Shard::of(crc32fast::hash(account.as_str().as_bytes()))
+}
+
 /// A key that no item ever has.
 pub(super) fn nothing() -> Key {
     Key { partition: "NOTHING".into(), sort: "NOTHING".into() }
@@ -168,7 +205,7 @@ pub(super) enum Due {
 impl Due {
     /// The partition of [`DUE_INDEX`] that holds everything of this kind and this account while it is due.
     pub(super) fn shard_of(self, account: &AccountId) -> String {
-        self.shard(Shard::of(crc32fast::hash(account.as_str().as_bytes())))
+        self.shard(shard_of(account))
     }
 
     pub(super) fn shard(self, shard: Shard) -> String {
@@ -219,6 +256,7 @@ impl Key {
             "purchase" => Origin::Purchase(PurchaseId::parse(cause).ok()?),
             "top_up" => Origin::TopUp(TopUpId::parse(cause).ok()?),
             "adjustment" => Origin::Adjustment(IdempotencyKey::parse(cause).ok()?),
+            "import" => Origin::Import(SourceId::parse(cause).ok()?),
             _ => return None,
         };
         Some(origin)
@@ -245,6 +283,19 @@ impl Key {
 
     pub(super) fn act_id(&self) -> Option<ActId> {
         id(&self.sort, ACT, ActId::parse)
+    }
+
+    pub(super) fn liability_day(&self) -> Option<Date> {
+        let (month, (day, _)) = (self.partition.strip_prefix(LIABILITY)?, self.sort.split_once('#')?);
+        format!("{month}-{day}").parse().ok()
+    }
+
+    pub(super) fn source_id(&self) -> Option<SourceId> {
+        id(&self.partition, IMPORT, SourceId::parse)
+    }
+
+    pub(super) fn listed_account_id(&self) -> Option<AccountId> {
+        self.partition.strip_prefix(ACCOUNTS).and_then(|_| AccountId::parse(self.sort.clone()).ok())
     }
 
     pub(super) fn consent_id(&self) -> Option<ConsentId> {
@@ -366,6 +417,9 @@ const REQUEST: &str = "REQUEST#";
 const SPENDING: &str = "SPENDING#";
 const LIMIT: &str = "LIMIT#";
 const ERASURE: &str = "ERASURE";
+const IMPORT: &str = "IMPORT#";
+const ACCOUNTS: &str = "ACCOUNTS#";
+const LIABILITY: &str = "LIABILITY#";
 
 fn of_account(account: &AccountId, sort: String) -> Key {
     Key { partition: format!("{ACCOUNT}{account}"), sort }
@@ -405,6 +459,11 @@ mod tests {
             (entry(&acme(), &Origin::Void(key("job:1"))), "ACCOUNT#acme", "ENTRY#void:job:1".into()),
             (entry(&acme(), &Origin::Expiry(key("job:1"))), "ACCOUNT#acme", "ENTRY#expiry:job:1".into()),
             (entry(&acme(), &Origin::Adjustment(key("case:1"))), "ACCOUNT#acme", "ENTRY#adjustment:case:1".into()),
+            (
+                entry(&acme(), &Origin::Import(SourceId::parse("row:1").unwrap())),
+                "ACCOUNT#acme",
+                "ENTRY#import:row:1".into(),
+            ),
             (act(&acme(), &ActId::mint(1)), "ACCOUNT#acme", format!("ACT#act_{hex}")),
             (pending_charge(&acme(), &key("job:1")), "ACCOUNT#acme", "PENDING#job:1".into()),
             (
@@ -434,6 +493,10 @@ mod tests {
             (outbound_event(&acme(), &OutboundEventId::mint(1)), "ACCOUNT#acme", format!("OUTBOX#evo_{hex}")),
             (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
             (event(&EventId::parse("evt_1").unwrap()), "EVENT#evt_1", "EVENT".into()),
+            (import(&SourceId::parse("row#1").unwrap()), "IMPORT#row#1", "IMPORT".into()),
+            (liability_row(date, Shard::of(7)), "LIABILITY#2026-01", "31#07".into()),
+            (closed_days(), "LIABILITY", "CLOSED".into()),
+            (listed(&acme()), "ACCOUNTS#14", "acme".into()),
         ] {
             assert_eq!((made.partition.as_str(), &made.sort), (partition, &sort));
             // So what is exported and erased is known of each.
@@ -450,8 +513,8 @@ mod tests {
         let declared: Vec<_> = declared.map(|(name, prefix)| (name, prefix.trim_end_matches("\";"))).collect();
         assert!(declared.len() > Kind::ALL.len(), "{declared:?}");
         for (name, prefix) in declared {
-            // One begins partitions, and one is only in an index.
-            let is_other = ["ACCOUNT", "CHARGE"].contains(&name);
+            // Some begin partitions, and one is only in an index.
+            let is_other = ["ACCOUNT", "ACCOUNTS", "CHARGE", "IMPORT", "LIABILITY"].contains(&name);
             let is_kind = Kind::ALL.into_iter().any(|kind| kind.name_and_prefix().1 == prefix);
             assert_eq!(is_kind, !is_other, "{name}");
         }
@@ -468,6 +531,7 @@ mod tests {
             Origin::Purchase(PurchaseId::mint(7)),
             Origin::TopUp(TopUpId::mint(7)),
             Origin::Adjustment(key("purchase:x")),
+            Origin::Import(SourceId::parse("a:b#c").unwrap()),
         ] {
             assert_eq!(entry(&acme(), &origin).origin(), Some(origin));
         }

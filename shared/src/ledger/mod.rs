@@ -13,6 +13,7 @@ mod erasures;
 mod errors;
 mod items;
 mod keys;
+mod liability;
 mod marks;
 mod outbox;
 mod queries;

@@ -6,9 +6,9 @@ use super::keys::Due;
 use super::{DynamoLedger, items, keys};
 use crate::domain::{AccountId, Act, ActId, Entry, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId};
 use crate::ports::{
-    Acts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History, LedgerError, NewestFirst,
-    NoticeList, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries, StoredEntriesPage,
-    TopUpList,
+    AccountsPage, Acts, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History,
+    LedgerError, ListedAccount, NewestFirst, NoticeList, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
+    StoredEntries, StoredEntriesPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -190,6 +190,34 @@ impl NoticeList for DynamoLedger {
     ) -> Result<NewestFirst<Notice>, LedgerError> {
         let keys = (keys::notices(account), after.map(|notice| keys::notice(account, notice)));
         self.newest_first("notices_page", keys, limit, items::notice_from_item).await
+    }
+}
+
+impl Directory for DynamoLedger {
+    async fn listed_get(&self, account: &AccountId) -> Result<Option<ListedAccount>, LedgerError> {
+        self.read("listed_get", keys::listed(account), items::listed_from_item).await
+    }
+
+    async fn accounts_page(
+        &self,
+        shard: Shard,
+        after: Option<&AccountId>,
+        limit: u16,
+    ) -> Result<AccountsPage, LedgerError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :partition")
+            .expression_attribute_values(":partition", text(keys::directory(shard)))
+            .limit(limit.clamp(1, 1_000).into())
+            .set_exclusive_start_key(after.map(|account| Writer::item(keys::listed(account)).into_attributes()))
+            .set_return_consumed_capacity(self.settings.consumed_capacity());
+        let page = query.send().await.map_err(|error| ledger_error("accounts_page", error))?;
+        let accounts = page.items().iter().map(items::listed_from_item).collect::<Result<_, _>>();
+        let accounts = accounts.map_err(unreadable("accounts_page"))?;
+        Ok(AccountsPage { accounts, has_more: page.last_evaluated_key().is_some() })
     }
 }
 

@@ -3,12 +3,13 @@
 use super::{DynamoDb, DynamoLedger, items, keys};
 use crate::domain::charging::PendingCharge;
 use crate::domain::payments::ConsentRecord;
+use crate::domain::support::Imported;
 use crate::domain::{
-    AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, Spender, SpenderLimits,
-    SpendingChange, TopUp, TopUpId,
+    AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, SourceId, Spender,
+    SpenderLimits, SpendingChange, TopUp, TopUpId,
 };
 use crate::ports::{
-    Consents, Customers, Entries, LedgerError, PendingCharges, Purchases, Spenders, SpendingChanges, TopUps,
+    Consents, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders, SpendingChanges, TopUps,
 };
 use jiff::Timestamp;
 
@@ -82,5 +83,11 @@ impl<D: DynamoDb> Spenders for DynamoLedger<D> {
 impl<D: DynamoDb> Customers for DynamoLedger<D> {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         self.read("customer_account_get", keys::customer(customer), items::customer_from_item).await
+    }
+}
+
+impl<D: DynamoDb> Imports for DynamoLedger<D> {
+    async fn imported_get(&self, source: &SourceId) -> Result<Option<Imported>, LedgerError> {
+        self.read("imported_get", keys::import(source), items::imported_from_item).await
     }
 }

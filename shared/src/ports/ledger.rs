@@ -339,69 +339,6 @@ pub trait UsageFolds: Send + Sync {
     fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> impl Future<Output = Result<(), FoldError>> + Send;
 }
 
-/// All the traits together, for code that may use the whole store.
-pub trait Ledger:
-    Accounts
-    + Entries
-    + PendingCharges
-    + RefusalRows
-    + RefusalList
-    + History
-    + StoredEntries
-    + Purchases
-    + PurchaseList
-    + TopUps
-    + TopUpList
-    + Acts
-    + Erasures
-    + NoticeList
-    + Consents
-    + SpendingChanges
-    + Spenders
-    + SpenderList
-    + Customers
-    + Events
-    + Notices
-    + OutboundEvents
-    + DueIndex
-    + DueCharges
-    + UsageRows
-    + EntryList
-    + UsageFolds
-{
-}
-
-impl<L> Ledger for L where
-    L: Accounts
-        + Entries
-        + PendingCharges
-        + RefusalRows
-        + RefusalList
-        + History
-        + StoredEntries
-        + Purchases
-        + PurchaseList
-        + TopUps
-        + TopUpList
-        + Acts
-        + Erasures
-        + NoticeList
-        + Consents
-        + SpendingChanges
-        + Spenders
-        + SpenderList
-        + Customers
-        + Events
-        + Notices
-        + OutboundEvents
-        + DueIndex
-        + DueCharges
-        + UsageRows
-        + EntryList
-        + UsageFolds
-{
-}
-
 /// A value as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredValue {
@@ -476,7 +413,7 @@ pub struct SpendersPage {
     pub has_more: bool,
 }
 
-/// One of the sixteen partitions of each index of what is due.
+/// One of the sixteen partitions of the directory and of each index of what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shard(u8);
 

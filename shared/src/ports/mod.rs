@@ -3,23 +3,27 @@
 mod event_bus;
 mod ids;
 mod ledger;
+mod liability;
 mod mailer;
 mod pauses;
 mod payments;
 mod sweep_part;
 mod timers;
+mod whole_ledger;
 
 pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use ledger::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Entries, EntryList, Erasures, Events, FoldError, History, Ledger, LedgerError, NewestFirst, NoticeList,
-    Notices, OutboundEvents, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows,
-    RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage,
-    StoredItem, StoredItems, StoredItemsPage, StoredValue, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    DuePage, Entries, EntryList, Erasures, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
+    OutboundEvents, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
+    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
+    StoredItems, StoredItemsPage, StoredValue, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
+pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};
 pub use payments::{CheckoutReport, InvoiceReport, Paid, PaymentSearch, Payments, PaymentsError};
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};
+pub use whole_ledger::Ledger;

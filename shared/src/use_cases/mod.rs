@@ -15,6 +15,7 @@ pub mod charging;
 mod contention;
 pub mod context;
 pub mod events;
+pub mod liability;
 pub mod memory;
 pub mod payments;
 pub mod support;

@@ -32,6 +32,10 @@ pub fn explanation(entry: &Entry) -> String {
             format!("Adjusted by support: {} taken.", credits(moved.negated()))
         }
         Cause::Adjustment { .. } => format!("Adjusted by support: {} added.", credits(moved)),
+        Cause::Import { .. } if moved < Credits::ZERO => {
+            format!("Brought over from another system: {} owed.", credits(moved.negated()))
+        }
+        Cause::Import { .. } => format!("Brought over from another system: {} added.", credits(moved)),
     }
 }
 
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_other_entry_says_what_caused_it() {
-        use crate::domain::{PackageId, PurchaseId, TopUpId};
+        use crate::domain::{PackageId, PurchaseId, SourceId, TopUpId};
         let charge = key("job-1");
         for (cause, expected) in [
             (Cause::Void { charge: charge.clone() }, "Charge job-1 was voided: 16 credits given back."),
@@ -157,6 +161,10 @@ mod tests {
                 "Package credits_16 was bought: 16 credits added.",
             ),
             (Cause::TopUp { top_up: TopUpId::mint(1) }, "Automatic top-up: 16 credits added."),
+            (
+                Cause::Import { source: SourceId::parse("row-1").unwrap(), reference: None },
+                "Brought over from another system: 16 credits added.",
+            ),
         ] {
             let credits = Credits::constant(16);
             let entry = Entry { seq: 1, credits, balance_after: credits, created_at: at(0), cause, link: None };

@@ -123,6 +123,7 @@ impl World {
         }
         match operation.example.body.clone() {
             None => request,
+            Some(Value::String(table)) => request.header("content-type", "text/csv").body(table),
             Some(mut body) => {
                 if body["account"].is_string() {
                     body["account"] = json!(account);

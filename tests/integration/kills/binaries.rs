@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-const BINARIES: [&str; 9] = [
+const BINARIES: [&str; 10] = [
     "accounts",
     "charge-expiry",
     "charging",
+    "liability",
     "notifications",
     "purchases",
     "stripe-webhooks",

@@ -56,6 +56,8 @@ survives! {
     every_mail_is_sent_though_functions_are_killed: Mail,
     every_entry_is_folded_once_though_functions_are_killed: Usage,
     acts_of_support_are_done_and_recorded_once_though_functions_are_killed: Support,
+    balances_are_imported_once_though_functions_are_killed: Import,
+    every_account_is_counted_once_though_functions_are_killed: Liability,
 }
 
 /// An environment variable that changes the run.

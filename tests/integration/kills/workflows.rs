@@ -1,7 +1,7 @@
 //! The workflows of the product. Each step may be killed several times.
 
 use super::books::{Books, Broken, rule};
-use super::world::World;
+use super::world::{TRIES_MAX, World};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ pub enum Workflow {
     Mail,
     Support,
     Usage,
+    Import,
+    Liability,
 }
 
 impl Workflow {
@@ -43,6 +45,8 @@ impl Workflow {
             Self::Mail => "stream to e-mail",
             Self::Usage => "stream to usage",
             Self::Support => "acts of support",
+            Self::Import => "import",
+            Self::Liability => "closing a day",
         }
     }
 
@@ -57,7 +61,8 @@ impl Workflow {
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
             Self::Mail => &["notifications"],
             Self::Usage => &["usage"],
-            Self::Support => &["support"],
+            Self::Support | Self::Import => &["support"],
+            Self::Liability => &["liability"],
         }
     }
 
@@ -79,6 +84,12 @@ impl Workflow {
             Self::Mail => return mail(world).await,
             Self::Usage => usage(world, &account).await?,
             Self::Support => support(world, &account).await?,
+            Self::Import => return import(world, account).await,
+            Self::Liability => {
+                liability(world, &account).await?;
+                // Its entries are older than they were made, so its chain does not hold any more.
+                return Ok(vec![]);
+            }
         }
         Ok(vec![account])
     }
@@ -471,4 +482,53 @@ async fn usage(world: &mut World, account: &str) -> Result<(), Broken> {
 
 fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name].as_str().unwrap_or_default()
+}
+
+/// Accounts are opened with their balances. A line that was answered is not imported again.
+async fn import(world: &mut World, account: String) -> Result<Vec<String>, Broken> {
+    let accounts = vec![account, world.next_account(), world.next_account()];
+    let lines: Vec<String> = (1..)
+        .zip(&accounts)
+        .map(|(number, account)| format!("{account},owner@{account}.example,{},{account}-row\n", 100 * number))
+        .collect();
+    let table = format!("account,email,credits,source_id\n{}", lines.concat());
+    for _ in 0..TRIES_MAX {
+        world.arm();
+        let answer = world.import(&table).await;
+        rule!(answer.status == 200, "an import is answered with {}: {}", answer.status, answer.text);
+        if answer.body["is_complete"] == true {
+            break;
+        }
+    }
+    world.killer.disarm();
+    let again = world.import(&table).await;
+    let results = again.body["lines"].as_array().cloned().unwrap_or_default();
+    let is_done = results.iter().all(|line| line["result"] == "already_imported");
+    rule!(is_done && results.len() == accounts.len(), "an import that was answered is answered with {}", again.text);
+    for (number, account) in (1..).zip(&accounts) {
+        let balance = world.cloud.balance(account).await;
+        rule!(balance == 100 * number, "{} credits were imported as {balance}", 100 * number);
+    }
+    Ok(accounts)
+}
+
+/// The day before yesterday is counted although the run is killed again and again, and each account once.
+async fn liability(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    let day = world.let_two_days_pass(account).await;
+    for _ in 0..TRIES_MAX {
+        world.arm();
+        if world.cloud.cloud.close_days().await.is_ok_and(|summary| summary["is_complete"] == true) {
+            break;
+        }
+    }
+    world.killer.disarm();
+    let path = format!("/v1/support/liability?on={day}");
+    let answer = world.send(Method::GET, &path, &world.cloud.support_token(), None, &Value::Null).await;
+    rule!(answer.status == 200, "{day} is not closed: {}", answer.text);
+    let expected = (json!(world.aged), json!(500 * world.aged), json!(true));
+    let said = (answer.body["accounts"].clone(), answer.body["outstanding"].clone(), answer.body["agrees"].clone());
+    rule!(said == expected, "{said:?} instead of {expected:?}");
+    Ok(())
 }

@@ -7,6 +7,8 @@ use super::books::{Books, Broken, rule};
 use super::killer::Killer;
 use crate::support::{Answer, TestCloud};
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::ToSpan;
+use jiff::civil::Date;
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::Options;
 use reqwest::Method;
@@ -15,13 +17,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// After this many tries something is stuck; there are far fewer kills.
-const TRIES_MAX: u32 = 40;
+pub const TRIES_MAX: u32 = 40;
 
 pub struct World {
     pub cloud: TestCloud,
     pub killer: Arc<Killer>,
     pub random: fastrand::Rng,
     accounts: u32,
+    /// How many accounts are two days old.
+    pub aged: u32,
 }
 
 impl World {
@@ -35,7 +39,7 @@ impl World {
         };
         let cloud = TestCloud::start_with(options).await.expect("the local cloud starts");
         killer.look_at(&cloud.cloud);
-        Self { cloud, killer: Arc::clone(killer), random: fastrand::Rng::with_seed(seed), accounts: 0 }
+        Self { cloud, killer: Arc::clone(killer), random: fastrand::Rng::with_seed(seed), accounts: 0, aged: 0 }
     }
 
     /// A new name for an account.
@@ -67,6 +71,13 @@ impl World {
 
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, &self.cloud.cloud.service_token(), Some(key), body).await
+    }
+
+    /// Imports a table, repeating the request until it is answered.
+    pub async fn import(&self, table: &str) -> Answer {
+        let request = self.cloud.request(Method::POST, "/v1/support/imports?dry_run=false&reason=Moved");
+        let request = request.bearer_auth(self.cloud.support_token()).header("content-type", "text/csv");
+        self.cloud.send_until_answered(request.body(table.to_owned()), TRIES_MAX).await
     }
 
     /// Opens a purchase and returns its id and the URL of its page.
@@ -131,6 +142,50 @@ impl World {
             .update_expression("SET created_at = created_at - :minute, due_at = due_at - :minute")
             .expression_attribute_values(":minute", AttributeValue::N("60000".to_owned()));
         update.send().await.expect("the table answers");
+    }
+
+    /// Makes an account and its entries two days older, and forgets which days are closed. Returns the day before
+    /// yesterday.
+    pub async fn let_two_days_pass(&mut self, account: &str) -> Date {
+        let (client, table) = (self.cloud.cloud.aws.dynamodb.client(), self.cloud.table());
+        let text = |text: String| AttributeValue::S(text);
+        let days = AttributeValue::N((2 * 86_400_000).to_string());
+        let entries =
+            client.query().table_name(&table).key_condition_expression("PK = :pk AND begins_with(SK, :entry)");
+        let entries = entries
+            .expression_attribute_values(":pk", text(format!("ACCOUNT#{account}")))
+            .expression_attribute_values(":entry", text("ENTRY#".to_owned()));
+        for entry in entries.send().await.expect("the table answers").items() {
+            let update = client.update_item().table_name(&table);
+            let update = update.key("PK", entry["PK"].clone()).key("SK", entry["SK"].clone());
+            let update = update.update_expression("SET created_at = created_at - :days");
+            update.expression_attribute_values(":days", days.clone()).send().await.expect("the table answers");
+        }
+        for shard in 0..16 {
+            let update = client.update_item().table_name(&table);
+            let update = update.key("PK", text(format!("ACCOUNTS#{shard:02}"))).key("SK", text(account.to_owned()));
+            let update = update.update_expression("SET listed_at = listed_at - :days");
+            let update = update.condition_expression("attribute_exists(PK)");
+            // One of them has the account.
+            _ = update.expression_attribute_values(":days", days.clone()).send().await;
+        }
+        let day = self.cloud.now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_sub(2.days());
+        for number in 0..3 {
+            let day = day.saturating_add(number.days());
+            let partition = text(format!("LIABILITY#{}", day.strftime("%Y-%m")));
+            for shard in 0..16 {
+                let delete = client.delete_item().table_name(&table).key("PK", partition.clone());
+                let sort = text(format!("{:02}#{shard:02}", day.day()));
+                delete.key("SK", sort).send().await.expect("the table answers");
+            }
+        }
+        let closed = client.put_item().table_name(&table);
+        let closed = closed.item("PK", text("LIABILITY".to_owned())).item("SK", text("CLOSED".to_owned()));
+        let closed = closed.item("first_day", text(day.to_string()));
+        let closed = closed.item("closed_through", text(day.saturating_sub(1.day()).to_string()));
+        closed.send().await.expect("the table answers");
+        self.aged += 1;
+        day
     }
 
     /// Runs the run over expired charges until one leaves nothing for the next.

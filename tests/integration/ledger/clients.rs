@@ -5,13 +5,15 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use local_aws::REGION;
 use local_aws::dynamodb::LocalDynamoDb;
 use local_aws::wire::SharedHttpConnector;
 use shared::clock::{Clock, SystemClock};
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
+use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
-use shared::domain::support::{Erasure, ErasurePage, ItemKey};
+use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::*;
 use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
 use shared::ledger::{DynamoLedger, LedgerSettings};
@@ -353,5 +355,53 @@ impl DueCharges for DirectLedger {
         after: Option<DueCharge>,
     ) -> Result<DueChargesPage, LedgerError> {
         self.others.due_charges(shard, now, after).await
+    }
+}
+
+impl Imports for DirectLedger {
+    async fn imported_get(&self, source: &SourceId) -> Result<Option<Imported>, LedgerError> {
+        self.direct.imported_get(source).await
+    }
+}
+
+impl Directory for DirectLedger {
+    async fn listed_get(&self, account: &AccountId) -> Result<Option<ListedAccount>, LedgerError> {
+        self.others.listed_get(account).await
+    }
+
+    async fn accounts_page(
+        &self,
+        shard: Shard,
+        after: Option<&AccountId>,
+        limit: u16,
+    ) -> Result<AccountsPage, LedgerError> {
+        self.others.accounts_page(shard, after, limit).await
+    }
+}
+
+impl LiabilityRows for DirectLedger {
+    async fn closed_days_get(&self) -> Result<Option<ClosedDays>, LedgerError> {
+        self.others.closed_days_get().await
+    }
+
+    async fn closed_days_put(&self, closed: &ClosedDays, before: Option<&ClosedDays>) -> Result<(), ReplaceError> {
+        self.others.closed_days_put(closed, before).await
+    }
+
+    async fn liability_row_get(&self, day: Date, shard: Shard) -> Result<Option<LiabilityRow>, LedgerError> {
+        self.others.liability_row_get(day, shard).await
+    }
+
+    async fn liability_row_put(
+        &self,
+        shard: Shard,
+        row: &LiabilityRow,
+        before: Option<&LiabilityRow>,
+    ) -> Result<(), ReplaceError> {
+        self.others.liability_row_put(shard, row, before).await
+    }
+
+    async fn liability_rows(&self, day: Date) -> Result<Vec<LiabilityRow>, LedgerError> {
+        self.others.liability_rows(day).await
     }
 }

@@ -47,6 +47,10 @@ enum Kind {
     Customer,
     /// An event that other systems are told.
     OutboundEvent,
+    Imported,
+    Listed,
+    LiabilityRow,
+    ClosedDays,
 }
 
 /// Reads the item and returns whether it was there.
@@ -82,6 +86,10 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
             stored_event_of(&item)?.account == account
         }
         Kind::Customer => ledger.customer_account_get(&customer_id("cus_1")).await?.is_some(),
+        Kind::Imported => ledger.imported_get(&source_id()).await?.is_some(),
+        Kind::Listed => ledger.listed_get(&account).await?.is_some(),
+        Kind::LiabilityRow => ledger.liability_row_get(liability_row().day, liability_shard()).await?.is_some(),
+        Kind::ClosedDays => ledger.closed_days_get().await?.is_some(),
     };
     Ok(is_there)
 }
@@ -134,7 +142,7 @@ const MAY_BE_ABSENT: [&str; 44] = [
     "salt",
 ];
 
-/// A row of usage has neither numbers that are zero nor groups in which all are.
+/// A row of usage or of the liability has neither numbers that are zero nor groups in which all are.
 fn is_left_out_where_zero(path: &str) -> bool {
     path.contains('.') || path.ends_with("_others") || path.ends_with("_unnamed")
 }
@@ -162,7 +170,7 @@ async fn a_missing_attribute_is_named() {
         for path in paths(&item).iter().filter(|path| !MAY_BE_ABSENT.contains(&path.as_str())) {
             // Only a charge that was made pending has an expiry.
             let is_optional_here = path == "expires_in_seconds" && stored.sort.starts_with("ENTRY#")
-                || matches!(stored.kind, Kind::UsageRow(_)) && is_left_out_where_zero(path);
+                || matches!(stored.kind, Kind::UsageRow(_) | Kind::LiabilityRow) && is_left_out_where_zero(path);
             if UNREAD.contains(&path.as_str()) || is_optional_here {
                 continue;
             }
@@ -504,6 +512,7 @@ async fn filled() -> Embedded {
             items: 3,
             completed_at: Some(at(2)),
         }),
+        Record::Imported(imported()),
     ];
     records.extend(endings().map(Record::PendingCharge));
     records.extend(acts().into_iter().map(Record::Act));
@@ -514,6 +523,8 @@ async fn filled() -> Embedded {
     let events = outbound_events().into_iter().take(1).collect();
     store.ledger.commit(&Change { records, notices, events, ..changed(&account) }).await.unwrap();
     store.ledger.usage_fold(&account.id, &usage_fold(0, 11)).await.unwrap();
+    store.ledger.liability_row_put(liability_shard(), &liability_row(), None).await.unwrap();
+    store.ledger.closed_days_put(&closed_days(), None).await.unwrap();
     for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
         store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
     }
@@ -538,12 +549,14 @@ fn stored_items() -> Vec<Stored> {
         ("entry of a purchase", entry(9), Kind::Entry(9)),
         ("entry of a top-up", entry(10), Kind::Entry(10)),
         ("entry of an adjustment", entry(11), Kind::Entry(11)),
+        ("entry of an import", entry(12), Kind::Entry(12)),
         ("adjusted", act(1), Kind::Act(1)),
         ("restricted", act(2), Kind::Act(2)),
         ("restriction lifted", act(3), Kind::Act(3)),
         ("notice resent", act(4), Kind::Act(4)),
         ("top-up checked", act(5), Kind::Act(5)),
         ("erased", act(6), Kind::Act(6)),
+        ("imported", act(7), Kind::Act(7)),
         ("erasure", "ERASURE".into(), Kind::Erasure),
         ("pending charge", "PENDING#job:8".into(), Kind::Pending("job:8")),
         ("captured charge", "PENDING#job:5".into(), Kind::Pending("job:5")),
@@ -571,6 +584,14 @@ fn stored_items() -> Vec<Stored> {
     .collect();
     let (partition, sort) = ("STRIPE#cus_1".into(), "ACCOUNT".into());
     items.push(Stored { name: "customer", partition, sort, kind: Kind::Customer });
+    for (name, partition, sort, kind) in [
+        ("import", "IMPORT#row#7", "IMPORT", Kind::Imported),
+        ("account in the directory", "ACCOUNTS#14", "acme", Kind::Listed),
+        ("liability of a day", "LIABILITY#2026-01", "31#07", Kind::LiabilityRow),
+        ("closed days", "LIABILITY", "CLOSED", Kind::ClosedDays),
+    ] {
+        items.push(Stored { name, partition: partition.into(), sort: sort.into(), kind });
+    }
     items
 }
 

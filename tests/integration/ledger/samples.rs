@@ -6,11 +6,12 @@ use shared::domain::charging::{
     ChargeEnd, Ending, ExpiresIn, PendingCharge, RefusalPlace, RefusalRow, Refused, RefusedBecause, RefusedRequest,
     RefusedRequests,
 };
+use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::spending::{Limit, LimitName, Spending};
-use shared::domain::support::ActKind;
+use shared::domain::support::{ActKind, Imported};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -125,7 +126,7 @@ pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
     }
 }
 
-pub fn causes() -> [Cause; 12] {
+pub fn causes() -> [Cause; 13] {
     let (purchase, package, top_up) = (PurchaseId::mint(7), package_id(), TopUpId::mint(7));
     [
         charge("job:1"),
@@ -162,7 +163,38 @@ pub fn causes() -> [Cause; 12] {
         Cause::Purchase { purchase, package },
         Cause::TopUp { top_up },
         Cause::Adjustment { key: key("case:1"), reason: Some(act_reason()), operator: Some(operator()) },
+        Cause::Import { source: source_id(), reference: Reference::parse("Konto 7: 12,50 €").ok() },
     ]
+}
+
+pub fn source_id() -> SourceId {
+    SourceId::parse("row#7").unwrap()
+}
+
+pub fn imported() -> Imported {
+    Imported { source: source_id(), account: account_id(), credits: credits(-1_250), at: at(8) }
+}
+
+/// A row in which every number is set.
+pub fn liability_row() -> LiabilityRow {
+    let moved = UsageCounts { credits_charged: 5, ..UsageCounts::default() };
+    LiabilityRow {
+        day: "2026-01-31".parse().unwrap(),
+        accounts: 3,
+        flow: Flow { opening: 40, brought_forward: -7, moved, outstanding: 28 },
+        total_moved: usage_counts(),
+        total_brought_forward: -9,
+        after: Some(account_id()),
+        is_complete: false,
+    }
+}
+
+pub fn liability_shard() -> Shard {
+    Shard::of(7)
+}
+
+pub fn closed_days() -> ClosedDays {
+    ClosedDays { first: "2025-12-31".parse().unwrap(), through: "2026-01-30".parse().unwrap() }
 }
 
 pub fn operator() -> Operator {
@@ -182,6 +214,7 @@ pub fn acts() -> Vec<Act> {
         ActKind::NoticeResent { notice: NoticeId::mint(8), resent_as: NoticeId::mint(9) },
         ActKind::TopUpChecked,
         ActKind::Erased,
+        ActKind::Imported { source: source_id(), credits: credits(-1_250) },
     ];
     let act = |(number, kind)| Act {
         id: ActId::mint(number),
@@ -351,6 +384,7 @@ fn usage_counts() -> UsageCounts {
         credits_purchased: 110,
         credits_topped_up: 121,
         credits_adjusted: -8,
+        credits_imported: -1_250,
     }
 }
 

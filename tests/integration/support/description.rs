@@ -27,6 +27,7 @@ pub struct Example {
     pub headers: Vec<(String, String)>,
     /// The parameters that have an example of their own.
     pub query: Vec<(String, String)>,
+    /// A table is a text.
     pub body: Option<Value>,
 }
 
@@ -80,7 +81,8 @@ impl Description {
         }
         let body = &operation["requestBody"];
         if body.is_object() {
-            found.body = example_of(&body["content"]["application/json"], "the body");
+            let kind = if body["content"]["text/csv"].is_object() { "text/csv" } else { "application/json" };
+            found.body = example_of(&body["content"][kind], "the body");
         }
         found
     }

@@ -7,7 +7,7 @@ use crate::rules::Broken;
 use futures::FutureExt;
 use sha2::{Digest, Sha256};
 use shared::domain::account::TextDigest;
-use shared::domain::{Account, AccountId, Cause, Chain, Entry, EntryHash, Operation, PriceLine, Salt};
+use shared::domain::{AccountId, Cause, Chain, Change, Entry, EntryHash, Operation, PriceLine, Record, Salt};
 use shared::use_cases::accounts::{Position, Verification, verify_history};
 
 /// Small, so that even the few entries of a run are several parts.
@@ -16,10 +16,16 @@ const PART: u32 = 3;
 /// Accounts whose name ends with this letter were opened by an earlier release: without a salt.
 const OPENED_EARLIER: char = 't';
 
-/// The account as the release that opened it wrote it.
-pub fn as_opened(account: &Account) -> Account {
-    let is_opened_earlier = account.version == 1 && account.id.as_str().ends_with(OPENED_EARLIER);
-    Account { chain: account.chain.filter(|_| !is_opened_earlier), ..account.clone() }
+/// The change as the release that opened the account wrote it: without a salt, and not into the directory.
+pub fn as_opened(change: &Change) -> Change {
+    let is_opened_earlier = change.account.version == 1 && change.account.id.as_str().ends_with(OPENED_EARLIER);
+    if !is_opened_earlier {
+        return change.clone();
+    }
+    let mut change = change.clone();
+    change.account.chain = None;
+    change.records.retain(|record| !matches!(record, Record::Listed { .. }));
+    change
 }
 
 /// Every change continues the chain where the one before it stopped, and keeps the salt.
@@ -137,6 +143,11 @@ fn hash(account: &AccountId, salt: &Salt, previous: Option<EntryHash>, entry: &E
             let operator = operator.as_ref().map(|text| digest("operator", text.as_str()));
             let operator = operator.or(kept(erased.operator));
             operator.into_iter().for_each(|digest| field("operator_digest", digest));
+        }
+        Cause::Import { reference, .. } => {
+            let reference = reference.as_ref().map(|text| digest("reference", text.as_str()));
+            let reference = reference.or(kept(erased.reference));
+            reference.into_iter().for_each(|digest| field("reference_digest", digest));
         }
         Cause::Capture { .. }
         | Cause::Void { .. }

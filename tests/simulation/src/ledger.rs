@@ -6,20 +6,23 @@
 use crate::bugs::has_bug;
 use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
+use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
-use shared::domain::support::{Erasure, ErasurePage, ItemKey, PersonalItem};
+use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
-    Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, Spender, SpenderLimits,
-    SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, SourceId, Spender,
+    SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Entries, EntryList, Erasures, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
-    OutboundEvents, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
-    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
-    StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds, UsageRows,
+    Accounts, AccountsPage, Acts, CommitError, Consents, Customers, Directory, DueCharge, DueCharges, DueChargesPage,
+    DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, FoldError, History, Imports, LedgerError,
+    LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingCharges, PurchaseList,
+    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders,
+    SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage,
+    TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,6 +47,12 @@ pub struct MemoryLedger {
 pub struct Tables {
     pub partitions: BTreeMap<AccountId, Partition>,
     customers: BTreeMap<CustomerId, AccountId>,
+    pub imported: BTreeMap<SourceId, Imported>,
+    /// The directory: when each account was listed.
+    pub listed: BTreeMap<AccountId, Timestamp>,
+    pub closed_days: Option<ClosedDays>,
+    /// The rows of the liability, by day and shard.
+    pub liability_rows: BTreeMap<(Date, u8), LiabilityRow>,
     events: BTreeSet<EventId>,
     /// The index `due` as readers see it, possibly outdated.
     pub due: BTreeMap<AccountId, Timestamp>,
@@ -177,7 +186,7 @@ impl MemoryLedger {
 }
 
 /// The adapter uses another hash function; which one does not matter.
-fn shard_of(account: &AccountId) -> Shard {
+pub fn shard_of(account: &AccountId) -> Shard {
     let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
     Shard::of(account.as_str().bytes().fold(2_166_136_261, mix) >> 8)
 }
@@ -205,13 +214,15 @@ impl Tables {
         if stored.map(|account| account.version) != expected && !has_bug("ledger_without_compare_and_swap") {
             return Err(CommitError::Stale { current: stored.cloned().map(Box::new) });
         }
-        for record in &change.records {
-            if let Record::Customer { customer, .. } = record
-                && self.customers.contains_key(customer)
-            {
-                let source = "the customer pays for another account".into();
-                return Err(LedgerError::Broken { operation: "commit", source }.into());
-            }
+        let is_there = |record: &Record| match record {
+            Record::Customer { customer, .. } => self.customers.contains_key(customer),
+            Record::Imported(imported) => self.imported.contains_key(&imported.source),
+            Record::Listed { .. } => self.listed.contains_key(&change.account.id),
+            _ => false,
+        };
+        if change.records.iter().any(is_there) {
+            let source = "a record that must be new exists".into();
+            return Err(LedgerError::Broken { operation: "commit", source }.into());
         }
         Ok(())
     }
@@ -261,6 +272,8 @@ impl Tables {
                 Record::NoticeForgotten(notice) => drop(partition.notices.remove(&notice)),
                 Record::EventForgotten(event) => drop(partition.outbox.remove(&event)),
                 Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
+                Record::Imported(imported) => drop(self.imported.insert(imported.source.clone(), imported)),
+                Record::Listed { at } => drop(self.listed.insert(change.account.id.clone(), at)),
             }
         }
         for notice in &change.notices {
@@ -621,6 +634,75 @@ impl OutboundEvents for MemoryLedger {
 impl Customers for MemoryLedger {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         Ok(self.tables().customers.get(customer).cloned())
+    }
+}
+
+impl Imports for MemoryLedger {
+    async fn imported_get(&self, source: &SourceId) -> Result<Option<Imported>, LedgerError> {
+        Ok(self.tables().imported.get(source).cloned())
+    }
+}
+
+impl Directory for MemoryLedger {
+    async fn listed_get(&self, account: &AccountId) -> Result<Option<ListedAccount>, LedgerError> {
+        let listed_at = self.tables().listed.get(account).copied();
+        Ok(listed_at.map(|listed_at| ListedAccount { account: account.clone(), listed_at }))
+    }
+
+    async fn accounts_page(
+        &self,
+        shard: Shard,
+        after: Option<&AccountId>,
+        limit: u16,
+    ) -> Result<AccountsPage, LedgerError> {
+        let tables = self.tables();
+        let is_listed = |account: &AccountId| shard_of(account) == shard && after.is_none_or(|after| account > after);
+        let listed = tables.listed.iter().filter(|(account, _)| is_listed(account));
+        let listed = listed.map(|(account, at)| ListedAccount { account: account.clone(), listed_at: *at });
+        let accounts: Vec<_> = listed.take(limit.into()).collect();
+        // DynamoDB returns the end of a full page even if nothing follows.
+        Ok(AccountsPage { has_more: accounts.len() == usize::from(limit), accounts })
+    }
+}
+
+impl LiabilityRows for MemoryLedger {
+    async fn closed_days_get(&self) -> Result<Option<ClosedDays>, LedgerError> {
+        Ok(self.tables().closed_days)
+    }
+
+    async fn closed_days_put(&self, closed: &ClosedDays, before: Option<&ClosedDays>) -> Result<(), ReplaceError> {
+        let mut tables = self.tables();
+        if tables.closed_days.map(|stored| stored.through) != before.map(|before| before.through) {
+            return Err(ReplaceError::Stale);
+        }
+        tables.closed_days = Some(*closed);
+        Ok(())
+    }
+
+    async fn liability_row_get(&self, day: Date, shard: Shard) -> Result<Option<LiabilityRow>, LedgerError> {
+        Ok(self.tables().liability_rows.get(&(day, shard.get())).cloned())
+    }
+
+    async fn liability_row_put(
+        &self,
+        shard: Shard,
+        row: &LiabilityRow,
+        before: Option<&LiabilityRow>,
+    ) -> Result<(), ReplaceError> {
+        let mut tables = self.tables();
+        let stored = tables.liability_rows.get(&(row.day, shard.get()));
+        let is_as_read = stored.map(|stored| (&stored.after, stored.accounts, stored.is_complete))
+            == before.map(|before| (&before.after, before.accounts, false));
+        if !is_as_read && !has_bug("liability_row_without_its_condition") {
+            return Err(ReplaceError::Stale);
+        }
+        tables.liability_rows.insert((row.day, shard.get()), row.clone());
+        Ok(())
+    }
+
+    async fn liability_rows(&self, day: Date) -> Result<Vec<LiabilityRow>, LedgerError> {
+        let tables = self.tables();
+        Ok(tables.liability_rows.range((day, 0)..=(day, u8::MAX)).map(|(_, row)| row.clone()).collect())
     }
 }
 

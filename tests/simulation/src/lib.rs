@@ -16,6 +16,7 @@ mod cores;
 mod digest;
 pub mod hot_accounts;
 pub mod ledger;
+mod liability;
 mod limits;
 mod names;
 mod outside;

@@ -1,14 +1,14 @@
 //! Short constructors for the accounts, cards, keys and requests of a simulation.
 
-use crate::request::Request;
+use crate::request::{Request, email};
 use jiff::Timestamp;
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::Bounds;
-use shared::domain::support::{AdjustedCredits, Adjustment};
+use shared::domain::support::{AdjustedCredits, Adjustment, Import, ImportedCredits};
 use shared::domain::{
     AccountId, ActReason, Consenter, Credits, IdempotencyKey, Measure, Operator, PackageId, PaymentMethodId, PriceBook,
-    PricedOperation, Reference, Restriction, RestrictionReason, Spender,
+    PricedOperation, Reference, Restriction, RestrictionReason, SourceId, Spender,
 };
 use shared::use_cases::charging::BatchCharge;
 use shared::use_cases::payments::PurchaseCommand;
@@ -124,6 +124,18 @@ pub fn adjust(name: &str, number: u32, credits: i64, may_go_below_zero: bool) ->
     let credits = AdjustedCredits::new(credits).expect("a few credits, not zero");
     let reason = if may_go_below_zero { BELOW_ZERO } else { "The upload failed." };
     Request::Adjust(account(name), Adjustment { key: key("case", number), credits, may_go_below_zero }, asked(reason))
+}
+
+/// An account with its balance in another system.
+pub fn import(name: &str, number: u32, credits: i64) -> Request {
+    let account = account(name);
+    Request::Import(Import {
+        email: email(&account),
+        account,
+        credits: ImportedCredits::new(credits).expect("a few credits"),
+        source: SourceId::parse(format!("row-{number}")).expect("a word and a number are a valid id"),
+        reference: Reference::parse(format!("wallet {number}")).ok().filter(|_| number % 2 == 1),
+    })
 }
 
 /// Blocks the account's charges until an instant.

@@ -1,29 +1,32 @@
 //! The ports as the use cases see them: every call waits until the schedule decides its fate.
 
 use crate::bugs::has_bug;
-use crate::ledger::MemoryLedger;
+use crate::ledger::{MemoryLedger, shard_of};
 use crate::stripe::{Asked, CustomerDeleted, Failed, Invoice, InvoiceStatus, conclusion, refusal};
 use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, MEMORY, SWEEP_TIME, World};
 use futures::FutureExt;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::charging::{PendingCharge, RefusalRow};
+use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
-use shared::domain::support::{Erasure, ErasurePage, ItemKey};
+use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
     IdempotencyKey, InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Periods, PriceBook, Purchase, PurchaseId,
-    Record, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, Acts, CheckoutReport, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator, InvoiceReport,
-    LedgerError, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingCharges,
-    PurchaseList, Purchases, PurchasesPage, RefusalRows, Shard, Spenders, StoredEntries, StoredEntriesPage, Timer,
-    Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
+    Accounts, AccountsPage, Acts, CheckoutReport, CommitError, Consents, Customers, Directory, DueCharge, DueCharges,
+    DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History,
+    IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
+    Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalRows,
+    ReplaceError, Shard, Spenders, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUps, UsageFolds,
+    UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -640,6 +643,82 @@ impl Customers for Outside {
     }
 }
 
+impl Imports for Outside {
+    async fn imported_get(&self, source: &SourceId) -> Result<Option<Imported>, LedgerError> {
+        let source = source.clone();
+        self.read("imported_get", move |ledger| at_once(ledger.imported_get(&source))).await
+    }
+}
+
+impl Directory for Outside {
+    async fn listed_get(&self, account: &AccountId) -> Result<Option<ListedAccount>, LedgerError> {
+        let account = account.clone();
+        self.read("listed_get", move |ledger| at_once(ledger.listed_get(&account))).await
+    }
+
+    async fn accounts_page(
+        &self,
+        shard: Shard,
+        after: Option<&AccountId>,
+        limit: u16,
+    ) -> Result<AccountsPage, LedgerError> {
+        let after = after.cloned();
+        let list = move |ledger: &MemoryLedger| at_once(ledger.accounts_page(shard, after.as_ref(), limit));
+        self.read_of_shard("accounts_page", shard, list).await
+    }
+}
+
+impl Outside {
+    /// Only the calls for shards with accounts wait, since the others hardly matter.
+    async fn read_of_shard<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        shard: Shard,
+        effect: impl FnOnce(&MemoryLedger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let is_eventful = self.0.ledger.tables().listed.keys().any(|account| shard_of(account) == shard);
+        let what = || format!("{operation} of shard {}", shard.get());
+        let answer = self.call_of(what, is_eventful, |world| effect(&world.ledger)).await;
+        answer.unwrap_or_else(|Lost| Err(ledger_lost(operation)))
+    }
+}
+
+impl LiabilityRows for Outside {
+    async fn closed_days_get(&self) -> Result<Option<ClosedDays>, LedgerError> {
+        self.read("closed_days_get", move |ledger| at_once(ledger.closed_days_get())).await
+    }
+
+    async fn closed_days_put(&self, closed: &ClosedDays, before: Option<&ClosedDays>) -> Result<(), ReplaceError> {
+        let (closed, before) = (*closed, before.copied());
+        let what = || format!("closed_days_put through {}", closed.through);
+        let put = self.call(what, move |world| at_once(world.ledger.closed_days_put(&closed, before.as_ref())));
+        put.await.unwrap_or_else(|Lost| Err(ledger_lost("closed_days_put").into()))
+    }
+
+    async fn liability_row_get(&self, day: Date, shard: Shard) -> Result<Option<LiabilityRow>, LedgerError> {
+        self.read_of_shard("liability_row_get", shard, move |ledger| at_once(ledger.liability_row_get(day, shard)))
+            .await
+    }
+
+    async fn liability_row_put(
+        &self,
+        shard: Shard,
+        row: &LiabilityRow,
+        before: Option<&LiabilityRow>,
+    ) -> Result<(), ReplaceError> {
+        let is_eventful = self.0.ledger.tables().listed.keys().any(|account| shard_of(account) == shard);
+        let what = || format!("liability_row_put of {} of shard {}", row.day, shard.get());
+        let (row, before) = (row.clone(), before.cloned());
+        let write = move |world: &World| at_once(world.ledger.liability_row_put(shard, &row, before.as_ref()));
+        let put = self.call_of(what, is_eventful, write);
+        put.await.unwrap_or_else(|Lost| Err(ledger_lost("liability_row_put").into()))
+    }
+
+    async fn liability_rows(&self, day: Date) -> Result<Vec<LiabilityRow>, LedgerError> {
+        self.read("liability_rows", move |ledger| at_once(ledger.liability_rows(day))).await
+    }
+}
+
 impl Events for Outside {
     async fn event_is_applied(&self, event: &EventId) -> Result<bool, LedgerError> {
         let event = event.clone();
@@ -749,12 +828,14 @@ fn describe(change: &Change) -> String {
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),
             Record::Erasure(erasure) => format!(" · {} items erased, {:?}", erasure.items, erasure.completed_at),
             Record::ErasedEntry(entry) => format!(" · {} erased", entry.origin()),
+            Record::Imported(imported) => format!(" · import {}", imported.source),
             Record::PurchaseKey { .. }
             | Record::Consent(_)
             | Record::SpendingForgotten(_)
             | Record::RefusalForgotten(_)
             | Record::NoticeForgotten(_)
             | Record::EventForgotten(_)
+            | Record::Listed { .. }
             | Record::Customer { .. } => continue,
         };
     }

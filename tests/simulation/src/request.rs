@@ -10,7 +10,9 @@ use shared::domain::charging::{
 };
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::{Bounds, Limit};
-use shared::domain::support::{ActKind, AdjustRefusal, Adjustment, ResendRefusal, UntilOutOfRange};
+use shared::domain::support::{
+    ActKind, AdjustRefusal, Adjustment, Import, ImportRefusal, Imported, ResendRefusal, UntilOutOfRange,
+};
 use shared::domain::{
     AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure, Notice,
     NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction, Spender, TopUpId,
@@ -23,6 +25,7 @@ use shared::use_cases::accounts::{SettingError, set_account_limits, set_spender_
 use shared::use_cases::charging::{BatchCharge, BatchLimits, ChargeError, Charged, charge, charge_batch};
 use shared::use_cases::charging::{EndError, capture, expire_charges, void};
 use shared::use_cases::charging::{RestoreError, restore, write_refusals};
+use shared::use_cases::liability::{CloseError, CloseLimits, close_days};
 use shared::use_cases::payments::RecordOutcomeError;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
@@ -30,8 +33,8 @@ use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
 use shared::use_cases::support::{
-    AdjustError, Asked, EraseError, Erased, ErasureLimits, ResendError, RestrictError, adjust, check_top_up, erase,
-    lift_restriction, resend_notice, restrict,
+    AdjustError, Asked, EraseError, Erased, ErasureLimits, ImportError, ImportOutcome, ResendError, RestrictError,
+    adjust, check_top_up, erase, import, lift_restriction, resend_notice, restrict,
 };
 use shared::use_cases::usage::{FoldLimits, ReadUsageError, fold_usage, read_usage};
 use shared::use_cases::{OutsideError, StoreError};
@@ -73,6 +76,10 @@ pub enum Request {
     CheckTopUp(AccountId),
     /// Support closes an account and erases what is personal in it.
     Erase(AccountId),
+    /// Support imports an account with its balance.
+    Import(Import),
+    /// The run that closes the days of the liability.
+    CloseDays,
     /// A sweep from the schedule, or the part that a timer continues.
     Sweep(Option<SweepPart>),
 }
@@ -112,6 +119,9 @@ const BATCH_LIMITS: BatchLimits = BatchLimits { together_max: 3, accounts_at_onc
 
 /// So small that erasing an account takes several requests.
 const ERASURE_LIMITS: ErasureLimits = ErasureLimits { page: 3, pages_max: 2 };
+/// So small that every account is a page, and that a few entries are counted from the rows.
+const CLOSE_LIMITS: CloseLimits =
+    CloseLimits { accounts: 1, entries_at_first: 2, entries_of_page: 3, entries_max: 5, tail_max: 1_000 };
 
 /// So small that a few entries are several blocks, and that a fold has to leave some for the next.
 pub const FOLD_LIMITS: FoldLimits = FoldLimits { block: 4, rows_max: 3, folds_max: 3 };
@@ -131,6 +141,7 @@ impl Request {
             | Self::SetSpending(..)
             | Self::SetLimits(..)
             | Self::Adjust(..)
+            | Self::Import(_)
             | Self::Restrict(..)
             | Self::Erase(_) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
@@ -143,6 +154,7 @@ impl Request {
             | Self::ResendNotice(..)
             | Self::CheckTopUp(_)
             | Self::Sweep(_)
+            | Self::CloseDays
             | Self::ExpireCharges => false,
         }
     }
@@ -192,6 +204,8 @@ impl Request {
             Self::ResendNotice(account, id) => {
                 Box::pin(async move { run_resend_notice(&outside, &account, &id).await })
             }
+            Self::Import(line) => Box::pin(async move { run_import(&outside, &line).await }),
+            Self::CloseDays => Box::pin(async move { run_close_days(&outside).await }),
             Self::CheckTopUp(account) => Box::pin(async move { run_check_top_up(&outside, &account).await }),
             Self::Erase(account) => Box::pin(async move { run_erase(&outside, &account).await }),
             Self::Sweep(part) => Box::pin(async move { run_sweep(&outside, part).await }),
@@ -674,6 +688,48 @@ async fn run_adjust(outside: &Outside, account: &AccountId, adjustment: &Adjustm
         Err(AdjustError::NotFound(_)) if was_open => Wrong("an open account is not found".into()),
         Err(AdjustError::Store(error)) => store(outside, &error),
         Err(error) => outside.answered(error),
+    }
+}
+
+async fn run_import(outside: &Outside, line: &Import) -> Ended {
+    let stored = || outside.0.ledger.tables().imported.get(&line.source).cloned();
+    let is_asked = |imported: &Imported| (&imported.account, imported.credits) == (&line.account, line.credits.get());
+    let (before, was_open) = (stored(), is_open(outside, &line.account));
+    let answer = import(&outside.context(), line, &names::asked("Moved to us.")).await;
+    match answer {
+        Ok(outcome) if !stored().as_ref().is_some_and(is_asked) => {
+            Wrong(format!("{outcome:?} is answered and not recorded"))
+        }
+        Ok(ImportOutcome::Opened { .. }) if was_open => Wrong("an open account is opened".into()),
+        Ok(ImportOutcome::Opened { .. } | ImportOutcome::Credited { .. } | ImportOutcome::Exists { .. })
+            if before.is_some() =>
+        {
+            Wrong("a replay is reported as new".into())
+        }
+        Ok(outcome) => outside.answered(format_args!("{outcome:?}")),
+        Err(ImportError::Refused(ImportRefusal::OtherAccount | ImportRefusal::OtherCredits { .. }))
+            if stored().is_some_and(|imported| !is_asked(&imported)) =>
+        {
+            outside.answered("a conflict")
+        }
+        Err(ImportError::Refused(refusal @ ImportRefusal::Closed(_))) if is_closed(outside, &line.account) => {
+            outside.answered(refusal)
+        }
+        Err(ImportError::Refused(refusal)) => Wrong(refusal.to_string()),
+        Err(ImportError::Outside(error)) => other(outside, &error),
+    }
+}
+
+/// The index may be behind by moments, and not by the half hour after which a day is closed.
+async fn run_close_days(outside: &Outside) -> Ended {
+    outside.0.ledger.tables().catch_up(usize::MAX);
+    let begin_before = outside.now() + outside.0.desk().sweep_time;
+    match close_days(&outside.context(), CLOSE_LIMITS, begin_before).await {
+        Ok(summary) if summary.disagreeing > 0 => Wrong(format!("a day does not agree: {summary:?}")),
+        Ok(summary) => outside.answered(format_args!("{summary:?}")),
+        Err(error @ CloseError::Missing { .. }) => Wrong(error.to_string()),
+        Err(CloseError::Ledger(error)) if !error.is_retryable() => Wrong(error.to_string()),
+        Err(error) => outside.not_now(error),
     }
 }
 

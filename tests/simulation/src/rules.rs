@@ -17,7 +17,7 @@ use shared::domain::support::ActKind;
 use shared::domain::usage::Groups;
 use shared::domain::{
     Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Limits, Measure, NoticeId, NoticeKind, Operation,
-    Origin, OutboundEvent, OutboundEventKind, Purchase, PurchaseId, PurchaseStatus, Record, TopUp, TopUpId,
+    Origin, OutboundEvent, OutboundEventKind, Purchase, PurchaseId, PurchaseStatus, Record, SourceId, TopUp, TopUpId,
     TopUpStatus, UsageCursor,
 };
 use std::collections::BTreeMap;
@@ -44,6 +44,8 @@ pub struct Rules {
     /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
     spent: Spent,
+    /// The account that each source was imported for.
+    imported: BTreeMap<SourceId, AccountId>,
     /// How far each account was folded.
     folded: BTreeMap<AccountId, UsageCursor>,
 }
@@ -105,11 +107,18 @@ impl Rules {
                 }
                 Record::Act(act) => check_act(act, change)?,
                 Record::ErasedEntry(erased) => {
-                    let (Cause::Charge { .. } | Cause::Adjustment { .. }) = &erased.cause else {
+                    let (Cause::Charge { .. } | Cause::Adjustment { .. } | Cause::Import { .. }) = &erased.cause else {
                         return Err(format!("{} has no texts to erase", erased.origin()));
                     };
                 }
+                Record::Imported(imported) => {
+                    let stated = (&imported.account, imported.credits.get());
+                    rule!(stated == (id, moved), "{} is recorded for {stated:?}", imported.source);
+                    let known = self.imported.insert(imported.source.clone(), id.clone());
+                    rule!(known.is_none(), "{} is imported for {id} after {known:?}", imported.source);
+                }
                 Record::PurchaseKey { .. }
+                | Record::Listed { .. }
                 | Record::Erasure(_)
                 | Record::SpendingForgotten(_)
                 | Record::RefusalForgotten(_)
@@ -120,6 +129,11 @@ impl Rules {
                 | Record::SpenderUnlimited(_)
                 | Record::Customer { .. } => {}
             }
+        }
+        for entry in &change.entries {
+            let is_recorded = |record: &Record| matches!(record, Record::Imported(imported) if Origin::Import(imported.source.clone()) == entry.origin());
+            let is_import = matches!(entry.cause, Cause::Import { .. });
+            rule!(!is_import || change.records.iter().any(is_recorded), "{} is not recorded", entry.origin());
         }
         crate::chain::check_commit(committed)?;
         check_closed(before.as_ref(), change, &self.purchases)?;
@@ -162,6 +176,7 @@ impl Rules {
                 let may_go_below_zero = reason.as_ref().is_some_and(|reason| reason.as_str() == BELOW_ZERO);
                 rule!(credits > 0 || after >= 0 || may_go_below_zero, "the adjustment {key} overdraws to {after}");
             }
+            Cause::Import { source, .. } => rule!(credits != 0, "the import of {source} moves nothing"),
         }
         Ok(())
     }
@@ -328,6 +343,7 @@ fn check_erased(partition: &Partition) -> Result<(), Broken> {
         let is_erased = match &entry.cause {
             Cause::Charge { reference, spender, .. } => reference.is_none() && spender.is_none(),
             Cause::Adjustment { reason, operator, .. } => reason.is_none() && operator.is_none(),
+            Cause::Import { reference, .. } => reference.is_none(),
             _ => true,
         };
         rule!(is_erased, "{} of {id} keeps its texts", entry.origin());
@@ -364,6 +380,10 @@ fn check_act(act: &Act, change: &Change) -> Result<(), Broken> {
             let origin = Origin::Adjustment(key.clone());
             change.entries.iter().any(|entry| entry.origin() == origin && entry.credits == *credits)
         }
+        ActKind::Imported { source, credits } => {
+            let moved = change.entries.iter().find(|entry| entry.origin() == Origin::Import(source.clone()));
+            moved.map_or(0, |entry| entry.credits.get()) == credits.get()
+        }
         ActKind::Restricted { until } => account.restriction.as_ref().is_some_and(|known| known.until == *until),
         ActKind::RestrictionLifted => account.restriction.is_none(),
         ActKind::NoticeResent { resent_as, .. } => change.notices.iter().any(|notice| notice.id == *resent_as),
@@ -374,16 +394,19 @@ fn check_act(act: &Act, change: &Change) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Every adjustment has one act, and e-mails are sent again within bounds.
+/// Every adjustment and every import has one act, and e-mails are sent again within bounds.
 fn check_acts(partition: &Partition) -> Result<(), Broken> {
-    let adjusted = partition.acts.values().filter_map(|act| match &act.kind {
+    let moved = partition.acts.values().filter_map(|act| match &act.kind {
         ActKind::Adjusted { key, .. } => Some(Origin::Adjustment(key.clone())),
+        // A balance of zero makes no entry.
+        ActKind::Imported { source, credits } => (credits.get() != 0).then(|| Origin::Import(source.clone())),
         _ => None,
     });
-    let mut adjusted: Vec<_> = adjusted.collect();
-    adjusted.sort();
-    let entries = partition.entries.keys().filter(|origin| matches!(origin, Origin::Adjustment(_)));
-    rule!(adjusted == entries.cloned().collect::<Vec<_>>(), "the acts say that {adjusted:?} were adjusted");
+    let mut moved: Vec<_> = moved.collect();
+    moved.sort();
+    let is_act = |origin: &&Origin| matches!(origin, Origin::Adjustment(_) | Origin::Import(_));
+    let entries: Vec<_> = partition.entries.keys().filter(is_act).cloned().collect();
+    rule!(moved == entries, "the acts say that {moved:?} moved credits");
     let resent = partition.acts.values().filter_map(|act| match &act.kind {
         ActKind::NoticeResent { notice, .. } => Some((act.at, notice)),
         _ => None,
@@ -538,6 +561,7 @@ fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
         (Origin::Purchase(named), Cause::Purchase { purchase, .. }) => named == purchase,
         (Origin::TopUp(named), Cause::TopUp { top_up }) => named == top_up,
         (Origin::Adjustment(named), Cause::Adjustment { key, .. }) => named == key,
+        (Origin::Import(named), Cause::Import { source, .. }) => named == source,
         _ => false,
     }
 }
@@ -553,6 +577,7 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
         Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
         Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
         Cause::Adjustment { key, .. } => ("adjustment", key.as_str()),
+        Cause::Import { source, .. } => ("import", source.as_str()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One run: the tasks under way, and the events that affect them.
 
 use crate::chain::check_verification;
+use crate::liability;
 use crate::names;
 use crate::outside::Outside;
 use crate::request::{Ended, Request};
@@ -9,6 +10,7 @@ use crate::stripe::{Invoice, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME, World};
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
+use shared::domain::liability::closable_from;
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::{AccountId, NoticeId};
 use shared::ports::Wake;
@@ -50,6 +52,7 @@ const ROUNDS_MAX: u32 = 200;
 /// Days pass at the end, in steps longer than the interval between top-ups, until every time window is over.
 const FINAL_SWEEPS: u32 = 20;
 const BETWEEN_FINAL_SWEEPS: SignedDuration = SignedDuration::from_hours(7);
+const A_DAY_AND_AN_HOUR: SignedDuration = SignedDuration::from_hours(25);
 
 impl Run {
     pub fn new(is_told: bool) -> Self {
@@ -255,6 +258,28 @@ impl Run {
         self.world().desk().is_calm = false;
     }
 
+    /// Whether a day has passed that is not closed yet.
+    pub fn is_day_to_be_closed(&self) -> bool {
+        let next = self.world().ledger.tables().closed_days.and_then(|closed| closed.next());
+        next.and_then(closable_from).is_some_and(|from| from <= self.world().time())
+    }
+
+    /// If any day was closed, all days are closed that have passed, and they agree with the entries.
+    fn close_days(&mut self) -> Result<(), String> {
+        if self.world().ledger.tables().closed_days.is_none() {
+            return Ok(());
+        }
+        self.world().advance(A_DAY_AND_AN_HOUR);
+        for _ in 0..ROUNDS_MAX {
+            if !self.is_day_to_be_closed() {
+                return liability::check(&self.world().ledger.tables());
+            }
+            self.run_now(Request::CloseDays);
+            self.check()?;
+        }
+        Err("days are never closed although nothing fails".into())
+    }
+
     /// The events that Stripe has not delivered yet.
     pub fn undelivered(&self) -> Vec<Request> {
         let stripe = self.world().stripe();
@@ -343,7 +368,8 @@ impl Run {
         self.check()?;
         check_at_rest(&self.outside.0)?;
         self.world().desk().is_calm = true;
-        check_verification(&self.outside)
+        check_verification(&self.outside)?;
+        self.close_days()
     }
 }
 

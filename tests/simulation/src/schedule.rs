@@ -28,6 +28,8 @@ const STEPS_MAX: usize = 260;
 const EVENT_CALLS: usize = 6;
 /// Any number.
 const USAGE_SALT: u64 = 0x5DEE_CE66_D1CE_4E5B;
+/// Any other number.
+const LIABILITY_SALT: u64 = 0x2545_F491_4F6C_DD1D;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,10 @@ impl Schedule {
         if own.u32(0..400) == 0 && erase(run, &mut own) {
             return;
         }
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ LIABILITY_SALT);
+        if own.u32(0..40) == 0 && close_days(run, &mut own) {
+            return;
+        }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };
         if self.focus == Focus::Charges && rng.u32(0..15) == 0 && reach_expiry(run, rng) {
@@ -119,10 +125,10 @@ impl Schedule {
             _ => ACCOUNTS[2],
         };
         let weights = match self.focus {
-            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4, 6, 4, 2, 2, 2],
+            Focus::Everything => [6, 25, 6, 8, 10, 6, 6, 5, 8, 20, 3, 3, 2, 2, 3, 4, 6, 4, 2, 2, 2, 3],
             // A stop or a limit would keep most of these runs from their subject.
-            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1],
-            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10, 16, 5, 3, 1, 1],
+            Focus::TopUps => [1, 18, 1, 2, 3, 2, 8, 13, 12, 40, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0],
+            Focus::Charges => [4, 28, 14, 14, 6, 2, 3, 1, 0, 4, 16, 20, 10, 8, 3, 10, 16, 5, 3, 1, 1, 2],
         };
         let Some(request) = choose_request(run, rng, name, weights) else { return false };
         // A fast request overtakes all those under way.
@@ -136,7 +142,7 @@ impl Schedule {
 }
 
 /// A random kind of request, chosen by weight.
-fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 21]) -> Option<Request> {
+fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 22]) -> Option<Request> {
     let account = names::account(name);
     let mut left = rng.u32(0..weights.iter().sum());
     let kind = weights.iter().position(|weight| {
@@ -180,6 +186,7 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 21]) 
         18 => choose_restriction(run, rng, name),
         19 => choose_notice(run, rng, &account)?,
         20 => Request::CheckTopUp(account),
+        21 => choose_import(rng, name),
         _ => {
             // Every other sweep runs out of time.
             let time = if rng.bool() { SignedDuration::from_millis(rng.i64(0..16)) } else { SWEEP_TIME };
@@ -208,6 +215,29 @@ fn choose_adjustment(run: &mut Run, rng: &mut Rng, name: &str) -> Request {
     // Few amounts, so that an old key is often the same request.
     let credits = [50, 200, -10, -50, -200, -900][rng.usize(0..6)];
     names::adjust(name, key, credits, rng.u32(0..6) == 0)
+}
+
+/// Few sources, so that one is often imported again, for another account or with other credits.
+fn choose_import(rng: &mut Rng, name: &str) -> Request {
+    let credits = [0, 300, 300, -40][rng.usize(0..4)];
+    let name = if rng.u32(0..3) == 0 { ACCOUNTS[rng.usize(0..ACCOUNTS.len())] } else { name };
+    names::import(name, rng.u32(1..5), credits)
+}
+
+/// Closes what can be closed, often twice at once. At the end of a day, half an hour passes first.
+fn close_days(run: &mut Run, rng: &mut Rng) -> bool {
+    let is_known = run.world().ledger.tables().closed_days.is_some();
+    if is_known && !run.is_day_to_be_closed() {
+        return false;
+    }
+    for _ in 0..rng.u32(1..3) {
+        if rng.u32(0..3) == 0 {
+            run.run_now(Request::CloseDays);
+        } else {
+            run.start(Request::CloseDays);
+        }
+    }
+    true
 }
 
 /// Mostly so short that it ends while requests are under way.

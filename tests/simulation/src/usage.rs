@@ -41,6 +41,7 @@ impl Sums {
             Cause::Purchase { .. } => ("credits_purchased", moved),
             Cause::TopUp { .. } => ("credits_topped_up", moved),
             Cause::Adjustment { .. } => ("credits_adjusted", moved),
+            Cause::Import { .. } => ("credits_imported", moved),
         };
         let mut groups = vec!["total".to_owned()];
         if let Some((operation, spender)) = &about {
@@ -144,7 +145,7 @@ fn charge_of(partition: &Partition, entry: &Entry) -> Option<(Operation, Option<
         | Cause::Void { charge }
         | Cause::Expiry { charge }
         | Cause::Restore { charge } => partition.entries.get(&Origin::Charge(charge.clone()))?,
-        Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } => return None,
+        Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. } => return None,
     };
     match &charge.cause {
         Cause::Charge { operation, spender, .. } => Some((operation.clone(), spender.clone())),

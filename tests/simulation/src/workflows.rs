@@ -35,7 +35,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 47] = [
+pub const WORKFLOWS: [Workflow; 49] = [
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },
@@ -130,6 +130,23 @@ pub const WORKFLOWS: [Workflow; 47] = [
     Workflow {
         name: "check a top-up by hand, and once more within six hours",
         acts: &[Ask(check), Ask(charge_400), Ask(check), Deliver, Ask(charge_400), Ask(check), Deliver],
+    },
+    Workflow {
+        name: "import an account, again, with another balance, and for another account",
+        acts: &[Ask(import_cora), Ask(import_cora), Ask(import_more), Ask(import_for_another), Ask(charge_10)],
+    },
+    Workflow {
+        name: "close a day, and the next one twice",
+        acts: &[
+            Ask(close_days),
+            Ask(charge_10),
+            Outside(pass_a_day),
+            Ask(close_days),
+            Ask(import_another),
+            Outside(pass_a_day),
+            Ask(close_days),
+            Ask(close_days),
+        ],
     },
     Workflow { name: "restore", acts: &[Ask(charge_10), Ask(restore_10), Ask(restore_10)] },
     Workflow {
@@ -367,6 +384,26 @@ pub const WORKFLOWS: [Workflow; 47] = [
         ],
     },
 ];
+
+fn import_cora(_: &Run) -> Request {
+    names::import("cora", 1, 300)
+}
+
+fn import_more(_: &Run) -> Request {
+    names::import("cora", 1, 301)
+}
+
+fn import_for_another(_: &Run) -> Request {
+    names::import("acme", 1, 300)
+}
+
+fn import_another(_: &Run) -> Request {
+    names::import("bolt", 2, -40)
+}
+
+fn close_days(_: &Run) -> Request {
+    Request::CloseDays
+}
 
 fn give(_: &Run) -> Request {
     names::adjust("acme", 10, 100, false)

@@ -261,7 +261,7 @@ impl World {
 
     /// Writes a change, and notes when.
     pub fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        let change = &Change { account: as_opened(&change.account), ..change.clone() };
+        let change = &as_opened(change);
         self.ledger.write(change)?;
         let version = (change.account.id.clone(), change.account.version);
         self.desk().committed_at.insert(version, self.time());

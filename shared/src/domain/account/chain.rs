@@ -84,6 +84,10 @@ impl Entry {
                 visit_price(price, &mut text);
             }
             Cause::Purchase { purchase: _, package } => text("package", package),
+            Cause::Import { source: _, reference } => {
+                let reference = reference.as_ref().map(|text| digest("reference", text.as_str())).or(erased.reference);
+                reference.into_iter().for_each(|digest| field("reference_digest", HashedValue::Digest(digest)));
+            }
             Cause::Adjustment { key: _, reason, operator } => {
                 let reason = reason.as_ref().map(|text| digest("reason", text.as_str())).or(erased.reason);
                 let operator = operator.as_ref().map(|text| digest("operator", text.as_str())).or(erased.operator);
@@ -110,6 +114,10 @@ impl Entry {
                 digests.reference =
                     reference.take().map_or(digests.reference, |text| digest("reference", text.as_str()));
                 digests.spender = spender.take().map_or(digests.spender, |text| digest("spender", text.as_str()));
+            }
+            Cause::Import { reference, .. } => {
+                digests.reference =
+                    reference.take().map_or(digests.reference, |text| digest("reference", text.as_str()));
             }
             Cause::Adjustment { reason, operator, .. } => {
                 digests.reason = reason.take().map_or(digests.reason, |text| digest("reason", text.as_str()));

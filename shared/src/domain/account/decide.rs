@@ -36,7 +36,13 @@ pub fn decide_open_account(
         chain: Some(Chain::starting(salt)),
     };
     let link = Record::Customer { customer: account.customer.clone(), account: account.id.clone() };
-    Change { account, entries: vec![], records: vec![link], notices: vec![], events: vec![] }
+    Change {
+        account,
+        entries: vec![],
+        records: vec![link, Record::Listed { at: now }],
+        notices: vec![],
+        events: vec![],
+    }
 }
 
 /// Stores the saved card for top-ups, or that there is none any more. This is a change even if the card is the same, so

@@ -4,7 +4,7 @@ use super::hash::Link;
 use crate::domain::charging::ExpiresIn;
 use crate::domain::{
     ActReason, Credits, IdempotencyKey, Operation, Operator, PackageId, PriceLine, PurchaseId, Reference, RequestId,
-    Spender, TopUpId,
+    SourceId, Spender, TopUpId,
 };
 use jiff::Timestamp;
 use std::fmt;
@@ -81,6 +81,11 @@ pub enum Cause {
         /// `None` if it was erased.
         operator: Option<Operator>,
     },
+    /// An opening balance that was brought over from another system.
+    Import {
+        source: SourceId,
+        reference: Option<Reference>,
+    },
 }
 
 impl Cause {
@@ -94,6 +99,7 @@ impl Cause {
             Self::Purchase { purchase, .. } => Origin::Purchase(purchase.clone()),
             Self::TopUp { top_up } => Origin::TopUp(top_up.clone()),
             Self::Adjustment { key, .. } => Origin::Adjustment(key.clone()),
+            Self::Import { source, .. } => Origin::Import(source.clone()),
         }
     }
 }
@@ -110,11 +116,13 @@ pub enum Origin {
     Purchase(PurchaseId),
     TopUp(TopUpId),
     Adjustment(IdempotencyKey),
+    Import(SourceId),
 }
 
 impl Origin {
     /// Every [`Origin::kind`].
-    pub const KINDS: [&str; 7] = ["charge", "capture", "void", "expiry", "restore", "purchase", "top_up"];
+    pub const KINDS: [&str; 9] =
+        ["charge", "capture", "void", "expiry", "restore", "purchase", "top_up", "adjustment", "import"];
 
     /// The name of this kind of entry in table, API and page.
     pub fn kind(&self) -> &'static str {
@@ -127,6 +135,7 @@ impl Origin {
             Self::Purchase(_) => "purchase",
             Self::TopUp(_) => "top_up",
             Self::Adjustment(_) => "adjustment",
+            Self::Import(_) => "import",
         }
     }
 }
@@ -143,6 +152,7 @@ impl fmt::Display for Origin {
             | Self::Adjustment(key) => write!(formatter, "{kind}:{key}"),
             Self::Purchase(purchase) => write!(formatter, "{kind}:{purchase}"),
             Self::TopUp(top_up) => write!(formatter, "{kind}:{top_up}"),
+            Self::Import(source) => write!(formatter, "{kind}:{source}"),
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct HistoryFilter {
     pub operation: Option<OperationName>,
     /// Only charges have a spender.
     pub spender: Option<Spender>,
-    /// Only charges have a reference.
+    /// Only charges and imports have a reference.
     pub reference: Option<Reference>,
     /// Entries made at this instant or later.
     pub from: Option<Timestamp>,
@@ -77,6 +77,7 @@ impl<'a> Details<'a> {
                 Self { operation: Some(&operation.name), spender: spender.as_ref(), reference: reference.as_ref() }
             }
             Cause::Capture { operation, .. } => Self { operation: Some(&operation.name), ..Self::default() },
+            Cause::Import { reference, .. } => Self { reference: reference.as_ref(), ..Self::default() },
             _ => Self::default(),
         }
     }

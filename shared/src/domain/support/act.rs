@@ -1,6 +1,6 @@
 //! The record of an act: who did what to an account, when and why.
 
-use crate::domain::{ActId, ActReason, Credits, IdempotencyKey, NoticeId, Operator};
+use crate::domain::{ActId, ActReason, Credits, IdempotencyKey, NoticeId, Operator, SourceId};
 use jiff::Timestamp;
 
 /// One act of support. It is kept permanently.
@@ -18,6 +18,8 @@ pub struct Act {
 pub enum ActKind {
     /// Credits were given or taken by the entry `adjustment:<key>`.
     Adjusted { key: IdempotencyKey, credits: Credits },
+    /// A balance of another system was imported by the entry `import:<source>`. No entry, if there were no credits.
+    Imported { source: SourceId, credits: Credits },
     /// Charges were blocked. The reason is the one that the customer is shown.
     Restricted { until: Timestamp },
     /// The block was lifted before its end.
@@ -35,6 +37,7 @@ impl ActKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Adjusted { .. } => "adjusted",
+            Self::Imported { .. } => "imported",
             Self::Restricted { .. } => "restricted",
             Self::RestrictionLifted => "restriction_lifted",
             Self::NoticeResent { .. } => "notice_resent",

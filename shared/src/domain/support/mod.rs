@@ -7,6 +7,8 @@ mod acting;
 mod adjust;
 mod erase;
 mod erasure;
+mod import;
+mod imported;
 mod resend;
 mod restrict;
 
@@ -17,5 +19,7 @@ pub use erase::{
     EraseRefusal, ErasurePage, PAYMENT_OPEN_MAX, PersonalItem, decide_close, decide_erase, is_open_purchase,
 };
 pub use erasure::{Erasure, ItemKey};
+pub use import::{Import, ImportRefusal, ImportState, ImportedCredits, decide_import};
+pub use imported::Imported;
 pub use resend::{NoticeState, RESENDS_PER_DAY_MAX, ResendRefusal, decide_resend};
 pub use restrict::{RESTRICTION_MAX, UntilOutOfRange, decide_lift, decide_restrict};

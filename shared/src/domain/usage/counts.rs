@@ -23,6 +23,11 @@ macro_rules! counts {
             pub fn plus(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.saturating_add(other.$name),)* }
             }
+
+            #[must_use]
+            pub fn minus(&self, other: &Self) -> Self {
+                Self { $($name: self.$name.saturating_sub(other.$name),)* }
+            }
         }
     };
 }
@@ -52,6 +57,8 @@ counts! {
     credits_topped_up,
     /// Credits that support gave by adjustments, less those that it took.
     credits_adjusted,
+    /// Credits that were brought over from another system, less debts.
+    credits_imported,
 }
 
 impl UsageCounts {
@@ -77,9 +84,16 @@ impl UsageCounts {
             credits_purchased,
             credits_topped_up,
             credits_adjusted,
+            credits_imported,
         } = *self;
-        let received = [credits_purchased, credits_topped_up, credits_adjusted];
+        let received = [credits_purchased, credits_topped_up, credits_adjusted, credits_imported];
         received.into_iter().fold(self.credits_spent().saturating_neg(), i64::saturating_add)
+    }
+
+    /// The numbers of credits. The others are zero.
+    #[must_use]
+    pub fn credits_alone(&self) -> Self {
+        Self { charges: 0, duration_ms: 0, max_minutes: 0, quantity: 0, ..*self }
     }
 
     pub fn is_zero(&self) -> bool {

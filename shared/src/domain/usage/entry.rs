@@ -20,7 +20,11 @@ impl UsageEntry {
             | Cause::Void { charge }
             | Cause::Expiry { charge }
             | Cause::Restore { charge } => Some(Origin::Charge(charge.clone())),
-            Cause::Charge { .. } | Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } => None,
+            Cause::Charge { .. }
+            | Cause::Purchase { .. }
+            | Cause::TopUp { .. }
+            | Cause::Adjustment { .. }
+            | Cause::Import { .. } => None,
         }
     }
 
@@ -42,6 +46,7 @@ impl UsageEntry {
             Cause::Purchase { .. } => UsageCounts { credits_purchased: credits, ..zero },
             Cause::TopUp { .. } => UsageCounts { credits_topped_up: credits, ..zero },
             Cause::Adjustment { .. } => UsageCounts { credits_adjusted: credits, ..zero },
+            Cause::Import { .. } => UsageCounts { credits_imported: credits, ..zero },
         }
     }
 
@@ -54,9 +59,11 @@ impl UsageEntry {
     /// The operation and the spender of the charge that the entry is, or is about. `None` for an entry that is about no
     /// charge.
     pub(super) fn dimensions(&self) -> Option<(Option<&OperationName>, Option<&Spender>)> {
-        let is_about_a_charge =
-            !matches!(self.entry.cause, Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. });
-        is_about_a_charge.then(|| match &self.the_charge().cause {
+        let is_about_no_charge = matches!(
+            self.entry.cause,
+            Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. }
+        );
+        (!is_about_no_charge).then(|| match &self.the_charge().cause {
             Cause::Charge { operation, spender, .. } => (Some(&operation.name), spender.as_ref()),
             Cause::Capture { operation, .. } => (Some(&operation.name), None),
             _ => (None, None),

@@ -36,6 +36,8 @@ pub struct CauseBody<'a> {
     pub request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<&'a str>,
 }
 
 /// What was asked for, what was billed, and at which price. The amounts have the names of their measure.
@@ -106,6 +108,11 @@ impl<'a> CauseBody<'a> {
                 Self { purchase: Some(purchase.as_str()), package: Some(package.as_str()), ..Self::default() }
             }
             Cause::TopUp { top_up } => Self { top_up: Some(top_up.as_str()), ..Self::default() },
+            Cause::Import { source, reference } => Self {
+                source_id: Some(source.as_str()),
+                reference: reference.as_ref().map(|reference| reference.as_str()),
+                ..Self::default()
+            },
             // Who adjusted is for support alone.
             Cause::Adjustment { reason, .. } => {
                 Self { reason: reason.as_ref().map(|reason| reason.as_str()), ..Self::default() }

@@ -6,6 +6,7 @@ mod auto_top_up;
 mod charge;
 mod ending;
 mod explain_entry;
+mod liability;
 mod open_account;
 mod outside;
 mod purchase;
@@ -90,6 +91,10 @@ impl Problem {
 
     pub fn malformed_body() -> Self {
         Self::new(400, "malformed_body", "Malformed body", "The body must be a JSON object.")
+    }
+
+    pub fn malformed_csv() -> Self {
+        Self::new(400, "malformed_body", "Malformed body", "The body must be a table in CSV, in UTF-8.")
     }
 
     pub fn invalid_signature(detail: impl Into<String>) -> Self {

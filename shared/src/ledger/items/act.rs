@@ -1,7 +1,7 @@
 //! An act of support. It is kept permanently.
 
 use crate::domain::support::ActKind;
-use crate::domain::{AccountId, Act, ActReason, IdempotencyKey, NoticeId, Operator};
+use crate::domain::{AccountId, Act, ActReason, IdempotencyKey, NoticeId, Operator, SourceId};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, text};
 use crate::ledger::keys::{self, Key};
 
@@ -13,6 +13,9 @@ pub(in crate::ledger) fn act_to_item(account: &AccountId, act: &Act) -> Attribut
         .with("acted_at", instant(act.at));
     let item = match &act.kind {
         ActKind::Adjusted { key, credits: moved } => item.with("key", text(key)).with("credits", credits(*moved)),
+        ActKind::Imported { source, credits: moved } => {
+            item.with("source", text(source)).with("credits", credits(*moved))
+        }
         ActKind::Restricted { until } => item.with("until", instant(*until)),
         ActKind::NoticeResent { notice, resent_as } => {
             item.with("notice", text(notice)).with("resent_as", text(resent_as))
@@ -37,6 +40,9 @@ fn read_kind(item: &Reader<'_>) -> Result<ActKind, Unreadable> {
     let kind = match item.text("kind")? {
         "adjusted" => {
             ActKind::Adjusted { key: item.id("key", IdempotencyKey::parse)?, credits: item.credits("credits")? }
+        }
+        "imported" => {
+            ActKind::Imported { source: item.id("source", SourceId::parse)?, credits: item.credits("credits")? }
         }
         "restricted" => ActKind::Restricted { until: item.instant("until")? },
         "restriction_lifted" => ActKind::RestrictionLifted,

@@ -32,6 +32,7 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         Cause::Adjustment { key: _, reason, operator } => item
             .with_optional("reason", reason.as_ref().map(text))
             .with_optional("operator", operator.as_ref().map(text)),
+        Cause::Import { source: _, reference } => item.with_optional("reference", reference.as_ref().map(text)),
         Cause::Void { charge: _ }
         | Cause::Expiry { charge: _ }
         | Cause::Restore { charge: _ }
@@ -64,6 +65,10 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
         Origin::Restore(charge) => Cause::Restore { charge },
         Origin::Purchase(purchase) => Cause::Purchase { purchase, package: item.id("package", PackageId::parse)? },
         Origin::TopUp(top_up) => Cause::TopUp { top_up },
+        Origin::Import(source) => Cause::Import {
+            source,
+            reference: item.optional("reference", |item, name| item.id(name, Reference::parse))?,
+        },
         Origin::Adjustment(key) => Cause::Adjustment {
             key,
             reason: read_erasable(&item, ["reason", "reason_digest"], ActReason::parse)?,
@@ -135,6 +140,7 @@ fn read_erasable<T>(
 fn check_erased(item: &Reader<'_>, cause: &Cause) -> Result<(), Unreadable> {
     let texts = match cause {
         Cause::Charge { reference, spender, .. } => [reference.is_some(), spender.is_some(), true, true],
+        Cause::Import { reference, .. } => [reference.is_some(), true, true, true],
         Cause::Adjustment { .. } => [true, true, item.has("reason"), item.has("operator")],
         _ => [true; 4],
     };

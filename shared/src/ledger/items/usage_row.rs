@@ -58,7 +58,7 @@ pub(in crate::ledger) fn usage_cursor_from_item(item: &Attributes) -> Result<Usa
     Ok(UsageCursor { through_seq: item.number("through_seq")?, is_nameless })
 }
 
-fn write(counts: &UsageCounts) -> AttributeValue {
+pub(super) fn write(counts: &UsageCounts) -> AttributeValue {
     let unless_zero = |value: i64| (value != 0).then(|| number(value));
     Writer::map()
         .with_optional("charges", unless_zero(counts.charges))
@@ -73,10 +73,11 @@ fn write(counts: &UsageCounts) -> AttributeValue {
         .with_optional("credits_purchased", unless_zero(counts.credits_purchased))
         .with_optional("credits_topped_up", unless_zero(counts.credits_topped_up))
         .with_optional("credits_adjusted", unless_zero(counts.credits_adjusted))
+        .with_optional("credits_imported", unless_zero(counts.credits_imported))
         .into_value()
 }
 
-fn read(counts: &Reader<'_>) -> Result<UsageCounts, Unreadable> {
+pub(super) fn read(counts: &Reader<'_>) -> Result<UsageCounts, Unreadable> {
     let read = |name: &str| Ok(counts.optional(name, Reader::number)?.unwrap_or(0));
     Ok(UsageCounts {
         charges: read("charges")?,
@@ -91,6 +92,7 @@ fn read(counts: &Reader<'_>) -> Result<UsageCounts, Unreadable> {
         credits_purchased: read("credits_purchased")?,
         credits_topped_up: read("credits_topped_up")?,
         credits_adjusted: read("credits_adjusted")?,
+        credits_imported: read("credits_imported")?,
     })
 }
 

@@ -57,7 +57,9 @@ pub async fn explain_entry<C: Capabilities<Ledger: Accounts + Entries + History 
         | Cause::Void { charge }
         | Cause::Expiry { charge }
         | Cause::Restore { charge } => (None, vec![Origin::Charge(charge.clone())]),
-        Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } => (None, vec![]),
+        Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. } => {
+            (None, vec![])
+        }
     };
     let mut related = vec![];
     for origin in &origins {

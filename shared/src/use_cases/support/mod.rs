@@ -1,9 +1,10 @@
-//! What the company's support does: adjustments, restrictions, e-mails again, a top-up check, and finding accounts.
+//! What the company's support does: adjustments, imports, restrictions, e-mails again, a top-up check, and finding accounts.
 
 mod adjust;
 mod check_top_up;
 mod erase;
 mod find_accounts;
+mod import;
 mod resend_notice;
 mod restrict;
 
@@ -11,6 +12,7 @@ pub use adjust::{AdjustError, adjust};
 pub use check_top_up::{CheckedTopUp, check_top_up};
 pub use erase::{EraseError, Erased, ErasingLedger, ErasureLimits, erase};
 pub use find_accounts::{Criterion, find_accounts};
+pub use import::{ImportError, ImportOutcome, import, preview_imports};
 pub use resend_notice::{ResendError, resend_notice};
 pub use restrict::{RestrictError, lift_restriction, restrict};
 

@@ -9,6 +9,7 @@ mod concurrency;
 mod due;
 mod erasure;
 mod history;
+mod liability;
 mod lists;
 mod marks;
 mod purchases;
@@ -98,6 +99,10 @@ on_every_ledger! {
     due::charges => a_pending_charge_is_listed_from_its_expiry_until_it_has_ended,
     due::charge_pages => expired_charges_come_longest_due_first_page_by_page,
     due::apart => what_is_due_for_another_reason_is_not_listed,
+    liability::directory => accounts_are_listed_by_shard_page_by_page,
+    liability::imports => a_source_is_imported_once_whichever_account_it_is_for,
+    liability::rows => a_row_of_the_liability_is_replaced_only_as_it_was_read,
+    liability::closed => days_are_closed_once_and_in_order,
     usage::unknown => an_account_that_was_never_folded_has_no_usage,
     usage::folds => a_fold_is_written_only_from_where_the_account_is_folded_to,
     usage::nameless => a_fold_that_began_before_names_were_erased_is_refused,

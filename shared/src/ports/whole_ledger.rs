@@ -1,0 +1,72 @@
+//! The whole store, for tests and for the simulation. A function names the traits that its role allows.
+
+use super::*;
+
+/// All the traits together, for code that may use the whole store.
+pub trait Ledger:
+    Accounts
+    + Entries
+    + PendingCharges
+    + RefusalRows
+    + RefusalList
+    + History
+    + StoredEntries
+    + Purchases
+    + PurchaseList
+    + TopUps
+    + TopUpList
+    + Acts
+    + Erasures
+    + NoticeList
+    + Consents
+    + SpendingChanges
+    + Spenders
+    + SpenderList
+    + Customers
+    + Imports
+    + Directory
+    + LiabilityRows
+    + Events
+    + Notices
+    + OutboundEvents
+    + DueIndex
+    + DueCharges
+    + UsageRows
+    + EntryList
+    + UsageFolds
+{
+}
+
+impl<L> Ledger for L where
+    L: Accounts
+        + Entries
+        + PendingCharges
+        + RefusalRows
+        + RefusalList
+        + History
+        + StoredEntries
+        + Purchases
+        + PurchaseList
+        + TopUps
+        + TopUpList
+        + Acts
+        + Erasures
+        + NoticeList
+        + Consents
+        + SpendingChanges
+        + Spenders
+        + SpenderList
+        + Customers
+        + Imports
+        + Directory
+        + LiabilityRows
+        + Events
+        + Notices
+        + OutboundEvents
+        + DueIndex
+        + DueCharges
+        + UsageRows
+        + EntryList
+        + UsageFolds
+{
+}
