@@ -696,6 +696,10 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
     let tables = world.ledger.tables();
     let stripe = world.stripe();
     let now = world.time();
+    for imported in tables.imported.values() {
+        let id = &imported.account;
+        rule!(tables.listed.contains_key(id), "{id} was imported and is in no directory");
+    }
     for (id, partition) in &tables.partitions {
         check_partition(partition)?;
         crate::chain::check_partition(partition)?;
