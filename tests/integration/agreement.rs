@@ -394,6 +394,8 @@ async fn acts_of_support(cloud: &TestCloud) {
     cloud.get("/v1/support/liability", &token).await.expect(200);
     cloud.get("/v1/support/liability?on=x", &token).await.expect(422);
     erasures(cloud).await;
+    cloud.get("/v1/support/flags?account=acme&limit=1", &token).await.expect(200);
+    cloud.get("/v1/support/flags?cursor=1", &token).await.expect(422);
     for list in ["", "/notices", "/acts", "/export"] {
         cloud.get(&format!("{account}{list}"), &token).await.expect(200);
         cloud.get(&format!("{account}{list}?limit=0"), &token).await.expect(422);
@@ -539,6 +541,7 @@ async fn support_outages(cloud: &TestCloud) {
         &format!("{account}/notices"),
         &format!("{account}/acts"),
         &format!("{account}/export"),
+        "/v1/support/flags",
     ] {
         cloud.get(path, &token).await.expect(503);
     }

@@ -428,3 +428,60 @@ async fn acts_and_e_mails_are_listed_page_by_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_hour_far_above_the_past_raises_one_flag_that_blocks_nothing() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud.buy("acme", "credits_50000", VISA).await;
+    let charge = async |from: u32, to: u32| {
+        for first in (from..to).step_by(100) {
+            let of = |number: u32| json!({"account": "acme", "key": format!("job-{number}"), "operation": "training", "max_minutes": 1});
+            let charges: Vec<_> = (first..to.min(first + 100)).map(of).collect();
+            let batch = json!({ "charges": charges });
+            cloud.post("/v1/charges/batch", &cloud.cloud.service_token(), None, &batch).await.expect(200);
+        }
+        cloud.settle().await;
+    };
+    let flags = async |query: &str| {
+        cloud.get(&format!("/v1/support/flags{query}"), &cloud.support_token()).await.expect(200).body
+    };
+    let stream = cloud.cloud.streams.iter().find(|stream| stream.function() == "UsageFunction").unwrap();
+    let beginning = stream.checkpoint().await;
+    charge(0, 499).await;
+    assert_eq!(flags("").await["data"], json!([]), "few charges are never unusual");
+    cloud.cloud.clock.advance(SignedDuration::from_mins(5)).unwrap();
+    charge(499, 799).await;
+    let listed = flags("").await;
+    let flag = &listed["data"][0];
+    let expected = json!({
+        "account": "acme", "kind": "charges_per_hour", "date": "2026-01-05", "hour": 0, "value": 599,
+        "usual": 0, "spread": 0, "threshold": 500, "raised_at": "2026-01-05T00:05:00.000Z",
+    });
+    assert_eq!(flag, &expected);
+    cloud.cloud.clock.advance(SignedDuration::from_mins(60)).unwrap();
+    charge(799, 1_499).await;
+    let all = flags("").await;
+    let kinds: Vec<_> = all["data"].as_array().unwrap().iter().map(|flag| flag["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["credits_per_day", "charges_per_hour"], "once each, although another hour was unusual too");
+    assert_eq!(all["data"][1], listed["data"][0]);
+    let events = cloud.cloud.aws.events.events();
+    let unusual: Vec<_> = events.iter().filter(|event| event["detail-type"] == "usage.unusual").collect();
+    assert_eq!(unusual.len(), 1, "{unusual:?}");
+    let data = json!({"date": "2026-01-05", "credits": 10_990, "credits_usual": 0});
+    assert_eq!(unusual[0]["detail"]["data"], data);
+    let first = flags("?limit=1").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    assert_eq!(flags(&format!("?limit=1&cursor={cursor}")).await["data"], listed["data"]);
+    let listed = all;
+    // The stream delivers everything again.
+    stream.resume_from(&beginning).await;
+    cloud.settle().await;
+    assert_eq!(flags("?account=acme").await["data"], listed["data"]);
+    assert_eq!(flags("?account=globex").await["data"], json!([]));
+    let shown = cloud.get(&of("acme", ""), &cloud.support_token()).await.expect(200).body;
+    assert_eq!(shown["flags"], listed["data"]);
+    cloud.charge("acme", "more", 1).await.expect(201);
+    let printed = crate::command_line::support(&cloud, &["flags", "--account", "acme"], "").await.unwrap();
+    assert!(printed.contains("charges_per_hour"), "{printed}");
+}

@@ -274,7 +274,7 @@ async fn more_groups_than_an_answer_holds_are_read_page_by_page() {
         row
     });
     let after = UsageCursor { through_seq: 100, is_nameless: false };
-    let fold = UsageFold { before: UsageCursor::default(), after, rows: rows.collect() };
+    let fold = UsageFold { before: UsageCursor::default(), after, rows: rows.collect(), flags: vec![] };
     let ledger = DynamoLedger::new(cloud.cloud.aws.dynamodb.client(), cloud.table(), LedgerSettings::default());
     ledger.usage_fold(&AccountId::parse("acme").unwrap(), &fold).await.unwrap();
     let (mut cursor, mut pages) = (String::new(), vec![]);
@@ -306,7 +306,7 @@ async fn a_year_of_usage_is_read_in_a_row_for_each_period_and_two_pages_of_entri
     rows.dedup();
     for (seq, rows) in (0..).zip(rows.chunks(90)) {
         let at = |through_seq| UsageCursor { through_seq, is_nameless: false };
-        let fold = UsageFold { before: at(seq), after: at(seq + 1), rows: rows.to_vec() };
+        let fold = UsageFold { before: at(seq), after: at(seq + 1), rows: rows.to_vec(), flags: vec![] };
         ledger.usage_fold(&AccountId::parse("acme").unwrap(), &fold).await.unwrap();
     }
     charge_many(&cloud, "job", 198).await;

@@ -7,6 +7,7 @@ mod forecast;
 mod history;
 mod history_csv;
 mod limits;
+mod position;
 mod requests;
 mod spending;
 mod statement;
@@ -24,8 +25,8 @@ use shared::http::{
     respond, text, time,
 };
 use shared::ports::{
-    Accounts, Consents, Entries, EntryList, History, Payments, PendingCharges, RefusalList, SpenderList, Spenders,
-    SpendingChanges, StoredEntries, TopUpList, UsageFolds, UsageRows,
+    Accounts, Consents, Entries, EntryList, History, Payments, PendingChargeList, PendingCharges, RefusalList,
+    SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -38,6 +39,7 @@ pub trait AccountsLedger:
     + Entries
     + EntryList
     + History
+    + PendingChargeList
     + PendingCharges
     + RefusalList
     + SpendingChanges
@@ -56,6 +58,7 @@ impl<
         + Entries
         + EntryList
         + History
+        + PendingChargeList
         + PendingCharges
         + RefusalList
         + SpendingChanges

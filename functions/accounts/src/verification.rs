@@ -1,13 +1,14 @@
 //! Verifying the ledger of an account, a part at a time.
 
 use crate::Outside;
+use crate::position::{cursor_of, position_of};
 use jiff::Timestamp;
 use lambda_http::Request;
 use serde::Serialize;
-use shared::domain::{AccountId, Credits, EntryHash, Verified};
+use shared::domain::AccountId;
 use shared::http::{Parameters, Problem, ReachedAccount, Reply, parse_query, time};
 use shared::use_cases::Context;
-use shared::use_cases::accounts::{Failure, Position, Verification, verify_history};
+use shared::use_cases::accounts::{Failure, LedgerPosition, LedgerVerification, verify_ledger};
 
 const LIMIT_MAX: i64 = 500;
 
@@ -18,7 +19,7 @@ pub async fn get<O: Outside>(
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let (limit, from) = parse_query(request, |query| (limit(query), position(query)))?;
-    let verification = verify_history(context, account.id(), from, limit).await?;
+    let verification = verify_ledger(context, account.id(), from, limit).await?;
     Reply::ok(&VerificationBody::of(account.id(), &verification, context.now()))
 }
 
@@ -26,32 +27,9 @@ fn limit(query: &mut Parameters) -> u32 {
     query.integer("limit", 1..=LIMIT_MAX).and_then(|limit| limit.try_into().ok()).unwrap_or(500)
 }
 
-fn position(query: &mut Parameters) -> Position {
-    let read = |text: String| cursor_position(&text).filter(|position| cursor_of(*position) == text);
-    query.optional("cursor", "a cursor of an earlier answer", read).unwrap_or(Position::BEGINNING)
-}
-
-/// What the next part has to know. A caller who changes it deceives only himself.
-fn cursor_of(position: Position) -> String {
-    let Position { verified: Verified { seq, balance, hash }, waiting_since } = position;
-    let hash = hash.map_or_else(String::new, |hash| hash.to_string());
-    let since = waiting_since.map_or_else(String::new, |since| since.as_millisecond().to_string());
-    format!("{seq}.{balance}.{hash}.{since}")
-}
-
-fn cursor_position(text: &str) -> Option<Position> {
-    let mut parts = text.split('.');
-    let seq = parts.next()?.parse().ok()?;
-    let balance = Credits::new(parts.next()?.parse().ok()?)?;
-    let hash = match parts.next()? {
-        "" => None,
-        hash => Some(EntryHash::parse(hash)?),
-    };
-    let waiting_since = match parts.next()? {
-        "" => None,
-        since => Some(Timestamp::from_millisecond(since.parse().ok()?).ok()?),
-    };
-    Some(Position { verified: Verified { seq, balance, hash }, waiting_since })
+fn position(query: &mut Parameters) -> LedgerPosition {
+    let position = query.optional("cursor", "a cursor of an earlier answer", |text| position_of(&text));
+    position.unwrap_or(LedgerPosition::BEGINNING)
 }
 
 #[derive(Serialize)]
@@ -71,17 +49,19 @@ struct VerificationBody<'a> {
 struct FailureBody<'a> {
     seq: u64,
     entry: Option<&'a str>,
+    /// A row, a sum or a counter, if that is what does not fit.
+    item: Option<&'a str>,
     problem: &'static str,
     detail: String,
 }
 
 impl<'a> VerificationBody<'a> {
-    fn of(account: &'a AccountId, verification: &'a Verification, now: Timestamp) -> Self {
+    fn of(account: &'a AccountId, verification: &'a LedgerVerification, now: Timestamp) -> Self {
         let (status, verified, next, failure) = match verification {
-            Verification::Verified(verified) => ("verified", verified, None, None),
-            Verification::Unfinished(position) => ("unfinished", &position.verified, Some(position), None),
-            Verification::Behind(position) => ("behind", &position.verified, Some(position), None),
-            Verification::Failed(verified, failure) => ("failed", verified, None, Some(failure)),
+            LedgerVerification::Verified(verified) => ("verified", verified, None, None),
+            LedgerVerification::Unfinished(position) => ("unfinished", position.verified(), Some(position), None),
+            LedgerVerification::Behind(position) => ("behind", position.verified(), Some(position), None),
+            LedgerVerification::Failed(verified, failure) => ("failed", verified, None, Some(failure)),
         };
         Self {
             account: account.as_str(),
@@ -90,7 +70,7 @@ impl<'a> VerificationBody<'a> {
             balance: verified.balance.get(),
             head: verified.hash.map(|hash| hash.to_string()),
             failure: failure.map(FailureBody::of),
-            next_cursor: next.copied().map(cursor_of),
+            next_cursor: next.map(cursor_of),
             has_more: next.is_some(),
             as_of: time(now),
         }
@@ -102,6 +82,7 @@ impl<'a> FailureBody<'a> {
         Self {
             seq: failure.seq,
             entry: failure.entry.as_deref(),
+            item: failure.item.as_deref(),
             problem: failure.problem.name(),
             detail: failure.problem.to_string(),
         }

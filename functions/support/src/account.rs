@@ -2,6 +2,7 @@
 
 use crate::acts::ActBody;
 use crate::entries::SupportEntryBody;
+use crate::flags::FlagBody;
 use crate::notices::NoticeBody;
 use crate::restriction::RestrictionBody;
 use crate::{Outside, existing};
@@ -9,13 +10,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::domain::payments::{ConsentRecord, gates};
 use shared::domain::spending::Limit;
+use shared::domain::usage::Flag;
 use shared::domain::{Account, Act, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
 use shared::http::bodies::{GateBody, PaymentIssueBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
-use shared::ports::{Acts, Consents, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList};
+use shared::ports::{
+    Acts, Consents, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList,
+};
 use shared::use_cases::Context;
 
-/// How many of the last purchases, attempts, entries, e-mails and acts are shown.
+/// How many of the last purchases, attempts, entries, e-mails, acts and flags are shown.
 const SHOWN: u8 = 10;
 
 /// The account and its last records. The entries are read from an index that may lag by a moment.
@@ -34,6 +38,7 @@ struct Records {
     entries: Vec<Entry>,
     notices: Vec<Notice>,
     acts: Vec<Act>,
+    flags: Vec<Flag>,
 }
 
 impl Records {
@@ -55,6 +60,7 @@ impl Records {
             entries: ledger.history_page(id, None, SHOWN.into()).await?,
             notices: ledger.notices_page(id, None, SHOWN).await?.records,
             acts: ledger.acts_page(id, None, SHOWN).await?.records,
+            flags: ledger.flags_page(id, None, SHOWN).await?.records,
         })
     }
 }
@@ -78,6 +84,7 @@ struct AccountBody<'a> {
     entries: Vec<SupportEntryBody<'a>>,
     notices: Vec<NoticeBody<'a>>,
     acts: Vec<ActBody<'a>>,
+    flags: Vec<FlagBody<'a>>,
     created_at: String,
     as_of: String,
 }
@@ -100,6 +107,7 @@ impl<'a> AccountBody<'a> {
             entries: records.entries.iter().map(SupportEntryBody::of).collect(),
             notices: records.notices.iter().map(NoticeBody::of).collect(),
             acts: records.acts.iter().map(ActBody::of).collect(),
+            flags: records.flags.iter().map(FlagBody::of).collect(),
             created_at: time(account.created_at),
             as_of: time(now),
         }

@@ -1,8 +1,5 @@
 //! What the company's support sees and does: it finds accounts, reads everything about one, adjusts credits, restricts
 //! charges, sends e-mails again, checks a top-up, and exports and erases what is stored about a person. Every act is recorded with its operator and reason.
-//!
-//! Flags for unusual usage belong in the answer about an account, beside the acts, once usage is folded.
-
 mod account;
 mod acts;
 mod adjustments;
@@ -10,6 +7,7 @@ mod entries;
 mod erasure;
 mod export;
 mod find;
+mod flags;
 mod imports;
 mod liability;
 mod notices;
@@ -25,9 +23,9 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, Consents, Customers, Directory, Entries, Erasures, History, IdGenerator, Imports, LiabilityRows,
-    NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges, StoredItems, TopUpList, TopUps,
-    UsageFolds, UsageRows,
+    Accounts, Acts, Consents, Customers, Directory, Entries, Erasures, Flags, History, IdGenerator, Imports,
+    LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges, StoredItems, TopUpList,
+    TopUps, UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -41,6 +39,7 @@ pub trait Records:
     + Directory
     + Entries
     + Erasures
+    + Flags
     + History
     + Imports
     + LiabilityRows
@@ -64,6 +63,7 @@ impl<
         + Directory
         + Entries
         + Erasures
+        + Flags
         + History
         + Imports
         + LiabilityRows
@@ -112,6 +112,7 @@ pub enum Operation {
     Erase,
     Import,
     Liability,
+    Flags,
 }
 
 const fn route(method: Method, path: &'static str, operation: Operation) -> Route<Operation> {
@@ -133,6 +134,7 @@ pub const ROUTES: &[Route<Operation>] = &[
     route(Method::POST, "/v1/support/accounts/{account}/erase", Operation::Erase),
     route(Method::POST, "/v1/support/imports", Operation::Import),
     route(Method::GET, "/v1/support/liability", Operation::Liability),
+    route(Method::GET, "/v1/support/flags", Operation::Flags),
 ];
 
 /// Answers one request.
@@ -153,6 +155,7 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
             | Operation::Export
             | Operation::Import
             | Operation::Liability
+            | Operation::Flags
     ) {
         no_query(request)?;
     }
@@ -167,6 +170,7 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
         Operation::CheckTopUp => top_up_check::post(context, request, &found).await,
         Operation::Acts => acts::get(context, request, found.account()?).await,
         Operation::Export => export::get(context, request, found.account()?).await,
+        Operation::Flags => flags::get(context, request).await,
         Operation::Erase => erasure::post(context, request, &found).await,
         Operation::Import => imports::post(app, request, &found).await,
         Operation::Liability => liability::get(context, request).await,

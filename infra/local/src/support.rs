@@ -97,6 +97,11 @@ pub enum SupportCommand {
         #[arg(long)]
         reason: String,
     },
+    /// List signs of unusual usage, of all accounts or of one.
+    Flags {
+        #[arg(long)]
+        account: Option<String>,
+    },
     /// Print everything that is stored about an account, one item a line.
     Export { account: String },
     /// Close an account for good, and erase what is personal in it.
@@ -270,6 +275,10 @@ impl SupportCommand {
                 json!({ "reason": reason }),
                 format!("Send {notice} to {account} again?"),
             ),
+            Self::Flags { account } => {
+                let of_account = account.as_ref().map(|account| format!("&account={}", encoded(account)));
+                get(format!("/v1/support/flags?limit=100{}", of_account.unwrap_or_default()))
+            }
             Self::Export { account } => Call { follow: Follow::Pages, ..get(of(account, "/export?limit=500")) },
             Self::Erase { account, reason } => Call {
                 follow: Follow::UntilComplete,
@@ -382,6 +391,8 @@ mod tests {
             "acts|a",
             "notices|a",
             "export|a",
+            "flags",
+            "flags|--account|a",
             "liability|--on|2026-01-31",
             "liability|--csv",
         ] {

@@ -43,7 +43,7 @@ pub async fn verify(access: Access<'_>, account: &str, out: &mut impl Write) -> 
             }
             Some("failed") => {
                 let failure = &part["failure"];
-                let entry = failure["entry"].as_str().unwrap_or("no entry");
+                let entry = failure["entry"].as_str().or(failure["item"].as_str()).unwrap_or("no entry");
                 let detail = failure["detail"].as_str().unwrap_or_default();
                 writeln!(out, "{account}: {through} entries fit, and then something does not.")?;
                 writeln!(out, "Entry {} ({entry}): {detail}", failure["seq"])?;

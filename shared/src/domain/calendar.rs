@@ -9,6 +9,11 @@ pub(in crate::domain) fn date_of(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date()
 }
 
+/// The hour of an instant's day, 0 to 23.
+pub(in crate::domain) fn hour_of(instant: Timestamp) -> i8 {
+    instant.to_zoned(TimeZone::UTC).hour()
+}
+
 /// The first instant after a day (UTC). `None` only at the end of the calendar.
 pub fn start_of_next_day(day: Date) -> Option<Timestamp> {
     start_of(day.checked_add(1.day()).ok()?)

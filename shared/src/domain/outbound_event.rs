@@ -89,6 +89,20 @@ impl OutboundEvent {
     }
 }
 
+impl OutboundEvent {
+    /// The event of a day on which the account spends far more than in its own past: one for each day.
+    pub fn of_unusual_day(
+        account: &AccountId,
+        date: Date,
+        [credits, credits_usual]: [Credits; 2],
+        raised_at: Timestamp,
+    ) -> Self {
+        let id = id_of(&[account, &"unusual", &date]);
+        let kind = OutboundEventKind::UsageUnusual { date, credits, credits_usual };
+        Self { id, account: account.clone(), kind, created_at: raised_at }
+    }
+}
+
 /// The id of a cause: the same parts always have the same id. A line break is in none of them.
 fn id_of(parts: &[&dyn Display]) -> OutboundEventId {
     let mut cause = Sha256::new_with_prefix("prepaid event 1");

@@ -4,14 +4,18 @@ use super::attributes::{Attributes, Unreadable, Writer, instant, number, text};
 use super::errors::{ledger_error, unreadable};
 use super::keys::Due;
 use super::{DynamoLedger, items, keys};
-use crate::domain::{AccountId, Act, ActId, Entry, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId};
+use crate::domain::usage::{Flag, FlagPlace};
+use crate::domain::{
+    AccountId, Act, ActId, Entry, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId,
+};
 use crate::ports::{
-    AccountsPage, Acts, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, History,
-    LedgerError, ListedAccount, NewestFirst, NoticeList, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
-    StoredEntries, StoredEntriesPage, TopUpList,
+    AccountsPage, Acts, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Flags, History,
+    LedgerError, ListedAccount, NewestFirst, NoticeList, PendingChargeList, PendingChargesPage, PurchaseList,
+    PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries, StoredEntriesPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use keys::Key;
 
 impl History for DynamoLedger {
@@ -119,6 +123,26 @@ impl PurchaseList for DynamoLedger {
     }
 }
 
+impl PendingChargeList for DynamoLedger {
+    async fn pending_charges_page(
+        &self,
+        account: &AccountId,
+        after: Option<&IdempotencyKey>,
+        limit: u8,
+    ) -> Result<PendingChargesPage, LedgerError> {
+        let limit = usize::from(limit.clamp(1, 100));
+        let listed = Listed {
+            prefix: keys::pending_charges(account),
+            after: after.map(|charge| keys::pending_charge(account, charge)),
+            is_oldest_first: true,
+        };
+        let page = self.listed("pending_charges_page", listed, limit).await?;
+        let read = page.items().iter().take(limit).map(items::pending_charge_from_item);
+        let charges = read.collect::<Result<_, _>>().map_err(unreadable("pending_charges_page"))?;
+        Ok(PendingChargesPage { charges, has_more: page.items().len() > limit || page.last_evaluated_key().is_some() })
+    }
+}
+
 impl SpenderList for DynamoLedger {
     async fn spenders_page(
         &self,
@@ -218,6 +242,30 @@ impl Directory for DynamoLedger {
         let accounts = page.items().iter().map(items::listed_from_item).collect::<Result<_, _>>();
         let accounts = accounts.map_err(unreadable("accounts_page"))?;
         Ok(AccountsPage { accounts, has_more: page.last_evaluated_key().is_some() })
+    }
+}
+
+impl Flags for DynamoLedger {
+    async fn flags_page(
+        &self,
+        account: &AccountId,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> Result<NewestFirst<Flag>, LedgerError> {
+        let keys = (keys::flags(account), after.map(keys::flag));
+        self.newest_first("flags_page", keys, limit, items::flag_from_item).await
+    }
+
+    async fn flags_of_month_page(
+        &self,
+        month: Date,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> Result<NewestFirst<Flag>, LedgerError> {
+        let prefix = keys::flags_of_month(month);
+        // A place in a later month is before all of this one.
+        let after = after.map(keys::flag_of_month).filter(|after| after.partition == prefix.partition);
+        self.newest_first("flags_of_month_page", (prefix, after), limit, items::flag_from_item).await
     }
 }
 

@@ -3,6 +3,7 @@
 use super::attributes::{number, text};
 use super::errors::{broken, is_condition_failed, is_contended, ledger_error, unavailable, unreadable};
 use super::{DynamoLedger, errors, items, keys};
+use crate::domain::usage::Flag;
 use crate::domain::{AccountId, Entry, Periods, UsageCursor, UsageFold, UsageRow};
 use crate::ports::{EntryList, FoldError, LedgerError, UsageFolds, UsageRows};
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -98,7 +99,18 @@ impl DynamoLedger {
             }
         };
         let rows = fold.rows.iter().map(|row| put(items::usage_row_to_item(account, row)));
-        [cursor].into_iter().chain(rows).map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build())).collect()
+        let keys_of = |place| [keys::flag(&place), keys::flag_of_month(&place)];
+        let both = |flag: &Flag| keys_of(flag.place()).map(|key| items::flag_to_item(key, flag));
+        let flags = fold.flags.iter().flat_map(both).map(put);
+        let events = fold.flags.iter().filter_map(Flag::event);
+        let events = events.map(|event| put(items::outbound_event_to_item(&event)));
+        [cursor]
+            .into_iter()
+            .chain(rows)
+            .chain(flags)
+            .chain(events)
+            .map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build()))
+            .collect()
     }
 }
 

@@ -6,13 +6,14 @@
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::payments::ConsentRecord;
 use crate::domain::support::{Erasure, ErasurePage, ItemKey};
+use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
     Origin, OutboundEvent, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
     UsageCursor, UsageFold, UsageRow,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use jiff::civil::Date;
 use std::error::Error;
 use std::future::Future;
 
@@ -48,6 +49,17 @@ pub trait PendingCharges: Send + Sync {
         account: &AccountId,
         charge: &IdempotencyKey,
     ) -> impl Future<Output = Result<Option<PendingCharge>, LedgerError>> + Send;
+}
+
+/// An account's records of charges that were made pending, by their keys.
+pub trait PendingChargeList: Send + Sync {
+    /// The records that follow `after` (from the first, if `None`), at most `limit` (1–100) of them, strongly consistent.
+    fn pending_charges_page(
+        &self,
+        account: &AccountId,
+        after: Option<&IdempotencyKey>,
+        limit: u8,
+    ) -> impl Future<Output = Result<PendingChargesPage, LedgerError>> + Send;
 }
 
 /// An account's entries in order of time.
@@ -154,33 +166,23 @@ pub trait Acts: Send + Sync {
     ) -> impl Future<Output = Result<NewestFirst<Act>, LedgerError>> + Send;
 }
 
-/// The items of an account one after the other, to erase what is personal in them.
-pub trait Erasures: Send + Sync {
-    /// How far a closed account is erased. `None` if it is not closed.
-    fn erasure_get(&self, account: &AccountId) -> impl Future<Output = Result<Option<Erasure>, LedgerError>> + Send;
-
-    /// The items behind `after` (from the first, if `None`), at most `limit` (1–90) of them, strongly consistent.
-    ///
-    /// # Errors
-    /// [`LedgerError::Broken`] for an item of a kind of which it is not known what is personal in it.
-    fn erasable_items(
+/// Flags for unusual usage, newest first. A fold writes them.
+pub trait Flags: Send + Sync {
+    /// The account's flags that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    fn flags_page(
         &self,
         account: &AccountId,
-        after: Option<&ItemKey>,
+        after: Option<&FlagPlace>,
         limit: u8,
-    ) -> impl Future<Output = Result<ErasurePage, LedgerError>> + Send;
-}
+    ) -> impl Future<Output = Result<NewestFirst<Flag>, LedgerError>> + Send;
 
-/// Everything that is stored about an account, as it is stored.
-pub trait StoredItems: Send + Sync {
-    /// The items behind `after` (from the first, if `None`), at most `limit` (1–500) of them and at most 1 MB, strongly
-    /// consistent.
-    fn stored_items(
+    /// The same of all accounts, for those that were raised in the month that begins with this day.
+    fn flags_of_month_page(
         &self,
-        account: &AccountId,
-        after: Option<&ItemKey>,
-        limit: u16,
-    ) -> impl Future<Output = Result<StoredItemsPage, LedgerError>> + Send;
+        month: Date,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> impl Future<Output = Result<NewestFirst<Flag>, LedgerError>> + Send;
 }
 
 /// The e-mails of an account that are still stored, newest first.
@@ -331,41 +333,12 @@ pub trait EntryList: Send + Sync {
 
 /// Folding.
 pub trait UsageFolds: Send + Sync {
-    /// Writes the rows and how far the account is folded now, all or nothing.
+    /// Writes the rows, their flags and how far the account is folded now, all or nothing.
     ///
     /// # Errors
     /// [`FoldError::Stale`] if the account's cursor is not `fold.before`.
     /// [`FoldError::Failed`] when the outcome is unknown, or when it conflicted with another fold.
     fn usage_fold(&self, account: &AccountId, fold: &UsageFold) -> impl Future<Output = Result<(), FoldError>> + Send;
-}
-
-/// A value as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoredValue {
-    Text(String),
-    /// Its decimal digits.
-    Number(String),
-    Flag(bool),
-    Bytes(Vec<u8>),
-    Map(BTreeMap<String, StoredValue>),
-}
-
-/// An item as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredItem {
-    /// What it is, in one word.
-    pub kind: &'static str,
-    /// What tells it from the others of its kind. Empty if there is only one.
-    pub id: String,
-    pub attributes: BTreeMap<String, StoredValue>,
-}
-
-/// A page of items.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredItemsPage {
-    pub items: Vec<StoredItem>,
-    /// The last item of the page. `None` if no page follows.
-    pub next: Option<ItemKey>,
 }
 
 /// A page of refused requests, and whether more follow.
@@ -403,6 +376,13 @@ pub struct PurchasesPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewestFirst<R> {
     pub records: Vec<R>,
+    pub has_more: bool,
+}
+
+/// A page of records of charges that were made pending, and whether more follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingChargesPage {
+    pub charges: Vec<PendingCharge>,
     pub has_more: bool,
 }
 
@@ -519,4 +499,21 @@ pub enum FoldError {
     Stale,
     #[error(transparent)]
     Failed(#[from] LedgerError),
+}
+
+/// The items of an account one after the other, to erase what is personal in them.
+pub trait Erasures: Send + Sync {
+    /// How far a closed account is erased. `None` if it is not closed.
+    fn erasure_get(&self, account: &AccountId) -> impl Future<Output = Result<Option<Erasure>, LedgerError>> + Send;
+
+    /// The items behind `after` (from the first, if `None`), at most `limit` (1–90) of them, strongly consistent.
+    ///
+    /// # Errors
+    /// [`LedgerError::Broken`] for an item of a kind of which it is not known what is personal in it.
+    fn erasable_items(
+        &self,
+        account: &AccountId,
+        after: Option<&ItemKey>,
+        limit: u8,
+    ) -> impl Future<Output = Result<ErasurePage, LedgerError>> + Send;
 }

@@ -2,6 +2,7 @@
 
 mod event_bus;
 mod ids;
+mod items;
 mod ledger;
 mod liability;
 mod mailer;
@@ -13,12 +14,13 @@ mod whole_ledger;
 
 pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
+pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
 pub use ledger::{
     Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Entries, EntryList, Erasures, Events, FoldError, History, LedgerError, NewestFirst, NoticeList, Notices,
-    OutboundEvents, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
-    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
-    StoredItems, StoredItemsPage, StoredValue, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, LedgerError, NewestFirst, NoticeList,
+    Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases,
+    PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
+    StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};
 pub use mailer::{Email, Mailer, MailerError};

@@ -7,6 +7,7 @@ pub trait Ledger:
     Accounts
     + Entries
     + PendingCharges
+    + PendingChargeList
     + RefusalRows
     + RefusalList
     + History
@@ -17,6 +18,7 @@ pub trait Ledger:
     + TopUpList
     + Acts
     + Erasures
+    + Flags
     + NoticeList
     + Consents
     + SpendingChanges
@@ -41,6 +43,7 @@ impl<L> Ledger for L where
     L: Accounts
         + Entries
         + PendingCharges
+        + PendingChargeList
         + RefusalRows
         + RefusalList
         + History
@@ -51,6 +54,7 @@ impl<L> Ledger for L where
         + TopUpList
         + Acts
         + Erasures
+        + Flags
         + NoticeList
         + Consents
         + SpendingChanges

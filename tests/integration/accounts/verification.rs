@@ -1,8 +1,10 @@
 //! Verifying a ledger over HTTP and with `prepaid verify`.
 
 use crate::support::{Answer, TestCloud};
+use aws_sdk_dynamodb::types::AttributeValue;
 use prepaid_local::verify::{Access, verify};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 const VERIFY: &str = "/v1/accounts/acme/history/verify";
 
@@ -33,7 +35,7 @@ async fn printed(cloud: &TestCloud) -> (bool, String) {
 
 /// Overwrites the credits of a charge in the table.
 async fn tamper(cloud: &TestCloud, key: &str) {
-    let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
+    let text = |text: String| AttributeValue::S(text);
     let update = cloud.cloud.aws.dynamodb.client().update_item().table_name(cloud.table());
     let update = update.key("PK", text("ACCOUNT#acme".into())).key("SK", text(format!("ENTRY#charge:{key}")));
     let update =
@@ -79,7 +81,10 @@ async fn what_was_changed_in_the_table_is_named() {
     let body = part(&cloud, "").await.expect(200).body;
     let detail = "the hash is not that of the entry's content and of the hash before it";
     assert_eq!((&body["status"], &body["verified_through_seq"]), (&json!("failed"), &json!(2)));
-    assert_eq!(body["failure"], json!({"seq": 3, "entry": "charge:job-2", "problem": "hash", "detail": detail}));
+    assert_eq!(
+        body["failure"],
+        json!({"seq": 3, "entry": "charge:job-2", "item": null, "problem": "hash", "detail": detail})
+    );
     let (fits, printed) = printed(&cloud).await;
     assert!(!fits && printed.contains("Entry 3 (charge:job-2): the hash is not"), "{printed}");
 }
@@ -113,4 +118,126 @@ async fn cursors_and_limits_that_are_none_are_refused() {
     // Whoever changes a cursor finds that the entry is another one.
     let wrong = part(&cloud, &format!("cursor={seq}.1{rest}")).await.expect(200).body;
     assert_eq!(wrong["failure"]["problem"], "hash");
+}
+
+/// An account with folded usage, a pending charge, and limits of its own and of a spender, two minutes after the last of
+/// it.
+async fn with_everything() -> TestCloud {
+    let cloud = used().await;
+    let token = cloud.cloud.service_token();
+    let limits = "/v1/accounts/acme/limits";
+    cloud.put(limits, &token, &json!({"day": 9_000, "month": 90_000})).await.expect(200);
+    let of_spender = json!({"spender": "key-1", "day": 8_000, "month": null, "total": 80_000});
+    cloud.put(limits, &token, &of_spender).await.expect(200);
+    let of = |number: u32| json!({"account": "acme", "key": format!("many-{number}"), "operation": "training", "max_minutes": 1, "spender": "key-1"});
+    for first in [0, 100] {
+        let charges: Vec<_> = (first..first + 100).map(of).collect();
+        cloud.post("/v1/charges/batch", &token, None, &json!({ "charges": charges })).await.expect(200);
+    }
+    let charges = "/v1/accounts/acme/charges";
+    for key in ["pending", "ended"] {
+        let body = json!({"operation": "training", "max_minutes": 3, "spender": "key-1", "expires_in_seconds": 86_400});
+        cloud.post(charges, &token, Some(key), &body).await.expect(201);
+    }
+    let less = json!({"max_minutes": 2});
+    cloud.post(&format!("{charges}/ended/capture"), &token, None, &less).await.expect(201);
+    cloud.post(&format!("{charges}/many-7/restore"), &token, None, &json!({})).await.expect(201);
+    cloud.settle().await;
+    cloud.cloud.clock.advance(jiff::SignedDuration::from_mins(2)).unwrap();
+    cloud
+}
+
+/// The last answer, part by part.
+async fn last_of(cloud: &TestCloud, limit: u32) -> Value {
+    let mut query = format!("limit={limit}");
+    loop {
+        let body = part(cloud, &query).await.expect(200).body;
+        let Some(cursor) = body["next_cursor"].as_str() else { return body };
+        query = format!("limit={limit}&cursor={cursor}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_derived_from_the_entries_is_verified_too_and_named_if_it_does_not_fit() {
+    let cloud = with_everything().await;
+    let whole = last_of(&cloud, 500).await;
+    assert_eq!((&whole["status"], &whole["failure"]), (&json!("verified"), &Value::Null), "{whole}");
+    for limit in [3, 50] {
+        assert_eq!(last_of(&cloud, limit).await, whole, "{limit} in a part");
+    }
+    let number = |number: i64| Some(AttributeValue::N(number.to_string()));
+    let day = "USAGE#DAY#2026-01-05";
+    let of_day = "usage of day 2026-01-05";
+    for (sort, path, value, item, problem) in [
+        (day, &["total", "credits_charged"][..], number(7), of_day, "usage"),
+        (day, &["spenders", "key-1", "charges"], number(1), of_day, "usage"),
+        (day, &["operations", "training", "max_minutes"], None, of_day, "usage"),
+        (day, &["through_seq"], number(199), of_day, "usage"),
+        ("USAGE#MONTH#2026-01", &["total", "charges"], number(7), "usage of month 2026-01-01", "usage"),
+        ("STATE", &["pending"], number(40), "pending charges", "pending"),
+        ("STATE", &["pending"], None, "pending charges", "pending"),
+        ("PENDING#pending", &["credits"], number(31), "pending charges", "pending"),
+        ("STATE", &["limits", "day", "used"], number(7), "limits of the account", "limit"),
+        ("STATE", &["limits", "month", "used"], number(7), "limits of the account", "limit"),
+        ("LIMIT#key-1", &["total", "used"], number(7), "limits of key-1", "limit"),
+        ("LIMIT#key-1", &["day", "used"], number(0), "limits of key-1", "limit"),
+    ] {
+        let before = replace(&cloud, sort, path, value).await;
+        for limit in [7, 500] {
+            let failed = last_of(&cloud, limit).await;
+            let found = (&failed["status"], &failed["failure"]["item"], &failed["failure"]["problem"]);
+            assert_eq!(found, (&json!("failed"), &json!(item), &json!(problem)), "{sort} {path:?}: {failed}");
+        }
+        let (fits, printed) = printed(&cloud).await;
+        assert!(!fits && printed.contains(item), "{printed}");
+        put(&cloud, before).await;
+    }
+    let removed = remove(&cloud, day).await;
+    let detail = last_of(&cloud, 500).await["failure"]["detail"].clone();
+    assert_eq!(detail, "there is no row, although entries were folded into it");
+    put(&cloud, removed.clone()).await;
+    let mut other = removed;
+    other.insert("SK".to_owned(), AttributeValue::S("USAGE#DAY#2026-01-03".to_owned()));
+    put(&cloud, other).await;
+    let failure = last_of(&cloud, 500).await["failure"].clone();
+    assert_eq!(failure["item"], "usage of day 2026-01-03", "{failure}");
+    remove(&cloud, "USAGE#DAY#2026-01-03").await;
+    assert_eq!(last_of(&cloud, 500).await, whole);
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn key_of(sort: &str) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    [("PK".to_owned(), text("ACCOUNT#acme")), ("SK".to_owned(), text(sort))].into()
+}
+
+/// Replaces a value within an item, or removes it, and returns the item as it was.
+async fn replace(cloud: &TestCloud, sort: &str, path: &[&str], value: Option<AttributeValue>) -> Item {
+    let get = cloud.cloud.aws.dynamodb.client().get_item().table_name(cloud.table()).set_key(Some(key_of(sort)));
+    let before = get.send().await.unwrap().item.unwrap_or_else(|| panic!("{sort}"));
+    let mut item = before.clone();
+    let (last, maps) = path.split_last().unwrap();
+    let mut place = &mut item;
+    for map in maps {
+        let Some(AttributeValue::M(within)) = place.get_mut(*map) else { panic!("{sort} {path:?}") };
+        place = within;
+    }
+    match value {
+        Some(value) => assert!(place.insert((*last).to_owned(), value).is_some(), "{sort} {path:?}"),
+        None => assert!(place.remove(*last).is_some(), "{sort} {path:?}"),
+    }
+    put(cloud, item).await;
+    before
+}
+
+async fn put(cloud: &TestCloud, item: Item) {
+    let put = cloud.cloud.aws.dynamodb.client().put_item().table_name(cloud.table()).set_item(Some(item));
+    put.send().await.unwrap();
+}
+
+async fn remove(cloud: &TestCloud, sort: &str) -> Item {
+    let delete = cloud.cloud.aws.dynamodb.client().delete_item().table_name(cloud.table()).set_key(Some(key_of(sort)));
+    let delete = delete.return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld);
+    delete.send().await.unwrap().attributes.unwrap()
 }

@@ -14,6 +14,7 @@ use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
+use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::*;
 use shared::ledger::direct::{DirectClient, Endpoint, Limits, Settings, Trust};
 use shared::ledger::{DynamoLedger, LedgerSettings};
@@ -280,6 +281,37 @@ impl Erasures for DirectLedger {
         limit: u8,
     ) -> Result<ErasurePage, LedgerError> {
         self.others.erasable_items(account, after, limit).await
+    }
+}
+
+impl Flags for DirectLedger {
+    async fn flags_page(
+        &self,
+        account: &AccountId,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> Result<NewestFirst<Flag>, LedgerError> {
+        self.others.flags_page(account, after, limit).await
+    }
+
+    async fn flags_of_month_page(
+        &self,
+        month: Date,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> Result<NewestFirst<Flag>, LedgerError> {
+        self.others.flags_of_month_page(month, after, limit).await
+    }
+}
+
+impl PendingChargeList for DirectLedger {
+    async fn pending_charges_page(
+        &self,
+        account: &AccountId,
+        after: Option<&IdempotencyKey>,
+        limit: u8,
+    ) -> Result<PendingChargesPage, LedgerError> {
+        self.others.pending_charges_page(account, after, limit).await
     }
 }
 

@@ -9,6 +9,7 @@ use shared::domain::charging::RefusalPlace;
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
 use shared::domain::support::{Erasure, ItemKey};
+use shared::domain::usage::FlagKind;
 use shared::domain::*;
 use shared::ledger::stored_event_of;
 use shared::ports::*;
@@ -42,6 +43,7 @@ enum Kind {
     Refusals,
     Notice(u128),
     Erasure,
+    Flag,
     /// The act with this number.
     Act(u128),
     Customer,
@@ -80,6 +82,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
             let page = ledger.acts_page(&account, Some(&ActId::mint(number + 1)), 1).await?;
             page.records.first().is_some_and(|act| act.id == ActId::mint(number))
         }
+        Kind::Flag => !ledger.flags_page(&account, None, 1).await?.records.is_empty(),
         Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
         Kind::OutboundEvent => {
             let item = raw(store, "ACCOUNT#acme", &format!("OUTBOX#{}", OutboundEventId::mint(1))).await;
@@ -95,7 +98,10 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 44] = [
+const MAY_BE_ABSENT: [&str; 47] = [
+    "flagged",
+    "hour",
+    "hours",
     "completed_at",
     "accepted_by",
     "after",
@@ -522,9 +528,10 @@ async fn filled() -> Embedded {
         .collect();
     let events = outbound_events().into_iter().take(1).collect();
     store.ledger.commit(&Change { records, notices, events, ..changed(&account) }).await.unwrap();
-    store.ledger.usage_fold(&account.id, &usage_fold(0, 11)).await.unwrap();
     store.ledger.liability_row_put(liability_shard(), &liability_row(), None).await.unwrap();
     store.ledger.closed_days_put(&closed_days(), None).await.unwrap();
+    let flags = vec![flag("acme", FlagKind::ChargesPerHour, 5)];
+    store.ledger.usage_fold(&account.id, &UsageFold { flags, ..usage_fold(0, 11) }).await.unwrap();
     for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
         store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
     }
@@ -558,6 +565,7 @@ fn stored_items() -> Vec<Stored> {
         ("erased", act(6), Kind::Act(6)),
         ("imported", act(7), Kind::Act(7)),
         ("erasure", "ERASURE".into(), Kind::Erasure),
+        ("flag", format!("FLAG#{}#2026-01-15#charges_per_hour", at(5).as_millisecond()), Kind::Flag),
         ("pending charge", "PENDING#job:8".into(), Kind::Pending("job:8")),
         ("captured charge", "PENDING#job:5".into(), Kind::Pending("job:5")),
         ("voided charge", "PENDING#job:6".into(), Kind::Pending("job:6")),

@@ -12,6 +12,7 @@ use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
+use shared::domain::usage::{Flag, FlagKind};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -399,12 +400,36 @@ pub fn usage_row(granularity: Granularity, date: &str) -> UsageRow {
     row.spenders.named.extend([(spender("key-1"), usage_counts()), (spender("a:b@c"), charged)]);
     row.spenders.others = usage_counts();
     row.spenders.unnamed = charged;
+    if granularity == Granularity::Day {
+        row.hours.extend([(0, 1), (23, 10)]);
+        row.flagged.extend(FlagKind::ALL.map(|kind| (kind, at(30))));
+    }
     row
+}
+
+/// A flag that was raised so many milliseconds after midnight of 2026-01-01.
+pub fn flag(account: &str, kind: FlagKind, milliseconds: i64) -> Flag {
+    Flag {
+        account: AccountId::parse(account).unwrap(),
+        kind,
+        date: "2026-01-15".parse().unwrap(),
+        hour: (kind == FlagKind::ChargesPerHour).then_some(23),
+        value: 700,
+        median: 20,
+        spread: 3,
+        threshold: 500,
+        raised_at: at(milliseconds),
+    }
 }
 
 pub fn usage_fold(after_seq: u64, through_seq: u64) -> UsageFold {
     let rows = Granularity::ALL.map(|granularity| usage_row(granularity, "2026-01-15"));
-    UsageFold { before: folded_through(after_seq), after: folded_through(through_seq), rows: rows.to_vec() }
+    UsageFold {
+        before: folded_through(after_seq),
+        after: folded_through(through_seq),
+        rows: rows.to_vec(),
+        flags: vec![],
+    }
 }
 
 pub fn folded_through(through_seq: u64) -> UsageCursor {

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use sha2::{Digest, Sha256};
 use shared::domain::account::TextDigest;
 use shared::domain::{AccountId, Cause, Chain, Change, Entry, EntryHash, Operation, PriceLine, Record, Salt};
-use shared::use_cases::accounts::{Position, Verification, verify_history};
+use shared::use_cases::accounts::{LedgerPosition, LedgerVerification, verify_ledger};
 
 /// Small, so that even the few entries of a run are several parts.
 const PART: u32 = 3;
@@ -77,12 +77,12 @@ pub fn check_partition(partition: &Partition) -> Result<(), Broken> {
 pub fn check_verification(outside: &Outside) -> Result<(), Broken> {
     let accounts: Vec<_> = outside.0.ledger.tables().accounts().cloned().collect();
     for account in accounts {
-        let mut from = Position::BEGINNING;
+        let mut from = LedgerPosition::BEGINNING;
         let verified = loop {
-            let part = verify_history(&outside.context(), &account.id, from, PART).now_or_never();
+            let part = verify_ledger(&outside.context(), &account.id, from, PART).now_or_never();
             match part.expect("nothing waits at rest").map_err(|error| error.to_string())? {
-                Verification::Unfinished(position) => from = position,
-                Verification::Verified(verified) => break verified,
+                LedgerVerification::Unfinished(position) => from = position,
+                LedgerVerification::Verified(verified) => break verified,
                 other => return Err(format!("the verification of {} ends with {other:?}", account.id)),
             }
         };

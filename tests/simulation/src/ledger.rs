@@ -7,10 +7,12 @@ use crate::bugs::has_bug;
 use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
+use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
     Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, SourceId, Spender,
@@ -18,11 +20,11 @@ use shared::domain::{
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, CommitError, Consents, Customers, Directory, DueCharge, DueCharges, DueChargesPage,
-    DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, FoldError, History, Imports, LedgerError,
-    LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingCharges, PurchaseList,
-    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders,
-    SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage,
-    TopUpList, TopUps, UsageFolds, UsageRows,
+    DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports,
+    LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList,
+    PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
+    ReplaceError, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage,
+    StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -97,6 +99,7 @@ pub struct Partition {
     pub acts: BTreeMap<ActId, Act>,
     pub erasure: Option<Erasure>,
     pub outbox: BTreeMap<OutboundEventId, OutboundEvent>,
+    pub flags: BTreeMap<FlagPlace, Flag>,
 }
 
 #[derive(Debug)]
@@ -321,6 +324,11 @@ impl Tables {
         }
         partition.usage_cursor = fold.after;
         partition.usage_rows.extend(fold.rows.iter().map(|row| (row.period, row.clone())));
+        for flag in &fold.flags {
+            let before = partition.flags.insert(flag.place(), flag.clone());
+            debug_assert!(before.is_none(), "a flag takes the place of another one");
+            partition.outbox.extend(flag.event().map(|event| (event.id.clone(), event)));
+        }
         self.folded.insert(account.clone());
         Ok(())
     }
@@ -359,6 +367,22 @@ impl PendingCharges for MemoryLedger {
         charge: &IdempotencyKey,
     ) -> Result<Option<PendingCharge>, LedgerError> {
         Ok(self.of(account, |partition| partition.pending.get(charge).cloned()))
+    }
+}
+
+impl PendingChargeList for MemoryLedger {
+    async fn pending_charges_page(
+        &self,
+        account: &AccountId,
+        after: Option<&IdempotencyKey>,
+        limit: u8,
+    ) -> Result<PendingChargesPage, LedgerError> {
+        let tables = self.tables();
+        let listed = tables.partitions.get(account).map(|partition| partition.pending.iter());
+        let is_behind = |(key, _): &(&IdempotencyKey, &PendingCharge)| after.is_none_or(|after| *key > after);
+        let mut rest = listed.into_iter().flatten().filter(is_behind).map(|(_, pending)| pending.clone());
+        let charges = rest.by_ref().take(limit.clamp(1, 100).into()).collect();
+        Ok(PendingChargesPage { charges, has_more: rest.next().is_some() })
     }
 }
 
@@ -490,7 +514,7 @@ impl Partition {
             add("SPENDING", changed_at.as_millisecond().to_string(), PersonalItem::SpendingChange(*changed_at));
         }
         for (period, row) in &self.usage_rows {
-            add("USAGE", format!("{period:?}"), PersonalItem::UsageRow(row.clone()));
+            add("USAGE", format!("{period:?}"), PersonalItem::UsageRow(Box::new(row.clone())));
         }
         items
     }
@@ -545,6 +569,34 @@ impl StoredItems for MemoryLedger {
             attributes: BTreeMap::new(),
         };
         Ok(StoredItemsPage { items: page.into_iter().map(item).collect(), next })
+    }
+}
+
+impl Flags for MemoryLedger {
+    async fn flags_page(
+        &self,
+        account: &AccountId,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> Result<NewestFirst<Flag>, LedgerError> {
+        let tables = self.tables();
+        Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.flags), after, limit))
+    }
+
+    async fn flags_of_month_page(
+        &self,
+        month: Date,
+        after: Option<&FlagPlace>,
+        limit: u8,
+    ) -> Result<NewestFirst<Flag>, LedgerError> {
+        let tables = self.tables();
+        let all = tables.partitions.values().flat_map(|partition| &partition.flags);
+        let is_of_month = |place: &FlagPlace| {
+            let raised = place.raised_at.to_zoned(TimeZone::UTC).date();
+            raised.first_of_month() == month.first_of_month()
+        };
+        let of_month = all.filter(|(place, _)| is_of_month(place)).map(|(place, flag)| (place.clone(), flag.clone()));
+        Ok(newest_first(Some(&of_month.collect()), after, limit))
     }
 }
 

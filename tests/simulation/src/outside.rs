@@ -24,9 +24,9 @@ use shared::ports::{
     Accounts, AccountsPage, Acts, CheckoutReport, CommitError, Consents, Customers, Directory, DueCharge, DueCharges,
     DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History,
     IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
-    Notices, Pauses, Payments, PaymentsError, PendingCharges, PurchaseList, Purchases, PurchasesPage, RefusalRows,
-    ReplaceError, Shard, Spenders, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUps, UsageFolds,
-    UsageRows, Wake,
+    Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
+    Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries,
+    StoredEntriesPage, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -527,6 +527,32 @@ impl PendingCharges for Outside {
         self.note_record_read();
         let (account, charge) = (account.clone(), charge.clone());
         self.read("pending_charge_get", move |ledger| at_once(ledger.pending_charge_get(&account, &charge))).await
+    }
+}
+
+impl PendingChargeList for Outside {
+    async fn pending_charges_page(
+        &self,
+        account: &AccountId,
+        after: Option<&IdempotencyKey>,
+        limit: u8,
+    ) -> Result<PendingChargesPage, LedgerError> {
+        let (account, after) = (account.clone(), after.cloned());
+        let list = move |ledger: &MemoryLedger| at_once(ledger.pending_charges_page(&account, after.as_ref(), limit));
+        self.read("pending_charges_page", list).await
+    }
+}
+
+impl SpenderList for Outside {
+    async fn spenders_page(
+        &self,
+        account: &AccountId,
+        after: Option<&Spender>,
+        limit: u8,
+    ) -> Result<SpendersPage, LedgerError> {
+        let (account, after) = (account.clone(), after.cloned());
+        let list = move |ledger: &MemoryLedger| at_once(ledger.spenders_page(&account, after.as_ref(), limit));
+        self.read("spenders_page", list).await
     }
 }
 

@@ -13,6 +13,7 @@ use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
     ActKind, AdjustRefusal, Adjustment, Import, ImportRefusal, Imported, ResendRefusal, UntilOutOfRange,
 };
+use shared::domain::usage::FairUse;
 use shared::domain::{
     AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure, Notice,
     NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction, Spender, TopUpId,
@@ -124,7 +125,11 @@ const CLOSE_LIMITS: CloseLimits =
     CloseLimits { accounts: 1, entries_at_first: 2, entries_of_page: 3, entries_max: 5, tail_max: 1_000 };
 
 /// So small that a few entries are several blocks, and that a fold has to leave some for the next.
-pub const FOLD_LIMITS: FoldLimits = FoldLimits { block: 4, rows_max: 3, folds_max: 3 };
+pub const FOLD_LIMITS: FoldLimits = FoldLimits { block: 4, rows_max: 3, folds_max: 3, fair_use: FAIR_USE };
+
+/// So little that a few charges are unusual.
+const FAIR_USE: FairUse =
+    FairUse { days: 3, medians: 2, spreads: 2, charges_per_hour_min: 3, credits_per_day_min: 150 };
 
 impl Request {
     /// Whether the caller repeats it until it is answered.

@@ -1,10 +1,13 @@
 //! The rules of usage, as an independent sum over the entries.
 
 use crate::ledger::Partition;
-use jiff::Timestamp;
+use crate::request::FOLD_LIMITS;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use shared::domain::usage::{FairUse, Flag, FlagKind};
 use shared::domain::{Cause, Entry, Granularity, Measure, Operation, Origin, Spender, UsageCounts, UsageRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What each group of each period adds up to, by the name of the number. Zeros are left out.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -122,7 +125,77 @@ impl Sums {
 pub fn check_rows(partition: &Partition) -> Result<(), String> {
     let stored = Sums::of_rows(partition.usage_rows.values());
     let expected = Sums::of_entries(partition, partition.usage_cursor.through_seq, &Granularity::ALL);
-    stored.difference_in(partition, expected).map_or(Ok(()), Err)
+    stored.difference_in(partition, expected).map_or(Ok(()), Err)?;
+    check_flags(partition)
+}
+
+/// The numbers of a day that can be unusual: its busiest hour, and its credits.
+fn numbers_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
+    let zoned = |entry: &Entry| entry.created_at.to_zoned(TimeZone::UTC);
+    let folded = partition.entries.values().filter(|entry| entry.seq <= partition.usage_cursor.through_seq);
+    let of_day = folded.filter(|entry| zoned(entry).date() == date);
+    match kind {
+        FlagKind::CreditsPerDay => {
+            let is_spent = |entry: &&Entry| {
+                !matches!(entry.cause, Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. })
+            };
+            of_day.filter(is_spent).map(|entry| -entry.credits.get()).sum()
+        }
+        FlagKind::ChargesPerHour => {
+            let mut hours = BTreeMap::<i8, i64>::new();
+            let charges = of_day.filter(|entry| matches!(entry.cause, Cause::Charge { .. }));
+            charges.for_each(|entry| *hours.entry(zoned(entry).hour()).or_default() += 1);
+            hours.into_values().max().unwrap_or(0)
+        }
+    }
+}
+
+/// Each kind of flag is raised at most once for a day, and a day that is unusual has raised it.
+fn check_flags(partition: &Partition) -> Result<(), String> {
+    let mut raised = BTreeSet::new();
+    for flag in partition.flags.values() {
+        let Flag { kind, date, value, threshold, .. } = flag;
+        if !raised.insert((*date, *kind)) {
+            return Err(format!("{kind:?} is raised twice for {date}"));
+        }
+        let expected = threshold_of(partition, *date, *kind);
+        if *threshold != expected || value <= threshold {
+            return Err(format!("{kind:?} is raised for {date} at {value} above {threshold}, not {expected}"));
+        }
+    }
+    let folded = partition.entries.values().filter(|entry| entry.seq <= partition.usage_cursor.through_seq);
+    let dates: BTreeSet<Date> = folded.map(|entry| entry.created_at.to_zoned(TimeZone::UTC).date()).collect();
+    for date in dates {
+        for kind in FlagKind::ALL {
+            let (value, threshold) = (numbers_of(partition, date, kind), threshold_of(partition, date, kind));
+            if value > threshold && !raised.contains(&(date, kind)) {
+                return Err(format!("{date} has {value} {kind:?}, above {threshold}, and raised no flag"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the days before make usual.
+fn threshold_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
+    let FairUse { days, medians, spreads, charges_per_hour_min, credits_per_day_min } = FOLD_LIMITS.fair_use;
+    let folded = partition.entries.values().filter(|entry| entry.seq <= partition.usage_cursor.through_seq);
+    let dates = folded.map(|entry| entry.created_at.to_zoned(TimeZone::UTC).date());
+    let window: Vec<Date> = (1..=days).rev().map(|ago| date - ago.days()).collect();
+    let first = dates.filter(|known| window.contains(known)).min();
+    let past = window.into_iter().filter(|day| first.is_some_and(|first| *day >= first));
+    let mut past: Vec<i64> = past.map(|day| numbers_of(partition, day, kind)).collect();
+    let middle = |numbers: &mut Vec<i64>| {
+        numbers.sort_unstable();
+        numbers.get(numbers.len() / 2).copied().unwrap_or(0)
+    };
+    let median = middle(&mut past);
+    let spread = middle(&mut past.iter().map(|number| (number - median).abs()).collect());
+    let min = match kind {
+        FlagKind::ChargesPerHour => charges_per_hour_min,
+        FlagKind::CreditsPerDay => credits_per_day_min,
+    };
+    min.max(medians * median).max(median + spreads * spread)
 }
 
 fn period(granularity: Granularity, instant: Timestamp) -> String {

@@ -45,7 +45,7 @@ pub enum PersonalItem {
     Notice(NoticeId),
     OutboundEvent(OutboundEventId),
     /// Erased by a fold, which is how usage is written.
-    UsageRow(UsageRow),
+    UsageRow(Box<UsageRow>),
 }
 
 /// Items of an account that follow one another.

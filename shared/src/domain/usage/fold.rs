@@ -1,6 +1,6 @@
 //! Entries into rows.
 
-use super::{Period, Periods, UsageEntry, UsageRow};
+use super::{Flag, Period, Periods, UsageEntry, UsageRow};
 use std::collections::BTreeMap;
 
 /// How far an account is folded.
@@ -20,6 +20,8 @@ pub struct UsageFold {
     pub before: UsageCursor,
     pub after: UsageCursor,
     pub rows: Vec<UsageRow>,
+    /// The flags that the rows raise.
+    pub flags: Vec<Flag>,
 }
 
 /// Folds the entries that follow the cursor into the rows of their days and months.
@@ -51,7 +53,7 @@ pub fn decide_fold(
     let rows = changed.into_values();
     let rows = if before.is_nameless { rows.map(|row| row.nameless()).collect() } else { rows.collect() };
     let after = UsageCursor { through_seq, ..before };
-    (after != before).then_some(UsageFold { before, after, rows })
+    (after != before).then_some(UsageFold { before, after, rows, flags: vec![] })
 }
 
 /// The rows of these periods with the entries that may not be in them yet.

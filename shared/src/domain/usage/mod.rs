@@ -5,14 +5,22 @@
 
 mod counts;
 mod entry;
+mod flag;
 mod fold;
 mod forecast;
 mod period;
+mod print;
 mod row;
+mod unusual;
+mod verification;
 
 pub use counts::UsageCounts;
 pub use entry::UsageEntry;
+pub use flag::{Flag, FlagKind, FlagPlace};
 pub use fold::{UsageCursor, UsageFold, decide_fold, with_tail};
 pub use forecast::{Accuracy, Average, DAYS_NEEDED, Forecast, HORIZON_DAYS, Month, RunsOut, forecast};
 pub use period::{Granularity, Period, Periods};
+pub use print::RowPrint;
 pub use row::{Groups, UsageRow};
+pub use unusual::{FairUse, past_needed, raise_flags};
+pub use verification::{OpenRow, RowMisfit, RowsVerified, StoredRows};

@@ -1,7 +1,9 @@
 //! The usage of one account in one period.
 
-use super::{Period, UsageCounts, UsageEntry};
+use super::{FlagKind, Granularity, Period, UsageCounts, UsageEntry};
+use crate::domain::calendar::hour_of;
 use crate::domain::{OperationName, Spender};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// Everything that an account's entries of one period add up to.
@@ -14,6 +16,11 @@ pub struct UsageRow {
     pub total: UsageCounts,
     pub operations: Groups<OperationName>,
     pub spenders: Groups<Spender>,
+    /// How many charges were taken in each hour (UTC) of a day. Rows of an early release have none, and neither have
+    /// months.
+    pub hours: BTreeMap<i8, i64>,
+    /// The flags that the day has raised, and when.
+    pub flagged: BTreeMap<FlagKind, Timestamp>,
 }
 
 /// What the charges of a row, and what was given back for them, add up to for each operation or spender.
@@ -35,6 +42,17 @@ impl<N: Ord + Clone> Groups<N> {
         Self { named: BTreeMap::new(), others: UsageCounts::default(), unnamed: UsageCounts::default() }
     }
 
+    /// Counts what another one does not name with its others.
+    pub(super) fn keep(&mut self, known: &Self) {
+        for (name, counts) in std::mem::take(&mut self.named) {
+            if known.named.contains_key(&name) {
+                self.named.insert(name, counts);
+            } else {
+                self.others = self.others.plus(&counts);
+            }
+        }
+    }
+
     fn add(&mut self, name: Option<&N>, counts: &UsageCounts) {
         let group = match name {
             None => &mut self.unnamed,
@@ -51,7 +69,23 @@ impl UsageRow {
     /// A period of which nothing was counted yet.
     pub fn empty(period: Period) -> Self {
         let total = UsageCounts::default();
-        Self { period, through_seq: 0, total, operations: Groups::none(), spenders: Groups::none() }
+        Self {
+            period,
+            through_seq: 0,
+            total,
+            operations: Groups::none(),
+            spenders: Groups::none(),
+            hours: BTreeMap::new(),
+            flagged: BTreeMap::new(),
+        }
+    }
+
+    /// The first of the busiest hours of a day, and its charges. A row of an early release does not know its hours: as if
+    /// all charges came in the first one.
+    pub fn busiest_hour(&self) -> Option<(i8, i64)> {
+        let busiest = self.hours.iter().max_by_key(|(hour, charges)| (**charges, std::cmp::Reverse(**hour)));
+        let early = (self.total.charges > 0).then_some((0, self.total.charges));
+        busiest.map(|(hour, charges)| (*hour, *charges)).or(early)
     }
 
     /// Whether it names a spender.
@@ -75,6 +109,10 @@ impl UsageRow {
         self.through_seq = counted.entry.seq;
         let counts = counted.counts();
         self.total = self.total.plus(&counts);
+        if self.period.granularity() == Granularity::Day && counts.charges > 0 {
+            let charges = self.hours.entry(hour_of(counted.entry.created_at)).or_default();
+            *charges = charges.saturating_add(counts.charges);
+        }
         if let Some((operation, spender)) = counted.dimensions() {
             self.operations.add(operation, &counts);
             self.spenders.add(spender, &counts);

@@ -37,7 +37,7 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
     Ok(match kind {
         Kind::Entry => Some(PersonalItem::Entry(entry_from_item(item)?)),
         Kind::PendingCharge => Some(PersonalItem::PendingCharge(pending_charge_from_item(item)?)),
-        Kind::UsageDay | Kind::UsageMonth => Some(PersonalItem::UsageRow(usage_row_from_item(item)?)),
+        Kind::UsageDay | Kind::UsageMonth => Some(PersonalItem::UsageRow(Box::new(usage_row_from_item(item)?))),
         Kind::Purchase => Some(PersonalItem::Purchase(purchase_from_item(item)?)),
         Kind::Consent => Some(PersonalItem::Consent(consent_from_item(item)?)),
         Kind::Notice => Some(PersonalItem::Notice(reader.id_in_key("SK", Key::notice_id)?)),
@@ -48,7 +48,13 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         Kind::SpenderLimits => Some(PersonalItem::SpenderLimits(reader.id_in_key("SK", Key::spender)?)),
         // The account is erased when it is closed. An attempt names the customer and cards of Stripe, which are Stripe's to
         // erase, and an act names the company's own staff.
-        Kind::Account | Kind::UsageCursor | Kind::PurchaseKey | Kind::TopUp | Kind::Act | Kind::Erasure => None,
+        Kind::Account
+        | Kind::UsageCursor
+        | Kind::PurchaseKey
+        | Kind::TopUp
+        | Kind::Act
+        | Kind::Flag
+        | Kind::Erasure => None,
     })
 }
 

@@ -9,6 +9,7 @@ mod consent;
 mod due;
 mod entry;
 mod erasure;
+mod flag;
 mod import;
 mod liability;
 mod links;
@@ -27,6 +28,7 @@ pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use due::{due_charge_to_key, due_charges_page, due_cursor_to_key, due_page};
 pub(super) use entry::{entry_from_item, entry_to_item, entry_to_verify};
 pub(super) use erasure::{erasure_from_item, erasure_to_item, personal_item, stored_item};
+pub(super) use flag::{flag_from_item, flag_to_item};
 pub(super) use import::{imported_from_item, imported_to_item, listed_from_item, listed_to_item};
 pub(super) use liability::{
     closed_days_from_item, closed_days_to_item, liability_row_from_item, liability_row_to_item,

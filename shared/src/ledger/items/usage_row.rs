@@ -3,11 +3,12 @@
 //! A number that is zero is not written, because most are: a row with hundreds of spenders is rewritten for every block of
 //! entries. What has no name is beside the names and not among them, since a name may be anything that an id may be.
 
-use crate::domain::usage::Groups;
+use crate::domain::usage::{FlagKind, Groups};
 use crate::domain::{AccountId, InvalidId, OperationName, Spender, UsageCounts, UsageCursor, UsageRow};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, flag, number};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, flag, instant, number};
 use crate::ledger::keys::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -22,6 +23,8 @@ pub(in crate::ledger) fn usage_row_to_item(account: &AccountId, row: &UsageRow) 
         .with("spenders", write_named(&row.spenders))
         .with_optional("spenders_others", unless_zero(&row.spenders.others))
         .with_optional("spenders_unnamed", unless_zero(&row.spenders.unnamed))
+        .with_optional("hours", write_hours(&row.hours))
+        .with_optional("flagged", write_flagged(&row.flagged))
         .into_attributes()
 }
 
@@ -42,6 +45,8 @@ pub(in crate::ledger) fn usage_row_from_item(item: &Attributes) -> Result<UsageR
             others: beside("spenders_others")?,
             unnamed: beside("spenders_unnamed")?,
         },
+        hours: item.optional("hours", read_hours)?.unwrap_or_default(),
+        flagged: item.optional("flagged", read_flagged)?.unwrap_or_default(),
     })
 }
 
@@ -56,6 +61,39 @@ pub(in crate::ledger) fn usage_cursor_from_item(item: &Attributes) -> Result<Usa
     let item = Reader::item(item)?;
     let is_nameless = item.optional("is_nameless", Reader::flag)?.unwrap_or(false);
     Ok(UsageCursor { through_seq: item.number("through_seq")?, is_nameless })
+}
+
+/// The charges by hour, in two digits. Hours without charges are left out.
+fn write_hours(hours: &BTreeMap<i8, i64>) -> Option<AttributeValue> {
+    let written =
+        hours.iter().fold(Writer::map(), |map, (hour, charges)| map.with(&format!("{hour:02}"), number(charges)));
+    (!hours.is_empty()).then(|| written.into_value())
+}
+
+fn read_hours(item: &Reader<'_>, name: &str) -> Result<BTreeMap<i8, i64>, Unreadable> {
+    let (hours, mut read) = (item.map(name)?, BTreeMap::new());
+    for hour in 0..24 {
+        if let Some(charges) = hours.optional(&format!("{hour:02}"), Reader::number)? {
+            read.insert(hour, charges);
+        }
+    }
+    Ok(read)
+}
+
+fn write_flagged(flagged: &BTreeMap<FlagKind, Timestamp>) -> Option<AttributeValue> {
+    let written =
+        flagged.iter().fold(Writer::map(), |map, (kind, raised_at)| map.with(kind.name(), instant(*raised_at)));
+    (!flagged.is_empty()).then(|| written.into_value())
+}
+
+fn read_flagged(item: &Reader<'_>, name: &str) -> Result<BTreeMap<FlagKind, Timestamp>, Unreadable> {
+    let (flagged, mut read) = (item.map(name)?, BTreeMap::new());
+    for kind in FlagKind::ALL {
+        if let Some(raised_at) = flagged.optional(kind.name(), Reader::instant)? {
+            read.insert(kind, raised_at);
+        }
+    }
+    Ok(read)
 }
 
 pub(super) fn write(counts: &UsageCounts) -> AttributeValue {

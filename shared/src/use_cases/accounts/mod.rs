@@ -7,6 +7,7 @@ mod send_notice;
 mod set_limits;
 mod set_spending;
 mod verify_history;
+mod verify_ledger;
 
 pub use explain_entry::{ExplainEntryError, ExplainedEntry, explain_entry};
 pub use list_history::{HistoryPage, list_history};
@@ -15,6 +16,9 @@ pub use send_notice::{SendNoticeError, Sent, send_notice};
 pub use set_limits::{set_account_limits, set_spender_limits};
 pub use set_spending::set_spending;
 pub use verify_history::{Failure, Position, Problem, Verification, VerifyError, verify_history};
+pub use verify_ledger::{
+    Counting, LedgerPosition, LedgerVerification, LimitsPosition, PendingPosition, VerifiedLedger, verify_ledger,
+};
 
 use super::{NotFound, StoreError, Updated};
 use crate::domain::{Account, AccountClosed};

@@ -3,8 +3,9 @@
 //! The entries come from an index, which shows them a moment after they were written, and not always in their order. So
 //! an entry that is not there counts as missing only after a time in which it must have appeared.
 
+use crate::domain::usage::RowMisfit;
 use crate::domain::{Account, AccountId, Entry, Misfit, Verified};
-use crate::ports::{Accounts, LedgerError, StoredEntries, UnreadableEntry};
+use crate::ports::{Accounts, Entries, LedgerError, StoredEntries, UnreadableEntry};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,6 +60,8 @@ pub struct Failure {
     pub seq: u64,
     /// The entry's origin. `None` if there is no such entry.
     pub entry: Option<String>,
+    /// What else does not fit: a row, a sum or a counter. `None` if it is the entry, or the account.
+    pub item: Option<String>,
     pub problem: Problem,
 }
 
@@ -68,6 +71,12 @@ pub enum Problem {
     Unreadable { attribute: String },
     #[error(transparent)]
     Misfit(#[from] Misfit),
+    #[error(transparent)]
+    Row(RowMisfit),
+    #[error("the account says that {pending} credits are pending, and its pending charges hold {sum}")]
+    Pending { pending: i64, sum: i64 },
+    #[error("the limit per {limit} counts {used} credits, and {spent} were spent")]
+    Limit { limit: &'static str, used: i64, spent: i64 },
 }
 
 impl Problem {
@@ -76,6 +85,9 @@ impl Problem {
         match self {
             Self::Unreadable { .. } => "unreadable",
             Self::Misfit(misfit) => misfit.name(),
+            Self::Row(_) => "usage",
+            Self::Pending { .. } => "pending",
+            Self::Limit { .. } => "limit",
         }
     }
 }
@@ -87,7 +99,7 @@ impl Problem {
 ///
 /// # Errors
 /// [`VerifyError`].
-pub async fn verify_history<C: Capabilities<Ledger: Accounts + StoredEntries>>(
+pub async fn verify_history<C: Capabilities<Ledger: Accounts + Entries + StoredEntries>>(
     context: &Context<C>,
     id: &AccountId,
     from: Position,
@@ -121,6 +133,12 @@ pub async fn verify_history<C: Capabilities<Ledger: Accounts + StoredEntries>>(
         }
         verified = match verified.then(id, account.chain.as_ref(), entry) {
             Ok(verified) => verified,
+            // The index may show the entry as it was before its texts were erased.
+            Err(Misfit::Hash) if account.closed_at.is_some() => match erased(context, &account, verified, entry).await?
+            {
+                Some(verified) => verified,
+                None => return Ok(failed(verified, seq, Some(entry), Misfit::Hash)),
+            },
             Err(Misfit::Missing) => return Ok(awaited(context, from, verified, (seq, Some(entry)))),
             Err(Misfit::Repeated) => return Ok(failed(verified, entry.seq, Some(entry), Misfit::Repeated)),
             Err(misfit) => return Ok(failed(verified, seq, Some(entry), misfit)),
@@ -139,6 +157,17 @@ async fn existing<C: Capabilities<Ledger: Accounts>>(
 ) -> Result<Account, VerifyError> {
     let account = context.ledger.account_get(id).await?;
     Ok(account.ok_or_else(|| NotFound::Account(id.clone()))?)
+}
+
+/// The entries up to this one, if it fits as it is in the table now.
+async fn erased<C: Capabilities<Ledger: Entries>>(
+    context: &Context<C>,
+    account: &Account,
+    verified: Verified,
+    entry: &Entry,
+) -> Result<Option<Verified>, VerifyError> {
+    let stored = context.ledger.entry_get(&account.id, &entry.origin()).await?;
+    Ok(stored.and_then(|stored| verified.then(&account.id, account.chain.as_ref(), &stored).ok()))
 }
 
 /// The index shows nothing more.
@@ -185,10 +214,10 @@ fn awaited<C: Capabilities>(
 
 fn failed(verified: Verified, seq: u64, entry: Option<&Entry>, misfit: Misfit) -> Verification {
     let entry = entry.map(|entry| entry.origin().to_string());
-    Verification::Failed(verified, Failure { seq, entry, problem: misfit.into() })
+    Verification::Failed(verified, Failure { seq, entry, item: None, problem: misfit.into() })
 }
 
 fn of_unreadable(seq: u64, unreadable: &UnreadableEntry) -> Failure {
     let UnreadableEntry { origin, attribute } = unreadable.clone();
-    Failure { seq, entry: Some(origin), problem: Problem::Unreadable { attribute } }
+    Failure { seq, entry: Some(origin), item: None, problem: Problem::Unreadable { attribute } }
 }

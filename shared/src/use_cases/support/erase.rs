@@ -218,7 +218,7 @@ async fn write_rows<C: Capabilities<Ledger: UsageFolds>>(
         parts.push(vec![]);
     }
     for rows in parts {
-        context.ledger.usage_fold(account, &UsageFold { before, after, rows }).await?;
+        context.ledger.usage_fold(account, &UsageFold { before, after, rows, flags: vec![] }).await?;
     }
     Ok(())
 }

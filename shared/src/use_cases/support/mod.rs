@@ -5,6 +5,7 @@ mod check_top_up;
 mod erase;
 mod find_accounts;
 mod import;
+mod list_flags;
 mod resend_notice;
 mod restrict;
 
@@ -13,6 +14,7 @@ pub use check_top_up::{CheckedTopUp, check_top_up};
 pub use erase::{EraseError, Erased, ErasingLedger, ErasureLimits, erase};
 pub use find_accounts::{Criterion, find_accounts};
 pub use import::{ImportError, ImportOutcome, import, preview_imports};
+pub use list_flags::list_flags;
 pub use resend_notice::{ResendError, resend_notice};
 pub use restrict::{RestrictError, lift_restriction, restrict};
 

@@ -1,8 +1,8 @@
 //! Folding an account's entries into rows, block by block.
 
 use super::with_charges;
-use crate::domain::usage::decide_fold;
-use crate::domain::{AccountId, Entry, Granularity, Periods, UsageEntry, UsageRow};
+use crate::domain::usage::{FairUse, Flag, decide_fold, past_needed, raise_flags};
+use crate::domain::{AccountId, Entry, Granularity, Periods, UsageEntry, UsageFold, UsageRow};
 use crate::ports::{Entries, EntryList, FoldError, LedgerError, UsageFolds, UsageRows};
 use crate::use_cases::{Capabilities, Context};
 use futures::future::try_join_all;
@@ -18,6 +18,8 @@ pub struct FoldLimits {
     pub rows_max: usize,
     /// Transactions.
     pub folds_max: u32,
+    /// What raises a flag.
+    pub fair_use: FairUse,
 }
 
 impl FoldLimits {
@@ -26,7 +28,7 @@ impl FoldLimits {
 
     /// At most this many transactions.
     pub const fn of(folds_max: u32) -> Self {
-        Self { block: Self::BLOCK, rows_max: Self::ROWS_MAX, folds_max }
+        Self { block: Self::BLOCK, rows_max: Self::ROWS_MAX, folds_max, fair_use: FairUse::REFERENCE }
     }
 
     /// The end of the last block that is complete when an account has this many entries.
@@ -91,13 +93,38 @@ pub async fn fold_usage<C: Capabilities<Ledger: UsageRows + EntryList + Entries 
         let stored = stored_rows(context, account, &block).await?;
         let fold = decide_fold(cursor, &block, stored, limits.rows_max);
         let fold = fold.ok_or(FoldUsageError::Behind { seq: after.saturating_add(1) })?;
+        let fold = with_flags(context, account, fold, &limits.fair_use).await?;
         folded.folds += 1;
         match context.ledger.usage_fold(account, &fold).await {
-            Ok(()) => folded.rows += fold.rows.len() as u64,
+            Ok(()) => {
+                folded.rows += fold.rows.len() as u64;
+                fold.flags.iter().for_each(tell);
+            }
             Err(FoldError::Stale) => {}
             Err(FoldError::Failed(error)) => return Err(error.into()),
         }
     }
+}
+
+/// The fold with the flags that it raises. The days before are read only if a day counts enough to be unusual.
+async fn with_flags<C: Capabilities<Ledger: UsageRows>>(
+    context: &Context<C>,
+    account: &AccountId,
+    fold: UsageFold,
+    fair_use: &FairUse,
+) -> Result<UsageFold, LedgerError> {
+    match past_needed(&fold, fair_use) {
+        Some(periods) => {
+            let past = context.ledger.usage_rows(account, periods).await?;
+            Ok(raise_flags(account, fold, &past, fair_use, context.now()))
+        }
+        None => Ok(fold),
+    }
+}
+
+fn tell(flag: &Flag) {
+    let Flag { account, kind, date, value, threshold, .. } = flag;
+    tracing::warn!(account.id = %account, flag.kind = kind.name(), flag.date = %date, flag.value = value, flag.threshold = threshold, "usage is unusual");
 }
 
 /// The entries above the first `seq` through the second.

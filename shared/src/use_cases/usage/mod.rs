@@ -19,7 +19,7 @@ const CHARGES_AT_ONCE: usize = 8;
 
 /// The entries, each with the charge that it gives credits back for. Most of those charges are near, and only the others
 /// are read.
-async fn with_charges<C: Capabilities<Ledger: Entries>>(
+pub(in crate::use_cases) async fn with_charges<C: Capabilities<Ledger: Entries>>(
     context: &Context<C>,
     account: &AccountId,
     entries: Vec<Entry>,

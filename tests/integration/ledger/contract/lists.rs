@@ -1,6 +1,7 @@
 //! The attempts, the acts and the notices of an account, page by page.
 
 use crate::ledger::samples::*;
+use shared::domain::usage::{Flag, FlagKind, FlagPlace};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -63,4 +64,45 @@ async fn filled<L: Ledger>(ledger: &L) -> Account {
     let change = Change { records, notices, ..changed(&account) };
     ledger.commit(&change).await.unwrap();
     change.account
+}
+
+/// Flags of two accounts in two months.
+pub async fn flags<L: Ledger>(ledger: &L) {
+    const DAY: i64 = 86_400_000;
+    let (hour, credits) = (FlagKind::ChargesPerHour, FlagKind::CreditsPerDay);
+    let accounts = ["acme", "bolt"].map(|name| opening_of(name, &format!("cus_{name}")));
+    for change in &accounts {
+        ledger.commit(change).await.unwrap();
+    }
+    let [acme, bolt] = accounts.map(|change| change.account.id);
+    let of_acme = [flag("acme", hour, 5), flag("acme", credits, 5), flag("acme", hour, 40 * DAY)];
+    let of_bolt = [flag("bolt", hour, 5), flag("bolt", credits, 6)];
+    for (account, flags) in [(&acme, of_acme.to_vec()), (&bolt, of_bolt.to_vec())] {
+        ledger.usage_fold(account, &UsageFold { flags: flags.clone(), ..usage_fold(0, 11) }).await.unwrap();
+        let stale = UsageFold { flags: vec![flag(account.as_str(), hour, 7)], ..usage_fold(0, 11) };
+        assert!(matches!(ledger.usage_fold(account, &stale).await, Err(FoldError::Stale)), "no flag without its fold");
+    }
+    let [first, second, third] = of_acme;
+    let [fourth, fifth] = of_bolt;
+    let month = |text: &str| text.parse().unwrap();
+    let page =
+        |records: &[&Flag], has_more| NewestFirst { records: records.iter().copied().cloned().collect(), has_more };
+    let listed = |account: &'static str, after: Option<FlagPlace>, limit| async move {
+        let account = AccountId::parse(account).unwrap();
+        ledger.flags_page(&account, after.as_ref(), limit).await.unwrap()
+    };
+    assert_eq!(listed("acme", None, 9).await, page(&[&third, &second, &first], false));
+    assert_eq!(listed("acme", None, 1).await, page(&[&third], true));
+    assert_eq!(listed("acme", Some(third.place()), 1).await, page(&[&second], true));
+    assert_eq!(listed("acme", Some(second.place()), 9).await, page(&[&first], false));
+    assert_eq!(listed("nobody", None, 9).await, page(&[], false));
+    let of_month = |text: &'static str, after: Option<FlagPlace>, limit| async move {
+        ledger.flags_of_month_page(month(text), after.as_ref(), limit).await.unwrap()
+    };
+    assert_eq!(of_month("2026-01-01", None, 9).await, page(&[&fifth, &fourth, &second, &first], false));
+    assert_eq!(of_month("2026-01-01", None, 2).await, page(&[&fifth, &fourth], true));
+    assert_eq!(of_month("2026-01-01", Some(fourth.place()), 9).await, page(&[&second, &first], false));
+    assert_eq!(of_month("2026-01-01", Some(third.place()), 1).await, page(&[&fifth], true), "behind a later month");
+    assert_eq!(of_month("2026-02-01", None, 9).await, page(&[&third], false));
+    assert_eq!(of_month("2026-03-01", None, 9).await, page(&[], false));
 }

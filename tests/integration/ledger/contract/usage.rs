@@ -54,7 +54,7 @@ pub async fn nameless<L: Ledger>(ledger: &L) {
         }
         let (named, rows) = (folded_through(through), vec![usage_row(Granularity::Day, "2026-01-15").nameless()]);
         let nameless = UsageCursor { is_nameless: true, ..named };
-        let erasing = |before| UsageFold { before, after: nameless, rows: rows.clone() };
+        let erasing = |before| UsageFold { before, after: nameless, rows: rows.clone(), flags: vec![] };
         ledger.usage_fold(&account, &erasing(named)).await.unwrap();
         assert_eq!(ledger.usage_cursor_get(&account).await.unwrap(), nameless);
         let late = ledger.usage_fold(&account, &usage_fold(through, through + 9)).await;

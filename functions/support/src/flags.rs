@@ -1,0 +1,70 @@
+//! Flags for unusual usage, newest first: of all accounts, or of one.
+
+use crate::Outside;
+use lambda_http::Request;
+use serde::Serialize;
+use shared::domain::AccountId;
+use shared::domain::usage::{Flag, FlagKind, FlagPlace};
+use shared::http::{Page, Problem, Reply, parse_query, time};
+use shared::use_cases::Context;
+use shared::use_cases::support::list_flags;
+
+/// One page. The cursor is the place of its last flag.
+pub async fn get<O: Outside>(context: &Context<O>, request: &Request) -> Result<Reply, Problem> {
+    let (limit, account, after) = parse_query(request, |query| {
+        let account = query.optional("account", "an account's id", |text| AccountId::parse(text).ok());
+        let after = query.optional("cursor", "the next_cursor of a page", |text| place(&text));
+        (query.limit(), account, after)
+    })?;
+    let page = list_flags(context, account.as_ref(), after.as_ref(), limit).await?;
+    let next_cursor = page.records.last().filter(|_| page.has_more).map(|oldest| written(&oldest.place()));
+    Reply::ok(&Page::new(page.records.iter().map(FlagBody::of).collect(), next_cursor))
+}
+
+/// `1767225600000.acme.2026-01-01.credits_per_day`.
+fn written(place: &FlagPlace) -> String {
+    let FlagPlace { raised_at, account, date, kind } = place;
+    format!("{}.{account}.{date}.{}", raised_at.as_millisecond(), kind.name())
+}
+
+/// The place that is written like this, and in no other way.
+fn place(text: &str) -> Option<FlagPlace> {
+    let mut parts = text.split('.');
+    let place = FlagPlace {
+        raised_at: jiff::Timestamp::from_millisecond(parts.next()?.parse().ok()?).ok()?,
+        account: AccountId::parse(parts.next()?).ok()?,
+        date: parts.next()?.parse().ok()?,
+        kind: FlagKind::of_name(parts.next()?)?,
+    };
+    (written(&place) == text).then_some(place)
+}
+
+#[derive(Serialize)]
+pub struct FlagBody<'a> {
+    account: &'a str,
+    kind: &'static str,
+    date: String,
+    hour: Option<i8>,
+    /// What was counted when the flag was raised. It may have grown since.
+    value: i64,
+    usual: i64,
+    spread: i64,
+    threshold: i64,
+    raised_at: String,
+}
+
+impl<'a> FlagBody<'a> {
+    pub fn of(flag: &'a Flag) -> Self {
+        Self {
+            account: flag.account.as_str(),
+            kind: flag.kind.name(),
+            date: flag.date.to_string(),
+            hour: flag.hour,
+            value: flag.value,
+            usual: flag.median,
+            spread: flag.spread,
+            threshold: flag.threshold,
+            raised_at: time(flag.raised_at),
+        }
+    }
+}
