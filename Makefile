@@ -86,11 +86,12 @@ bench-sweep: ## Measure a sweep of a million accounts in real time: DUE (1000) o
 	cargo build -q --release -p top-up-sweep
 	cargo run -q --profile simulation -p sweep-bench -- --functions $${CARGO_TARGET_DIR:-target}/release --due $${DUE:-1000} $(if $(RATE),--rate $(RATE))
 
-# The two functions are built separately; built together, each would get the other's features.
-bench: $(BENCH) ## Compare a charge with Python and Node.js, and fail if it breaks a promise of docs/performance.md
-	cargo build --release -p charging
-	cargo build --release -p bench-hello
-	cargo run -q --profile simulation -p bench-charge -- --release $${CARGO_TARGET_DIR:-target}/release $(ARGUMENTS)
+# As they are deployed: cargo-lambda links fewer libraries than the compiler does by itself. The two functions are built
+# separately; built together, each would get the other's features.
+bench: $(BENCH) $(CARGO_LAMBDA) ## Compare a charge with Python and Node.js, and fail if it breaks a promise of docs/performance.md
+	PATH="$(BIN):$$PATH" cargo lambda build --release -p charging --lambda-dir target/bench/lambda
+	PATH="$(BIN):$$PATH" cargo lambda build --release -p bench-hello --lambda-dir target/bench/lambda
+	cargo run -q --profile simulation -p bench-charge -- $(ARGUMENTS)
 
 # The release build with its symbols, by which SHA-256 is recognized. callgrind counts only the function, so the benchmark
 # around it does not have to be fast.
@@ -99,7 +100,7 @@ instructions: ## Count the instructions of a warm charge, and fail above what is
 	@command -v valgrind >/dev/null || { echo "make instructions needs valgrind; on Debian and Ubuntu: apt-get install valgrind"; exit 1; }
 	cargo build --release -p charging
 	cargo build -q --bin bench-charge $(AS_TESTS)
-	$(BUILT)/bench-charge --release $${CARGO_TARGET_DIR:-target}/release --instructions
+	$(BUILT)/bench-charge --instructions $${CARGO_TARGET_DIR:-target}/release/charging
 
 kill: programs ## Kill the compiled functions while they work, KILLS=500 times per workflow
 	KILLS=$${KILLS:-500} cargo test -q --test integration kills:: -- --nocapture --test-threads=3

@@ -52,18 +52,19 @@ struct Options {
     /// Number of warm charges per start, from memory and again with a read
     #[arg(long, default_value_t = 300)]
     charges: usize,
-    /// Directory of the release builds of charging and bench-hello
-    #[arg(long, default_value = "target/release")]
-    release: PathBuf,
+    /// Directory with charging/bootstrap and bench-hello/bootstrap, as cargo-lambda builds them for a deployment
+    #[arg(long, default_value = "target/bench/lambda")]
+    functions: PathBuf,
     /// Directory into which infra/bench/install put Python, Node.js and their packages
     #[arg(long, default_value = "target/bench")]
     tools: PathBuf,
-    /// The program of an earlier release build of charging, to measure in the same rounds
+    /// The bootstrap of an earlier build of charging, to measure in the same rounds
     #[arg(long)]
     before: Option<PathBuf>,
-    /// Only count the instructions of a warm charge, and fail if there are more than promised
-    #[arg(long)]
-    instructions: bool,
+    /// Only count the instructions of a warm charge of this release build with symbols, and fail if there are more than
+    /// promised
+    #[arg(long, value_name = "PROGRAM")]
+    instructions: Option<PathBuf>,
 }
 
 /// The results of all rounds.
@@ -107,8 +108,8 @@ async fn bench(options: &Options) -> Result<ExitCode, Error> {
     let yaml = std::fs::read_to_string("template.yaml")?;
     let template = Template::parse(&yaml, &deployment())?;
     let charging = template.function_of_binary("charging").ok_or("the template has no function charging")?;
-    if options.instructions {
-        let charging = Variant::charging(&std::path::absolute(&options.release)?, &charging.environment);
+    if let Some(program) = &options.instructions {
+        let charging = Variant::charging(std::path::absolute(program)?, &charging.environment);
         return count_instructions(&charging, &template).await;
     }
     let directory = tempfile::tempdir()?;

@@ -39,7 +39,7 @@ impl Variants {
     /// # Errors
     /// If the versions of Python or Node cannot be determined.
     pub fn find(options: &Options, charging: &BTreeMap<String, String>, unpacked: &Path) -> Result<Self, Error> {
-        let (release, tools) = (std::path::absolute(&options.release)?, std::path::absolute(&options.tools)?);
+        let (functions, tools) = (std::path::absolute(&options.functions)?, std::path::absolute(&options.tools)?);
         let (python, node) = (tools.join("python"), tools.join("node"));
         let python_program = python.join("bin/python");
         let python_versions = told(&python_program, &["-c", PYTHON_VERSIONS])?;
@@ -52,7 +52,7 @@ impl Variants {
         };
         let before = options.before.as_ref().map(|program| in_rust("charging, before", program, charging.clone()));
         Ok(Self {
-            charging: in_rust("charging (Rust)", &release.join("charging"), charging.clone())?,
+            charging: in_rust("charging (Rust)", &functions.join("charging/bootstrap"), charging.clone())?,
             python: Variant {
                 name: "Python, boto3",
                 program: python_program,
@@ -71,7 +71,7 @@ impl Variants {
                 environment: BTreeMap::new(),
                 upload: node.join("function"),
             },
-            hello: in_rust("hello world (Rust)", &release.join("bench-hello"), BTreeMap::new())?,
+            hello: in_rust("hello world (Rust)", &functions.join("bench-hello/bootstrap"), BTreeMap::new())?,
             before: before.transpose()?,
             versions,
             roots,
@@ -120,8 +120,8 @@ fn unpack(program: &Path, directory: &Path) -> Result<PathBuf, Error> {
 
 impl Variant {
     /// Our function.
-    pub fn charging(release: &Path, environment: &BTreeMap<String, String>) -> Self {
-        Self::in_rust("charging (Rust)", release.join("charging"), environment.clone())
+    pub fn charging(program: PathBuf, environment: &BTreeMap<String, String>) -> Self {
+        Self::in_rust("charging (Rust)", program, environment.clone())
     }
 
     fn in_rust(name: &'static str, program: PathBuf, environment: BTreeMap<String, String>) -> Self {
