@@ -13,11 +13,14 @@ ROUTES_WITHOUT_AUTHORIZER = {
     ("POST", "/v1/webhooks/stripe"),
     ("GET", "/pay/{token+}"),
     ("HEAD", "/pay/{token+}"),
+    ("GET", "/confirm/{token+}"),
+    ("HEAD", "/confirm/{token+}"),
+    ("POST", "/confirm/{token+}"),
     ("GET", "/v1/statement-keys"),
 }
 
 # Event sources whose callers AWS identifies itself. Any other source would be an entry point that we did not choose.
-EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB"}
+EVENT_TYPES = {"HttpApi", "ScheduleV2", "DynamoDB", "EventBridgeRule"}
 OTHER_DOORS = {
     "AWS::Serverless::Api",
     "AWS::ApiGateway::RestApi",

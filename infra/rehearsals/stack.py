@@ -77,7 +77,7 @@ def correct_policies(stack):
 
     `!Ref` of a secret is its ARN in CloudFormation
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-secretsmanager-secret.html), but its
-    name in MiniStack; and MiniStack supports no resource for `ses:SendEmail`, which is the sender's identity at AWS
+    name in MiniStack; and MiniStack supports no resource for `ses:SendEmail`, which is the sender's identity and the configuration set at AWS
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html).
     Unchanged, both would allow nothing.
     """
@@ -92,7 +92,9 @@ def correct_policies(stack):
                 resources = [given] if isinstance(given, str) else given
                 statement["Resource"] = [arns.get(resource, resource) for resource in resources]
                 if statement["Action"] == "ses:SendEmail":
-                    check(given.endswith(f":identity/{SENDER_IDENTITY}"), f"e-mails may be sent as {given}")
+                    kinds = [resource.split(":", 5)[-1].split("/")[0] for resource in resources]
+                    check(kinds == ["identity", "configuration-set"], f"e-mails may be sent as {given}")
+                    check(resources[0].endswith(f":identity/{SENDER_IDENTITY}"), f"e-mails may be sent as {given}")
                     statement["Resource"] = "*"
             iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 

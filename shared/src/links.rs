@@ -1,21 +1,27 @@
-//! Signed, expiring links for e-mails. A link opens the payment page of one top-up and nothing else.
+//! Signed, expiring links for e-mails. A link opens the payment page of one top-up, or the page that confirms one contact,
+//! and nothing else. Each purpose has a key of its own, so no link serves the other one.
 //!
 //! Stripe's hosted pages expire and are never stored, so an e-mail links to us, and we redirect to a fresh page.
 //! The token is a bearer token: it must not be logged, and must give access to nothing but the page.
 
-use crate::domain::{AccountId, TopUpId};
+use crate::domain::{AccountId, ContactId, InvalidId, TopUpId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 
-/// How long a link in an e-mail is valid.
+/// How long a link to a payment page is valid.
 pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long a link that confirms an address is valid.
+pub const CONFIRMATION_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Signs and verifies links. Anyone who has the secret can do both.
 #[derive(Clone, Debug)]
-pub struct LinkKey(Hmac<Sha256>);
+pub struct LinkKey {
+    pay: Hmac<Sha256>,
+    confirm: Hmac<Sha256>,
+}
 
 /// A secret too short to sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +43,7 @@ impl LinkKey {
     /// The length of a signature in bytes: <https://www.rfc-editor.org/rfc/rfc2104#section-3>.
     pub const SECRET_BYTES_MIN: usize = 32;
 
-    /// The secret may also be used for other purposes: the key that signs links is derived from it for links alone.
+    /// The secret may also be used for other purposes: the keys that sign links are derived from it for links alone.
     ///
     /// # Errors
     /// [`WeakSecret`] below [`LinkKey::SECRET_BYTES_MIN`].
@@ -46,8 +52,8 @@ impl LinkKey {
         if secret.len() < Self::SECRET_BYTES_MIN {
             return Err(WeakSecret);
         }
-        let derived = keyed(secret).chain_update(PURPOSE).finalize().into_bytes();
-        Ok(Self(keyed(&derived)))
+        let derived = |purpose| keyed(&keyed(secret).chain_update(purpose).finalize().into_bytes());
+        Ok(Self { pay: derived(PAY_PURPOSE), confirm: derived(CONFIRM_PURPOSE) })
     }
 
     /// The URL of this top-up's page below `public_url` (with or without a trailing slash), valid until `expires_at`.
@@ -57,9 +63,24 @@ impl LinkKey {
 
     /// A token of at most 203 characters, all of them safe in a path. It is valid until `expires_at`, to the millisecond.
     pub fn sign(&self, account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
-        let payload = encode_payload(account, top_up, expires_at);
-        let signature = self.0.clone().chain_update(&payload).finalize().into_bytes();
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature))
+        sign(&self.pay, &encode_payload(account, top_up.as_str(), expires_at))
+    }
+
+    /// The URL of the page that confirms this contact below `public_url`, valid until `expires_at`.
+    pub fn confirm_url(
+        &self,
+        public_url: &str,
+        account: &AccountId,
+        contact: &ContactId,
+        expires_at: Timestamp,
+    ) -> String {
+        let token = self.sign_confirmation(account, contact, expires_at);
+        format!("{}/confirm/{token}", public_url.trim_end_matches('/'))
+    }
+
+    /// A token as [`LinkKey::sign`] makes it, for a contact.
+    pub fn sign_confirmation(&self, account: &AccountId, contact: &ContactId, expires_at: Timestamp) -> String {
+        sign(&self.confirm, &encode_payload(account, contact.as_str(), expires_at))
     }
 
     /// What the token was signed for.
@@ -67,25 +88,48 @@ impl LinkKey {
     /// # Errors
     /// [`LinkRejection`], expired from the instant `expires_at` on.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<(AccountId, TopUpId), LinkRejection> {
-        if token.len() > TOKEN_LENGTH_MAX {
-            return Err(LinkRejection::Malformed);
-        }
-        let (payload, signature) = token.split_once('.').ok_or(LinkRejection::Malformed)?;
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkRejection::Malformed);
-        let (payload, signature) = (decode(payload)?, decode(signature)?);
-        // Compares in constant time.
-        self.0.clone().chain_update(&payload).verify_slice(&signature).map_err(|_| LinkRejection::BadSignature)?;
-        let payload = String::from_utf8(payload).map_err(|_| LinkRejection::Malformed)?;
-        let (account, top_up, expires_at) = decode_payload(&payload).ok_or(LinkRejection::Malformed)?;
-        if now < expires_at { Ok((account, top_up)) } else { Err(LinkRejection::Expired) }
+        verify(&self.pay, token, TopUpId::parse, now)
     }
+
+    /// Which contact the token confirms.
+    ///
+    /// # Errors
+    /// As [`LinkKey::verify`].
+    pub fn verify_confirmation(&self, token: &str, now: Timestamp) -> Result<(AccountId, ContactId), LinkRejection> {
+        verify(&self.confirm, token, ContactId::parse, now)
+    }
+}
+
+fn sign(key: &Hmac<Sha256>, payload: &str) -> String {
+    let signature = key.clone().chain_update(payload).finalize().into_bytes();
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn verify<I>(
+    key: &Hmac<Sha256>,
+    token: &str,
+    parse: fn(String) -> Result<I, InvalidId>,
+    now: Timestamp,
+) -> Result<(AccountId, I), LinkRejection> {
+    if token.len() > TOKEN_LENGTH_MAX {
+        return Err(LinkRejection::Malformed);
+    }
+    let (payload, signature) = token.split_once('.').ok_or(LinkRejection::Malformed)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkRejection::Malformed);
+    let (payload, signature) = (decode(payload)?, decode(signature)?);
+    // Compares in constant time.
+    key.clone().chain_update(&payload).verify_slice(&signature).map_err(|_| LinkRejection::BadSignature)?;
+    let payload = String::from_utf8(payload).map_err(|_| LinkRejection::Malformed)?;
+    let (account, id, expires_at) = decode_payload(&payload, parse).ok_or(LinkRejection::Malformed)?;
+    if now < expires_at { Ok((account, id)) } else { Err(LinkRejection::Expired) }
 }
 
 /// Starts every payload, so that the format can change while old links are still in mailboxes.
 const VERSION: &str = "1";
-/// Separates link signatures from any others made with the same secret.
-const PURPOSE: &[u8] = b"prepaid/pay-link";
-/// The longest account id makes a payload of 119 bytes, which encode to 159 characters. The signature adds 43, the dot 1.
+/// Separate the signatures of each kind of link from any others made with the same secret.
+const PAY_PURPOSE: &[u8] = b"prepaid/pay-link";
+const CONFIRM_PURPOSE: &[u8] = b"prepaid/confirm-link";
+/// Both kinds of ids have 36 characters. The longest account id makes a payload of 119 bytes, which encode to 159 characters. The signature adds 43, the dot 1.
 const TOKEN_LENGTH_MAX: usize = 203;
 
 fn keyed(secret: &[u8]) -> Hmac<Sha256> {
@@ -93,17 +137,17 @@ fn keyed(secret: &[u8]) -> Hmac<Sha256> {
 }
 
 /// No field can contain a colon.
-fn encode_payload(account: &AccountId, top_up: &TopUpId, expires_at: Timestamp) -> String {
-    format!("{VERSION}:{}:{top_up}:{account}", expires_at.as_millisecond())
+fn encode_payload(account: &AccountId, id: &str, expires_at: Timestamp) -> String {
+    format!("{VERSION}:{}:{id}:{account}", expires_at.as_millisecond())
 }
 
 /// `None` for a malformed payload or another version.
-fn decode_payload(payload: &str) -> Option<(AccountId, TopUpId, Timestamp)> {
+fn decode_payload<I>(payload: &str, parse: fn(String) -> Result<I, InvalidId>) -> Option<(AccountId, I, Timestamp)> {
     let mut fields = payload.strip_prefix(VERSION)?.strip_prefix(':')?.splitn(3, ':');
     let expires_at = Timestamp::from_millisecond(fields.next()?.parse().ok()?).ok()?;
-    let top_up = TopUpId::parse(fields.next()?).ok()?;
+    let id = parse(fields.next()?.to_owned()).ok()?;
     let account = AccountId::parse(fields.next()?).ok()?;
-    Some((account, top_up, expires_at))
+    Some((account, id, expires_at))
 }
 
 #[cfg(test)]
@@ -201,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_signature_by_the_same_secret_for_another_purpose_is_rejected() {
-        let payload = encode_payload(&account(), &TopUpId::mint(9), at(0));
+        let payload = encode_payload(&account(), TopUpId::mint(9).as_str(), at(0));
         let signature = keyed(&SECRET).chain_update(&payload).finalize().into_bytes();
         let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature));
         assert_eq!(key().verify(&token, at(-1)), Err(LinkRejection::BadSignature));
@@ -217,7 +261,7 @@ mod tests {
             "1",
             "",
         ] {
-            let signature = key().0.chain_update(payload).finalize().into_bytes();
+            let signature = key().pay.chain_update(payload).finalize().into_bytes();
             let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(signature));
             assert_eq!(key().verify(&token, at(-1)), Err(LinkRejection::Malformed), "{payload}");
         }
@@ -227,7 +271,19 @@ mod tests {
     fn a_short_secret_signs_nothing_and_no_secret_is_shown() {
         assert_eq!(LinkKey::new([7; 31]).err(), Some(WeakSecret));
         assert_eq!(WeakSecret.to_string(), "the link secret must have at least 32 bytes");
-        assert_eq!(format!("{:?}", key()), "LinkKey(Hmac { ... })");
+        assert_eq!(format!("{:?}", key()), "LinkKey { pay: Hmac { ... }, confirm: Hmac { ... } }");
+    }
+
+    #[test]
+    fn a_link_of_one_purpose_does_not_serve_the_other() {
+        let contact = ContactId::mint(9);
+        let confirmation = key().sign_confirmation(&account(), &contact, at(0));
+        assert_eq!(key().verify_confirmation(&confirmation, at(-1)), Ok((account(), contact)));
+        assert_eq!(key().verify_confirmation(&confirmation, at(0)), Err(LinkRejection::Expired));
+        assert_eq!(key().verify(&confirmation, at(-1)), Err(LinkRejection::BadSignature));
+        assert_eq!(key().verify_confirmation(&token(), at(-1)), Err(LinkRejection::BadSignature));
+        let id_of_the_other = sign(&key().confirm, &encode_payload(&account(), TopUpId::mint(9).as_str(), at(0)));
+        assert_eq!(key().verify_confirmation(&id_of_the_other, at(-1)), Err(LinkRejection::Malformed));
     }
 
     #[test]

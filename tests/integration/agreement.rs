@@ -107,6 +107,7 @@ async fn every_answer_that_is_described_is_given_as_it_is_described() {
     limits(&cloud).await;
     acts_of_support(&cloud).await;
     links(&cloud).await;
+    contacts(&cloud).await;
     webhook(&cloud, "another secret", "invoice.paid").await.expect(400);
     webhook(&cloud, &webhook_secret(&cloud).await, "a.type.of.tomorrow").await.expect(200);
     outages(&cloud).await;
@@ -336,6 +337,42 @@ async fn limits(cloud: &TestCloud) {
     cloud.put("/v1/accounts/acme/limits", &token, &json!({"day": null, "month": null})).await.expect(200);
 }
 
+/// Contacts, and the link to one: while it is pending, after its confirmation, and forged.
+async fn contacts(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    let path = "/v1/accounts/acme/contacts";
+    let owner = json!({"email": "owner@acme.example", "roles": ["billing", "alerts"]});
+    let list =
+        json!({"contacts": [owner, {"email": "ops@acme.example", "roles": ["alerts"], "opted_out": ["low_balance"]}]});
+    cloud.put(path, &token, &list).await.expect(200);
+    cloud.get(path, &token).await.expect(200);
+    cloud.put(path, &token, &json!({})).await.expect(422);
+    for (method, body) in [(Method::GET, json!(null)), (Method::PUT, list)] {
+        let request = cloud.request(method, "/v1/accounts/nobody/contacts").bearer_auth(&token).json(&body);
+        cloud.send(request).await.expect(404);
+    }
+    malformed(cloud, Method::PUT, path).await;
+    cloud.settle().await;
+    let mails = cloud.cloud.aws.ses.messages();
+    let text = mails.iter().find(|mail| mail.to == ["ops@acme.example"]).and_then(|mail| mail.text.clone()).unwrap();
+    let link = text.split_whitespace().find(|word| word.contains("/confirm/")).unwrap();
+    let link = link[cloud.cloud.urls.api.len()..].to_owned();
+    let each = async |link: &str, status: u16| {
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            cloud.send(cloud.request(method, link)).await.expect(status);
+        }
+    };
+    cloud.cloud.aws.dynamodb.faults().decide_with(|_| Some(Fault::LoseRequest(Loss::ConnectionReset)));
+    each(&link, 503).await;
+    cloud.cloud.aws.dynamodb.faults().clear();
+    each(&link, 200).await;
+    each("/confirm/false", 404).await;
+    let key = cloud.link_key().await;
+    let account = shared::domain::AccountId::parse("acme").unwrap();
+    let expired = key.sign_confirmation(&account, &shared::domain::ContactId::mint(1), cloud.now());
+    each(&format!("/confirm/{expired}"), 410).await;
+}
+
 /// Each route of support with what it answers.
 async fn acts_of_support(cloud: &TestCloud) {
     let token = cloud.support_token();
@@ -432,6 +469,8 @@ async fn erasures(cloud: &TestCloud) {
     is_closed(cloud.put("/v1/accounts/left/spending", &service, &stop).await);
     let none = json!({"day": null, "month": null});
     is_closed(cloud.put("/v1/accounts/left/limits", &service, &none).await);
+    let list = json!({"contacts": [{"email": "ada@example.com", "roles": ["billing"]}]});
+    is_closed(cloud.put("/v1/accounts/left/contacts", &service, &list).await);
     is_closed(cloud.put("/v1/accounts/left/auto-top-up", &service, &json!({"enabled": false})).await);
     let quote = json!({"operations": [training]});
     let foreseen = cloud.post("/v1/accounts/left/quotes", &service, None, &quote).await.expect(200);
@@ -505,6 +544,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/auto-top-up/diagnosis"),
         format!("{account}/spending"),
         format!("{account}/limits"),
+        format!("{account}/contacts"),
         format!("{account}/purchases"),
         purchase,
     ] {
@@ -525,6 +565,8 @@ async fn outages(cloud: &TestCloud) {
     }
     cloud.put(&format!("{account}/auto-top-up"), &token, &json!({"enabled": false})).await.expect(503);
     cloud.put(&format!("{account}/limits"), &token, &json!({"day": 5, "month": null})).await.expect(503);
+    let list = json!({"contacts": [{"email": "owner@acme.example", "roles": ["billing"]}]});
+    cloud.put(&format!("{account}/contacts"), &token, &list).await.expect(503);
     let stop = json!({"stopped": true, "changed_by": "ada"});
     cloud.put(&format!("{account}/spending"), &token, &stop).await.expect(503);
     support_outages(cloud).await;

@@ -91,6 +91,9 @@ async fn lived_in() -> TestCloud {
         .post(&of("ada-lovelace", "/adjustments"), &cloud.support_token(), Some("case-1"), &adjusted)
         .await
         .expect(201);
+    let contacts = [("owner@ada-lovelace.example", "billing"), (&format!("ada@{PERSON}.example"), "alerts")];
+    let contacts = contacts.map(|(email, role)| json!({"email": email, "roles": [role]}));
+    set(&cloud, "ada-lovelace", "contacts", &json!({"contacts": contacts})).await.expect(200);
     cloud.settle().await;
     cloud
 }
@@ -125,6 +128,7 @@ async fn everything_stored_about_an_account_is_exported_page_by_page() {
         "account",
         "act",
         "consent",
+        "contacts",
         "entry",
         "notice",
         "outbound_event",
@@ -151,6 +155,7 @@ async fn everything_stored_about_an_account_is_exported_page_by_page() {
     assert_eq!((&entry["reference"], &entry["spender"]), (&json!("lovelace 1"), &json!("lovelace-key")));
     assert_eq!(entry["hash"].as_str().unwrap().len(), 64, "bytes are shown in hexadecimal digits");
     assert_eq!(find("spender_limits", "lovelace-key")["day"]["max"], 5_000);
+    assert_eq!(find("contacts", "")["contacts"][1]["email"], format!("ada@{PERSON}.example"));
     let stored = items_with(&cloud, "ACCOUNT#ada-lovelace").await;
     assert_eq!(whole.len(), stored.len(), "nothing is left out");
     cloud
@@ -187,7 +192,7 @@ async fn an_erased_account_keeps_its_chain_and_sums_and_nothing_personal() {
     let left = export(&cloud, "ada-lovelace", 500).await;
     assert_ne!(salt(&left), salt(&exported), "without the old salt no erased text can be found by trying");
     let kinds: BTreeSet<_> = left.iter().map(|item| item["kind"].as_str().unwrap()).collect();
-    for kind in ["notice", "refused_requests", "spender_limits", "spending_change"] {
+    for kind in ["contacts", "notice", "refused_requests", "spender_limits", "spending_change"] {
         assert!(!kinds.contains(kind), "{kind}");
     }
     is_verified(&cloud).await;
@@ -208,6 +213,7 @@ async fn an_erased_account_keeps_its_chain_and_sums_and_nothing_personal() {
     assert_eq!((&act["kind"], &act["operator"]), (&json!("erased"), &json!("operator-7")));
     assert_eq!(act["reason"], "The customer asks for it, case 12.");
     let shown = cloud.get(&of("ada-lovelace", ""), &cloud.support_token()).await.expect(200).body;
+    assert_eq!(shown["contacts"]["recipients"], json!({"billing": null, "alerts": null}));
     assert_eq!((&shown["email"], &shown["closed_at"]), (&Value::Null, &json!("2026-01-05T00:00:01.000Z")));
 
     let footprint = cloud.footprint();
@@ -237,6 +243,7 @@ async fn a_closed_account_is_not_charged_topped_up_or_set_and_a_replay_moves_not
     for (path, body) in [
         ("auto-top-up", json!({"enabled": true, "threshold": 100, "target": 1_100, "consent": consent})),
         ("spending", json!({"stopped": true, "changed_by": "ada"})),
+        ("contacts", json!({"contacts": [{"email": "ada@example.com", "roles": ["billing"]}]})),
         ("limits", json!({"day": 1, "month": null})),
         ("limits", json!({"spender": "ada", "day": 1, "month": null, "total": null})),
     ] {

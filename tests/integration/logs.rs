@@ -42,6 +42,7 @@ async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
     days_without_stripe(&cloud).await;
     declined_cards(&cloud).await;
     days_without_mail(&cloud).await;
+    contacts_that_bounce(&cloud).await;
     an_item_that_nobody_can_read(&cloud).await;
 
     let (log, canaries) = (cloud.log().concat(), cloud.canaries());
@@ -93,7 +94,9 @@ async fn strangers(cloud: &TestCloud) {
     cloud.get("/v1/accounts/acme/balance", &forged).await.expect(401);
     let webhook = cloud.request(Method::POST, "/v1/webhooks/stripe").json(&json!({ "id": MARK, "type": MARK }));
     cloud.send(webhook.header("Stripe-Signature", format!("t=1,v1={MARK}"))).await.expect(400);
-    cloud.visit(&format!("/pay/{MARK}.{MARK}")).await.expect(404);
+    for page in ["pay", "confirm"] {
+        cloud.visit(&format!("/{page}/{MARK}.{MARK}")).await.expect(404);
+    }
 }
 
 /// A customer who fills in every field.
@@ -262,6 +265,28 @@ async fn days_without_mail(cloud: &TestCloud) {
     }
 }
 
+/// A contact that is confirmed and then bounces, so that no e-mail reaches the customer.
+async fn contacts_that_bounce(cloud: &TestCloud) {
+    let address = "bounce+canary@simulator.amazonses.com";
+    let list = json!({"contacts": [{"email": address, "roles": ["billing"]}]});
+    cloud.put("/v1/accounts/acme/contacts", &cloud.cloud.customer_token("acme"), &list).await.expect(200);
+    cloud.settle().await;
+    let mails = cloud.cloud.aws.ses.messages();
+    let text = mails.iter().rev().find(|mail| mail.to == [address]).and_then(|mail| mail.text.clone()).unwrap();
+    let link = text.split_whitespace().find(|word| word.contains("/confirm/")).unwrap();
+    cloud.cloud.clock.advance(jiff::SignedDuration::from_mins(1)).unwrap();
+    let link = link[cloud.cloud.urls.api.len()..].to_owned();
+    cloud.visit(&link).await.expect(200);
+    let fault = |_: &local_aws::dynamodb::Operation| Some(Fault::Refuse(Refusal::Throttling));
+    cloud.cloud.aws.dynamodb.faults().decide_with(fault);
+    cloud.send(cloud.request(Method::POST, &link)).await.expect(503);
+    cloud.cloud.aws.dynamodb.faults().clear();
+    cloud.send(cloud.request(Method::POST, &link)).await.expect(200);
+    cloud.settle().await;
+    cloud.buy("acme", "credits_500", VISA).await;
+    assert!(cloud.log().concat().contains("\"the customer cannot be reached by e-mail\""));
+}
+
 /// The key of an unreadable item is logged, so that the item can be found, but none of its attributes.
 async fn an_item_that_nobody_can_read(cloud: &TestCloud) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -365,7 +390,8 @@ fn each_canary_is_found_however_it_is_written() {
         ("a bearer's right", "authorization: Bearer abc"),
         ("a request's signature", "AWS4-HMAC-SHA256 Credential=A"),
         ("a request's signature", "t=1,v1=00"),
-        ("a payment link", "GET /pay/MTow.c2ln"),
+        ("a link of an e-mail", "GET /pay/MTow.c2ln"),
+        ("a link of an e-mail", "POST /confirm/MTow.c2ln"),
         ("a saved card", "payment_method pm_1"),
     ] {
         let found = Canaries::default().found_in(&[line.to_owned()]);

@@ -8,6 +8,7 @@ mod agreement;
 mod architecture;
 mod charging;
 mod command_line;
+mod contacts;
 mod currencies;
 mod erasure;
 mod events;

@@ -136,6 +136,11 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.settle().await;
     cloud.visit(&link).await.expect(200);
     assert_eq!(cloud.balance("acme").await, 5_000);
+    let bouncing = json!({"contacts": [{"email": "bounce@simulator.amazonses.com", "roles": ["billing"]}]});
+    cloud.put("/v1/accounts/acme/contacts", &token, &bouncing).await.expect(200);
+    cloud.settle().await;
+    let contacts = cloud.get("/v1/accounts/acme/contacts", &token).await.expect(200).body;
+    assert_eq!(contacts["contacts"][0]["status"], "bounced");
     cloud.cloud.close_days().await.unwrap();
     cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
     assert_eq!(cloud.cloud.close_days().await.unwrap()["accounts"], 3);

@@ -1,6 +1,9 @@
-//! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop and limits. Also opens accounts for the company.
+//! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop, limits and contacts. Also
+//! opens accounts for the company.
 
 mod auto_top_up;
+mod confirm;
+mod contacts;
 mod diagnosis;
 mod explained;
 mod forecast;
@@ -24,9 +27,10 @@ use shared::http::{
     Access, AccountRateLimiter, Fields, Problem, ReachedAccount, Reply, Route, find_route, no_query, parse_body,
     respond, text, time,
 };
+use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, Consents, Entries, EntryList, History, Payments, PendingChargeList, PendingCharges, RefusalList,
-    SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList, UsageFolds, UsageRows,
+    Accounts, Consents, ContactRecords, Entries, EntryList, History, Payments, PendingChargeList, PendingCharges,
+    RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -36,6 +40,7 @@ use shared::use_cases::{Capabilities, Context};
 pub trait AccountsLedger:
     Accounts
     + Consents
+    + ContactRecords
     + Entries
     + EntryList
     + History
@@ -55,6 +60,7 @@ pub trait AccountsLedger:
 impl<
     L: Accounts
         + Consents
+        + ContactRecords
         + Entries
         + EntryList
         + History
@@ -82,6 +88,7 @@ pub struct App<O: Outside> {
     pub context: Context<O>,
     pub limiter: AccountRateLimiter,
     pub statements: StatementKey,
+    pub links: LinkKey,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +113,10 @@ pub enum Operation {
     SetSpending,
     Limits,
     SetLimits,
+    Contacts,
+    SetContacts,
+    ConfirmPage,
+    Confirm,
 }
 
 /// Every route of this function, as in `template.yaml`.
@@ -225,6 +236,26 @@ pub const ROUTES: &[Route<Operation>] = &[
         access: Access::Customer,
         operation: Operation::SetLimits,
     },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/contacts",
+        access: Access::Customer,
+        operation: Operation::Contacts,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/contacts",
+        access: Access::Customer,
+        operation: Operation::SetContacts,
+    },
+    Route { method: Method::GET, path: "/confirm/{token+}", access: Access::Public, operation: Operation::ConfirmPage },
+    Route {
+        method: Method::HEAD,
+        path: "/confirm/{token+}",
+        access: Access::Public,
+        operation: Operation::ConfirmPage,
+    },
+    Route { method: Method::POST, path: "/confirm/{token+}", access: Access::Public, operation: Operation::Confirm },
 ];
 
 /// Answers one request.
@@ -245,6 +276,9 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
             | Operation::Limits
             | Operation::Requests
             | Operation::Usage
+            // Mail programs and statistics add parameters to links.
+            | Operation::ConfirmPage
+            | Operation::Confirm
     ) {
         no_query(request)?;
     }
@@ -269,6 +303,10 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::SetSpending => spending::put(&app.context, request, found.account()?, found.caller.as_ref()).await,
         Operation::Limits => limits::get(&app.context, request, found.account()?).await,
         Operation::SetLimits => limits::put(&app.context, request, found.account()?).await,
+        Operation::Contacts => contacts::get(&app.context, found.account()?).await,
+        Operation::SetContacts => contacts::put(&app.context, request, found.account()?).await,
+        Operation::ConfirmPage => confirm::get(app, found.parameter("token")).await,
+        Operation::Confirm => confirm::post(app, found.parameter("token")).await,
     }
 }
 

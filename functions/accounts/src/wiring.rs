@@ -32,6 +32,7 @@ impl<C: Clock> Capabilities for Deployed<C> {
 pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
     let stripe = surroundings.stripe_secret().await?;
     let statements = surroundings.statement_key().await?;
+    let links = surroundings.link_key().await?;
     let limiter = AccountRateLimiter::of(&surroundings.environment)?;
     let context = Context {
         ledger: surroundings.ledger()?,
@@ -44,5 +45,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         memory: Memory::none(),
         clock: surroundings.clock,
     };
-    Ok(App { context, limiter, statements })
+    Ok(App { context, limiter, statements, links })
 }

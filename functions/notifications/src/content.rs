@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use shared::domain::payments::{DeclineReason, RefusalReason};
-use shared::domain::{Amount, Credits, Notice, NoticeKind, TopUpId};
+use shared::domain::{Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, TopUpId};
 use shared::words::{Explanation, credits as count, date_and_time, decline, refusal};
 
 /// An e-mail's content, from top to bottom.
@@ -34,9 +34,9 @@ pub struct Fact {
     pub value: String,
 }
 
-/// Where an attempt can be paid or confirmed, and how long the link works.
+/// Where a link of ours leads, and how long it works.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PayLink {
+pub struct Link {
     pub url: String,
     pub expires_at: Timestamp,
 }
@@ -48,8 +48,17 @@ struct Sale {
     price: Amount,
 }
 
-/// Writes the content. `pay_link` creates the link to an attempt's payment page.
-pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Result<PayLink, E>) -> Result<Content, E> {
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose<'a> {
+    /// The attempt can be paid or confirmed at the bank.
+    Pay(&'a TopUpId),
+    /// The address can be confirmed.
+    Confirm(&'a ContactId),
+}
+
+/// Writes the content. `link_to` creates the link in it.
+pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Result<Link, E>) -> Result<Content, E> {
     Ok(match &notice.kind {
         NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance } => {
             let sale = Sale { credits: *credits, price: *price };
@@ -65,17 +74,70 @@ pub fn write_content<E>(notice: &Notice, pay_link: impl FnOnce(&TopUpId) -> Resu
         }
         NoticeKind::TopUpDeclined { top_up, credits, price, reason } => {
             let sale = Sale { credits: *credits, price: *price };
-            declined(unpaid(notice, sale, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, sale, *reason)
+            declined(
+                unpaid(notice, sale, fact("Top-up", top_up.to_string())),
+                &link_to(Purpose::Pay(top_up))?,
+                sale,
+                *reason,
+            )
         }
         NoticeKind::TopUpActionRequired { top_up, credits, price } => {
             let sale = Sale { credits: *credits, price: *price };
-            action_required(unpaid(notice, sale, fact("Top-up", top_up.to_string())), &pay_link(top_up)?, sale)
+            action_required(
+                unpaid(notice, sale, fact("Top-up", top_up.to_string())),
+                &link_to(Purpose::Pay(top_up))?,
+                sale,
+            )
         }
         NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
             let sale = Sale { credits: *credits, price: *price };
             refused(unpaid(notice, sale, fact("Top-up", top_up.to_string())), sale, *reason)
         }
+        NoticeKind::ContactConfirmation { contact } => {
+            confirmation(vec![account(notice), date(notice)], &link_to(Purpose::Confirm(contact))?)
+        }
+        NoticeKind::ContactsChanged(change) => contacts_changed(notice, change),
     })
+}
+
+fn confirmation(facts: Vec<Fact>, link: &Link) -> Content {
+    let until = date_and_time(link.expires_at);
+    Content {
+        subject: "Confirm this e-mail address".into(),
+        heading: "Please confirm this e-mail address".into(),
+        paragraphs: vec![
+            "This address was added as a contact of the account named below, to get e-mails about its credits.".into(),
+        ],
+        action: Some(Action {
+            label: "Confirm the address",
+            url: link.url.clone(),
+            note: format!("This opens a page with a button that confirms it. The link works until {until}."),
+        }),
+        facts,
+        closing: "If you do not know this account, do nothing: without a confirmation, we send you no more e-mails."
+            .into(),
+    }
+}
+
+fn contacts_changed(notice: &Notice, change: &ContactsChange) -> Content {
+    let ContactsChange { added, removed, changed, confirmed } = change;
+    let row = |name, addresses: &[EmailAddress]| {
+        let addresses: Vec<_> = addresses.iter().map(EmailAddress::as_str).collect();
+        (!addresses.is_empty()).then(|| fact(name, addresses.join(", ")))
+    };
+    let rows = [row("Added", added), row("Removed", removed), row("Changed", changed), row("Confirmed", confirmed)];
+    let pending = (!added.is_empty())
+        .then(|| "An added address gets no e-mails about the account until its reader has confirmed it.".to_owned());
+    let told =
+        "The contacts that get e-mails about your credit balance were changed. The table below shows how.".to_owned();
+    Content {
+        subject: "The contacts of your account were changed".into(),
+        heading: "The contacts of your account were changed".into(),
+        paragraphs: [Some(told), pending].into_iter().flatten().collect(),
+        action: None,
+        facts: [account(notice)].into_iter().chain(rows.into_iter().flatten()).chain([date(notice)]).collect(),
+        closing: "If nobody of your company did this, check the contacts on your billing page and write to us.".into(),
+    }
 }
 
 fn purchase_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
@@ -123,7 +185,7 @@ fn top_up_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
     }
 }
 
-fn declined(facts: Vec<Fact>, link: &PayLink, Sale { credits, price }: Sale, reason: DeclineReason) -> Content {
+fn declined(facts: Vec<Fact>, link: &Link, Sale { credits, price }: Sale, reason: DeclineReason) -> Content {
     let (problem, heading) = match reason {
         DeclineReason::NoCard => ("no card for", "There is no card to charge"),
         DeclineReason::InsufficientFunds
@@ -153,7 +215,7 @@ fn declined(facts: Vec<Fact>, link: &PayLink, Sale { credits, price }: Sale, rea
     }
 }
 
-fn action_required(facts: Vec<Fact>, link: &PayLink, Sale { credits, price }: Sale) -> Content {
+fn action_required(facts: Vec<Fact>, link: &Link, Sale { credits, price }: Sale) -> Content {
     Content {
         subject: format!("Action needed: confirm your automatic top-up of {price}"),
         heading: "Your bank asks you to confirm a payment".into(),
@@ -193,7 +255,7 @@ fn refused(facts: Vec<Fact>, Sale { credits, price }: Sale, reason: RefusalReaso
 
 const NOTHING_CHARGED: &str = "Nothing was charged, and no credits were added.";
 
-fn link_note(link: &PayLink) -> String {
+fn link_note(link: &Link) -> String {
     let until = date_and_time(link.expires_at);
     format!("This opens our payment provider's secure page. The link works until {until}.")
 }
@@ -204,7 +266,7 @@ fn receipt(notice: &Notice, Sale { credits, price }: Sale, balance: Credits, pai
         fact("Credits added", credits.grouped()),
         fact("Paid, before tax", price.with_code()),
         fact("New balance", count(balance)),
-        fact("Date", date_and_time(notice.created_at)),
+        date(notice),
         paid_for,
     ]
 }
@@ -214,13 +276,17 @@ fn unpaid(notice: &Notice, Sale { credits, price }: Sale, to_be_paid: Fact) -> V
         account(notice),
         fact("Credits", credits.grouped()),
         fact("To pay, before tax", price.with_code()),
-        fact("Date", date_and_time(notice.created_at)),
+        date(notice),
         to_be_paid,
     ]
 }
 
 fn account(notice: &Notice) -> Fact {
     fact("Account", notice.account.to_string())
+}
+
+fn date(notice: &Notice) -> Fact {
+    fact("Date", date_and_time(notice.created_at))
 }
 
 fn fact(name: &'static str, value: String) -> Fact {

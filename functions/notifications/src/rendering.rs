@@ -1,10 +1,10 @@
 //! Renders a notice as an e-mail: the content in both forms, and the link in it.
 
-use crate::content::{Content, PayLink, write_content};
+use crate::content::{Content, Link, Purpose, write_content};
 use askama::Template;
-use jiff::Timestamp;
-use shared::domain::Notice;
-use shared::links::{LINK_LIFETIME, LinkKey};
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::{EmailAddress, Notice};
+use shared::links::{CONFIRMATION_LIFETIME, LINK_LIFETIME, LinkKey};
 use shared::ports::Email;
 
 /// Why there is no e-mail. The cause is never the content of the notice.
@@ -16,18 +16,38 @@ pub enum RenderError {
     Expiry(#[from] jiff::Error),
 }
 
-/// Renders the e-mail that is sent at `now`. The link's lifetime starts then.
+/// What the links of e-mails are made with. Their lifetimes start `now`, when the e-mail is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Links<'a> {
+    pub key: &'a LinkKey,
+    /// The public URL of the API, `https://…`.
+    pub public_url: &'a str,
+    pub now: Timestamp,
+}
+
+/// Renders the e-mail to an address.
 ///
 /// # Errors
 /// [`RenderError`].
-pub fn render(notice: &Notice, links: &LinkKey, public_url: &str, now: Timestamp) -> Result<Email, RenderError> {
-    let content = write_content(notice, |top_up| {
-        let expires_at = now.checked_add(LINK_LIFETIME)?;
-        let url = links.pay_url(public_url, &notice.account, top_up, expires_at);
-        Ok::<_, RenderError>(PayLink { url, expires_at })
+pub fn render(notice: &Notice, to: EmailAddress, links: Links<'_>) -> Result<Email, RenderError> {
+    let Links { key, public_url, now } = links;
+    let content = write_content(notice, |purpose| {
+        let link = |lifetime: SignedDuration, url: &dyn Fn(Timestamp) -> String| {
+            let expires_at = now.checked_add(lifetime)?;
+            Ok::<_, RenderError>(Link { url: url(expires_at), expires_at })
+        };
+        match purpose {
+            Purpose::Pay(top_up) => {
+                link(LINK_LIFETIME, &|until| key.pay_url(public_url, &notice.account, top_up, until))
+            }
+            Purpose::Confirm(contact) => {
+                link(CONFIRMATION_LIFETIME, &|until| key.confirm_url(public_url, &notice.account, contact, until))
+            }
+        }
     })?;
     let (text, html) = (Text { content: &content }.render()?, Html { content: &content }.render()?);
-    Ok(Email { to: notice.to.clone(), subject: content.subject, text, html })
+    let (account, notice) = (notice.account.clone(), notice.id.clone());
+    Ok(Email { to, subject: content.subject, text, html, account, notice })
 }
 
 #[derive(Template)]

@@ -37,7 +37,11 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
     let context = Context {
         ledger: surroundings.ledger()?,
         payments: Absent,
-        mailer: SesMailer::new(aws::ses(&surroundings.aws), environment.required("SENDER")?),
+        mailer: SesMailer::new(
+            aws::ses(&surroundings.aws),
+            environment.required("SENDER")?,
+            environment.required("CONFIGURATION_SET")?,
+        ),
         timers: Absent,
         ids: RandomIds,
         price_book: Absent,

@@ -11,11 +11,11 @@ use serde::Serialize;
 use shared::domain::payments::{ConsentRecord, gates};
 use shared::domain::spending::Limit;
 use shared::domain::usage::Flag;
-use shared::domain::{Account, Act, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
-use shared::http::bodies::{GateBody, PaymentIssueBody, TopUpBody};
+use shared::domain::{Account, Act, Contacts, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
+use shared::http::bodies::{ContactsBody, GateBody, PaymentIssueBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::ports::{
-    Acts, Consents, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList,
+    Acts, Consents, ContactRecords, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList,
 };
 use shared::use_cases::Context;
 
@@ -31,6 +31,7 @@ pub async fn get<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> 
 
 /// What is stored beside the account.
 struct Records {
+    contacts: Option<Contacts>,
     consent: Option<ConsentRecord>,
     spending: Option<SpendingChange>,
     purchases: Vec<Purchase>,
@@ -52,7 +53,9 @@ impl Records {
             Some(spending) => ledger.spending_change_get(id, spending.changed_at).await?,
             None => None,
         };
+        let contacts = ledger.contacts_get(id).await?;
         Ok(Self {
+            contacts: Contacts::of(account, contacts.as_ref()),
             consent,
             spending,
             purchases: ledger.purchases_page(id, None, SHOWN).await?.purchases,
@@ -68,8 +71,10 @@ impl Records {
 #[derive(Serialize)]
 struct AccountBody<'a> {
     account: &'a str,
-    /// Where its e-mails go. `None` once it was erased.
+    /// The first confirmed billing contact. `None` once it was erased.
     email: Option<&'a str>,
+    /// Where its e-mails go.
+    contacts: ContactsBody<'a>,
     customer: &'a str,
     balance: i64,
     pending: i64,
@@ -94,6 +99,7 @@ impl<'a> AccountBody<'a> {
         Self {
             account: account.id.as_str(),
             email: account.email.as_ref().map(|email| email.as_str()),
+            contacts: ContactsBody::of(records.contacts.as_ref()),
             customer: account.customer.as_str(),
             balance: account.balance.get(),
             pending: account.pending.get(),

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const LIMITS: Limits = Limits { default: 100, max: 500 };
 
 /// Attributes that hold an instant in milliseconds, beside those whose names end with `_at`.
-const INSTANTS: [&str; 3] = ["at", "since", "until"];
+const INSTANTS: [&str; 4] = ["asks", "at", "since", "until"];
 
 /// One page. The cursor is the last item of the page.
 pub async fn get<O: Outside>(
@@ -62,6 +62,7 @@ enum ValueBody<'a> {
     Shown(String),
     Number(i64),
     Flag(bool),
+    List(Vec<ValueBody<'a>>),
     Map(BTreeMap<&'a str, ValueBody<'a>>),
 }
 
@@ -85,6 +86,7 @@ impl<'a> ValueBody<'a> {
             },
             StoredValue::Flag(flag) => Self::Flag(*flag),
             StoredValue::Bytes(bytes) => Self::Shown(hex::encode(bytes)),
+            StoredValue::List(list) => Self::List(list.iter().map(|value| Self::of(name, value)).collect()),
             StoredValue::Map(map) => Self::Map(bodies(map)),
         }
     }

@@ -42,11 +42,13 @@ pub async fn resend<O: Outside>(
 pub struct NoticeBody<'a> {
     notice: &'a str,
     kind: &'static str,
+    /// Where it was sent; until then the account's address.
     to: &'a str,
-    /// The purchase or the attempt that the e-mail is about.
+    /// What the e-mail is about.
     about: &'a str,
     created_at: String,
     sent_at: Option<String>,
+    returned_at: Option<String>,
 }
 
 impl<'a> NoticeBody<'a> {
@@ -59,14 +61,17 @@ impl<'a> NoticeBody<'a> {
             | NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }
             | NoticeKind::TopUpRefused { top_up, .. } => top_up.as_str(),
+            NoticeKind::ContactConfirmation { contact } => contact.as_str(),
+            NoticeKind::ContactsChanged(_) => "contacts",
         };
         Self {
             notice: notice.id.as_str(),
             kind: notice.kind.name(),
-            to: notice.to.as_str(),
+            to: notice.sent_to.as_ref().unwrap_or(&notice.to).as_str(),
             about,
             created_at: time(notice.created_at),
             sent_at: notice.sent_at.map(time),
+            returned_at: notice.returned_at.map(time),
         }
     }
 }

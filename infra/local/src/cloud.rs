@@ -14,8 +14,9 @@ use local_aws::server::LocalAws;
 use local_aws::ses::LocalSes;
 use local_gateway::schedules::{ChangeCount, OneTime, OneTimeSource, Run};
 use local_gateway::streams::{Delivered, FailedBatch, OnFailure, StreamError, StreamPage, StreamSource};
+use local_gateway::template::ConfigurationSet;
 use local_gateway::{
-    Deployment, Functions, Gateway, Issuer, KeyPair, Schedules, StreamConsumer, Template, runtime_api,
+    Deployment, EventBus, Functions, Gateway, Issuer, KeyPair, Schedules, StreamConsumer, Template, runtime_api,
 };
 use local_stripe::{LocalStripe, Settings, WebhookTarget};
 use serde_json::{Value, json};
@@ -89,6 +90,8 @@ pub struct LocalCloud {
     /// The secrets that sign the functions' requests to AWS, new at every start.
     pub signing: SigningSecrets,
     schedules: Schedules,
+    /// The default event bus. A test can put events on it.
+    pub event_bus: EventBus,
     /// Each function's position in the table's stream. A test can move one back to have records delivered again.
     pub streams: Vec<StreamConsumer>,
     /// Whether the functions are separate processes, which use the machine's clock.
@@ -134,6 +137,7 @@ impl LocalCloud {
             schedules: Schedules::new(&template, functions.clone(), clock.shared())?
                 .with_one_time(Arc::new(OneTimeSchedules(aws.scheduler.clone())))
                 .leaving_out_idle_runs(changes(&aws, &stripe)),
+            event_bus: EventBus::new(&template, functions.clone(), clock.shared(), on_failure()),
             streams: StreamConsumer::all(&template, &source, &functions, &on_failure()),
             has_own_processes: options.functions.is_some(),
             tasks: std::sync::Mutex::default(),
@@ -155,6 +159,13 @@ impl LocalCloud {
         let (webhooks, schedules) = (Arc::clone(self), Arc::clone(self));
         self.spawn(async move { webhooks.stripe.deliver_forever().await });
         self.spawn(async move { schedules.schedules.run(IDLE).await });
+        let reports = Arc::clone(self);
+        self.spawn(async move {
+            loop {
+                reports.deliver_reports().await;
+                tokio::time::sleep(IDLE).await;
+            }
+        });
         for position in 0..self.streams.len() {
             let cloud = Arc::clone(self);
             self.spawn(async move { cloud.streams[position].run(IDLE).await });
@@ -196,7 +207,21 @@ impl LocalCloud {
         Ok(self.schedules.run_now("liability").await?)
     }
 
-    /// Delivers webhooks and stream records until none is due.
+    /// Puts what SES published since the last call on the event bus, as the template's configuration sets say, and delivers
+    /// what is due on the bus. Returns the number of invocations.
+    pub async fn deliver_reports(&self) -> usize {
+        let sets = &self.template.configuration_sets;
+        let is_published = |event: &Value| {
+            let named = event["detail"]["mail"]["tags"]["ses:configuration-set"][0].as_str();
+            let set = sets.iter().find(|set| Some(set.name.as_str()) == named);
+            let kind = event["detail"]["eventType"].as_str().unwrap_or_default();
+            set.is_some_and(|set| set.published.iter().any(|published| published.eq_ignore_ascii_case(kind)))
+        };
+        self.event_bus.put(self.aws.ses.take_events().into_iter().filter(is_published).collect()).await;
+        self.event_bus.deliver().await
+    }
+
+    /// Delivers webhooks, stream records and reports about e-mails until none is due.
     ///
     /// # Errors
     /// If the stream cannot be read.
@@ -212,7 +237,8 @@ impl LocalCloud {
                 delivered.records_failed += drained.records_failed;
                 delivered.is_blocked |= drained.is_blocked;
             }
-            if webhooks == 0 && handled == 0 {
+            let reports = self.deliver_reports().await;
+            if webhooks == 0 && handled == 0 && reports == 0 {
                 return Ok(delivered);
             }
         }
@@ -349,12 +375,22 @@ async fn start_aws(
     let stored = [("stripe".to_owned(), stripe.to_string()), ("links".to_owned(), secrets.link_secret.clone())];
     Ok(LocalAws {
         dynamodb,
-        ses: LocalSes::new([SENDER], clock.shared()),
+        ses: ses(template, clock),
         secrets: LocalSecrets::new(BTreeMap::from(stored)),
         scheduler: LocalScheduler::new(&template.schedule_groups, clock.shared()),
         events: LocalEventBus::new(&template.event_buses, clock.shared()),
         access: Access::new(roles(template)),
     })
+}
+
+/// SES with the template's configuration sets.
+fn ses(template: &Template, clock: &MovableClock) -> LocalSes {
+    let names = |is_such: fn(&ConfigurationSet) -> bool| {
+        template.configuration_sets.iter().filter(move |set| is_such(set)).map(|set| set.name.clone())
+    };
+    LocalSes::new([SENDER], clock.shared())
+        .with_configuration_sets(names(|_| true))
+        .without_suppression(names(|set| !set.is_suppressing))
 }
 
 /// The permissions of each function, by the access key id that it signs with. A function without a role in the template

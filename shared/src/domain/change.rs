@@ -2,6 +2,7 @@
 
 use super::account::{Account, Cause, Entry};
 use super::charging::{PendingCharge, RefusalPlace};
+use super::contacts::Contacts;
 use super::payments::{ConsentRecord, Purchase, TopUp};
 use super::spending::{SpenderLimits, SpendingChange};
 use super::support::{Act, Erasure, Imported};
@@ -59,6 +60,10 @@ pub enum Record {
     Listed {
         at: Timestamp,
     },
+    /// They are far larger than any other record.
+    Contacts(Box<Contacts>),
+    /// Nothing is stored any more about where e-mails went.
+    ContactsForgotten,
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,
@@ -93,6 +98,21 @@ impl Change {
         self.records
             .iter()
             .find_map(|record| if let Record::Purchase(purchase) = record { Some(purchase) } else { None })
+    }
+
+    /// The contacts that this change writes.
+    pub fn contacts(&self) -> Option<&Contacts> {
+        self.records
+            .iter()
+            .find_map(|record| if let Record::Contacts(contacts) = record { Some(&**contacts) } else { None })
+    }
+
+    /// Stores other contacts, whose first confirmed billing address is the account's own.
+    pub(super) fn set_contacts(&mut self, contacts: Contacts) {
+        if let Some(address) = contacts.first_confirmed() {
+            self.account.email = Some(address.clone());
+        }
+        self.records.push(Record::Contacts(Box::new(contacts)));
     }
 
     /// The attempt that this change writes.

@@ -8,7 +8,7 @@ use std::fmt;
 /// Only SES can tell whether the address works. This check only rejects what cannot be an address or would change the
 /// meaning of a mail header. Before the `@` is a dot-atom, without quotes and comments:
 /// <https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3>. After it is a host name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {

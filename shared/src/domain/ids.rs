@@ -235,6 +235,10 @@ minted_id!(
     OutboundEventId, "event", "evo_"
 );
 minted_id!(
+    /// A contact of an account.
+    ContactId, "contact", "ctc_"
+);
+minted_id!(
     /// An act of the company's support.
     ActId, "act", "act_"
 );

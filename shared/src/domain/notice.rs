@@ -1,7 +1,8 @@
 //! An e-mail owed to a customer, written with the change that caused it and sent afterwards.
 
+use super::contacts::{OptionalNotice, Role};
 use super::payments::{DeclineReason, RefusalReason};
-use super::{Account, AccountId, Amount, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
+use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
 /// One e-mail, with everything that it has to say.
@@ -9,12 +10,32 @@ use jiff::Timestamp;
 pub struct Notice {
     pub id: NoticeId,
     pub account: AccountId,
-    /// The account's address at that time.
+    /// The account's address at that time, or the address of the notice's own.
     pub to: EmailAddress,
+    /// Whether it goes to that address, whatever the account's contacts are when it is sent.
+    pub is_addressed: bool,
+    /// The addresses that it was sent to in vain before it was owed again as this notice.
+    pub tried: Vec<EmailAddress>,
     pub kind: NoticeKind,
     pub created_at: Timestamp,
     /// `None` while it has not been sent.
     pub sent_at: Option<Timestamp>,
+    /// Where it was sent. An earlier release did not record it.
+    pub sent_to: Option<EmailAddress>,
+    /// When it came back, or was reported as spam.
+    pub returned_at: Option<Timestamp>,
+}
+
+impl Notice {
+    /// A notice for one address.
+    pub fn addressed(
+        id: NoticeId,
+        account: &Account,
+        (to, kind): (EmailAddress, NoticeKind),
+        now: Timestamp,
+    ) -> Option<Self> {
+        Some(Self { to, is_addressed: true, ..account.owed(id, kind, now)? })
+    }
 }
 
 /// What the customer is told.
@@ -32,13 +53,38 @@ pub enum NoticeKind {
     TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Amount },
     /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
     TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason },
+    /// An address is asked to confirm that it wants the account's e-mails.
+    ContactConfirmation { contact: ContactId },
+    /// The account's contacts were changed.
+    ContactsChanged(ContactsChange),
+}
+
+/// How an account's contacts were changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContactsChange {
+    pub added: Vec<EmailAddress>,
+    pub removed: Vec<EmailAddress>,
+    /// Those with other roles or other choices of e-mails, or in another order.
+    pub changed: Vec<EmailAddress>,
+    pub confirmed: Vec<EmailAddress>,
 }
 
 impl Account {
-    /// The e-mail that this account is owed. `None` if there is no address any more.
-    pub(super) fn owed(&self, id: NoticeId, kind: NoticeKind, now: Timestamp) -> Option<Notice> {
-        let to = self.email.clone()?;
-        Some(Notice { id, account: self.id.clone(), to, kind, created_at: now, sent_at: None })
+    /// The e-mail that this account is owed, for the contact of its role that is deliverable when it is sent. `None` if
+    /// there is no address any more.
+    pub fn owed(&self, id: NoticeId, kind: NoticeKind, now: Timestamp) -> Option<Notice> {
+        Some(Notice {
+            id,
+            account: self.id.clone(),
+            to: self.email.clone()?,
+            is_addressed: false,
+            tried: vec![],
+            kind,
+            created_at: now,
+            sent_at: None,
+            sent_to: None,
+            returned_at: None,
+        })
     }
 }
 
@@ -52,6 +98,37 @@ impl NoticeKind {
             Self::TopUpDeclined { .. } => "top_up_declined",
             Self::TopUpActionRequired { .. } => "top_up_action_required",
             Self::TopUpRefused { .. } => "top_up_refused",
+            Self::ContactConfirmation { .. } => "contact_confirmation",
+            Self::ContactsChanged(_) => "contacts_changed",
+        }
+    }
+
+    /// The role of the contacts that it is for.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::PurchasePaid { .. }
+            | Self::PurchaseFailed { .. }
+            | Self::TopUpPaid { .. }
+            | Self::TopUpDeclined { .. }
+            | Self::TopUpActionRequired { .. }
+            | Self::TopUpRefused { .. }
+            | Self::ContactConfirmation { .. }
+            | Self::ContactsChanged(_) => Role::Billing,
+        }
+    }
+
+    /// By which kind a contact can turn it off. `None` for what every customer has to know: receipts, payment issues and
+    /// changes of the contacts.
+    pub fn optional(&self) -> Option<OptionalNotice> {
+        match self {
+            Self::PurchasePaid { .. }
+            | Self::PurchaseFailed { .. }
+            | Self::TopUpPaid { .. }
+            | Self::TopUpDeclined { .. }
+            | Self::TopUpActionRequired { .. }
+            | Self::TopUpRefused { .. }
+            | Self::ContactConfirmation { .. }
+            | Self::ContactsChanged(_) => None,
         }
     }
 }

@@ -167,6 +167,8 @@ impl World {
                 | Record::EventForgotten(_)
                 | Record::Imported(_)
                 | Record::Listed { .. }
+                | Record::Contacts(_)
+                | Record::ContactsForgotten
                 | Record::Customer { .. } => {}
             }
         }

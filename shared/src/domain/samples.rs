@@ -2,6 +2,7 @@
 
 use super::account::decide_open_account;
 use super::charging::{ChargeCommand, ChargeRequest};
+use super::contacts::{Contacts, DeliveryProblem, DeliveryProblemKind, Role};
 use super::payments::{AutoTopUp, Consent, Payment};
 use super::spending::{Limit, Spending};
 use super::support;
@@ -72,6 +73,29 @@ pub fn limits(limits: [Option<(i64, i64)>; 3]) -> Limits {
 /// Spending, stopped this many seconds after midnight.
 pub fn stopped_at(seconds: i64) -> Spending {
     Spending { is_stopped: true, changed_at: at(seconds) }
+}
+
+/// The contacts of that account before they are changed.
+pub fn starting_contacts() -> Contacts {
+    Contacts::of(&account(), None).unwrap()
+}
+
+/// A contact that was confirmed at midnight.
+pub fn contact(address: &str, roles: &[Role]) -> Contact {
+    Contact {
+        id: ContactId::mint(0),
+        address: EmailAddress::parse(address).unwrap(),
+        roles: roles.iter().copied().collect(),
+        opted_out: Default::default(),
+        confirmed_at: Some(at(0)),
+        asked_at: None,
+        problem: None,
+    }
+}
+
+/// A bounce this many seconds after midnight.
+pub fn bounced_at(seconds: i64) -> DeliveryProblem {
+    DeliveryProblem { kind: DeliveryProblemKind::Bounced, at: at(seconds) }
 }
 
 /// The only entry of a change.

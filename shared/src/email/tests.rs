@@ -1,6 +1,6 @@
 use super::*;
 use crate::aws::wire::{Answer, Wire};
-use crate::domain::EmailAddress;
+use crate::domain::{AccountId, EmailAddress, NoticeId};
 use aws_sdk_sesv2::config::http::HttpResponse;
 use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -9,7 +9,7 @@ use std::error::Error;
 fn mailer(answer: Answer) -> (SesMailer, Wire) {
     let wire = Wire::new(answer);
     let config = crate::aws::ses(&wire.environment()).config().to_builder().retry_config(RetryConfig::disabled());
-    (SesMailer::new(Client::from_conf(config.build()), "Prepaid <billing@company.example>"), wire)
+    (SesMailer::new(Client::from_conf(config.build()), "Prepaid <billing@company.example>", "prepaid"), wire)
 }
 
 fn mail() -> Email {
@@ -18,6 +18,8 @@ fn mail() -> Email {
         subject: "Größe 5 €".into(),
         text: "Ihr Guthaben: 5 €".into(),
         html: "<p>Ihr Guthaben: 5 €</p>".into(),
+        account: AccountId::parse("customer_42").unwrap(),
+        notice: NoticeId::mint(7),
     }
 }
 
@@ -44,6 +46,11 @@ async fn an_email_is_sent_as_text_and_html_in_utf_8_to_its_one_recipient() {
             "Body": { "Text": content("Ihr Guthaben: 5 €"), "Html": content("<p>Ihr Guthaben: 5 €</p>") },
             "Headers": [{ "Name": "Auto-Submitted", "Value": "auto-generated" }],
         } },
+        "ConfigurationSetName": "prepaid",
+        "EmailTags": [
+            { "Name": "account", "Value": "customer_42" },
+            { "Name": "notice", "Value": "ntc_00000000000000000000000000000007" },
+        ],
     });
     let url = "POST https://email.eu-central-1.amazonaws.com/v2/email/outbound-emails".to_owned();
     assert_eq!(*wire.sent.lock().unwrap(), [(url, expected)]);

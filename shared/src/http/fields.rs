@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -312,6 +313,15 @@ pub fn text<T, E>(parse: impl FnOnce(String) -> Result<T, E>) -> impl FnOnce(&st
 /// Reads an integer without a decimal point: not `15.0`.
 pub fn integer(range: &RangeInclusive<i64>) -> impl FnOnce(&str) -> Option<i64> {
     |json| serde_json::from_str(json).ok().filter(|value| range.contains(value))
+}
+
+/// Reads a list of words of a known set, each at most once.
+pub fn words<T: Ord>(of_name: impl Fn(&str) -> Option<T>) -> impl FnOnce(&str) -> Option<BTreeSet<T>> {
+    move |json| {
+        let names: Vec<String> = serde_json::from_str(json).ok()?;
+        let words: BTreeSet<T> = names.iter().map(|name| of_name(name)).collect::<Option<_>>()?;
+        (words.len() == names.len()).then_some(words)
+    }
 }
 
 pub fn boolean(json: &str) -> Option<bool> {

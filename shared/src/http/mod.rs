@@ -19,7 +19,7 @@ pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_op
 pub use caller::{Caller, Scopes};
 pub use csv::{Cell, Columns, CsvLine, CsvTable, parse_csv, query_with_cursor, wants_csv};
 pub use field_error::FieldError;
-pub use fields::{Element, Fields, Parameters, SPENDER, an_integer, boolean, integer, text};
+pub use fields::{Element, Fields, Parameters, SPENDER, an_integer, boolean, integer, text, words};
 pub use page::{Limits, Page};
 pub use problem::{Problem, status_of};
 pub use rate_limiter::AccountRateLimiter;

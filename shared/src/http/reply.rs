@@ -16,6 +16,9 @@ use serde::Serialize;
 /// Our pages load nothing, run nothing, send nothing and cannot be framed. Their style is inline.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The same, for a page with a button that sends a form to its own address.
+const FORM_PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -52,6 +55,11 @@ impl Reply {
         Self::new(status, Body::Text(page))
             .with_header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
             .with_header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY))
+    }
+
+    /// A page with a form that is sent to the page's own address.
+    pub fn html_form(status: u16, page: String) -> Self {
+        Self::html(status, page).with_header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(FORM_PAGE_POLICY))
     }
 
     /// 302: sends the customer's browser to a page whose address must not be cached.

@@ -104,6 +104,10 @@ pub(super) fn credits(value: Credits) -> AttributeValue {
     number(value.get())
 }
 
+pub(super) fn list(values: impl IntoIterator<Item = AttributeValue>) -> AttributeValue {
+    AttributeValue::L(values.into_iter().collect())
+}
+
 /// Milliseconds since 1970.
 pub(super) fn instant(value: Timestamp) -> AttributeValue {
     number(value.as_millisecond())
@@ -170,6 +174,20 @@ impl<'a> Reader<'a> {
             let attributes = value.as_m().map_err(|_| self.unreadable("*", Problem::NotOfType("M")))?;
             Ok((name.as_str(), Self { attributes, key: self.key.clone(), path: format!("{}*.", self.path) }))
         })
+    }
+
+    /// Each element of a list, read with `read` as an attribute of that name.
+    pub(super) fn list<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&Reader<'_>, &str) -> Result<T, Unreadable>,
+    ) -> Result<Vec<T>, Unreadable> {
+        let elements = self.value(name)?.as_l().map_err(|_| self.unreadable(name, Problem::NotOfType("L")))?;
+        let element = |value: &AttributeValue| {
+            let attributes = Attributes::from([(name.to_owned(), value.clone())]);
+            read(&Reader { attributes: &attributes, key: self.key.clone(), path: self.path.clone() }, name)
+        };
+        elements.iter().map(element).collect()
     }
 
     pub(super) fn credits(&self, name: &str) -> Result<Credits, Unreadable> {

@@ -104,6 +104,7 @@ fn write_record(account: &Account, record: &Record) -> Write {
         Record::RefusalForgotten(place) => return Write::Delete(keys::refusal(&account.id, *place)),
         Record::EventForgotten(event) => return Write::Delete(keys::outbound_event(&account.id, event)),
         Record::NoticeForgotten(notice) => return Write::Delete(keys::notice(&account.id, notice)),
+        Record::ContactsForgotten => return Write::Delete(keys::contacts(&account.id)),
         Record::Erasure(erasure) => put(items::erasure_to_item(&account.id, erasure)),
         Record::ErasedEntry(entry) => put(items::entry_to_item(&account.id, entry)),
         Record::SpendingChange(change) => put(items::spending_change_to_item(&account.id, change)),
@@ -115,6 +116,7 @@ fn write_record(account: &Account, record: &Record) -> Write {
         Record::Imported(imported) => put_new(items::imported_to_item(imported)),
         Record::Listed { at } => put_new(items::listed_to_item(&account.id, *at)),
         Record::Act(act) => put(items::act_to_item(&account.id, act)),
+        Record::Contacts(contacts) => put(items::contacts_to_item(&account.id, contacts)),
         Record::Consent(consent) => put(items::consent_to_item(&account.id, consent)),
         Record::Customer { customer, account } => put_new(items::customer_to_item(customer, account)),
     })

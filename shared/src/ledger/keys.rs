@@ -157,6 +157,10 @@ pub(super) fn limited_spenders(account: &AccountId) -> Key {
     of_account(account, LIMIT.to_owned())
 }
 
+pub(super) fn contacts(account: &AccountId) -> Key {
+    of_account(account, CONTACTS.to_owned())
+}
+
 pub(super) fn refusal(account: &AccountId, place: RefusalPlace) -> Key {
     of_account(account, format!("{REQUEST}{:010}#{:02}", place.minute(), place.slot()))
 }
@@ -384,11 +388,12 @@ pub(super) enum Kind {
     SpendingChange,
     SpenderLimits,
     Flag,
+    Contacts,
     Erasure,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -406,6 +411,7 @@ impl Kind {
         Self::SpendingChange,
         Self::SpenderLimits,
         Self::Flag,
+        Self::Contacts,
         Self::Erasure,
     ];
 
@@ -429,6 +435,7 @@ impl Kind {
             Self::SpendingChange => ("spending_change", SPENDING),
             Self::SpenderLimits => ("spender_limits", LIMIT),
             Self::Flag => ("flag", FLAG),
+            Self::Contacts => ("contacts", CONTACTS),
             Self::Erasure => ("erasure", ERASURE),
         }
     }
@@ -459,6 +466,7 @@ const OUTBOX: &str = "OUTBOX#";
 const REQUEST: &str = "REQUEST#";
 const SPENDING: &str = "SPENDING#";
 const LIMIT: &str = "LIMIT#";
+const CONTACTS: &str = "CONTACTS";
 const ERASURE: &str = "ERASURE";
 const IMPORT: &str = "IMPORT#";
 const ACCOUNTS: &str = "ACCOUNTS#";

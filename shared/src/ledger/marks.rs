@@ -3,7 +3,7 @@
 use super::attributes::{instant, text};
 use super::errors::ledger_error;
 use super::{DynamoLedger, items, keys};
-use crate::domain::{AccountId, EventId, Notice, NoticeId};
+use crate::domain::{AccountId, EmailAddress, EventId, Notice, NoticeId};
 use crate::ports::{Events, LedgerError, Notices};
 use jiff::Timestamp;
 
@@ -34,8 +34,9 @@ impl Notices for DynamoLedger {
         &self,
         account: &AccountId,
         notice: &NoticeId,
-        now: Timestamp,
+        sent: (&EmailAddress, Timestamp),
     ) -> Result<(), LedgerError> {
+        let (to, now) = sent;
         let key = keys::notice(account, notice);
         let update = self
             .client
@@ -43,9 +44,10 @@ impl Notices for DynamoLedger {
             .table_name(&self.table)
             .key("PK", text(key.partition))
             .key("SK", text(key.sort))
-            .update_expression("SET sent_at = :now")
+            .update_expression("SET sent_at = :now, sent_to = :to")
             .condition_expression("attribute_exists(PK) AND attribute_not_exists(sent_at)")
             .expression_attribute_values(":now", instant(now))
+            .expression_attribute_values(":to", text(to))
             .set_return_consumed_capacity(self.settings.consumed_capacity());
         match update.send().await {
             Ok(_) => Ok(()),

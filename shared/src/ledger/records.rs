@@ -2,6 +2,7 @@
 
 use super::{DynamoDb, DynamoLedger, items, keys};
 use crate::domain::charging::PendingCharge;
+use crate::domain::contacts::Contacts;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::support::Imported;
 use crate::domain::{
@@ -9,7 +10,8 @@ use crate::domain::{
     SpenderLimits, SpendingChange, TopUp, TopUpId,
 };
 use crate::ports::{
-    Consents, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders, SpendingChanges, TopUps,
+    Consents, ContactRecords, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders,
+    SpendingChanges, TopUps,
 };
 use jiff::Timestamp;
 
@@ -77,6 +79,12 @@ impl<D: DynamoDb> Spenders for DynamoLedger<D> {
         spender: &Spender,
     ) -> Result<Option<SpenderLimits>, LedgerError> {
         self.read("spender_limits_get", keys::spender_limits(account, spender), items::spender_limits_from_item).await
+    }
+}
+
+impl<D: DynamoDb> ContactRecords for DynamoLedger<D> {
+    async fn contacts_get(&self, account: &AccountId) -> Result<Option<Contacts>, LedgerError> {
+        self.read("contacts_get", keys::contacts(account), items::contacts_from_item).await
     }
 }
 

@@ -26,6 +26,7 @@ pub enum StoredValue {
     Number(String),
     Flag(bool),
     Bytes(Vec<u8>),
+    List(Vec<StoredValue>),
     Map(BTreeMap<String, StoredValue>),
 }
 

@@ -4,13 +4,14 @@
 //! Only [`History`], [`EntryList`], [`DueIndex`] and [`DueCharges`] read indexes, which are eventually consistent.
 
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
+use crate::domain::contacts::Contacts;
 use crate::domain::payments::ConsentRecord;
 use crate::domain::support::{Erasure, ErasurePage, ItemKey};
 use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
-    Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
-    Origin, OutboundEvent, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
-    UsageCursor, UsageFold, UsageRow,
+    Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
+    Notice, NoticeId, Origin, OutboundEvent, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange,
+    TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -236,6 +237,12 @@ pub trait SpenderList: Send + Sync {
     ) -> impl Future<Output = Result<SpendersPage, LedgerError>> + Send;
 }
 
+/// Where an account's e-mails go.
+pub trait ContactRecords: Send + Sync {
+    /// `None` until the contacts are first changed.
+    fn contacts_get(&self, account: &AccountId) -> impl Future<Output = Result<Option<Contacts>, LedgerError>> + Send;
+}
+
 /// The account that belongs to a Stripe customer.
 pub trait Customers: Send + Sync {
     fn customer_account_get(
@@ -264,12 +271,12 @@ pub trait Notices: Send + Sync {
         notice: &NoticeId,
     ) -> impl Future<Output = Result<Option<Notice>, LedgerError>> + Send;
 
-    /// Records that a notice was sent. Marking it twice keeps the first time.
+    /// Records where and when a notice was sent. Marking it twice keeps the first time.
     fn notice_mark_sent(
         &self,
         account: &AccountId,
         notice: &NoticeId,
-        now: Timestamp,
+        sent: (&EmailAddress, Timestamp),
     ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 

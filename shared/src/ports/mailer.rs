@@ -1,6 +1,6 @@
 //! Sending e-mail.
 
-use crate::domain::EmailAddress;
+use crate::domain::{AccountId, EmailAddress, NoticeId};
 use std::error::Error;
 use std::future::Future;
 
@@ -19,6 +19,9 @@ pub struct Email {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// What the mail service's reports about it name: whose e-mail it is, and which one.
+    pub account: AccountId,
+    pub notice: NoticeId,
 }
 
 /// The e-mail was not accepted.

@@ -16,11 +16,11 @@ pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
 pub use ledger::{
-    Accounts, Acts, CommitError, Consents, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, LedgerError, NewestFirst, NoticeList,
-    Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases,
-    PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
-    StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    Accounts, Acts, CommitError, Consents, ContactRecords, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
+    DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, LedgerError, NewestFirst,
+    NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
+    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage,
+    SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};
 pub use mailer::{Email, Mailer, MailerError};

@@ -20,6 +20,13 @@ pub trait Payments: Send + Sync {
         email: &EmailAddress,
     ) -> impl Future<Output = Result<CustomerId, PaymentsError>> + Send;
 
+    /// Sets the address that the provider's own e-mails go to, and by which the customer is found.
+    fn customer_email_set(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> impl Future<Output = Result<(), PaymentsError>> + Send;
+
     /// The customer's default card.
     ///
     /// # Errors

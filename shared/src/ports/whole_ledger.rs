@@ -24,6 +24,7 @@ pub trait Ledger:
     + SpendingChanges
     + Spenders
     + SpenderList
+    + ContactRecords
     + Customers
     + Imports
     + Directory
@@ -60,6 +61,7 @@ impl<L> Ledger for L where
         + SpendingChanges
         + Spenders
         + SpenderList
+        + ContactRecords
         + Customers
         + Imports
         + Directory

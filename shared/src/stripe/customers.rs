@@ -52,6 +52,13 @@ async fn of_account(
     Ok(newest.data.into_iter().rfind(is_ours).map(|customer| Created { id: customer.id }))
 }
 
+/// <https://docs.stripe.com/api/customers/update>. It has no idempotency key, as [`offer_default_card`] has none: with one,
+/// Stripe would answer a return to an earlier address with the stored answer.
+pub(super) async fn set_email(client: &Client, customer: &CustomerId, email: &EmailAddress) -> Result<(), StripeError> {
+    let request = UpdateCustomer::new(customer.as_str()).email(email.as_str()).build();
+    request.customize::<Created>().request_strategy(RequestStrategy::Once).send(client).await.map(drop)
+}
+
 /// <https://docs.stripe.com/api/customers/retrieve>
 pub(super) async fn retrieve(client: &Client, customer: &CustomerId) -> Result<Customer, StripeError> {
     RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await

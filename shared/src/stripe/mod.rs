@@ -98,6 +98,10 @@ impl Payments for StripePayments {
         customers::create(&self.client, account, email).await.map_err(|error| error.during("customer_create"))
     }
 
+    async fn customer_email_set(&self, customer: &CustomerId, email: &EmailAddress) -> Result<(), PaymentsError> {
+        customers::set_email(&self.client, customer, email).await.map_err(|error| error.during("customer_email_set"))
+    }
+
     async fn default_payment_method_get(
         &self,
         customer: &CustomerId,

@@ -55,6 +55,11 @@ impl<C: Capabilities> Context<C> {
         id_of_bits(self.ids.generate(now))
     }
 
+    /// Unique bits for ids of any kind.
+    pub(super) fn unique(&self, now: Timestamp) -> u128 {
+        self.ids.generate(now)
+    }
+
     pub(super) fn salt(&self) -> Salt {
         Salt::of(self.ids.unpredictable())
     }

@@ -2,13 +2,15 @@
 
 use crate::table::Table;
 use crate::world::{account_id, link_key, now};
+use notifications::Links;
 use serde_json::Value;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::PendingCharge;
+use shared::domain::contacts::Role;
 use shared::domain::payments::ConsentRecord;
 use shared::domain::{
-    Account, AccountId, Act, Change, ConsentId, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice, NoticeId,
-    Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
+    Account, AccountId, Act, Change, ConsentId, Contacts, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice,
+    NoticeId, Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
     start_of_next_day, start_of_next_month,
 };
 use shared::ports::*;
@@ -69,6 +71,7 @@ enum Kind {
     SpenderLimits,
     Notice,
     Act,
+    Contacts,
     Customer,
 }
 
@@ -85,11 +88,12 @@ enum Thing {
     SpenderLimits(SpenderLimits),
     Notice(Notice),
     Act(Act),
+    Contacts(Box<Contacts>),
     Customer(AccountId),
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -101,6 +105,7 @@ impl Kind {
         Self::SpenderLimits,
         Self::Notice,
         Self::Act,
+        Self::Contacts,
         Self::Customer,
     ];
 
@@ -119,6 +124,7 @@ impl Kind {
             Self::SpenderLimits => ledger.spender_limits_get(&account, &spender()).await?.map(Thing::SpenderLimits),
             Self::Notice => ledger.notice_get(&account, &NoticeId::mint(1)).await?.map(Thing::Notice),
             Self::Act => ledger.acts_page(&account, None, 1).await?.records.pop().map(Thing::Act),
+            Self::Contacts => ledger.contacts_get(&account).await?.map(|contacts| Thing::Contacts(Box::new(contacts))),
             Self::Customer => ledger.customer_account_get(&customer()).await?.map(Thing::Customer),
         };
         Ok(thing)
@@ -145,6 +151,7 @@ impl Thing {
             Self::SpenderLimits(limits) => change.records.push(Record::SpenderLimits(limits.clone())),
             Self::Notice(notice) => change.notices.push(notice.clone()),
             Self::Act(act) => change.records.push(Record::Act(act.clone())),
+            Self::Contacts(contacts) => change.records.push(Record::Contacts(contacts.clone())),
             Self::Customer(account) => {
                 change.records.push(Record::Customer { customer: customer(), account: account.clone() });
             }
@@ -173,9 +180,16 @@ impl Thing {
                 let _ = (pending.status(), pending.is_overdue(now()), pending.price.amount_max(pending.credits));
             }
             Self::Notice(notice) => {
-                let mail = notifications::render(notice, &link_key(), "https://api.example.com", now());
+                let links = Links { key: &link_key(), public_url: "https://api.example.com", now: now() };
+                let mail = notifications::render(notice, notice.to.clone(), links);
                 let mail = mail.expect("every notice has an e-mail");
                 assert!(!mail.subject.contains(['\r', '\n']), "a subject is one line: {:?}", mail.subject);
+            }
+            Self::Contacts(contacts) => {
+                let _ = Role::ALL.map(|role| contacts.recipient(role, None, &[]).is_ok());
+                for contact in contacts.all() {
+                    let _ = (contact.status(), contact.is_deliverable());
+                }
             }
             _ => {}
         }
@@ -208,6 +222,13 @@ fn assert_same(read: &Value, written: &Value, name: &str) {
             ("M", Value::Object(read)) => {
                 for (name, value) in value.as_object().into_iter().flatten() {
                     assert_same(read.get(name).unwrap_or(&Value::Null), value, name);
+                }
+            }
+            // A set of words, in any order.
+            ("L", _) if ["opted_out", "roles"].contains(&name) => {}
+            ("L", Value::Array(read)) => {
+                for (place, value) in value.as_array().into_iter().flatten().enumerate() {
+                    assert_same(read.get(place).unwrap_or(&Value::Null), value, name);
                 }
             }
             ("N", read) => {

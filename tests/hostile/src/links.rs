@@ -1,4 +1,4 @@
-//! The tokens of payment links.
+//! The tokens of links in e-mails.
 
 use crate::world::{Asked, Function, World, account_id, link_key, now};
 use base64::Engine;
@@ -40,6 +40,20 @@ fn offered(token: &str) {
         Ok(_) | Err(LinkRejection::Malformed | LinkRejection::BadSignature) => 404,
     };
     assert_eq!((answer.status, answer.content_type.as_str()), (expected, "text/html; charset=utf-8"), "{token}");
+    confirmed(token);
+}
+
+/// No token is signed for this page here, so none confirms anything, not even a genuine one of the other page.
+fn confirmed(token: &str) {
+    let path = format!("/confirm/{token}");
+    for method in ["GET", "POST"] {
+        let route = Some(("/confirm/{token+}", ("token", token)));
+        let world = World::of(Function::Accounts);
+        let answer = world.answer(&Asked { method, path: &path, route, ..Asked::default() }.event());
+        let answer = answer.expect("API Gateway's events are read");
+        assert_eq!((answer.status, answer.content_type.as_str()), (404, "text/html; charset=utf-8"), "{token}");
+        assert_eq!(world.ledger().tables().partitions[&account_id()].contacts, None);
+    }
 }
 
 fn changed(position: usize, flipped: u8) {

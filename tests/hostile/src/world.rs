@@ -58,9 +58,9 @@ impl IdGenerator for Counter {
 
 /// One of the functions that answer HTTP requests, with its own ledger that has the one account.
 pub enum World {
-    Accounts(accounts::App<InMemory>),
+    Accounts(Box<accounts::App<InMemory>>),
     Charging(charging::App<InMemory>),
-    Purchases(purchases::App<InMemory>),
+    Purchases(Box<purchases::App<InMemory>>),
     StripeWebhooks(stripe_webhooks::App<InMemory>),
     Support(support::App<InMemory>),
 }
@@ -116,12 +116,12 @@ impl World {
         match function {
             Function::Accounts => {
                 let statements = StatementKey::new(LINK_SECRET).expect("the secret is long enough");
-                Self::Accounts(accounts::App { context, limiter, statements })
+                Self::Accounts(Box::new(accounts::App { context, limiter, statements, links: link_key() }))
             }
             Function::Charging => {
                 Self::Charging(charging::App { context, limiter, refusals: RefusalLog::in_lane(0), emit: |_| {} })
             }
-            Function::Purchases => Self::Purchases(purchases::App { context, limiter, links: link_key() }),
+            Function::Purchases => Self::Purchases(Box::new(purchases::App { context, limiter, links: link_key() })),
             Function::StripeWebhooks => {
                 let secrets = vec![SecretString::from(WEBHOOK_SECRET)];
                 Self::StripeWebhooks(stripe_webhooks::App { context, secrets, emit: |_| {} })
@@ -315,6 +315,10 @@ pub struct AgreeablePayments;
 impl Payments for AgreeablePayments {
     async fn customer_create(&self, account: &AccountId, _: &EmailAddress) -> Result<CustomerId, PaymentsError> {
         Ok(CustomerId::parse(format!("cus_{}", account.as_str().replace('-', "_"))).expect("a Stripe id"))
+    }
+
+    async fn customer_email_set(&self, _: &CustomerId, _: &EmailAddress) -> Result<(), PaymentsError> {
+        Ok(())
     }
 
     async fn default_payment_method_get(&self, _: &CustomerId) -> Result<Option<PaymentMethodId>, PaymentsError> {

@@ -1,6 +1,6 @@
 //! The routes that need no token: each is protected by its own signature, and a token gives no further access.
 //!
-//! `webhooks.rs` and `pay_links.rs` test the signatures. These tests check that no other route is open, and that a
+//! `webhooks.rs`, `pay_links.rs` and `contacts.rs` test the signatures. These tests check that no other route is open, and that a
 //! token is neither required nor read.
 
 use super::callers::callers;
@@ -11,20 +11,23 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 /// Each with the status of a request without a valid signature. The public keys of statements are for everybody.
-const OPEN: [(&str, &str, u16); 4] = [
+const OPEN: [(&str, &str, u16); 7] = [
+    ("GET", "/confirm/{token}", 404),
     ("GET", "/pay/{token}", 404),
     ("GET", "/v1/statement-keys", 200),
+    ("HEAD", "/confirm/{token}", 404),
     ("HEAD", "/pay/{token}", 404),
+    ("POST", "/confirm/{token}", 404),
     ("POST", "/v1/webhooks/stripe", 400),
 ];
 
 fn unsigned(cloud: &TestCloud, method: &str, path: &str) -> RequestBuilder {
     let request = cloud.request(method.parse::<Method>().unwrap(), &path.replace("{token}", "forged"));
-    if method == "POST" { request.json(&json!({ "id": "evt_1" })) } else { request }
+    if path.starts_with("/v1/webhooks/") { request.json(&json!({ "id": "evt_1" })) } else { request }
 }
 
 #[tokio::test]
-async fn only_the_link_of_the_e_mails_stripes_webhook_and_public_keys_need_no_token() {
+async fn only_the_links_of_the_e_mails_stripes_webhook_and_public_keys_need_no_token() {
     let described = DESCRIPTION.operations();
     let open: Vec<_> =
         described.iter().filter(|(_, scopes)| scopes.is_none()).map(|(operation, _)| operation).collect();

@@ -356,9 +356,15 @@ impl Notices for DirectLedger {
         &self,
         account: &AccountId,
         notice: &NoticeId,
-        now: Timestamp,
+        sent: (&EmailAddress, Timestamp),
     ) -> Result<(), LedgerError> {
-        self.others.notice_mark_sent(account, notice, now).await
+        self.others.notice_mark_sent(account, notice, sent).await
+    }
+}
+
+impl ContactRecords for DirectLedger {
+    async fn contacts_get(&self, account: &AccountId) -> Result<Option<Contacts>, LedgerError> {
+        self.direct.contacts_get(account).await
     }
 }
 

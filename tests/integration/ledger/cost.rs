@@ -160,8 +160,8 @@ async fn marking_a_notice_again_writes_nothing() {
     let account = opened(&ledger).await;
     let owed = notice(notice_kinds()[0].clone());
     ledger.commit(&Change { notices: vec![owed.clone()], ..changed(&account) }).await.unwrap();
-    ledger.notice_mark_sent(&account.id, &owed.id, at(1)).await.unwrap();
+    ledger.notice_mark_sent(&account.id, &owed.id, (&owed.to, at(1))).await.unwrap();
     let recording = database.record();
-    ledger.notice_mark_sent(&account.id, &owed.id, at(2)).await.unwrap();
+    ledger.notice_mark_sent(&account.id, &owed.id, (&owed.to, at(2))).await.unwrap();
     assert_eq!(recording.operations()[0].error.as_deref(), Some("ConditionalCheckFailedException"));
 }

@@ -256,7 +256,7 @@ async fn ask<L: Ledger>(ledger: &L, account: &Account, number: usize) -> Result<
         1 => ledger.history_page(&account.id, None, 10).await.map(drop),
         2 => ledger.due_accounts(Shard::of(0), at(0), None).await.map(drop),
         3 => ledger.event_mark_applied(&EventId::parse("evt_1").unwrap(), at(0)).await,
-        _ => ledger.notice_mark_sent(&account.id, &NoticeId::mint(1), at(0)).await,
+        _ => ledger.notice_mark_sent(&account.id, &NoticeId::mint(1), (account.email.as_ref().unwrap(), at(0))).await,
     }
 }
 

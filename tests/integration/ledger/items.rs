@@ -44,6 +44,7 @@ enum Kind {
     Notice(u128),
     Erasure,
     Flag,
+    Contacts,
     /// The act with this number.
     Act(u128),
     Customer,
@@ -78,6 +79,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
             !ledger.refusals_page(&account, oldest, None, 100).await?.rows.is_empty()
         }
         Kind::Notice(number) => ledger.notice_get(&account, &NoticeId::mint(number)).await?.is_some(),
+        Kind::Contacts => ledger.contacts_get(&account).await?.is_some(),
         Kind::Act(number) => {
             let page = ledger.acts_page(&account, Some(&ActId::mint(number + 1)), 1).await?;
             page.records.first().is_some_and(|act| act.id == ActId::mint(number))
@@ -98,21 +100,31 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 47] = [
+const MAY_BE_ABSENT: [&str; 61] = [
     "flagged",
     "hour",
     "hours",
-    "completed_at",
     "accepted_by",
+    "added",
+    "addressed",
     "after",
+    "asks",
     "auto_top_up",
     "auto_top_up.consent.accepted_by",
+    "changed",
+    "completed_at",
     "checkout",
     "checkout_opened_at",
+    "confirmed",
     "currency",
     "day",
     "default_card",
     "invoice",
+    "kept",
+    "kept.asked_at",
+    "kept.confirmed_at",
+    "kept.opted_out",
+    "kept.problem",
     "last_top_up_at",
     "limit",
     "limit_starts_again_at",
@@ -136,12 +148,16 @@ const MAY_BE_ABSENT: [&str; 47] = [
     "reasons.spending_stopped",
     "reasons.too_many_requests",
     "reference",
+    "removed",
     "request_id",
     "restriction",
+    "returned_at",
     "sent_at",
+    "sent_to",
     "spender",
     "spending_stopped_at",
     "total",
+    "tried",
     "ended_at",
     "hash",
     "head",
@@ -494,6 +510,18 @@ async fn notices_are_kept_for_30_days_and_events_for_35() {
     assert!(store.ledger.account_get(&account_id()).await.unwrap().is_some(), "an account never expires");
 }
 
+/// A notice with everything that it may have.
+fn sent_notice(kind: NoticeKind) -> Notice {
+    Notice {
+        is_addressed: true,
+        tried: vec![address("tried@example.com")],
+        sent_at: Some(at(7)),
+        sent_to: Some(address("reader@example.com")),
+        returned_at: Some(at(8)),
+        ..notice(kind)
+    }
+}
+
 /// A table with an item of every kind.
 async fn filled() -> Embedded {
     let store = embedded().await;
@@ -519,13 +547,12 @@ async fn filled() -> Embedded {
             completed_at: Some(at(2)),
         }),
         Record::Imported(imported()),
+        Record::Contacts(Box::new(contacts())),
     ];
     records.extend(endings().map(Record::PendingCharge));
     records.extend(acts().into_iter().map(Record::Act));
     let numbered = (20..).zip(notice_kinds());
-    let notices = numbered
-        .map(|(number, kind)| Notice { id: NoticeId::mint(number), sent_at: Some(at(7)), ..notice(kind) })
-        .collect();
+    let notices = numbered.map(|(number, kind)| Notice { id: NoticeId::mint(number), ..sent_notice(kind) }).collect();
     let events = outbound_events().into_iter().take(1).collect();
     store.ledger.commit(&Change { records, notices, events, ..changed(&account) }).await.unwrap();
     store.ledger.liability_row_put(liability_shard(), &liability_row(), None).await.unwrap();
@@ -586,6 +613,9 @@ fn stored_items() -> Vec<Stored> {
         ("top-up paid", notice(21), Kind::Notice(21)),
         ("top-up declined", notice(22), Kind::Notice(22)),
         ("action required", notice(23), Kind::Notice(23)),
+        ("contact to be confirmed", notice(26), Kind::Notice(26)),
+        ("contacts changed", notice(27), Kind::Notice(27)),
+        ("contacts", "CONTACTS".into(), Kind::Contacts),
     ]
     .into_iter()
     .map(|(name, sort, kind)| Stored { name, partition: "ACCOUNT#acme".into(), sort, kind })

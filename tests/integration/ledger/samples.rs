@@ -6,6 +6,7 @@ use shared::domain::charging::{
     ChargeEnd, Ending, ExpiresIn, PendingCharge, RefusalPlace, RefusalRow, Refused, RefusedBecause, RefusedRequest,
     RefusedRequests,
 };
+use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
@@ -15,6 +16,7 @@ use shared::domain::support::{ActKind, Imported};
 use shared::domain::usage::{Flag, FlagKind};
 use shared::domain::*;
 use shared::ports::*;
+use std::collections::BTreeSet;
 
 pub const REFUSAL_REASONS: [RefusalReason; 5] = [
     RefusalReason::CustomerDeleted,
@@ -309,6 +311,7 @@ pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
         | NoticeKind::TopUpDeclined { price, .. }
         | NoticeKind::TopUpActionRequired { price, .. }
         | NoticeKind::TopUpRefused { price, .. } => *price = other,
+        NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) => {}
     }
     kind
 }
@@ -499,17 +502,45 @@ pub fn complete_top_up() -> TopUp {
 }
 
 pub fn notice(kind: NoticeKind) -> Notice {
-    Notice {
-        id: NoticeId::mint(8),
-        account: account_id(),
-        to: EmailAddress::parse("owner@example.com").unwrap(),
-        kind,
-        created_at: at(6),
-        sent_at: None,
+    let account = Account { email: Some(address("owner@example.com")), ..opening().account };
+    account.owed(NoticeId::mint(8), kind, at(6)).unwrap()
+}
+
+pub fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+/// Contacts with everything that they may have.
+pub fn contacts() -> Contacts {
+    let complete = Contact {
+        id: ContactId::mint(3),
+        address: address("billing@example.com"),
+        roles: Role::ALL.into(),
+        opted_out: OptionalNotice::ALL.into(),
+        confirmed_at: Some(at(2)),
+        asked_at: Some(at(4)),
+        problem: Some(DeliveryProblem { kind: DeliveryProblemKind::Bounced, at: at(3) }),
+    };
+    let complained = DeliveryProblem { kind: DeliveryProblemKind::Complained, at: at(3) };
+    let pending = Contact {
+        id: ContactId::mint(4),
+        address: address("ops@example.com"),
+        roles: [Role::Alerts].into(),
+        opted_out: BTreeSet::new(),
+        confirmed_at: None,
+        asked_at: Some(at(4)),
+        problem: None,
+    };
+    Contacts {
+        listed: vec![complete.clone(), pending, Contact { problem: Some(complained), ..complete.clone() }],
+        kept: Some(complete),
+        asks: vec![at(1), at(4)],
+        opened_with: address("owner@example.com"),
+        customer_email: address("before@example.com"),
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 6] {
+pub fn notice_kinds() -> [NoticeKind; 8] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
@@ -519,6 +550,13 @@ pub fn notice_kinds() -> [NoticeKind; 6] {
         NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
         NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },
         NoticeKind::TopUpRefused { top_up, credits, price, reason: RefusalReason::OtherPrice },
+        NoticeKind::ContactConfirmation { contact: ContactId::mint(3) },
+        NoticeKind::ContactsChanged(ContactsChange {
+            added: vec![address("a@example.com"), address("b@example.com")],
+            removed: vec![address("c@example.com")],
+            changed: vec![address("d@example.com")],
+            confirmed: vec![address("e@example.com")],
+        }),
     ]
 }
 

@@ -9,22 +9,24 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
+use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
-    Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, Entry, EventId, IdempotencyKey, Notice, NoticeId,
-    Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, SourceId, Spender,
-    SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
+    Notice, NoticeId, Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, SourceId,
+    Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, CommitError, Consents, Customers, Directory, DueCharge, DueCharges, DueChargesPage,
-    DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports,
-    LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList,
-    PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
-    ReplaceError, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage,
-    StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds, UsageRows,
+    Accounts, AccountsPage, Acts, CommitError, Consents, ContactRecords, Customers, Directory, DueCharge, DueCharges,
+    DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History,
+    Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents,
+    PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList,
+    RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
+    StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds,
+    UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -100,6 +102,7 @@ pub struct Partition {
     pub erasure: Option<Erasure>,
     pub outbox: BTreeMap<OutboundEventId, OutboundEvent>,
     pub flags: BTreeMap<FlagPlace, Flag>,
+    pub contacts: Option<Contacts>,
 }
 
 #[derive(Debug)]
@@ -267,6 +270,7 @@ impl Tables {
                     drop(partition.spender_limits.insert(limits.spender.clone(), limits));
                 }
                 Record::Act(act) => drop(partition.acts.insert(act.id.clone(), act)),
+                Record::Contacts(contacts) => partition.contacts = Some(*contacts),
                 Record::SpenderUnlimited(spender) => drop(partition.spender_limits.remove(&spender)),
                 Record::Erasure(erasure) => partition.erasure = Some(erasure),
                 Record::ErasedEntry(entry) => drop(partition.entries.insert(entry.origin(), entry)),
@@ -274,6 +278,7 @@ impl Tables {
                 Record::RefusalForgotten(place) => drop(partition.refusals.remove(&place)),
                 Record::NoticeForgotten(notice) => drop(partition.notices.remove(&notice)),
                 Record::EventForgotten(event) => drop(partition.outbox.remove(&event)),
+                Record::ContactsForgotten => partition.contacts = None,
                 Record::Customer { customer, account } => drop(self.customers.insert(customer, account)),
                 Record::Imported(imported) => drop(self.imported.insert(imported.source.clone(), imported)),
                 Record::Listed { at } => drop(self.listed.insert(change.account.id.clone(), at)),
@@ -498,6 +503,9 @@ impl Partition {
         for id in self.outbox.keys() {
             add("OUTBOX", id.to_string(), PersonalItem::OutboundEvent(id.clone()));
         }
+        if self.contacts.is_some() {
+            add("CONTACTS", String::new(), PersonalItem::Contacts);
+        }
         for (key, pending) in &self.pending {
             add("PENDING", key.to_string(), PersonalItem::PendingCharge(pending.clone()));
         }
@@ -563,6 +571,7 @@ impl StoredItems for MemoryLedger {
                 PersonalItem::Refusal(_) => "refused_requests",
                 PersonalItem::Notice(_) => "notice",
                 PersonalItem::OutboundEvent(_) => "outbound_event",
+                PersonalItem::Contacts => "contacts",
                 PersonalItem::UsageRow(_) => "usage_day",
             },
             id: key.as_str().to_owned(),
@@ -663,12 +672,13 @@ impl Notices for MemoryLedger {
         &self,
         account: &AccountId,
         notice: &NoticeId,
-        now: Timestamp,
+        (to, now): (&EmailAddress, Timestamp),
     ) -> Result<(), LedgerError> {
         let mut tables = self.tables();
         let partition = tables.partitions.get_mut(account);
-        if let Some(notice) = partition.and_then(|partition| partition.notices.get_mut(notice)) {
-            notice.sent_at.get_or_insert(now);
+        let notice = partition.and_then(|partition| partition.notices.get_mut(notice));
+        if let Some(notice) = notice.filter(|notice| notice.sent_at.is_none()) {
+            (notice.sent_at, notice.sent_to) = (Some(now), Some(to.clone()));
         }
         Ok(())
     }
@@ -680,6 +690,12 @@ impl OutboundEvents for MemoryLedger {
         let partition = tables.partitions.entry(event.account.clone()).or_default();
         partition.outbox.entry(event.id.clone()).or_insert_with(|| event.clone());
         Ok(())
+    }
+}
+
+impl ContactRecords for MemoryLedger {
+    async fn contacts_get(&self, account: &AccountId) -> Result<Option<Contacts>, LedgerError> {
+        Ok(self.of(account, |partition| partition.contacts.clone()))
     }
 }
 

@@ -12,6 +12,7 @@ extern crate mutants as shared;
 
 mod bugs;
 mod chain;
+mod contacts;
 mod cores;
 mod digest;
 pub mod hot_accounts;

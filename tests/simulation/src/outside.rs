@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use shared::domain::charging::{PendingCharge, RefusalRow};
+use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
@@ -17,16 +18,17 @@ use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUp
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
-    IdempotencyKey, InvoiceId, Notice, NoticeId, Origin, PaymentMethodId, Periods, PriceBook, Purchase, PurchaseId,
-    Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    IdempotencyKey, InvoiceId, Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PriceBook, Purchase,
+    PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, CheckoutReport, CommitError, Consents, Customers, Directory, DueCharge, DueCharges,
-    DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History,
-    IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
-    Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
-    Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries,
-    StoredEntriesPage, Timer, Timers, TimersError, TopUps, UsageFolds, UsageRows, Wake,
+    Accounts, AccountsPage, Acts, CheckoutReport, CommitError, Consents, ContactRecords, Customers, Directory,
+    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events,
+    FoldError, History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer,
+    MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges,
+    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList,
+    Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUps, UsageFolds,
+    UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -656,9 +658,21 @@ impl Notices for Outside {
         self.read("notice_get", move |ledger| at_once(ledger.notice_get(&account, &id))).await
     }
 
-    async fn notice_mark_sent(&self, account: &AccountId, id: &NoticeId, now: Timestamp) -> Result<(), LedgerError> {
-        let (account, id) = (account.clone(), id.clone());
-        self.read("notice_mark_sent", move |ledger| at_once(ledger.notice_mark_sent(&account, &id, now))).await
+    async fn notice_mark_sent(
+        &self,
+        account: &AccountId,
+        id: &NoticeId,
+        (to, now): (&EmailAddress, Timestamp),
+    ) -> Result<(), LedgerError> {
+        let (account, id, to) = (account.clone(), id.clone(), to.clone());
+        self.read("notice_mark_sent", move |ledger| at_once(ledger.notice_mark_sent(&account, &id, (&to, now)))).await
+    }
+}
+
+impl ContactRecords for Outside {
+    async fn contacts_get(&self, account: &AccountId) -> Result<Option<Contacts>, LedgerError> {
+        let account = account.clone();
+        self.read("contacts_get", move |ledger| at_once(ledger.contacts_get(&account))).await
     }
 }
 
@@ -849,6 +863,7 @@ fn describe(change: &Change) -> String {
             Record::TopUp(top_up) => format!(" · {} {:?}", top_up.id, top_up.status),
             Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
             Record::Act(act) => format!(" · {} {:?}", act.id, act.kind),
+            Record::Contacts(contacts) => format!(" · {contacts:?}"),
             Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
             Record::SpenderLimits(limits) => format!(" · {limits:?}"),
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),
@@ -862,6 +877,7 @@ fn describe(change: &Change) -> String {
             | Record::NoticeForgotten(_)
             | Record::EventForgotten(_)
             | Record::Listed { .. }
+            | Record::ContactsForgotten
             | Record::Customer { .. } => continue,
         };
     }
@@ -893,6 +909,11 @@ impl Payments for Outside {
         }
         let created = self.create(&format!("create the customer of {account}"), create, find).await;
         created.map_err(|Lost| unavailable("customer_create"))
+    }
+
+    async fn customer_email_set(&self, customer: &CustomerId, _email: &EmailAddress) -> Result<(), PaymentsError> {
+        let set = self.stripe(|| format!("Stripe: set the address of {customer}"), |_| ()).await;
+        set.map_err(|Lost| unavailable("customer_email_set"))
     }
 
     async fn default_payment_method_get(
@@ -993,13 +1014,29 @@ impl Mailer for Outside {
     async fn send(&self, email: &Email) -> Result<(), MailerError> {
         let notice = NoticeId::parse(&*email.subject).expect("the simulation writes the notice's id as the subject");
         let what = || format!("SES: send {}", email.subject);
+        let (account, to) = (email.account.clone(), email.to.clone());
         let send = move |world: &World| {
+            check_reader(world, &account, &notice, &to);
+            world.report(&account, &notice, &to);
             let is_late = world.desk().is_late;
             if !world.outbox().send(&notice, is_late) {
                 world.violate(format!("{notice} is sent again although nothing was lost"));
             }
         };
         self.call(what, send).await.map_err(|Lost| MailerError::Unavailable("no answer".into()))
+    }
+}
+
+/// Only an address that was confirmed gets anything but its confirmation.
+fn check_reader(world: &World, account: &AccountId, notice: &NoticeId, to: &EmailAddress) {
+    let is_confirmation = {
+        let tables = world.ledger.tables();
+        let stored = tables.partitions.get(account).and_then(|partition| partition.notices.get(notice));
+        // An erasure may have deleted it since it was read.
+        stored.is_none_or(|notice| matches!(notice.kind, NoticeKind::ContactConfirmation { .. }))
+    };
+    if !is_confirmation && !world.is_confirmed(account, to) {
+        world.violate(format!("{notice} is sent to {to}, who never confirmed that address"));
     }
 }
 

@@ -3,11 +3,13 @@
 use crate::names;
 use crate::outside::Outside;
 use crate::usage::Sums;
+use crate::world::Report;
 use jiff::Timestamp;
 use shared::clock::Clock;
 use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
+use shared::domain::contacts::{ASKS_PER_DAY_MAX, Contact, ContactList, ContactsRefusal, Role};
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
@@ -15,13 +17,15 @@ use shared::domain::support::{
 };
 use shared::domain::usage::FairUse;
 use shared::domain::{
-    AccountId, Actor, Cause, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure, Notice,
-    NoticeId, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction, Spender, TopUpId,
+    AccountId, Actor, Cause, ContactId, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure,
+    Notice, NoticeId, NoticeKind, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction, Spender,
+    TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
+use shared::use_cases::accounts::{ConfirmError, ContactsError, confirm_contact, record_returned_mail, set_contacts};
 use shared::use_cases::accounts::{OpenAccountError, open_account};
-use shared::use_cases::accounts::{SendNoticeError, send_notice};
+use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
 use shared::use_cases::accounts::{SettingError, set_account_limits, set_spender_limits, set_spending};
 use shared::use_cases::charging::{BatchCharge, BatchLimits, ChargeError, Charged, charge, charge_batch};
 use shared::use_cases::charging::{EndError, capture, expire_charges, void};
@@ -74,6 +78,11 @@ pub enum Request {
     /// Support blocks charges, or lifts the block.
     Restrict(AccountId, Option<Restriction>),
     ResendNotice(AccountId, NoticeId),
+    SetContacts(AccountId, ContactList),
+    /// The reader of an address follows its link and confirms it.
+    ConfirmContact(AccountId, ContactId),
+    /// The mail service reports an e-mail that came back.
+    Report(Report),
     CheckTopUp(AccountId),
     /// Support closes an account and erases what is personal in it.
     Erase(AccountId),
@@ -148,7 +157,8 @@ impl Request {
             | Self::Adjust(..)
             | Self::Import(_)
             | Self::Restrict(..)
-            | Self::Erase(_) => true,
+            | Self::Erase(_)
+            | Self::SetContacts(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
             | Self::PayPage(..)
@@ -157,6 +167,8 @@ impl Request {
             | Self::Fold(..)
             | Self::Usage(..)
             | Self::ResendNotice(..)
+            | Self::ConfirmContact(..)
+            | Self::Report(_)
             | Self::CheckTopUp(_)
             | Self::Sweep(_)
             | Self::CloseDays
@@ -211,6 +223,13 @@ impl Request {
             }
             Self::Import(line) => Box::pin(async move { run_import(&outside, &line).await }),
             Self::CloseDays => Box::pin(async move { run_close_days(&outside).await }),
+            Self::SetContacts(account, list) => {
+                Box::pin(async move { run_set_contacts(&outside, &account, &list).await })
+            }
+            Self::ConfirmContact(account, contact) => {
+                Box::pin(async move { run_confirm_contact(&outside, &account, &contact).await })
+            }
+            Self::Report(report) => Box::pin(async move { run_report(&outside, &report).await }),
             Self::CheckTopUp(account) => Box::pin(async move { run_check_top_up(&outside, &account).await }),
             Self::Erase(account) => Box::pin(async move { run_erase(&outside, &account).await }),
             Self::Sweep(part) => Box::pin(async move { run_sweep(&outside, part).await }),
@@ -853,16 +872,125 @@ async fn run_sweep(outside: &Outside, part: Option<SweepPart>) -> Ended {
 }
 
 async fn run_notice(outside: &Outside, account: &AccountId, id: &NoticeId) -> Ended {
-    let render = |notice: &Notice| {
-        let subject = notice.id.to_string();
-        Ok::<_, Infallible>(Email { to: notice.to.clone(), subject, text: String::new(), html: String::new() })
+    let render = |notice: &Notice, to| {
+        let (subject, account) = (notice.id.to_string(), notice.account.clone());
+        let (text, html) = (String::new(), String::new());
+        Ok::<_, Infallible>(Email { to, subject, text, html, account, notice: notice.id.clone() })
     };
     match send_notice(&outside.context(), account, id, render).await {
-        Ok(sent) => outside.answered(format_args!("{sent:?}")),
+        Ok(Sent::Undeliverable) if reachable(outside, account, id) => {
+            Wrong(format!("{id} is sent to nobody although a contact takes e-mail"))
+        }
+        Ok(sent) => {
+            if sent == Sent::Undeliverable {
+                outside.0.readers().undeliverable.insert(id.clone());
+            }
+            outside.answered(format_args!("{sent:?}"))
+        }
         Err(SendNoticeError::Unread(error) | SendNoticeError::Unmarked(error)) if !error.is_retryable() => {
             Wrong(error.to_string())
         }
         Err(error) => outside.not_now(error),
+    }
+}
+
+/// Whether an account has a billing contact to which this notice was not sent in vain.
+fn reachable(outside: &Outside, account: &AccountId, id: &NoticeId) -> bool {
+    let tables = outside.0.ledger.tables();
+    let Some(partition) = tables.partitions.get(account) else { return false };
+    let tried = partition.notices.get(id).map(|notice| notice.tried.clone()).unwrap_or_default();
+    let is_closed = partition.account.as_ref().is_some_and(|account| account.closed_at.is_some());
+    let Some(contacts) = &partition.contacts else { return !is_closed };
+    let mut usable = contacts.listed.iter().chain(&contacts.kept).filter(|contact| is_usable(contact));
+    usable.any(|contact| !tried.contains(&contact.address))
+}
+
+/// Whether e-mails about payments may go to a contact.
+pub fn is_usable(contact: &Contact) -> bool {
+    contact.roles.contains(&Role::Billing) && contact.confirmed_at.is_some() && contact.problem.is_none()
+}
+
+async fn run_set_contacts(outside: &Outside, account: &AccountId, list: &ContactList) -> Ended {
+    match set_contacts(&outside.context(), account, list).await {
+        Ok(None) => Wrong("the contacts of a closed account are replaced".into()),
+        Ok(Some(contacts)) => {
+            let answered: Vec<_> = contacts.listed.iter().map(|contact| (&contact.address, &contact.roles)).collect();
+            let asked: Vec<_> = list.contacts().iter().map(|contact| (&contact.address, &contact.roles)).collect();
+            if answered != asked {
+                return Wrong("the contacts in the answer are not the requested ones".into());
+            }
+            outside.answered(format_args!("{contacts:?}"))
+        }
+        Err(ContactsError::Refused(ContactsRefusal::Closed(_))) if !is_closed(outside, account) => {
+            Wrong("contacts are refused by an account that is not closed".into())
+        }
+        Err(ContactsError::Refused(ContactsRefusal::TooManyAsked(refusal)))
+            if !is_closed(outside, account) && confirmations(outside, account) < ASKS_PER_DAY_MAX / 2 =>
+        {
+            Wrong(refusal.to_string())
+        }
+        Err(ContactsError::Store(error)) => store(outside, &error),
+        Err(error) => outside.answered(error),
+    }
+}
+
+/// How many confirmations an account was ever owed.
+fn confirmations(outside: &Outside, account: &AccountId) -> usize {
+    let tables = outside.0.ledger.tables();
+    let notices = tables.partitions.get(account).into_iter().flat_map(|partition| partition.notices.values());
+    notices.filter(|notice| matches!(notice.kind, NoticeKind::ContactConfirmation { .. })).count()
+}
+
+/// The contact's stored state, while it is in the list.
+fn listed(outside: &Outside, account: &AccountId, contact: &ContactId) -> Option<Contact> {
+    let tables = outside.0.ledger.tables();
+    let contacts = tables.partitions.get(account)?.contacts.as_ref()?;
+    contacts.listed.iter().find(|known| known.id == *contact).cloned()
+}
+
+async fn run_confirm_contact(outside: &Outside, account: &AccountId, contact: &ContactId) -> Ended {
+    if let Some(known) = listed(outside, account, contact) {
+        outside.0.readers().confirmed.insert((account.clone(), known.address));
+    }
+    match confirm_contact(&outside.context(), account, contact).await {
+        Ok(_) if listed(outside, account, contact).is_some_and(|known| known.confirmed_at.is_none()) => {
+            Wrong("an address is not confirmed although the answer says so".into())
+        }
+        Ok(confirmed) => outside.answered(format_args!("{confirmed:?}")),
+        Err(ConfirmError::UnknownContact(_))
+            if listed(outside, account, contact).is_some() && !is_closed(outside, account) =>
+        {
+            Wrong("a listed contact is unknown".into())
+        }
+        Err(ConfirmError::Store(error)) => store(outside, &error),
+        Err(error) => outside.answered(error),
+    }
+}
+
+async fn run_report(outside: &Outside, report: &Report) -> Ended {
+    let Report { account, notice, returned } = report;
+    match record_returned_mail(&outside.context(), account, notice, returned).await {
+        Ok(recorded) if is_closed(outside, account) => outside.answered(format_args!("{recorded:?}")),
+        Ok(recorded) => {
+            let tables = outside.0.ledger.tables();
+            let Some(partition) = tables.partitions.get(account) else { return Wrong("the account is gone".into()) };
+            let contacts = partition.contacts.iter().flat_map(|contacts| contacts.listed.iter().chain(&contacts.kept));
+            let is_overlooked = |contact: &&Contact| {
+                let is_newer = contact.confirmed_at.is_some_and(|confirmed_at| confirmed_at > returned.problem.at);
+                contact.address == returned.address && contact.problem.is_none() && !is_newer
+            };
+            if let Some(overlooked) = contacts.into_iter().find(is_overlooked) {
+                return Wrong(format!("{} is not marked although an e-mail came back", overlooked.address));
+            }
+            let known = partition.notices.get(notice);
+            if known
+                .is_some_and(|known| known.sent_to.as_ref() == Some(&returned.address) && known.returned_at.is_none())
+            {
+                return Wrong(format!("{notice} came back, and nobody knows"));
+            }
+            outside.answered(format_args!("{recorded:?}"))
+        }
+        Err(error) => setting(outside, error),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
+use crate::contacts::KnownContacts;
 use crate::ledger::{Committed, Partition};
 use crate::limits::Spent;
 use crate::names::BELOW_ZERO;
@@ -46,6 +47,7 @@ pub struct Rules {
     spent: Spent,
     /// The account that each source was imported for.
     imported: BTreeMap<SourceId, AccountId>,
+    contacts: KnownContacts,
     /// How far each account was folded.
     folded: BTreeMap<AccountId, UsageCursor>,
 }
@@ -58,7 +60,7 @@ impl Rules {
     pub fn check(&mut self, world: &World) -> Result<(), Broken> {
         let journal = world.ledger.tables().take_journal();
         for committed in &journal {
-            self.check_commit(committed, &world.stripe())?;
+            self.check_commit(committed, world)?;
         }
         for committed in &journal {
             let tables = world.ledger.tables();
@@ -86,7 +88,8 @@ impl Rules {
         Ok(())
     }
 
-    fn check_commit(&mut self, committed: &Committed, stripe: &Stripe) -> Result<(), Broken> {
+    fn check_commit(&mut self, committed: &Committed, world: &World) -> Result<(), Broken> {
+        let stripe = &*world.stripe();
         let Committed { before, change } = committed;
         let (account, id) = (&change.account, &change.account.id);
         let (version, seq, balance) =
@@ -117,6 +120,7 @@ impl Rules {
                     let known = self.imported.insert(imported.source.clone(), id.clone());
                     rule!(known.is_none(), "{} is imported for {id} after {known:?}", imported.source);
                 }
+                Record::Contacts(contacts) => crate::contacts::check_change(world, id, account, contacts)?,
                 Record::PurchaseKey { .. }
                 | Record::Listed { .. }
                 | Record::Erasure(_)
@@ -124,6 +128,7 @@ impl Rules {
                 | Record::RefusalForgotten(_)
                 | Record::NoticeForgotten(_)
                 | Record::EventForgotten(_)
+                | Record::ContactsForgotten
                 | Record::Consent(_)
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
@@ -137,6 +142,7 @@ impl Rules {
         }
         crate::chain::check_commit(committed)?;
         check_closed(before.as_ref(), change, &self.purchases)?;
+        self.contacts.check(committed)?;
         self.spent.check(committed)?;
         for entry in &change.entries {
             let restriction = before.as_ref().and_then(|before| before.restriction.as_ref());
@@ -362,6 +368,7 @@ fn check_erased(partition: &Partition) -> Result<(), Broken> {
     rule!(partition.consents.values().all(is_nameless), "a consent of {id} keeps its name");
     let are_gone = partition.spender_limits.is_empty() && partition.spending_changes.is_empty();
     rule!(are_gone && partition.notices.is_empty(), "{id} keeps limits of spenders, stops or e-mails");
+    rule!(partition.contacts.is_none(), "{id} keeps its contacts");
     // A process that read the account before may keep a refusal of that moment.
     let later = account.closed_at.map(|closed_at| closed_at + SignedDuration::from_mins(15));
     let is_kept = |row: &&RefusalRow| match &row.refused {
@@ -523,6 +530,7 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     }
     check_acts(partition)?;
     check_events(partition)?;
+    crate::contacts::check_confirmations(&partition.notices)?;
     check_notices(partition)
 }
 
@@ -594,14 +602,15 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
     let mut told: Vec<_> = partition
         .notices
         .values()
-        .filter(|notice| !is_resent(&notice.id))
-        .map(|notice| match &notice.kind {
-            NoticeKind::PurchasePaid { purchase, .. } => (purchase.as_str(), "paid"),
-            NoticeKind::PurchaseFailed { purchase, .. } => (purchase.as_str(), "failed"),
-            NoticeKind::TopUpPaid { top_up, .. } => (top_up.as_str(), "paid"),
+        .filter(|notice| !is_resent(&notice.id) && notice.tried.is_empty())
+        .filter_map(|notice| match &notice.kind {
+            NoticeKind::PurchasePaid { purchase, .. } => Some((purchase.as_str(), "paid")),
+            NoticeKind::PurchaseFailed { purchase, .. } => Some((purchase.as_str(), "failed")),
+            NoticeKind::TopUpPaid { top_up, .. } => Some((top_up.as_str(), "paid")),
             NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }
-            | NoticeKind::TopUpRefused { top_up, .. } => (top_up.as_str(), "failed"),
+            | NoticeKind::TopUpRefused { top_up, .. } => Some((top_up.as_str(), "failed")),
+            NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) => None,
         })
         .collect();
     told.sort_unstable();
@@ -710,7 +719,8 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             check_purchase_settled(partition, purchase, &stripe)?;
         }
         for notice in partition.notices.keys() {
-            rule!(world.outbox().is_sent(notice), "{notice} was never sent");
+            let is_in_vain = world.readers().undeliverable.contains(notice);
+            rule!(world.outbox().is_sent(notice) || is_in_vain, "{notice} was never sent");
         }
         let history: Vec<_> = tables.history.get(id).into_iter().flat_map(BTreeMap::values).collect();
         let mut entries: Vec<_> = partition.entries.values().collect();

@@ -165,6 +165,9 @@ impl Run {
                         known.is_delivered = true;
                     });
                 }
+                if let Request::Report(report) = &request {
+                    self.world().readers().reports.retain(|known| known != report);
+                }
                 if let Request::Fold(account, seq) = &request {
                     self.world().ledger.tables().blocks.remove(&(account.clone(), *seq));
                 }
@@ -291,7 +294,8 @@ impl Run {
     pub fn owed(&self) -> Vec<(AccountId, NoticeId)> {
         let tables = self.world().ledger.tables();
         let notices = tables.partitions.values().flat_map(|partition| partition.notices.values());
-        let owed = notices.filter(|notice| notice.sent_at.is_none());
+        let readers = self.world().readers();
+        let owed = notices.filter(|notice| notice.sent_at.is_none() && !readers.undeliverable.contains(&notice.id));
         owed.map(|notice| (notice.account.clone(), notice.id.clone())).collect()
     }
 
@@ -301,10 +305,15 @@ impl Run {
         tables.blocks.iter().map(|(account, seq)| Request::Fold(account.clone(), *seq)).collect()
     }
 
-    /// Everything that Stripe and the stream have not delivered yet.
+    /// The reports of the mail service that were not delivered yet.
+    pub fn reports(&self) -> Vec<Request> {
+        self.world().readers().reports.iter().cloned().map(Request::Report).collect()
+    }
+
+    /// Everything that Stripe, the stream and the mail service have not delivered yet.
     pub fn to_be_delivered(&self) -> Vec<Request> {
         let notices = self.owed().into_iter().map(|(account, notice)| Request::Notice(account, notice));
-        self.undelivered().into_iter().chain(notices).chain(self.blocks()).collect()
+        self.undelivered().into_iter().chain(notices).chain(self.blocks()).chain(self.reports()).collect()
     }
 
     /// Repeats all unfinished work until none is left.

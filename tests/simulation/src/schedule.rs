@@ -1,6 +1,7 @@
 //! The random steps of a run. Each step has its own random number, so a step can be removed without changing the
 //! others.
 
+use crate::contacts::use_contacts;
 use crate::names;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
@@ -30,6 +31,8 @@ const EVENT_CALLS: usize = 6;
 const USAGE_SALT: u64 = 0x5DEE_CE66_D1CE_4E5B;
 /// Any other number.
 const LIABILITY_SALT: u64 = 0x2545_F491_4F6C_DD1D;
+/// Yet another one.
+const CONTACTS_SALT: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,13 @@ impl Schedule {
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ LIABILITY_SALT);
         if own.u32(0..40) == 0 && close_days(run, &mut own) {
             return;
+        }
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ CONTACTS_SALT);
+        if self.focus == Focus::Everything && own.u32(0..12) == 0 {
+            let name = ACCOUNTS[own.usize(0..ACCOUNTS_PREPARED)];
+            if use_contacts(run, &mut own, name) {
+                return;
+            }
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };

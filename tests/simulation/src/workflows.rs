@@ -4,6 +4,7 @@
 //! pair of calls meets each fault. The recovery from a fault (a repeated request, a redelivered event, another sweep)
 //! is part of the workflow, so the second fault may strike there.
 
+use crate::contacts;
 use crate::cores::on_all_cores;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
@@ -35,7 +36,31 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 49] = [
+pub const WORKFLOWS: [Workflow; 51] = [
+    Workflow {
+        name: "replace the address, confirm the new one, and top up",
+        acts: &[
+            Ask(|_| contacts::choose(false)),
+            Deliver,
+            Ask(contacts::confirm),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "confirm an address that bounces, and top up",
+        acts: &[
+            Ask(|_| contacts::choose(true)),
+            Deliver,
+            Ask(contacts::confirm),
+            Outside(contacts::break_mailbox),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Deliver,
+        ],
+    },
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
     Workflow { name: "charge more than there is", acts: &[Ask(charge_400), Ask(charge_290), Ask(charge_400)] },

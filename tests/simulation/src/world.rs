@@ -4,7 +4,8 @@ use crate::chain::as_opened;
 use crate::ledger::{MemoryLedger, MemoryLedgerSettings};
 use crate::stripe::Stripe;
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::{AccountId, Change, ConsentId, NoticeId, PriceBook};
+use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, ReturnedMail};
+use shared::domain::{AccountId, Change, ConsentId, EmailAddress, NoticeId, PriceBook};
 use shared::ports::{CommitError, Timer, Wake};
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Memory, MemorySettings};
@@ -134,6 +135,27 @@ impl Outbox {
     }
 }
 
+/// The readers of the customers' addresses, and what the mail service reports of them.
+#[derive(Default)]
+pub struct Readers {
+    /// Each address that was confirmed by whoever reads it.
+    pub confirmed: BTreeSet<(AccountId, EmailAddress)>,
+    /// Mailboxes that do not exist at the moment.
+    pub broken: BTreeSet<EmailAddress>,
+    /// Reports that were not delivered yet.
+    pub reports: Vec<Report>,
+    /// Notices for which no contact was deliverable.
+    pub undeliverable: BTreeSet<NoticeId>,
+}
+
+/// The mail service reports that an e-mail came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub account: AccountId,
+    pub notice: NoticeId,
+    pub returned: ReturnedMail,
+}
+
 /// The one-time timers.
 #[derive(Default)]
 pub struct Alarms {
@@ -171,6 +193,7 @@ pub struct World {
     stripe: Mutex<Stripe>,
     outbox: Mutex<Outbox>,
     alarms: Mutex<Alarms>,
+    readers: Mutex<Readers>,
     desk: Mutex<Desk>,
     now: Mutex<Timestamp>,
     minted: Mutex<u64>,
@@ -199,6 +222,7 @@ impl World {
             stripe: Mutex::default(),
             outbox: Mutex::default(),
             alarms: Mutex::default(),
+            readers: Mutex::default(),
             desk: Mutex::new(desk),
             now: Mutex::new(start),
             minted: Mutex::new(0),
@@ -218,6 +242,27 @@ impl World {
 
     pub fn alarms(&self) -> MutexGuard<'_, Alarms> {
         lock(&self.alarms)
+    }
+
+    pub fn readers(&self) -> MutexGuard<'_, Readers> {
+        lock(&self.readers)
+    }
+
+    /// Whether an address was confirmed by its reader, or is the one that the account was opened with.
+    pub fn is_confirmed(&self, account: &AccountId, address: &EmailAddress) -> bool {
+        *address == crate::request::email(account)
+            || self.readers().confirmed.contains(&(account.clone(), address.clone()))
+    }
+
+    /// The mail service reports an e-mail to a mailbox that does not exist.
+    pub fn report(&self, account: &AccountId, notice: &NoticeId, to: &EmailAddress) {
+        let at = self.time();
+        let mut readers = self.readers();
+        if readers.broken.contains(to) {
+            let problem = DeliveryProblem { kind: DeliveryProblemKind::Bounced, at };
+            let returned = ReturnedMail { address: to.clone(), problem };
+            readers.reports.push(Report { account: account.clone(), notice: notice.clone(), returned });
+        }
     }
 
     pub fn desk(&self) -> MutexGuard<'_, Desk> {

@@ -1,8 +1,10 @@
 use super::*;
 use crate::content::{Action, Fact};
+use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
 use shared::domain::{
-    AccountId, Amount, Credits, Currency, EmailAddress, NoticeId, NoticeKind, PackageId, PurchaseId, TopUpId,
+    AccountId, Amount, ContactId, ContactsChange, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind,
+    PackageId, PurchaseId, Salt, TopUpId,
 };
 use std::collections::BTreeSet;
 
@@ -74,18 +76,17 @@ fn links() -> LinkKey {
 }
 
 fn notice(kind: NoticeKind) -> Notice {
-    Notice {
-        id: NoticeId::mint(1),
-        account: AccountId::parse("customer_42").unwrap(),
-        to: EmailAddress::parse("ada@example.com").unwrap(),
-        kind,
-        created_at: "2026-11-22T13:49:58Z".parse().unwrap(),
-        sent_at: None,
-    }
+    let (id, email) = (AccountId::parse("customer_42").unwrap(), EmailAddress::parse("ada@example.com").unwrap());
+    let customer = CustomerId::parse("cus_1").unwrap();
+    let account = decide_open_account(id, email, customer, Salt::of(7), now()).account;
+    account.owed(NoticeId::mint(1), kind, "2026-11-22T13:49:58Z".parse().unwrap()).unwrap()
 }
 
 fn mail(kind: NoticeKind) -> Email {
-    render(&notice(kind), &links(), "https://credits.example.com", now()).unwrap()
+    let key = links();
+    let links = Links { key: &key, public_url: "https://credits.example.com", now: now() };
+    let notice = notice(kind);
+    render(&notice, notice.to.clone(), links).unwrap()
 }
 
 /// The text of a page, as a reader sees it.
@@ -216,7 +217,7 @@ fn the_link_opens_this_attempt_for_fourteen_days_from_sending() {
         let token = mail.text.split_once("https://credits.example.com/pay/").unwrap().1.lines().next().unwrap();
         assert_eq!(mail.html.matches(&format!("href=\"https://credits.example.com/pay/{token}\"")).count(), 2);
         let expires_at = now() + LINK_LIFETIME;
-        let opened = links().verify(token, expires_at - jiff::SignedDuration::from_millis(1));
+        let opened = links().verify(token, expires_at - SignedDuration::from_millis(1));
         assert_eq!(opened, Ok((notice(action_required()).account, top_up())));
         assert_eq!(links().verify(token, expires_at), Err(shared::links::LinkRejection::Expired));
     }
@@ -307,4 +308,46 @@ fn whatever_a_value_holds_is_shown_and_never_becomes_markup() {
     assert_eq!(html.matches(shown).count(), 9, "{html}");
     let text = Text { content: &content }.render().unwrap();
     assert_eq!(text.matches(hostile).count(), 6, "plain text is not escaped: {text}");
+}
+
+#[test]
+fn a_confirmation_names_the_account_and_its_link_confirms_the_contact_for_seven_days() {
+    let contact = ContactId::mint(5);
+    let mail = mail(NoticeKind::ContactConfirmation { contact: contact.clone() });
+    for form in [&mail.text, &mail.html] {
+        let token = form.split_once("https://credits.example.com/confirm/").unwrap().1;
+        let token = token.split(['"', '\n']).next().unwrap();
+        let (account, until) = (AccountId::parse("customer_42").unwrap(), now() + CONFIRMATION_LIFETIME);
+        assert_eq!(
+            links().verify_confirmation(token, until - SignedDuration::from_millis(1)),
+            Ok((account, contact.clone()))
+        );
+        assert!(links().verify_confirmation(token, until).is_err());
+    }
+    for text in [&mail.text, &visible(&mail.html)] {
+        for fact in ["customer_42", "29 November 2026, 13:50 UTC", "we send you no more e-mails"] {
+            assert!(text.contains(fact), "{fact} is missing: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_change_of_contacts_is_told_by_address_and_has_no_link() {
+    let addresses = |address: &str| vec![EmailAddress::parse(address).unwrap()];
+    let change = ContactsChange {
+        added: addresses("added@example.com"),
+        removed: addresses("removed@example.com"),
+        changed: addresses("changed@example.com"),
+        confirmed: addresses("confirmed@example.com"),
+    };
+    let told = mail(NoticeKind::ContactsChanged(change.clone()));
+    for text in [&told.text, &visible(&told.html)] {
+        for fact in ["added", "removed", "changed", "confirmed"] {
+            assert!(text.contains(&format!("{fact}@example.com")), "{fact} is missing: {text}");
+        }
+        assert!(text.contains("customer_42") && text.contains("until its reader has confirmed it"), "{text}");
+    }
+    assert!(!told.html.contains("href"), "{}", told.html);
+    let only = mail(NoticeKind::ContactsChanged(ContactsChange { added: vec![], ..change }));
+    assert!(!only.text.contains("Added") && !only.text.contains("until its reader"), "{}", only.text);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::DeclineReason;
 use shared::domain::{
-    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, Notice, NoticeId, NoticeKind, OutboundEvent,
+    AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind, OutboundEvent,
     OutboundEventId, OutboundEventKind, Salt, TopUpId,
 };
 use shared::email::SesMailer;
@@ -27,6 +27,7 @@ use std::sync::Arc;
 pub const SENDER: &str = "Billing <billing@company.example>";
 const TABLE: &str = "credits";
 const BUS: &str = "credits-events";
+const CONFIGURATION_SET: &str = "prepaid";
 
 pub type Clock = fn() -> Timestamp;
 
@@ -72,7 +73,7 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
         "StreamSpecification": { "StreamViewType": "NEW_AND_OLD_IMAGES" },
     });
     dynamodb.create_table(TABLE, &properties).await.unwrap();
-    let ses = LocalSes::new(["company.example"], Arc::new(now));
+    let ses = LocalSes::new(["company.example"], Arc::new(now)).with_configuration_sets([CONFIGURATION_SET]);
     let context = Context {
         ledger: DynamoLedger::new(dynamodb.client(), TABLE, LedgerSettings::default()),
         payments: Absent,
@@ -100,7 +101,7 @@ pub fn ses_mailer(http_client: SharedHttpClient, endpoint: Option<&str>) -> SesM
         .retry_config(RetryConfig::disabled())
         .http_client(http_client);
     config.set_endpoint_url(endpoint.map(str::to_owned));
-    SesMailer::new(aws_sdk_sesv2::Client::from_conf(config.build()), SENDER)
+    SesMailer::new(aws_sdk_sesv2::Client::from_conf(config.build()), SENDER, CONFIGURATION_SET)
 }
 
 /// A client without the SDK's own retries, so that each failure is visible.
@@ -131,20 +132,14 @@ impl<M: Mailer + 'static> World<M> {
     pub async fn owe(&self, number: u8) {
         let email = EmailAddress::parse(address(number)).unwrap();
         let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
-        let mut change = decide_open_account(account_id(number), email.clone(), customer, Salt::of(7), now());
-        change.notices.push(Notice {
-            id: notice_id(number),
-            account: account_id(number),
-            to: email,
-            kind: NoticeKind::TopUpDeclined {
-                top_up: TopUpId::mint(u128::from(number)),
-                credits: Credits::constant(4_501),
-                price: Amount::new(Currency::USD, 4_501).unwrap(),
-                reason: DeclineReason::ExpiredCard,
-            },
-            created_at: now(),
-            sent_at: None,
-        });
+        let mut change = decide_open_account(account_id(number), email, customer, Salt::of(7), now());
+        let kind = NoticeKind::TopUpDeclined {
+            top_up: TopUpId::mint(u128::from(number)),
+            credits: Credits::constant(4_501),
+            price: Amount::new(Currency::USD, 4_501).unwrap(),
+            reason: DeclineReason::ExpiredCard,
+        };
+        change.notices.extend(change.account.owed(notice_id(number), kind, now()));
         self.app.context.ledger.commit(&change).await.unwrap();
     }
 
@@ -173,8 +168,8 @@ impl<M: Mailer + 'static> World<M> {
     }
 
     pub async fn deliver(&self, event: &Value) -> Result<DynamoDbEventResponse, lambda_runtime::Error> {
-        let event = serde_json::from_value(event.clone()).unwrap();
-        handle(&self.app, LambdaEvent::new(event, lambda_runtime::Context::default())).await
+        let answer = handle(&self.app, LambdaEvent::new(event.clone(), lambda_runtime::Context::default())).await?;
+        Ok(serde_json::from_value(answer).unwrap())
     }
 
     /// Delivers the event, and returns the sequence numbers that have to be delivered again.

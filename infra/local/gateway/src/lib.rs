@@ -5,14 +5,15 @@
 //! This crate must not know any product: it only knows functions, events and tables.
 //!
 //! [`template`] is the entry point. [`Functions`] invokes what the template declares, either in this process
-//! ([`in_process`]) or as compiled bootstraps ([`runtime_api`]). Three event sources use it: [`Gateway`] for HTTP,
-//! [`Schedules`] for timers, [`StreamConsumer`] for table changes.
+//! ([`in_process`]) or as compiled bootstraps ([`runtime_api`]). Four event sources use it: [`Gateway`] for HTTP,
+//! [`Schedules`] for timers, [`StreamConsumer`] for table changes, [`EventBus`] for events of other services.
 //! Every source takes its time from one movable [`Clock`].
 
 pub mod authorizer;
 mod cors;
 mod error;
 mod event;
+pub mod event_bus;
 mod filter;
 pub mod function;
 mod gateway;
@@ -26,6 +27,7 @@ pub mod streams;
 pub mod template;
 
 pub use authorizer::{Discovery, KeySource};
+pub use event_bus::EventBus;
 pub use function::{Function, FunctionError, Functions, Invocation};
 pub use gateway::Gateway;
 pub use issuer::{Issuer, KeyPair};

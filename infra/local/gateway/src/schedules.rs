@@ -28,7 +28,8 @@ use crate::function::{FunctionError, Functions};
 use crate::template::{Schedule, Template};
 
 /// Lambda waits one minute before the first retry of an asynchronous invocation, and two before the last one.
-const ASYNCHRONOUS_RETRY_DELAYS: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
+pub(crate) const ASYNCHRONOUS_RETRY_DELAYS: [SignedDuration; 2] =
+    [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
 /// The one-time schedules that were created at run time.
 pub trait OneTimeSource: Send + Sync {

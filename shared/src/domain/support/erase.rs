@@ -44,6 +44,7 @@ pub enum PersonalItem {
     Refusal(RefusalPlace),
     Notice(NoticeId),
     OutboundEvent(OutboundEventId),
+    Contacts,
     /// Erased by a fold, which is how usage is written.
     UsageRow(Box<UsageRow>),
 }
@@ -81,6 +82,7 @@ impl PersonalItem {
             Self::Refusal(place) => Some(Record::RefusalForgotten(*place)),
             Self::Notice(notice) => Some(Record::NoticeForgotten(notice.clone())),
             Self::OutboundEvent(event) => Some(Record::EventForgotten(event.clone())),
+            Self::Contacts => Some(Record::ContactsForgotten),
             Self::UsageRow(_) => None,
         }
     }

@@ -35,8 +35,8 @@ pub enum ResendRefusal {
     TooMany { possible_at: Timestamp },
 }
 
-/// Stores the e-mail once more, as a notice of its own: it takes the same road as the first one, to the account's current
-/// address, and each of both says when it was sent.
+/// Stores the e-mail once more, as a notice of its own: it takes the same road as the first one, to the contact that is
+/// deliverable when it is sent or to the address of its own, and each of both says when it was sent.
 ///
 /// # Errors
 /// [`ResendRefusal`].
@@ -54,7 +54,11 @@ pub fn decide_resend(
     }
     check_recent(state, now)?;
     let mut change = Change::on(account, now);
-    change.notices.extend(account.owed(resent_as.clone(), notice.kind.clone(), now));
+    let (id, kind) = (resent_as.clone(), notice.kind.clone());
+    change.notices.extend(match notice.is_addressed {
+        true => Notice::addressed(id, account, (notice.to.clone(), kind), now),
+        false => account.owed(id, kind, now),
+    });
     let kind = ActKind::NoticeResent { notice: notice.id.clone(), resent_as };
     change.records.push(acting.record(kind, now));
     Ok(change)
@@ -99,14 +103,8 @@ mod tests {
             credits: Credits::constant(500),
             price: settings(500, 1_500).consent.price_max,
         };
-        Notice {
-            id: NoticeId::mint(1),
-            account: account().id,
-            to: EmailAddress::parse("old@example.com").unwrap(),
-            kind,
-            created_at: at(created_at),
-            sent_at: sent_at.map(at),
-        }
+        let old = Account { email: EmailAddress::parse("old@example.com").ok(), ..account() };
+        Notice { sent_at: sent_at.map(at), ..old.owed(NoticeId::mint(1), kind, at(created_at)).unwrap() }
     }
 
     fn resent(seconds: i64, of: u128) -> Act {

@@ -1,10 +1,12 @@
 //! The parts of responses that more than one function answers with.
 
+mod contacts;
 mod entry;
 mod gate;
 mod payment_issue;
 mod top_up;
 
+pub use contacts::ContactsBody;
 pub use entry::{CauseBody, EntryBody, OperationBody, PriceBody};
 pub use gate::GateBody;
 pub use payment_issue::PaymentIssueBody;

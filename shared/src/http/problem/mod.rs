@@ -4,6 +4,7 @@
 
 mod auto_top_up;
 mod charge;
+mod contacts;
 mod ending;
 mod explain_entry;
 mod liability;

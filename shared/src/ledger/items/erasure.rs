@@ -43,6 +43,7 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         Kind::Notice => Some(PersonalItem::Notice(reader.id_in_key("SK", Key::notice_id)?)),
         // It may name a spender, or say why the account was restricted.
         Kind::OutboundEvent => Some(PersonalItem::OutboundEvent(reader.id_in_key("SK", Key::outbound_event_id)?)),
+        Kind::Contacts => Some(PersonalItem::Contacts),
         Kind::Refusal => Some(PersonalItem::Refusal(reader.id_in_key("SK", Key::refusal_place)?)),
         Kind::SpendingChange => Some(PersonalItem::SpendingChange(reader.id_in_key("SK", Key::spending_changed_at)?)),
         Kind::SpenderLimits => Some(PersonalItem::SpenderLimits(reader.id_in_key("SK", Key::spender)?)),
@@ -83,6 +84,7 @@ fn stored_value(value: &AttributeValue) -> Option<StoredValue> {
             let values = map.iter().map(|(name, value)| Some((name.clone(), stored_value(value)?)));
             StoredValue::Map(values.collect::<Option<_>>()?)
         }
+        AttributeValue::L(list) => StoredValue::List(list.iter().map(stored_value).collect::<Option<_>>()?),
         _ => return None,
     })
 }

@@ -1,9 +1,10 @@
 //! A notice, kept for 30 days.
 
 use crate::domain::payments::{DeclineReason, RefusalReason};
-use crate::domain::{EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, expiry, instant, text};
+use crate::domain::{ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, expiry, flag, instant, list, text};
 use crate::ledger::keys::{self, Key};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -14,7 +15,11 @@ pub(in crate::ledger) fn notice_to_item(notice: &Notice) -> Attributes {
         .with("to", text(&notice.to))
         .with("kind", text(notice.kind.name()))
         .with("created_at", instant(notice.created_at))
+        .with_optional("addressed", notice.is_addressed.then(|| flag(true)))
+        .with_optional("tried", addresses(&notice.tried))
         .with_optional("sent_at", notice.sent_at.map(instant))
+        .with_optional("sent_to", notice.sent_to.as_ref().map(text))
+        .with_optional("returned_at", notice.returned_at.map(instant))
         .with("expires_at", expiry(expires_at));
     write_kind(item, &notice.kind).into_attributes()
 }
@@ -25,10 +30,23 @@ pub(in crate::ledger) fn notice_from_item(item: &Attributes) -> Result<Notice, U
         id: item.id_in_key("SK", Key::notice_id)?,
         account: item.id_in_key("PK", Key::account_id)?,
         to: item.id("to", EmailAddress::parse)?,
+        is_addressed: item.optional("addressed", Reader::flag)?.unwrap_or(false),
+        tried: read_addresses(&item, "tried")?,
         kind: read_kind(&item)?,
         created_at: item.instant("created_at")?,
         sent_at: item.optional("sent_at", Reader::instant)?,
+        sent_to: item.optional("sent_to", |item, name| item.id(name, EmailAddress::parse))?,
+        returned_at: item.optional("returned_at", Reader::instant)?,
     })
+}
+
+fn addresses(addresses: &[EmailAddress]) -> Option<AttributeValue> {
+    (!addresses.is_empty()).then(|| list(addresses.iter().map(text)))
+}
+
+fn read_addresses(item: &Reader<'_>, name: &str) -> Result<Vec<EmailAddress>, Unreadable> {
+    let read = |item: &Reader<'_>, name: &str| item.list(name, |item, name| item.id(name, EmailAddress::parse));
+    Ok(item.optional(name, read)?.unwrap_or_default())
 }
 
 fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
@@ -62,6 +80,12 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("credits", credits(*wanted))
             .with_amount("price", *price)
             .with("refusal_reason", text(reason.name())),
+        NoticeKind::ContactConfirmation { contact } => item.with("contact", text(contact)),
+        NoticeKind::ContactsChanged(ContactsChange { added, removed, changed, confirmed }) => item
+            .with_optional("added", addresses(added))
+            .with_optional("removed", addresses(removed))
+            .with_optional("changed", addresses(changed))
+            .with_optional("confirmed", addresses(confirmed)),
     }
 }
 
@@ -104,6 +128,13 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             price: price()?,
             reason: item.word("refusal_reason", RefusalReason::of_name)?,
         },
+        "contact_confirmation" => NoticeKind::ContactConfirmation { contact: item.id("contact", ContactId::parse)? },
+        "contacts_changed" => NoticeKind::ContactsChanged(ContactsChange {
+            added: read_addresses(item, "added")?,
+            removed: read_addresses(item, "removed")?,
+            changed: read_addresses(item, "changed")?,
+            confirmed: read_addresses(item, "confirmed")?,
+        }),
         _ => return Err(item.invalid("kind")),
     };
     Ok(kind)

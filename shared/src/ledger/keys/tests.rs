@@ -48,6 +48,7 @@ fn every_kind_of_item_has_its_own_key() {
         (notice(&acme(), &NoticeId::mint(1)), "ACCOUNT#acme", format!("NOTICE#ntc_{hex}")),
         (flag(&raised(0)), "ACCOUNT#acme", "FLAG#0000000000000#1970-01-01#credits_per_day".into()),
         (flag_of_month(&raised(7)), "FLAGS#1970-01", "FLAG#0000000000007#acme#1970-01-01#credits_per_day".into()),
+        (contacts(&acme()), "ACCOUNT#acme", "CONTACTS".into()),
         (erasure(&acme()), "ACCOUNT#acme", "ERASURE".into()),
         (outbound_event(&acme(), &OutboundEventId::mint(1)), "ACCOUNT#acme", format!("OUTBOX#evo_{hex}")),
         (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),

@@ -1,17 +1,23 @@
 //! Accounts, and the e-mails they are owed.
 
+mod contacts;
 mod explain_entry;
 mod list_history;
 mod open_account;
+mod record_returned_mail;
 mod send_notice;
 mod set_limits;
 mod set_spending;
 mod verify_history;
 mod verify_ledger;
 
+pub use contacts::{
+    ConfirmError, Confirmation, ContactsError, confirm_contact, find_contact, read_contacts, set_contacts,
+};
 pub use explain_entry::{ExplainEntryError, ExplainedEntry, explain_entry};
 pub use list_history::{HistoryPage, list_history};
 pub use open_account::{OpenAccountError, OpenedAccount, open_account};
+pub use record_returned_mail::{Recorded, record_returned_mail};
 pub use send_notice::{SendNoticeError, Sent, send_notice};
 pub use set_limits::{set_account_limits, set_spender_limits};
 pub use set_spending::set_spending;

@@ -2,7 +2,7 @@
 
 use crate::domain::account::decide_open_account;
 use crate::domain::{Account, AccountClosed, AccountId, EmailAddress};
-use crate::ports::{Accounts, LedgerError, Payments, PaymentsError};
+use crate::ports::{Accounts, ContactRecords, LedgerError, Payments, PaymentsError};
 use crate::use_cases::{Capabilities, Context, OutsideError, StoreError};
 
 /// Why no account was opened, in order of precedence.
@@ -31,28 +31,36 @@ pub struct OpenedAccount {
 ///
 /// # Errors
 /// [`OpenAccountError`].
-pub async fn open_account<C: Capabilities<Ledger: Accounts, Payments: Payments>>(
+pub async fn open_account<C: Capabilities<Ledger: Accounts + ContactRecords, Payments: Payments>>(
     context: &Context<C>,
     id: &AccountId,
     email: &EmailAddress,
 ) -> Result<OpenedAccount, OpenAccountError> {
     if let Some(account) = context.ledger.account_get(id).await? {
-        return replay(account, email);
+        return replay(context, account, email).await;
     }
     let customer = context.payments.customer_create(id, email).await?;
     let change = decide_open_account(id.clone(), email.clone(), customer, context.salt(), context.now());
     match context.create(&change).await? {
         None => Ok(OpenedAccount { account: change.account, is_replay: false }),
-        Some(existing) => replay(existing, email),
+        Some(existing) => replay(context, existing, email).await,
     }
 }
 
-fn replay(account: Account, email: &EmailAddress) -> Result<OpenedAccount, OpenAccountError> {
+/// The same request may name the address of the opening, whatever address the account has since.
+async fn replay<C: Capabilities<Ledger: ContactRecords>>(
+    context: &Context<C>,
+    account: Account,
+    email: &EmailAddress,
+) -> Result<OpenedAccount, OpenAccountError> {
     account.check_not_closed()?;
     if account.email.as_ref() == Some(email) {
-        Ok(OpenedAccount { account, is_replay: true })
-    } else {
-        Err(OpenAccountError::EmailDiffers)
+        return Ok(OpenedAccount { account, is_replay: true });
+    }
+    let contacts = context.ledger.contacts_get(&account.id).await?;
+    match contacts.is_some_and(|contacts| contacts.opened_with == *email) {
+        true => Ok(OpenedAccount { account, is_replay: true }),
+        false => Err(OpenAccountError::EmailDiffers),
     }
 }
 

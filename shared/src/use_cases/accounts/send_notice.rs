@@ -2,8 +2,10 @@
 //!
 //! The notice was stored with the change that caused it. This code knows that it is owed, but not why.
 
-use crate::domain::{AccountId, Notice, NoticeId};
-use crate::ports::{Email, LedgerError, Mailer, MailerError, Notices};
+use super::record_returned_mail::warn_of_unreachable;
+use crate::domain::contacts::NoRecipient;
+use crate::domain::{AccountId, EmailAddress, Notice, NoticeId};
+use crate::ports::{ContactRecords, Email, LedgerError, Mailer, MailerError, Notices};
 use crate::use_cases::{Capabilities, Context};
 use std::error::Error;
 
@@ -15,6 +17,10 @@ pub enum Sent {
     Before,
     /// It is no longer stored: notices are kept for 30 days.
     Gone,
+    /// Every contact has turned this kind of e-mail off.
+    Unwanted,
+    /// No contact is deliverable. It stays unsent until support sends it again.
+    Undeliverable,
 }
 
 /// Why a notice is still owed, or may be sent again.
@@ -22,6 +28,8 @@ pub enum Sent {
 pub enum SendNoticeError {
     #[error("the notice cannot be read")]
     Unread(#[source] LedgerError),
+    #[error("the account's contacts cannot be read")]
+    UnreadContacts(#[source] LedgerError),
     #[error("the notice cannot be rendered")]
     Unrendered(#[source] Box<dyn Error + Send + Sync>),
     #[error("the notice was not sent")]
@@ -31,7 +39,9 @@ pub enum SendNoticeError {
     Unmarked(#[source] LedgerError),
 }
 
-/// Sends the notice unless it was already sent, and records that it was sent.
+/// Sends the notice unless it was already sent, and records where it was sent.
+///
+/// It goes to the first contact of its role that is deliverable at this moment, unless it has an address of its own.
 ///
 /// It is marked after it is sent, not before: an e-mail that arrives twice is better than one that never arrives, and
 /// SES takes no idempotency key. It arrives twice only if the process stops between SES's acceptance and the stored
@@ -45,10 +55,10 @@ pub async fn send_notice<C, E>(
     context: &Context<C>,
     account: &AccountId,
     notice: &NoticeId,
-    render: impl FnOnce(&Notice) -> Result<Email, E>,
+    render: impl FnOnce(&Notice, EmailAddress) -> Result<Email, E>,
 ) -> Result<Sent, SendNoticeError>
 where
-    C: Capabilities<Ledger: Notices, Mailer: Mailer>,
+    C: Capabilities<Ledger: Notices + ContactRecords, Mailer: Mailer>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     let Some(notice) = context.ledger.notice_get(account, notice).await.map_err(SendNoticeError::Unread)? else {
@@ -57,8 +67,32 @@ where
     if notice.sent_at.is_some() {
         return Ok(Sent::Before);
     }
-    let email = render(&notice).map_err(|error| SendNoticeError::Unrendered(error.into()))?;
+    let to = match recipient(context, &notice).await? {
+        Ok(to) => to,
+        Err(NoRecipient::Unwanted) => return Ok(Sent::Unwanted),
+        Err(error @ NoRecipient::NoneDeliverable) => {
+            warn_of_unreachable(account, error);
+            return Ok(Sent::Undeliverable);
+        }
+    };
+    let email = render(&notice, to).map_err(|error| SendNoticeError::Unrendered(error.into()))?;
     context.mailer.send(&email).await.map_err(SendNoticeError::Unsent)?;
-    context.ledger.notice_mark_sent(account, &notice.id, context.now()).await.map_err(SendNoticeError::Unmarked)?;
+    let sent = (&email.to, context.now());
+    context.ledger.notice_mark_sent(account, &notice.id, sent).await.map_err(SendNoticeError::Unmarked)?;
     Ok(Sent::Now)
+}
+
+/// An account whose contacts were never changed has one, whose address the notice was stored with.
+async fn recipient<C: Capabilities<Ledger: ContactRecords>>(
+    context: &Context<C>,
+    notice: &Notice,
+) -> Result<Result<EmailAddress, NoRecipient>, SendNoticeError> {
+    if notice.is_addressed {
+        return Ok(Ok(notice.to.clone()));
+    }
+    let contacts = context.ledger.contacts_get(&notice.account).await.map_err(SendNoticeError::UnreadContacts)?;
+    Ok(match contacts {
+        Some(contacts) => contacts.recipient(notice.kind.role(), notice.kind.optional(), &notice.tried).cloned(),
+        None => Ok(notice.to.clone()),
+    })
 }

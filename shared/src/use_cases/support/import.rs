@@ -3,7 +3,7 @@
 use super::Asked;
 use crate::domain::support::{Import, ImportRefusal, ImportState, decide_import};
 use crate::domain::{Account, AccountClosed, BalanceOutOfRange, Credits, EmailAddress};
-use crate::ports::{Accounts, Directory, IdGenerator, Imports, LedgerError, Payments};
+use crate::ports::{Accounts, ContactRecords, Directory, IdGenerator, Imports, LedgerError, Payments};
 use crate::use_cases::accounts::{OpenAccountError, open_account};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 
@@ -89,7 +89,7 @@ async fn preview<C: Capabilities<Ledger: Accounts + Imports>>(
 /// [`ImportError`].
 pub async fn import<C>(context: &Context<C>, import: &Import, asked: &Asked) -> Result<ImportOutcome, ImportError>
 where
-    C: Capabilities<Ledger: Accounts + Imports + Directory, Payments: Payments, Ids: IdGenerator>,
+    C: Capabilities<Ledger: Accounts + ContactRecords + Imports + Directory, Payments: Payments, Ids: IdGenerator>,
 {
     // A line that conflicts must not open an account.
     import.is_imported(context.ledger.imported_get(&import.source).await?.as_ref())?;
@@ -121,7 +121,7 @@ where
 
 /// Whether the account was opened just now. An account that was closed or has another address is refused only if the line
 /// was not imported before, so that is decided later.
-async fn open<C: Capabilities<Ledger: Accounts, Payments: Payments>>(
+async fn open<C: Capabilities<Ledger: Accounts + ContactRecords, Payments: Payments>>(
     context: &Context<C>,
     import: &Import,
 ) -> Result<bool, ImportError>

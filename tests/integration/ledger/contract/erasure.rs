@@ -26,6 +26,7 @@ async fn filled<L: Ledger>(ledger: &L) -> Account {
         Record::Consent(consent_record()),
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
+        Record::Contacts(Box::new(contacts())),
         Record::Erasure(erasure(None)),
     ];
     change.notices = notice_kinds().map(notice)[..1].to_vec();
@@ -67,9 +68,10 @@ pub async fn pages<L: Ledger>(ledger: &L) {
     assert_eq!(count(&|item| *item == PersonalItem::SpendingChange(at(6))), 1);
     assert_eq!(count(&|item| *item == PersonalItem::SpenderLimits(spender("key-1"))), 1);
     assert_eq!(count(&|item| *item == PersonalItem::Notice(NoticeId::mint(8))), 1);
+    assert_eq!(count(&|item| *item == PersonalItem::Contacts), 1);
     assert_eq!(count(&|item| matches!(item, PersonalItem::UsageRow(_))), 2);
     assert_eq!(count(&|item| [0, 1].map(|slot| PersonalItem::Refusal(place(slot))).contains(item)), 2);
-    assert_eq!(whole.len(), 11, "and nothing else");
+    assert_eq!(whole.len(), 12, "and nothing else");
     for limit in [1, 4] {
         assert_eq!(all(ledger, &account, limit).await, whole, "{limit} a page");
     }
@@ -94,6 +96,7 @@ pub async fn writes<L: Ledger>(ledger: &L) {
         Record::SpendingForgotten(at(6)),
         Record::RefusalForgotten(place(0)),
         Record::NoticeForgotten(NoticeId::mint(8)),
+        Record::ContactsForgotten,
         Record::Erasure(done.clone()),
     ];
     assert_eq!(ledger.erasure_get(&id).await.unwrap(), Some(erasure(None)));
@@ -103,6 +106,7 @@ pub async fn writes<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.history_page(&id, None, 10).await.unwrap(), [entry.erased(&salt)], "the index follows");
     assert_eq!(ledger.spending_change_get(&id, at(6)).await.unwrap(), None);
     assert_eq!(ledger.notice_get(&id, &NoticeId::mint(8)).await.unwrap(), None);
+    assert_eq!(ledger.contacts_get(&id).await.unwrap(), None);
     assert_eq!(ledger.erasure_get(&id).await.unwrap(), Some(done));
     let left = ledger.refusals_page(&id, RefusalPlace::new(0, 0).unwrap(), None, 100).await.unwrap().rows;
     assert_eq!(left.iter().map(|row| row.place).collect::<Vec<_>>(), [place(1)]);

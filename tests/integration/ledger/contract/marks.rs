@@ -17,14 +17,15 @@ pub async fn notices<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await;
     let owed = notice(notice_kinds()[0].clone());
     ledger.commit(&Change { notices: vec![owed.clone()], ..changed(&account) }).await.unwrap();
-    for now in [at(70), at(80)] {
-        ledger.notice_mark_sent(&account.id, &owed.id, now).await.unwrap();
-        let sent = Notice { sent_at: Some(at(70)), ..owed.clone() };
+    let reader = address("reader@example.com");
+    for sent in [(&reader, at(70)), (&owed.to, at(80))] {
+        ledger.notice_mark_sent(&account.id, &owed.id, sent).await.unwrap();
+        let sent = Notice { sent_at: Some(at(70)), sent_to: Some(reader.clone()), ..owed.clone() };
         assert_eq!(ledger.notice_get(&account.id, &owed.id).await.unwrap(), Some(sent));
     }
 }
 
 pub async fn absent_notice<L: Ledger>(ledger: &L) {
-    ledger.notice_mark_sent(&account_id(), &NoticeId::mint(1), at(70)).await.unwrap();
+    ledger.notice_mark_sent(&account_id(), &NoticeId::mint(1), (&address("reader@example.com"), at(70))).await.unwrap();
     assert_eq!(ledger.notice_get(&account_id(), &NoticeId::mint(1)).await.unwrap(), None);
 }

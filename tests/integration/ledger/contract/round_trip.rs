@@ -125,7 +125,15 @@ pub async fn notices<L: Ledger>(ledger: &L) {
     let in_yen = notice_kinds().map(|kind| with_price(kind, amount("JPY", 50)));
     for (number, kind) in (1..).zip(notice_kinds().into_iter().chain(DECLINE_REASONS.map(declined)).chain(in_yen)) {
         for sent_at in [None, Some(at(77))] {
-            let notice = Notice { id: NoticeId::mint(number), sent_at, ..notice(kind.clone()) };
+            let notice = Notice {
+                id: NoticeId::mint(number),
+                is_addressed: sent_at.is_some(),
+                tried: sent_at.iter().map(|_| address("tried@example.com")).collect(),
+                sent_at,
+                sent_to: sent_at.map(|_| address("reader@example.com")),
+                returned_at: sent_at.map(|_| at(78)),
+                ..notice(kind.clone())
+            };
             let change = Change { notices: vec![notice.clone()], ..changed(&account) };
             ledger.commit(&change).await.unwrap();
             assert_eq!(ledger.notice_get(&account.id, &notice.id).await.unwrap(), Some(notice));
@@ -145,12 +153,15 @@ pub async fn links<L: Ledger>(ledger: &L) {
         purchase_key,
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
+        Record::Contacts(Box::new(contacts())),
     ];
+    assert_eq!(ledger.contacts_get(&account.id).await.unwrap(), None);
     ledger.commit(&Change { records, ..changed(&account) }).await.unwrap();
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(1)).await.unwrap(), Some(consent_record()));
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(2)).await.unwrap(), Some(in_yen));
     assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), Some(PurchaseId::mint(5)));
     assert_eq!(ledger.spending_change_get(&account.id, at(6)).await.unwrap(), Some(spending_change()));
+    assert_eq!(ledger.contacts_get(&account.id).await.unwrap(), Some(contacts()));
     let limited = ledger.spender_limits_get(&account.id, &spender("key-1")).await.unwrap();
     assert_eq!(limited, Some(spender_limits("key-1", limits())));
     assert_eq!(ledger.customer_account_get(&account.customer).await.unwrap(), Some(account.id));

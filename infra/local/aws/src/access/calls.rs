@@ -46,7 +46,9 @@ pub(super) fn of(request: &WireRequest, ses: &LocalSes) -> Vec<Call> {
         };
         vec![call("ses", &format!("{verb}SuppressedDestination"), "*".to_owned())]
     } else {
-        vec![call("ses", "SendEmail", ses.identity_arn(&request.body))]
+        let identity = call("ses", "SendEmail", ses.identity_arn(&request.body));
+        let set = LocalSes::configuration_set_arn(&request.body).map(|set| call("ses", "SendEmail", set));
+        [identity].into_iter().chain(set).collect()
     }
 }
 

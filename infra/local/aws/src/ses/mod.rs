@@ -3,7 +3,8 @@
 //! See <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>. Only simple content is supported.
 //! The sandbox's rule that recipients must also be verified does not apply.
 //!
-//! What happens to an e-mail is available as events ([`LocalSes::events`]), because there is no event bus here.
+//! What happens to an e-mail is available as events: all of them ([`LocalSes::events`]), and for whoever owns an event bus,
+//! each of them once ([`LocalSes::take_events`]).
 
 mod events;
 mod inbox;
@@ -42,8 +43,11 @@ pub struct LocalSes {
 struct State {
     verified_identities: BTreeSet<String>,
     configuration_sets: BTreeSet<String>,
+    /// Those of them that ignore the account's suppression list.
+    without_suppression: BTreeSet<String>,
     suppressed: Suppressed,
     events: VecDeque<Value>,
+    untaken_events: Vec<Value>,
     messages: VecDeque<Message>,
     faults: VecDeque<SesFault>,
 }
@@ -115,6 +119,14 @@ impl LocalSes {
         self
     }
 
+    /// The configuration sets whose e-mails are also sent to addresses on the account's suppression list.
+    /// <https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list-config-level.html>
+    #[must_use]
+    pub fn without_suppression(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.state().without_suppression = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Puts an address on the account's suppression list.
     pub fn suppress(&self, address: &str, reason: SuppressionReason) {
         let now = (self.clock)();
@@ -124,6 +136,11 @@ impl LocalSes {
     /// The events of the e-mails that name a configuration set, oldest first and in EventBridge's format.
     pub fn events(&self) -> Vec<Value> {
         self.state().events.iter().cloned().collect()
+    }
+
+    /// The events that were not taken before, oldest first.
+    pub fn take_events(&self) -> Vec<Value> {
+        std::mem::take(&mut self.state().untaken_events)
     }
 
     /// Everything accepted so far, oldest first.
@@ -151,6 +168,13 @@ impl LocalSes {
     pub(crate) fn identity_arn(&self, body: &[u8]) -> String {
         let identity = send_email::identity(body, &self.state().verified_identities);
         format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/{identity}")
+    }
+
+    /// The configuration set of a request to send, which needs a permission of its own.
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html>
+    pub(crate) fn configuration_set_arn(body: &[u8]) -> Option<String> {
+        let name = send_email::configuration_set(body)?;
+        Some(format!("arn:aws:ses:{REGION}:{ACCOUNT}:configuration-set/{name}"))
     }
 
     fn message(&self, id: &str) -> Option<Message> {
@@ -186,7 +210,11 @@ impl LocalSes {
             Ok(message) => message,
             Err(refused) => return refused.into(),
         };
-        let events = events::of(&message, &state.suppressed);
+        let ignores_list =
+            message.configuration_set.as_ref().is_some_and(|set| state.without_suppression.contains(set));
+        let none = Suppressed::default();
+        let events = events::of(&message, if ignores_list { &none } else { &state.suppressed });
+        state.untaken_events.extend(events.iter().cloned());
         state.events.extend(events);
         let surplus = state.events.len().saturating_sub(MESSAGES_MAX);
         state.events.drain(..surplus);

@@ -228,6 +228,11 @@ pub(super) fn identity(body: &[u8], verified_identities: &BTreeSet<String>) -> S
     covering(&address, verified_identities).map_or_else(|| address.clone(), str::to_owned)
 }
 
+/// The configuration set that a request names.
+pub(super) fn configuration_set(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<SendEmailRequest>(body).ok()?.configuration_set_name
+}
+
 /// The identity of the address itself comes before that of its domain.
 fn covering<'a>(address: &'a str, verified_identities: &BTreeSet<String>) -> Option<&'a str> {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);

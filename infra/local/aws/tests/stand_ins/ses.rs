@@ -217,6 +217,25 @@ async fn what_becomes_of_a_mail_is_told_by_the_simulators_addresses() {
     }
 }
 
+#[tokio::test]
+async fn a_configuration_set_without_suppression_sends_to_suppressed_addresses_and_every_event_is_taken_once() {
+    let ses = ses().with_configuration_sets(["known", "open"]).without_suppression(["open"]);
+    let client = client(&ses);
+    ses.suppress("customer@example.org", SuppressionReason::Bounce);
+    for (set, last) in [("known", "Email Bounced"), ("open", "Email Delivered")] {
+        email(&client).configuration_set_name(set).send().await.unwrap();
+        assert_eq!(told(&ses).pop().unwrap().0, last, "{set}");
+    }
+    assert_eq!((ses.take_events().len(), ses.take_events().len(), ses.events().len()), (4, 0, 4));
+    email(&client)
+        .destination(to("suppressionlist@simulator.amazonses.com"))
+        .configuration_set_name("open")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(told(&ses).pop().unwrap().2, "Suppressed", "the service's own list stands");
+}
+
 // R40
 #[tokio::test]
 async fn a_suppressed_address_is_taken_and_bounced_until_it_is_off_the_list() {

@@ -1,4 +1,4 @@
-//! What invokes the functions: routes with their authorizers, schedules, table streams.
+//! What invokes the functions: routes with their authorizers, schedules, table streams, rules for events.
 
 use std::time::Duration;
 
@@ -96,6 +96,24 @@ pub struct Stream {
     pub failure_destination: Option<String>,
 }
 
+/// One `EventBridgeRule` event: events of the default bus that are passed to a function.
+#[derive(Clone, Debug)]
+pub struct EventRule {
+    /// The logical id of the function.
+    pub function: String,
+    pub pattern: FilterCriteria,
+}
+
+/// One `AWS::SES::ConfigurationSet`, and what it publishes on the default bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    pub name: String,
+    /// Whether addresses on the account's suppression list bounce. They do unless the set has an empty list of reasons.
+    pub is_suppressing: bool,
+    /// `BOUNCE`, `COMPLAINT` and so on.
+    pub published: Vec<String>,
+}
+
 /// The API's settings that routes inherit.
 pub(super) struct Api {
     logical_id: Option<String>,
@@ -162,6 +180,7 @@ impl Reader<'_> {
                 }
                 "ScheduleV2" => template.schedules.extend(self.schedule(function, name, &properties)?),
                 "DynamoDB" => template.streams.extend(stream(function, &properties, template)?),
+                "EventBridgeRule" => template.event_rules.extend(event_rule(function, &properties)?),
                 other => return Err(unsupported(&kind.place, &format!("event type {other}"))),
             }
         }
@@ -189,6 +208,34 @@ impl Reader<'_> {
         };
         let (authorizer, scopes) = route_authorizer(event, api, template)?;
         Ok(Route { method, path, function: function.to_owned(), authorizer, scopes })
+    }
+
+    /// <https://docs.aws.amazon.com/ses/latest/dg/using-configuration-sets.html>
+    pub(super) fn configuration_sets(&self) -> Result<Vec<ConfigurationSet>, TemplateError> {
+        let mut sets = Vec::new();
+        for (logical_id, resource) in self.resources("AWS::SES::ConfigurationSet")? {
+            let reasons = resource.at(&["Properties", "SuppressionOptions", "SuppressedReasons"]);
+            let is_suppressing = reasons.map_or(Ok(true), |reasons| Ok(!reasons.items()?.is_empty()))?;
+            let name = self.reference(logical_id, &resource.place)?;
+            sets.push(ConfigurationSet { name, is_suppressing, published: Vec::new() });
+        }
+        for (_, resource) in self.resources("AWS::SES::ConfigurationSetEventDestination")? {
+            let properties = self.resolver.resolve(resource.require("Properties")?)?;
+            let set = properties.require("ConfigurationSetName")?;
+            let destination = properties.require("EventDestination")?;
+            if destination.get("Enabled").map(Node::as_bool).transpose()? == Some(false) {
+                continue;
+            }
+            if destination.get("EventBridgeDestination").is_none() {
+                return Err(unsupported(&destination.place, "an event destination other than EventBridge"));
+            }
+            let name = set.as_text()?;
+            let known = sets.iter_mut().find(|known| known.name == name);
+            let known =
+                known.ok_or_else(|| TemplateError::UnknownName { place: set.place.clone(), name: name.to_owned() })?;
+            known.published.extend(texts(destination.require("MatchingEventTypes")?)?);
+        }
+        Ok(sets)
     }
 
     fn schedule(&self, function: &str, event_name: &str, event: &Node) -> Result<Option<Schedule>, TemplateError> {
@@ -313,6 +360,23 @@ fn stream(function: &str, event: &Node, template: &Template) -> Result<Option<St
         reports_item_failures: response_types.iter().any(|kind| kind == "ReportBatchItemFailures"),
         failure_destination: super::on_failure(event)?,
     }))
+}
+
+/// <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-eventbridgerule.html>
+fn event_rule(function: &str, event: &Node) -> Result<Option<EventRule>, TemplateError> {
+    if event.get("State").map(Node::as_text).transpose()? == Some("DISABLED") {
+        return Ok(None);
+    }
+    for name in ["EventBusName", "Input", "InputPath", "InputTransformer"] {
+        if let Some(property) = event.get(name) {
+            return Err(unsupported(&property.place, name));
+        }
+    }
+    let pattern = event.require("Pattern")?;
+    let mut criteria = FilterCriteria::default();
+    let added = criteria.add(&pattern.to_json()?);
+    added.map_err(|error| TemplateError::invalid(&pattern.place, error.to_string()))?;
+    Ok(Some(EventRule { function: function.to_owned(), pattern: criteria }))
 }
 
 /// A list of origins, or just `true`, is also valid in SAM but not supported here.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use document::Node;
 pub use document::Place;
-pub use events::{Authorizer, Cors, Route, Schedule, Stream};
+pub use events::{Authorizer, ConfigurationSet, Cors, EventRule, Route, Schedule, Stream};
 use intrinsics::Resolver;
 pub use role::Statement;
 use serde_json::Value;
@@ -67,6 +67,8 @@ pub struct Template {
     /// The names of the event buses.
     pub event_buses: Vec<String>,
     pub streams: Vec<Stream>,
+    pub event_rules: Vec<EventRule>,
+    pub configuration_sets: Vec<ConfigurationSet>,
     /// `AWS::DynamoDB::Table` by logical id.
     pub tables: BTreeMap<String, Table>,
     /// The id of the HTTP API, which is in every event.
@@ -184,6 +186,8 @@ impl<'a> Reader<'a> {
             schedule_groups: Vec::new(),
             event_buses: Vec::new(),
             streams: Vec::new(),
+            event_rules: Vec::new(),
+            configuration_sets: self.configuration_sets()?,
             tables: BTreeMap::new(),
             api_id: "local".to_owned(),
             region: self.deployment.region.clone(),

@@ -113,6 +113,39 @@ fn a_table_keeps_its_properties_as_json() {
     assert_eq!(table.properties["TimeToLiveSpecification"], json!({ "AttributeName": "expires_at", "Enabled": true }));
 }
 
+/// The fixture with an e-mail service that reports to the watcher.
+fn reporting(reasons: &str) -> String {
+    changed(
+        "  HttpApi:\n",
+        &format!(
+            "  Reports:
+    Type: AWS::SES::ConfigurationSet
+    Properties: {{ SuppressionOptions: {{ SuppressedReasons: {reasons} }} }}
+  Published:
+    Type: AWS::SES::ConfigurationSetEventDestination
+    Properties:
+      ConfigurationSetName: !Ref Reports
+      EventDestination:
+        MatchingEventTypes: [BOUNCE, COMPLAINT]
+        EventBridgeDestination: {{ EventBusArn: anything }}
+  HttpApi:
+"
+        ),
+    )
+}
+
+#[test]
+fn a_configuration_set_says_what_it_publishes_and_whether_it_suppresses() {
+    for (reasons, is_suppressing) in [("[]", false), ("[BOUNCE]", true)] {
+        let template = Template::parse(&reporting(reasons), &deployment()).unwrap();
+        let published = vec!["BOUNCE".to_owned(), "COMPLAINT".to_owned()];
+        let name = "local-Reports".to_owned();
+        assert_eq!(template.configuration_sets, [ConfigurationSet { name, is_suppressing, published }]);
+    }
+    let elsewhere = reporting("[]").replace("EventBridgeDestination: { EventBusArn: anything }", "SnsDestination: {}");
+    assert!(refusal(&elsewhere).contains("an event destination other than EventBridge is not supported"));
+}
+
 #[test]
 fn a_group_of_schedules_is_known_by_its_name() {
     let group = "  Group:\n    Type: AWS::Scheduler::ScheduleGroup\n    Properties: { Name: !Sub '${AWS::StackName}-later' }\n  HttpApi:\n";
