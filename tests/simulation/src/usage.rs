@@ -137,7 +137,10 @@ fn numbers_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
     match kind {
         FlagKind::CreditsPerDay => {
             let is_spent = |entry: &&Entry| {
-                !matches!(entry.cause, Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. })
+                !matches!(
+                    entry.cause,
+                    Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. }
+                )
             };
             of_day.filter(is_spent).map(|entry| -entry.credits.get()).sum()
         }
