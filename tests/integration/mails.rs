@@ -197,8 +197,8 @@ async fn a_notice_that_nobody_can_read_holds_up_none_of_its_batch() {
 
     let delivered = deliver(&cloud).await;
 
-    // With the event behind it, which is published all the same.
-    assert_eq!((delivered.records_failed, delivered.is_blocked), (2, false), "{delivered:?}");
+    // With the event behind it, which is published all the same, if both are in one batch.
+    assert!(matches!((delivered.records_failed, delivered.is_blocked), (1 | 2, false)), "{delivered:?}");
     assert_eq!(cloud.cloud.aws.events.events().iter().filter(|event| event["detail"]["account"] == "after").count(), 1);
     let sent = ["before", "unreadable", "after"].map(|account| cloud.mails(account).len());
     assert_eq!(sent, [1, 0, 1], "each once, however often the batch was delivered");

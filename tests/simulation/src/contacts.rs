@@ -114,8 +114,7 @@ fn check_told(notices: &[Notice], known: &Contacts, after: &Contacts) -> Result<
     };
     let asked = told(|kind| matches!(kind, NoticeKind::ContactConfirmation { .. }));
     let is_asked = |contact: &&Contact| {
-        let before =
-            known.listed.iter().find(|known| known.address == contact.address).and_then(|known| known.asked_at);
+        let before = all(known).find(|known| known.address == contact.address).and_then(|known| known.asked_at);
         contact.asked_at.is_some() && contact.asked_at != before
     };
     let to_be_asked: BTreeSet<_> = after.listed.iter().filter(is_asked).map(|contact| &contact.address).collect();

@@ -160,10 +160,10 @@ pub fn decide_top_up_outcome(
     }
 }
 
-/// Whether nothing has happened since this attempt: no pause, and no later attempt.
+/// Whether nothing has happened since this attempt: no pause, no later attempt, and the account was not closed.
 fn is_last_word(account: &Account, top_up: &TopUp) -> bool {
     let is_last = account.last_top_up_at == Some(top_up.opened_at);
-    is_last && account.payment_issue.is_none() && account.open_top_up.is_none()
+    is_last && account.payment_issue.is_none() && account.open_top_up.is_none() && account.closed_at.is_none()
 }
 
 /// What a payment buys, and the attempt's status afterwards.
@@ -485,7 +485,9 @@ mod tests {
         assert!(is_paused(&account));
         let later = Account { last_top_up_at: Some(at(7 * HOUR)), ..account.clone() };
         let open = Account { open_top_up: Some(TopUpId::mint(7)), ..account.clone() };
+        let closed = Account { closed_at: Some(at(1)), ..account.clone() };
         let paused = Account { payment_issue: Some(issue()), ..account };
+        assert!(!is_paused(&closed));
         for since in [later, open, paused] {
             assert!(!is_paused(&since), "{since:?}");
         }

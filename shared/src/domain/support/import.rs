@@ -79,6 +79,8 @@ pub struct ImportState {
     pub imported: Option<Imported>,
     /// Whether the account is in the directory. Accounts of the release before are not.
     pub is_listed: bool,
+    /// Whether the line has an address of the account.
+    pub is_its_email: bool,
 }
 
 /// Brings the opening balance over. `None` if that was done before.
@@ -99,7 +101,7 @@ pub fn decide_import(
         return Ok(None);
     }
     account.check_not_closed()?;
-    if account.email.as_ref() != Some(&import.email) {
+    if !state.is_its_email {
         return Err(ImportRefusal::OtherEmail);
     }
     let (source, credits) = (import.source.clone(), import.credits.get());
@@ -133,7 +135,7 @@ mod tests {
     }
 
     fn listed(imported: Option<Imported>) -> ImportState {
-        ImportState { imported, is_listed: true }
+        ImportState { imported, is_listed: true, is_its_email: true }
     }
 
     fn imported(change: &Change) -> Imported {
@@ -180,7 +182,10 @@ mod tests {
 
     #[test]
     fn an_account_of_the_release_before_is_listed_with_its_import() {
-        let change = decide_import(&account(), &import(0), &ImportState::default(), acting(), at(9)).unwrap().unwrap();
+        let change =
+            decide_import(&account(), &import(0), &ImportState { is_listed: false, ..listed(None) }, acting(), at(9))
+                .unwrap()
+                .unwrap();
         assert_eq!(change.records.last(), Some(&Record::Listed { at: at(9) }));
     }
 
@@ -197,7 +202,10 @@ mod tests {
         let other = ImportRefusal::OtherCredits { imported: Credits::constant(5) };
         assert_eq!(decide(&import(6), &state), Err(other));
         assert_eq!(decide(&moved, &state), Ok(false), "imported before the address changed");
-        assert_eq!(decide(&moved, &listed(None)), Err(ImportRefusal::OtherEmail));
+        assert_eq!(
+            decide(&moved, &ImportState { is_its_email: false, ..listed(None) }),
+            Err(ImportRefusal::OtherEmail)
+        );
         let closed = Account { closed_at: Some(at(3)), ..account() };
         let refused = decide_import(&closed, &moved, &listed(None), acting(), at(10));
         assert_eq!(refused, Err(AccountClosed { closed_at: at(3) }.into()));

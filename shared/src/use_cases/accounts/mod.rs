@@ -16,6 +16,7 @@ pub use contacts::{
 };
 pub use explain_entry::{ExplainEntryError, ExplainedEntry, explain_entry};
 pub use list_history::{HistoryPage, list_history};
+pub(in crate::use_cases) use open_account::is_email_of;
 pub use open_account::{OpenAccountError, OpenedAccount, open_account};
 pub use record_returned_mail::{Recorded, record_returned_mail};
 pub use send_notice::{SendNoticeError, Sent, send_notice};

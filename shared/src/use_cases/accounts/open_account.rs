@@ -47,21 +47,42 @@ pub async fn open_account<C: Capabilities<Ledger: Accounts + ContactRecords, Pay
     }
 }
 
-/// The same request may name the address of the opening, whatever address the account has since.
-async fn replay<C: Capabilities<Ledger: ContactRecords>>(
+async fn replay<C: Capabilities<Ledger: Accounts + ContactRecords>>(
     context: &Context<C>,
     account: Account,
     email: &EmailAddress,
 ) -> Result<OpenedAccount, OpenAccountError> {
     account.check_not_closed()?;
-    if account.email.as_ref() == Some(email) {
-        return Ok(OpenedAccount { account, is_replay: true });
-    }
-    let contacts = context.ledger.contacts_get(&account.id).await?;
-    match contacts.is_some_and(|contacts| contacts.opened_with == *email) {
+    match is_email_of::<_, OpenAccountError>(context, &account, email).await? {
         true => Ok(OpenedAccount { account, is_replay: true }),
         false => Err(OpenAccountError::EmailDiffers),
     }
+}
+
+/// Whether a request may name the account by this address: its own, or that of its opening. The same request may be sent
+/// again whatever address the account has since.
+///
+/// # Errors
+/// [`AccountClosed`] if the account was closed after it was read, and its contacts are erased.
+pub(in crate::use_cases) async fn is_email_of<C, E>(
+    context: &Context<C>,
+    account: &Account,
+    email: &EmailAddress,
+) -> Result<bool, E>
+where
+    C: Capabilities<Ledger: Accounts + ContactRecords>,
+    E: From<LedgerError> + From<AccountClosed>,
+{
+    if account.email.as_ref() == Some(email) {
+        return Ok(true);
+    }
+    let contacts = context.ledger.contacts_get(&account.id).await?;
+    if contacts.is_some_and(|contacts| contacts.opened_with == *email) {
+        return Ok(true);
+    }
+    let current = context.ledger.account_get(&account.id).await?;
+    current.map_or(Ok(()), |current| current.check_not_closed())?;
+    Ok(false)
 }
 
 impl From<LedgerError> for OpenAccountError {

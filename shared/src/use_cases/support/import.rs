@@ -4,8 +4,9 @@ use super::Asked;
 use crate::domain::support::{Import, ImportRefusal, ImportState, decide_import};
 use crate::domain::{Account, AccountClosed, BalanceOutOfRange, Credits, EmailAddress};
 use crate::ports::{Accounts, ContactRecords, Directory, IdGenerator, Imports, LedgerError, Payments};
-use crate::use_cases::accounts::{OpenAccountError, open_account};
+use crate::use_cases::accounts::{OpenAccountError, is_email_of, open_account};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
+use std::sync::Arc;
 
 /// What an import does, or would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum ImportError {
 }
 
 /// What [`import`] would do now with these lines of one account, one after the other. Nothing changes.
-pub async fn preview_imports<C: Capabilities<Ledger: Accounts + Imports>>(
+pub async fn preview_imports<C: Capabilities<Ledger: Accounts + ContactRecords + Imports>>(
     context: &Context<C>,
     lines: &[Import],
 ) -> Vec<Result<ImportOutcome, ImportError>> {
@@ -45,35 +46,47 @@ pub async fn preview_imports<C: Capabilities<Ledger: Accounts + Imports>>(
 /// An account as it is, or would be after the lines before.
 #[derive(Clone)]
 struct Known {
-    email: Option<EmailAddress>,
+    account: KnownAccount,
     balance: Credits,
-    is_open: Result<(), AccountClosed>,
 }
 
-async fn preview<C: Capabilities<Ledger: Accounts + Imports>>(
+#[derive(Clone)]
+enum KnownAccount {
+    Stored(Box<Account>),
+    /// A line before would open it, with this address.
+    New(EmailAddress),
+}
+
+async fn preview<C: Capabilities<Ledger: Accounts + ContactRecords + Imports>>(
     context: &Context<C>,
     import: &Import,
     known: &mut Option<Option<Known>>,
 ) -> Result<ImportOutcome, ImportError> {
     let account = match known.take() {
         Some(known) => known,
-        None => context.ledger.account_get(&import.account).await?.map(|account| Known {
-            is_open: account.check_not_closed(),
-            email: account.email,
-            balance: account.balance,
-        }),
+        None => context
+            .ledger
+            .account_get(&import.account)
+            .await?
+            .map(|account| Known { balance: account.balance, account: KnownAccount::Stored(Box::new(account)) }),
     };
     *known = Some(account.clone());
     let imported = context.ledger.imported_get(&import.source).await?;
     let is_imported = import.is_imported(imported.as_ref())?;
     let is_new = account.is_none();
     let account =
-        account.unwrap_or_else(|| Known { email: Some(import.email.clone()), balance: Credits::ZERO, is_open: Ok(()) });
+        account.unwrap_or_else(|| Known { account: KnownAccount::New(import.email.clone()), balance: Credits::ZERO });
     if is_imported {
         return Ok(ImportOutcome::AlreadyImported { balance: account.balance });
     }
-    account.is_open.map_err(ImportRefusal::from)?;
-    if account.email.as_ref() != Some(&import.email) {
+    let is_its_email = match &account.account {
+        KnownAccount::New(email) => *email == import.email,
+        KnownAccount::Stored(stored) => {
+            stored.check_not_closed().map_err(ImportRefusal::from)?;
+            is_email_of::<_, ImportError>(context, stored, &import.email).await?
+        }
+    };
+    if !is_its_email {
         return Err(ImportRefusal::OtherEmail.into());
     }
     let balance = account.balance.plus(import.credits.get()).ok_or(BalanceOutOfRange).map_err(ImportRefusal::from)?;
@@ -97,7 +110,7 @@ where
     let committed = context
         .update_with(
             &import.account,
-            |_| state(context, import),
+            |account| state(context, import, account),
             |account, state, now| Ok(decide_import(account, import, state, asked.acting(context, now), now)?),
         )
         .await;
@@ -135,13 +148,16 @@ where
     }
 }
 
-async fn state<C: Capabilities<Ledger: Imports + Directory>>(
+async fn state<C: Capabilities<Ledger: Accounts + Imports + Directory + ContactRecords>>(
     context: &Context<C>,
     import: &Import,
+    account: Arc<Account>,
 ) -> Result<ImportState, ImportError> {
     let imported = context.ledger.imported_get(&import.source).await?;
     let is_listed = context.ledger.listed_get(&import.account).await?.is_some();
-    Ok(ImportState { imported, is_listed })
+    let is_its_email =
+        account.closed_at.is_some() || is_email_of::<_, ImportError>(context, &account, &import.email).await?;
+    Ok(ImportState { imported, is_listed, is_its_email })
 }
 
 /// Two requests may import one source for two accounts at the same moment. The ledger refuses one of them, and here it
@@ -156,6 +172,12 @@ fn outcome(import: &Import, balance: Credits) -> ImportOutcome {
         ImportOutcome::Exists { balance }
     } else {
         ImportOutcome::Credited { balance }
+    }
+}
+
+impl From<AccountClosed> for ImportError {
+    fn from(error: AccountClosed) -> Self {
+        Self::Refused(error.into())
     }
 }
 
