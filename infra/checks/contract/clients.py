@@ -35,7 +35,8 @@ def python():
     """The command that charges through openapi-python-client's client. A part that it leaves out is a failure."""
     settings = BUILT / "python.yaml"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text("post_hooks: []\n")
+    # The generator knows no tables as request bodies, but files.
+    settings.write_text('post_hooks: []\ncontent_type_overrides: {text/csv: application/octet-stream}\n')
     project = BUILT / "python"
     generator = Path(sys.executable).parent / "openapi-python-client"
     options = ["--output-path", project, "--overwrite", "--fail-on-warning", "--config", settings]

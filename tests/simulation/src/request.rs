@@ -357,7 +357,7 @@ fn check_charge(outside: &Outside, before: &BeforeCharge<'_>, answer: Result<Cha
             outside.answered(format_args!("{} credits, replay {}", posted.entry.credits, posted.is_replay))
         }
         Err(ChargeError::KeyReused(_)) => {
-            if stored.as_ref().is_some_and(|stored| !is_charge_of(stored, command)) {
+            if stored.as_ref().is_some_and(|stored| is_erased(stored) || !is_charge_of(stored, command)) {
                 outside.answered("key reused")
             } else {
                 Wrong("a key is wrongly reported as reused".into())
@@ -702,7 +702,9 @@ async fn run_adjust(outside: &Outside, account: &AccountId, adjustment: &Adjustm
         Err(AdjustError::Refused(AdjustRefusal::Closed(_))) if !is_closed(outside, account) => {
             Wrong("an adjustment is refused by an account that is not closed".into())
         }
-        Err(AdjustError::KeyReused(_)) if stored.as_ref().is_none_or(is_asked) => {
+        Err(AdjustError::KeyReused(_))
+            if stored.as_ref().is_none_or(|stored| !is_erased(stored) && is_asked(stored)) =>
+        {
             Wrong("a key is wrongly reported as reused".into())
         }
         Err(AdjustError::Refused(_)) if before.is_some() => Wrong("a posted adjustment is refused".into()),
@@ -1055,4 +1057,9 @@ fn store(outside: &Outside, error: &StoreError) -> Ended {
 
 fn other(outside: &Outside, error: &OutsideError) -> Ended {
     if error.is_retryable() { outside.not_now(error) } else { Wrong(error.to_string()) }
+}
+
+/// Whether texts of the entry are erased. Before that, it may have been compared with a request by those texts.
+fn is_erased(entry: &Entry) -> bool {
+    entry.link.is_some_and(|link| link.erased != Default::default())
 }
