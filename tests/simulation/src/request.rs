@@ -978,7 +978,9 @@ async fn run_report(outside: &Outside, report: &Report) -> Ended {
             let Some(partition) = tables.partitions.get(account) else { return Wrong("the account is gone".into()) };
             let contacts = partition.contacts.iter().flat_map(|contacts| contacts.listed.iter().chain(&contacts.kept));
             let is_overlooked = |contact: &&Contact| {
-                let is_newer = contact.confirmed_at.is_some_and(|confirmed_at| confirmed_at > returned.problem.at);
+                // An address that was added again is another contact, which is asked first.
+                let since = contact.confirmed_at.or(contact.asked_at);
+                let is_newer = since.is_some_and(|since| since > returned.problem.at);
                 contact.address == returned.address && contact.problem.is_none() && !is_newer
             };
             if let Some(overlooked) = contacts.into_iter().find(is_overlooked) {
