@@ -41,8 +41,8 @@ def fire(stack):
 
 
 def schedule(stack):
-    """The scheduler, and the deployed schedule of the sweep. The other one looks for expired charges every minute."""
+    """The scheduler, and the deployed schedule of the sweep, the only one that fires at fixed times."""
     scheduler = stack.ministack.client("scheduler")
     deployed = [scheduler.get_schedule(Name=stack.id(name)) for name in stack.of_type("AWS::Scheduler::Schedule")]
-    [sweep] = [schedule for schedule in deployed if schedule["ScheduleExpression"] != "rate(1 minute)"]
+    [sweep] = [schedule for schedule in deployed if schedule["ScheduleExpression"].startswith("cron(")]
     return scheduler, sweep
