@@ -24,12 +24,15 @@ pub fn decide_confirm(
     let unknown = || UnknownContact(contact.clone());
     let mut contacts = Contacts::of(account, stored).ok_or_else(unknown)?;
     let before = contacts.clone();
-    let known = contacts.listed.iter_mut().find(|known| known.id == *contact).ok_or_else(unknown)?;
+    let known = contacts.listed.iter().find(|known| known.id == *contact).ok_or_else(unknown)?;
     if known.asked_at.is_none() {
         return Ok(None);
     }
-    *known = Contact { confirmed_at: Some(now), asked_at: None, problem: None, ..known.clone() };
     let address = known.address.clone();
+    // An address that is listed for alerts may be kept for billing as well.
+    for known in contacts.listed.iter_mut().chain(&mut contacts.kept).filter(|known| known.id == *contact) {
+        *known = Contact { confirmed_at: Some(now), asked_at: None, problem: None, ..known.clone() };
+    }
     contacts.release_kept();
     let mut change = Change::on(account, now);
     for other in before.to_be_told().into_iter().filter(|other| **other != address) {
