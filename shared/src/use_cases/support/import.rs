@@ -163,8 +163,10 @@ async fn state<C: Capabilities<Ledger: Accounts + Imports + Directory + ContactR
 /// Two requests may import one source for two accounts at the same moment. The ledger refuses one of them, and here it
 /// learns why.
 async fn conflict<C: Capabilities<Ledger: Imports>>(context: &Context<C>, import: &Import) -> Option<ImportError> {
-    let imported = context.ledger.imported_get(&import.source).await.ok()?;
-    import.is_imported(imported.as_ref()).err().map(ImportError::from)
+    match context.ledger.imported_get(&import.source).await {
+        Ok(imported) => import.is_imported(imported.as_ref()).err().map(ImportError::from),
+        Err(error) => Some(error.into()),
+    }
 }
 
 fn outcome(import: &Import, balance: Credits) -> ImportOutcome {
