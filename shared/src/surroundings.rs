@@ -40,6 +40,29 @@ impl<C> Surroundings<C> {
         Ok(DynamoLedger::new(crate::aws::dynamodb(&self.aws), table, LedgerSettings::default()))
     }
 
+    /// The context of a function that works with that ledger and nothing else.
+    ///
+    /// # Errors
+    /// [`ConfigError::Missing`].
+    #[cfg(all(feature = "ledger", feature = "sdk-client"))]
+    pub fn ledger_context(self) -> Result<crate::use_cases::Context<LedgerAlone<C>>, ConfigError>
+    where
+        C: crate::clock::Clock,
+    {
+        use crate::use_cases::{Absent, Context, Memory};
+        Ok(Context {
+            ledger: self.ledger()?,
+            payments: Absent,
+            mailer: Absent,
+            timers: Absent,
+            ids: crate::ports::RandomIds,
+            price_book: Absent,
+            pauses: crate::pauses::RandomPauses,
+            memory: Memory::none(),
+            clock: self.clock,
+        })
+    }
+
     /// The same ledger over a client of its own, see [`direct_dynamodb`](crate::aws::direct_dynamodb).
     ///
     /// # Errors
@@ -99,6 +122,22 @@ impl<C> Surroundings<C> {
         let secret = crate::secrets::secret_get(&crate::aws::secrets_manager(&self.aws), &id).await?;
         Ok(crate::statements::StatementKey::new(secret)?)
     }
+}
+
+/// The ports of a deployed function that has DynamoDB and nothing else.
+#[cfg(all(feature = "ledger", feature = "sdk-client"))]
+pub struct LedgerAlone<C>(std::marker::PhantomData<C>);
+
+#[cfg(all(feature = "ledger", feature = "sdk-client"))]
+impl<C: crate::clock::Clock> crate::use_cases::Capabilities for LedgerAlone<C> {
+    type Ledger = crate::ledger::DynamoLedger;
+    type Payments = crate::use_cases::Absent;
+    type Mailer = crate::use_cases::Absent;
+    type Timers = crate::use_cases::Absent;
+    type Clock = C;
+    type Pauses = crate::pauses::RandomPauses;
+    type Ids = crate::ports::RandomIds;
+    type PriceBook = crate::use_cases::Absent;
 }
 
 /// Why a function cannot start. It names the setting or secret, never its value.

@@ -53,12 +53,19 @@ fn command(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<AutoTopU
         fields.ignore_others();
         return Some(AutoTopUpCommand::Off);
     }
+    let chosen = threshold_and_target(fields, limits);
+    let consent = fields.object("consent", consent);
+    is_enabled?;
+    let (threshold, target) = chosen?;
+    Some(AutoTopUpCommand::On { threshold, target, consent })
+}
+
+/// Both within their own limits. Whether they are far enough apart is decided later.
+pub fn threshold_and_target(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<(i64, i64)> {
     let (thresholds, targets) = (limits.threshold_min..=limits.threshold_max, limits.target_min..=limits.target_max);
     let threshold = fields.required("threshold", an_integer(&thresholds), integer(&thresholds));
     let target = fields.required("target", an_integer(&targets), integer(&targets));
-    let consent = fields.object("consent", consent);
-    is_enabled?;
-    Some(AutoTopUpCommand::On { threshold: threshold?, target: target?, consent })
+    threshold.zip(target)
 }
 
 fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {

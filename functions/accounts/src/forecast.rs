@@ -2,17 +2,12 @@
 
 use crate::Outside;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
+use shared::domain::Periods;
 use shared::domain::usage::{Accuracy, Average, DAYS_NEEDED, Forecast, HORIZON_DAYS, RunsOut, forecast};
-use shared::domain::{Granularity, Periods};
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::use_cases::Context;
 use shared::use_cases::usage::{FoldLimits, Usage, read_usage};
-
-/// Transactions that a reader makes if the rows are far behind.
-const FOLDS_MAX: u32 = 20;
 
 /// How the numbers are made, for whoever has to rely on them.
 const METHOD: &str = "The averages are over complete days before today (UTC). At least is the smaller of the two less a \
@@ -20,15 +15,9 @@ const METHOD: &str = "The averages are over complete days before today (UTC). At
 
 pub async fn get<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> Result<Reply, Problem> {
     let now = context.now();
-    let days = days_needed(now).ok_or_else(|| Problem::not_found("account"))?;
-    let usage = read_usage(context, account.id(), days, FoldLimits::of(FOLDS_MAX)).await?;
+    let days = Periods::days_through(now, DAYS_NEEDED).ok_or_else(|| Problem::not_found("account"))?;
+    let usage = read_usage(context, account.id(), days, FoldLimits::READER).await?;
     Reply::ok(&ForecastBody::of(&usage, &forecast(&usage.account, &usage.rows, now)))
-}
-
-/// `None` only at the end of the calendar.
-fn days_needed(now: Timestamp) -> Option<Periods> {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    Periods::new(Granularity::Day, today.checked_sub(DAYS_NEEDED.days()).ok()?, today)
 }
 
 #[derive(Serialize)]

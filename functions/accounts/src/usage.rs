@@ -2,13 +2,12 @@
 
 use crate::Outside;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use lambda_http::Request;
 use lambda_http::http::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 use shared::domain::usage::Groups;
-use shared::domain::{Granularity, Period, Periods, UsageCounts, UsageRow};
+use shared::domain::{Granularity, Period, Periods, UsageCounts, UsageRow, date_of};
 use shared::http::{Cell, CsvTable, Page, Parameters, Problem, ReachedAccount, Reply, parse_query, time, wants_csv};
 use shared::use_cases::Context;
 use shared::use_cases::usage::{FoldLimits, Usage, read_usage};
@@ -23,9 +22,6 @@ const MONTHS_DEFAULT: i32 = 12;
 /// Rows and groups in one answer, which must stay far below Lambda's limit of 6 MB. A row has at most 203 groups.
 const LINES_MAX: usize = 5_000;
 
-/// Transactions that a reader makes if the rows are far behind: well within the time that an API answers in.
-const FOLDS_MAX: u32 = 20;
-
 /// The rows of a range of days or months. The cursor is the first day of the next page's first row.
 pub async fn get<O: Outside>(
     context: &Context<O>,
@@ -35,7 +31,7 @@ pub async fn get<O: Outside>(
     let wanted = parse_query(request, |query| Wanted::of(query, context.now()))?;
     // A range that is not valid was refused above.
     let wanted = wanted.ok_or_else(Problem::malformed_body)?;
-    let usage = read_usage(context, account.id(), wanted.page, FoldLimits::of(FOLDS_MAX)).await?;
+    let usage = read_usage(context, account.id(), wanted.page, FoldLimits::READER).await?;
     let body = wanted.body(&usage);
     if wants_csv(request) { csv(&body) } else { Reply::ok(&body) }
 }
@@ -102,7 +98,7 @@ impl Wanted {
         let group_by = query.optional("group_by", "operation or spender", by);
         let (from, to) = (query.optional("from", DATE, date), query.optional("to", DATE, date));
         let cursor = query.optional("cursor", "the next_cursor of the page before", date);
-        let to = to.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date());
+        let to = to.unwrap_or_else(|| date_of(now));
         let from = from.unwrap_or_else(|| first_by_default(granularity, to));
         let Some(range) = Periods::new(granularity, from, to) else {
             query.refuse("from", format!("must not be after `to`, which is {to}"));

@@ -1,28 +1,23 @@
 //! What automatic top-ups with other settings would have done, before anybody agrees to them.
 
 use crate::Outside;
-use crate::auto_top_up::as_if_saved;
+use crate::auto_top_up::{as_if_saved, threshold_and_target};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::payments::{Past, PastDay, Replay, TopUps, Tried, recommended, replay};
 use shared::domain::price_book::AutoTopUpLimits;
-use shared::domain::{Account, Granularity, Period, Periods, PriceBook, UsageRow};
+use shared::domain::{Account, Period, Periods, PriceBook, UsageRow, date_of};
 use shared::http::{Fields, Problem, ReachedAccount, Reply, an_integer, integer, parse_body};
 use shared::use_cases::Context;
 use shared::use_cases::usage::{FoldLimits, Usage, read_usage};
 use std::ops::RangeInclusive;
 
 /// The complete days before today that are replayed.
-const DAYS: i64 = 90;
+const DAYS: i32 = 90;
 /// With fewer days, the answer says that the history is short.
 const DAYS_ENOUGH: usize = 28;
 const CREDITS_PER_DAY: RangeInclusive<i64> = 0..=1_000_000_000;
-/// Transactions that a reader makes if the rows are far behind.
-const FOLDS_MAX: u32 = 20;
-
 /// How the numbers are made, for whoever has to rely on them.
 const METHOD: &str = "The complete days before today (UTC) are replayed with a check every 30 minutes and six hours \
                       between two attempts. Within a day, usage is spread evenly, purchases count from its beginning, \
@@ -35,9 +30,9 @@ pub async fn post<O: Outside>(
 ) -> Result<Reply, Problem> {
     let limits = context.price_book.auto_top_up;
     let asked = parse_body(request, |fields| Asked::of(fields, &limits))?;
-    let now = context.now();
-    let range = days_before(now).ok_or_else(|| Problem::not_found("account"))?;
-    let usage = read_usage(context, account.id(), range, FoldLimits::of(FOLDS_MAX)).await?;
+    // Through today, because what happened today leads back to yesterday's balance.
+    let range = Periods::days_through(context.now(), DAYS).ok_or_else(|| Problem::not_found("account"))?;
+    let usage = read_usage(context, account.id(), range, FoldLimits::READER).await?;
     as_if_saved(&usage.account, &context.price_book, (asked.tried.threshold, asked.tried.target))?;
     let past = match asked.credits_per_day {
         Some(rate) => at_a_rate(&usage.account, range, rate),
@@ -54,24 +49,12 @@ struct Asked {
 
 impl Asked {
     fn of(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<Self> {
-        let (thresholds, targets) =
-            (limits.threshold_min..=limits.threshold_max, limits.target_min..=limits.target_max);
-        let threshold = fields.required("threshold", an_integer(&thresholds), integer(&thresholds));
-        let target = fields.required("target", an_integer(&targets), integer(&targets));
+        let chosen = threshold_and_target(fields, limits);
         let credits_per_day =
             fields.optional("credits_per_day", an_integer(&CREDITS_PER_DAY), integer(&CREDITS_PER_DAY));
-        Some(Self { tried: Tried { threshold: threshold?, target: target? }, credits_per_day })
+        let (threshold, target) = chosen?;
+        Some(Self { tried: Tried { threshold, target }, credits_per_day })
     }
-}
-
-/// Today is the last day of the range, because what happened today leads back to yesterday's balance.
-fn days_before(now: Timestamp) -> Option<Periods> {
-    let today = date_of(now);
-    Periods::new(Granularity::Day, today.checked_sub(DAYS.days()).ok()?, today)
-}
-
-fn date_of(instant: Timestamp) -> Date {
-    instant.to_zoned(TimeZone::UTC).date()
 }
 
 fn at_a_rate(account: &Account, range: Periods, rate: i64) -> Past {
@@ -83,9 +66,8 @@ fn at_a_rate(account: &Account, range: Periods, rate: i64) -> Past {
 fn lived_through(usage: &Usage, range: Periods) -> Past {
     let since: i64 = usage.rows.iter().map(|row| row.total.credits_moved()).sum();
     let balance = usage.account.balance.get().saturating_sub(since);
-    let mut rows = usage.rows.iter().peekable();
     let days = dates(range, Some(date_of(usage.account.created_at))).map(|date| {
-        let row = rows.next_if(|row| row.period.first() == date);
+        let row = usage.rows.iter().find(|row| row.period.first() == date);
         let spent = row.map_or(0, |row| row.total.credits_spent().max(0));
         let received = row.map_or(0, |row| moved(row).saturating_add(spent));
         PastDay { date, spent, received }

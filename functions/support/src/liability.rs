@@ -5,8 +5,8 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use lambda_http::Request;
 use serde::Serialize;
+use shared::domain::date_of;
 use shared::domain::liability::Flow;
-use shared::domain::{Granularity, Period};
 use shared::http::{Cell, CsvTable, Parameters, Problem, Reply, parse_query, time, wants_csv};
 use shared::use_cases::Context;
 use shared::use_cases::liability::{DayLiability, MonthLiability, read_day, read_months};
@@ -18,7 +18,7 @@ const MONTH: &str = "a month such as 2026-01";
 
 /// One day, or the months of a range, also as a table.
 pub async fn get<O: Outside>(context: &Context<O>, request: &Request) -> Result<Reply, Problem> {
-    let today = Period::of(Granularity::Day, context.now()).first();
+    let today = date_of(context.now());
     match parse_query(request, |query| wanted(query, today))? {
         Some(Wanted::Day(day)) => Reply::ok(&DayBody::of(&read_day(context, day).await?, time(context.now()))),
         Some(Wanted::Months(range)) => {

@@ -3,40 +3,10 @@
 use crate::App;
 use lambda_runtime::Error;
 use shared::clock::Clock;
-use shared::ledger::DynamoLedger;
-use shared::pauses::RandomPauses;
-use shared::ports::RandomIds;
-use shared::surroundings::Surroundings;
-use shared::use_cases::{Absent, Capabilities, Context, Memory};
-use std::marker::PhantomData;
-
-/// The ports of the deployed function: DynamoDB and nothing else.
-pub struct Deployed<C>(PhantomData<C>);
-
-impl<C: Clock> Capabilities for Deployed<C> {
-    type Ledger = DynamoLedger;
-    type Payments = Absent;
-    type Mailer = Absent;
-    type Timers = Absent;
-    type Clock = C;
-    type Pauses = RandomPauses;
-    type Ids = RandomIds;
-    type PriceBook = Absent;
-}
+use shared::surroundings::{LedgerAlone, Surroundings};
 
 /// # Errors
 /// If a setting is missing or invalid.
-pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>>, Error> {
-    let context = Context {
-        ledger: surroundings.ledger()?,
-        payments: Absent,
-        mailer: Absent,
-        timers: Absent,
-        ids: RandomIds,
-        price_book: Absent,
-        pauses: RandomPauses,
-        memory: Memory::none(),
-        clock: surroundings.clock,
-    };
-    Ok(App { context })
+pub fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<LedgerAlone<C>>, Error> {
+    Ok(App { context: surroundings.ledger_context()? })
 }

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-/// The day of an instant.
-pub(in crate::domain) fn date_of(now: Timestamp) -> Date {
+/// The day of an instant (UTC).
+pub fn date_of(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date()
 }
 

@@ -8,12 +8,11 @@ use crate::domain::support::ItemKey;
 use crate::domain::usage::FlagPlace;
 use crate::domain::{
     AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin,
-    OutboundEventId, Period, PurchaseId, SourceId, Spender, TopUpId,
+    OutboundEventId, Period, PurchaseId, SourceId, Spender, TopUpId, date_of,
 };
 use crate::ports::Shard;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use std::fmt;
 
 /// The index of entries: `account` and `seq`, which only entries carry both.
@@ -115,7 +114,7 @@ pub(super) fn flags(account: &AccountId) -> Key {
 /// The same flag among those of all accounts.
 pub(super) fn flag_of_month(place: &FlagPlace) -> Key {
     let FlagPlace { raised_at, account, date, kind } = place;
-    let Key { partition, sort } = flags_of_month(raised_at.to_zoned(TimeZone::UTC).date());
+    let Key { partition, sort } = flags_of_month(date_of(*raised_at));
     Key { partition, sort: format!("{sort}{}#{account}#{date}#{}", milliseconds(*raised_at), kind.name()) }
 }
 

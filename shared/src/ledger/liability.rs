@@ -1,7 +1,8 @@
 //! The days of the liability: rows that are replaced only as they were read.
 
 use super::attributes::{number, text};
-use super::errors::{ledger_error, unreadable};
+use super::errors::ledger_error;
+use super::queries::Listed;
 use super::{DynamoLedger, items, keys};
 use crate::domain::liability::{ClosedDays, LiabilityRow};
 use crate::ports::{LedgerError, LiabilityRows, ReplaceError, Shard};
@@ -58,19 +59,8 @@ impl LiabilityRows for DynamoLedger {
     }
 
     async fn liability_rows(&self, day: Date) -> Result<Vec<LiabilityRow>, LedgerError> {
-        let prefix = keys::liability_rows(day);
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("PK = :partition AND begins_with(SK, :prefix)")
-            .expression_attribute_values(":partition", text(prefix.partition))
-            .expression_attribute_values(":prefix", text(prefix.sort))
-            .set_return_consumed_capacity(self.settings.consumed_capacity());
-        let page = query.send().await.map_err(|error| ledger_error("liability_rows", error))?;
-        let rows = page.items().iter().map(items::liability_row_from_item).collect::<Result<_, _>>();
-        rows.map_err(unreadable("liability_rows"))
+        let listed = Listed { prefix: keys::liability_rows(day), after: None, is_oldest_first: true };
+        Ok(self.listed("liability_rows", listed, Shard::COUNT, items::liability_row_from_item).await?.0)
     }
 }
 

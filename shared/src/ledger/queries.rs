@@ -75,17 +75,24 @@ impl StoredEntries for DynamoLedger {
 }
 
 /// Items of one partition whose sort keys have a common prefix.
-struct Listed {
-    prefix: Key,
+pub(super) struct Listed {
+    pub prefix: Key,
     /// The page begins behind this key, which does not have to exist.
-    after: Option<Key>,
-    is_oldest_first: bool,
+    pub after: Option<Key>,
+    pub is_oldest_first: bool,
 }
 
 impl DynamoLedger {
-    /// One item more than the limit, because after a full page DynamoDB only says that more may follow.
-    async fn listed(&self, operation: &'static str, listed: Listed, limit: usize) -> Result<QueryOutput, LedgerError> {
-        let Listed { prefix, after, is_oldest_first } = listed;
+    /// At most `limit` (1–100) of the items, and whether more follow. One item more is read, because after a full page
+    /// DynamoDB only says that more may follow.
+    pub(super) async fn listed<R>(
+        &self,
+        operation: &'static str,
+        listed: Listed,
+        limit: u8,
+        from_item: fn(&Attributes) -> Result<R, Unreadable>,
+    ) -> Result<(Vec<R>, bool), LedgerError> {
+        let (Listed { prefix, after, is_oldest_first }, limit) = (listed, limit.clamp(1, 100));
         let query = self
             .client
             .query()
@@ -95,10 +102,26 @@ impl DynamoLedger {
             .expression_attribute_values(":partition", text(prefix.partition))
             .expression_attribute_values(":prefix", text(prefix.sort))
             .scan_index_forward(is_oldest_first)
-            .limit(limit as i32 + 1)
+            .limit(i32::from(limit) + 1)
             .set_exclusive_start_key(after.map(|key| Writer::item(key).into_attributes()))
             .set_return_consumed_capacity(self.settings.consumed_capacity());
-        query.send().await.map_err(|error| ledger_error(operation, error))
+        let page = query.send().await.map_err(|error| ledger_error(operation, error))?;
+        let read = page.items().iter().take(limit.into()).map(from_item);
+        let records = read.collect::<Result<_, _>>().map_err(unreadable(operation))?;
+        Ok((records, page.items().len() > limit.into() || page.last_evaluated_key().is_some()))
+    }
+
+    /// A page of records whose ids sort by time, the newest first.
+    async fn newest_first<R>(
+        &self,
+        operation: &'static str,
+        (prefix, after): (Key, Option<Key>),
+        limit: u8,
+        from_item: fn(&Attributes) -> Result<R, Unreadable>,
+    ) -> Result<NewestFirst<R>, LedgerError> {
+        let listed = Listed { prefix, after, is_oldest_first: false };
+        let (records, has_more) = self.listed(operation, listed, limit, from_item).await?;
+        Ok(NewestFirst { records, has_more })
     }
 }
 
@@ -109,16 +132,12 @@ impl PurchaseList for DynamoLedger {
         after: Option<&PurchaseId>,
         limit: u8,
     ) -> Result<PurchasesPage, LedgerError> {
-        let limit = usize::from(limit.clamp(1, 100));
         let listed = Listed {
             prefix: keys::purchases(account),
             after: after.map(|purchase| keys::purchase(account, purchase)),
             is_oldest_first: false,
         };
-        let page = self.listed("purchases_page", listed, limit).await?;
-        let read = page.items().iter().take(limit).map(items::purchase_from_item);
-        let purchases = read.collect::<Result<_, _>>().map_err(unreadable("purchases_page"))?;
-        let has_more = page.items().len() > limit || page.last_evaluated_key().is_some();
+        let (purchases, has_more) = self.listed("purchases_page", listed, limit, items::purchase_from_item).await?;
         Ok(PurchasesPage { purchases, has_more })
     }
 }
@@ -130,16 +149,14 @@ impl PendingChargeList for DynamoLedger {
         after: Option<&IdempotencyKey>,
         limit: u8,
     ) -> Result<PendingChargesPage, LedgerError> {
-        let limit = usize::from(limit.clamp(1, 100));
         let listed = Listed {
             prefix: keys::pending_charges(account),
             after: after.map(|charge| keys::pending_charge(account, charge)),
             is_oldest_first: true,
         };
-        let page = self.listed("pending_charges_page", listed, limit).await?;
-        let read = page.items().iter().take(limit).map(items::pending_charge_from_item);
-        let charges = read.collect::<Result<_, _>>().map_err(unreadable("pending_charges_page"))?;
-        Ok(PendingChargesPage { charges, has_more: page.items().len() > limit || page.last_evaluated_key().is_some() })
+        let (charges, has_more) =
+            self.listed("pending_charges_page", listed, limit, items::pending_charge_from_item).await?;
+        Ok(PendingChargesPage { charges, has_more })
     }
 }
 
@@ -150,34 +167,13 @@ impl SpenderList for DynamoLedger {
         after: Option<&Spender>,
         limit: u8,
     ) -> Result<SpendersPage, LedgerError> {
-        let limit = usize::from(limit.clamp(1, 100));
         let listed = Listed {
             prefix: keys::limited_spenders(account),
             after: after.map(|spender| keys::spender_limits(account, spender)),
             is_oldest_first: true,
         };
-        let page = self.listed("spenders_page", listed, limit).await?;
-        let read = page.items().iter().take(limit).map(items::spender_limits_from_item);
-        let spenders = read.collect::<Result<_, _>>().map_err(unreadable("spenders_page"))?;
-        let has_more = page.items().len() > limit || page.last_evaluated_key().is_some();
+        let (spenders, has_more) = self.listed("spenders_page", listed, limit, items::spender_limits_from_item).await?;
         Ok(SpendersPage { spenders, has_more })
-    }
-}
-
-impl DynamoLedger {
-    /// A page of records whose ids sort by time, the newest first.
-    async fn newest_first<R>(
-        &self,
-        operation: &'static str,
-        (prefix, after): (Key, Option<Key>),
-        limit: u8,
-        from_item: fn(&Attributes) -> Result<R, Unreadable>,
-    ) -> Result<NewestFirst<R>, LedgerError> {
-        let limit = usize::from(limit.clamp(1, 100));
-        let page = self.listed(operation, Listed { prefix, after, is_oldest_first: false }, limit).await?;
-        let read = page.items().iter().take(limit).map(from_item);
-        let records = read.collect::<Result<_, _>>().map_err(unreadable(operation))?;
-        Ok(NewestFirst { records, has_more: page.items().len() > limit || page.last_evaluated_key().is_some() })
     }
 }
 

@@ -2,77 +2,47 @@
 
 use super::*;
 
-/// All the traits together, for code that may use the whole store.
-pub trait Ledger:
-    Accounts
-    + Entries
-    + PendingCharges
-    + PendingChargeList
-    + RefusalRows
-    + RefusalList
-    + History
-    + StoredEntries
-    + Purchases
-    + PurchaseList
-    + TopUps
-    + TopUpList
-    + Acts
-    + Erasures
-    + Flags
-    + NoticeList
-    + Consents
-    + SpendingChanges
-    + Spenders
-    + SpenderList
-    + ContactRecords
-    + Customers
-    + Imports
-    + Directory
-    + LiabilityRows
-    + Events
-    + Notices
-    + OutboundEvents
-    + DueIndex
-    + DueCharges
-    + UsageRows
-    + EntryList
-    + UsageFolds
-{
+macro_rules! whole_ledger {
+    ($($port:ident,)+) => {
+        /// All the traits together, for code that may use the whole store.
+        pub trait Ledger: $($port +)+ {}
+
+        impl<L: $($port +)+> Ledger for L {}
+    };
 }
 
-impl<L> Ledger for L where
-    L: Accounts
-        + Entries
-        + PendingCharges
-        + PendingChargeList
-        + RefusalRows
-        + RefusalList
-        + History
-        + StoredEntries
-        + Purchases
-        + PurchaseList
-        + TopUps
-        + TopUpList
-        + Acts
-        + Erasures
-        + Flags
-        + NoticeList
-        + Consents
-        + SpendingChanges
-        + Spenders
-        + SpenderList
-        + ContactRecords
-        + Customers
-        + Imports
-        + Directory
-        + LiabilityRows
-        + Events
-        + Notices
-        + OutboundEvents
-        + DueIndex
-        + DueCharges
-        + UsageRows
-        + EntryList
-        + UsageFolds
-{
+whole_ledger! {
+    Accounts,
+    Entries,
+    PendingCharges,
+    PendingChargeList,
+    RefusalRows,
+    RefusalList,
+    History,
+    StoredEntries,
+    Purchases,
+    PurchaseList,
+    TopUps,
+    TopUpList,
+    Acts,
+    Erasures,
+    Flags,
+    NoticeList,
+    Consents,
+    SpendingChanges,
+    Spenders,
+    SpenderList,
+    ContactRecords,
+    Customers,
+    Imports,
+    Directory,
+    LiabilityRows,
+    Events,
+    Notices,
+    OutboundEvents,
+    DueIndex,
+    DueCharges,
+    UsageRows,
+    EntryList,
+    UsageFolds,
 }

@@ -2,11 +2,12 @@
 
 use crate::ledger::Tables;
 use crate::rules::Broken;
+use crate::usage::counted;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use shared::domain::liability::{Flow, LiabilityRow};
-use shared::domain::{Cause, Entry, UsageCounts};
+use shared::domain::{Entry, UsageCounts};
 use std::collections::BTreeMap;
 
 /// The shards of a day.
@@ -98,18 +99,7 @@ fn compare(when: &str, said: &Flow, expected: &Expected) -> Result<(), Broken> {
 }
 
 fn add(sums: &mut Sums, entry: &Entry) {
-    let moved = entry.credits.get();
-    let (name, moved) = match &entry.cause {
-        Cause::Charge { .. } => ("credits_charged", -moved),
-        Cause::Capture { .. } => ("credits_captured_back", moved),
-        Cause::Void { .. } => ("credits_voided", moved),
-        Cause::Expiry { .. } => ("credits_expired", moved),
-        Cause::Restore { .. } => ("credits_restored", moved),
-        Cause::Purchase { .. } => ("credits_purchased", moved),
-        Cause::TopUp { .. } => ("credits_topped_up", moved),
-        Cause::Adjustment { .. } => ("credits_adjusted", moved),
-        Cause::Import { .. } => ("credits_imported", moved),
-    };
+    let (name, moved) = counted(entry);
     *sums.entry(name).or_default() += moved;
     sums.retain(|_, sum| *sum != 0);
 }

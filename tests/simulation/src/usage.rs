@@ -34,18 +34,7 @@ impl Sums {
     }
 
     fn add_entry(&mut self, partition: &Partition, entry: &Entry, period: &str) {
-        let (about, moved) = (charge_of(partition, entry), entry.credits.get());
-        let (name, moved) = match &entry.cause {
-            Cause::Charge { .. } => ("credits_charged", -moved),
-            Cause::Capture { .. } => ("credits_captured_back", moved),
-            Cause::Void { .. } => ("credits_voided", moved),
-            Cause::Expiry { .. } => ("credits_expired", moved),
-            Cause::Restore { .. } => ("credits_restored", moved),
-            Cause::Purchase { .. } => ("credits_purchased", moved),
-            Cause::TopUp { .. } => ("credits_topped_up", moved),
-            Cause::Adjustment { .. } => ("credits_adjusted", moved),
-            Cause::Import { .. } => ("credits_imported", moved),
-        };
+        let (about, (name, moved)) = (charge_of(partition, entry), counted(entry));
         let mut groups = vec!["total".to_owned()];
         if let Some((operation, spender)) = &about {
             groups.push(format!("operation {}", operation.name));
@@ -127,6 +116,22 @@ pub fn check_rows(partition: &Partition) -> Result<(), String> {
     let expected = Sums::of_entries(partition, partition.usage_cursor.through_seq, &Granularity::ALL);
     stored.difference_in(partition, expected).map_or(Ok(()), Err)?;
     check_flags(partition)
+}
+
+/// The number that an entry counts in, and what it adds to it.
+pub fn counted(entry: &Entry) -> (&'static str, i64) {
+    let moved = entry.credits.get();
+    match &entry.cause {
+        Cause::Charge { .. } => ("credits_charged", -moved),
+        Cause::Capture { .. } => ("credits_captured_back", moved),
+        Cause::Void { .. } => ("credits_voided", moved),
+        Cause::Expiry { .. } => ("credits_expired", moved),
+        Cause::Restore { .. } => ("credits_restored", moved),
+        Cause::Purchase { .. } => ("credits_purchased", moved),
+        Cause::TopUp { .. } => ("credits_topped_up", moved),
+        Cause::Adjustment { .. } => ("credits_adjusted", moved),
+        Cause::Import { .. } => ("credits_imported", moved),
+    }
 }
 
 /// The numbers of a day that can be unusual: its busiest hour, and its credits.

@@ -93,6 +93,12 @@ impl Periods {
         Some(Self { first: Period::of(granularity, earliest), last: Period::of(granularity, latest) })
     }
 
+    /// The day of an instant, and so many days before it. `None` only at an end of the calendar.
+    pub fn days_through(instant: Timestamp, before: i32) -> Option<Self> {
+        let last = date_of(instant);
+        Self::new(Granularity::Day, last.checked_sub(before.days()).ok()?, last)
+    }
+
     pub fn first(self) -> Period {
         self.first
     }

@@ -7,12 +7,12 @@ use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, Ref
 use crate::domain::spending::Spending;
 use crate::domain::{
     Account, Chain, Credits, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId,
+    date_of,
 };
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, bytes, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Due, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
     let due_at = account.top_up_due_at();
@@ -134,7 +134,7 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
 /// The release before kept the usage of the day within the account, and its functions require that while this release is
 /// deployed. The next release can leave it out.
 fn usage_of_the_release_before(account: &Account) -> AttributeValue {
-    let date = account.limits_date.unwrap_or_else(|| account.created_at.to_zoned(TimeZone::UTC).date());
+    let date = account.limits_date.unwrap_or_else(|| date_of(account.created_at));
     Writer::map()
         .with("date", text(date))
         .with("charges", number(0))

@@ -10,12 +10,12 @@ use crate::domain::spending::Limit;
 use crate::domain::usage::{RowMisfit, RowsVerified, StoredRows};
 use crate::domain::{
     Account, AccountId, Cause, Granularity, IdempotencyKey, Limits, Period, Periods, Spender, UsageEntry, Verified,
+    date_of,
 };
 use crate::ports::{Accounts, Entries, EntryList, PendingChargeList, SpenderList, Spenders, StoredEntries, UsageRows};
 use crate::use_cases::usage::with_charges;
 use crate::use_cases::{Capabilities, Context, NotFound};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 /// The ports that a verification uses.
@@ -240,7 +240,7 @@ async fn stored_rows<C: Capabilities<Ledger: UsageRows>>(
     for granularity in Granularity::ALL {
         let compared = at.compared.get(&granularity).map(|date| Period::of_date(granularity, *date));
         let from = compared.and_then(Period::next).map_or(ever[0], Period::first);
-        let to = newest.map_or(ever[1], |newest| newest.to_zoned(TimeZone::UTC).date());
+        let to = newest.map_or(ever[1], date_of);
         if let Some(periods) = Periods::new(granularity, from, to) {
             let read = context.ledger.usage_rows(id, periods).await?;
             rows.extend(read.into_iter().map(|row| (row.period, row)));
@@ -366,7 +366,7 @@ impl Counting {
         if let Cause::Charge { spender, .. } = &charge.cause
             && (self.spender.is_none() || *spender == self.spender)
         {
-            let date = entry.created_at.to_zoned(TimeZone::UTC).date();
+            let date = date_of(entry.created_at);
             let is_in = [date <= self.date, date.first_of_month() <= self.date, true];
             for ((limit, spent), is_in) in self.each().into_iter().zip(&mut self.spent).zip(is_in) {
                 let is_counted = limit.is_some_and(|limit| charge.seq > limit.after_seq);

@@ -3,7 +3,7 @@
 use super::limits::{CloseError, CloseLimits};
 use crate::domain::account::HistoryFilter;
 use crate::domain::liability::AccountDay;
-use crate::domain::{AccountId, Entry, Granularity, Period, Periods, start_of, start_of_next_day};
+use crate::domain::{AccountId, Entry, Granularity, Periods, date_of, start_of, start_of_next_day};
 use crate::ports::{EntryList, History, UsageRows};
 use crate::use_cases::{Capabilities, Context};
 use jiff::Timestamp;
@@ -51,7 +51,7 @@ async fn folded_day<C: Capabilities<Ledger: EntryList + UsageRows>>(
 ) -> Result<AccountDay, CloseError> {
     let behind = || CloseError::Behind { account: account.clone() };
     let cursor = context.ledger.usage_cursor_get(account).await?.through_seq;
-    let today = Period::of(Granularity::Day, context.now()).first();
+    let today = date_of(context.now());
     let periods = Periods::new(Granularity::Day, day, today.max(day)).ok_or_else(behind)?;
     let rows = context.ledger.usage_rows(account, periods).await?;
     // With the last entry that is folded, whose balance is needed if none follows.

@@ -6,7 +6,7 @@
 use super::account_day::account_day;
 use super::limits::{CloseError, CloseLimits};
 use crate::domain::liability::{ClosedDays, LiabilityRow, closable_from};
-use crate::domain::{Granularity, Period, start_of_next_day};
+use crate::domain::{date_of, start_of_next_day};
 use crate::error::chain;
 use crate::ports::{
     Directory, EntryList, History, LedgerError, LiabilityRows, ListedAccount, ReplaceError, Shard, UsageRows,
@@ -75,7 +75,7 @@ async fn closed_days<C: Capabilities<Ledger: LiabilityRows>>(
     if let Some(closed) = context.ledger.closed_days_get().await? {
         return Ok(Some(closed));
     }
-    let Some(none) = ClosedDays::none(Period::of(Granularity::Day, context.now()).first()) else { return Ok(None) };
+    let Some(none) = ClosedDays::none(date_of(context.now())) else { return Ok(None) };
     match context.ledger.closed_days_put(&none, None).await {
         Ok(()) => Ok(Some(none)),
         Err(ReplaceError::Stale) => context.ledger.closed_days_get().await,
@@ -168,7 +168,7 @@ where
         let listed = page.accounts.into_iter().filter(|listed| listed.listed_at < end);
         let counted = stream::iter(listed).map(|listed| async move {
             let ListedAccount { account, listed_at } = listed;
-            let is_new = self.is_first || Period::of(Granularity::Day, listed_at).first() == self.day;
+            let is_new = self.is_first || date_of(listed_at) == self.day;
             account_day(self.context, &account, (self.day, is_new), self.limits).boxed().await
         });
         let counted: Vec<_> = counted.buffered(ACCOUNTS_AT_ONCE).try_collect().await?;

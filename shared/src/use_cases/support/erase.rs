@@ -184,12 +184,6 @@ async fn page_without_names<C: Capabilities<Ledger: Erasures + UsageFolds + Usag
     for _ in 0..FOLDS_MEANWHILE_MAX {
         let cursor = context.ledger.usage_cursor_get(account).await?;
         let nameless = UsageCursor { is_nameless: true, ..cursor };
-        if !cursor.is_nameless {
-            match write_rows(context, account, (cursor, nameless), vec![]).await {
-                Ok(()) | Err(FoldError::Stale) => continue,
-                Err(FoldError::Failed(error)) => return Err(error.into()),
-            }
-        }
         let page = context.ledger.erasable_items(account, after, limit).await?;
         let rows = page.items.iter().filter_map(|item| match item {
             PersonalItem::UsageRow(row) if row.has_names() => Some(row.nameless()),

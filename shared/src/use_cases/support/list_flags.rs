@@ -1,11 +1,10 @@
 //! Listing flags for unusual usage.
 
-use crate::domain::AccountId;
 use crate::domain::usage::{Flag, FlagPlace};
+use crate::domain::{AccountId, date_of};
 use crate::ports::{Flags, LedgerError, NewestFirst};
 use crate::use_cases::{Capabilities, Context};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 /// Flags are kept for 400 days, which lie in at most 15 months.
@@ -47,5 +46,5 @@ pub async fn list_flags<C: Capabilities<Ledger: Flags>>(
 
 /// The first day of an instant's month (UTC).
 fn month_of(instant: Timestamp) -> Date {
-    instant.to_zoned(TimeZone::UTC).date().first_of_month()
+    date_of(instant).first_of_month()
 }

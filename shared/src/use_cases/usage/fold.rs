@@ -25,6 +25,8 @@ pub struct FoldLimits {
 impl FoldLimits {
     pub const BLOCK: u64 = 100;
     const ROWS_MAX: usize = 40;
+    /// For a reader who finds the rows far behind: well within the time that an API answers in.
+    pub const READER: Self = Self::of(20);
 
     /// At most this many transactions.
     pub const fn of(folds_max: u32) -> Self {
