@@ -192,15 +192,25 @@ pub fn use_contacts(run: &mut Run, rng: &mut Rng, name: &str) -> bool {
     let account = names::account(name);
     let request = match rng.u32(0..8) {
         0..2 => Some(Request::SetContacts(account.clone(), choose_list(rng, &account))),
-        2..5 => rng.choice(asked(run, &account)),
+        2..5 => rng.choice(asked(run, &account, |_| true)),
         5 => rng.choice(run.reports()),
         _ => {
-            let address = address(&account, rng.usize(0..4));
-            let mut readers = run.world().readers();
-            if !readers.broken.remove(&address) {
-                readers.broken.insert(address);
+            let addresses = [0, 1, 2, 3].map(|number| address(&account, number));
+            let is_broken = |address: &&EmailAddress| run.world().readers().broken.contains(*address);
+            let broken: Vec<_> = addresses.iter().filter(is_broken).collect();
+            // Mailboxes work most of the time.
+            let Some(address) = rng.choice(broken).filter(|_| rng.u32(0..3) > 0) else {
+                let broken = rng.choice(confirmed(run, &account)).or_else(|| rng.choice(addresses));
+                run.world().readers().broken.extend(broken);
+                return true;
+            };
+            run.world().readers().broken.remove(address);
+            // Its reader finds the links of before in it.
+            let links = asked(run, &account, |to| to == address);
+            if links.is_empty() {
+                return true;
             }
-            return true;
+            rng.choice(links)
         }
     };
     let Some(request) = request else { return false };
@@ -212,14 +222,22 @@ pub fn use_contacts(run: &mut Run, rng: &mut Rng, name: &str) -> bool {
     true
 }
 
-/// The links that readers were sent, each to a mailbox that exists.
-fn asked(run: &Run, account: &AccountId) -> Vec<Request> {
+/// The addresses of an account's list that were confirmed.
+fn confirmed(run: &Run, account: &AccountId) -> Vec<EmailAddress> {
+    let tables = run.world().ledger.tables();
+    let contacts = tables.partitions.get(account).and_then(|partition| partition.contacts.as_ref());
+    let listed = contacts.iter().flat_map(|contacts| &contacts.listed);
+    listed.filter(|contact| contact.confirmed_at.is_some()).map(|contact| contact.address.clone()).collect()
+}
+
+/// The links that such readers were sent, each to a mailbox that exists.
+fn asked(run: &Run, account: &AccountId, is_such: impl Fn(&EmailAddress) -> bool) -> Vec<Request> {
     let tables = run.world().ledger.tables();
     let readers = run.world().readers();
     let notices = tables.partitions.get(account).into_iter().flat_map(|partition| partition.notices.values());
     let link = |notice: &Notice| match &notice.kind {
         NoticeKind::ContactConfirmation { contact }
-            if !readers.broken.contains(&notice.to) && notice.sent_at.is_some() =>
+            if is_such(&notice.to) && !readers.broken.contains(&notice.to) && notice.sent_at.is_some() =>
         {
             Some(Request::ConfirmContact(account.clone(), contact.clone()))
         }
@@ -241,7 +259,7 @@ pub fn choose(has_owner: bool) -> Request {
 
 /// The reader of the new address follows its link. If it was not sent yet, a sweep does no harm.
 pub fn confirm(run: &Run) -> Request {
-    asked(run, &names::account("acme")).pop().unwrap_or(Request::Sweep(None))
+    asked(run, &names::account("acme"), |_| true).pop().unwrap_or(Request::Sweep(None))
 }
 
 /// The new address does not exist any more.
