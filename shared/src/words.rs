@@ -8,8 +8,8 @@ mod explanation;
 pub use diagnosis::{Diagnosis, diagnosis};
 pub use explanation::explanation;
 
-use crate::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
-use crate::domain::{Credits, PriceBook, PurchaseStatus};
+use crate::domain::payments::{DeclineReason, MonthlyCap, PaymentIssueKind, RefusalReason};
+use crate::domain::{Amount, Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
 
 /// What happened and what helps, for readers who do not know billing jargon.
@@ -102,20 +102,39 @@ pub const CONSENT_TEXT_VERSION: u32 = 3;
 
 /// The worst case that a customer is shown and accepts before automatic top-ups are turned on.
 /// `None` for a target that no price book allows.
-pub fn consent_text(price_book: &PriceBook, threshold: i64, target: i64) -> Option<String> {
+pub fn consent_text(
+    price_book: &PriceBook,
+    (threshold, target): (i64, i64),
+    cap: Option<&MonthlyCap>,
+) -> Option<String> {
     let (below, up_to) = (Credits::new(threshold)?.grouped(), Credits::new(target)?.grouped());
     let once = price_book.top_up_price(Credits::new(target)?)?;
     let in_all = PriceBook::with_tax_max(once)?;
     let per_day = price_book.worst_case_per_day(target)?;
+    let capped = cap.map_or(Some(String::new()), capped)?;
     Some(format!(
         "When my balance falls below {below} credits, my saved card is charged to bring it back to {up_to} credits: \
          at most {once} at a time plus tax, and never more than {in_all} in all. \
          This happens at most {times} times a day, so at most {per_day} a day. \
+         {capped}\
          I can turn this off at any time.",
         once = once.with_code(),
         in_all = in_all.with_code(),
         per_day = per_day.with_code(),
         times = PriceBook::TOP_UPS_PER_DAY,
+    ))
+}
+
+/// The sentences about a monthly cap, with the space that follows them.
+fn capped(cap: &MonthlyCap) -> Option<String> {
+    let smallest = Amount::new(cap.max.currency(), cap.smallest)?;
+    Some(format!(
+        "All top-ups that start in a calendar month (UTC) together cost at most {max} a month plus tax, and never more \
+         than {in_all} a month in all: a top-up buys less if the month leaves less, and none starts if it leaves less \
+         than {smallest}. ",
+        max = cap.max.with_code(),
+        in_all = PriceBook::with_tax_max(cap.max)?.with_code(),
+        smallest = smallest.with_code(),
     ))
 }
 

@@ -235,8 +235,13 @@ fn due_account(name: &str, customer: CustomerId, now: Timestamp) -> Account {
         accepted_at: now,
         price_max: Amount::new(Currency::USD, Amount::MINOR_MAX).unwrap(),
     };
-    let auto_top_up =
-        AutoTopUp { is_enabled: true, threshold: Credits::constant(1_000), target: Credits::constant(5_000), consent };
+    let auto_top_up = AutoTopUp {
+        is_enabled: true,
+        threshold: Credits::constant(1_000),
+        target: Credits::constant(5_000),
+        cap: None,
+        consent,
+    };
     let opened = decide_open_account(AccountId::parse(name).unwrap(), email(), customer, Salt::of(7), now).account;
     Account { auto_top_up: Some(auto_top_up), ..opened }
 }

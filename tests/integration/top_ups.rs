@@ -114,6 +114,93 @@ async fn six_hours_pass_between_two_top_ups_counted_from_the_opening_of_the_firs
     assert_eq!(cloud.balance("acme").await, 5_000);
 }
 
+/// How many attempts were paid in all.
+fn paid(sweeps: &[Value]) -> i64 {
+    sweeps.iter().filter_map(|sweep| sweep["paid"].as_i64()).sum()
+}
+
+async fn cap(cloud: &TestCloud, account: &str, max_per_month: i64) {
+    let body = json!({
+        "enabled": true, "threshold": 1_000, "target": 5_000, "max_per_month": max_per_month,
+        "consent": {"text_version": 3, "accepted_by": "owner"},
+    });
+    let path = format!("/v1/accounts/{account}/auto-top-up");
+    cloud.put(&path, &cloud.cloud.customer_token(account), &body).await.expect(200);
+}
+
+/// The reason and the next time in a 402 and in the settings, which is the same.
+async fn outlook(cloud: &TestCloud, account: &str) -> (Value, Value, Value) {
+    let refused = cloud.charge(account, "too-much", 1_440).await.expect(402).body["top_up"].clone();
+    let next = cloud.auto_top_up(account).await["next_top_up"].clone();
+    assert_eq!((&refused["state"], &refused["next_eligible_at"]), (&next["state"], &next["next_eligible_at"]));
+    (refused["state"].clone(), refused["reason"].clone(), refused["next_eligible_at"].clone())
+}
+
+/// The cap is $70.00. The first top-up takes $50.00, before there is a cap, and the second one is lowered to $20.00.
+#[tokio::test]
+async fn a_monthly_cap_lowers_the_last_top_up_of_a_month_and_opens_again_with_the_next() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.advance(HALF_AN_HOUR).await;
+    spend(&cloud, "acme", "job-1", 4_900).await;
+    cap(&cloud, "acme", 7_000).await;
+    let used = cloud.auto_top_up("acme").await["monthly_cap"].clone();
+    assert_eq!((&used["used"], &used["left"]), (&json!(5_000), &json!(2_000)), "the month counts as a whole");
+
+    assert_eq!(paid(&cloud.advance(SignedDuration::from_hours(6)).await), 1);
+    assert_eq!(cloud.entries("acme", "top_up").await, [2_000, 5_000], "3,000 less than to the target");
+    spend(&cloud, "acme", "job-2", 2_000).await;
+    let (state, reason, next) = outlook(&cloud, "acme").await;
+    assert_eq!((state, reason), (json!("waiting"), json!("monthly_cap_reached")));
+    assert_eq!(next, "2026-02-01T00:00:00.000Z");
+    let path = "/v1/accounts/acme/auto-top-up/diagnosis";
+    let diagnosis = cloud.get(path, &cloud.cloud.customer_token("acme")).await.expect(200).body;
+    let verdict = diagnosis["verdict"].as_str().unwrap();
+    assert!(verdict.contains("the monthly cap of $70.00\u{a0}USD") && verdict.contains("1 February 2026"), "{verdict}");
+    let gate = diagnosis["gates"].as_array().unwrap().iter().find(|gate| gate["gate"] == "within_monthly_cap").unwrap();
+    assert_eq!(gate["state"], "closed");
+    assert!(gate["detail"].as_str().unwrap().starts_with("$0.00 of $70.00 is left this month"), "{gate}");
+    assert_nothing_due(&cloud.advance(SignedDuration::from_hours(7)).await);
+
+    let until = SignedDuration::from_hours(27 * 24) - SignedDuration::from_mins(13 * 60 + 30);
+    assert_nothing_due(&cloud.advance(until - HALF_AN_HOUR).await);
+    assert_eq!(paid(&cloud.advance(HALF_AN_HOUR).await), 1, "midnight of 1 February");
+    assert_eq!(cloud.entries("acme", "top_up").await, [4_900, 2_000, 5_000]);
+    let used = cloud.auto_top_up("acme").await["monthly_cap"].clone();
+    assert_eq!((&used["used"], &used["left"]), (&json!(4_900), &json!(2_100)));
+}
+
+/// A decline holds its amount while its invoice can be paid, and gives it back once.
+#[tokio::test]
+async fn a_top_up_that_is_not_paid_does_not_count_against_the_monthly_cap() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    cap(&cloud, "acme", 6_000).await;
+    let used = async || cloud.auto_top_up("acme").await["monthly_cap"]["used"].clone();
+    cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!((payment_issue(&cloud, "acme").await, used().await), (json!("declined"), json!(5_000)));
+    let invoice = cloud.top_up_invoices("acme").await[0]["id"].as_str().unwrap().to_owned();
+    cloud.stripe_post(&format!("/v1/invoices/{invoice}/void"), &[]).await;
+    cloud.settle().await;
+    assert_eq!((payment_issue(&cloud, "acme").await, used().await), (Value::Null, json!(0)));
+    cloud.save_card("acme", "pm_card_visa").await;
+    assert_eq!(paid(&cloud.advance(SignedDuration::from_hours(6)).await), 1);
+    assert_eq!((cloud.entries("acme", "top_up").await, used().await), (vec![5_000], json!(5_000)));
+    let attempts = cloud.top_up_invoices("acme").await;
+    assert_eq!(attempts.len(), 2);
+}
+
+/// Sixteen sweeps at once, each of which would fit alone.
+#[tokio::test]
+async fn concurrent_checks_open_one_attempt_within_the_monthly_cap() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cap(&cloud, "acme", 5_000).await;
+    join_all((0..16).map(|_| cloud.sweep())).await;
+    assert_topped_up_once(&cloud, "acme", 5_000, "sixteen sweeps at once").await;
+    assert_eq!(cloud.auto_top_up("acme").await["monthly_cap"]["left"], json!(0));
+}
+
 #[tokio::test]
 async fn a_late_answer_does_not_put_off_the_next_top_up() {
     let cloud = TestCloud::start().await;

@@ -5,18 +5,23 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::payments::{
-    AutoTopUpCommand, ConsentRecord, TopUpOutlook, decide_auto_top_up, top_up_credits, top_up_outlook,
+    AutoTopUpCommand, ConsentRecord, MonthlyCap, TopUpOutlook, decide_auto_top_up, top_up_credits, top_up_outlook,
 };
 use shared::domain::price_book::AutoTopUpLimits;
-use shared::domain::{Account, Amount, ConsentId, Consenter, Credits, PriceBook};
+use shared::domain::{Account, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
 use shared::http::bodies::PaymentIssueBody;
 use shared::http::{
     Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query, text,
     time,
 };
 use shared::ports::Consents;
-use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
+use shared::use_cases::Context;
+use shared::use_cases::payments::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
 use shared::words::{CONSENT_TEXT_VERSION, consent_text};
+use std::ops::RangeInclusive;
+
+/// The price book's own minimum, and the steps of its currency, are checked with the other settings.
+const CAPS: RangeInclusive<i64> = 0..=MonthlyCap::MAX_MINOR;
 
 /// The current settings. With `?threshold=…&target=…`, the text is the one for those values.
 pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
@@ -24,19 +29,21 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedA
     let preview = parse_query(request, |query| preview(query, &limits))?;
     let account = existing(&app.context, account).await?;
     match preview {
-        Some(pair) => {
-            let as_if_saved = as_if_saved(&account, &app.context.price_book, pair)?;
+        Some(chosen) => {
+            let as_if_saved = as_if_saved(&app.context, &account, chosen).await?;
             answer(app, &account, &as_if_saved).await
         }
         None => answer(app, &account, &account).await,
     }
 }
 
-/// Threshold and target. Only both together have a worst case.
-fn preview(query: &mut Parameters, limits: &AutoTopUpLimits) -> Option<(i64, i64)> {
+/// What could be saved. Only a threshold and a target together have a worst case.
+fn preview(query: &mut Parameters, limits: &AutoTopUpLimits) -> Option<Chosen> {
     let threshold = query.integer("threshold", limits.threshold_min..=limits.threshold_max);
     let target = query.integer("target", limits.target_min..=limits.target_max);
-    threshold.zip(target)
+    let max_per_month = query.integer("max_per_month", CAPS);
+    let (threshold, target) = threshold.zip(target)?;
+    Some(Chosen { threshold, target, max_per_month })
 }
 
 /// Stores what the customer chose.
@@ -53,19 +60,38 @@ fn command(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<AutoTopU
         fields.ignore_others();
         return Some(AutoTopUpCommand::Off);
     }
-    let chosen = threshold_and_target(fields, limits);
+    let chosen = Chosen::of(fields, limits);
     let consent = fields.object("consent", consent);
     is_enabled?;
-    let (threshold, target) = chosen?;
-    Some(AutoTopUpCommand::On { threshold, target, consent })
+    Some(chosen?.with(consent))
 }
 
-/// Both within their own limits. Whether they are far enough apart is decided later.
-pub fn threshold_and_target(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<(i64, i64)> {
-    let (thresholds, targets) = (limits.threshold_min..=limits.threshold_max, limits.target_min..=limits.target_max);
-    let threshold = fields.required("threshold", an_integer(&thresholds), integer(&thresholds));
-    let target = fields.required("target", an_integer(&targets), integer(&targets));
-    threshold.zip(target)
+/// Settings that a customer may agree to.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen {
+    pub threshold: i64,
+    pub target: i64,
+    /// In the minor unit. `None` without a cap.
+    pub max_per_month: Option<i64>,
+}
+
+impl Chosen {
+    /// Each within its own limits. Whether threshold and target are far enough apart is decided later, and so is whether
+    /// the currency has the amount of the cap.
+    pub fn of(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<Self> {
+        let thresholds = limits.threshold_min..=limits.threshold_max;
+        let targets = limits.target_min..=limits.target_max;
+        let threshold = fields.required("threshold", an_integer(&thresholds), integer(&thresholds));
+        let target = fields.required("target", an_integer(&targets), integer(&targets));
+        let max_per_month = fields.optional("max_per_month", an_integer(&CAPS), integer(&CAPS));
+        let (threshold, target) = threshold.zip(target)?;
+        Some(Self { threshold, target, max_per_month })
+    }
+
+    fn with(self, consent: Option<(i64, Consenter)>) -> AutoTopUpCommand {
+        let Self { threshold, target, max_per_month } = self;
+        AutoTopUpCommand::On { threshold, target, max_per_month, consent }
+    }
 }
 
 fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {
@@ -77,15 +103,16 @@ fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {
 }
 
 /// The account with these settings turned on. Settings that could not be saved have no text to agree to.
-pub fn as_if_saved(
+pub async fn as_if_saved<O: Outside>(
+    context: &Context<O>,
     account: &Account,
-    price_book: &PriceBook,
-    (threshold, target): (i64, i64),
+    chosen: Chosen,
 ) -> Result<Account, Problem> {
     let accepted_by = Consenter::parse(account.id.as_str()).map_err(Problem::internal)?;
-    let consent = Some((CONSENT_TEXT_VERSION.into(), accepted_by));
-    let command = AutoTopUpCommand::On { threshold, target, consent };
-    match decide_auto_top_up(account, price_book, &command, ConsentId::mint(0), account.created_at) {
+    let command = chosen.with(Some((CONSENT_TEXT_VERSION.into(), accepted_by)));
+    let attempts = if chosen.max_per_month.is_some() { attempts_of_month(context, account).await? } else { vec![] };
+    let (command, price_book) = ((&command, &attempts[..]), &context.price_book);
+    match decide_auto_top_up(account, price_book, command, ConsentId::mint(0), account.created_at) {
         Ok(change) => Ok(change.map_or_else(|| account.clone(), |change| change.account)),
         Err(refusal) => Err(SetAutoTopUpError::Refused(refusal).into()),
     }
@@ -98,8 +125,7 @@ async fn answer<O: Outside>(app: &App<O>, account: &Account, as_if_saved: &Accou
         None => None,
     };
     let (price_book, now) = (&app.context.price_book, app.context.now());
-    let next_top_up = NextTopUpBody::of(as_if_saved, price_book, now);
-    Reply::ok(&AutoTopUpBody::of((account, consent.as_ref()), as_if_saved, price_book, next_top_up))
+    Reply::ok(&AutoTopUpBody::of((account, consent.as_ref()), as_if_saved, price_book, now))
 }
 
 #[derive(Serialize)]
@@ -107,18 +133,19 @@ struct AutoTopUpBody<'a> {
     enabled: bool,
     threshold: Option<i64>,
     target: Option<i64>,
+    monthly_cap: Option<MonthlyCapBody>,
     consent: Option<ConsentBody<'a>>,
     text_version: u32,
     worst_case_text: Option<String>,
     payment_issue: Option<PaymentIssueBody<'a>>,
     last_top_up_at: Option<String>,
-    next_top_up: NextTopUpBody,
+    next_top_up: NextTopUpBody<'a>,
     limits: LimitsBody,
 }
 
 /// What the next sweep would do.
 #[derive(Serialize)]
-struct NextTopUpBody {
+struct NextTopUpBody<'a> {
     would_charge_now: bool,
     state: &'static str,
     reason: Option<&'static str>,
@@ -126,6 +153,8 @@ struct NextTopUpBody {
     /// Before tax, in the minor unit.
     price: Option<i64>,
     currency: &'static str,
+    /// The saved card, by its id at Stripe.
+    payment_method: Option<&'a str>,
     next_check_at: Option<String>,
     next_eligible_at: Option<String>,
 }
@@ -145,14 +174,43 @@ struct LimitsBody {
     target_min: i64,
     target_max: i64,
     gap_min: i64,
+    max_per_month_min: i64,
+    max_per_month_max: i64,
 }
 
-impl NextTopUpBody {
-    fn of(account: &Account, price_book: &PriceBook, now: Timestamp) -> Self {
+/// What a month may cost, before tax, in the minor unit.
+#[derive(Serialize)]
+struct MonthlyCapBody {
+    max: i64,
+    used: i64,
+    left: i64,
+    /// If less is left, none opens before the next month.
+    top_up_min: i64,
+    currency: &'static str,
+    starts_again_at: Option<String>,
+}
+
+impl MonthlyCapBody {
+    fn of(account: &Account, cap: &MonthlyCap, now: Timestamp) -> Self {
+        let left = cap.left(account.last_top_up_at, now);
+        Self {
+            max: cap.max.minor(),
+            used: cap.used_at(account.last_top_up_at, now),
+            left,
+            top_up_min: cap.smallest,
+            currency: cap.max.currency().code(),
+            starts_again_at: start_of_next_month(date_of(now)).map(time),
+        }
+    }
+}
+
+impl<'a> NextTopUpBody<'a> {
+    fn of(account: &'a Account, price_book: &PriceBook, now: Timestamp) -> Self {
         let outlook = top_up_outlook(account, price_book, Credits::ZERO, now);
         let is_coming = matches!(outlook, TopUpOutlook::Due { .. } | TopUpOutlook::Waiting { .. });
         let settings = account.auto_top_up.as_ref().filter(|_| is_coming);
-        let credits = settings.map(|settings| top_up_credits(account, settings));
+        let at = outlook.next_check_at().unwrap_or(now);
+        let credits = settings.map(|settings| top_up_credits(account, settings, price_book, at));
         Self {
             would_charge_now: matches!(outlook, TopUpOutlook::Due { .. }),
             state: outlook.state(),
@@ -160,6 +218,7 @@ impl NextTopUpBody {
             credits: credits.map(Credits::get),
             price: credits.and_then(|credits| price_book.top_up_price(credits)).map(Amount::minor),
             currency: price_book.currency.code(),
+            payment_method: account.payment_method.as_ref().map(|card| card.as_str()),
             next_check_at: outlook.next_check_at().map(time),
             next_eligible_at: outlook.next_eligible_at().map(time),
         }
@@ -169,9 +228,9 @@ impl NextTopUpBody {
 impl<'a> AutoTopUpBody<'a> {
     fn of(
         (account, consent): (&'a Account, Option<&'a ConsentRecord>),
-        as_if_saved: &Account,
+        as_if_saved: &'a Account,
         price_book: &PriceBook,
-        next_top_up: NextTopUpBody,
+        now: Timestamp,
     ) -> Self {
         let settings = account.auto_top_up.as_ref();
         let wanted = as_if_saved.auto_top_up.as_ref();
@@ -180,19 +239,23 @@ impl<'a> AutoTopUpBody<'a> {
             enabled: settings.is_some_and(|settings| settings.is_enabled),
             threshold: settings.map(|settings| settings.threshold.get()),
             target: settings.map(|settings| settings.target.get()),
+            monthly_cap: settings
+                .and_then(|settings| settings.cap.as_ref())
+                .map(|cap| MonthlyCapBody::of(account, cap, now)),
             consent: consent.map(ConsentBody::of),
             text_version: CONSENT_TEXT_VERSION,
-            worst_case_text: wanted
-                .and_then(|wanted| consent_text(price_book, wanted.threshold.get(), wanted.target.get())),
+            worst_case_text: wanted.and_then(|wanted| consent_text(price_book, wanted.credits(), wanted.cap.as_ref())),
             payment_issue: account.payment_issue.as_ref().map(PaymentIssueBody::of),
             last_top_up_at: account.last_top_up_at.map(time),
-            next_top_up,
+            next_top_up: NextTopUpBody::of(as_if_saved, price_book, now),
             limits: LimitsBody {
                 threshold_min: limits.threshold_min,
                 threshold_max: limits.threshold_max,
                 target_min: limits.target_min,
                 target_max: limits.target_max,
                 gap_min: limits.gap_min,
+                max_per_month_min: price_book.smallest_top_up_price().minor(),
+                max_per_month_max: MonthlyCap::MAX_MINOR,
             },
         }
     }

@@ -1,7 +1,7 @@
 //! What automatic top-ups with other settings would have done, before anybody agrees to them.
 
 use crate::Outside;
-use crate::auto_top_up::{as_if_saved, threshold_and_target};
+use crate::auto_top_up::{Chosen, as_if_saved};
 use jiff::civil::Date;
 use lambda_http::Request;
 use serde::Serialize;
@@ -21,7 +21,8 @@ const CREDITS_PER_DAY: RangeInclusive<i64> = 0..=1_000_000_000;
 /// How the numbers are made, for whoever has to rely on them.
 const METHOD: &str = "The complete days before today (UTC) are replayed with a check every 30 minutes and six hours \
                       between two attempts. Within a day, usage is spread evenly, purchases count from its beginning, \
-                      and every payment succeeds at once. Prices are today's, before tax.";
+                      and every payment succeeds at once. Prices are today's, before tax. With a cap, the first month \
+                      counts from the first day.";
 
 pub async fn post<O: Outside>(
     context: &Context<O>,
@@ -33,27 +34,29 @@ pub async fn post<O: Outside>(
     // Through today, because what happened today leads back to yesterday's balance.
     let range = Periods::days_through(context.now(), DAYS).ok_or_else(|| Problem::not_found("account"))?;
     let usage = read_usage(context, account.id(), range, FoldLimits::READER).await?;
-    as_if_saved(&usage.account, &context.price_book, (asked.tried.threshold, asked.tried.target))?;
+    let saved = as_if_saved(context, &usage.account, asked.chosen).await?;
+    let cap = saved.auto_top_up.and_then(|settings| settings.cap);
+    let Chosen { threshold, target, .. } = asked.chosen;
+    let tried = Tried { threshold, target, cap };
     let past = match asked.credits_per_day {
         Some(rate) => at_a_rate(&usage.account, range, rate),
         None => lived_through(&usage, range),
     };
-    Reply::ok(&WhatIfBody::of(&usage.account, &past, &context.price_book, &asked))
+    Reply::ok(&WhatIfBody::of((&usage.account, &past), &context.price_book, tried, asked.credits_per_day))
 }
 
 struct Asked {
-    tried: Tried,
+    chosen: Chosen,
     /// Instead of the account's own past.
     credits_per_day: Option<i64>,
 }
 
 impl Asked {
     fn of(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<Self> {
-        let chosen = threshold_and_target(fields, limits);
+        let chosen = Chosen::of(fields, limits);
         let credits_per_day =
             fields.optional("credits_per_day", an_integer(&CREDITS_PER_DAY), integer(&CREDITS_PER_DAY));
-        let (threshold, target) = chosen?;
-        Some(Self { tried: Tried { threshold, target }, credits_per_day })
+        Some(Self { chosen: chosen?, credits_per_day })
     }
 }
 
@@ -102,13 +105,18 @@ struct WhatIfBody<'a> {
 }
 
 impl<'a> WhatIfBody<'a> {
-    fn of(account: &'a Account, past: &Past, price_book: &PriceBook, asked: &Asked) -> Self {
+    fn of(
+        (account, past): (&'a Account, &Past),
+        price_book: &PriceBook,
+        tried: Tried,
+        credits_per_day: Option<i64>,
+    ) -> Self {
         let replayed = |tried| ReplayBody::of(&replay(past, price_book, tried));
         Self {
             account: account.id.as_str(),
             days: past.days.len(),
-            is_history_short: asked.credits_per_day.is_none() && past.days.len() < DAYS_ENOUGH,
-            asked: replayed(asked.tried),
+            is_history_short: credits_per_day.is_none() && past.days.len() < DAYS_ENOUGH,
+            asked: replayed(tried),
             recommended: recommended(past, price_book).map(replayed),
             currency: price_book.currency.code(),
             method: METHOD,
@@ -120,10 +128,15 @@ impl<'a> WhatIfBody<'a> {
 struct ReplayBody {
     threshold: i64,
     target: i64,
+    max_per_month: Option<i64>,
     top_ups: TopUpsBody,
     most_in_a_month: Option<MonthBody>,
     minutes_without_credits: i64,
     credits_not_covered: i64,
+    /// Top-ups that bought less, because the cap left no more.
+    top_ups_lowered: i64,
+    /// The time in which only the cap held a top-up back.
+    minutes_held_by_cap: i64,
 }
 
 #[derive(Serialize)]
@@ -145,12 +158,15 @@ impl ReplayBody {
         Self {
             threshold: replay.tried.threshold,
             target: replay.tried.target,
+            max_per_month: replay.tried.cap.map(|cap| cap.max.minor()),
             top_ups: TopUpsBody::of(replay.top_ups),
             most_in_a_month: replay
                 .most_in_a_month
                 .map(|(from, top_ups)| MonthBody { from, top_ups: TopUpsBody::of(top_ups) }),
             minutes_without_credits: replay.minutes_without_credits,
             credits_not_covered: replay.credits_not_covered,
+            top_ups_lowered: replay.top_ups_lowered,
+            minutes_held_by_cap: replay.minutes_held_by_cap,
         }
     }
 }

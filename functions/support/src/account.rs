@@ -166,6 +166,8 @@ struct AutoTopUpBody<'a> {
     enabled: bool,
     threshold: Option<i64>,
     target: Option<i64>,
+    /// Before tax, in the minor unit of the consent's currency.
+    max_per_month: Option<i64>,
     consent: Option<ConsentBody<'a>>,
     /// The saved card, by its id at Stripe.
     payment_method: Option<&'a str>,
@@ -183,6 +185,7 @@ impl<'a> AutoTopUpBody<'a> {
             enabled: settings.is_some_and(|settings| settings.is_enabled),
             threshold: settings.map(|settings| settings.threshold.get()),
             target: settings.map(|settings| settings.target.get()),
+            max_per_month: settings.and_then(|settings| settings.cap).map(|cap| cap.max.minor()),
             consent: consent.map(ConsentBody::of),
             payment_method: account.payment_method.as_ref().map(|card| card.as_str()),
             payment_issue: account.payment_issue.as_ref().map(PaymentIssueBody::of),

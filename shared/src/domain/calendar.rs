@@ -9,6 +9,11 @@ pub fn date_of(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date()
 }
 
+/// The first day of an instant's month (UTC).
+pub fn month_of(instant: Timestamp) -> Date {
+    date_of(instant).first_of_month()
+}
+
 /// The hour of an instant's day, 0 to 23.
 pub(in crate::domain) fn hour_of(instant: Timestamp) -> i8 {
     instant.to_zoned(TimeZone::UTC).hour()

@@ -34,7 +34,7 @@ pub(crate) mod samples;
 
 pub use account::{Account, AccountClosed, Cause, Chain, Entry, EntryHash, Link, Origin, Restriction, Salt};
 pub use bounds::{OutOfRange, within};
-pub use calendar::{date_of, start_of, start_of_next_day, start_of_next_month};
+pub use calendar::{date_of, month_of, start_of, start_of_next_day, start_of_next_month};
 pub use change::{BalanceOutOfRange, Change, Record};
 pub use contacts::{Contact, Contacts};
 pub use currency::{Currency, InvalidCurrency};

@@ -223,6 +223,19 @@ impl PriceBook {
         self.price_of_credits(credits).filter(|price| self.minimum_charge.is_at_most(*price))
     }
 
+    /// The most credits that an automatic top-up can buy for an amount. `None` in another currency.
+    pub fn credits_for(&self, amount: Amount) -> Option<Credits> {
+        let per_credit = self.price_per_credit;
+        let is_priced = amount.currency() == per_credit.currency() && per_credit.minor() > 0;
+        is_priced.then(|| amount.minor().checked_div(per_credit.minor()).and_then(Credits::new)).flatten()
+    }
+
+    /// The price of the smallest automatic top-up, below which a monthly cap does not lower one.
+    pub fn smallest_top_up_price(&self) -> Amount {
+        let gap = Credits::new(self.auto_top_up.gap_min).and_then(|gap| self.top_up_price(gap));
+        gap.unwrap_or(self.minimum_charge)
+    }
+
     /// The least distance of a target above its threshold. The smallest top-up buys one credit more than that, because it
     /// opens only below the threshold, and it must not cost less than the minimum charge.
     fn smallest_gap(&self) -> i64 {

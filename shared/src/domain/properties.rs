@@ -38,7 +38,7 @@ enum Command {
     Restore { key: u8 },
     Purchase { package: usize },
     SettlePurchase { position: usize, outcome: CheckoutReport },
-    Settings { is_enabled: bool, threshold: i64, gap: i64 },
+    Settings { is_enabled: bool, threshold: i64, gap: i64, max_per_month: Option<i64> },
     OpenTopUp,
     SettleTopUp { position: usize, outcome: TopUpReport },
 }
@@ -92,8 +92,9 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (0..40_u8).prop_map(|key| Command::Restore { key }),
         1 => (0..4_usize).prop_map(|package| Command::Purchase { package }),
         3 => (0..8_usize, checkout).prop_map(|(position, outcome)| Command::SettlePurchase { position, outcome }),
-        1 => (any::<bool>(), 100..2_000_i64, 1_000..5_000_i64)
-            .prop_map(|(is_enabled, threshold, gap)| Command::Settings { is_enabled, threshold, gap }),
+        1 => (any::<bool>(), 100..2_000_i64, 1_000..5_000_i64, prop::option::of(1_000..6_000_i64)).prop_map(
+            |(is_enabled, threshold, gap, max_per_month)| Command::Settings { is_enabled, threshold, gap, max_per_month }
+        ),
         3 => Just(Command::OpenTopUp),
         3 => (0..8_usize, top_up).prop_map(|(position, outcome)| Command::SettleTopUp { position, outcome }),
     ]
@@ -229,15 +230,19 @@ impl World {
                 self.commit(change);
             }
             Command::SettlePurchase { position, outcome } => self.settle_purchase(*position, *outcome),
-            Command::Settings { is_enabled, threshold, gap } => {
+            Command::Settings { is_enabled, threshold, gap, max_per_month } => {
                 let on = AutoTopUpCommand::On {
                     threshold: *threshold,
                     target: threshold + gap,
+                    max_per_month: *max_per_month,
                     consent: Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").unwrap())),
                 };
                 let command = if *is_enabled { on } else { AutoTopUpCommand::Off };
                 let consent = ConsentId::mint(self.unique());
-                if let Some(change) = decide_auto_top_up(&self.account, &book, &command, consent, self.now).unwrap() {
+                let attempts: Vec<_> = self.top_ups.values().cloned().collect();
+                let command = (&command, &attempts[..]);
+                let change = decide_auto_top_up(&self.account, &book, command, consent, self.now).unwrap();
+                if let Some(change) = change {
                     self.commit(change);
                 }
             }
@@ -324,6 +329,14 @@ impl World {
             let is_captured = pending.status() == ChargeStatus::Posted;
             let is_late = pending.end.is_some_and(|end| end.at >= pending.expires_at());
             assert!(!(is_captured && is_late), "nothing is captured after its expiry");
+        }
+
+        let settings = self.account.auto_top_up.as_ref();
+        if let Some((cap, last)) = settings.and_then(|settings| settings.cap).zip(self.account.last_top_up_at) {
+            let of_month = self.top_ups.values().filter(|top_up| month_of(top_up.opened_at) == month_of(last));
+            let can_be_paid = |status| !matches!(status, TopUpStatus::Refused(_) | TopUpStatus::Abandoned);
+            let counted = of_month.filter(|top_up| can_be_paid(top_up.status)).map(|top_up| top_up.price.minor());
+            assert_eq!(cap.used, counted.sum::<i64>(), "the cap counts the month's attempts");
         }
 
         let seqs: Vec<u64> = self.entries.iter().map(|entry| entry.seq).collect();

@@ -52,6 +52,7 @@ pub fn settings(threshold: i64, target: i64) -> AutoTopUp {
         is_enabled: true,
         threshold: Credits::constant(threshold),
         target: Credits::constant(target),
+        cap: None,
         consent: Consent {
             id: ConsentId::mint(1),
             text_version: 1,

@@ -3,6 +3,7 @@
 use super::{credits, date_and_time, payment_issue};
 use crate::domain::payments::{NoTopUp, TopUpOutlook, top_up_credits};
 use crate::domain::{Account, PriceBook};
+use jiff::Timestamp;
 
 /// A verdict and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,18 +30,34 @@ pub fn diagnosis(outlook: &TopUpOutlook, account: &Account, price_book: &PriceBo
             let words = payment_issue(kind);
             Diagnosis { verdict: format!("Automatic top-ups are paused. {}", words.reason), remedy: Some(words.remedy) }
         }
-        TopUpOutlook::Waiting { next_check_at, next_eligible_at, .. } => verdict(format!(
+        TopUpOutlook::Waiting { next_check_at, next_eligible_at, is_capped: true, .. } => {
+            capped(account, (next_check_at, next_eligible_at))
+        }
+        TopUpOutlook::Waiting { next_check_at, next_eligible_at, is_capped: false, .. } => verdict(format!(
             "The last attempt was less than six hours ago. The next one is possible from {}, and starts at {} if the \
              balance is still below the threshold.",
             date_and_time(next_eligible_at),
             date_and_time(next_check_at)
         )),
-        TopUpOutlook::Due { next_check_at, .. } => verdict(due(account, price_book, &date_and_time(next_check_at))),
+        TopUpOutlook::Due { next_check_at, .. } => verdict(due(account, price_book, next_check_at)),
     }
 }
 
-fn due(account: &Account, price_book: &PriceBook, at: &str) -> String {
-    let bought = account.auto_top_up.as_ref().map(|settings| top_up_credits(account, settings));
+fn capped(account: &Account, (next_check_at, next_eligible_at): (Timestamp, Timestamp)) -> Diagnosis {
+    let cap = account.auto_top_up.as_ref().and_then(|settings| settings.cap);
+    let max = cap.map(|cap| format!(" of {}", cap.max.with_code())).unwrap_or_default();
+    let verdict = format!(
+        "The top-ups of this month have used up the monthly cap{max}. The next one is possible from {}, and starts at {} \
+         if the balance is still below the threshold.",
+        date_and_time(next_eligible_at),
+        date_and_time(next_check_at)
+    );
+    Diagnosis { verdict, remedy: Some("Choose a higher monthly cap, buy a package, or wait for the next month.") }
+}
+
+fn due(account: &Account, price_book: &PriceBook, at: Timestamp) -> String {
+    let bought = account.auto_top_up.as_ref().map(|settings| top_up_credits(account, settings, price_book, at));
+    let at = date_and_time(at);
     match bought.and_then(|bought| Some((bought, price_book.top_up_price(bought)?))) {
         Some((bought, price)) => format!(
             "The balance is below the threshold. At {at}, your card is charged {} plus tax for {}.",

@@ -41,8 +41,9 @@ fn top_ups(book: &PriceBook) {
     let consent = Consenter::parse("owner").ok().map(|by| (CONSENT_TEXT_VERSION.into(), by));
     for threshold in [limits.threshold_min, limits.threshold_max] {
         for target in [limits.target_min, limits.target_max, threshold.saturating_add(limits.gap_min)] {
-            let command = AutoTopUpCommand::On { threshold, target, consent: consent.clone() };
-            let decided = decide_auto_top_up(&account, book, &command, ConsentId::mint(1), now());
+            let max_per_month = (threshold % 2 == 0).then_some(threshold.saturating_mul(100));
+            let command = AutoTopUpCommand::On { threshold, target, max_per_month, consent: consent.clone() };
+            let decided = decide_auto_top_up(&account, book, (&command, &[]), ConsentId::mint(1), now());
             let Ok(Some(change)) = decided else { continue };
             let settings = change.account.auto_top_up.expect("top-ups were turned on");
             assert!(settings.is_enabled && settings.threshold < settings.target);

@@ -27,14 +27,15 @@ fn on(threshold: i64, target: i64) -> Value {
 
 fn never_chosen() -> Value {
     json!({
-        "enabled": false, "threshold": null, "target": null, "consent": null, "text_version": 3,
+        "enabled": false, "threshold": null, "target": null, "monthly_cap": null, "consent": null, "text_version": 3,
         "worst_case_text": null, "payment_issue": null, "last_top_up_at": null,
         "next_top_up": {
             "would_charge_now": false, "state": "off", "reason": "not_turned_on", "credits": null, "price": null,
-            "currency": "USD", "next_check_at": null, "next_eligible_at": null,
+            "currency": "USD", "payment_method": null, "next_check_at": null, "next_eligible_at": null,
         },
         "limits": {
             "threshold_min": 100, "threshold_max": 99_000, "target_min": 1_100, "target_max": 100_000, "gap_min": 1_000,
+            "max_per_month_min": 1_000, "max_per_month_max": 700_000_000_000_i64,
         },
     })
 }
@@ -132,6 +133,51 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
     assert_eq!(again["consent"]["text"], preview["worst_case_text"]);
     assert_eq!(again["consent"]["accepted_at"], "2026-01-05T01:00:00.000Z");
     assert_eq!(cloud.footprint().0[0].1, items[0].1 + 1, "the earlier consent is kept with the new one");
+}
+
+#[tokio::test]
+async fn a_monthly_cap_is_shown_beforehand_and_kept_in_the_words_of_the_consent() {
+    let cloud = opened().await;
+    let (mut capped, query) = (on(1_000, 10_000), "?threshold=1000&target=10000&max_per_month=20000");
+    capped["max_per_month"] = json!(20_000);
+    let shown = read(&cloud, query).await.expect(200).body;
+    assert_eq!(shown["monthly_cap"], json!(null), "reading changes nothing");
+    let text = shown["worst_case_text"].as_str().unwrap();
+    let promised = "at most $200.00\u{a0}USD a month plus tax, and never more than $260.00\u{a0}USD a month in all";
+    assert!(text.contains(promised) && text.contains("leaves less than $10.00\u{a0}USD"), "{text}");
+    let chosen = set(&cloud, &capped).await.expect(200).body;
+    assert_eq!(chosen["consent"]["text"].as_str(), Some(text));
+    let cap = json!({
+        "max": 20_000, "used": 0, "left": 20_000, "top_up_min": 1_000, "currency": "USD",
+        "starts_again_at": "2026-02-01T00:00:00.000Z",
+    });
+    assert_eq!(chosen["monthly_cap"], cap);
+    let off = set(&cloud, &json!({"enabled": false, "max_per_month": "x"})).await.expect(200).body;
+    assert_eq!(off["monthly_cap"], cap, "it is kept for the next time");
+    let without = set(&cloud, &on(1_000, 10_000)).await.expect(200).body;
+    assert_eq!(without["monthly_cap"], json!(null), "settings are replaced as a whole");
+
+    let footprint = cloud.footprint();
+    let (steps, range) = ("must be an integer from 1000 to 700000000000", "must be an integer from 0 to 700000000000");
+    for (value, message) in [
+        (json!(999), steps),
+        (json!(0), steps),
+        (json!(-1), range),
+        (json!(700_000_000_001_i64), range),
+        (json!(1_000.5), range),
+        (json!("20000"), range),
+        (json!([]), range),
+    ] {
+        capped["max_per_month"] = value;
+        let told = set(&cloud, &capped).await.expect_problem(422, "invalid_request").field_error("max_per_month");
+        assert!(told.starts_with(message), "{capped}: {told}");
+    }
+    for (query, message) in [("999", steps), ("-1", range), ("1e4", range)] {
+        let query = format!("?threshold=1000&target=10000&max_per_month={query}");
+        let told = read(&cloud, &query).await.expect_problem(422, "invalid_request").field_error("max_per_month");
+        assert!(told.starts_with(message), "{query}: {told}");
+    }
+    assert_eq!(cloud.footprint(), footprint);
 }
 
 #[tokio::test]

@@ -39,9 +39,10 @@ async fn the_diagnosis_says_what_the_next_sweep_does() {
     let settings = cloud.auto_top_up("acme").await;
     let next = json!({
         "would_charge_now": true, "state": "due", "reason": null, "credits": 5_000, "price": 5_000, "currency": "USD",
-        "next_check_at": "2026-01-05T00:30:00.000Z", "next_eligible_at": null,
+        "payment_method": settings["next_top_up"]["payment_method"], "next_check_at": "2026-01-05T00:30:00.000Z", "next_eligible_at": null,
     });
     assert_eq!(settings["next_top_up"], next);
+    assert!(settings["next_top_up"]["payment_method"].as_str().unwrap().starts_with("pm_"));
     let other =
         cloud.get(&format!("{AUTO_TOP_UP}?threshold=500&target=1500"), &cloud.cloud.customer_token("acme")).await;
     let other = other.expect(200).body;
@@ -102,6 +103,11 @@ async fn settings_are_tried_on_the_days_that_the_account_had() {
     assert_eq!(planned["top_ups"]["count"], 360, "four a day");
     assert!(planned["minutes_without_credits"].as_i64().unwrap() > 90 * 8 * 60, "3,000 credits last 3.6 of 6 hours");
     assert_eq!(planned["recommended"]["minutes_without_credits"], 0);
+    let capped = json!({"threshold": 1_000, "target": 3_000, "credits_per_day": 500, "max_per_month": 5_000});
+    let capped = tried(&cloud, &capped).await.expect(200).body;
+    assert_eq!((&capped["max_per_month"], &capped["most_in_a_month"]["price"]), (&json!(5_000), &json!(5_000)));
+    assert!(capped["top_ups_lowered"].as_i64().unwrap() >= 2, "{capped}");
+    assert!(capped["minutes_held_by_cap"].as_i64().unwrap() > 0, "15,000 a month are used: {capped}");
     assert_eq!(cloud.auto_top_up("acme").await["threshold"], json!(null), "nothing was changed");
 }
 
@@ -116,6 +122,7 @@ async fn settings_that_could_not_be_saved_are_not_tried() {
         (json!({"threshold": 1_000, "target": 1_999}), "target"),
         (json!({"threshold": 1_000, "target": 3_000, "credits_per_day": -1}), "credits_per_day"),
         (json!({"threshold": 1_000, "target": 3_000, "credits_per_day": 1_000_000_001}), "credits_per_day"),
+        (json!({"threshold": 1_000, "target": 3_000, "max_per_month": 999}), "max_per_month"),
         (json!({"threshold": 1_000, "target": 3_000, "rate": 1}), "rate"),
     ] {
         let refused = tried(&cloud, &body).await.expect(422);

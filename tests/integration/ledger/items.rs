@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::RefusalPlace;
-use shared::domain::payments::{DeclineReason, PaymentIssueKind};
+use shared::domain::payments::{AutoTopUp, DeclineReason, MonthlyCap, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
 use shared::domain::support::{Erasure, ItemKey};
 use shared::domain::usage::FlagKind;
@@ -100,7 +100,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 61] = [
+const MAY_BE_ABSENT: [&str; 64] = [
     "flagged",
     "hour",
     "hours",
@@ -110,6 +110,8 @@ const MAY_BE_ABSENT: [&str; 61] = [
     "after",
     "asks",
     "auto_top_up",
+    "auto_top_up.cap",
+    "auto_top_up.cap.used",
     "auto_top_up.consent.accepted_by",
     "changed",
     "completed_at",
@@ -133,6 +135,7 @@ const MAY_BE_ABSENT: [&str; 61] = [
     "limits.day",
     "limits.month",
     "limits_date",
+    "max_per_month",
     "month",
     "open_top_up",
     "payment_intent",
@@ -402,6 +405,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
     auto_top_up.threshold = credits(100_000_000);
     auto_top_up.target = credits(100_000_000);
     auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).ok();
+    auto_top_up.cap = None;
     let email =
         EmailAddress::parse(format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(57))).unwrap();
     let opened =
@@ -429,11 +433,32 @@ async fn a_complete_account_fits_in_one_write_unit() {
         limited_spenders: 1_000,
         ..account
     };
+    // A cap takes the same from a longer address.
+    let max = Amount::new(Currency::USD, MonthlyCap::MAX_MINOR).unwrap();
+    let cap = Some(MonthlyCap { max, smallest: 1_000_000_000, used: 123_456_789_012 });
+    let capped = |account: Account, address: String| {
+        let auto_top_up = account.auto_top_up.clone().map(|settings| AutoTopUp { cap, ..settings });
+        Account { auto_top_up, email: EmailAddress::parse(address).ok(), ..account }
+    };
+    let (long, short) = (
+        format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(13)),
+        format!("{}@{}.com", longest(45), longest(10)),
+    );
     let (open, paused) = (
         Account { open_top_up: Some(TopUpId::mint(u128::MAX)), ..bare.clone() },
         Account { payment_issue: Some(issue), ..bare },
     );
-    for (version, account) in (1..).zip([open.clone(), paused.clone(), limited(open), limited(paused)]) {
+    let all = [
+        capped(open.clone(), long.clone()),
+        capped(paused.clone(), long),
+        capped(limited(open.clone()), short.clone()),
+        capped(limited(paused.clone()), short),
+        open.clone(),
+        paused.clone(),
+        limited(open),
+        limited(paused),
+    ];
+    for (version, account) in (1..).zip(all) {
         let restriction = Restriction { reason: RestrictionReason::parse(longest(10)).unwrap(), until: end };
         let account = Account { version, restriction: Some(restriction), ..account };
         let change =

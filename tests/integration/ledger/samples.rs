@@ -9,7 +9,7 @@ use shared::domain::charging::{
 use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
-use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord};
+use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, MonthlyCap};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
@@ -299,7 +299,8 @@ pub fn amount(code: &str, minor: i64) -> Amount {
 }
 
 pub fn settings_in_yen() -> AutoTopUp {
-    AutoTopUp { consent: Consent { price_max: amount("JPY", 500_000), ..consent() }, ..settings() }
+    let cap = Some(MonthlyCap { max: amount("JPY", 900_000), smallest: 1_000, used: 0 });
+    AutoTopUp { cap, consent: Consent { price_max: amount("JPY", 500_000), ..consent() }, ..settings() }
 }
 
 /// The same notice of another price.
@@ -321,12 +322,14 @@ pub fn consent_record() -> ConsentRecord {
         consent: consent(),
         threshold: credits(500),
         target: credits(5_000),
+        max_per_month: Some(amount("USD", 20_000)),
         text: "I agree.\nÜber alles.".into(),
     }
 }
 
 pub fn settings() -> AutoTopUp {
-    AutoTopUp { is_enabled: true, threshold: credits(500), target: credits(5_000), consent: consent() }
+    let cap = Some(MonthlyCap { max: amount("USD", 20_000), smallest: 1_000, used: 4_501 });
+    AutoTopUp { is_enabled: true, threshold: credits(500), target: credits(5_000), cap, consent: consent() }
 }
 
 pub fn payment_issue(kind: PaymentIssueKind) -> PaymentIssue {

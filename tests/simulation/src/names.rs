@@ -104,8 +104,13 @@ pub fn buy(number: u32, package: &str) -> PurchaseCommand {
 }
 
 pub fn settings(threshold: i64, target: i64) -> AutoTopUpCommand {
+    capped(threshold, target, None)
+}
+
+/// With a monthly cap in cents.
+pub fn capped(threshold: i64, target: i64, max_per_month: Option<i64>) -> AutoTopUpCommand {
     let consent = Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").expect("a good name")));
-    AutoTopUpCommand::On { threshold, target, consent }
+    AutoTopUpCommand::On { threshold, target, max_per_month, consent }
 }
 
 /// Why credits may be taken although the balance does not cover them. No other act has this reason.

@@ -27,8 +27,8 @@ use shared::ports::{
     FoldError, History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer,
     MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges,
     PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList,
-    Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUps, UsageFolds,
-    UsageRows, Wake,
+    Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUpList, TopUps,
+    UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -599,6 +599,19 @@ impl TopUps for Outside {
     async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         let (account, id) = (account.clone(), id.clone());
         self.read("top_up_get", move |ledger| at_once(ledger.top_up_get(&account, &id))).await
+    }
+}
+
+impl TopUpList for Outside {
+    async fn top_ups_page(
+        &self,
+        account: &AccountId,
+        after: Option<&TopUpId>,
+        limit: u8,
+    ) -> Result<NewestFirst<TopUp>, LedgerError> {
+        let (account, after) = (account.clone(), after.cloned());
+        let list = move |ledger: &MemoryLedger| at_once(ledger.top_ups_page(&account, after.as_ref(), limit));
+        self.read("top_ups_page", list).await
     }
 }
 

@@ -10,7 +10,7 @@ use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
 use shared::domain::contacts::{ASKS_PER_DAY_MAX, Contact, ContactList, ContactsRefusal, Role};
-use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::payments::{AutoTopUp, AutoTopUpCommand};
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
     ActKind, AdjustRefusal, Adjustment, Import, ImportRefusal, Imported, ResendRefusal, UntilOutOfRange,
@@ -626,11 +626,13 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
     match set_auto_top_up(&outside.context(), account, command).await {
         Ok(changed) => {
             let settings = changed.auto_top_up.as_ref();
-            let chosen =
-                settings.map(|settings| (settings.is_enabled, settings.threshold.get(), settings.target.get()));
+            let cap = |settings: &AutoTopUp| settings.cap.map(|cap| cap.max.minor());
+            let chosen = settings.map(|settings| (settings.is_enabled, settings.credits(), cap(settings)));
             let is_asked = match command {
                 AutoTopUpCommand::Off => chosen.is_none_or(|(is_enabled, ..)| !is_enabled),
-                AutoTopUpCommand::On { threshold, target, .. } => chosen == Some((true, *threshold, *target)),
+                AutoTopUpCommand::On { threshold, target, max_per_month, .. } => {
+                    chosen == Some((true, (*threshold, *target), *max_per_month))
+                }
             };
             if !is_asked {
                 return Wrong("the settings in the answer are not the requested ones".into());

@@ -11,7 +11,9 @@ use crate::stripe::{Choice, Invoice, InvoiceStatus, Session, SessionStatus, Stri
 use crate::told::{Conclusion, PurchaseConclusion};
 use crate::usage::check_rows;
 use crate::world::World;
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use shared::domain::charging::{Ending, PendingCharge, RefusalRow, Refused};
 use shared::domain::payments::ConsentRecord;
 use shared::domain::support::ActKind;
@@ -233,7 +235,7 @@ impl Rules {
         let id = &top_up.id;
         match self.top_ups.get(id) {
             None => {
-                check_opening(before, top_up)?;
+                check_opening(before, top_up, self.used_in_month(top_up))?;
                 let (opened_at, last) =
                     (top_up.opened_at, self.last_openings.insert(account.id.clone(), top_up.opened_at));
                 let since = last.map(|last| opened_at.duration_since(last));
@@ -275,6 +277,12 @@ impl Rules {
         }
         self.top_ups.insert(id.clone(), top_up.clone());
         Ok(())
+    }
+
+    /// The cents that the account's earlier attempts count in the month in which this one opens.
+    fn used_in_month(&self, top_up: &TopUp) -> i64 {
+        let earlier = self.top_ups.values().filter(|earlier| earlier.account == top_up.account);
+        counted(earlier, month_of(top_up.opened_at))
     }
 
     fn check_purchase(&mut self, purchase: &Purchase, stripe: &Stripe) -> Result<(), Broken> {
@@ -439,8 +447,28 @@ fn check_acts(partition: &Partition) -> Result<(), Broken> {
     Ok(())
 }
 
-/// A top-up opens only if every gate is open, for the credits that are missing.
-fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken> {
+/// The cents of those attempts of a month that were paid or can still be paid.
+fn counted<'a>(attempts: impl Iterator<Item = &'a TopUp>, month: Date) -> i64 {
+    let of_month = attempts.filter(|attempt| month_of(attempt.opened_at) == month);
+    let can_be_paid = |status| !matches!(status, TopUpStatus::Refused(_) | TopUpStatus::Abandoned);
+    of_month.filter(|attempt| can_be_paid(attempt.status)).map(|attempt| attempt.price.minor()).sum()
+}
+
+/// The first day of the month in UTC.
+fn month_of(instant: Timestamp) -> Date {
+    instant.to_zoned(TimeZone::UTC).date().first_of_month()
+}
+
+fn start_of_next_month(instant: Timestamp) -> Timestamp {
+    let next = month_of(instant).checked_add(1.month()).expect("the calendar does not end here");
+    next.to_zoned(TimeZone::UTC).expect("a day has a midnight").timestamp()
+}
+
+/// The smallest top-up of the reference price book, in cents.
+const SMALLEST: i64 = 1_000;
+
+/// A top-up opens only if every gate is open, for the credits that are missing, or for what the monthly cap leaves.
+fn check_opening(before: Option<&Account>, top_up: &TopUp, used: i64) -> Result<(), Broken> {
     let id = &top_up.id;
     let Some(account) = before else { return Err(format!("{id} opens on no account")) };
     let settings = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled);
@@ -454,6 +482,10 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp) -> Result<(), Broken>
     rule!(balance < threshold, "{id} opens at a balance of {balance}, which is not below {threshold}");
     rule!(top_up.payment_method == account.payment_method, "{id} has another card than the account");
     let missing = (target - balance).min(target);
+    let left = settings.cap.map_or(i64::MAX, |cap| cap.max.minor() - used);
+    rule!(left >= SMALLEST, "{id} opens although the month leaves only {left} cents");
+    // A credit costs a cent here.
+    let missing = missing.min(left);
     rule!(top_up.credits.get() == missing, "{id} is for {} credits where {missing} are missing", top_up.credits);
     rule!(top_up.price.minor() == missing, "{id} costs {} for {missing} credits", top_up.price);
     Ok(())
@@ -525,8 +557,15 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     rule!(pausing == Vec::from_iter(issue), "{id} is paused by {issue:?}, its unpaid top-ups are {pausing:?}");
     if let Some(settings) = &account.auto_top_up {
         let consent = partition.consents.get(&settings.consent.id);
-        let is_kept = consent.is_some_and(|kept| kept.target == settings.target && kept.consent == settings.consent);
+        let is_kept = consent.is_some_and(|kept| {
+            let is_same_cap = kept.max_per_month == settings.cap.map(|cap| cap.max);
+            is_same_cap && kept.target == settings.target && kept.consent == settings.consent
+        });
         rule!(is_kept, "{id} is topped up under a consent that was not stored");
+        if let (Some(cap), Some(last)) = (settings.cap, account.last_top_up_at) {
+            let used = counted(partition.top_ups.values(), month_of(last));
+            rule!(cap.used == used, "{id} counts {} cents in the month of {last}, its attempts cost {used}", cap.used);
+        }
     }
     check_acts(partition)?;
     check_events(partition)?;
@@ -787,7 +826,10 @@ fn due_at(account: &Account) -> Option<Timestamp> {
     let is_stopped = account.spending.is_some_and(|spending| spending.is_stopped);
     let is_wanted = settings.is_enabled && !is_stopped;
     let is_due = is_wanted && account.balance < settings.threshold && account.payment_issue.is_none();
-    is_due.then(|| account.last_top_up_at.map_or(account.created_at, |last| last + INTERVAL))
+    let Some(last) = account.last_top_up_at else { return is_due.then_some(account.created_at) };
+    let is_closed = settings.cap.is_some_and(|cap| cap.max.minor() - cap.used < SMALLEST);
+    let month = if is_closed { start_of_next_month(last) } else { last };
+    is_due.then(|| month.max(last + INTERVAL))
 }
 
 fn granted(partition: &Partition, is_cause: impl Fn(&Cause) -> bool) -> usize {

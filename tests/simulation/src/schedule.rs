@@ -34,6 +34,9 @@ const LIABILITY_SALT: u64 = 0x2545_F491_4F6C_DD1D;
 /// Yet another one.
 const CONTACTS_SALT: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// And another one.
+const CAP_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
+
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
@@ -313,7 +316,10 @@ fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
     };
     let is_exact = rng.u32(0..3) == 0 && THRESHOLDS.contains(&balance);
     let threshold = if is_exact { balance } else { rng.i64(THRESHOLDS) / 50 * 50 };
-    names::settings(threshold, threshold + 1_000 + i64::from(rng.u32(0..3)) * 100)
+    // Chosen with numbers of its own, so that every other choice is as it would be without it.
+    let mut own = Rng::with_seed(rng.clone().u64(..) ^ CAP_SALT);
+    let max_per_month = (own.u32(0..6) == 0).then(|| [1_000, 1_500, 2_600, 4_000][own.usize(0..4)]);
+    names::capped(threshold, threshold + 1_000 + i64::from(rng.u32(0..3)) * 100, max_per_month)
 }
 
 /// Prepares two customers with a card, some credits, and top-ups switched on.

@@ -36,7 +36,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 51] = [
+pub const WORKFLOWS: [Workflow; 55] = [
     Workflow {
         name: "replace the address, confirm the new one, and top up",
         acts: &[
@@ -58,6 +58,69 @@ pub const WORKFLOWS: [Workflow; 51] = [
             Ask(charge_400),
             Ask(sweep),
             Deliver,
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up under a monthly cap until it is used up, and again in the next month",
+        acts: &[
+            Ask(cap_1_500),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Ask(spend_1_000),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(pass_a_month),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up for what a monthly cap leaves",
+        acts: &[
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Ask(spend_1_000),
+            Ask(cap_2_120),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up under a monthly cap with a card that is declined, have the invoice voided, and top up again",
+        acts: &[
+            Ask(cap_1_500),
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Outside(void_invoice),
+            Deliver,
+            Outside(accept_card),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "set a monthly cap while a top-up is under way that Stripe refuses",
+        acts: &[
+            Outside(give_discount),
+            Ask(charge_400),
+            Outside(stripe_goes_down),
+            Ask(sweep),
+            Ask(cap_1_500),
+            Outside(stripe_comes_up),
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+            Outside(accept_again),
+            Ask(cap_1_500),
+            Outside(pass_a_day),
+            Ask(sweep),
             Deliver,
         ],
     },
@@ -577,6 +640,19 @@ fn on(_: &Run) -> Request {
     Request::SetAutoTopUp(names::account("acme"), names::settings(THRESHOLD, THRESHOLD + 1_000))
 }
 
+fn cap_1_500(_: &Run) -> Request {
+    Request::SetAutoTopUp(names::account("acme"), names::capped(THRESHOLD, THRESHOLD + 1_000, Some(1_500)))
+}
+
+fn cap_2_120(_: &Run) -> Request {
+    Request::SetAutoTopUp(names::account("acme"), names::capped(THRESHOLD, THRESHOLD + 1_000, Some(2_120)))
+}
+
+/// All but a few credits of an account that was topped up.
+fn spend_1_000(_: &Run) -> Request {
+    names::batch((20..25).map(|number| ("acme", number, 21)))
+}
+
 fn sweep(_: &Run) -> Request {
     Request::Sweep(None)
 }
@@ -698,6 +774,10 @@ fn decline(run: &mut Run) {
     run.world().stripe().set_mood(&names::card(1), Mood::Declines);
 }
 
+fn accept_card(run: &mut Run) {
+    run.world().stripe().set_mood(&names::card(1), Mood::Pays);
+}
+
 fn take_days(run: &mut Run) {
     run.world().stripe().set_mood(&names::card(1), Mood::TakesDays);
 }
@@ -740,6 +820,10 @@ fn pass_an_hour(run: &mut Run) {
 
 fn pass_half_an_hour(run: &mut Run) {
     run.pass(SignedDuration::from_mins(30));
+}
+
+fn pass_a_month(run: &mut Run) {
+    run.pass(SignedDuration::from_hours(31 * 24));
 }
 
 fn pass_a_day(run: &mut Run) {

@@ -127,7 +127,7 @@ fn due_account(name: &str, now: Timestamp) -> Account {
     let email = EmailAddress::parse("owner@customer.example").expect("a good address");
     let opened = decide_open_account(id, email, customer, Salt::of(7), yesterday).account;
     Account {
-        auto_top_up: Some(AutoTopUp { is_enabled: true, threshold, target, consent }),
+        auto_top_up: Some(AutoTopUp { is_enabled: true, threshold, target, cap: None, consent }),
         payment_method: PaymentMethodId::parse(format!("pm_{name}")).ok(),
         ..opened
     }

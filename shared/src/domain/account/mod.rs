@@ -82,7 +82,11 @@ impl Account {
             return None;
         }
         let is_due = self.balance < settings.threshold && self.payment_issue.is_none();
-        is_due.then(|| self.next_top_up_at().unwrap_or(self.created_at))
+        // A month that the cap closed is over when the next one begins.
+        let last = self.last_top_up_at;
+        let next_month = settings.cap.and_then(|cap| cap.closed_until(last, last?));
+        let next = self.next_top_up_at().unwrap_or(self.created_at);
+        is_due.then(|| next_month.map_or(next, |next_month| next_month.max(next)))
     }
 
     /// The earliest time of the next attempt, or `None` if there never was one.

@@ -1,7 +1,9 @@
 //! The customer's settings: whether, when and how far an account is topped up automatically.
 
+use super::counted::used_in_month;
+use super::monthly_cap::MonthlyCap;
 use super::payment_issue::PaymentIssueKind;
-use super::records::{AutoTopUp, Consent, ConsentRecord};
+use super::records::{AutoTopUp, Consent, ConsentRecord, TopUp};
 use crate::domain::{
     Account, AccountClosed, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within,
 };
@@ -17,6 +19,8 @@ pub enum AutoTopUpCommand {
     On {
         threshold: i64,
         target: i64,
+        /// The most that top-ups may cost in a month, before tax, in the minor unit. `None` without a cap.
+        max_per_month: Option<i64>,
         /// The version of the text that was shown, and who accepted it. Required to turn automatic top-ups on.
         consent: Option<(i64, Consenter)>,
     },
@@ -31,6 +35,8 @@ pub enum AutoTopUpRefusal {
     OutOfRange(#[from] OutOfRange),
     #[error("target must be at least {gap_min} above threshold, that is from {target_min}, not {target}")]
     GapTooSmall { gap_min: i64, target_min: i64, target: i64 },
+    #[error("max_per_month must be {range}, not {value}")]
+    CapOutOfRange { range: String, value: i64 },
     #[error("consent is required to turn automatic top-ups on")]
     ConsentRequired,
     #[error("the consent text is at version {current}, not {accepted}")]
@@ -40,20 +46,26 @@ pub enum AutoTopUpRefusal {
 /// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
 /// `None` if automatic top-ups are already off.
 ///
+/// With a cap, `attempts` are those of the month of the account's last one.
+///
 /// # Errors
 /// [`AutoTopUpRefusal`]; the settings stay unchanged.
 pub fn decide_auto_top_up(
     account: &Account,
     price_book: &PriceBook,
-    command: &AutoTopUpCommand,
+    (command, attempts): (&AutoTopUpCommand, &[TopUp]),
     consent_id: ConsentId,
     now: Timestamp,
 ) -> Result<Option<Change>, AutoTopUpRefusal> {
     account.check_not_closed()?;
     match command {
         AutoTopUpCommand::Off => Ok(switch_off(account, now)),
-        AutoTopUpCommand::On { threshold, target, consent } => {
-            let (threshold, target, price_max, text) = check_settings(price_book, *threshold, *target)?;
+        AutoTopUpCommand::On { threshold, target, max_per_month, consent } => {
+            let mut cap = max_per_month.map(|max| check_cap(price_book, max)).transpose()?;
+            let (threshold, target, price_max, text) = check_settings(price_book, (*threshold, *target), cap.as_ref())?;
+            if let Some(cap) = &mut cap {
+                cap.used = used_in_month(account, attempts, cap.max);
+            }
             let (accepted, accepted_by) = consent.clone().ok_or(AutoTopUpRefusal::ConsentRequired)?;
             if accepted != i64::from(CONSENT_TEXT_VERSION) {
                 return Err(AutoTopUpRefusal::ConsentOutdated { current: CONSENT_TEXT_VERSION, accepted });
@@ -70,8 +82,9 @@ pub fn decide_auto_top_up(
             // pause.
             change.account.payment_issue.take_if(|issue| matches!(issue.kind, PaymentIssueKind::Refused(_)));
             change.account.auto_top_up =
-                Some(AutoTopUp { is_enabled: true, threshold, target, consent: consent.clone() });
-            change.records.push(Record::Consent(ConsentRecord { consent, threshold, target, text }));
+                Some(AutoTopUp { is_enabled: true, threshold, target, cap, consent: consent.clone() });
+            let max_per_month = cap.map(|cap| cap.max);
+            change.records.push(Record::Consent(ConsentRecord { consent, threshold, target, max_per_month, text }));
             Ok(Some(change))
         }
     }
@@ -84,10 +97,19 @@ fn switch_off(account: &Account, now: Timestamp) -> Option<Change> {
     Some(change)
 }
 
+/// A cap of less than the smallest top-up would let none open.
+fn check_cap(price_book: &PriceBook, value: i64) -> Result<MonthlyCap, AutoTopUpRefusal> {
+    let smallest = price_book.smallest_top_up_price().minor();
+    let max = Amount::new(price_book.currency, value).filter(|_| (smallest..=MonthlyCap::MAX_MINOR).contains(&value));
+    let range = || price_book.currency.describe_range(smallest, MonthlyCap::MAX_MINOR);
+    let max = max.ok_or_else(|| AutoTopUpRefusal::CapOutOfRange { range: range(), value })?;
+    Ok(MonthlyCap { max, smallest, used: 0 })
+}
+
 fn check_settings(
     price_book: &PriceBook,
-    threshold: i64,
-    target: i64,
+    (threshold, target): (i64, i64),
+    cap: Option<&MonthlyCap>,
 ) -> Result<(Credits, Credits, Amount, String), AutoTopUpRefusal> {
     let limits = price_book.auto_top_up;
     within("threshold", threshold, limits.threshold_min, limits.threshold_max)?;
@@ -97,7 +119,7 @@ fn check_settings(
         return Err(AutoTopUpRefusal::GapTooSmall { gap_min: limits.gap_min, target_min, target });
     }
     let beyond = |field, value| OutOfRange { field, min: 0, max: Credits::MAX.get(), value };
-    let text = consent_text(price_book, threshold, target).ok_or(beyond("target", target))?;
+    let text = consent_text(price_book, (threshold, target), cap).ok_or(beyond("target", target))?;
     let threshold = Credits::new(threshold).ok_or(beyond("threshold", threshold))?;
     let target = Credits::new(target).ok_or(beyond("target", target))?;
     let price_max = price_book.top_up_price(target).ok_or(beyond("target", target.get()))?;
@@ -108,19 +130,24 @@ fn check_settings(
 mod tests {
     use super::*;
     use crate::domain::TopUpId;
-    use crate::domain::payments::{DeclineReason, PaymentIssue, RefusalReason};
+    use crate::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpStatus};
     use crate::domain::samples::*;
 
     fn on(threshold: i64, target: i64) -> AutoTopUpCommand {
-        AutoTopUpCommand::On { threshold, target, consent: Some((3, Consenter::parse("owner").unwrap())) }
+        AutoTopUpCommand::On {
+            threshold,
+            target,
+            max_per_month: None,
+            consent: Some((3, Consenter::parse("owner").unwrap())),
+        }
     }
 
     fn without_consent(threshold: i64, target: i64) -> AutoTopUpCommand {
-        AutoTopUpCommand::On { threshold, target, consent: None }
+        AutoTopUpCommand::On { threshold, target, max_per_month: None, consent: None }
     }
 
     fn decide(account: &Account, command: &AutoTopUpCommand) -> Result<Option<Change>, AutoTopUpRefusal> {
-        decide_auto_top_up(account, &PriceBook::reference(), command, ConsentId::mint(1), at(9))
+        decide_auto_top_up(account, &PriceBook::reference(), (command, &[]), ConsentId::mint(1), at(9))
     }
 
     /// In order of precedence: threshold, target, gap, consent, its version.
@@ -131,6 +158,7 @@ mod tests {
         let outdated = AutoTopUpCommand::On {
             threshold: 100,
             target: 1_100,
+            max_per_month: None,
             consent: Some((2, Consenter::parse("owner").unwrap())),
         };
         for (command, expected) in [
@@ -196,6 +224,68 @@ mod tests {
                 "{kind:?}: turning it off does not end the pause"
             );
         }
+    }
+
+    fn capped(max: i64) -> AutoTopUpCommand {
+        let consent = Some((3, Consenter::parse("owner").unwrap()));
+        AutoTopUpCommand::On { threshold: 500, target: 5_000, max_per_month: Some(max), consent }
+    }
+
+    /// The smallest top-up of the reference book is 1,000 credits.
+    #[test]
+    fn a_monthly_cap_is_at_least_the_smallest_top_up_and_part_of_the_consent() {
+        for (max, is_kept) in [(999, false), (1_000, true), (MonthlyCap::MAX_MINOR, true), (-1, false)] {
+            let decided = decide(&account(), &capped(max)).map(|change| {
+                let cap = change.unwrap().account.auto_top_up.unwrap().cap.unwrap();
+                (cap.max.minor(), cap.smallest, cap.used)
+            });
+            let range = "from 1000 to 700000000000".to_owned();
+            let refused = Err(AutoTopUpRefusal::CapOutOfRange { range, value: max });
+            assert_eq!(decided, if is_kept { Ok((max, 1_000, 0)) } else { refused });
+        }
+        let change = decide(&account(), &capped(20_000)).unwrap().unwrap();
+        let [Record::Consent(record)] = &change.records[..] else { panic!("one consent is recorded") };
+        assert_eq!(record.max_per_month.map(Amount::minor), Some(20_000));
+        let promised = "at most $200.00\u{a0}USD a month plus tax, and never more than $260.00\u{a0}USD a month in all";
+        assert!(record.text.contains(promised), "{}", record.text);
+        assert!(record.text.contains("if it leaves less than $10.00\u{a0}USD. I can turn this off"), "{}", record.text);
+    }
+
+    /// Whatever was set before, a new cap counts what the month has cost already.
+    #[test]
+    fn a_new_cap_counts_the_attempts_of_the_month() {
+        let before = Account { last_top_up_at: Some(at(0)), ..account() };
+        let attempt = |price, opened_at, status| {
+            let price = Amount::new(crate::domain::Currency::USD, price).unwrap();
+            let credits = Credits::constant(1_000);
+            let (id, account, customer) = (TopUpId::mint(1), before.id.clone(), before.customer.clone());
+            let (payment_method, invoice, payment_intent, ended_at) = (None, None, None, None);
+            TopUp {
+                id,
+                account,
+                customer,
+                payment_method,
+                credits,
+                price,
+                status,
+                invoice,
+                payment_intent,
+                opened_at,
+                ended_at,
+            }
+        };
+        let attempts = [
+            attempt(1_000, at(0), TopUpStatus::Paid),
+            attempt(200, at(0), TopUpStatus::Open),
+            attempt(30, at(0), TopUpStatus::Declined(DeclineReason::Generic)),
+            attempt(4, at(0), TopUpStatus::PartlyPaid),
+            attempt(50_000, at(0), TopUpStatus::Abandoned),
+            attempt(50_000, at(0), TopUpStatus::Refused(RefusalReason::OtherPrice)),
+            attempt(50_000, at(-1), TopUpStatus::Paid),
+        ];
+        let book = PriceBook::reference();
+        let change = decide_auto_top_up(&before, &book, (&capped(20_000), &attempts), ConsentId::mint(1), at(9));
+        assert_eq!(change.unwrap().unwrap().account.auto_top_up.unwrap().cap.unwrap().used, 1_234);
     }
 
     #[test]

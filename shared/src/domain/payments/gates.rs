@@ -1,12 +1,13 @@
 //! The gates between an account and its next automatic top-up, evaluated in one place. The decision takes the first
 //! closed one, and a diagnosis shows all of them.
 
+use super::monthly_cap::MonthlyCap;
 use super::records::AutoTopUp;
 use crate::domain::{Account, Amount, Credits, PriceBook, TopUpId};
 use jiff::Timestamp;
 
 /// The number of gates.
-pub const GATE_COUNT: usize = 8;
+pub const GATE_COUNT: usize = 9;
 
 /// One condition between an account and its next top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub enum GateName {
     NotPaused,
     BelowThreshold,
     IntervalPassed,
+    WithinMonthlyCap,
     PriceInRange,
     WithinConsent,
 }
@@ -38,6 +40,7 @@ impl GateName {
             Self::NotPaused => "not_paused",
             Self::BelowThreshold => "below_threshold",
             Self::IntervalPassed => "interval_passed",
+            Self::WithinMonthlyCap => "within_monthly_cap",
             Self::PriceInRange => "price_in_range",
             Self::WithinConsent => "within_consent",
         }
@@ -49,7 +52,8 @@ impl GateName {
 pub enum GateState {
     Open,
     Closed(NotDue),
-    /// There is nothing to check: the customer has never chosen a threshold and a target, or there is nothing to buy.
+    /// There is nothing to check: the customer has never chosen a threshold and a target, or no cap, or there is nothing to
+    /// buy.
     NotApplicable,
 }
 
@@ -68,6 +72,8 @@ pub enum NotDue {
     NotBelowThreshold { balance: Credits, threshold: Credits },
     #[error("the next attempt may open at {until}")]
     TooSoon { until: Timestamp },
+    #[error("{left} of {max} is left this month, and the next attempt may open at {until}")]
+    CapReached { left: Amount, max: Amount, until: Timestamp },
     #[error("{credits} credits cannot be bought in one payment")]
     PriceOutOfRange { credits: Credits },
     #[error("the top-up now costs {price}, but the customer agreed to {price_max}")]
@@ -84,6 +90,7 @@ impl NotDue {
             Self::Paused { .. } => GateName::NotPaused,
             Self::NotBelowThreshold { .. } => GateName::BelowThreshold,
             Self::TooSoon { .. } => GateName::IntervalPassed,
+            Self::CapReached { .. } => GateName::WithinMonthlyCap,
             Self::PriceOutOfRange { .. } => GateName::PriceInRange,
             Self::BeyondConsent { .. } => GateName::WithinConsent,
         }
@@ -95,6 +102,8 @@ pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate
     let settings = account.auto_top_up.as_ref();
     // What is bought has a price only once the balance is below the threshold.
     let buying = settings.filter(|settings| account.balance < settings.threshold);
+    let bought = buying.map(|settings| (settings, top_up_credits(account, settings, price_book, now)));
+    let cap = settings.and_then(|settings| settings.cap.as_ref());
     let turned_on = settings.is_none_or(|settings| !settings.is_enabled).then_some(NotDue::Off);
     let spending_allowed = account.spending_stopped_at().map(|stopped_at| NotDue::SpendingStopped { stopped_at });
     let no_open_attempt = account.open_top_up.clone().map(NotDue::AttemptOpen);
@@ -107,8 +116,9 @@ pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate
         (GateName::NotPaused, Some(not_paused)),
         (GateName::BelowThreshold, settings.map(|settings| not_below_threshold(account, settings))),
         (GateName::IntervalPassed, Some(interval_passed)),
-        (GateName::PriceInRange, buying.map(|settings| price_out_of_range(account, settings, price_book))),
-        (GateName::WithinConsent, buying.map(|settings| beyond_consent(account, settings, price_book))),
+        (GateName::WithinMonthlyCap, cap.map(|cap| cap_reached(account, cap, now))),
+        (GateName::PriceInRange, bought.map(|(_, credits)| price_out_of_range(credits, price_book))),
+        (GateName::WithinConsent, bought.map(|(settings, credits)| beyond_consent(credits, settings, price_book))),
     ]
     .map(|(name, closed_by)| Gate { name, state: closed_by.into() })
 }
@@ -124,9 +134,15 @@ pub fn check_gates(account: &Account, price_book: &PriceBook, now: Timestamp) ->
 }
 
 /// The credits that are missing to the target, but never more than the target itself: a negative balance does not raise
-/// a payment above the worst case that the customer agreed to.
-pub fn top_up_credits(account: &Account, settings: &AutoTopUp) -> Credits {
-    settings.target.minus(account.balance).unwrap_or(settings.target).min(settings.target)
+/// a payment above the worst case that the customer agreed to. If the monthly cap leaves less, they are what it leaves.
+/// If it leaves too little, its gate is closed, and they are what the next month buys.
+pub fn top_up_credits(account: &Account, settings: &AutoTopUp, price_book: &PriceBook, now: Timestamp) -> Credits {
+    let missing = settings.target.minus(account.balance).unwrap_or(settings.target).min(settings.target);
+    let Some(cap) = &settings.cap else { return missing };
+    let last = account.last_top_up_at;
+    let at = cap.closed_until(last, now).unwrap_or(now);
+    let left = Amount::at_most(cap.max.currency(), cap.left(last, at)).and_then(|left| price_book.credits_for(left));
+    left.map_or(missing, |left| left.min(missing))
 }
 
 fn not_below_threshold(account: &Account, settings: &AutoTopUp) -> Option<NotDue> {
@@ -134,13 +150,18 @@ fn not_below_threshold(account: &Account, settings: &AutoTopUp) -> Option<NotDue
     (balance >= threshold).then_some(NotDue::NotBelowThreshold { balance, threshold })
 }
 
-fn price_out_of_range(account: &Account, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
-    let credits = top_up_credits(account, settings);
+fn cap_reached(account: &Account, cap: &MonthlyCap, now: Timestamp) -> Option<NotDue> {
+    let until = cap.closed_until(account.last_top_up_at, now)?;
+    let left = Amount::at_most(cap.max.currency(), cap.left(account.last_top_up_at, now)).unwrap_or(cap.max);
+    Some(NotDue::CapReached { left, max: cap.max, until })
+}
+
+fn price_out_of_range(credits: Credits, price_book: &PriceBook) -> Option<NotDue> {
     price_book.top_up_price(credits).is_none().then_some(NotDue::PriceOutOfRange { credits })
 }
 
-fn beyond_consent(account: &Account, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
-    let price = price_book.top_up_price(top_up_credits(account, settings))?;
+fn beyond_consent(credits: Credits, settings: &AutoTopUp, price_book: &PriceBook) -> Option<NotDue> {
+    let price = price_book.top_up_price(credits)?;
     let price_max = settings.consent.price_max;
     (!price.is_at_most(price_max)).then_some(NotDue::BeyondConsent { price, price_max })
 }
@@ -211,7 +232,7 @@ mod tests {
         let not_applicable = gates.iter().filter(|gate| gate.state == GateState::NotApplicable).map(|gate| gate.name);
         assert_eq!(
             not_applicable.collect::<Vec<_>>(),
-            [GateName::BelowThreshold, GateName::PriceInRange, GateName::WithinConsent]
+            [GateName::BelowThreshold, GateName::WithinMonthlyCap, GateName::PriceInRange, GateName::WithinConsent]
         );
     }
 }

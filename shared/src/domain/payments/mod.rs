@@ -1,8 +1,10 @@
 //! Incoming money: purchases, automatic top-ups, and what prevents a top-up.
 
 mod auto_top_up;
+mod counted;
 mod default_card;
 mod gates;
+mod monthly_cap;
 mod outlook;
 mod payment;
 mod payment_issue;
@@ -15,6 +17,7 @@ mod what_if;
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_credits};
+pub use monthly_cap::MonthlyCap;
 pub use outlook::{NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
 pub use payment::{CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};

@@ -20,8 +20,9 @@ pub enum TopUpOutlook {
     Off(NoTopUp),
     /// None comes until the payment issue ends.
     Paused(PaymentIssueKind),
-    /// The last attempt was opened less than six hours ago. The first sweep after them opens the next one.
-    Waiting { next_check_at: Timestamp, next_eligible_at: Timestamp, is_enough: bool },
+    /// The last attempt was opened less than six hours ago, or the monthly cap leaves too little. The first sweep after
+    /// that opens the next one.
+    Waiting { next_check_at: Timestamp, next_eligible_at: Timestamp, is_enough: bool, is_capped: bool },
     /// The next sweep opens an attempt.
     Due { next_check_at: Timestamp, is_enough: bool },
 }
@@ -44,7 +45,7 @@ pub enum NoTopUp {
 /// In order of precedence: an open attempt, what stops the next one until someone acts, and the six hours. So an
 /// account for which waiting does not help is never told to wait.
 pub fn top_up_outlook(account: &Account, price_book: &PriceBook, required: Credits, now: Timestamp) -> TopUpOutlook {
-    let is_enough = is_enough(account, required);
+    let is_enough = is_enough(account, price_book, required, now);
     let of_gates = gates(account, price_book, now).into_iter().filter_map(|gate| match gate.state {
         GateState::Closed(not_due) => outlook_of(&not_due, account, is_enough, now),
         GateState::Open | GateState::NotApplicable => None,
@@ -68,16 +69,22 @@ fn outlook_of(not_due: &NotDue, account: &Account, is_enough: bool, now: Timesta
         NotDue::NotBelowThreshold { .. } => TopUpOutlook::Off(NoTopUp::BalanceNotBelowThreshold),
         NotDue::PriceOutOfRange { .. } => TopUpOutlook::Off(NoTopUp::PriceOutOfRange),
         NotDue::BeyondConsent { .. } => TopUpOutlook::Off(NoTopUp::BeyondConsent),
-        NotDue::TooSoon { until } => {
-            TopUpOutlook::Waiting { next_check_at: sweep_from(*until), next_eligible_at: *until, is_enough }
+        NotDue::TooSoon { until } => waiting(*until, is_enough, false),
+        // An attempt in the last hours of a month keeps the first hours of the next one closed.
+        NotDue::CapReached { until, .. } => {
+            waiting(account.next_top_up_at().map_or(*until, |next| next.max(*until)), is_enough, true)
         }
     })
 }
 
+fn waiting(until: Timestamp, is_enough: bool, is_capped: bool) -> TopUpOutlook {
+    TopUpOutlook::Waiting { next_check_at: sweep_from(until), next_eligible_at: until, is_enough, is_capped }
+}
+
 /// Whether the balance will cover the charge after the top-up, if nothing else is charged until then.
-fn is_enough(account: &Account, required: Credits) -> bool {
+fn is_enough(account: &Account, price_book: &PriceBook, required: Credits, now: Timestamp) -> bool {
     account.auto_top_up.as_ref().is_some_and(|settings| {
-        let balance = account.balance.plus(top_up_credits(account, settings));
+        let balance = account.balance.plus(top_up_credits(account, settings, price_book, now));
         balance.is_some_and(|balance| balance >= required)
     })
 }
@@ -108,8 +115,9 @@ impl TopUpOutlook {
             Self::Off(NoTopUp::BalanceNotBelowThreshold) => 4,
             Self::Off(NoTopUp::PriceOutOfRange) => 5,
             Self::Off(NoTopUp::BeyondConsent) => 6,
-            Self::Waiting { .. } => 7,
-            Self::Due { .. } => 8,
+            Self::Waiting { is_capped: true, .. } => 7,
+            Self::Waiting { is_capped: false, .. } => 8,
+            Self::Due { .. } => 9,
         }
     }
 
@@ -135,7 +143,7 @@ impl TopUpOutlook {
         }
     }
 
-    /// When the six hours since the last attempt are over, if they are not yet.
+    /// When the six hours since the last attempt are over, or the month of a cap that leaves too little, if they are not yet.
     pub fn next_eligible_at(&self) -> Option<Timestamp> {
         match self {
             Self::Waiting { next_eligible_at, .. } => Some(*next_eligible_at),
@@ -151,6 +159,7 @@ impl TopUpOutlook {
             Self::Paused(PaymentIssueKind::Declined(reason)) => Some(reason.name()),
             Self::Paused(PaymentIssueKind::Refused(reason)) => Some(reason.name()),
             Self::Paused(kind @ PaymentIssueKind::ActionRequired) => Some(kind.name()),
+            Self::Waiting { is_capped: true, .. } => Some("monthly_cap_reached"),
             Self::Waiting { is_enough, .. } | Self::Due { is_enough, .. } => (!is_enough).then_some("not_enough"),
             Self::InProgress { is_wanted, .. } => (!is_wanted).then(|| NoTopUp::NotTurnedOn.name()),
         }

@@ -1,6 +1,7 @@
 //! The stored records of payments: purchases, top-up attempts, settings and consents. Only values; the decisions are
 //! elsewhere.
 
+use super::monthly_cap::MonthlyCap;
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::{
     AccountId, Amount, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
@@ -107,6 +108,8 @@ pub struct AutoTopUp {
     pub threshold: Credits,
     /// The balance that a top-up restores.
     pub target: Credits,
+    /// The most that top-ups may cost in a month, if the customer set that.
+    pub cap: Option<MonthlyCap>,
     /// Who agreed to these settings.
     pub consent: Consent,
 }
@@ -130,7 +133,16 @@ pub struct ConsentRecord {
     pub consent: Consent,
     pub threshold: Credits,
     pub target: Credits,
+    /// Before tax.
+    pub max_per_month: Option<Amount>,
     pub text: String,
+}
+
+impl AutoTopUp {
+    /// Threshold and target.
+    pub fn credits(&self) -> (i64, i64) {
+        (self.threshold.get(), self.target.get())
+    }
 }
 
 impl PurchaseStatus {

@@ -1,5 +1,6 @@
 //! An automatic purchase on the saved card: when one is due, how an attempt is opened, and how it ends.
 
+use super::counted::{count_opened, recount};
 use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
@@ -22,7 +23,7 @@ pub fn decide_open_top_up(
 ) -> Result<(Change, TopUp), NotDue> {
     check_gates(account, price_book, now)?;
     let settings = account.auto_top_up.as_ref().ok_or(NotDue::Off)?;
-    let credits = top_up_credits(account, settings);
+    let credits = top_up_credits(account, settings, price_book, now);
     let price = price_book.top_up_price(credits).ok_or(NotDue::PriceOutOfRange { credits })?;
     let top_up = TopUp {
         id,
@@ -38,6 +39,7 @@ pub fn decide_open_top_up(
         ended_at: None,
     };
     let mut change = Change::on(account, now);
+    count_opened(&mut change.account, &top_up);
     change.account.last_top_up_at = Some(now);
     change.account.open_top_up = Some(top_up.id.clone());
     change.records.push(Record::TopUp(top_up.clone()));
@@ -145,6 +147,7 @@ pub fn decide_top_up_outcome(
         (Open | Processing | Declined(_) | ActionRequired, TopUpOutcome::Abandoned) => {
             let mut change = Change::on(account, now);
             release(&mut change.account, &top_up.id);
+            recount(&mut change.account, top_up, Abandoned);
             change.records.push(Record::TopUp(TopUp { status: Abandoned, ended_at: Some(now), ..top_up.clone() }));
             Ok(Some(change))
         }
@@ -191,6 +194,7 @@ fn grant_top_up(
     let mut change = Change::on(account, now);
     change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
+    recount(&mut change.account, top_up, bought.status);
     // A card that was chosen after the attempt was opened is kept, and a closed account gets none.
     let is_kept = account.payment_method != top_up.payment_method || account.closed_at.is_some();
     if payment.payment_method.is_some() && !is_kept {
@@ -232,6 +236,7 @@ fn pause(
     };
     let mut change = Change::on(account, now);
     release(&mut change.account, &top_up.id);
+    recount(&mut change.account, top_up, status);
     change.account.payment_issue = Some(PaymentIssue { kind, top_up: top_up.id.clone(), since: now });
     let invoice = invoice.or(top_up.invoice.clone());
     change.records.push(Record::TopUp(TopUp { status, invoice, ended_at: Some(now), ..top_up.clone() }));

@@ -3,6 +3,7 @@
 //! The days are replayed against the rules: a sweep every 30 minutes, and six hours between two attempts. Within a day,
 //! usage is spread evenly, and every payment succeeds at once.
 
+use super::monthly_cap::MonthlyCap;
 use super::outlook::SWEEP_MINUTES;
 use crate::domain::{Amount, Credits, PriceBook};
 use jiff::civil::Date;
@@ -41,6 +42,8 @@ pub struct PastDay {
 pub struct Tried {
     pub threshold: i64,
     pub target: i64,
+    /// What it has used is not replayed.
+    pub cap: Option<MonthlyCap>,
 }
 
 /// What would have happened.
@@ -54,6 +57,10 @@ pub struct Replay {
     pub minutes_without_credits: i64,
     /// What was used in that time without being covered.
     pub credits_not_covered: i64,
+    /// Top-ups that bought less, because the cap left no more.
+    pub top_ups_lowered: i64,
+    /// The time in which only the cap held a top-up back.
+    pub minutes_held_by_cap: i64,
 }
 
 /// Some top-ups together.
@@ -73,6 +80,8 @@ pub fn replay(past: &Past, price_book: &PriceBook, tried: Tried) -> Replay {
         most_in_a_month: None,
         minutes_without_credits: 0,
         credits_not_covered: 0,
+        top_ups_lowered: 0,
+        minutes_held_by_cap: 0,
     };
     let mut months = BTreeMap::<Date, TopUps>::new();
     let mut balance = past.balance;
@@ -85,18 +94,37 @@ pub fn replay(past: &Past, price_book: &PriceBook, tried: Tried) -> Replay {
             if balance >= tried.threshold || sweeps_to_wait > 0 {
                 continue;
             }
-            let credits = tried.target.saturating_sub(balance).min(tried.target);
+            let missing = tried.target.saturating_sub(balance).min(tried.target);
+            let month = months.entry(day.date.first_of_month()).or_default();
+            let Some(affordable) = tried.affordable(price_book, month) else {
+                replay.minutes_held_by_cap = replay.minutes_held_by_cap.saturating_add(SWEEP_MINUTES);
+                continue;
+            };
+            let credits = missing.min(affordable);
             let Some(price) = Credits::new(credits).and_then(|credits| price_book.top_up_price(credits)) else {
                 continue;
             };
             balance = balance.saturating_add(credits);
             sweeps_to_wait = SWEEPS_BETWEEN;
             replay.top_ups.count_in(credits, price);
-            months.entry(day.date.first_of_month()).or_default().count_in(credits, price);
+            month.count_in(credits, price);
+            replay.top_ups_lowered = replay.top_ups_lowered.saturating_add(i64::from(credits < missing));
         }
     }
-    replay.most_in_a_month = months.into_iter().max_by_key(|(_, month)| month.price);
+    let topped_up = months.into_iter().filter(|(_, month)| month.count > 0);
+    replay.most_in_a_month = topped_up.max_by_key(|(_, month)| month.price);
     replay
+}
+
+impl Tried {
+    /// The most credits that the cap leaves in a month. `None` if it leaves less than the smallest top-up.
+    fn affordable(&self, price_book: &PriceBook, month: &TopUps) -> Option<i64> {
+        let Some(cap) = self.cap else { return Some(i64::MAX) };
+        let left = cap.max.minor().saturating_sub(month.price);
+        let is_enough = left >= cap.smallest;
+        let left = Amount::at_most(cap.max.currency(), left).filter(|_| is_enough)?;
+        price_book.credits_for(left).map(Credits::get)
+    }
 }
 
 impl Replay {
@@ -127,7 +155,8 @@ pub fn recommended(past: &Past, price_book: &PriceBook) -> Option<Tried> {
     let a_week = rounded_up(total.saturating_mul(DAYS_PER_TOP_UP), days.max(1)).max(limits.gap_min);
     let target_min = threshold.saturating_add(limits.gap_min).max(limits.target_min);
     let target = to_step(threshold.saturating_add(a_week)).min(limits.target_max).max(target_min);
-    Some(Tried { threshold, target })
+    // Whoever sets a cap would have to choose it for what the recommended settings cost.
+    Some(Tried { threshold, target, cap: None })
 }
 
 /// What is spent before this sweep of the day, since the one before it.
@@ -154,6 +183,7 @@ impl TopUps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Currency;
 
     fn past(balance: i64, spent: &[i64]) -> Past {
         let first: Date = "2026-01-30".parse().unwrap();
@@ -166,7 +196,7 @@ mod tests {
     }
 
     fn tried(threshold: i64, target: i64) -> Tried {
-        Tried { threshold, target }
+        Tried { threshold, target, cap: None }
     }
 
     fn replayed(past: &Past, tried: Tried) -> Replay {
@@ -204,6 +234,19 @@ mod tests {
         assert_eq!((enough.minutes_without_credits, enough.top_ups.count), (0, 12));
     }
 
+    /// January has two days here, and February the rest. Each day uses 1,000.
+    #[test]
+    fn a_cap_lowers_the_last_top_up_of_a_month_and_holds_back_the_next() {
+        let cap = MonthlyCap { max: Amount::new(Currency::USD, 2_500).unwrap(), smallest: 1_000, used: 0 };
+        let days = past(0, &[1_000; 7]);
+        let free = replayed(&days, tried(500, 1_500));
+        assert_eq!((free.top_ups_lowered, free.minutes_held_by_cap), (0, 0));
+        let capped = replayed(&days, Tried { cap: Some(cap), ..tried(500, 1_500) });
+        assert_eq!(capped.most_in_a_month.map(|(_, most)| most.price), Some(2_500), "{capped:?}");
+        assert!(capped.top_ups.price <= 5_000 && capped.top_ups_lowered >= 1, "{capped:?}");
+        assert!(capped.minutes_held_by_cap > 0 && capped.credits_not_covered > 0, "{capped:?}");
+    }
+
     #[test]
     fn what_was_bought_otherwise_counts_and_a_negative_balance_is_not_paid_for_twice() {
         let mut bought = past(100, &[500, 0]);
@@ -218,7 +261,7 @@ mod tests {
         let book = PriceBook::reference();
         assert_eq!(recommended(&past(0, &[0, 0]), &book), None, "nothing was used");
         for spent in [1, 99, 10_000, 1_000_000, i64::MAX] {
-            let Tried { threshold, target } = recommended(&past(0, &[spent, 0]), &book).unwrap();
+            let Tried { threshold, target, .. } = recommended(&past(0, &[spent, 0]), &book).unwrap();
             let limits = book.auto_top_up;
             assert!((limits.threshold_min..=limits.threshold_max).contains(&threshold), "{spent}: {threshold}");
             assert!((limits.target_min..=limits.target_max).contains(&target), "{spent}: {target}");

@@ -329,6 +329,7 @@ mod tests {
             consent: settings(500, 1_500).consent,
             threshold: Credits::constant(500),
             target: Credits::constant(1_500),
+            max_per_month: None,
             text: "I agree.".to_owned(),
         };
         let salt = Salt::of(7);

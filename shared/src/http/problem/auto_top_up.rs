@@ -15,6 +15,9 @@ impl From<SetAutoTopUpError> for Problem {
             SetAutoTopUpError::Refused(AutoTopUpRefusal::GapTooSmall { gap_min, target_min, .. }) => {
                 field("target", format!("must be at least {gap_min} above threshold, that is from {target_min}"))
             }
+            SetAutoTopUpError::Refused(AutoTopUpRefusal::CapOutOfRange { range, .. }) => {
+                field("max_per_month", format!("must be an integer {range}, or null for no cap"))
+            }
             SetAutoTopUpError::Refused(AutoTopUpRefusal::ConsentRequired) => {
                 field("consent", "must hold text_version and accepted_by to switch automatic top-ups on".to_owned())
             }

@@ -2,12 +2,11 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
 use super::{consent, spending};
-use crate::domain::payments::AutoTopUp;
-use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
+use crate::domain::payments::{AutoTopUp, DeclineReason, MonthlyCap, PaymentIssue, PaymentIssueKind, RefusalReason};
 use crate::domain::spending::Spending;
 use crate::domain::{
-    Account, Chain, Credits, CustomerId, EmailAddress, PaymentMethodId, Restriction, RestrictionReason, TopUpId,
-    date_of,
+    Account, Amount, Chain, Credits, Currency, CustomerId, EmailAddress, PaymentMethodId, Restriction,
+    RestrictionReason, TopUpId, date_of,
 };
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, bytes, credits, flag, instant, number, text};
 use crate::ledger::keys::{self, Due, Key};
@@ -91,17 +90,37 @@ fn write_auto_top_up(settings: &AutoTopUp) -> AttributeValue {
         .with("is_enabled", flag(settings.is_enabled))
         .with("threshold", credits(settings.threshold))
         .with("target", credits(settings.target))
+        .with_optional("cap", settings.cap.as_ref().map(write_cap))
         .with("consent", consent::write_with_id(&settings.consent).into_value())
         .into_value()
 }
 
 fn read_auto_top_up(item: &Reader<'_>, name: &str) -> Result<AutoTopUp, Unreadable> {
     let settings = item.map(name)?;
+    let consent = consent::read_with_id(&settings.map("consent")?)?;
     Ok(AutoTopUp {
         is_enabled: settings.flag("is_enabled")?,
         threshold: settings.credits("threshold")?,
         target: settings.credits("target")?,
-        consent: consent::read_with_id(&settings.map("consent")?)?,
+        cap: settings.optional("cap", |settings, name| read_cap(&settings.map(name)?, consent.price_max.currency()))?,
+        consent,
+    })
+}
+
+/// In the currency of the consent.
+fn write_cap(cap: &MonthlyCap) -> AttributeValue {
+    Writer::map()
+        .with("max", number(cap.max.minor()))
+        .with("min", number(cap.smallest))
+        .with_optional("used", (cap.used > 0).then(|| number(cap.used)))
+        .into_value()
+}
+
+fn read_cap(cap: &Reader<'_>, currency: Currency) -> Result<MonthlyCap, Unreadable> {
+    Ok(MonthlyCap {
+        max: Amount::new(currency, cap.number("max")?).ok_or_else(|| cap.invalid("max"))?,
+        smallest: cap.number("min")?,
+        used: cap.optional("used", Reader::number)?.unwrap_or(0),
     })
 }
 

@@ -9,16 +9,23 @@ pub(in crate::ledger) fn consent_to_item(account: &AccountId, record: &ConsentRe
     acceptance(Writer::item(keys::consent(account, &record.consent.id)), &record.consent)
         .with("threshold", credits(record.threshold))
         .with("target", credits(record.target))
+        .with_optional("max_per_month", record.max_per_month.map(|max| number(max.minor())))
         .with("text", text(&record.text))
         .into_attributes()
 }
 
 pub(in crate::ledger) fn consent_from_item(item: &Attributes) -> Result<ConsentRecord, Unreadable> {
     let item = Reader::item(item)?;
+    let consent = read(item.id_in_key("SK", Key::consent_id)?, &item)?;
+    let currency = consent.price_max.currency();
     Ok(ConsentRecord {
-        consent: read(item.id_in_key("SK", Key::consent_id)?, &item)?,
+        consent,
         threshold: item.credits("threshold")?,
         target: item.credits("target")?,
+        // In the currency of the consent.
+        max_per_month: item.optional("max_per_month", |item, name| {
+            Amount::new(currency, item.number(name)?).ok_or_else(|| item.invalid(name))
+        })?,
         text: item.text("text")?.to_owned(),
     })
 }

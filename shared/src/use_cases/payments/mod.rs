@@ -14,6 +14,6 @@ pub use check_purchase::check_purchase;
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
 pub use record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
-pub use set_auto_top_up::{SetAutoTopUpError, set_auto_top_up};
+pub use set_auto_top_up::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
 pub use sweep::{SweepLimits, SweepSummary, Swept, sweep, sweep_continue};
 pub use top_up::{ToppedUp, top_up};

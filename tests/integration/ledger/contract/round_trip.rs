@@ -146,6 +146,7 @@ pub async fn links<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await;
     let purchase_key = Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) };
     let mut in_yen = consent_record();
+    in_yen.max_per_month = Some(amount("JPY", 20_000));
     in_yen.consent = Consent { id: ConsentId::mint(2), ..settings_in_yen().consent };
     let records = vec![
         Record::Consent(consent_record()),
