@@ -8,7 +8,9 @@ mod explanation;
 pub use diagnosis::{Diagnosis, diagnosis};
 pub use explanation::explanation;
 
-use crate::domain::payments::{DeclineReason, MonthlyCap, PaymentIssueKind, RefusalReason};
+use crate::domain::payments::{
+    CustomerInvoice, DeclineReason, MonthlyCap, PaymentIssueKind, RefusalReason, SavedCard, SavedCards,
+};
 use crate::domain::{Amount, Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
 
@@ -95,6 +97,47 @@ pub fn purchase_note(status: PurchaseStatus) -> Option<&'static str> {
         ),
         PurchaseStatus::Open | PurchaseStatus::Paid | PurchaseStatus::Expired => None,
     }
+}
+
+/// Why an invoice has no tax, if its customer may wonder: as Stripe says it. <https://docs.stripe.com/tax/zero-tax>
+pub fn tax_note(invoice: &CustomerInvoice) -> Option<&'static str> {
+    let has_reason = |word: &str| invoice.taxes.iter().any(|line| line.reason.as_deref() == Some(word));
+    let is_exempt = |word: &str| invoice.tax_exempt.as_deref() == Some(word);
+    if invoice.tax() != 0 {
+        None
+    } else if has_reason("reverse_charge") || is_exempt("reverse") {
+        Some("Reverse charge: the customer accounts for the tax.")
+    } else if has_reason("customer_exempt") || is_exempt("exempt") {
+        Some("The customer is exempt from tax.")
+    } else {
+        None
+    }
+}
+
+/// A card as its owner knows it: `Visa •••• 4242`.
+pub fn card_name(card: &SavedCard) -> String {
+    let brand = card.brand.as_deref().unwrap_or("card");
+    let mut letters = brand.chars();
+    let capital = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let brand = format!("{capital}{}", letters.as_str().replace('_', " "));
+    card.last4.as_ref().map_or(brand.clone(), |last4| format!("{brand} •••• {last4}"))
+}
+
+/// What a change of the saved cards means for automatic top-ups. `None` if they were never set up.
+pub fn cards_note(is_enabled: Option<bool>, cards: &SavedCards) -> Option<String> {
+    let is_enabled = is_enabled?;
+    if cards.saved.is_empty() {
+        return (!is_enabled).then(|| {
+            "There is no saved card left, so automatic top-ups are off. \
+             To use them again, save a card and turn them on."
+                .to_owned()
+        });
+    }
+    let default = cards.saved.iter().find(|card| cards.is_default(card));
+    is_enabled.then(|| match default {
+        Some(card) => format!("Automatic top-ups are charged to {}.", card_name(card)),
+        None => "No card is chosen for automatic top-ups. Choose one, or the next top-up will fail.".to_owned(),
+    })
 }
 
 /// The version of [`consent_text`]. It must be raised with every change to the text.

@@ -108,6 +108,7 @@ async fn every_answer_that_is_described_is_given_as_it_is_described() {
     acts_of_support(&cloud).await;
     links(&cloud).await;
     contacts(&cloud).await;
+    payment_methods(&cloud).await;
     webhook(&cloud, "another secret", "invoice.paid").await.expect(400);
     webhook(&cloud, &webhook_secret(&cloud).await, "a.type.of.tomorrow").await.expect(200);
     outages(&cloud).await;
@@ -172,6 +173,13 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     cloud.get(&format!("{purchases}?limit=1"), &token).await.expect(200);
     cloud.get(&format!("{purchases}?cursor=1"), &token).await.expect(422);
     cloud.get("/v1/accounts/nobody/purchases", &token).await.expect(404);
+    let invoices = "/v1/accounts/acme/invoices";
+    let listed = cloud.get(invoices, &token).await.expect(200);
+    cloud.get(&format!("{invoices}?limit=0"), &token).await.expect(422);
+    let invoice = listed.body["data"][0]["invoice"].as_str().unwrap();
+    cloud.get(&format!("{invoices}/{invoice}"), &token).await.expect(200);
+    cloud.get(&format!("{invoices}/in_none"), &token).await.expect(404);
+    cloud.get("/v1/accounts/nobody/invoices", &token).await.expect(404);
     cloud.get("/v1/packages", &token).await;
     post(cloud, "/v1/accounts", "unused", &json!({"account": "deleted", "email": "owner@deleted.example"})).await;
     let customer = format!("/v1/customers/{}", cloud.customer("deleted").await);
@@ -295,6 +303,9 @@ async fn auto_top_ups(cloud: &TestCloud) {
     cloud.settle().await;
     assert!(cloud.auto_top_up("acme").await["payment_issue"].is_object());
     cloud.put(settings, &token, &json!({"enabled": false})).await.expect(200);
+    cloud.get("/v1/accounts/acme/consents?limit=1", &token).await.expect(200);
+    cloud.get("/v1/accounts/acme/consents?cursor=1", &token).await.expect(422);
+    cloud.get("/v1/accounts/nobody/consents", &token).await.expect(404);
     cloud.get(&format!("{settings}/diagnosis"), &token).await.expect(200);
     cloud.get("/v1/accounts/nobody/auto-top-up/diagnosis", &token).await.expect(404);
     let (what_if, tried) = (format!("{settings}/simulate"), json!({"threshold": 1_000, "target": 5_000}));
@@ -477,6 +488,33 @@ async fn erasures(cloud: &TestCloud) {
     assert_eq!(foreseen.body["would_exceed"]["code"], "account_closed");
 }
 
+/// Cards of an account that has one, of one whose customer was deleted, of one that is closed, and of none.
+async fn payment_methods(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    let card = cloud.save_card("acme", "pm_card_visa").await;
+    for (account, statuses) in [
+        ("acme", [200, 200, 200, 200]),
+        ("deleted", [409, 409, 409, 409]),
+        ("left", [200, 403, 403, 403]),
+        ("nobody", [404, 404, 404, 404]),
+    ] {
+        let account = format!("/v1/accounts/{account}");
+        let cards = format!("{account}/payment-methods");
+        cloud.get(&cards, &token).await.expect(statuses[0]);
+        cloud.post(&format!("{cards}/setup"), &token, None, &json!({})).await.expect(statuses[1]);
+        cloud.post(&format!("{account}/billing-portal"), &token, None, &json!({})).await.expect(statuses[2]);
+        let chosen = json!({ "payment_method": card });
+        cloud.put(&format!("{cards}/default"), &token, &chosen).await.expect(statuses[3]);
+    }
+    let default = "/v1/accounts/acme/payment-methods/default";
+    cloud.put(default, &token, &json!({"payment_method": ""})).await.expect(422);
+    malformed(cloud, Method::PUT, default).await;
+    for (card, status) in [(card.as_str(), 200), ("pm_none", 404)] {
+        let remove = cloud.request(Method::DELETE, &format!("/v1/accounts/acme/payment-methods/{card}"));
+        cloud.send(remove.bearer_auth(&token)).await.expect(status);
+    }
+}
+
 /// The link in the e-mail about the declined card: while the top-up is unpaid, while Stripe is down, after the payment,
 /// after the link has expired, and a forged one.
 async fn links(cloud: &TestCloud) {
@@ -545,6 +583,10 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/spending"),
         format!("{account}/limits"),
         format!("{account}/contacts"),
+        format!("{account}/consents"),
+        format!("{account}/payment-methods"),
+        format!("{account}/invoices"),
+        format!("{account}/invoices/in_1"),
         format!("{account}/purchases"),
         purchase,
     ] {
@@ -558,6 +600,8 @@ async fn outages(cloud: &TestCloud) {
         (format!("{account}/charges/1/restore"), json!({})),
         (format!("{account}/charges/1/capture"), json!({})),
         (format!("{account}/charges/1/void"), json!({})),
+        (format!("{account}/payment-methods/setup"), json!({})),
+        (format!("{account}/billing-portal"), json!({})),
         (format!("{account}/purchases"), json!({"package": "credits_500"})),
         ("/v1/accounts".to_owned(), json!({"account": "globex", "email": "owner@globex.example"})),
     ] {
@@ -569,6 +613,12 @@ async fn outages(cloud: &TestCloud) {
     cloud.put(&format!("{account}/contacts"), &token, &list).await.expect(503);
     let stop = json!({"stopped": true, "changed_by": "ada"});
     cloud.put(&format!("{account}/spending"), &token, &stop).await.expect(503);
+    cloud
+        .put(&format!("{account}/payment-methods/default"), &token, &json!({"payment_method": "pm_1"}))
+        .await
+        .expect(503);
+    let remove = cloud.request(Method::DELETE, &format!("{account}/payment-methods/pm_1"));
+    cloud.send(remove.bearer_auth(&token)).await.expect(503);
     support_outages(cloud).await;
     webhook(cloud, &webhook_secret(cloud).await, "invoice.paid").await.expect(503);
     cloud.cloud.aws.dynamodb.faults().clear();

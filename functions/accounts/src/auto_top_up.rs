@@ -160,7 +160,7 @@ struct NextTopUpBody<'a> {
 }
 
 #[derive(Serialize)]
-struct ConsentBody<'a> {
+pub struct ConsentBody<'a> {
     text_version: u32,
     text: &'a str,
     accepted_by: Option<&'a str>,
@@ -262,7 +262,7 @@ impl<'a> AutoTopUpBody<'a> {
 }
 
 impl<'a> ConsentBody<'a> {
-    fn of(record: &'a ConsentRecord) -> Self {
+    pub fn of(record: &'a ConsentRecord) -> Self {
         Self {
             text_version: record.consent.text_version,
             text: &record.text,

@@ -1,8 +1,9 @@
-//! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop, limits and contacts. Also
-//! opens accounts for the company.
+//! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop, limits, contacts and
+//! saved cards. Also opens accounts for the company.
 
 mod auto_top_up;
 mod confirm;
+mod consents;
 mod contacts;
 mod diagnosis;
 mod explained;
@@ -10,6 +11,7 @@ mod forecast;
 mod history;
 mod history_csv;
 mod limits;
+mod payment_methods;
 mod position;
 mod requests;
 mod spending;
@@ -29,8 +31,9 @@ use shared::http::{
 };
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, Consents, ContactRecords, Entries, EntryList, History, Payments, PendingChargeList, PendingCharges,
-    RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList, UsageFolds, UsageRows,
+    Accounts, CardWallet, ConsentList, Consents, ContactRecords, Entries, EntryList, History, Payments,
+    PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList,
+    UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -39,6 +42,7 @@ use shared::use_cases::{Capabilities, Context};
 /// The parts of the ledger that the function needs.
 pub trait AccountsLedger:
     Accounts
+    + ConsentList
     + Consents
     + ContactRecords
     + Entries
@@ -59,6 +63,7 @@ pub trait AccountsLedger:
 
 impl<
     L: Accounts
+        + ConsentList
         + Consents
         + ContactRecords
         + Entries
@@ -79,9 +84,12 @@ impl<
 }
 
 /// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: AccountsLedger, Payments: Payments, PriceBook = PriceBook> {}
+pub trait Outside:
+    Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet, PriceBook = PriceBook>
+{
+}
 
-impl<C: Capabilities<Ledger: AccountsLedger, Payments: Payments, PriceBook = PriceBook>> Outside for C {}
+impl<C: Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet, PriceBook = PriceBook>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
@@ -115,6 +123,12 @@ pub enum Operation {
     SetLimits,
     Contacts,
     SetContacts,
+    Consents,
+    PaymentMethods,
+    SetUpPaymentMethod,
+    SetDefaultPaymentMethod,
+    RemovePaymentMethod,
+    BillingPortal,
     ConfirmPage,
     Confirm,
 }
@@ -248,6 +262,42 @@ pub const ROUTES: &[Route<Operation>] = &[
         access: Access::Customer,
         operation: Operation::SetContacts,
     },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/consents",
+        access: Access::Customer,
+        operation: Operation::Consents,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/payment-methods",
+        access: Access::Customer,
+        operation: Operation::PaymentMethods,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/payment-methods/setup",
+        access: Access::Customer,
+        operation: Operation::SetUpPaymentMethod,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/payment-methods/default",
+        access: Access::Customer,
+        operation: Operation::SetDefaultPaymentMethod,
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/v1/accounts/{account}/payment-methods/{payment_method}",
+        access: Access::Customer,
+        operation: Operation::RemovePaymentMethod,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/billing-portal",
+        access: Access::Customer,
+        operation: Operation::BillingPortal,
+    },
     Route { method: Method::GET, path: "/confirm/{token+}", access: Access::Public, operation: Operation::ConfirmPage },
     Route {
         method: Method::HEAD,
@@ -273,6 +323,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
             | Operation::Chain
             | Operation::Statement
             | Operation::AutoTopUp
+            | Operation::Consents
             | Operation::Limits
             | Operation::Requests
             | Operation::Usage
@@ -305,6 +356,16 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::SetLimits => limits::put(&app.context, request, found.account()?).await,
         Operation::Contacts => contacts::get(&app.context, found.account()?).await,
         Operation::SetContacts => contacts::put(&app.context, request, found.account()?).await,
+        Operation::Consents => consents::get(&app.context, request, found.account()?).await,
+        Operation::PaymentMethods => payment_methods::get(&app.context, found.account()?).await,
+        Operation::SetUpPaymentMethod => payment_methods::set_up(&app.context, found.account()?).await,
+        Operation::SetDefaultPaymentMethod => {
+            payment_methods::put_default(&app.context, request, found.account()?).await
+        }
+        Operation::RemovePaymentMethod => {
+            payment_methods::delete(&app.context, found.account()?, found.parameter("payment_method")).await
+        }
+        Operation::BillingPortal => payment_methods::portal(&app.context, found.account()?).await,
         Operation::ConfirmPage => confirm::get(app, found.parameter("token")).await,
         Operation::Confirm => confirm::post(app, found.parameter("token")).await,
     }

@@ -1,5 +1,6 @@
-//! Buying credits: packages, Stripe's payment page, and the link in e-mails to an unpaid top-up.
+//! Buying credits: packages, Stripe's payment page, invoices, and the link in e-mails to an unpaid top-up.
 
+mod invoices;
 mod list;
 mod pay;
 pub mod wiring;
@@ -13,19 +14,28 @@ use shared::http::{
     parse_body, respond, text, time,
 };
 use shared::links::LinkKey;
-use shared::ports::{Accounts, Payments, PurchaseList, Purchases, TopUps};
+use shared::ports::{Accounts, CustomerInvoices, Payments, PurchaseList, Purchases, TopUps};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::{Capabilities, Context};
 use shared::words::purchase_note;
 
 /// The ports that the function needs.
 pub trait Outside:
-    Capabilities<Ledger: Accounts + Purchases + PurchaseList + TopUps, Payments: Payments, PriceBook = PriceBook>
+    Capabilities<
+        Ledger: Accounts + Purchases + PurchaseList + TopUps,
+        Payments: Payments + CustomerInvoices,
+        PriceBook = PriceBook,
+    >
 {
 }
 
-impl<C: Capabilities<Ledger: Accounts + Purchases + PurchaseList + TopUps, Payments: Payments, PriceBook = PriceBook>>
-    Outside for C
+impl<
+    C: Capabilities<
+            Ledger: Accounts + Purchases + PurchaseList + TopUps,
+            Payments: Payments + CustomerInvoices,
+            PriceBook = PriceBook,
+        >,
+> Outside for C
 {
 }
 
@@ -42,6 +52,8 @@ pub enum Operation {
     OpenPurchase,
     Purchases,
     Purchase,
+    Invoices,
+    Invoice,
     Pay,
 }
 
@@ -66,6 +78,18 @@ pub const ROUTES: &[Route<Operation>] = &[
         access: Access::Customer,
         operation: Operation::Purchase,
     },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/invoices",
+        access: Access::Customer,
+        operation: Operation::Invoices,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/invoices/{invoice}",
+        access: Access::Customer,
+        operation: Operation::Invoice,
+    },
     Route { method: Method::GET, path: "/pay/{token+}", access: Access::Public, operation: Operation::Pay },
     Route { method: Method::HEAD, path: "/pay/{token+}", access: Access::Public, operation: Operation::Pay },
 ];
@@ -79,7 +103,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
     // Mail programs and statistics add parameters to links.
-    if !matches!(found.operation, Operation::Purchases | Operation::Pay) {
+    if !matches!(found.operation, Operation::Purchases | Operation::Invoices | Operation::Pay) {
         no_query(request)?;
     }
     match found.operation {
@@ -87,6 +111,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::OpenPurchase => post_purchase(app, request, found.account()?).await,
         Operation::Purchases => list::get(&app.context, request, found.account()?).await,
         Operation::Purchase => get_purchase(app, found.account()?, found.parameter("purchase")).await,
+        Operation::Invoices => invoices::list(&app.context, request, found.account()?).await,
+        Operation::Invoice => invoices::get(&app.context, found.account()?, found.parameter("invoice")).await,
         Operation::Pay => pay::get(app, found.parameter("token")).await,
     }
 }

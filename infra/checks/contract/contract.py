@@ -64,6 +64,12 @@ class Cloud:
         answer.raise_for_status()
         return answer.json()
 
+    def cards(self, account):
+        return [card["payment_method"] for card in self.ask("GET", f"/v1/accounts/{account}/payment-methods", None)["data"]]
+
+    def invoices(self, account):
+        return [invoice["invoice"] for invoice in self.ask("GET", f"/v1/accounts/{account}/invoices?limit=5", None)["data"]]
+
     def operate(self, path, **form):
         """Does what the company does in Stripe's dashboard."""
         return self.post(self.stripe + path, data=form, auth=(self.stripe_key, ""))
@@ -129,8 +135,12 @@ def prepare(cloud, directory):
             cloud.ask("POST", f"/v1/accounts/{account}/charges", body, f"prepared-{number}")
             cloud.ask("POST", f"/v1/accounts/{account}/charges", body | {"expires_in_seconds": 604_800}, f"pending-{number}")
         charges += [f"prepared-{number}", f"pending-{number}"]
+    invoices = [invoice for account in ("customer-42", "customer-43") for invoice in cloud.invoices(account)]
+    cards = [card for account in ("customer-42", "customer-43") for card in cloud.cards(account)]
     directory.mkdir(parents=True, exist_ok=True)
     for name, values in [
+        ("cards", cards),
+        ("invoices", invoices),
         ("charges", charges),
         ("purchases", purchases[::5]),
         ("tokens", [paid, open_]),

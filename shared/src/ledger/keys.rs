@@ -138,6 +138,11 @@ pub(super) fn item(account: &AccountId, item: &ItemKey) -> Key {
     of_account(account, item.as_str().to_owned())
 }
 
+/// The common prefix of the keys of an account's consents.
+pub(super) fn consents(account: &AccountId) -> Key {
+    of_account(account, CONSENT.to_owned())
+}
+
 pub(super) fn consent(account: &AccountId, consent: &ConsentId) -> Key {
     of_account(account, format!("{CONSENT}{consent}"))
 }

@@ -4,14 +4,15 @@ use super::attributes::{Attributes, Unreadable, Writer, instant, number, text};
 use super::errors::{ledger_error, unreadable};
 use super::keys::Due;
 use super::{DynamoLedger, items, keys};
+use crate::domain::payments::ConsentRecord;
 use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
-    AccountId, Act, ActId, Entry, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId,
+    AccountId, Act, ActId, ConsentId, Entry, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId,
 };
 use crate::ports::{
-    AccountsPage, Acts, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Flags, History,
-    LedgerError, ListedAccount, NewestFirst, NoticeList, PendingChargeList, PendingChargesPage, PurchaseList,
-    PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries, StoredEntriesPage, TopUpList,
+    AccountsPage, Acts, ConsentList, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
+    Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList, PendingChargeList, PendingChargesPage,
+    PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries, StoredEntriesPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -198,6 +199,18 @@ impl Acts for DynamoLedger {
     ) -> Result<NewestFirst<Act>, LedgerError> {
         let keys = (keys::acts(account), after.map(|act| keys::act(account, act)));
         self.newest_first("acts_page", keys, limit, items::act_from_item).await
+    }
+}
+
+impl ConsentList for DynamoLedger {
+    async fn consents_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ConsentId>,
+        limit: u8,
+    ) -> Result<NewestFirst<ConsentRecord>, LedgerError> {
+        let keys = (keys::consents(account), after.map(|consent| keys::consent(account, consent)));
+        self.newest_first("consents_page", keys, limit, items::consent_from_item).await
     }
 }
 

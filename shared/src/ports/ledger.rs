@@ -206,6 +206,17 @@ pub trait Consents: Send + Sync {
     ) -> impl Future<Output = Result<Option<ConsentRecord>, LedgerError>> + Send;
 }
 
+/// All consents of an account, newest first.
+pub trait ConsentList: Send + Sync {
+    /// The consents that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them.
+    fn consents_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ConsentId>,
+        limit: u8,
+    ) -> impl Future<Output = Result<NewestFirst<ConsentRecord>, LedgerError>> + Send;
+}
+
 /// Who stopped spending or allowed it again.
 pub trait SpendingChanges: Send + Sync {
     /// The change of the instant that the account names.

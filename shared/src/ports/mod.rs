@@ -16,16 +16,20 @@ pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
 pub use ledger::{
-    Accounts, Acts, CommitError, Consents, ContactRecords, Customers, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, LedgerError, NewestFirst,
-    NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
-    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage,
-    SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    Accounts, Acts, CommitError, ConsentList, Consents, ContactRecords, Customers, DueCharge, DueCharges,
+    DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History,
+    LedgerError, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
+    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard,
+    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps,
+    UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};
-pub use payments::{CheckoutReport, InvoiceReport, Paid, PaymentSearch, Payments, PaymentsError};
+pub use payments::{
+    CardPage, CardWallet, CheckoutReport, CustomerInvoices, InvoiceReport, InvoicesPage, Paid, PaymentSearch, Payments,
+    PaymentsError,
+};
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};
 pub use whole_ledger::Ledger;

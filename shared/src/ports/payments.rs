@@ -1,9 +1,11 @@
 //! The payment provider.
 
-use crate::domain::payments::{Checkout, CheckoutOutcome, OfferedCard, TopUpOutcome};
+use crate::domain::payments::{
+    Checkout, CheckoutOutcome, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome,
+};
 use crate::domain::{
-    AccountId, CardPaymentId, CheckoutSessionId, CustomerId, EmailAddress, InvoiceId, InvoiceNumber, PaymentIntentId,
-    PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId,
+    AccountId, CardPaymentId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, InvoiceNumber,
+    PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId,
 };
 use std::error::Error;
 use std::future::Future;
@@ -82,6 +84,91 @@ pub trait Payments: Send + Sync {
     fn invoice_get(&self, invoice: &InvoiceId) -> impl Future<Output = Result<InvoiceReport, PaymentsError>> + Send;
 }
 
+/// The cards that a customer has saved at the payment provider.
+pub trait CardWallet: Send + Sync {
+    /// All saved cards, and which of them is the default.
+    ///
+    /// # Errors
+    /// [`PaymentsError::CustomerDeleted`] only if the provider itself reports it.
+    fn saved_cards_get(&self, customer: &CustomerId) -> impl Future<Output = Result<SavedCards, PaymentsError>> + Send;
+
+    /// Makes a saved card the default.
+    ///
+    /// # Errors
+    /// [`PaymentsError::NotFound`] unless the card is saved with this customer.
+    fn saved_card_make_default(
+        &self,
+        customer: &CustomerId,
+        card: &PaymentMethodId,
+    ) -> impl Future<Output = Result<(), PaymentsError>> + Send;
+
+    /// Makes a card that was saved on a page of [`CardWallet::card_page_open`] the default, as [`SetUpCard::is_newest`]
+    /// defines.
+    fn set_up_card_offer(
+        &self,
+        customer: &CustomerId,
+        card: &SetUpCard,
+    ) -> impl Future<Output = Result<(), PaymentsError>> + Send;
+
+    /// Removes a saved card for good. One that is removed already stays so. It must be one that
+    /// [`CardWallet::saved_cards_get`] listed, because Stripe does not ask whose card it is.
+    fn saved_card_remove(
+        &self,
+        customer: &CustomerId,
+        card: &PaymentMethodId,
+    ) -> impl Future<Output = Result<(), PaymentsError>> + Send;
+
+    /// Opens a hosted page on which the customer saves a card without paying. Returns its URL.
+    fn card_page_open(
+        &self,
+        customer: &CustomerId,
+        page: &CardPage,
+    ) -> impl Future<Output = Result<String, PaymentsError>> + Send;
+
+    /// Opens the provider's own page about the customer's cards and invoices. Returns its URL, which is valid for a few
+    /// minutes.
+    fn billing_portal_open(&self, customer: &CustomerId) -> impl Future<Output = Result<String, PaymentsError>> + Send;
+}
+
+/// A page on which a card is saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardPage {
+    pub account: AccountId,
+    /// It decides which kinds of payment the page offers.
+    pub currency: Currency,
+    /// The default when the page is opened.
+    pub default_at_opening: Option<PaymentMethodId>,
+}
+
+/// The invoices of a customer, for the customer.
+pub trait CustomerInvoices: Send + Sync {
+    /// The invoices that follow `after` in the list (from the newest, if `None`), at most `limit` (1–100) of them. Drafts
+    /// and invoices that this system did not create are left out.
+    ///
+    /// # Errors
+    /// [`PaymentsError::NotFound`] if there is no invoice `after`.
+    fn customer_invoices_page(
+        &self,
+        customer: &CustomerId,
+        after: Option<&InvoiceId>,
+        limit: u8,
+    ) -> impl Future<Output = Result<InvoicesPage, PaymentsError>> + Send;
+
+    /// `None` if there is no such invoice of this customer, or if it is left out of the list.
+    fn customer_invoice_get(
+        &self,
+        customer: &CustomerId,
+        invoice: &InvoiceId,
+    ) -> impl Future<Output = Result<Option<CustomerInvoice>, PaymentsError>> + Send;
+}
+
+/// A page of invoices, newest first, and the one that the next page follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InvoicesPage {
+    pub invoices: Vec<CustomerInvoice>,
+    pub next: Option<InvoiceId>,
+}
+
 /// What a customer can name of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Paid {
@@ -111,6 +198,8 @@ pub struct CheckoutReport {
     /// The account and purchase that its metadata names, if this system created it.
     pub purchase: Option<(AccountId, PurchaseId)>,
     pub outcome: CheckoutOutcome,
+    /// The card that was saved on it, if it was opened for that.
+    pub set_up: Option<(CustomerId, SetUpCard)>,
 }
 
 /// Stripe's report on an invoice.

@@ -29,6 +29,7 @@ whole_ledger! {
     Flags,
     NoticeList,
     Consents,
+    ConsentList,
     SpendingChanges,
     Spenders,
     SpenderList,

@@ -3,9 +3,9 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::responses::{CheckoutSession, Created, List, OpenedSession};
-use super::{Charging, keyed, metadata, spelled};
-use crate::domain::payments::{Checkout, CheckoutOutcome, Payment};
-use crate::domain::{CheckoutSessionId, CustomerId, InvoiceId, Purchase};
+use super::{Charging, keyed, metadata, spelled, with_query};
+use crate::domain::payments::{Checkout, CheckoutOutcome, Payment, SetUpCard};
+use crate::domain::{CheckoutSessionId, CustomerId, InvoiceId, PaymentMethodId, Purchase};
 use crate::ports::CheckoutReport;
 use crate::words;
 use stripe_checkout::checkout_session::{
@@ -27,7 +27,7 @@ pub(super) async fn open(
     purchase: &Purchase,
 ) -> Result<Checkout, StripeError> {
     let key = format!("purchase:{}:checkout", purchase.id);
-    let return_url = charging.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))?;
+    let return_url = charging.return_url()?;
     let request = create_session(charging, return_url, customer, purchase);
     let effect = || the_one_page(client, customer, purchase);
     checkout_of(keyed::send(client, &key, None, &request, effect).await?)
@@ -106,11 +106,6 @@ fn create_session(
     session.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true)).customer_update(customer_update)
 }
 
-fn with_query(url: &str, query: &str) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}{query}")
-}
-
 fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
     let mut price = CreateCheckoutSessionLineItemsPriceData::new(spelled(purchase.price.currency()));
     price.unit_amount = Some(purchase.price.minor());
@@ -125,13 +120,23 @@ fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
 /// <https://docs.stripe.com/api/checkout/sessions/retrieve>
 pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Result<CheckoutReport, StripeError> {
     let session: CheckoutSession = RetrieveCheckoutSession::new(session.as_str())
-        .expand(["payment_intent.payment_method".to_owned()])
+        .expand(["payment_intent.payment_method".to_owned(), "setup_intent".to_owned()])
         .build()
         .customize()
         .send(client)
         .await?;
     let purchase = session.metadata.as_ref().and_then(metadata::purchase);
-    Ok(CheckoutReport { outcome: classify(&session, purchase.is_some()), purchase })
+    Ok(CheckoutReport { outcome: classify(&session, purchase.is_some()), purchase, set_up: set_up(&session) })
+}
+
+/// The card that was saved on a page of ours.
+fn set_up(session: &CheckoutSession) -> Option<(CustomerId, SetUpCard)> {
+    let (account, default_at_opening) = metadata::card_page(session.metadata.as_ref()?)?;
+    let intent = session.setup_intent.as_ref().filter(|intent| intent.status == "succeeded")?;
+    let card = PaymentMethodId::parse(intent.payment_method.as_deref()?).ok()?;
+    let customer = CustomerId::parse(session.customer.as_deref()?).ok()?;
+    let session = CheckoutSessionId::parse(session.id.as_str()).ok()?;
+    Some((customer, SetUpCard { account, card, session, default_at_opening }))
 }
 
 /// A session is complete before a delayed payment has arrived, so only `payment_status` says that it is paid.
@@ -226,11 +231,5 @@ mod tests {
     #[test]
     fn a_session_of_nobody_is_no_payment() {
         assert_eq!(classify(&session("complete", "paid", "null"), false), CheckoutOutcome::Open);
-    }
-
-    #[test]
-    fn the_page_to_return_to_keeps_its_own_query() {
-        assert_eq!(with_query("https://a.example/b", "purchase=1"), "https://a.example/b?purchase=1");
-        assert_eq!(with_query("https://a.example/?c=d", "purchase=1"), "https://a.example/?c=d&purchase=1");
     }
 }

@@ -15,6 +15,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -27,6 +28,8 @@ const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Connections idle for longer are closed; Stripe closes its end after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Where the path of a saved card begins.
+const SAVED_CARDS: &str = "/payment_methods/";
 
 /// The settings of the client.
 #[derive(Clone, Debug)]
@@ -82,7 +85,7 @@ impl Client {
             let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await.map_err(no_answer)?.to_bytes();
             let request_id = header(&head.headers, "request-id");
             tracing::debug!(
-                stripe.path = call.endpoint(),
+                stripe.path = %call.endpoint(),
                 stripe.status = head.status.as_u16(),
                 stripe.request_id = request_id,
                 "Stripe answered"
@@ -132,7 +135,7 @@ impl StripeClient for Client {
             match self.try_once(&call).await {
                 Err(error) if tries < tries_max && error.is_worth_retrying() => {
                     tracing::warn!(
-                        stripe.path = call.endpoint(),
+                        stripe.path = %call.endpoint(),
                         stripe.tries = tries,
                         error = chain(&error),
                         "retrying a call to Stripe"
@@ -196,9 +199,13 @@ impl Call {
         Ok(Self { method, path, body: body.into(), key, timeout: settings.timeout })
     }
 
-    /// The path without its query, which may hold an e-mail address and must not be logged.
-    fn endpoint(&self) -> &str {
-        self.path.split_once('?').map_or(&self.path, |(endpoint, _)| endpoint)
+    /// The path as it may be logged: without its query, which may hold an e-mail address, and without the id of a card.
+    fn endpoint(&self) -> Cow<'_, str> {
+        let endpoint = self.path.split_once('?').map_or(&*self.path, |(endpoint, _)| endpoint);
+        match endpoint.strip_prefix(SAVED_CARDS).and_then(|card| card.split_once('/')) {
+            Some((_, operation)) => format!("{SAVED_CARDS}*/{operation}").into(),
+            None => endpoint.into(),
+        }
     }
 
     fn is_retryable(&self) -> bool {
@@ -264,6 +271,20 @@ mod tests {
         assert!(matches!(Call::new(request, settings), Err(StripeError::NotSent(_))));
         let (request, settings) = pieces(&stripe_billing::invoice::RetrieveInvoice::new("in_1"), None);
         assert!(Call::new(request, settings).unwrap().is_retryable());
+    }
+
+    #[test]
+    fn what_is_logged_of_a_path_names_no_card_and_no_address() {
+        for (path, logged) in [
+            ("/payment_methods/pm_1/detach", "/payment_methods/*/detach"),
+            ("/customers/cus_1/payment_methods?starting_after=pm_1", "/customers/cus_1/payment_methods"),
+            ("/customers?email=ada@example.com", "/customers"),
+            ("/invoices/in_1/pay", "/invoices/in_1/pay"),
+        ] {
+            let (request, settings) = pieces(&stripe_billing::invoice::RetrieveInvoice::new("in_1"), None);
+            let call = Call { path: path.into(), ..Call::new(request, settings).unwrap() };
+            assert_eq!(call.endpoint(), logged);
+        }
     }
 
     #[test]

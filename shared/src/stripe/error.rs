@@ -117,6 +117,13 @@ impl StripeError {
             || refusal.code.as_deref() == Some("resource_missing"))
     }
 
+    /// Whether a payment method cannot be detached, because it is attached to nobody.
+    /// <https://docs.stripe.com/error-codes#payment-method-unexpected-state>
+    pub(super) fn is_unexpected_state(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == 400
+            && refusal.code.as_deref() == Some("payment_method_unexpected_state"))
+    }
+
     /// The port's error for this error.
     pub(super) fn during(self, operation: &'static str) -> PaymentsError {
         if self.is_transient() {

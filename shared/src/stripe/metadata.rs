@@ -1,7 +1,8 @@
 //! The metadata of our objects at Stripe: the account, and the top-up or purchase that they pay for.
 
 use crate::domain::payments::BoughtWith;
-use crate::domain::{AccountId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
+use crate::domain::{AccountId, CheckoutSessionId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
+use crate::ports::CardPage;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,6 +16,13 @@ const DEFAULT_CARD: &str = "default_card";
 const DEFAULT_CARD_PURCHASE: &str = "default_card_purchase";
 /// When that purchase's page was opened, in milliseconds since 1970.
 const DEFAULT_CARD_OPENED_AT: &str = "default_card_opened_at";
+
+/// Of a page on which a card is saved: the default when it was opened.
+const DEFAULT_AT_OPENING: &str = "default_at_opening";
+/// Stands for no card, because Stripe stores no empty value.
+const NO_CARD: &str = "none";
+/// The last page that made its card the customer's default.
+const CARD_SESSION: &str = "card_session";
 
 /// Metadata in the type that async-stripe's builders expect.
 pub(super) type Given = HashMap<String, String>;
@@ -38,6 +46,27 @@ pub(super) fn of_bought_with(bought_with: &BoughtWith) -> Given {
         (DEFAULT_CARD_PURCHASE, bought_with.purchase.as_str()),
         (DEFAULT_CARD_OPENED_AT, &opened_at),
     ])
+}
+
+pub(super) fn of_card_page(page: &CardPage) -> Given {
+    let default = page.default_at_opening.as_ref().map_or(NO_CARD, PaymentMethodId::as_str);
+    given([(ACCOUNT, page.account.as_str()), (DEFAULT_AT_OPENING, default)])
+}
+
+/// The account that a page was opened for to save a card, and the default at that time.
+pub(super) fn card_page(metadata: &Metadata) -> Option<(AccountId, Option<PaymentMethodId>)> {
+    let default = metadata.get(DEFAULT_AT_OPENING)?;
+    let default = if default == NO_CARD { None } else { Some(PaymentMethodId::parse(default.as_str()).ok()?) };
+    Some((account(metadata)?, default))
+}
+
+pub(super) fn of_card_session(session: &CheckoutSessionId) -> Given {
+    given([(CARD_SESSION, session.as_str())])
+}
+
+/// The last page that made its card the customer's default.
+pub(super) fn card_session(metadata: &Metadata) -> Option<CheckoutSessionId> {
+    CheckoutSessionId::parse(metadata.get(CARD_SESSION)?.as_str()).ok()
 }
 
 /// The purchase whose card became a customer's default.

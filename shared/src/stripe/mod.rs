@@ -8,6 +8,7 @@
 
 mod checkout;
 mod client;
+mod customer_invoices;
 mod customers;
 mod error;
 mod invoices;
@@ -19,17 +20,21 @@ mod responses;
 mod search;
 mod settings;
 mod top_ups;
+mod wallet;
 pub mod webhook;
 
 pub use error::{Refusal, StripeError};
 pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
-use crate::domain::payments::{Checkout, OfferedCard, TopUpOutcome};
+use crate::domain::payments::{Checkout, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome};
 use crate::domain::{
     AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
 };
-use crate::ports::{CheckoutReport, InvoiceReport, Paid, PaymentSearch, Payments, PaymentsError};
+use crate::ports::{
+    CardPage, CardWallet, CheckoutReport, CustomerInvoices, InvoiceReport, InvoicesPage, Paid, PaymentSearch, Payments,
+    PaymentsError,
+};
 use client::{Client, Transport};
 use hyper::Uri;
 use secrecy::ExposeSecret;
@@ -85,12 +90,24 @@ fn web_address(text: &str) -> Option<Uri> {
     is_web.then_some(uri)
 }
 
+fn with_query(url: &str, query: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{query}")
+}
+
 /// How customers are charged.
 #[derive(Clone, Debug)]
 struct Charging {
     pay_timeout: Duration,
     return_url: Option<String>,
     automatic_tax: bool,
+}
+
+impl Charging {
+    /// The page that customers return to from a hosted page.
+    fn return_url(&self) -> Result<&str, StripeError> {
+        self.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))
+    }
 }
 
 impl Payments for StripePayments {
@@ -150,6 +167,61 @@ impl Payments for StripePayments {
     }
 }
 
+impl CardWallet for StripePayments {
+    async fn saved_cards_get(&self, customer: &CustomerId) -> Result<SavedCards, PaymentsError> {
+        wallet::saved(&self.client, customer).await.map_err(|error| error.during("saved_cards_get"))
+    }
+
+    async fn saved_card_make_default(
+        &self,
+        customer: &CustomerId,
+        card: &PaymentMethodId,
+    ) -> Result<(), PaymentsError> {
+        let made = wallet::make_default(&self.client, customer, card).await;
+        made.map_err(|error| error.during("saved_card_make_default"))
+    }
+
+    async fn set_up_card_offer(&self, customer: &CustomerId, card: &SetUpCard) -> Result<(), PaymentsError> {
+        let offered = wallet::offer_set_up(&self.client, customer, card).await;
+        offered.map_err(|error| error.during("set_up_card_offer"))
+    }
+
+    async fn saved_card_remove(&self, _: &CustomerId, card: &PaymentMethodId) -> Result<(), PaymentsError> {
+        wallet::remove(&self.client, card).await.map_err(|error| error.during("saved_card_remove"))
+    }
+
+    async fn card_page_open(&self, customer: &CustomerId, page: &CardPage) -> Result<String, PaymentsError> {
+        let opened = wallet::open_card_page(&self.client, &self.charging, customer, page).await;
+        opened.map_err(|error| error.during("card_page_open"))
+    }
+
+    async fn billing_portal_open(&self, customer: &CustomerId) -> Result<String, PaymentsError> {
+        let opened = wallet::open_portal(&self.client, &self.charging, customer).await;
+        opened.map_err(|error| error.during("billing_portal_open"))
+    }
+}
+
+impl CustomerInvoices for StripePayments {
+    async fn customer_invoices_page(
+        &self,
+        customer: &CustomerId,
+        after: Option<&InvoiceId>,
+        limit: u8,
+    ) -> Result<InvoicesPage, PaymentsError> {
+        let page = customer_invoices::page(&self.client, customer, after, limit).await;
+        page.map_err(|error| error.during("customer_invoices_page"))
+    }
+
+    async fn customer_invoice_get(
+        &self,
+        customer: &CustomerId,
+        invoice: &InvoiceId,
+    ) -> Result<Option<CustomerInvoice>, PaymentsError> {
+        let found = customer_invoices::one(&self.client, customer, invoice).await;
+        found.map_err(|error| error.during("customer_invoice_get"))
+    }
+}
+
 impl PaymentSearch for StripePayments {
     async fn customers_find(&self, paid: &Paid) -> Result<Vec<CustomerId>, PaymentsError> {
         search::customers(&self.client, paid).await.map_err(|error| error.during("customers_find"))
@@ -200,6 +272,12 @@ mod tests {
             let sent = serde_json::to_value(spelled(currency)).unwrap();
             assert_eq!(sent, currency.code().to_lowercase());
         }
+    }
+
+    #[test]
+    fn the_page_to_return_to_keeps_its_own_query() {
+        assert_eq!(with_query("https://a.example/b", "purchase=1"), "https://a.example/b?purchase=1");
+        assert_eq!(with_query("https://a.example/?c=d", "purchase=1"), "https://a.example/?c=d&purchase=1");
     }
 
     #[test]

@@ -64,6 +64,50 @@ pub(super) struct CreatedInvoice {
     pub(super) customer: Customer,
 }
 
+/// A saved card or bank account. <https://docs.stripe.com/api/payment_methods/object>
+#[derive(Deserialize)]
+pub(super) struct SavedMethod {
+    pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// In seconds since 1970.
+    pub(super) created: i64,
+    pub(super) card: Option<MethodDetails>,
+    pub(super) us_bank_account: Option<MethodDetails>,
+    pub(super) sepa_debit: Option<MethodDetails>,
+}
+
+/// What a card or a bank account shows of itself. Each kind has only some of the fields.
+#[derive(Default, Deserialize)]
+pub(super) struct MethodDetails {
+    pub(super) brand: Option<String>,
+    pub(super) bank_name: Option<String>,
+    pub(super) last4: Option<String>,
+    pub(super) exp_month: Option<i64>,
+    pub(super) exp_year: Option<i64>,
+    pub(super) fingerprint: Option<String>,
+    pub(super) wallet: Option<Wallet>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wallet {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+}
+
+/// A hosted page that was just opened.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    pub(super) url: Option<String>,
+}
+
+/// What a page was opened to save. <https://docs.stripe.com/api/setup_intents/object>
+#[derive(Deserialize)]
+pub(super) struct SetupIntent {
+    pub(super) status: String,
+    pub(super) payment_method: Option<String>,
+}
+
 /// A Checkout session that was just created or was found in a list. <https://docs.stripe.com/api/checkout/sessions/object>
 #[derive(Deserialize)]
 pub(super) struct OpenedSession {
@@ -85,7 +129,7 @@ impl OpenedSession {
     }
 }
 
-/// A Checkout session with `payment_intent.payment_method` expanded.
+/// A Checkout session with `payment_intent.payment_method` and `setup_intent` expanded.
 #[derive(Deserialize)]
 pub(super) struct CheckoutSession {
     pub(super) id: String,
@@ -97,6 +141,7 @@ pub(super) struct CheckoutSession {
     pub(super) currency: Option<String>,
     pub(super) invoice: Option<String>,
     pub(super) payment_intent: Option<PaymentIntent>,
+    pub(super) setup_intent: Option<SetupIntent>,
     pub(super) metadata: Option<Metadata>,
 }
 
@@ -164,6 +209,41 @@ pub(super) struct Invoice {
     metadata: Option<Metadata>,
     /// Present if it was expanded.
     payments: Option<List<InvoicePayment>>,
+}
+
+/// An invoice as its customer is shown it.
+#[derive(Deserialize)]
+pub(super) struct ListedInvoice {
+    pub(super) id: String,
+    pub(super) number: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) customer: Option<String>,
+    pub(super) customer_tax_exempt: Option<String>,
+    pub(super) currency: String,
+    pub(super) subtotal: i64,
+    pub(super) total_excluding_tax: Option<i64>,
+    pub(super) total: i64,
+    pub(super) amount_paid: i64,
+    pub(super) total_taxes: Option<Vec<ListedTax>>,
+    /// In seconds since 1970.
+    pub(super) created: i64,
+    pub(super) status_transitions: Option<StatusTransitions>,
+    pub(super) hosted_invoice_url: Option<String>,
+    pub(super) invoice_pdf: Option<String>,
+    pub(super) metadata: Option<Metadata>,
+}
+
+/// <https://docs.stripe.com/api/invoices/object#invoice_object-total_taxes>
+#[derive(Deserialize)]
+pub(super) struct ListedTax {
+    pub(super) amount: i64,
+    pub(super) taxable_amount: Option<i64>,
+    pub(super) taxability_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct StatusTransitions {
+    pub(super) paid_at: Option<i64>,
 }
 
 /// <https://docs.stripe.com/invoicing/overview#invoice-statuses>

@@ -7,7 +7,7 @@
 //! So code that reads the account first and the record second may decide on both: if either changed in between, the
 //! commit is stale, and the loop reads again.
 
-use crate::domain::{AccountId, Entry, IdempotencyKey, NoticeId, PurchaseId, TopUpId};
+use crate::domain::{AccountId, Entry, IdempotencyKey, InvoiceId, NoticeId, PaymentMethodId, PurchaseId, TopUpId};
 use crate::ports::{LedgerError, PaymentsError};
 
 pub mod accounts;
@@ -62,6 +62,10 @@ pub enum NotFound {
     Purchase(PurchaseId),
     #[error("there is no top-up attempt {0}")]
     TopUp(TopUpId),
+    #[error("there is no invoice {0}")]
+    Invoice(InvoiceId),
+    #[error("there is no payment method {0}")]
+    PaymentMethod(PaymentMethodId),
     #[error("there is no notice {0}")]
     Notice(NoticeId),
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
-use shared::domain::payments::{Checkout, CheckoutOutcome, OfferedCard, TopUpOutcome};
+use shared::domain::payments::{
+    Checkout, CheckoutOutcome, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome,
+};
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
     PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, Salt, TopUp,
@@ -14,7 +16,8 @@ use shared::domain::{
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
-    CheckoutReport, IdGenerator, InvoiceReport, NoPauses, Paid, PaymentSearch, Payments, PaymentsError,
+    CardPage, CardWallet, CheckoutReport, CustomerInvoices, IdGenerator, InvoiceReport, InvoicesPage, NoPauses, Paid,
+    PaymentSearch, Payments, PaymentsError,
 };
 use shared::statements::StatementKey;
 use shared::stripe::SecretString;
@@ -343,7 +346,7 @@ impl Payments for AgreeablePayments {
     }
 
     async fn checkout_get(&self, _: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
-        Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open })
+        Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up: None })
     }
 
     async fn top_up_pay(&self, _: &TopUp) -> TopUpOutcome {
@@ -356,6 +359,51 @@ impl Payments for AgreeablePayments {
 
     async fn invoice_get(&self, _: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
         Err(PaymentsError::NotFound { operation: "invoice_get" })
+    }
+}
+
+impl CardWallet for AgreeablePayments {
+    async fn saved_cards_get(&self, _: &CustomerId) -> Result<SavedCards, PaymentsError> {
+        Ok(SavedCards::default())
+    }
+
+    async fn saved_card_make_default(&self, _: &CustomerId, _: &PaymentMethodId) -> Result<(), PaymentsError> {
+        Err(PaymentsError::NotFound { operation: "saved_card_make_default" })
+    }
+
+    async fn set_up_card_offer(&self, _: &CustomerId, _: &SetUpCard) -> Result<(), PaymentsError> {
+        Ok(())
+    }
+
+    async fn saved_card_remove(&self, _: &CustomerId, _: &PaymentMethodId) -> Result<(), PaymentsError> {
+        Ok(())
+    }
+
+    async fn card_page_open(&self, _: &CustomerId, _: &CardPage) -> Result<String, PaymentsError> {
+        Ok("https://checkout.example.com/c/2".to_owned())
+    }
+
+    async fn billing_portal_open(&self, _: &CustomerId) -> Result<String, PaymentsError> {
+        Ok("https://billing.example.com/p/1".to_owned())
+    }
+}
+
+impl CustomerInvoices for AgreeablePayments {
+    async fn customer_invoices_page(
+        &self,
+        _: &CustomerId,
+        _: Option<&InvoiceId>,
+        _: u8,
+    ) -> Result<InvoicesPage, PaymentsError> {
+        Ok(InvoicesPage::default())
+    }
+
+    async fn customer_invoice_get(
+        &self,
+        _: &CustomerId,
+        _: &InvoiceId,
+    ) -> Result<Option<CustomerInvoice>, PaymentsError> {
+        Ok(None)
     }
 }
 

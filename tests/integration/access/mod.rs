@@ -80,7 +80,11 @@ impl World {
         let purchase = history.iter().find_map(|entry| entry["purchase"].as_str()).unwrap().to_owned();
         let notices = cloud.get("/v1/support/accounts/acme/notices", &cloud.support_token()).await.expect(200);
         let notice = notices.body["data"][0]["notice"].as_str().unwrap().to_owned();
-        let existing = BTreeMap::from([("charge", "job-0".to_owned()), ("purchase", purchase), ("notice", notice)]);
+        let invoices = cloud.get("/v1/accounts/acme/invoices", &cloud.cloud.service_token()).await.expect(200);
+        let invoice = invoices.body["data"][0]["invoice"].as_str().unwrap().to_owned();
+        let charge = "job-0".to_owned();
+        let existing =
+            BTreeMap::from([("charge", charge), ("purchase", purchase), ("notice", notice), ("invoice", invoice)]);
         let effects = effects(&cloud);
         Self { cloud, existing, effects }
     }
@@ -186,7 +190,9 @@ async fn whoever_is_meant_gets_in_on_every_route() {
             let Some(grant) = &caller.grant else { continue };
             if operation.verdict(Some(grant), "acme") == Verdict::LetIn {
                 let answer = world.ask(&operation, "acme", caller).await;
-                let is_in = matches!(answer.status, 200 | 201 | 402 | 409);
+                // Of a card that does not exist, only the function itself can say so.
+                let is_no_card = answer.body["detail"] == "There is no such payment method.";
+                let is_in = matches!(answer.status, 200 | 201 | 402 | 409) || is_no_card;
                 assert!(is_in, "{} by {}: {} {}", operation.name(), caller.name, answer.status, answer.text);
                 scopes_let_in.extend(grant.scopes.iter().copied().filter(|_| grant.scopes.len() == 1));
                 count += 1;
@@ -279,7 +285,8 @@ async fn what_is_not_described_is_not_there() {
     let paths: Vec<String> = paths.into_iter().cloned().chain(elsewhere).collect();
     for path in &paths {
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
-            if !described.contains_key(&(method.to_owned(), path.clone())) {
+            let is_described = |(known, pattern): &(String, String)| known == method && is_matched(pattern, path);
+            if !described.keys().any(is_described) {
                 let concrete = path.replace("{account}", "acme").replace(['{', '}'], "");
                 let request = world.cloud.request(method.parse().unwrap(), &concrete).bearer_auth(&token);
                 let answer = world.cloud.send(request).await;
@@ -288,6 +295,13 @@ async fn what_is_not_described_is_not_there() {
         }
     }
     world.expect_no_effects();
+}
+
+/// Whether a described path is this one, or has a parameter where this one has a name.
+fn is_matched(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    let is_same = |(pattern, segment): (&&str, &&str)| pattern == segment || pattern.starts_with('{');
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(is_same)
 }
 
 /// The rule of the matrix itself, which all its cells depend on.

@@ -1,6 +1,7 @@
 //! Accounts over HTTP: opening, balance, history and the settings of automatic top-ups.
 
 mod auto_top_up;
+mod consents;
 mod history;
 mod limits;
 mod planning;

@@ -230,6 +230,17 @@ impl NoticeList for DirectLedger {
     }
 }
 
+impl ConsentList for DirectLedger {
+    async fn consents_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ConsentId>,
+        limit: u8,
+    ) -> Result<NewestFirst<ConsentRecord>, LedgerError> {
+        self.others.consents_page(account, after, limit).await
+    }
+}
+
 impl Customers for DirectLedger {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         self.direct.customer_account_get(customer).await

@@ -7,6 +7,7 @@
 mod bench;
 mod checkout;
 mod closing;
+mod customer_invoices;
 mod customers;
 mod faults;
 mod invoices;

@@ -20,9 +20,9 @@ use shared::domain::{
     Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, CommitError, Consents, ContactRecords, Customers, Directory, DueCharge, DueCharges,
-    DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History,
-    Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents,
+    Accounts, AccountsPage, Acts, CommitError, ConsentList, Consents, ContactRecords, Customers, Directory, DueCharge,
+    DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError,
+    History, Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents,
     PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList,
     RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
     StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds,
@@ -624,6 +624,18 @@ impl NoticeList for MemoryLedger {
 impl Consents for MemoryLedger {
     async fn consent_get(&self, account: &AccountId, id: &ConsentId) -> Result<Option<ConsentRecord>, LedgerError> {
         Ok(self.of(account, |partition| partition.consents.get(id).cloned()))
+    }
+}
+
+impl ConsentList for MemoryLedger {
+    async fn consents_page(
+        &self,
+        account: &AccountId,
+        after: Option<&ConsentId>,
+        limit: u8,
+    ) -> Result<NewestFirst<ConsentRecord>, LedgerError> {
+        let tables = self.tables();
+        Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.consents), after, limit))
     }
 }
 

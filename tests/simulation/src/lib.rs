@@ -29,6 +29,7 @@ mod shrink;
 mod stripe;
 mod told;
 mod usage;
+mod wallet;
 mod workflows;
 mod world;
 

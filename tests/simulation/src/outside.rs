@@ -13,7 +13,7 @@ use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
-use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard};
+use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard, SavedCards, SetUpCard};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
@@ -22,13 +22,13 @@ use shared::domain::{
     PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, CheckoutReport, CommitError, Consents, ContactRecords, Customers, Directory,
-    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries, EntryList, Erasures, Events,
-    FoldError, History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer,
-    MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges,
-    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList,
-    Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUpList, TopUps,
-    UsageFolds, UsageRows, Wake,
+    Accounts, AccountsPage, Acts, CardPage, CardWallet, CheckoutReport, CommitError, Consents, ContactRecords,
+    Customers, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries,
+    EntryList, Erasures, Events, FoldError, History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows,
+    ListedAccount, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList,
+    PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard,
+    SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUpList,
+    TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -259,6 +259,10 @@ impl Outside {
                 world.violate(format!("{id} is paid with {card}, which was not the default card when it was created"));
             }
             let asked = world.stripe().invoice_pay(&id, &card, world.time());
+            let customer = world.stripe().invoice(&id).map(|invoice| invoice.customer.clone());
+            if asked.is_fresh && customer.is_some_and(|customer| world.stripe().is_forbidden(&customer, &card)) {
+                world.violate(format!("{card} is asked after its customer was told that it is removed"));
+            }
             if asked.is_fresh
                 && let Some(reason) = why_not_charged(world, &account, &top_up_id)
             {
@@ -268,6 +272,7 @@ impl Outside {
         };
         match self.stripe(what, ask).await {
             Ok(Asked::Refused(answer)) => refusal(answer, invoice),
+            Ok(Asked::Removed) => TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) },
             Ok(Asked::Paid | Asked::NotTaken) | Err(Lost) => {
                 let id = invoice.clone();
                 let get = move |world: &World| world.stripe().invoice_get_if_paid(&id);
@@ -949,16 +954,22 @@ impl Payments for Outside {
             let BoughtWith { purchase, opened_at, .. } = &offered.bought_with;
             let mut stripe = world.stripe();
             stripe.default_card(&customer)?;
+            if !stripe.can_offer(&customer, &offered) {
+                return Ok(None);
+            }
             if let Some(undone) = stripe.offer_default_card(&customer, &offered)
                 && *opened_at < undone.at
                 && offered.default_at_opening.as_ref() != Some(&undone.card)
             {
                 world.violate(format!("{purchase} overwrites the choice of {} by {customer}", undone.card));
             }
-            stripe.default_card(&customer)
+            stripe.default_card(&customer).map(Some)
         };
-        let answer = self.stripe_or_unavailable("default_payment_method_offer", offer).await?;
-        answer.map_err(|CustomerDeleted| deleted("default_payment_method_offer"))
+        match self.stripe_or_unavailable("default_payment_method_offer", offer).await? {
+            Ok(Some(default)) => Ok(default),
+            Ok(None) => Err(PaymentsError::NotFound { operation: "default_payment_method_offer" }),
+            Err(CustomerDeleted) => Err(deleted("default_payment_method_offer")),
+        }
     }
 
     async fn checkout_find(
@@ -1019,6 +1030,74 @@ impl Payments for Outside {
             self.told(top_up, report.outcome.clone());
         }
         Ok(report)
+    }
+}
+
+impl CardWallet for Outside {
+    async fn saved_cards_get(&self, customer: &CustomerId) -> Result<SavedCards, PaymentsError> {
+        let customer = customer.clone();
+        let get = move |world: &World| world.stripe().saved_cards(&customer);
+        let answer = self.stripe_or_unavailable("saved_cards_get", get).await?;
+        answer.map_err(|CustomerDeleted| deleted("saved_cards_get"))
+    }
+
+    async fn saved_card_make_default(
+        &self,
+        customer: &CustomerId,
+        card: &PaymentMethodId,
+    ) -> Result<(), PaymentsError> {
+        let (customer, card) = (customer.clone(), card.clone());
+        let make = move |world: &World| {
+            let now = world.time();
+            world.stripe().make_default(&customer, &card, now)
+        };
+        let is_made = self.stripe_or_unavailable("saved_card_make_default", make).await?;
+        is_made.then_some(()).ok_or(PaymentsError::NotFound { operation: "saved_card_make_default" })
+    }
+
+    async fn set_up_card_offer(&self, customer: &CustomerId, card: &SetUpCard) -> Result<(), PaymentsError> {
+        let (customer, offered) = (customer.clone(), card.clone());
+        let offer = move |world: &World| {
+            let mut stripe = world.stripe();
+            stripe.default_card(&customer)?;
+            let overwritten = stripe.offer_set_up(&customer, &offered);
+            drop(stripe);
+            if let Some(Some(undone)) = &overwritten
+                && !undone.is_return
+                && offered.default_at_opening.as_ref() != Some(&undone.card)
+            {
+                world.violate(format!("{} overwrites the choice of {} by {customer}", offered.session, undone.card));
+            }
+            Ok(overwritten.is_some())
+        };
+        match self.stripe_or_unavailable("set_up_card_offer", offer).await? {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(PaymentsError::NotFound { operation: "set_up_card_offer" }),
+            Err(CustomerDeleted) => Err(deleted("set_up_card_offer")),
+        }
+    }
+
+    async fn saved_card_remove(&self, customer: &CustomerId, card: &PaymentMethodId) -> Result<(), PaymentsError> {
+        let (customer, card) = (customer.clone(), card.clone());
+        let remove = move |world: &World| {
+            if !world.stripe().detach(&customer, &card) {
+                world.violate(format!("{card} is removed for {customer}, who never had it"));
+            }
+        };
+        self.stripe_or_unavailable("saved_card_remove", remove).await
+    }
+
+    async fn card_page_open(&self, customer: &CustomerId, page: &CardPage) -> Result<String, PaymentsError> {
+        let (customer, page) = (customer.clone(), page.clone());
+        let open = move |world: &World| {
+            world.stripe().saving_page_open(&page.account, &customer, page.default_at_opening.clone())
+        };
+        self.stripe_or_unavailable("card_page_open", open).await
+    }
+
+    async fn billing_portal_open(&self, customer: &CustomerId) -> Result<String, PaymentsError> {
+        let url = format!("https://billing.example.com/{customer}");
+        self.stripe_or_unavailable("billing_portal_open", |_| url).await
     }
 }
 

@@ -18,8 +18,8 @@ use shared::domain::support::{
 use shared::domain::usage::FairUse;
 use shared::domain::{
     AccountId, Actor, Cause, ContactId, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure,
-    Notice, NoticeId, NoticeKind, Origin, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction, Spender,
-    TopUpId,
+    Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction,
+    Spender, TopUpId,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
@@ -67,6 +67,10 @@ pub enum Request {
     SetSpending(AccountId, bool),
     SetLimits(AccountId, Option<Spender>, Bounds),
     PayPage(AccountId, TopUpId),
+    /// A customer opens a page to save a card, makes a saved card the default, or removes it.
+    OpenCardPage(AccountId),
+    ChooseCard(AccountId, PaymentMethodId),
+    RemoveCard(AccountId, PaymentMethodId),
     Event(EventId, Subject),
     Notice(AccountId, NoticeId),
     /// The stream delivers an entry that ends a block.
@@ -108,7 +112,7 @@ use Ended::{Answered, NotNow, Wrong};
 
 impl Outside {
     /// The text is only built if the story is logged.
-    fn answered(&self, words: impl fmt::Display) -> Ended {
+    pub fn answered(&self, words: impl fmt::Display) -> Ended {
         Answered(self.words(words))
     }
 
@@ -158,10 +162,13 @@ impl Request {
             | Self::Import(_)
             | Self::Restrict(..)
             | Self::Erase(_)
+            | Self::ChooseCard(..)
+            | Self::RemoveCard(..)
             | Self::SetContacts(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
             | Self::PayPage(..)
+            | Self::OpenCardPage(_)
             | Self::Event(..)
             | Self::Notice(..)
             | Self::Fold(..)
@@ -206,6 +213,15 @@ impl Request {
                 Box::pin(async move { run_set_limits(&outside, &account, spender.as_ref(), bounds).await })
             }
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
+            Self::OpenCardPage(account) => {
+                Box::pin(async move { crate::wallet::run_open_page(&outside, &account).await })
+            }
+            Self::ChooseCard(account, card) => {
+                Box::pin(async move { crate::wallet::run_choose(&outside, &account, &card).await })
+            }
+            Self::RemoveCard(account, card) => {
+                Box::pin(async move { crate::wallet::run_remove(&outside, &account, &card).await })
+            }
             Self::Event(id, subject) => Box::pin(async move { run_event(&outside, &id, &subject).await }),
             Self::Notice(account, id) => Box::pin(async move { run_notice(&outside, &account, &id).await }),
             Self::Fold(account, seq) => Box::pin(async move { run_fold(&outside, &account, seq).await }),
@@ -1059,7 +1075,7 @@ fn store(outside: &Outside, error: &StoreError) -> Ended {
     if error.is_retryable() { outside.not_now(error) } else { Wrong(error.to_string()) }
 }
 
-fn other(outside: &Outside, error: &OutsideError) -> Ended {
+pub fn other(outside: &Outside, error: &OutsideError) -> Ended {
     if error.is_retryable() { outside.not_now(error) } else { Wrong(error.to_string()) }
 }
 

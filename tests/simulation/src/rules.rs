@@ -782,6 +782,9 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             let card = account.payment_method.as_ref();
             let is_chosen = card == stripe.default_cards.get(&account.customer);
             let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid_invoice(&account.customer, card));
+            let is_armed = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
+            let is_without = stripe.without_cards.contains(&account.customer);
+            rule!(!is_armed || !is_without, "{id} has removed its last card, and top-ups stay on");
             rule!(is_known, "{id} keeps {card:?}, which is neither its default nor the card of an attempt's payment");
             check_default_card(partition, account, &stripe)?;
         }
@@ -809,7 +812,7 @@ fn check_default_card(partition: &Partition, account: &Account, stripe: &Stripe)
     let Some(last) = paid.max_by_key(|purchase| (purchase.checkout_opened_at, &purchase.id)) else { return Ok(()) };
     let is_newest =
         |choice: &Choice| !choice.is_return && last.checkout_opened_at.is_some_and(|opened_at| choice.at < opened_at);
-    if !stripe.choice_of(&account.customer).is_none_or(is_newest) {
+    if stripe.has_removed(&account.customer) || !stripe.choice_of(&account.customer).is_none_or(is_newest) {
         return Ok(());
     }
     let expected = stripe.card_of(&last.id);

@@ -6,6 +6,7 @@ use crate::names;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{Failure, InvoiceStatus, Mood, SessionStatus};
+use crate::wallet::use_cards;
 use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
@@ -31,6 +32,8 @@ const EVENT_CALLS: usize = 6;
 const USAGE_SALT: u64 = 0x5DEE_CE66_D1CE_4E5B;
 /// Any other number.
 const LIABILITY_SALT: u64 = 0x2545_F491_4F6C_DD1D;
+/// And one more.
+const WALLET_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
 /// Yet another one.
 const CONTACTS_SALT: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -105,6 +108,10 @@ impl Schedule {
             if use_contacts(run, &mut own, name) {
                 return;
             }
+        }
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ WALLET_SALT);
+        if self.focus == Focus::Everything && own.u32(0..40) == 0 && use_cards(run, &mut own, ACCOUNTS[0]) {
+            return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
         let kinds = if self.focus == Focus::TopUps { 125 } else { 100 };

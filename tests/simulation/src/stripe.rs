@@ -7,7 +7,7 @@ use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{
     BoughtWith, Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, OfferedCard, PaidInvoice, Payment,
-    Received, RefusalReason, TopUpOutcome,
+    Received, RefusalReason, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
     AccountId, Amount, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
@@ -107,6 +107,16 @@ pub struct Session {
     pub currency: &'static str,
 }
 
+/// A page on which a card is saved.
+#[derive(Clone, Debug)]
+struct SavingPage {
+    id: CheckoutSessionId,
+    account: AccountId,
+    customer: CustomerId,
+    default_at_opening: Option<PaymentMethodId>,
+    saved: Option<PaymentMethodId>,
+}
+
 /// A default card that the customer chose.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -186,6 +196,20 @@ pub struct Stripe {
     defaults_ever: BTreeSet<(CustomerId, PaymentMethodId)>,
     /// The last choice of each customer.
     choices: BTreeMap<CustomerId, Choice>,
+    /// What each customer has saved, newest first.
+    saved: BTreeMap<CustomerId, Vec<PaymentMethodId>>,
+    /// How often each customer entered each number.
+    entered: BTreeMap<(CustomerId, u32), u32>,
+    /// The numbers that a customer removed and was told so.
+    forbidden: BTreeSet<(CustomerId, u32)>,
+    /// The customers who removed a card.
+    removers: BTreeSet<CustomerId>,
+    /// Those who removed the last one on a page of Stripe's.
+    pub without_cards: BTreeSet<CustomerId>,
+    saving_pages: Vec<SavingPage>,
+    /// What the customer's metadata says about the page whose card became the default.
+    card_sessions: BTreeMap<CustomerId, CheckoutSessionId>,
+    choices_made: BTreeMap<CustomerId, u32>,
     moods: BTreeMap<PaymentMethodId, Mood>,
     /// The customers whose payments are refused, and why.
     refused: BTreeMap<CustomerId, RefusalReason>,
@@ -212,6 +236,8 @@ pub struct AskedNow {
 pub enum Asked {
     Paid,
     Refused(BankAnswer),
+    /// The card is not saved any more, so nobody is asked.
+    Removed,
     /// The invoice cannot be paid: it is already paid, void or deleted.
     NotTaken,
 }
@@ -282,10 +308,147 @@ impl Stripe {
     }
 
     fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
+        if !self.saved.get(customer).is_some_and(|saved| saved.contains(card)) {
+            self.enter(customer, card);
+        }
+        *self.choices_made.entry(customer.clone()).or_default() += 1;
         if self.default_cards.insert(customer.clone(), card.clone()).as_ref() != Some(card) {
             self.tell(Subject::Customer(customer.clone()));
         }
         self.defaults_ever.insert((customer.clone(), card.clone()));
+    }
+
+    // ── Saved cards ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A customer enters a card on a page, which saves it.
+    fn enter(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
+        let saved = self.saved.entry(customer.clone()).or_default();
+        saved.retain(|known| known != card);
+        saved.insert(0, card.clone());
+        let number = (customer.clone(), number_of(card));
+        self.forbidden.remove(&number);
+        self.without_cards.remove(customer);
+        *self.entered.entry(number).or_default() += 1;
+    }
+
+    pub fn saved_of(&self, customer: &CustomerId) -> Vec<PaymentMethodId> {
+        self.saved.get(customer).cloned().unwrap_or_default()
+    }
+
+    pub fn times_entered(&self, customer: &CustomerId, number: u32) -> u32 {
+        self.entered.get(&(customer.clone(), number)).copied().unwrap_or_default()
+    }
+
+    /// How often a default was set.
+    pub fn choices_made(&self, customer: &CustomerId) -> u32 {
+        self.choices_made.get(customer).copied().unwrap_or_default()
+    }
+
+    /// The customer was told that this number is removed, so it must not be asked again.
+    pub fn forbid(&mut self, customer: &CustomerId, number: u32) {
+        self.forbidden.insert((customer.clone(), number));
+    }
+
+    pub fn is_forbidden(&self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
+        self.forbidden.contains(&(customer.clone(), number_of(card)))
+    }
+
+    /// Whether the customer changed the cards in a way that tells nothing about purchases.
+    pub fn has_removed(&self, customer: &CustomerId) -> bool {
+        self.removers.contains(customer)
+    }
+
+    pub fn saved_cards(&self, customer: &CustomerId) -> Result<SavedCards, CustomerDeleted> {
+        let default = self.default_card(customer)?;
+        let saved = self.saved_of(customer).into_iter().map(crate::wallet::saved_card).collect();
+        Ok(SavedCards { default, saved })
+    }
+
+    /// False if the card is not saved with this customer.
+    pub fn make_default(&mut self, customer: &CustomerId, card: &PaymentMethodId, now: Timestamp) -> bool {
+        let is_saved = self.saved_of(customer).contains(card) && !self.is_deleted(customer);
+        if is_saved {
+            self.removers.insert(customer.clone());
+            self.choose_default_card(customer, card, now);
+        }
+        is_saved
+    }
+
+    /// Takes a card from the customer, also as the default. False if it was never saved with this customer.
+    pub fn detach(&mut self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
+        self.saved.entry(customer.clone()).or_default().retain(|known| known != card);
+        self.removers.insert(customer.clone());
+        if self.default_cards.get(customer) == Some(card) {
+            self.default_cards.remove(customer);
+            *self.choices_made.entry(customer.clone()).or_default() += 1;
+            self.tell(Subject::Customer(customer.clone()));
+        }
+        self.entered.contains_key(&(customer.clone(), number_of(card)))
+    }
+
+    pub fn remove_on_page(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
+        let was_default = self.default_cards.get(customer) == Some(card);
+        self.detach(customer, card);
+        if was_default && self.saved_of(customer).is_empty() {
+            self.without_cards.insert(customer.clone());
+        }
+    }
+
+    pub fn saving_page_open(
+        &mut self,
+        account: &AccountId,
+        customer: &CustomerId,
+        default: Option<PaymentMethodId>,
+    ) -> String {
+        let number = self.number();
+        let id = CheckoutSessionId::parse(format!("cs_{number}")).expect("cs_ and digits are a valid id");
+        self.saving_pages.push(SavingPage {
+            id,
+            account: account.clone(),
+            customer: customer.clone(),
+            default_at_opening: default,
+            saved: None,
+        });
+        format!("https://checkout.example.com/{number}")
+    }
+
+    /// A customer saves a card on the page that was opened last.
+    pub fn save_on_page(&mut self, card: &PaymentMethodId) -> bool {
+        let Some(page) = self.saving_pages.last_mut().filter(|page| page.saved.is_none()) else { return false };
+        page.saved = Some(card.clone());
+        let (customer, subject) = (page.customer.clone(), Subject::Checkout(page.id.clone()));
+        if self.is_deleted(&customer) {
+            return false;
+        }
+        self.enter(&customer, card);
+        self.tell(subject);
+        true
+    }
+
+    fn saving_page_get(&self, id: &CheckoutSessionId) -> Option<CheckoutReport> {
+        let page = self.saving_pages.iter().find(|page| page.id == *id)?;
+        let set_up = page.saved.clone().map(|card| {
+            let (account, session) = (page.account.clone(), page.id.clone());
+            let default_at_opening = page.default_at_opening.clone();
+            (page.customer.clone(), SetUpCard { account, card, session, default_at_opening })
+        });
+        Some(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up })
+    }
+
+    /// Returns the customer's choice that this overwrites, or `None` if the card is not saved any more.
+    pub fn offer_set_up(&mut self, customer: &CustomerId, offered: &SetUpCard) -> Option<Option<Choice>> {
+        let default = self.default_cards.get(customer).cloned();
+        if !offered.is_newest(default.as_ref(), self.card_sessions.get(customer)) {
+            return Some(None);
+        }
+        if !self.saved_of(customer).contains(&offered.card) {
+            return None;
+        }
+        self.removers.insert(customer.clone());
+        self.card_sessions.insert(customer.clone(), offered.session.clone());
+        self.set_default_card(customer, &offered.card);
+        let choice = self.choices.get(customer).filter(|choice| default.as_ref() == Some(&choice.card));
+        Some(choice.filter(|choice| choice.card != offered.card).cloned())
     }
 
     /// A customer makes a card the default on one of Stripe's pages.
@@ -294,6 +457,14 @@ impl Stripe {
         let is_return = self.defaults_ever.contains(&(customer.clone(), card.clone()));
         self.choices.insert(customer.clone(), Choice { card: card.clone(), at: now, is_return });
         self.set_default_card(customer, card);
+    }
+
+    /// Whether Stripe accepts the offer: it refuses a card that is not saved any more.
+    pub fn can_offer(&self, customer: &CustomerId, offered: &OfferedCard) -> bool {
+        let card = self.default_cards.get(customer).cloned();
+        let bought_with = self.bought_with.get(customer).cloned();
+        let is_newest = offered.is_newest(&DefaultCard { card, bought_with });
+        !is_newest || self.saved_of(customer).contains(&offered.bought_with.card)
     }
 
     /// Makes the card of a purchase the default if the purchase is the newest. Returns the customer's choice that this
@@ -387,7 +558,9 @@ impl Stripe {
     }
 
     pub fn checkout_get(&self, id: &CheckoutSessionId) -> Option<CheckoutReport> {
-        let session = self.sessions.iter().find(|session| session.id == *id)?;
+        let Some(session) = self.sessions.iter().find(|session| session.id == *id) else {
+            return self.saving_page_get(id);
+        };
         let outcome = match session.status {
             SessionStatus::Open => CheckoutOutcome::Open,
             SessionStatus::Expired => CheckoutOutcome::Expired,
@@ -402,7 +575,8 @@ impl Stripe {
                 payment_method: session.paid_with.clone(),
             }),
         };
-        Some(CheckoutReport { purchase: Some((session.account.clone(), session.purchase.clone())), outcome })
+        let purchase = Some((session.account.clone(), session.purchase.clone()));
+        Some(CheckoutReport { purchase, outcome, set_up: None })
     }
 
     /// The customer pays on the page in another currency than requested.
@@ -424,7 +598,8 @@ impl Stripe {
         if is_good {
             session.status = SessionStatus::Paid;
             session.paid_with = Some(card.clone());
-            let subject = Subject::Checkout(session.id.clone());
+            let (customer, subject) = (session.customer.clone(), Subject::Checkout(session.id.clone()));
+            self.enter(&customer, card);
             self.tell(subject);
         }
         is_good
@@ -437,7 +612,8 @@ impl Stripe {
         session.status = SessionStatus::Processing;
         session.opened_at = now;
         session.paid_with = Some(account.clone());
-        let subject = Subject::Checkout(session.id.clone());
+        let (customer, subject) = (session.customer.clone(), Subject::Checkout(session.id.clone()));
+        self.enter(&customer, account);
         self.tell(subject);
         true
     }
@@ -594,6 +770,9 @@ impl Stripe {
         if self.invoices[position].status != InvoiceStatus::Open {
             return known(Asked::NotTaken);
         }
+        if !self.saved_of(&self.invoices[position].customer).contains(card) {
+            return known(Asked::Removed);
+        }
         self.invoices[position].off_session_asks += 1;
         let answer = match self.mood(card) {
             Mood::Pays => None,
@@ -642,6 +821,8 @@ impl Stripe {
         let is_free = |invoice: &&Invoice| invoice.status == InvoiceStatus::Open && !invoice.is_processing();
         self.invoices.get(position).filter(is_free)?;
         let answer = (self.mood(card) == Mood::Declines).then_some(BankAnswer::Declined);
+        let customer = self.invoices[position].customer.clone();
+        self.enter(&customer, card);
         self.answered(position, card, answer);
         Some(answer.is_none())
     }
@@ -740,6 +921,12 @@ impl Invoice {
             Received::Nothing => TopUpOutcome::Abandoned,
         }
     }
+}
+
+/// The number that a card was entered with: the same card may be saved under two ids.
+pub fn number_of(card: &PaymentMethodId) -> u32 {
+    let digits = card.as_str().trim_start_matches("pm_").parse::<u32>().unwrap_or_default();
+    digits % 10
 }
 
 fn is_kept(at: Timestamp, now: Timestamp) -> bool {

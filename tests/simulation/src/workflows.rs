@@ -10,7 +10,7 @@ use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, names};
+use crate::{Failure, names, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -36,7 +36,57 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 55] = [
+pub const WORKFLOWS: [Workflow; 61] = [
+    Workflow {
+        name: "remove the only card, and charge below the threshold",
+        acts: &[Ask(wallet::remove_first), Ask(charge_400), Ask(sweep), Deliver, Outside(pass_a_day), Ask(sweep)],
+    },
+    Workflow {
+        name: "remove the only card on a page of Stripe's, and charge below the threshold",
+        acts: &[Outside(wallet::remove_on_page), Deliver, Ask(charge_400), Ask(sweep), Deliver],
+    },
+    Workflow {
+        name: "save another card, remove the first, and top up",
+        acts: &[
+            Ask(wallet::open_page),
+            Outside(wallet::save_another),
+            Deliver,
+            Ask(wallet::choose_first),
+            Ask(wallet::remove_first),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "save the same card again, remove it, and charge below the threshold",
+        acts: &[
+            Ask(wallet::open_page),
+            Outside(wallet::save_the_same),
+            Deliver,
+            Ask(wallet::remove_first),
+            Ask(charge_400),
+            Ask(on),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "save another card, and choose a third one before the event comes",
+        acts: &[
+            Ask(wallet::open_page),
+            Outside(wallet::save_another),
+            Outside(choose_fourth),
+            Deliver,
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "try to remove the card of another customer",
+        acts: &[Outside(open_another), Ask(wallet::remove_of_another), Ask(charge_another), Ask(sweep), Deliver],
+    },
     Workflow {
         name: "replace the address, confirm the new one, and top up",
         acts: &[
@@ -768,6 +818,15 @@ fn choose_card(run: &mut Run) {
     };
     let now = run.world().time();
     run.world().stripe().choose_default_card(&customer, &names::card(3), now);
+}
+
+fn choose_fourth(run: &mut Run) {
+    let customer = {
+        let tables = run.world().ledger.tables();
+        tables.accounts().next().expect("every workflow starts with an account").customer.clone()
+    };
+    let now = run.world().time();
+    run.world().stripe().choose_default_card(&customer, &names::card(4), now);
 }
 
 fn decline(run: &mut Run) {

@@ -15,6 +15,8 @@ impl From<NotFound> for Problem {
             NotFound::Entry(_) => "entry",
             NotFound::Purchase(_) => "purchase",
             NotFound::TopUp(_) => "top-up",
+            NotFound::Invoice(_) => "invoice",
+            NotFound::PaymentMethod(_) => "payment method",
             NotFound::Notice(_) => "notice",
         })
     }

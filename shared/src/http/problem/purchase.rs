@@ -15,15 +15,22 @@ impl From<OpenPurchaseError> for Problem {
             OpenPurchaseError::PackageNotFound(_) => {
                 Self::invalid(vec![FieldError::new("package", "must be one of those that GET /v1/packages lists")])
             }
-            OpenPurchaseError::CustomerDeleted => Self::new(
-                409,
-                "customer_deleted",
-                "Customer deleted",
-                "Nothing was charged. The account's record at our payment provider was deleted, so nothing can be bought \
-                 for now. Please contact our support.",
-            ),
+            OpenPurchaseError::CustomerDeleted => Self::customer_deleted(),
             OpenPurchaseError::Outside(error) => error.into(),
         }
+    }
+}
+
+impl Problem {
+    /// The account cannot pay until its record at Stripe is repaired.
+    pub(super) fn customer_deleted() -> Self {
+        Self::new(
+            409,
+            "customer_deleted",
+            "Customer deleted",
+            "Nothing was charged. The account's record at our payment provider was deleted, so nothing can be bought \
+             for now. Please contact our support.",
+        )
     }
 }
 

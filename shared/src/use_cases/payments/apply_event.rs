@@ -3,11 +3,11 @@
 //! Events arrive late, twice and in any order. That does not matter, since only the fetched object is trusted.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
-use crate::domain::account::decide_payment_method;
-use crate::domain::payments::{CheckoutOutcome, GrantRefusal};
+use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SetUpCard, decide_saved_cards};
 use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId};
-use crate::ports::{Accounts, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps};
+use crate::ports::{Accounts, CardWallet, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
+use std::sync::Arc;
 
 /// The object that an event is about, if it concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub async fn apply_event<C>(
     subject: &Subject,
 ) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments + CardWallet>,
 {
     if *subject == Subject::Other {
         return Ok(Applied::Ignored);
@@ -74,11 +74,14 @@ async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Paym
     applied(record_top_up_outcome(context, &account, &top_up, &report.outcome).await)
 }
 
-async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments>>(
-    context: &Context<C>,
-    session: &CheckoutSessionId,
-) -> Result<Applied, ApplyEventError> {
+async fn apply_checkout<C>(context: &Context<C>, session: &CheckoutSessionId) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + Purchases + Customers, Payments: Payments + CardWallet>,
+{
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
+    if let Some((customer, card)) = report.set_up {
+        return apply_set_up(context, &customer, &card).await;
+    }
     let Some((account, purchase)) = report.purchase else { return Ok(Applied::Ignored) };
     if report.outcome == CheckoutOutcome::Expired {
         let stored = context.ledger.purchase_get(&account, &purchase).await?;
@@ -91,17 +94,47 @@ async fn apply_checkout<C: Capabilities<Ledger: Accounts + Purchases, Payments: 
     applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)
 }
 
-/// Follows the customer's choice of a default card on Stripe's pages.
-async fn apply_customer<C: Capabilities<Ledger: Accounts + Customers, Payments: Payments>>(
+/// Makes a card that was saved on a page of ours the default, and follows that.
+async fn apply_set_up<C>(
     context: &Context<C>,
     customer: &CustomerId,
-) -> Result<Applied, ApplyEventError> {
+    card: &SetUpCard,
+) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + Customers, Payments: Payments + CardWallet>,
+{
+    match context.payments.set_up_card_offer(customer, card).await {
+        // The card was removed, or the customer deleted, in the meantime.
+        Ok(()) | Err(PaymentsError::NotFound { .. } | PaymentsError::CustomerDeleted { .. }) => {}
+        Err(error) => return Err(OutsideError::from(error).into()),
+    }
+    apply_customer(context, customer).await
+}
+
+/// Follows the customer's choice of a default card on Stripe's pages, and turns automatic top-ups off after the last card
+/// was removed there.
+async fn apply_customer<C>(context: &Context<C>, customer: &CustomerId) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + Customers, Payments: Payments + CardWallet>,
+{
     let Some(account) = context.ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
-    let read = |_| async { found(context.payments.default_payment_method_get(customer).await) };
+    let read = |owner: Arc<Account>| async move {
+        let Some(default) = found(context.payments.default_payment_method_get(customer).await)? else {
+            return Ok(None);
+        };
+        // Only a customer who had a card and has no default may have lost the last one.
+        let has_one = default.is_some() || owner.payment_method.is_none() || {
+            let cards = found(context.payments.saved_cards_get(customer).await)?;
+            cards.is_some_and(|cards| !cards.saved.is_empty())
+        };
+        Ok(Some((default, has_one)))
+    };
     // Written even if the card is the same. Of two handlers that asked Stripe one after the other, the earlier one may
     // write later. It then has to find the account changed, and ask Stripe again.
-    let decide = |account: &Account, card: &Option<Option<PaymentMethodId>>, now| {
-        Ok::<_, ApplyEventError>(card.clone().and_then(|card| decide_payment_method(account, card, now)))
+    let decide = |account: &Account, found: &Option<(Option<PaymentMethodId>, bool)>, now| {
+        let change =
+            found.clone().and_then(|(default, has_one)| decide_saved_cards(account, default, (true, has_one), now));
+        Ok::<_, ApplyEventError>(change)
     };
     match context.update_with(&account, read, decide).await? {
         Updated::Committed(..) => Ok(Applied::Now),

@@ -4,7 +4,9 @@ mod apply_event;
 mod check_purchase;
 mod open_purchase;
 mod pay_page;
+mod read_invoices;
 mod record_outcome;
+mod saved_cards;
 mod set_auto_top_up;
 mod sweep;
 mod top_up;
@@ -13,7 +15,11 @@ pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
 pub use check_purchase::check_purchase;
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
+pub use read_invoices::{CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices};
 pub use record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
+pub use saved_cards::{
+    CardsOfAccount, SavedCardsError, choose_card, open_billing_portal, open_card_page, read_saved_cards, remove_card,
+};
 pub use set_auto_top_up::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
 pub use sweep::{SweepLimits, SweepSummary, Swept, sweep, sweep_continue};
 pub use top_up::{ToppedUp, top_up};

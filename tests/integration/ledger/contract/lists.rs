@@ -44,6 +44,23 @@ pub async fn notices<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.notices_page(&nobody, None, 9).await.unwrap().records, []);
 }
 
+pub async fn consents<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    let consent = |number| {
+        let mut record = consent_record();
+        record.consent.id = ConsentId::mint(number);
+        record
+    };
+    let records = [1, 2, 3].map(|number| Record::Consent(consent(number))).into();
+    ledger.commit(&Change { records, ..changed(&account) }).await.unwrap();
+    let newest = ledger.consents_page(&account.id, None, 2).await.unwrap();
+    assert_eq!(newest, NewestFirst { records: vec![consent(3), consent(2)], has_more: true });
+    let oldest = ledger.consents_page(&account.id, Some(&ConsentId::mint(2)), 2).await.unwrap();
+    assert_eq!(oldest, NewestFirst { records: vec![consent(1)], has_more: false });
+    let nobody = AccountId::parse("acm").unwrap();
+    assert_eq!(ledger.consents_page(&nobody, None, 9).await.unwrap().records, []);
+}
+
 fn numbers(top_ups: &[TopUp]) -> Vec<TopUpId> {
     top_ups.iter().map(|top_up| top_up.id.clone()).collect()
 }

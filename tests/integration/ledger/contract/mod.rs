@@ -88,6 +88,7 @@ on_every_ledger! {
     lists::acts => acts_are_listed_page_by_page_newest_first,
     lists::attempts => attempts_are_listed_page_by_page_newest_first,
     lists::flags => flags_are_listed_by_account_and_by_month_newest_first,
+    lists::consents => consents_are_listed_page_by_page_newest_first,
     lists::notices => notices_are_listed_page_by_page_newest_first,
     spenders::pages => spenders_with_limits_are_listed_page_by_page_by_name,
     spenders::removed => a_spender_without_limits_is_gone_and_its_removal_obeys_the_version,

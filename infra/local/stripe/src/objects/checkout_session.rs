@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::customer::{self, Customer};
+use super::customer::{self, Customer, TaxExempt};
 use super::payment_intent::{self, Draft, Outcome, Purpose};
 use super::{invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
 use crate::error::ApiError;
@@ -108,7 +108,9 @@ impl CheckoutSession {
     }
 
     pub(crate) fn tax(&self, state: &State) -> i64 {
-        if !self.has_automatic_tax {
+        let owner = self.customer.as_deref().and_then(|customer| state.customers.find(customer));
+        let is_exempt = owner.is_some_and(|owner| owner.tax_exempt() != TaxExempt::None);
+        if !self.has_automatic_tax || is_exempt {
             return 0;
         }
         state.tax_on(self.subtotal(), self.currency.as_deref().unwrap_or("usd"))

@@ -23,6 +23,7 @@ pub(crate) struct Customer {
     description: Option<String>,
     address: Option<Address>,
     preferred_locales: Vec<String>,
+    tax_exempt: TaxExempt,
     metadata: Metadata,
     /// A credit if negative, a debt if positive, in the units of [`Self::currency`].
     pub(crate) balance: i64,
@@ -34,7 +35,40 @@ pub(crate) struct Customer {
     next_invoice_sequence: u32,
 }
 
+/// Whether a customer is taxed: <https://docs.stripe.com/tax/zero-tax#exempt-customers>.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TaxExempt {
+    #[default]
+    None,
+    Exempt,
+    Reverse,
+}
+
+impl TaxExempt {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Exempt => "exempt",
+            Self::Reverse => "reverse",
+        }
+    }
+
+    /// Why the tax is as it is.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::None => "standard_rated",
+            Self::Exempt => "customer_exempt",
+            Self::Reverse => "reverse_charge",
+        }
+    }
+}
+
 impl Customer {
+    pub(crate) fn tax_exempt(&self) -> TaxExempt {
+        self.tax_exempt
+    }
+
     /// Whether the customer's tax location is known.
     pub(crate) fn is_located(&self) -> bool {
         self.address.as_ref().is_some_and(|address| address.country.is_some())
@@ -74,7 +108,7 @@ impl Resource for Customer {
             "phone": self.phone,
             "preferred_locales": self.preferred_locales,
             "shipping": null,
-            "tax_exempt": "none",
+            "tax_exempt": self.tax_exempt.as_str(),
             "test_clock": null,
         })
     }
@@ -96,6 +130,7 @@ struct Fields {
     description: Option<String>,
     address: Option<Address>,
     preferred_locales: Option<Vec<String>>,
+    tax_exempt: Option<TaxExempt>,
     metadata: Option<MetadataChange>,
     invoice_settings: InvoiceSettings,
     /// Attached on creation.
@@ -140,6 +175,7 @@ pub(crate) fn insert(state: &mut State, email: Option<String>) -> String {
         description: None,
         address: None,
         preferred_locales: Vec::new(),
+        tax_exempt: TaxExempt::None,
         metadata: Metadata::new(),
         balance: 0,
         currency: None,
@@ -186,6 +222,7 @@ fn apply(state: &mut State, id: &str, fields: Fields) -> Result<(), ApiError> {
     if let Some(locales) = fields.preferred_locales {
         customer.preferred_locales = locales;
     }
+    customer.tax_exempt = fields.tax_exempt.unwrap_or(customer.tax_exempt);
     customer.metadata = metadata;
     match fields.balance {
         Some(balance) => set_balance(state, id, balance),

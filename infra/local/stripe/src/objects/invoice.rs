@@ -6,7 +6,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::customer::{self, Customer};
+use super::customer::{self, Customer, TaxExempt};
 use super::customer_balance::{self, Reason};
 use super::discount::Discount;
 use super::payment_intent::{self, Draft, Outcome, Purpose};
@@ -127,7 +127,7 @@ impl Invoice {
     pub(crate) fn amounts(&self, state: &State) -> Amounts {
         let subtotal = invoice_item::of_invoice(state, &self.id).map(|item| item.amount).sum();
         let discount = self.discount.as_ref().map_or(0, |discount| discount.amount(subtotal, &self.currency));
-        let is_taxed = self.has_automatic_tax && self.is_located(state);
+        let is_taxed = self.has_automatic_tax && self.is_located(state) && self.tax_exempt(state) == TaxExempt::None;
         let tax = if is_taxed { state.tax_on(subtotal - discount, &self.currency) } else { 0 };
         Amounts { subtotal, discount, tax }
     }
@@ -152,6 +152,10 @@ impl Invoice {
     /// The most that credit notes may still take back.
     pub(crate) fn creditable(&self, state: &State) -> i64 {
         self.amounts(state).total() - self.pre_payment_credited - self.post_payment_credited
+    }
+
+    fn tax_exempt(&self, state: &State) -> TaxExempt {
+        state.customers.find(&self.customer).map(Customer::tax_exempt).unwrap_or_default()
     }
 
     fn is_located(&self, state: &State) -> bool {
@@ -197,6 +201,7 @@ impl Resource for Invoice {
             "custom_fields": null,
             "customer": self.customer,
             "customer_email": owner.and_then(|owner| owner.email.as_deref()),
+            "customer_tax_exempt": self.tax_exempt(state).as_str(),
             "customer_name": owner.and_then(|owner| owner.name.as_deref()),
             "default_payment_method": self.default_payment_method,
             "default_source": null,
@@ -241,7 +246,7 @@ impl Resource for Invoice {
                     "amount": amounts.tax,
                     "tax_behavior": "exclusive",
                     "tax_rate_details": null,
-                    "taxability_reason": "standard_rated",
+                    "taxability_reason": self.tax_exempt(state).reason(),
                     "taxable_amount": amounts.net(),
                     "type": "tax_rate_details",
                 }])

@@ -220,6 +220,25 @@ async fn automatic_tax_is_added_rounded_half_up_and_shown() {
     assert_eq!(bench.intent_of(&invoice).await["amount"], 1083);
 }
 
+/// <https://docs.stripe.com/tax/zero-tax#exempt-customers>
+#[tokio::test]
+async fn a_customer_who_is_exempt_or_accounts_for_the_tax_is_not_taxed_and_the_invoice_says_why() {
+    for (exempt, reason) in [("exempt", "customer_exempt"), ("reverse", "reverse_charge")] {
+        let bench = Bench::with_tax(825);
+        let (customer, card) = bench.customer_with_card("pm_card_visa").await;
+        let fields = [("address[country]", "DE"), ("tax_exempt", exempt)];
+        bench.post(&format!("/v1/customers/{customer}"), &fields).await.ok();
+        let form = [("customer", customer.as_str()), ("automatic_tax[enabled]", "true")];
+        let invoice = id(&bench.post("/v1/invoices", &form).await.ok());
+        let item = [("customer", customer.as_str()), ("invoice", &invoice), ("amount", "1000"), ("currency", "usd")];
+        bench.post("/v1/invoiceitems", &item).await.ok();
+        let paid = bench.pay(&invoice, &card).await.ok();
+        assert_eq!((paid["total"].as_i64(), &paid["customer_tax_exempt"]), (Some(1000), &exempt.into()));
+        let tax = &paid["total_taxes"][0];
+        assert_eq!((tax["amount"].as_i64(), &tax["taxability_reason"]), (Some(0), &reason.into()));
+    }
+}
+
 #[tokio::test]
 async fn automatic_tax_without_an_address_keeps_the_invoice_a_draft() {
     let bench = Bench::with_tax(825);

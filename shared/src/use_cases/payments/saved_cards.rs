@@ -1,0 +1,195 @@
+//! The customer's saved cards: listing them, saving one on a hosted page, choosing and removing one.
+//!
+//! Stripe keeps the cards, and the account only follows which of them is asked. Every change is made at Stripe first and
+//! then followed, as the event about it also does; so a change that was interrupted is completed by either.
+
+use crate::domain::payments::{SavedCards, decide_saved_cards};
+use crate::domain::{Account, AccountClosed, AccountId, CustomerId, PaymentMethodId, PriceBook};
+use crate::ports::{Accounts, CardPage, CardWallet, LedgerError, Payments, PaymentsError};
+use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
+use std::sync::Arc;
+
+/// Why nothing was done about the cards, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedCardsError {
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Closed(#[from] AccountClosed),
+    /// Nothing can be saved until the company has repaired the account's record at the payment provider.
+    #[error("the account's customer was deleted at the payment provider")]
+    CustomerDeleted,
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+}
+
+/// The account and its cards after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardsOfAccount {
+    pub account: Account,
+    pub cards: SavedCards,
+}
+
+/// All saved cards, as the payment provider shows them now.
+///
+/// # Errors
+/// [`SavedCardsError`].
+pub async fn read_saved_cards<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+    context: &Context<C>,
+    account: &AccountId,
+) -> Result<SavedCards, SavedCardsError> {
+    let owner = owner(context, account).await?;
+    Ok(context.payments.saved_cards_get(&owner.customer).await?)
+}
+
+/// Opens a hosted page on which the customer saves a card. Returns its URL.
+///
+/// # Errors
+/// [`SavedCardsError`].
+pub async fn open_card_page<C>(context: &Context<C>, account: &AccountId) -> Result<String, SavedCardsError>
+where
+    C: Capabilities<Ledger: Accounts, Payments: Payments + CardWallet, PriceBook = PriceBook>,
+{
+    let owner = owner(context, account).await?;
+    owner.check_not_closed()?;
+    let default_at_opening = context.payments.default_payment_method_get(&owner.customer).await?;
+    let page = CardPage { account: owner.id, currency: context.price_book.currency, default_at_opening };
+    Ok(context.payments.card_page_open(&owner.customer, &page).await?)
+}
+
+/// Opens the payment provider's own page about cards and invoices. Returns its URL.
+///
+/// # Errors
+/// [`SavedCardsError`].
+pub async fn open_billing_portal<C>(context: &Context<C>, account: &AccountId) -> Result<String, SavedCardsError>
+where
+    C: Capabilities<Ledger: Accounts, Payments: Payments + CardWallet>,
+{
+    let owner = owner(context, account).await?;
+    owner.check_not_closed()?;
+    // A deleted customer is answered as such here, and as an unknown one below.
+    context.payments.default_payment_method_get(&owner.customer).await?;
+    Ok(context.payments.billing_portal_open(&owner.customer).await?)
+}
+
+/// Makes a saved card the one that is asked.
+///
+/// # Errors
+/// [`SavedCardsError`].
+pub async fn choose_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+    context: &Context<C>,
+    account: &AccountId,
+    card: &PaymentMethodId,
+) -> Result<CardsOfAccount, SavedCardsError> {
+    let owner = owner(context, account).await?;
+    owner.check_not_closed()?;
+    let cards = context.payments.saved_cards_get(&owner.customer).await?;
+    let found = cards.find(card).ok_or_else(|| not_found(card))?;
+    if !cards.is_default(found) {
+        match context.payments.saved_card_make_default(&owner.customer, card).await {
+            // It was removed in the meantime.
+            Err(PaymentsError::NotFound { .. }) => return Err(not_found(card).into()),
+            made => made?,
+        }
+    }
+    follow_cards(context, account, false).await
+}
+
+/// Removes a saved card, every time that it was saved. This is always possible: if no card is left, automatic top-ups are
+/// turned off.
+///
+/// If the customer has no such card, because it was removed before, the account still follows what is left.
+///
+/// # Errors
+/// [`SavedCardsError`].
+pub async fn remove_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+    context: &Context<C>,
+    account: &AccountId,
+    card: &PaymentMethodId,
+) -> Result<CardsOfAccount, SavedCardsError> {
+    let owner = owner(context, account).await?;
+    let cards = cards_left(context, &owner.customer).await?;
+    let Some(removal) = cards.removal(card, context.now()) else {
+        // An earlier request may have removed it and died before the account knew.
+        if owner.payment_method.as_ref() == Some(card) {
+            return follow_cards(context, account, true).await;
+        }
+        return Err(not_found(card).into());
+    };
+    if let Some(next) = &removal.next_default {
+        match context.payments.saved_card_make_default(&owner.customer, next).await {
+            // It was removed in the meantime too.
+            Err(PaymentsError::NotFound { .. }) => {}
+            made => made?,
+        }
+    }
+    for id in &removal.ids {
+        context.payments.saved_card_remove(&owner.customer, id).await?;
+    }
+    follow_cards(context, account, true).await
+}
+
+/// Stores which card is asked now. `had_one` tells whether the customer is known to have had a card before, even if the
+/// account knows of none.
+async fn follow_cards<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+    context: &Context<C>,
+    account: &AccountId,
+    had_one: bool,
+) -> Result<CardsOfAccount, SavedCardsError> {
+    let read = |owner: Arc<Account>| async move { cards_left(context, &owner.customer).await };
+    let decide = |account: &Account, cards: &SavedCards, now| {
+        let had_and_has = (had_one || account.payment_method.is_some(), !cards.saved.is_empty());
+        Ok::<_, SavedCardsError>(decide_saved_cards(account, cards.default.clone(), had_and_has, now))
+    };
+    match context.update_with(account, read, decide).await? {
+        Updated::Committed(change, cards) => Ok(CardsOfAccount { account: change.account, cards }),
+        // A closed account follows nothing.
+        Updated::Unchanged(account, cards) => Ok(CardsOfAccount { account: Arc::unwrap_or_clone(account), cards }),
+        // Following a card makes no entry.
+        Updated::Duplicate(_) => Err(StoreError::NoEntry.into()),
+    }
+}
+
+/// The saved cards. A customer who was deleted has none.
+async fn cards_left<C: Capabilities<Payments: CardWallet>>(
+    context: &Context<C>,
+    customer: &CustomerId,
+) -> Result<SavedCards, SavedCardsError> {
+    match context.payments.saved_cards_get(customer).await {
+        Err(PaymentsError::CustomerDeleted { .. }) => Ok(SavedCards::default()),
+        cards => Ok(cards?),
+    }
+}
+
+async fn owner<C: Capabilities<Ledger: Accounts>>(
+    context: &Context<C>,
+    account: &AccountId,
+) -> Result<Account, SavedCardsError> {
+    let owner = context.ledger.account_get(account).await?;
+    Ok(owner.ok_or_else(|| NotFound::Account(account.clone()))?)
+}
+
+fn not_found(card: &PaymentMethodId) -> NotFound {
+    NotFound::PaymentMethod(card.clone())
+}
+
+impl From<LedgerError> for SavedCardsError {
+    fn from(error: LedgerError) -> Self {
+        Self::Outside(error.into())
+    }
+}
+
+impl From<StoreError> for SavedCardsError {
+    fn from(error: StoreError) -> Self {
+        Self::Outside(error.into())
+    }
+}
+
+impl From<PaymentsError> for SavedCardsError {
+    fn from(error: PaymentsError) -> Self {
+        match error {
+            PaymentsError::CustomerDeleted { .. } => Self::CustomerDeleted,
+            error => Self::Outside(error.into()),
+        }
+    }
+}
