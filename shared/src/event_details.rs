@@ -2,6 +2,7 @@
 //!
 //! It is made when the event is stored, so that an event that is published twice is the same event.
 
+use crate::domain::alerts::AlertLevel;
 use crate::domain::payments::PaymentIssueKind;
 use crate::domain::{Amount, OutboundEvent, OutboundEventKind, ReachedLimit};
 use jiff::Timestamp;
@@ -24,6 +25,13 @@ pub fn event_detail(event: &OutboundEvent) -> Value {
 
 fn data(kind: &OutboundEventKind) -> Value {
     match kind {
+        OutboundEventKind::CreditsLow { balance, levels } => {
+            let level = |level: &AlertLevel| json!({ "kind": level.name(), "number": level.number() });
+            json!({ "balance": balance.get(), "levels": levels.iter().map(level).collect::<Vec<_>>() })
+        }
+        OutboundEventKind::CreditsExhausted { balance, required } => {
+            json!({ "balance": balance.get(), "required": required.get() })
+        }
         OutboundEventKind::PurchasePaid { purchase, package, credits, price, balance } => json!({
             "purchase": purchase.as_str(),
             "package": package.as_str(),

@@ -14,8 +14,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 11] = [
+pub const OWN_CRATES: [&str; 12] = [
     "accounts",
+    "alerts",
     "charge_expiry",
     "charging",
     "liability",

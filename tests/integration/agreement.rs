@@ -324,6 +324,7 @@ async fn limits(cloud: &TestCloud) {
         ("spending", stop(true)),
         ("limits", json!({"day": 0, "month": null})),
         ("limits", json!({"spender": "key-1", "day": 1, "month": 2, "total": 3})),
+        ("alerts", json!({"levels": [{"credits": 500}, {"days_left": 7, "enabled": false}]})),
     ] {
         let path = format!("/v1/accounts/acme/{name}");
         cloud.put(&path, &token, &body).await.expect(200);
@@ -587,6 +588,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/payment-methods"),
         format!("{account}/invoices"),
         format!("{account}/invoices/in_1"),
+        format!("{account}/alerts"),
         format!("{account}/purchases"),
         purchase,
     ] {
@@ -611,6 +613,7 @@ async fn outages(cloud: &TestCloud) {
     cloud.put(&format!("{account}/limits"), &token, &json!({"day": 5, "month": null})).await.expect(503);
     let list = json!({"contacts": [{"email": "owner@acme.example", "roles": ["billing"]}]});
     cloud.put(&format!("{account}/contacts"), &token, &list).await.expect(503);
+    cloud.put(&format!("{account}/alerts"), &token, &json!({"levels": [{"credits": 1}]})).await.expect(503);
     let stop = json!({"stopped": true, "changed_by": "ada"});
     cloud.put(&format!("{account}/spending"), &token, &stop).await.expect(503);
     cloud

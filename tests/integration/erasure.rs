@@ -127,6 +127,7 @@ async fn everything_stored_about_an_account_is_exported_page_by_page() {
     let expected = [
         "account",
         "act",
+        "alerts_due",
         "consent",
         "contacts",
         "entry",

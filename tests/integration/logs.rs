@@ -38,6 +38,8 @@ async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
     nonsense(&cloud).await;
     strangers(&cloud).await;
     good_days(&cloud).await;
+    low_balances(&cloud).await;
+    erased(&cloud).await;
     days_without_dynamodb(&cloud).await;
     days_without_stripe(&cloud).await;
     declined_cards(&cloud).await;
@@ -163,6 +165,58 @@ async fn supported(cloud: &TestCloud) {
         let import = cloud.request(Method::POST, &format!("/v1/support/imports?dry_run=false&reason={MARK}%20called"));
         cloud.send(import.bearer_auth(&token).body(table.clone())).await.expect(200);
     }
+}
+
+/// A level that is crossed, and evaluated while DynamoDB fails and afterwards.
+async fn low_balances(cloud: &TestCloud) {
+    let levels = json!({"levels": [{"credits": 1_000_000}, {"days_left": 7}]});
+    cloud.put("/v1/accounts/acme/alerts", &cloud.cloud.customer_token("acme"), &levels).await.expect(200);
+    failing_to_commit(cloud, async || {
+        assert!(cloud.cloud.evaluate_alerts().await.is_ok_and(|summary| summary["failed"] == 1));
+    })
+    .await;
+    cloud.cloud.evaluate_alerts().await.unwrap();
+    cloud.settle().await;
+    for said in ["alerts could not be evaluated", "alerts evaluated"] {
+        assert!(cloud.log().concat().contains(&format!("\"{said}\"")), "{said} is not in the log");
+    }
+}
+
+/// An account with personal texts in many items, which is erased while DynamoDB fails and afterwards.
+async fn erased(cloud: &TestCloud) {
+    let (token, operator) = (cloud.cloud.customer_token("leaver"), format!("{MARK}, Grace Hopper"));
+    cloud.open_account("leaver").await;
+    cloud.buy("leaver", "credits_500", VISA).await;
+    let body = json!({"operation": "training", "max_minutes": 1, "reference": format!("{MARK}, interview"), "spender": SPENDER});
+    let key = format!("{MARK}-leaver");
+    let path = "/v1/accounts/leaver/charges";
+    cloud.post(path, &cloud.cloud.service_token(), Some(&key), &body).await.expect(201);
+    for stopped in [true, false] {
+        let body = json!({"stopped": stopped, "changed_by": format!("{MARK}, Ada Lovelace")});
+        cloud.put("/v1/accounts/leaver/spending", &token, &body).await.expect(200);
+    }
+    let owner = json!({"email": "owner@leaver.example", "roles": ["billing"]});
+    let contacts = json!({"contacts": [owner, {"email": "payer@customer.example", "roles": ["alerts"]}]});
+    cloud.put("/v1/accounts/leaver/contacts", &token, &contacts).await.expect(200);
+    cloud.settle().await;
+    let token = cloud.cloud.token(&operator, &["credits/support"]);
+    let (path, reason) = ("/v1/support/accounts/leaver/erase", json!({ "reason": format!("{MARK}, she asked") }));
+    failing_to_commit(cloud, async || {
+        cloud.post(path, &token, None, &reason).await.expect(503);
+    })
+    .await;
+    let erased = cloud.post(path, &token, None, &reason).await.expect(200);
+    assert_eq!(erased.body["complete"], true, "{}", erased.text);
+}
+
+/// Does something while DynamoDB refuses every transaction.
+async fn failing_to_commit(cloud: &TestCloud, act: impl AsyncFnOnce()) {
+    let fault = |operation: &local_aws::dynamodb::Operation| {
+        (operation.name == "TransactWriteItems").then_some(Fault::Refuse(Refusal::InternalServerError))
+    };
+    cloud.cloud.aws.dynamodb.faults().decide_with(fault);
+    act().await;
+    cloud.cloud.aws.dynamodb.faults().clear();
 }
 
 async fn charge(cloud: &TestCloud, key: &str) -> Answer {

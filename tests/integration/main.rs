@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod agreement;
+mod alerts;
 mod architecture;
 mod charging;
 mod command_line;

@@ -122,6 +122,11 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.put(limits, &token, &json!({"day": 1, "month": null})).await.expect(200);
     cloud.charge("acme", "job-3", 1).await.expect_problem(402, "limit_reached");
     cloud.put(limits, &token, &json!({"day": null, "month": null})).await.expect(200);
+    let levels = json!({"levels": [{"days_left": 7}, {"credits": 100}]});
+    cloud.put("/v1/accounts/acme/alerts", &token, &levels).await.expect(200);
+    cloud.cloud.evaluate_alerts().await.unwrap();
+    cloud.put("/v1/accounts/acme/alerts", &token, &json!({"levels": []})).await.expect(200);
+    cloud.cloud.evaluate_alerts().await.unwrap();
     end_a_block(cloud).await;
     erase(cloud).await;
     cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200);

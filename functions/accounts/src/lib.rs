@@ -1,6 +1,7 @@
 //! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop, limits, contacts and
 //! saved cards. Also opens accounts for the company.
 
+mod alerts;
 mod auto_top_up;
 mod confirm;
 mod consents;
@@ -31,7 +32,7 @@ use shared::http::{
 };
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, CardWallet, ConsentList, Consents, ContactRecords, Entries, EntryList, History, Payments,
+    Accounts, AlertRows, CardWallet, ConsentList, Consents, ContactRecords, Entries, EntryList, History, Payments,
     PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList,
     UsageFolds, UsageRows,
 };
@@ -42,6 +43,7 @@ use shared::use_cases::{Capabilities, Context};
 /// The parts of the ledger that the function needs.
 pub trait AccountsLedger:
     Accounts
+    + AlertRows
     + ConsentList
     + Consents
     + ContactRecords
@@ -63,6 +65,7 @@ pub trait AccountsLedger:
 
 impl<
     L: Accounts
+        + AlertRows
         + ConsentList
         + Consents
         + ContactRecords
@@ -131,6 +134,8 @@ pub enum Operation {
     BillingPortal,
     ConfirmPage,
     Confirm,
+    Alerts,
+    SetAlerts,
 }
 
 /// Every route of this function, as in `template.yaml`.
@@ -306,6 +311,18 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::ConfirmPage,
     },
     Route { method: Method::POST, path: "/confirm/{token+}", access: Access::Public, operation: Operation::Confirm },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/alerts",
+        access: Access::Customer,
+        operation: Operation::Alerts,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/alerts",
+        access: Access::Customer,
+        operation: Operation::SetAlerts,
+    },
 ];
 
 /// Answers one request.
@@ -368,6 +385,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::BillingPortal => payment_methods::portal(&app.context, found.account()?).await,
         Operation::ConfirmPage => confirm::get(app, found.parameter("token")).await,
         Operation::Confirm => confirm::post(app, found.parameter("token")).await,
+        Operation::Alerts => alerts::get(&app.context, found.account()?).await,
+        Operation::SetAlerts => alerts::put(&app.context, request, found.account()?).await,
     }
 }
 

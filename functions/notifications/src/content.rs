@@ -4,6 +4,7 @@
 //! A price is before tax, which the invoice adds.
 
 use jiff::Timestamp;
+use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::{DeclineReason, RefusalReason};
 use shared::domain::{Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, TopUpId};
 use shared::words::{Explanation, credits as count, date_and_time, decline, refusal};
@@ -97,6 +98,7 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
             confirmation(vec![account(notice), date(notice)], &link_to(Purpose::Confirm(contact))?)
         }
         NoticeKind::ContactsChanged(change) => contacts_changed(notice, change),
+        NoticeKind::LowBalance { level, balance, per_day } => low_balance(notice, *level, *balance, *per_day),
     })
 }
 
@@ -250,6 +252,35 @@ fn refused(facts: Vec<Fact>, Sale { credits, price }: Sale, reason: RefusalReaso
         action: None,
         facts,
         closing: "Automatic top-ups are paused, and we will not charge your card on our own.".into(),
+    }
+}
+
+fn low_balance(notice: &Notice, level: AlertLevel, balance: Credits, per_day: Option<i64>) -> Content {
+    let (below, chosen) = match level {
+        AlertLevel::Credits(credits) => (format!("below {}", count(credits)), count(credits)),
+        AlertLevel::DaysLeft(days) => {
+            let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+            (format!("enough for less than {days}"), format!("{days} at your average use"))
+        }
+    };
+    let mut facts = vec![account(notice), fact("Balance", count(balance)), fact("Your alert", chosen)];
+    if let Some(per_day) = per_day.and_then(Credits::new) {
+        facts.push(fact("Average use per day", count(per_day)));
+    }
+    facts.push(fact("Date", date_and_time(notice.created_at)));
+    Content {
+        subject: format!("Your credit balance is {below}"),
+        heading: "Your credit balance is low".into(),
+        paragraphs: vec![
+            format!("Your credit balance is {}, which is {below}.", count(balance)),
+            "Requests that cost more than your balance are refused. \
+             To go on, buy credits on your billing page, or turn on automatic top-ups there."
+                .into(),
+        ],
+        action: None,
+        facts,
+        closing: "You chose to be told at this level. You can change your alerts on your billing page at any time."
+            .into(),
     }
 }
 

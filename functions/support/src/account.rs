@@ -8,14 +8,16 @@ use crate::restriction::RestrictionBody;
 use crate::{Outside, existing};
 use jiff::Timestamp;
 use serde::Serialize;
+use shared::domain::alerts::Alerts;
 use shared::domain::payments::{ConsentRecord, gates};
 use shared::domain::spending::Limit;
 use shared::domain::usage::Flag;
 use shared::domain::{Account, Act, Contacts, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
-use shared::http::bodies::{ContactsBody, GateBody, PaymentIssueBody, TopUpBody};
+use shared::http::bodies::{AlertsBody, ContactsBody, GateBody, PaymentIssueBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::ports::{
-    Acts, Consents, ContactRecords, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges, TopUpList,
+    Acts, AlertRows, Consents, ContactRecords, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges,
+    TopUpList,
 };
 use shared::use_cases::Context;
 
@@ -32,6 +34,7 @@ pub async fn get<O: Outside>(context: &Context<O>, account: &ReachedAccount) -> 
 /// What is stored beside the account.
 struct Records {
     contacts: Option<Contacts>,
+    alerts: Alerts,
     consent: Option<ConsentRecord>,
     spending: Option<SpendingChange>,
     purchases: Vec<Purchase>,
@@ -56,6 +59,7 @@ impl Records {
         let contacts = ledger.contacts_get(id).await?;
         Ok(Self {
             contacts: Contacts::of(account, contacts.as_ref()),
+            alerts: ledger.alerts_get(id).await?.unwrap_or_default(),
             consent,
             spending,
             purchases: ledger.purchases_page(id, None, SHOWN).await?.purchases,
@@ -75,6 +79,7 @@ struct AccountBody<'a> {
     email: Option<&'a str>,
     /// Where its e-mails go.
     contacts: ContactsBody<'a>,
+    alerts: AlertsBody,
     customer: &'a str,
     balance: i64,
     pending: i64,
@@ -100,6 +105,7 @@ impl<'a> AccountBody<'a> {
             account: account.id.as_str(),
             email: account.email.as_ref().map(|email| email.as_str()),
             contacts: ContactsBody::of(records.contacts.as_ref()),
+            alerts: AlertsBody::of(&records.alerts),
             customer: account.customer.as_str(),
             balance: account.balance.get(),
             pending: account.pending.get(),

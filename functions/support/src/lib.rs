@@ -23,9 +23,9 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags, History, IdGenerator,
-    Imports, LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges, StoredItems,
-    TopUpList, TopUps, UsageFolds, UsageRows,
+    Accounts, Acts, AlertRows, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags, History,
+    IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges,
+    StoredItems, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -34,6 +34,7 @@ use shared::use_cases::{Capabilities, Context};
 pub trait Records:
     Accounts
     + Acts
+    + AlertRows
     + Consents
     + ContactRecords
     + Customers
@@ -59,6 +60,7 @@ pub trait Records:
 impl<
     L: Accounts
         + Acts
+        + AlertRows
         + Consents
         + ContactRecords
         + Customers

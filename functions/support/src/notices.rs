@@ -63,6 +63,7 @@ impl<'a> NoticeBody<'a> {
             | NoticeKind::TopUpRefused { top_up, .. } => top_up.as_str(),
             NoticeKind::ContactConfirmation { contact } => contact.as_str(),
             NoticeKind::ContactsChanged(_) => "contacts",
+            NoticeKind::LowBalance { .. } => "balance",
         };
         Self {
             notice: notice.id.as_str(),

@@ -207,6 +207,14 @@ impl LocalCloud {
         Ok(self.schedules.run_now("liability").await?)
     }
 
+    /// Runs the evaluation of alerts now, regardless of the schedule.
+    ///
+    /// # Errors
+    /// If the function fails.
+    pub async fn evaluate_alerts(&self) -> Result<Value, Error> {
+        Ok(self.schedules.run_now("alerts").await?)
+    }
+
     /// Puts what SES published since the last call on the event bus, as the template's configuration sets say, and delivers
     /// what is due on the bus. Returns the number of invocations.
     pub async fn deliver_reports(&self) -> usize {

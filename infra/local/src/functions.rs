@@ -37,6 +37,7 @@ pub async fn in_process_functions(
     let wiring = Wiring { template, aws, signing, clock };
     Ok(BTreeMap::from([
         ("accounts".to_owned(), wiring.accounts().await?),
+        ("alerts".to_owned(), wiring.alerts()?),
         ("charge-expiry".to_owned(), wiring.charge_expiry()?),
         ("charging".to_owned(), wiring.charging()?),
         ("liability".to_owned(), wiring.liability()?),
@@ -92,6 +93,10 @@ async fn answer_charging<O: charging::Outside>(app: &charging::App<O>, request: 
 impl Wiring<'_> {
     async fn accounts(&self) -> Result<Arc<dyn Function>, Error> {
         Ok(http_function!(accounts::handle, accounts::wiring::app(self.surroundings("accounts")?).await?))
+    }
+
+    fn alerts(&self) -> Result<Arc<dyn Function>, Error> {
+        Ok(event_function!(alerts::handle, alerts::wiring::app(self.surroundings("alerts")?, emit)?))
     }
 
     fn charge_expiry(&self) -> Result<Arc<dyn Function>, Error> {

@@ -1,6 +1,7 @@
 //! What a decision wants to write, all or nothing.
 
 use super::account::{Account, Cause, Entry};
+use super::alerts::{Alerts, Watch};
 use super::charging::{PendingCharge, RefusalPlace};
 use super::contacts::Contacts;
 use super::payments::{ConsentRecord, Purchase, TopUp};
@@ -64,6 +65,13 @@ pub enum Record {
     Contacts(Box<Contacts>),
     /// Nothing is stored any more about where e-mails went.
     ContactsForgotten,
+    Alerts(Alerts),
+    /// The account's alerts are to be evaluated at this instant.
+    AlertsDue {
+        at: Timestamp,
+    },
+    /// They are not to be evaluated until the balance leaves its bounds.
+    AlertsEvaluated,
     /// Which account a Stripe customer pays for.
     Customer {
         customer: CustomerId,
@@ -186,6 +194,11 @@ impl Change {
         let balance_after = self.account.balance.plus(credits).ok_or(BalanceOutOfRange)?;
         self.account.balance = balance_after;
         self.account.seq = self.account.seq.saturating_add(1);
+        // The bounds go with the evaluation that is due now, so that the movements until then do not ask for it again.
+        if !self.account.watch.is_some_and(|watch| watch.holds(balance_after)) {
+            self.account.watch = Some(Watch::NONE);
+            self.records.push(Record::AlertsDue { at: now });
+        }
         let entry = Entry { seq: self.account.seq, credits, balance_after, created_at: now, cause, link: None };
         let account = &mut self.account;
         self.entries.push(match &mut account.chain {

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic))]
 
 pub mod account;
+pub mod alerts;
 mod bounds;
 mod calendar;
 mod change;

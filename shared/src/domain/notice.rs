@@ -1,5 +1,6 @@
 //! An e-mail owed to a customer, written with the change that caused it and sent afterwards.
 
+use super::alerts::AlertLevel;
 use super::contacts::{OptionalNotice, Role};
 use super::payments::{DeclineReason, RefusalReason};
 use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
@@ -57,6 +58,8 @@ pub enum NoticeKind {
     ContactConfirmation { contact: ContactId },
     /// The account's contacts were changed.
     ContactsChanged(ContactsChange),
+    /// The balance fell below a level that the customer chose, the lowest of several.
+    LowBalance { level: AlertLevel, balance: Credits, per_day: Option<i64> },
 }
 
 /// How an account's contacts were changed.
@@ -100,6 +103,7 @@ impl NoticeKind {
             Self::TopUpRefused { .. } => "top_up_refused",
             Self::ContactConfirmation { .. } => "contact_confirmation",
             Self::ContactsChanged(_) => "contacts_changed",
+            Self::LowBalance { .. } => "low_balance",
         }
     }
 
@@ -114,6 +118,7 @@ impl NoticeKind {
             | Self::TopUpRefused { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_) => Role::Billing,
+            Self::LowBalance { .. } => Role::Alerts,
         }
     }
 
@@ -129,6 +134,7 @@ impl NoticeKind {
             | Self::TopUpRefused { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_) => None,
+            Self::LowBalance { .. } => Some(OptionalNotice::LowBalance),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It is published at least once, under an id that is made of its cause, so that a receiver can tell a repetition.
 
+use super::alerts::AlertLevel;
 use super::payments::PaymentIssueKind;
 use super::spending::LimitName;
 use super::{AccountId, Amount, Credits, OutboundEventId, PackageId, PurchaseId, RestrictionReason, Spender, TopUpId};
@@ -22,6 +23,10 @@ pub struct OutboundEvent {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutboundEventKind {
+    /// The balance fell below levels that the customer chose.
+    CreditsLow { balance: Credits, levels: Vec<AlertLevel> },
+    /// The balance fell below what the cheapest operation costs.
+    CreditsExhausted { balance: Credits, required: Credits },
     /// A purchase was paid.
     PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount, balance: Credits },
     /// An automatic top-up was paid, or a part of it.
@@ -55,6 +60,8 @@ impl OutboundEventKind {
     /// Its name in table and on the bus. The meaning of a name never changes.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::CreditsLow { .. } => "credits.low",
+            Self::CreditsExhausted { .. } => "credits.exhausted",
             Self::PurchasePaid { .. } => "purchase.paid",
             Self::TopUpPaid { .. } => "top_up.paid",
             Self::TopUpPaused { .. } => "top_up.paused",

@@ -209,6 +209,12 @@ impl PriceBook {
         Ok(PricedOperation { operation: asked, price: operation.line(self.version.clone()) })
     }
 
+    /// What the cheapest operation costs in its smallest amount: a balance below this pays for nothing.
+    pub fn cheapest(&self) -> Credits {
+        let least = |operation: &OperationPrice| operation.line(self.version.clone()).price_of(operation.amount_min);
+        self.operations.iter().map(least).min().unwrap_or(Credits::ZERO)
+    }
+
     pub fn package(&self, id: &PackageId) -> Option<&Package> {
         self.packages.iter().find(|package| package.id == *id)
     }

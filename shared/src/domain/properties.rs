@@ -170,6 +170,9 @@ impl World {
                 | Record::Listed { .. }
                 | Record::Contacts(_)
                 | Record::ContactsForgotten
+                | Record::Alerts(_)
+                | Record::AlertsDue { .. }
+                | Record::AlertsEvaluated
                 | Record::Customer { .. } => {}
             }
         }

@@ -1,6 +1,7 @@
 //! Sample values for the tests of the domain.
 
 use super::account::decide_open_account;
+use super::alerts::Watch;
 use super::charging::{ChargeCommand, ChargeRequest};
 use super::contacts::{Contacts, DeliveryProblem, DeliveryProblemKind, Role};
 use super::payments::{AutoTopUp, Consent, Payment};
@@ -31,7 +32,9 @@ pub fn charge_command(key_text: &str, name: &str, amount: i64) -> ChargeCommand 
 pub fn account() -> Account {
     let id = AccountId::parse("acme").unwrap();
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), Salt::of(7), at(0)).account
+    let opened = decide_open_account(id, email, CustomerId::parse("cus_1").unwrap(), Salt::of(7), at(0)).account;
+    // No alert is due, whatever moves.
+    Account { watch: Some(Watch::NONE), ..opened }
 }
 
 /// Five dollars, paid by the account's own customer with a reusable card.

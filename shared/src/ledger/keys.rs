@@ -183,6 +183,16 @@ pub(super) fn notices(account: &AccountId) -> Key {
     of_account(account, NOTICE.to_owned())
 }
 
+/// The levels of an account, and what was told of them.
+pub(super) fn alerts(account: &AccountId) -> Key {
+    of_account(account, ALERTS.to_owned())
+}
+
+/// When an account's alerts are evaluated.
+pub(super) fn alerts_due(account: &AccountId) -> Key {
+    of_account(account, ALERTS_DUE.to_owned())
+}
+
 pub(super) fn outbound_event(account: &AccountId, event: &OutboundEventId) -> Key {
     of_account(account, format!("{OUTBOX}{event}"))
 }
@@ -243,6 +253,8 @@ pub(super) enum Due {
     TopUp,
     /// The expiry of a pending charge.
     Charge,
+    /// The evaluation of an account's alerts.
+    Alerts,
 }
 
 impl Due {
@@ -255,6 +267,7 @@ impl Due {
         let kind = match self {
             Self::TopUp => TOP_UP,
             Self::Charge => CHARGE,
+            Self::Alerts => ALERT,
         };
         format!("{kind}{}", shard.get())
     }
@@ -394,10 +407,12 @@ pub(super) enum Kind {
     Flag,
     Contacts,
     Erasure,
+    Alerts,
+    AlertsDue,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -417,6 +432,8 @@ impl Kind {
         Self::Flag,
         Self::Contacts,
         Self::Erasure,
+        Self::Alerts,
+        Self::AlertsDue,
     ];
 
     /// Its name in the API, and what its sort keys begin with. None begins another one.
@@ -441,6 +458,8 @@ impl Kind {
             Self::Flag => ("flag", FLAG),
             Self::Contacts => ("contacts", CONTACTS),
             Self::Erasure => ("erasure", ERASURE),
+            Self::Alerts => ("alerts", ALERTS),
+            Self::AlertsDue => ("alerts_due", ALERTS_DUE),
         }
     }
 
@@ -458,6 +477,10 @@ const PENDING: &str = "PENDING#";
 /// Only in the index: no key begins with it.
 const CHARGE: &str = "CHARGE#";
 const USAGE_CURSOR: &str = "USAGE#CURSOR";
+/// Only in the index: no key begins with it.
+const ALERT: &str = "ALERT#";
+const ALERTS: &str = "ALERTS#LEVELS";
+const ALERTS_DUE: &str = "ALERTS#DUE";
 const USAGE_DAY: &str = "USAGE#DAY#";
 const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";

@@ -10,9 +10,10 @@ use crate::domain::{
     AccountId, Act, ActId, ConsentId, Entry, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId,
 };
 use crate::ports::{
-    AccountsPage, Acts, ConsentList, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage,
-    Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList, PendingChargeList, PendingChargesPage,
-    PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries, StoredEntriesPage, TopUpList,
+    AccountsPage, Acts, ConsentList, Directory, DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
+    DuePage, Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList, PendingChargeList,
+    PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries,
+    StoredEntriesPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -312,6 +313,14 @@ impl DueIndex for DynamoLedger {
         let after = after.map(|cursor| items::due_cursor_to_key(shard, &cursor));
         let page = due_page(self, "due_accounts", (Due::TopUp.shard(shard), now), after).await?;
         items::due_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_accounts"))
+    }
+}
+
+impl DueAlerts for DynamoLedger {
+    async fn due_alerts(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        let after = after.map(|cursor| items::due_alert_to_key(shard, &cursor));
+        let page = due_page(self, "due_alerts", (Due::Alerts.shard(shard), now), after).await?;
+        items::due_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_alerts"))
     }
 }
 

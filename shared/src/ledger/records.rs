@@ -1,6 +1,7 @@
 //! Records read by their key.
 
 use super::{DynamoDb, DynamoLedger, items, keys};
+use crate::domain::alerts::Alerts;
 use crate::domain::charging::PendingCharge;
 use crate::domain::contacts::Contacts;
 use crate::domain::payments::ConsentRecord;
@@ -10,7 +11,7 @@ use crate::domain::{
     SpenderLimits, SpendingChange, TopUp, TopUpId,
 };
 use crate::ports::{
-    Consents, ContactRecords, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders,
+    AlertRows, Consents, ContactRecords, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders,
     SpendingChanges, TopUps,
 };
 use jiff::Timestamp;
@@ -85,6 +86,16 @@ impl<D: DynamoDb> Spenders for DynamoLedger<D> {
 impl<D: DynamoDb> ContactRecords for DynamoLedger<D> {
     async fn contacts_get(&self, account: &AccountId) -> Result<Option<Contacts>, LedgerError> {
         self.read("contacts_get", keys::contacts(account), items::contacts_from_item).await
+    }
+}
+
+impl<D: DynamoDb> AlertRows for DynamoLedger<D> {
+    async fn alerts_get(&self, account: &AccountId) -> Result<Option<Alerts>, LedgerError> {
+        self.read("alerts_get", keys::alerts(account), items::alerts_from_item).await
+    }
+
+    async fn alerts_due_get(&self, account: &AccountId) -> Result<Option<Timestamp>, LedgerError> {
+        self.read("alerts_due_get", keys::alerts_due(account), items::alerts_due_from_item).await
     }
 }
 

@@ -1,8 +1,11 @@
 //! The store of accounts, their entries and records, as narrow traits: a function uses those that its role allows.
 //!
 //! Reads by key are strongly consistent: they see every change committed before they began.
-//! Only [`History`], [`EntryList`], [`DueIndex`] and [`DueCharges`] read indexes, which are eventually consistent.
+//! Only [`History`], [`EntryList`], [`DueIndex`], [`DueAlerts`] and [`DueCharges`] read indexes, which are eventually
+//! consistent.
 
+use super::ledger_error::{CommitError, FoldError, LedgerError};
+use crate::domain::alerts::Alerts;
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::contacts::Contacts;
 use crate::domain::payments::ConsentRecord;
@@ -15,7 +18,6 @@ use crate::domain::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
-use std::error::Error;
 use std::future::Future;
 
 /// Accounts, read and changed as a whole.
@@ -308,6 +310,29 @@ pub trait DueIndex: Send + Sync {
     ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
 }
 
+/// The levels at which customers are told that the balance runs low.
+pub trait AlertRows: Send + Sync {
+    /// `None` if the customer never chose any, and nothing was told either.
+    fn alerts_get(&self, account: &AccountId) -> impl Future<Output = Result<Option<Alerts>, LedgerError>> + Send;
+
+    /// When the account's alerts are evaluated; `None` if nothing is due.
+    fn alerts_due_get(
+        &self,
+        account: &AccountId,
+    ) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send;
+}
+
+/// The index of accounts whose alerts are evaluated.
+pub trait DueAlerts: Send + Sync {
+    /// One page of the accounts of a shard whose evaluation is due at `now`; those that became due first come first.
+    fn due_alerts(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCursor>,
+    ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
+}
+
 /// The index of pending charges by their expiry.
 pub trait DueCharges: Send + Sync {
     /// One page of the pending charges of a shard that have expired at `now`; those that expired first come first.
@@ -459,64 +484,6 @@ pub struct DueCharge {
 pub struct DueChargesPage {
     pub charges: Vec<DueCharge>,
     pub next: Option<DueCharge>,
-}
-
-/// The store could not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// It may answer later: throttling, conflicts after all retries, the network, a failure at AWS.
-    #[error("the ledger is unavailable: {operation}")]
-    Unavailable {
-        operation: &'static str,
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// A retry will not help: an item that cannot be read, a missing table, a missing permission.
-    #[error("the ledger failed: {operation}")]
-    Broken {
-        operation: &'static str,
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
-impl LedgerError {
-    /// Whether the same request may succeed later.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } => true,
-            Self::Broken { .. } => false,
-        }
-    }
-}
-
-/// Why a change was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// Another change was written first. `current` is the account as stored, `None` if it does not exist; decide again.
-    #[error("the account was changed concurrently")]
-    Stale { current: Option<Box<Account>> },
-    /// Entries with the same origins already exist: all of them, as stored, in the order of the change's entries.
-    #[error("an entry already exists")]
-    Duplicate { entries: Vec<Entry> },
-    /// It conflicted with another transaction, or was throttled. Wait, read the account again, and decide again.
-    ///
-    /// Usually nothing was written. If an earlier try of the same transaction was carried out and its answer lost, its
-    /// entry makes the next commit a duplicate.
-    #[error("the transaction did not get its turn")]
-    Contended(#[source] LedgerError),
-    #[error(transparent)]
-    Failed(#[from] LedgerError),
-}
-
-/// Why a fold was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum FoldError {
-    /// Another fold was first.
-    #[error("the account's usage was folded concurrently")]
-    Stale,
-    #[error(transparent)]
-    Failed(#[from] LedgerError),
 }
 
 /// The items of an account one after the other, to erase what is personal in them.

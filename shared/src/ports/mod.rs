@@ -4,6 +4,7 @@ mod event_bus;
 mod ids;
 mod items;
 mod ledger;
+mod ledger_error;
 mod liability;
 mod mailer;
 mod pauses;
@@ -16,13 +17,13 @@ pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
 pub use ledger::{
-    Accounts, Acts, CommitError, ConsentList, Consents, ContactRecords, Customers, DueCharge, DueCharges,
-    DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError, History,
-    LedgerError, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
-    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard,
-    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps,
-    UnreadableEntry, UsageFolds, UsageRows,
+    Accounts, Acts, AlertRows, ConsentList, Consents, ContactRecords, Customers, DueAlerts, DueCharge, DueCharges,
+    DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, History, NewestFirst,
+    NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
+    Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage,
+    SpendingChanges, StoredEntries, StoredEntriesPage, TopUpList, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
+pub use ledger_error::{CommitError, FoldError, LedgerError};
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};

@@ -41,6 +41,8 @@ whole_ledger! {
     Events,
     Notices,
     OutboundEvents,
+    AlertRows,
+    DueAlerts,
     DueIndex,
     DueCharges,
     UsageRows,

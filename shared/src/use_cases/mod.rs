@@ -11,6 +11,7 @@ use crate::domain::{AccountId, Entry, IdempotencyKey, InvoiceId, NoticeId, Payme
 use crate::ports::{LedgerError, PaymentsError};
 
 pub mod accounts;
+pub mod alerts;
 pub mod charging;
 mod contention;
 pub mod context;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-const BINARIES: [&str; 10] = [
+const BINARIES: [&str; 11] = [
     "accounts",
+    "alerts",
     "charge-expiry",
     "charging",
     "liability",

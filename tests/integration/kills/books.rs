@@ -6,7 +6,7 @@ use crate::kills::killer::Killer;
 use crate::support::TestCloud;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A description of a broken rule.
 pub type Broken = String;
@@ -70,11 +70,19 @@ impl Books {
         self.check_purchases()?;
         self.check_top_ups()?;
         self.check_money()?;
+        self.check_events(cloud)?;
         self.check_notices(cloud, killer)
     }
 
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
         self.items.get(kind).into_iter().flatten().map(|(id, item)| (id.as_str(), item))
+    }
+
+    /// The items in which one of these texts is.
+    pub fn naming(&self, texts: &[&str]) -> Vec<String> {
+        let items = self.items.iter().flat_map(|(kind, items)| items.iter().map(move |(id, item)| (kind, id, item)));
+        let named = items.filter(|(_, _, item)| texts.iter().any(|text| item.to_string().contains(text)));
+        named.map(|(kind, id, _)| format!("{kind}#{id}")).collect()
     }
 
     /// The entry with this origin, such as `charge:job-1`.
@@ -249,6 +257,19 @@ impl Books {
             duplicates <= excused,
             "{account} has {duplicates} duplicate e-mails, {excused} of them by a kill: {mails:?}"
         );
+        Ok(())
+    }
+
+    /// Every event that is owed is on the bus at least once, and no other one is.
+    fn check_events(&self, cloud: &TestCloud) -> Result<(), Broken> {
+        let account = self.account.as_str();
+        let on_the_bus = cloud.cloud.aws.events.events().into_iter().map(|event| event["detail"].clone());
+        let of_account = on_the_bus.filter(|detail| detail["account"] == account);
+        let published: BTreeSet<String> = of_account.map(|detail| detail["id"].to_string()).collect();
+        let details = self.of_kind("OUTBOX").filter_map(|(_, event)| event["detail"].as_str());
+        let owed = details.filter_map(|detail| serde_json::from_str::<Value>(detail).ok());
+        let owed: BTreeSet<String> = owed.map(|detail| detail["id"].to_string()).collect();
+        rule!(published == owed, "{account} owes the events {owed:?}, and {published:?} are published");
         Ok(())
     }
 

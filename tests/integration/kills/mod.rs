@@ -48,6 +48,7 @@ survives! {
     a_charge_is_restored_once_though_functions_are_killed: Restore,
     a_pending_charge_is_captured_once_though_functions_are_killed: Capture,
     pending_charges_expire_once_though_functions_are_killed: Expiry,
+    a_crossing_is_told_once_though_functions_are_killed: Alerts,
     a_purchase_is_granted_once_though_functions_are_killed: Purchase,
     settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
     a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,
@@ -58,6 +59,7 @@ survives! {
     acts_of_support_are_done_and_recorded_once_though_functions_are_killed: Support,
     balances_are_imported_once_though_functions_are_killed: Import,
     every_account_is_counted_once_though_functions_are_killed: Liability,
+    an_account_is_erased_though_functions_are_killed: Erase,
 }
 
 /// An environment variable that changes the run.

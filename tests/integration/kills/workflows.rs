@@ -11,6 +11,7 @@ const CARD: &str = "4242424242424242";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workflow {
     OpenAccount,
+    Alerts,
     Charge,
     Batch,
     Restore,
@@ -26,12 +27,14 @@ pub enum Workflow {
     Usage,
     Import,
     Liability,
+    Erase,
 }
 
 impl Workflow {
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenAccount => "open an account",
+            Self::Alerts => "low-balance alerts",
             Self::Charge => "charge",
             Self::Batch => "batch of charges",
             Self::Restore => "restore",
@@ -47,6 +50,7 @@ impl Workflow {
             Self::Support => "acts of support",
             Self::Import => "import",
             Self::Liability => "closing a day",
+            Self::Erase => "erasing an account",
         }
     }
 
@@ -56,12 +60,13 @@ impl Workflow {
             Self::OpenAccount | Self::AutoTopUp => &["accounts"],
             Self::Charge | Self::Batch | Self::Restore | Self::Capture => &["charging"],
             Self::Expiry => &["charge-expiry"],
+            Self::Alerts => &["alerts"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
             Self::SweepPaid => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
             Self::Mail => &["notifications"],
             Self::Usage => &["usage"],
-            Self::Support | Self::Import => &["support"],
+            Self::Support | Self::Import | Self::Erase => &["support"],
             Self::Liability => &["liability"],
         }
     }
@@ -76,6 +81,7 @@ impl Workflow {
             Self::Restore => restore(world, &account).await?,
             Self::Capture => capture(world, &account).await?,
             Self::Expiry => expiry(world, &account).await?,
+            Self::Alerts => alerts(world, &account).await?,
             Self::Purchase => purchase(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
@@ -88,6 +94,11 @@ impl Workflow {
             Self::Liability => {
                 liability(world, &account).await?;
                 // Its entries are older than they were made, so its chain does not hold any more.
+                return Ok(vec![]);
+            }
+            Self::Erase => {
+                erase(world, &account).await?;
+                // What the books compare with Stripe and the inbox is erased.
                 return Ok(vec![]);
             }
         }
@@ -307,6 +318,31 @@ async fn expiry(world: &mut World, account: &str) -> Result<(), Broken> {
     world.killer.disarm();
     let balance = world.cloud.balance(account).await;
     rule!(balance == 500, "500 credits have become {balance}");
+    Ok(())
+}
+
+/// A balance that falls below a level is told once, in whichever call the evaluation is killed.
+async fn alerts(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    let token = world.cloud.cloud.customer_token(account);
+    let levels = json!({"levels": [{"credits": 300}, {"credits": 100}, {"days_left": 3}]});
+    let path = format!("/v1/accounts/{account}/alerts");
+    world.cloud.put(&path, &token, &levels).await.expect(200);
+    world.evaluate_alerts().await?;
+    for (number, minutes) in [(1, 25), (2, 10), (3, 15)] {
+        charged(world, account, &format!("job-{number}"), minutes).await?;
+        world.arm();
+        world.evaluate_alerts().await?;
+        world.killer.disarm();
+    }
+    let books = Books::read(&world.cloud, account).await?;
+    let levels = books.of_kind("NOTICE").filter(|(_, notice)| notice["kind"] == "low_balance");
+    let mut told: Vec<_> = levels.filter_map(|(_, notice)| notice["level"]["number"].as_i64()).collect();
+    told.sort_unstable();
+    rule!(told == [100, 300], "{account} was told {told:?}");
+    let exhausted = books.of_kind("OUTBOX").filter(|(_, event)| event["type"] == "credits.exhausted").count();
+    rule!(exhausted == 1, "exhaustion of {account} is told {exhausted} times");
     Ok(())
 }
 
@@ -530,5 +566,54 @@ async fn liability(world: &mut World, account: &str) -> Result<(), Broken> {
     let expected = (json!(world.aged), json!(500 * world.aged), json!(true));
     let said = (answer.body["accounts"].clone(), answer.body["outstanding"].clone(), answer.body["agrees"].clone());
     rule!(said == expected, "{said:?} instead of {expected:?}");
+    Ok(())
+}
+
+/// However often erasing is killed, nothing personal is left in the end, every entry holds its place and the credits
+/// stay.
+async fn erase(world: &mut World, account: &str) -> Result<(), Broken> {
+    const PERSONAL: &str = "Ada Lovelace";
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_500", CARD).await;
+    let token = world.cloud.cloud.customer_token(account);
+    for stopped in [true, false] {
+        let stop = json!({"stopped": stopped, "changed_by": PERSONAL});
+        world.cloud.put(&format!("/v1/accounts/{account}/spending"), &token, &stop).await.expect(200);
+    }
+    let charge = |number: u32| {
+        json!({"account": account, "key": format!("job-{number}"), "operation": "dubbing", "duration_ms": 1_000,
+            "reference": format!("{PERSONAL}, {number}"), "spender": "ada@lovelace.example"})
+    };
+    let count = world.random.u32(1..=40);
+    let charges: Vec<Value> = (0..count).map(charge).collect();
+    world.post("/v1/charges/batch", "unused", &json!({ "charges": charges })).await.expect(200);
+    world.send_mails().await?;
+    let before = Books::read(&world.cloud, account).await?;
+    let path = format!("/v1/support/accounts/{account}/erase");
+    let (support, reason) = (world.cloud.support_token(), json!({"reason": "The customer asks."}));
+    for _ in 0..TRIES_MAX {
+        world.arm();
+        let erased = world.send(Method::POST, &path, &support, None, &reason).await;
+        rule!(erased.status == 200, "an erasure is answered with {}: {}", erased.status, erased.text);
+        if erased.body["complete"] == true {
+            break;
+        }
+    }
+    world.killer.disarm();
+    let after = Books::read(&world.cloud, account).await?;
+    let left = after.naming(&[PERSONAL, "ada@lovelace.example", &format!("owner@{account}.example")]);
+    rule!(left.is_empty(), "after {account} was erased, there are {left:?}");
+    rule!(after.state["balance"] == before.state["balance"], "{account} has {}", after.state["balance"]);
+    rule!(after.state["salt"] != before.state["salt"], "the salt of {account} stays");
+    let money = |books: &Books| -> Vec<_> {
+        let entries = books.of_kind("ENTRY").map(|(_, entry)| (entry["seq"].as_i64(), entry["credits"].as_i64()));
+        entries.collect()
+    };
+    rule!(money(&after) == money(&before), "the entries of {account} have changed");
+    let hash = |books: &Books| books.of_kind("ENTRY").map(|(_, entry)| entry["hash"].clone()).collect::<Vec<_>>();
+    rule!(hash(&after) == hash(&before), "the hashes of {account} have changed");
+    let path = format!("/v1/accounts/{account}/history/verify");
+    let verified = world.cloud.get(&path, &world.cloud.cloud.service_token()).await.expect(200).body;
+    rule!(verified["status"] == "verified", "the ledger of {account}: {verified}");
     Ok(())
 }

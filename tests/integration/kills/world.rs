@@ -198,6 +198,16 @@ impl World {
         Err(format!("charges are left over by {TRIES_MAX} runs"))
     }
 
+    /// Runs the evaluation of alerts until a run leaves nothing for the next.
+    pub async fn evaluate_alerts(&self) -> Result<(), Broken> {
+        for _ in 0..TRIES_MAX {
+            if self.cloud.cloud.evaluate_alerts().await.is_ok_and(|summary| summary["failed"] == 0) {
+                return Ok(());
+            }
+        }
+        Err(format!("alerts are left over by {TRIES_MAX} runs"))
+    }
+
     /// Stops killing, finishes all work and checks the books of the accounts. Returns the number of duplicate e-mails.
     pub async fn check(&self, accounts: &[String]) -> Result<usize, Broken> {
         self.killer.disarm();

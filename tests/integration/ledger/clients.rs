@@ -10,6 +10,7 @@ use local_aws::REGION;
 use local_aws::dynamodb::LocalDynamoDb;
 use local_aws::wire::SharedHttpConnector;
 use shared::clock::{Clock, SystemClock};
+use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::ConsentRecord;
@@ -382,6 +383,22 @@ impl ContactRecords for DirectLedger {
 impl OutboundEvents for DirectLedger {
     async fn outbound_event_put_new(&self, event: &OutboundEvent) -> Result<(), LedgerError> {
         self.others.outbound_event_put_new(event).await
+    }
+}
+
+impl AlertRows for DirectLedger {
+    async fn alerts_get(&self, account: &AccountId) -> Result<Option<Alerts>, LedgerError> {
+        self.direct.alerts_get(account).await
+    }
+
+    async fn alerts_due_get(&self, account: &AccountId) -> Result<Option<Timestamp>, LedgerError> {
+        self.direct.alerts_due_get(account).await
+    }
+}
+
+impl DueAlerts for DirectLedger {
+    async fn due_alerts(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        self.others.due_alerts(shard, now, after).await
     }
 }
 

@@ -5,6 +5,7 @@ use super::stores::{Embedded, TABLE, embedded};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::domain::account::decide_open_account;
+use shared::domain::alerts::Watch;
 use shared::domain::charging::RefusalPlace;
 use shared::domain::payments::{AutoTopUp, DeclineReason, MonthlyCap, PaymentIssueKind};
 use shared::domain::spending::{Limit, Spending};
@@ -54,6 +55,8 @@ enum Kind {
     Listed,
     LiabilityRow,
     ClosedDays,
+    Alerts,
+    AlertsDue,
 }
 
 /// Reads the item and returns whether it was there.
@@ -86,6 +89,8 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
         }
         Kind::Flag => !ledger.flags_page(&account, None, 1).await?.records.is_empty(),
         Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
+        Kind::Alerts => ledger.alerts_get(&account).await?.is_some(),
+        Kind::AlertsDue => ledger.alerts_due_get(&account).await?.is_some(),
         Kind::OutboundEvent => {
             let item = raw(store, "ACCOUNT#acme", &format!("OUTBOX#{}", OutboundEventId::mint(1))).await;
             stored_event_of(&item)?.account == account
@@ -100,7 +105,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 64] = [
+const MAY_BE_ABSENT: [&str; 77] = [
     "flagged",
     "hour",
     "hours",
@@ -161,6 +166,19 @@ const MAY_BE_ABSENT: [&str; 64] = [
     "spending_stopped_at",
     "total",
     "tried",
+    "credits_per_day",
+    "waiting_since",
+    "level_1",
+    "level_2",
+    "level_3",
+    "level_4",
+    "level_5",
+    "level_1.told_at",
+    "level_3.told_at",
+    "level_5.told_at",
+    "watch",
+    "watch.from",
+    "watch.to",
     "ended_at",
     "hash",
     "head",
@@ -265,6 +283,10 @@ async fn numbers_outside_their_range_are_named() {
         ("captured charge", "quantity", "0"),
         ("adjusted", "credits", too_much),
         ("restricted", "until", "9999999999999999"),
+        ("account", "watch.to", too_much),
+        ("alerts", "level_1.level.number", "0"),
+        ("alerts", "level_3.level.number", "366"),
+        ("low balance", "level.number", "366"),
         ("purchase", "price", "-1"),
         ("top-up", "price", "1000000000000"),
         ("consent", "price_max_cents", "1000000000000"),
@@ -393,9 +415,9 @@ async fn an_unreadable_account_is_not_a_race_and_an_unreadable_entry_is_not_a_re
     }
 }
 
-/// Account, e-mail address and consenter have their maximum length, Stripe's ids their usual length (`cus_` and 14,
-/// `pm_` and 24 characters), and a restriction's reason takes the rest. Above 1 KB nothing breaks, but each charge of
-/// that account costs two more write units. An open top-up and a pause exclude each other.
+/// Account and consenter have their maximum length, the e-mail address has 222 characters, Stripe's ids their usual
+/// length (`cus_` and 14, `pm_` and 24 characters), and a restriction's reason takes the rest. Above 1 KB nothing breaks,
+/// but each charge of that account costs two more write units. An open top-up and a pause exclude each other.
 #[tokio::test]
 async fn a_complete_account_fits_in_one_write_unit() {
     let longest = |length: usize| "x".repeat(length);
@@ -407,7 +429,7 @@ async fn a_complete_account_fits_in_one_write_unit() {
     auto_top_up.consent.accepted_by = Consenter::parse(longest(100)).ok();
     auto_top_up.cap = None;
     let email =
-        EmailAddress::parse(format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(57))).unwrap();
+        EmailAddress::parse(format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(25))).unwrap();
     let opened =
         decide_open_account(AccountId::parse(longest(64)).unwrap(), email, customer_id(&longest(18)), Salt::of(7), end)
             .account;
@@ -418,15 +440,16 @@ async fn a_complete_account_fits_in_one_write_unit() {
         auto_top_up: Some(auto_top_up),
         payment_method: PaymentMethodId::parse(longest(27)).ok(),
         last_top_up_at: Some(end),
+        watch: Some(Watch { from: Some(credits(1_000_000_000_000)), to: Some(credits(1_100_000_000_000)) }),
         chain: opened.chain.map(|chain| Chain { head: Some(EntryHash::new([7; 32])), ..chain }),
         ..opened
     };
     let issue = payment_issue(PaymentIssueKind::Declined(DeclineReason::InsufficientFunds));
     let store = embedded().await;
-    // Who also sets limits has an address of 100 characters: the rest of it is what limits and a stop need.
+    // Who also sets limits has an address of 69 characters: the rest of it is what limits and a stop need.
     let limit = Some(Limit { max: credits(1_000_000_000), used: credits(1_000_000_000), after_seq: 1_000_000_000 });
     let limited = |account: Account| Account {
-        email: EmailAddress::parse(format!("{}@{}.com", longest(64), longest(31))).ok(),
+        email: EmailAddress::parse(format!("{}@{}.com", longest(63), longest(1))).ok(),
         spending: Some(Spending { is_stopped: false, changed_at: end }),
         limits: Limits { day: limit, month: limit, total: None },
         limits_date: Some("2026-01-01".parse().unwrap()),
@@ -441,8 +464,8 @@ async fn a_complete_account_fits_in_one_write_unit() {
         Account { auto_top_up, email: EmailAddress::parse(address).ok(), ..account }
     };
     let (long, short) = (
-        format!("{}@{}.{}.{}.com", longest(64), longest(63), longest(63), longest(13)),
-        format!("{}@{}.com", longest(45), longest(10)),
+        format!("{}@{}.{}.com", longest(64), longest(63), longest(45)),
+        format!("{}@{}.com", longest(13), longest(10)),
     );
     let (open, paused) = (
         Account { open_top_up: Some(TopUpId::mint(u128::MAX)), ..bare.clone() },
@@ -500,8 +523,8 @@ async fn every_attribute_of_every_item_is_exported() {
         assert!(exported.iter().any(|exported| is_it(&exported)), "{}", stored.name);
         expected += 1;
     }
-    // Beside those, the table has notices of two more kinds.
-    assert_eq!(exported.len(), expected + 2);
+    // Beside those, the table has notices of three more kinds.
+    assert_eq!(exported.len(), expected + 3);
 }
 
 #[tokio::test]
@@ -573,6 +596,8 @@ async fn filled() -> Embedded {
         }),
         Record::Imported(imported()),
         Record::Contacts(Box::new(contacts())),
+        Record::Alerts(alerts_in_every_state()),
+        Record::AlertsDue { at: at(9) },
     ];
     records.extend(endings().map(Record::PendingCharge));
     records.extend(acts().into_iter().map(Record::Act));
@@ -633,6 +658,9 @@ fn stored_items() -> Vec<Stored> {
         ("consent", format!("CONSENT#{}", ConsentId::mint(1)), Kind::Consent),
         ("refused request", "REQUEST#0000000001#00".into(), Kind::Refusals),
         ("refused requests", "REQUEST#0000000001#01".into(), Kind::Refusals),
+        ("alerts", "ALERTS#LEVELS".into(), Kind::Alerts),
+        ("alerts due", "ALERTS#DUE".into(), Kind::AlertsDue),
+        ("low balance", notice(29), Kind::Notice(29)),
         ("event", format!("OUTBOX#{}", OutboundEventId::mint(1)), Kind::OutboundEvent),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::account::{ErasedTexts, decide_open_account};
+use shared::domain::alerts::{AlertLevel, AlertState, Alerts, LevelAlert, Watch};
 use shared::domain::charging::{
     ChargeEnd, Ending, ExpiresIn, PendingCharge, RefusalPlace, RefusalRow, Refused, RefusedBecause, RefusedRequest,
     RefusedRequests,
@@ -66,7 +67,10 @@ pub fn opening() -> Change {
 
 pub fn opening_of(account: &str, customer: &str) -> Change {
     let email = EmailAddress::parse("owner@example.com").unwrap();
-    decide_open_account(AccountId::parse(account).unwrap(), email, customer_id(customer), Salt::of(7), at(0))
+    let change =
+        decide_open_account(AccountId::parse(account).unwrap(), email, customer_id(customer), Salt::of(7), at(0));
+    // No alert is due, whatever moves.
+    Change { account: Account { watch: Some(Watch::NONE), ..change.account }, ..change }
 }
 
 /// Opens an empty account.
@@ -312,7 +316,7 @@ pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
         | NoticeKind::TopUpDeclined { price, .. }
         | NoticeKind::TopUpActionRequired { price, .. }
         | NoticeKind::TopUpRefused { price, .. } => *price = other,
-        NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) => {}
+        NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) | NoticeKind::LowBalance { .. } => {}
     }
     kind
 }
@@ -356,6 +360,7 @@ pub fn complete_account() -> Account {
         limits: Limits { total: None, ..limits() },
         limits_date: Some("2026-01-01".parse().unwrap()),
         limited_spenders: 2,
+        watch: Some(Watch { from: Some(credits(-20_000)), to: Some(credits(550)) }),
         ..opening().account
     }
 }
@@ -543,7 +548,7 @@ pub fn contacts() -> Contacts {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 8] {
+pub fn notice_kinds() -> [NoticeKind; 10] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
@@ -560,7 +565,31 @@ pub fn notice_kinds() -> [NoticeKind; 8] {
             changed: vec![address("d@example.com")],
             confirmed: vec![address("e@example.com")],
         }),
+        NoticeKind::LowBalance { level: AlertLevel::credits(500).unwrap(), balance, per_day: None },
+        NoticeKind::LowBalance { level: AlertLevel::days_left(7).unwrap(), balance, per_day: Some(70) },
     ]
+}
+
+/// Five levels in every state.
+pub fn alerts_in_every_state() -> Alerts {
+    let level = |level: AlertLevel, is_on, is_armed, told_at| LevelAlert {
+        level,
+        is_on,
+        state: AlertState { is_armed, told_at },
+    };
+    let (in_credits, in_days) =
+        (|number| AlertLevel::credits(number).unwrap(), |days| AlertLevel::days_left(days).unwrap());
+    Alerts {
+        levels: vec![
+            level(in_credits(500), true, false, Some(at(5))),
+            level(in_credits(100), true, true, None),
+            level(in_days(7), true, true, Some(at(6))),
+            level(in_days(365), false, true, None),
+            level(in_credits(1), false, false, Some(at(7))),
+        ],
+        is_exhaustion_armed: false,
+        waiting_since: Some(at(8)),
+    }
 }
 
 /// A request that was refused, with everything that it may have.
@@ -615,6 +644,13 @@ pub fn outbound_events() -> Vec<OutboundEvent> {
         },
         OutboundEventKind::UsageUnusual { date: "2026-01-01".parse().unwrap(), credits, credits_usual: balance },
     ];
+    let kinds = kinds.into_iter().chain([
+        OutboundEventKind::CreditsLow {
+            balance: self::credits(-5),
+            levels: vec![AlertLevel::days_left(7).unwrap(), AlertLevel::credits(500).unwrap()],
+        },
+        OutboundEventKind::CreditsExhausted { balance: self::credits(9), required: self::credits(10) },
+    ]);
     let event = |(number, kind)| OutboundEvent {
         id: OutboundEventId::mint(number),
         account: account_id(),

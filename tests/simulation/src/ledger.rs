@@ -8,6 +8,7 @@ use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
@@ -20,13 +21,13 @@ use shared::domain::{
     Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, CommitError, ConsentList, Consents, ContactRecords, Customers, Directory, DueCharge,
-    DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, FoldError,
-    History, Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents,
-    PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList,
-    RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, SpendingChanges,
-    StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps, UsageFolds,
-    UsageRows,
+    Accounts, AccountsPage, Acts, AlertRows, CommitError, ConsentList, Consents, ContactRecords, Customers, Directory,
+    DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures,
+    Events, Flags, FoldError, History, Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList,
+    Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases,
+    PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage,
+    SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps,
+    UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -62,6 +63,8 @@ pub struct Tables {
     pub due: BTreeMap<AccountId, Timestamp>,
     /// The pending charges in the index `due` as readers see them, possibly outdated.
     pub due_charges: BTreeMap<(AccountId, IdempotencyKey), Timestamp>,
+    /// The accounts whose alerts are due, as readers of the index `due` see them, possibly outdated.
+    pub due_alerts: BTreeMap<AccountId, Timestamp>,
     /// The index `history` as readers see it, possibly outdated.
     pub history: BTreeMap<AccountId, BTreeMap<u64, Entry>>,
     behind: VecDeque<IndexUpdate>,
@@ -103,6 +106,8 @@ pub struct Partition {
     pub outbox: BTreeMap<OutboundEventId, OutboundEvent>,
     pub flags: BTreeMap<FlagPlace, Flag>,
     pub contacts: Option<Contacts>,
+    pub alerts: Option<Alerts>,
+    pub alerts_due: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -110,6 +115,7 @@ struct IndexUpdate {
     account: AccountId,
     due_at: Option<Timestamp>,
     charges: Vec<PendingCharge>,
+    alerts: Option<Timestamp>,
     entries: Vec<Entry>,
 }
 
@@ -149,20 +155,13 @@ impl MemoryLedger {
     /// [`Ledger::due_accounts`], without waiting.
     pub fn due_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCursor>) -> DuePage {
         let tables = self.tables();
-        let after = after.map(|cursor| (cursor.due_at, &cursor.account));
-        let mut due: Vec<_> = tables
-            .due
-            .iter()
-            .filter(|(account, due_at)| **due_at <= now && shard_of(account) == shard)
-            .map(|(account, due_at)| (*due_at, account))
-            .filter(|position| after.as_ref().is_none_or(|after| position > after))
-            .collect();
-        due.sort();
-        due.truncate(self.settings.due_page_size);
-        // DynamoDB returns the end of a full page even if nothing follows.
-        let last = due.last().filter(|_| due.len() == self.settings.due_page_size);
-        let next = last.map(|(due_at, account)| DueCursor { account: (*account).clone(), due_at: *due_at });
-        DuePage { accounts: due.into_iter().map(|(_, account)| account.clone()).collect(), next }
+        due_page(&tables.due, self.settings.due_page_size, (shard, now, after))
+    }
+
+    /// [`DueAlerts::due_alerts`], without waiting.
+    pub fn due_alerts_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCursor>) -> DuePage {
+        let tables = self.tables();
+        due_page(&tables.due_alerts, self.settings.due_page_size, (shard, now, after))
     }
 
     /// [`DueCharges::due_charges`], without waiting.
@@ -189,6 +188,27 @@ impl MemoryLedger {
         let next = charges.last().filter(|_| is_full).cloned();
         DueChargesPage { charges, next }
     }
+}
+
+/// A page of an index of accounts.
+fn due_page(
+    index: &BTreeMap<AccountId, Timestamp>,
+    page_size: usize,
+    (shard, now, after): (Shard, Timestamp, Option<&DueCursor>),
+) -> DuePage {
+    let after = after.map(|cursor| (cursor.due_at, &cursor.account));
+    let mut due: Vec<_> = index
+        .iter()
+        .filter(|(account, due_at)| **due_at <= now && shard_of(account) == shard)
+        .map(|(account, due_at)| (*due_at, account))
+        .filter(|position| after.as_ref().is_none_or(|after| position > after))
+        .collect();
+    due.sort();
+    due.truncate(page_size);
+    // DynamoDB returns the end of a full page even if nothing follows.
+    let last = due.last().filter(|_| due.len() == page_size);
+    let next = last.map(|(due_at, account)| DueCursor { account: (*account).clone(), due_at: *due_at });
+    DuePage { accounts: due.into_iter().map(|(_, account)| account.clone()).collect(), next }
 }
 
 /// The adapter uses another hash function; which one does not matter.
@@ -252,7 +272,9 @@ impl Tables {
             Record::PendingCharge(pending) => Some(pending.clone()),
             _ => None,
         });
-        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, charges: charges.collect(), entries });
+        let alerts = self.partitions.get(&account.id).and_then(|partition| partition.alerts_due);
+        let charges = charges.collect();
+        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, charges, alerts, entries });
         self.journal.push(Committed { before, change: change.clone() });
     }
 
@@ -269,6 +291,9 @@ impl Tables {
                 Record::SpenderLimits(limits) => {
                     drop(partition.spender_limits.insert(limits.spender.clone(), limits));
                 }
+                Record::Alerts(alerts) => partition.alerts = Some(alerts),
+                Record::AlertsDue { at } => partition.alerts_due = Some(at),
+                Record::AlertsEvaluated => partition.alerts_due = None,
                 Record::Act(act) => drop(partition.acts.insert(act.id.clone(), act)),
                 Record::Contacts(contacts) => partition.contacts = Some(*contacts),
                 Record::SpenderUnlimited(spender) => drop(partition.spender_limits.remove(&spender)),
@@ -304,6 +329,10 @@ impl Tables {
             match update.due_at {
                 Some(due_at) => drop(self.due.insert(update.account.clone(), due_at)),
                 None => drop(self.due.remove(&update.account)),
+            }
+            match update.alerts {
+                Some(due_at) => drop(self.due_alerts.insert(update.account.clone(), due_at)),
+                None => drop(self.due_alerts.remove(&update.account)),
             }
             for pending in update.charges {
                 let key = (update.account.clone(), pending.charge.clone());
@@ -708,6 +737,22 @@ impl OutboundEvents for MemoryLedger {
 impl ContactRecords for MemoryLedger {
     async fn contacts_get(&self, account: &AccountId) -> Result<Option<Contacts>, LedgerError> {
         Ok(self.of(account, |partition| partition.contacts.clone()))
+    }
+}
+
+impl AlertRows for MemoryLedger {
+    async fn alerts_get(&self, account: &AccountId) -> Result<Option<Alerts>, LedgerError> {
+        Ok(self.of(account, |partition| partition.alerts.clone()))
+    }
+
+    async fn alerts_due_get(&self, account: &AccountId) -> Result<Option<Timestamp>, LedgerError> {
+        Ok(self.of(account, |partition| partition.alerts_due))
+    }
+}
+
+impl DueAlerts for MemoryLedger {
+    async fn due_alerts(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        Ok(self.due_alerts_page(shard, now, after.as_ref()))
     }
 }
 

@@ -10,6 +10,7 @@
 #[cfg(feature = "mutants")]
 extern crate mutants as shared;
 
+mod alerts;
 mod bugs;
 mod chain;
 mod contacts;

@@ -2,6 +2,7 @@
 
 use crate::request::{Request, email};
 use jiff::Timestamp;
+use shared::domain::alerts::{AlertLevel, LevelChoice};
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
 use shared::domain::payments::AutoTopUpCommand;
 use shared::domain::spending::Bounds;
@@ -29,6 +30,11 @@ fn key(kind: &str, number: u32) -> IdempotencyKey {
 
 pub fn spender(name: &str) -> Spender {
     Spender::parse(name).expect("the names are valid")
+}
+
+/// A level in credits at which a customer is told, if it is turned on.
+pub fn level(credits: i64, is_on: bool) -> LevelChoice {
+    LevelChoice { level: AlertLevel::credits(credits).expect("the levels are in range"), is_on }
 }
 
 /// What a spender may spend per day, per month and in all.

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
+use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
@@ -22,13 +23,13 @@ use shared::domain::{
     PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, CardPage, CardWallet, CheckoutReport, CommitError, Consents, ContactRecords,
-    Customers, Directory, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Email, Entries,
-    EntryList, Erasures, Events, FoldError, History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows,
-    ListedAccount, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList,
-    PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard,
-    SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer, Timers, TimersError, TopUpList,
-    TopUps, UsageFolds, UsageRows, Wake,
+    Accounts, AccountsPage, Acts, AlertRows, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
+    ContactRecords, Customers, Directory, DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
+    DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator, Imports, InvoiceReport,
+    LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments,
+    PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage,
+    RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer,
+    Timers, TimersError, TopUpList, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -694,6 +695,29 @@ impl ContactRecords for Outside {
     }
 }
 
+impl AlertRows for Outside {
+    async fn alerts_get(&self, account: &AccountId) -> Result<Option<Alerts>, LedgerError> {
+        let account = account.clone();
+        self.read("alerts_get", move |ledger| at_once(ledger.alerts_get(&account))).await
+    }
+
+    async fn alerts_due_get(&self, account: &AccountId) -> Result<Option<Timestamp>, LedgerError> {
+        let account = account.clone();
+        self.read("alerts_due_get", move |ledger| at_once(ledger.alerts_due_get(&account))).await
+    }
+}
+
+impl DueAlerts for Outside {
+    async fn due_alerts(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        // As for the accounts that are due, only the calls that matter wait.
+        let is_due = !self.0.ledger.due_alerts_page(shard, now, after.as_ref()).accounts.is_empty();
+        let list = move |world: &World| world.ledger.due_alerts_page(shard, now, after.as_ref());
+        let what = || format!("due_alerts of shard {}", shard.get());
+        let answer = self.call_of(what, is_due || shard.get() == 0, list).await;
+        answer.map_err(|Lost| ledger_lost("due_alerts"))
+    }
+}
+
 impl Customers for Outside {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         let customer = customer.clone();
@@ -882,6 +906,9 @@ fn describe(change: &Change) -> String {
             Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
             Record::Act(act) => format!(" · {} {:?}", act.id, act.kind),
             Record::Contacts(contacts) => format!(" · {contacts:?}"),
+            Record::Alerts(alerts) => format!(" · {alerts:?}"),
+            Record::AlertsDue { at } => format!(" · alerts due at {at}"),
+            Record::AlertsEvaluated => " · alerts evaluated".to_owned(),
             Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
             Record::SpenderLimits(limits) => format!(" · {limits:?}"),
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),

@@ -6,6 +6,7 @@ use crate::usage::Sums;
 use crate::world::Report;
 use jiff::Timestamp;
 use shared::clock::Clock;
+use shared::domain::alerts::{InvalidLevels, LevelChoice};
 use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
@@ -27,6 +28,7 @@ use shared::use_cases::accounts::{ConfirmError, ContactsError, confirm_contact, 
 use shared::use_cases::accounts::{OpenAccountError, open_account};
 use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
 use shared::use_cases::accounts::{SettingError, set_account_limits, set_spender_limits, set_spending};
+use shared::use_cases::alerts::{SetAlertsError, evaluate_alerts, set_alerts};
 use shared::use_cases::charging::{BatchCharge, BatchLimits, ChargeError, Charged, charge, charge_batch};
 use shared::use_cases::charging::{EndError, capture, expire_charges, void};
 use shared::use_cases::charging::{RestoreError, restore, write_refusals};
@@ -66,6 +68,9 @@ pub enum Request {
     /// Whether the customer stops spending.
     SetSpending(AccountId, bool),
     SetLimits(AccountId, Option<Spender>, Bounds),
+    SetAlerts(AccountId, Vec<LevelChoice>),
+    /// The run over accounts whose balance has left its bounds.
+    EvaluateAlerts,
     PayPage(AccountId, TopUpId),
     /// A customer opens a page to save a card, makes a saved card the default, or removes it.
     OpenCardPage(AccountId),
@@ -158,6 +163,7 @@ impl Request {
             | Self::SetAutoTopUp(..)
             | Self::SetSpending(..)
             | Self::SetLimits(..)
+            | Self::SetAlerts(..)
             | Self::Adjust(..)
             | Self::Import(_)
             | Self::Restrict(..)
@@ -179,6 +185,7 @@ impl Request {
             | Self::CheckTopUp(_)
             | Self::Sweep(_)
             | Self::CloseDays
+            | Self::EvaluateAlerts
             | Self::ExpireCharges => false,
         }
     }
@@ -212,6 +219,10 @@ impl Request {
             Self::SetLimits(account, spender, bounds) => {
                 Box::pin(async move { run_set_limits(&outside, &account, spender.as_ref(), bounds).await })
             }
+            Self::SetAlerts(account, levels) => {
+                Box::pin(async move { run_set_alerts(&outside, &account, &levels).await })
+            }
+            Self::EvaluateAlerts => Box::pin(async move { run_evaluate_alerts(&outside).await }),
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
             Self::OpenCardPage(account) => {
                 Box::pin(async move { crate::wallet::run_open_page(&outside, &account).await })
@@ -689,6 +700,30 @@ async fn run_set_limits(outside: &Outside, account: &AccountId, spender: Option<
             outside.answered(format_args!("{limits:?}"))
         }
         Err(error) => setting(outside, error),
+    }
+}
+
+async fn run_set_alerts(outside: &Outside, account: &AccountId, levels: &[LevelChoice]) -> Ended {
+    match set_alerts(&outside.context(), account, levels).await {
+        Ok(alerts) => {
+            let set = alerts.levels.iter().map(|alert| LevelChoice { level: alert.level, is_on: alert.is_on });
+            if set.collect::<Vec<_>>() != levels {
+                return Wrong("the levels in the answer are not the requested ones".into());
+            }
+            outside.answered(format_args!("{alerts:?}"))
+        }
+        Err(SetAlertsError::NotFound(missing)) => outside.answered(missing),
+        Err(SetAlertsError::Invalid(InvalidLevels::Closed(closed))) => outside.answered(closed),
+        Err(SetAlertsError::Invalid(invalid)) => Wrong(invalid.to_string()),
+        Err(SetAlertsError::Store(error)) => store(outside, &error),
+    }
+}
+
+async fn run_evaluate_alerts(outside: &Outside) -> Ended {
+    let begin_before = outside.now() + outside.0.desk().sweep_time;
+    match evaluate_alerts(&outside.context(), begin_before).await {
+        Ok(summary) => outside.answered(format_args!("{summary:?}")),
+        Err(error) => store(outside, &error),
     }
 }
 

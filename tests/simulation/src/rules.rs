@@ -2,6 +2,7 @@
 //!
 //! They are an independent implementation of the documented rules and use none of the domain's decisions.
 
+use crate::alerts::Told;
 use crate::contacts::KnownContacts;
 use crate::ledger::{Committed, Partition};
 use crate::limits::Spent;
@@ -49,6 +50,7 @@ pub struct Rules {
     spent: Spent,
     /// The account that each source was imported for.
     imported: BTreeMap<SourceId, AccountId>,
+    alerts: Told,
     contacts: KnownContacts,
     /// How far each account was folded.
     folded: BTreeMap<AccountId, UsageCursor>,
@@ -63,6 +65,7 @@ impl Rules {
         let journal = world.ledger.tables().take_journal();
         for committed in &journal {
             self.check_commit(committed, world)?;
+            self.alerts.check(committed)?;
         }
         for committed in &journal {
             let tables = world.ledger.tables();
@@ -134,6 +137,9 @@ impl Rules {
                 | Record::Consent(_)
                 | Record::SpenderLimits(_)
                 | Record::SpenderUnlimited(_)
+                | Record::Alerts(_)
+                | Record::AlertsDue { .. }
+                | Record::AlertsEvaluated
                 | Record::Customer { .. } => {}
             }
         }
@@ -649,7 +655,9 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
             NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }
             | NoticeKind::TopUpRefused { top_up, .. } => Some((top_up.as_str(), "failed")),
-            NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) => None,
+            NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) | NoticeKind::LowBalance { .. } => {
+                None
+            }
         })
         .collect();
     told.sort_unstable();
@@ -768,6 +776,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         let (folded, block) = (partition.usage_cursor.through_seq, FOLD_LIMITS.block);
         let behind = entries.len() as u64 - folded.min(entries.len() as u64);
         rule!(behind < block, "{behind} entries of {id} were never folded");
+        crate::alerts::check_at_rest(partition, tables.due_alerts.get(id), now)?;
         for (key, pending) in &partition.pending {
             let due_at = pending.end.is_none().then(|| time_is_up(pending));
             let listed = tables.due_charges.get(&(id.clone(), key.clone()));

@@ -340,7 +340,7 @@ impl Run {
         let has_open_page =
             is_debited || self.world().stripe().sessions.iter().any(|session| is_pending(session.status));
         let tables = self.world().ledger.tables();
-        !has_open_page && tables.due.is_empty() && tables.due_charges.is_empty()
+        !has_open_page && tables.due.is_empty() && tables.due_charges.is_empty() && tables.due_alerts.is_empty()
     }
 
     /// Ends the faults, repeats all unfinished work, and lets days pass.
@@ -363,6 +363,7 @@ impl Run {
             self.settle()?;
             self.world().ledger.tables().catch_up(usize::MAX);
             self.run_now(Request::ExpireCharges);
+            self.run_now(Request::EvaluateAlerts);
             self.run_now(Request::Sweep(None));
             while let Some(part) = self.wake(0) {
                 self.run_now(part);

@@ -36,6 +36,8 @@ const LIABILITY_SALT: u64 = 0x2545_F491_4F6C_DD1D;
 const WALLET_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
 /// Yet another one.
 const CONTACTS_SALT: u64 = 0x9E37_79B9_7F4A_7C15;
+/// And another one.
+const ALERT_SALT: u64 = 0xD1B5_4A32_D192_ED03;
 
 /// And another one.
 const CAP_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
@@ -96,6 +98,10 @@ impl Schedule {
             return;
         }
         if own.u32(0..400) == 0 && erase(run, &mut own) {
+            return;
+        }
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ ALERT_SALT);
+        if own.u32(0..40) == 0 && use_alerts(run, &mut own) {
             return;
         }
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ LIABILITY_SALT);
@@ -486,6 +492,24 @@ fn use_usage(run: &mut Run, rng: &mut Rng) -> bool {
 fn erase(run: &mut Run, rng: &mut Rng) -> bool {
     let request = Request::Erase(names::account(ACCOUNTS[[0, 1, 1, 2][rng.usize(0..4)]]));
     if rng.bool() {
+        run.run_now(request);
+    } else {
+        run.start(request);
+    }
+    true
+}
+
+/// The run over alerts, or a customer who chooses other levels. One of the levels is above and one below most thresholds.
+fn use_alerts(run: &mut Run, rng: &mut Rng) -> bool {
+    let request = if rng.u32(0..3) > 0 {
+        Request::EvaluateAlerts
+    } else {
+        let account = names::account(ACCOUNTS[rng.usize(0..ACCOUNTS.len())]);
+        let levels: Vec<_> = [60, 200, 420, 800].into_iter().filter(|_| rng.bool()).collect();
+        let levels = levels.into_iter().map(|credits| names::level(credits, rng.u32(0..6) > 0)).collect();
+        Request::SetAlerts(account, levels)
+    };
+    if rng.u32(0..3) == 0 {
         run.run_now(request);
     } else {
         run.start(request);

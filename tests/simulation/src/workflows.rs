@@ -36,7 +36,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 61] = [
+pub const WORKFLOWS: [Workflow; 66] = [
     Workflow {
         name: "remove the only card, and charge below the threshold",
         acts: &[Ask(wallet::remove_first), Ask(charge_400), Ask(sweep), Deliver, Outside(pass_a_day), Ask(sweep)],
@@ -173,6 +173,74 @@ pub const WORKFLOWS: [Workflow; 61] = [
             Ask(sweep),
             Deliver,
         ],
+    },
+    Workflow {
+        name: "be told at a level, rise a little above it, and fall again on another day",
+        acts: &[
+            Ask(off),
+            Ask(choose_levels),
+            Ask(evaluate),
+            Ask(charge_290),
+            Ask(evaluate),
+            Deliver,
+            Ask(give),
+            Ask(evaluate),
+            Ask(charge_20),
+            Outside(pass_a_day),
+            Ask(evaluate),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "be told at a level, rise far above it, fall again at once, and be told when six hours are over",
+        acts: &[
+            Ask(off),
+            Ask(choose_levels),
+            Ask(charge_290),
+            Ask(evaluate),
+            Ask(give_200),
+            Ask(evaluate),
+            Ask(charge_150),
+            Ask(evaluate),
+            Outside(pass_a_day),
+            Ask(evaluate),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "be told at one level, and at a lower one when the credits run out",
+        acts: &[
+            Ask(off),
+            Ask(choose_levels),
+            Ask(charge_290),
+            Ask(evaluate),
+            Ask(charge_150),
+            Ask(evaluate),
+            Ask(charge_50),
+            Ask(evaluate),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "fall below a level while a top-up is due, and be told after an hour because Stripe is down",
+        acts: &[
+            Ask(choose_levels),
+            Ask(evaluate),
+            Outside(stripe_goes_down),
+            Ask(charge_400),
+            Ask(evaluate),
+            Ask(sweep),
+            Outside(pass_an_hour),
+            Ask(evaluate),
+            Outside(stripe_comes_up),
+            Ask(sweep),
+            Ask(evaluate),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "choose levels, and close the account before they are evaluated",
+        acts: &[Ask(charge_290), Ask(choose_levels), Ask(close), Ask(evaluate)],
     },
     Workflow { name: "open an account", acts: &[Ask(|_| Request::OpenAccount(names::account("cora")))] },
     Workflow { name: "charge", acts: &[Ask(charge_10), Ask(charge_10)] },
@@ -701,6 +769,34 @@ fn cap_2_120(_: &Run) -> Request {
 /// All but a few credits of an account that was topped up.
 fn spend_1_000(_: &Run) -> Request {
     names::batch((20..25).map(|number| ("acme", number, 21)))
+}
+
+fn choose_levels(_: &Run) -> Request {
+    Request::SetAlerts(names::account("acme"), vec![names::level(300, true), names::level(150, true)])
+}
+
+fn evaluate(_: &Run) -> Request {
+    Request::EvaluateAlerts
+}
+
+fn close(_: &Run) -> Request {
+    Request::Erase(names::account("acme"))
+}
+
+fn give_200(_: &Run) -> Request {
+    names::adjust("acme", 13, 200, false)
+}
+
+fn charge_20(_: &Run) -> Request {
+    names::charge("acme", 13, 2)
+}
+
+fn charge_50(_: &Run) -> Request {
+    names::charge("acme", 14, 5)
+}
+
+fn charge_150(_: &Run) -> Request {
+    names::charge("acme", 15, 15)
 }
 
 fn sweep(_: &Run) -> Request {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::content::{Action, Fact};
 use shared::domain::account::decide_open_account;
+use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::DeclineReason;
 use shared::domain::{
     AccountId, Amount, ContactId, ContactsChange, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind,
@@ -350,4 +351,24 @@ fn a_change_of_contacts_is_told_by_address_and_has_no_link() {
     assert!(!told.html.contains("href"), "{}", told.html);
     let only = mail(NoticeKind::ContactsChanged(ContactsChange { added: vec![], ..change }));
     assert!(!only.text.contains("Added") && !only.text.contains("until its reader"), "{}", only.text);
+}
+
+#[test]
+fn a_low_balance_is_told_with_the_level_that_was_crossed_and_has_no_link() {
+    let low = |level, per_day| mail(NoticeKind::LowBalance { level, balance: Credits::constant(1_490), per_day });
+    let (in_credits, in_days) = (AlertLevel::credits(1_500).unwrap(), |days| AlertLevel::days_left(days).unwrap());
+    for (mail, subject, facts) in [
+        (low(in_credits, None), "below 1,500 credits", ["1,490 credits", "1,500 credits"]),
+        (low(in_days(7), Some(213)), "enough for less than 7 days", ["213 credits", "7 days at your average use"]),
+        (low(in_days(1), Some(1_500)), "enough for less than 1 day", ["1,500 credits", "1 day at your average use"]),
+    ] {
+        assert_eq!(mail.subject, format!("Your credit balance is {subject}"));
+        for text in [&mail.text, &visible(&mail.html)] {
+            for fact in facts.iter().chain(&["customer_42", "1,490 credits", "You chose to be told"]) {
+                assert!(text.contains(fact), "{fact} is missing: {text}");
+            }
+        }
+        assert!(!mail.html.contains("href"), "{}", mail.html);
+    }
+    assert!(!low(in_credits, None).text.contains("Average use"));
 }

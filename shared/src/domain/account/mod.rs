@@ -16,6 +16,7 @@ pub use hash::{EntryHash, ErasedTexts, Link, Salt, TextDigest};
 pub use history_filter::HistoryFilter;
 pub use restriction::Restriction;
 
+use super::alerts::Watch;
 use super::calendar::date_of;
 use super::payments::{AutoTopUp, PaymentIssue};
 use super::spending::{Limits, Spending};
@@ -64,6 +65,9 @@ pub struct Account {
     pub limits_date: Option<Date>,
     /// How many spenders have limits of their own. A charge looks for them only if there are any.
     pub limited_spenders: u32,
+    /// The bounds of the balance within which no alert is due. `None` in a new account and in one of an earlier release,
+    /// until the first movement.
+    pub watch: Option<Watch>,
     /// The chain of the entries. `None` in an account of an earlier release until its next change.
     pub chain: Option<Chain>,
 }

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-dynamodb-transactions>
 pub const CHARGES_TOGETHER_MAX: usize = 49;
 
-/// The most items of those charges: one transaction has 100, and one of them is the account.
+/// The most items of those charges: one transaction has 100, one of them is the account, and one may say that its alerts
+/// are due.
 const ITEMS_MAX: usize = 98;
 
 /// How many of the charges, counted from the first one, fit into one transaction. A pending charge has two items, and

@@ -1,11 +1,13 @@
 //! The parts of responses that more than one function answers with.
 
+mod alerts;
 mod contacts;
 mod entry;
 mod gate;
 mod payment_issue;
 mod top_up;
 
+pub use alerts::AlertsBody;
 pub use contacts::ContactsBody;
 pub use entry::{CauseBody, EntryBody, OperationBody, PriceBody};
 pub use gate::GateBody;

@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
 use super::{consent, spending};
+use crate::domain::alerts::Watch;
 use crate::domain::payments::{AutoTopUp, DeclineReason, MonthlyCap, PaymentIssue, PaymentIssueKind, RefusalReason};
 use crate::domain::spending::Spending;
 use crate::domain::{
@@ -42,6 +43,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("limits", spending::write_within(account.limits))
         .with_optional("limits_date", account.limits_date.map(text))
         .with_optional("limited_spenders", (account.limited_spenders > 0).then(|| number(account.limited_spenders)))
+        .with_optional("watch", account.watch.map(write_watch))
         .with_optional("salt", account.chain.map(|chain| bytes(chain.salt.as_bytes())))
         .with_optional("head", account.chain.and_then(|chain| chain.head).map(|head| bytes(head.as_bytes())))
         // Both attributes or neither: an account that is not due must not be in the index.
@@ -72,6 +74,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         limits: item.optional("limits", spending::read_within)?.unwrap_or_default(),
         limits_date: item.optional("limits", |item, _| read_limits_date(item))?,
         limited_spenders: item.optional("limited_spenders", Reader::number)?.unwrap_or(0),
+        watch: item.optional("watch", read_watch)?,
         chain: item.optional("salt", read_chain)?,
     })
 }
@@ -177,6 +180,15 @@ fn read_spending(item: &Reader<'_>) -> Result<Option<Spending>, Unreadable> {
     let allowed_at = item.optional("spending_allowed_at", Reader::instant)?;
     let stopped = stopped_at.map(|changed_at| Spending { is_stopped: true, changed_at });
     Ok(stopped.or(allowed_at.map(|changed_at| Spending { is_stopped: false, changed_at })))
+}
+
+fn write_watch(watch: Watch) -> AttributeValue {
+    Writer::map().with_optional("from", watch.from.map(credits)).with_optional("to", watch.to.map(credits)).into_value()
+}
+
+fn read_watch(item: &Reader<'_>, name: &str) -> Result<Watch, Unreadable> {
+    let watch = item.map(name)?;
+    Ok(Watch { from: watch.optional("from", Reader::credits)?, to: watch.optional("to", Reader::credits)? })
 }
 
 fn read_chain(item: &Reader<'_>, name: &str) -> Result<Chain, Unreadable> {

@@ -13,6 +13,14 @@ pub(in crate::ledger) fn due_cursor_to_key(shard: Shard, cursor: &DueCursor) -> 
         .into_attributes()
 }
 
+/// The start of the next page of accounts with alerts that are due, as DynamoDB's exclusive start key.
+pub(in crate::ledger) fn due_alert_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {
+    Writer::item(keys::alerts_due(&cursor.account))
+        .with("due_shard", text(Due::Alerts.shard(shard)))
+        .with("due_at", instant(cursor.due_at))
+        .into_attributes()
+}
+
 pub(in crate::ledger) fn due_page(
     items: &[Attributes],
     last_evaluated_key: Option<&Attributes>,

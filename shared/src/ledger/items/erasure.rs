@@ -55,7 +55,9 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         | Kind::TopUp
         | Kind::Act
         | Kind::Flag
-        | Kind::Erasure => None,
+        | Kind::Erasure
+        | Kind::Alerts
+        | Kind::AlertsDue => None,
     })
 }
 

@@ -1,8 +1,11 @@
 //! A notice, kept for 30 days.
 
+use super::alerts;
 use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, expiry, flag, instant, list, text};
+use crate::ledger::attributes::{
+    Attributes, Reader, Unreadable, Writer, credits, expiry, flag, instant, list, number, text,
+};
 use crate::ledger::keys::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -86,6 +89,10 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with_optional("removed", addresses(removed))
             .with_optional("changed", addresses(changed))
             .with_optional("confirmed", addresses(confirmed)),
+        NoticeKind::LowBalance { level, balance, per_day } => item
+            .with("level", alerts::write_level(*level))
+            .with("balance", credits(*balance))
+            .with_optional("credits_per_day", per_day.map(number)),
     }
 }
 
@@ -135,6 +142,11 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             changed: read_addresses(item, "changed")?,
             confirmed: read_addresses(item, "confirmed")?,
         }),
+        "low_balance" => NoticeKind::LowBalance {
+            level: alerts::read_level(&item.map("level")?)?,
+            balance: item.credits("balance")?,
+            per_day: item.optional("credits_per_day", Reader::number)?,
+        },
         _ => return Err(item.invalid("kind")),
     };
     Ok(kind)

@@ -49,6 +49,8 @@ fn every_kind_of_item_has_its_own_key() {
         (flag(&raised(0)), "ACCOUNT#acme", "FLAG#0000000000000#1970-01-01#credits_per_day".into()),
         (flag_of_month(&raised(7)), "FLAGS#1970-01", "FLAG#0000000000007#acme#1970-01-01#credits_per_day".into()),
         (contacts(&acme()), "ACCOUNT#acme", "CONTACTS".into()),
+        (alerts(&acme()), "ACCOUNT#acme", "ALERTS#LEVELS".into()),
+        (alerts_due(&acme()), "ACCOUNT#acme", "ALERTS#DUE".into()),
         (erasure(&acme()), "ACCOUNT#acme", "ERASURE".into()),
         (outbound_event(&acme(), &OutboundEventId::mint(1)), "ACCOUNT#acme", format!("OUTBOX#evo_{hex}")),
         (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
@@ -74,7 +76,7 @@ fn every_prefix_of_a_key_belongs_to_a_kind() {
     assert!(declared.len() > Kind::ALL.len(), "{declared:?}");
     for (name, prefix) in declared {
         // Some begin partitions, and one is only in an index.
-        let is_other = ["ACCOUNT", "ACCOUNTS", "CHARGE", "FLAGS", "IMPORT", "LIABILITY"].contains(&name);
+        let is_other = ["ACCOUNT", "ACCOUNTS", "ALERT", "CHARGE", "FLAGS", "IMPORT", "LIABILITY"].contains(&name);
         let is_kind = Kind::ALL.into_iter().any(|kind| kind.name_and_prefix().1 == prefix);
         assert_eq!(is_kind, !is_other, "{name}");
     }
@@ -146,6 +148,7 @@ fn an_account_keeps_its_shard() {
     let shard = |text: &str| Due::TopUp.shard_of(&AccountId::parse(text).unwrap());
     assert_eq!(shard("123456789"), "TOP_UP#6", "0xCBF43926, the check value of CRC-32");
     assert_eq!(Due::Charge.shard_of(&AccountId::parse("123456789").unwrap()), "CHARGE#6");
+    assert_eq!(Due::Alerts.shard_of(&AccountId::parse("123456789").unwrap()), "ALERT#6");
     let spread: std::collections::BTreeSet<_> = (0..500).map(|number| shard(&format!("customer_{number}"))).collect();
     assert_eq!(spread.len(), usize::from(Shard::COUNT));
 }

@@ -167,3 +167,24 @@ pub async fn links<L: Ledger>(ledger: &L) {
     assert_eq!(limited, Some(spender_limits("key-1", limits())));
     assert_eq!(ledger.customer_account_get(&account.customer).await.unwrap(), Some(account.id));
 }
+
+pub async fn alerts<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    assert_eq!(ledger.alerts_get(&account.id).await.unwrap(), None);
+    let records = vec![Record::Alerts(alerts_in_every_state()), Record::AlertsDue { at: at(9) }];
+    let change = Change { records, ..changed(&account) };
+    ledger.commit(&change).await.unwrap();
+    assert_eq!(ledger.alerts_get(&account.id).await.unwrap(), Some(alerts_in_every_state()));
+    assert_eq!(ledger.alerts_due_get(&account.id).await.unwrap(), Some(at(9)));
+    let mut due = vec![];
+    for now in [at(8), at(9)] {
+        for shard in Shard::all() {
+            due.extend(ledger.due_alerts(shard, now, None).await.unwrap().accounts.into_iter().map(|id| (now, id)));
+        }
+    }
+    assert_eq!(due, [(at(9), account.id.clone())], "from its time on");
+    let change = Change { records: vec![Record::AlertsEvaluated], ..changed(&change.account) };
+    ledger.commit(&change).await.unwrap();
+    assert_eq!(ledger.alerts_due_get(&account.id).await.unwrap(), None);
+    assert_eq!(ledger.alerts_get(&account.id).await.unwrap(), Some(alerts_in_every_state()), "the levels stay");
+}
