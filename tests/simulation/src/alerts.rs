@@ -203,7 +203,9 @@ fn may_be_topped_up(account: &Account) -> bool {
 /// Certainly: there may be other cases.
 fn is_about_to_be_cured(account: &Account, crossed: &[i64], now: Timestamp) -> bool {
     let is_early = account.last_top_up_at.is_some_and(|last| now.duration_since(last) < GAP + A_MOMENT);
-    let target = account.auto_top_up.as_ref().map_or(0, |settings| settings.target.get());
+    // A cap may leave less than what is missing to the target.
+    let uncapped = account.auto_top_up.as_ref().filter(|settings| settings.cap.is_none());
+    let target = uncapped.map_or(0, |settings| settings.target.get());
     let is_enough = crossed.iter().all(|level| *level <= target) && account.balance.get() >= 0;
     may_be_topped_up(account) && account.open_top_up.is_none() && !is_early && is_enough
 }

@@ -172,11 +172,9 @@ fn is_about_to_be_cured(account: &Account, price_book: &PriceBook, level: Credit
         | TopUpOutlook::Waiting { next_check_at, .. }
         | TopUpOutlook::Due { next_check_at, .. } => Some(next_check_at),
     };
-    let lifted = account.auto_top_up.as_ref().and_then(|settings| {
-        let credits = top_up_credits(account, settings);
-        account.balance.plus(credits)
-    });
-    comes_at.is_some_and(|at| at <= after(now, TOP_UP_TIME)) && lifted.is_some_and(|balance| level <= balance)
+    let (Some(comes_at), Some(settings)) = (comes_at, &account.auto_top_up) else { return false };
+    let lifted = account.balance.plus(top_up_credits(account, settings, price_book, comes_at));
+    comes_at <= after(now, TOP_UP_TIME) && lifted.is_some_and(|balance| level <= balance)
 }
 
 /// A tenth above a level, rounded up.
