@@ -13,6 +13,8 @@ ROUTES_WITHOUT_AUTHORIZER = {
     ("POST", "/v1/webhooks/stripe"),
     ("GET", "/pay/{token+}"),
     ("HEAD", "/pay/{token+}"),
+    ("GET", "/receipt/{token+}"),
+    ("HEAD", "/receipt/{token+}"),
     ("GET", "/confirm/{token+}"),
     ("HEAD", "/confirm/{token+}"),
     ("POST", "/confirm/{token+}"),

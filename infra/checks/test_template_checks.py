@@ -21,6 +21,8 @@ def test_the_routes_without_authorizer_are_those_that_were_decided():
         ("POST", "/v1/webhooks/stripe"),
         ("GET", "/pay/{token+}"),
         ("HEAD", "/pay/{token+}"),
+        ("GET", "/receipt/{token+}"),
+        ("HEAD", "/receipt/{token+}"),
         ("GET", "/confirm/{token+}"),
         ("HEAD", "/confirm/{token+}"),
         ("POST", "/confirm/{token+}"),

@@ -1,9 +1,10 @@
-//! Signed, expiring links for e-mails. A link opens the payment page of one top-up, or the page that confirms one contact,
-//! and nothing else. Each purpose has a key of its own, so no link serves the other one.
+//! Signed, expiring links for e-mails. A link opens the payment page of one top-up, the page that confirms one contact, or
+//! one invoice, and nothing else. Each purpose has a key of its own, so no link serves the other one.
 //!
 //! Stripe's hosted pages expire and are never stored, so an e-mail links to us, and we redirect to a fresh page.
 //! The token is a bearer token: it must not be logged, and must give access to nothing but the page.
 
+use crate::domain::payments::Invoiced;
 use crate::domain::{AccountId, ContactId, InvalidId, TopUpId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,12 +16,15 @@ use sha2::Sha256;
 pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long a link that confirms an address is valid.
 pub const CONFIRMATION_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a link to an invoice is valid. The invoice itself is listed for as long as Stripe has it.
+pub const RECEIPT_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Signs and verifies links. Anyone who has the secret can do both.
 #[derive(Clone, Debug)]
 pub struct LinkKey {
     pay: Hmac<Sha256>,
     confirm: Hmac<Sha256>,
+    receipt: Hmac<Sha256>,
 }
 
 /// A secret too short to sign with.
@@ -53,7 +57,8 @@ impl LinkKey {
             return Err(WeakSecret);
         }
         let derived = |purpose| keyed(&keyed(secret).chain_update(purpose).finalize().into_bytes());
-        Ok(Self { pay: derived(PAY_PURPOSE), confirm: derived(CONFIRM_PURPOSE) })
+        let receipt = derived(RECEIPT_PURPOSE);
+        Ok(Self { pay: derived(PAY_PURPOSE), confirm: derived(CONFIRM_PURPOSE), receipt })
     }
 
     /// The URL of this top-up's page below `public_url` (with or without a trailing slash), valid until `expires_at`.
@@ -81,6 +86,25 @@ impl LinkKey {
     /// A token as [`LinkKey::sign`] makes it, for a contact.
     pub fn sign_confirmation(&self, account: &AccountId, contact: &ContactId, expires_at: Timestamp) -> String {
         sign(&self.confirm, &encode_payload(account, contact.as_str(), expires_at))
+    }
+
+    /// The URL that leads to the invoice of what was paid below `public_url`, valid until `expires_at`. With `/pdf` behind
+    /// it, it leads to the document.
+    pub fn receipt_url(&self, public_url: &str, account: &AccountId, paid: &Invoiced, expires_at: Timestamp) -> String {
+        format!("{}/receipt/{}", public_url.trim_end_matches('/'), self.sign_receipt(account, paid, expires_at))
+    }
+
+    /// A token as [`LinkKey::sign`] makes it, for the invoice of what was paid.
+    pub fn sign_receipt(&self, account: &AccountId, paid: &Invoiced, expires_at: Timestamp) -> String {
+        sign(&self.receipt, &encode_payload(account, paid.id(), expires_at))
+    }
+
+    /// Whose invoice the token leads to.
+    ///
+    /// # Errors
+    /// As [`LinkKey::verify`].
+    pub fn verify_receipt(&self, token: &str, now: Timestamp) -> Result<(AccountId, Invoiced), LinkRejection> {
+        verify(&self.receipt, token, Invoiced::parse, now)
     }
 
     /// What the token was signed for.
@@ -129,6 +153,7 @@ const VERSION: &str = "1";
 /// Separate the signatures of each kind of link from any others made with the same secret.
 const PAY_PURPOSE: &[u8] = b"prepaid/pay-link";
 const CONFIRM_PURPOSE: &[u8] = b"prepaid/confirm-link";
+const RECEIPT_PURPOSE: &[u8] = b"prepaid/receipt-link";
 /// Both kinds of ids have 36 characters. The longest account id makes a payload of 119 bytes, which encode to 159 characters. The signature adds 43, the dot 1.
 const TOKEN_LENGTH_MAX: usize = 203;
 
@@ -153,6 +178,7 @@ fn decode_payload<I>(payload: &str, parse: fn(String) -> Result<I, InvalidId>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PurchaseId;
     use std::collections::BTreeSet;
 
     const SECRET: [u8; 32] = [7; 32];
@@ -271,7 +297,10 @@ mod tests {
     fn a_short_secret_signs_nothing_and_no_secret_is_shown() {
         assert_eq!(LinkKey::new([7; 31]).err(), Some(WeakSecret));
         assert_eq!(WeakSecret.to_string(), "the link secret must have at least 32 bytes");
-        assert_eq!(format!("{:?}", key()), "LinkKey { pay: Hmac { ... }, confirm: Hmac { ... } }");
+        assert_eq!(
+            format!("{:?}", key()),
+            "LinkKey { pay: Hmac { ... }, confirm: Hmac { ... }, receipt: Hmac { ... } }"
+        );
     }
 
     #[test]
@@ -284,6 +313,17 @@ mod tests {
         assert_eq!(key().verify_confirmation(&token(), at(-1)), Err(LinkRejection::BadSignature));
         let id_of_the_other = sign(&key().confirm, &encode_payload(&account(), TopUpId::mint(9).as_str(), at(0)));
         assert_eq!(key().verify_confirmation(&id_of_the_other, at(-1)), Err(LinkRejection::Malformed));
+    }
+
+    #[test]
+    fn a_link_to_a_receipt_is_for_one_purchase_or_one_attempt_and_for_no_payment() {
+        for paid in [Invoiced::Purchase(PurchaseId::mint(9)), Invoiced::TopUp(TopUpId::mint(9))] {
+            let token = key().sign_receipt(&account(), &paid, at(0));
+            assert_eq!(key().verify_receipt(&token, at(-1)), Ok((account(), paid)));
+            assert_eq!(key().verify_receipt(&token, at(0)), Err(LinkRejection::Expired));
+            assert_eq!(key().verify(&token, at(-1)), Err(LinkRejection::BadSignature));
+        }
+        assert_eq!(key().verify_receipt(&token(), at(-1)), Err(LinkRejection::BadSignature));
     }
 
     #[test]

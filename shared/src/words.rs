@@ -9,7 +9,7 @@ pub use diagnosis::{Diagnosis, diagnosis};
 pub use explanation::explanation;
 
 use crate::domain::payments::{
-    CustomerInvoice, DeclineReason, MonthlyCap, PaymentIssueKind, RefusalReason, SavedCard, SavedCards,
+    CustomerInvoice, DeclineReason, MonthlyCap, PaymentIssueKind, Receipt, RefusalReason, SavedCard, SavedCards,
 };
 use crate::domain::{Amount, Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
@@ -116,11 +116,23 @@ pub fn tax_note(invoice: &CustomerInvoice) -> Option<&'static str> {
 
 /// A card as its owner knows it: `Visa •••• 4242`.
 pub fn card_name(card: &SavedCard) -> String {
-    let brand = card.brand.as_deref().unwrap_or("card");
+    named_card(card.brand.as_deref(), card.last4.as_deref())
+}
+
+/// The card of a receipt, if it is known.
+pub fn card_of_receipt(receipt: &Receipt) -> Option<String> {
+    receipt.last4.as_deref().map(|last4| named_card(receipt.brand.as_deref(), Some(last4)))
+}
+
+fn named_card(brand: Option<&str>, last4: Option<&str>) -> String {
+    let brand = brand.unwrap_or("card");
     let mut letters = brand.chars();
     let capital = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
     let brand = format!("{capital}{}", letters.as_str().replace('_', " "));
-    card.last4.as_ref().map_or(brand.clone(), |last4| format!("{brand} •••• {last4}"))
+    match last4 {
+        Some(last4) => format!("{brand} •••• {last4}"),
+        None => brand,
+    }
 }
 
 /// What a change of the saved cards means for automatic top-ups. `None` if they were never set up.

@@ -11,6 +11,8 @@ use local_gateway::Template;
 use local_stripe::webhook_signature;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::domain::payments::Invoiced;
+use shared::domain::{AccountId, TopUpId};
 use shared::http::Route;
 use shared::stripe::webhook::EVENT_TYPES;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,8 +189,27 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     let body = json!({"package": "credits_500"});
     let refused = cloud.post("/v1/accounts/deleted/purchases", &token, Some("buy-1"), &body).await;
     refused.expect_problem(409, "customer_deleted");
+    receipt(cloud, &cloud.mails("acme").pop().and_then(|mail| mail.text).expect("a receipt")).await;
     for path in ["/v1/accounts", purchases] {
         malformed(cloud, Method::POST, path).await;
+    }
+}
+
+/// The link of a receipt: while Stripe answers and while it does not. Later it has expired.
+async fn receipt(cloud: &TestCloud, text: &str) {
+    let link = text[text.find("/receipt/").expect("a link")..].split_whitespace().next().unwrap().to_owned();
+    for (method, status) in [(Method::GET, 302), (Method::HEAD, 302)] {
+        cloud.send(cloud.request(method.clone(), &link)).await.expect(status);
+        cloud.send(cloud.request(method.clone(), "/receipt/false")).await.expect(404);
+        let path = "/v1/invoices/*".to_owned();
+        let action = local_stripe::FaultAction::Unavailable;
+        cloud.cloud.stripe.add_fault(local_stripe::Fault { method: None, path, action, count: u32::MAX });
+        cloud.send(cloud.request(method.clone(), &link)).await.expect(503);
+        cloud.cloud.stripe.clear_faults();
+        let account = AccountId::parse("acme").unwrap();
+        let paid = Invoiced::TopUp(TopUpId::mint(1));
+        let expired = cloud.link_key().await.sign_receipt(&account, &paid, cloud.now());
+        cloud.send(cloud.request(method, &format!("/receipt/{expired}"))).await.expect(410);
     }
 }
 
@@ -380,7 +401,7 @@ async fn contacts(cloud: &TestCloud) {
     each(&link, 200).await;
     each("/confirm/false", 404).await;
     let key = cloud.link_key().await;
-    let account = shared::domain::AccountId::parse("acme").unwrap();
+    let account = AccountId::parse("acme").unwrap();
     let expired = key.sign_confirmation(&account, &shared::domain::ContactId::mint(1), cloud.now());
     each(&format!("/confirm/{expired}"), 410).await;
 }

@@ -31,6 +31,7 @@ mod payments;
 mod permissions;
 mod purchases;
 mod rates;
+mod receipts;
 mod support;
 mod sweeps;
 mod top_ups;

@@ -5,9 +5,9 @@
 
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{DeclineReason, RefusalReason};
+use shared::domain::payments::{DeclineReason, Invoiced, Receipt, RefusalReason};
 use shared::domain::{Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, TopUpId};
-use shared::words::{Explanation, credits as count, date_and_time, decline, refusal};
+use shared::words::{Explanation, card_of_receipt, credits as count, date_and_time, decline, refusal};
 
 /// An e-mail's content, from top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,22 +56,27 @@ pub enum Purpose<'a> {
     Pay(&'a TopUpId),
     /// The address can be confirmed.
     Confirm(&'a ContactId),
+    /// The invoice of what was paid can be seen.
+    Receipt(&'a Invoiced),
 }
 
 /// Writes the content. `link_to` creates the link in it.
 pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Result<Link, E>) -> Result<Content, E> {
     Ok(match &notice.kind {
-        NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance } => {
+        NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance, receipt: document } => {
             let sale = Sale { credits: *credits, price: *price };
-            purchase_paid(receipt(notice, sale, *balance, fact("Purchase", purchase.to_string())), sale)
+            let facts = receipt(notice, (sale, document.as_deref()), *balance, fact("Purchase", purchase.to_string()));
+            let link = link_to(Purpose::Receipt(&Invoiced::Purchase(purchase.clone())))?;
+            purchase_paid(facts, &link, sale)
         }
         NoticeKind::PurchaseFailed { purchase, package: _, credits, price } => {
             let sale = Sale { credits: *credits, price: *price };
             purchase_failed(unpaid(notice, sale, fact("Purchase", purchase.to_string())), sale)
         }
-        NoticeKind::TopUpPaid { top_up, credits, price, balance } => {
+        NoticeKind::TopUpPaid { top_up, credits, price, balance, receipt: document } => {
             let sale = Sale { credits: *credits, price: *price };
-            top_up_paid(receipt(notice, sale, *balance, fact("Top-up", top_up.to_string())), sale)
+            let facts = receipt(notice, (sale, document.as_deref()), *balance, fact("Top-up", top_up.to_string()));
+            top_up_paid(facts, &link_to(Purpose::Receipt(&Invoiced::TopUp(top_up.clone())))?, sale)
         }
         NoticeKind::TopUpDeclined { top_up, credits, price, reason } => {
             let sale = Sale { credits: *credits, price: *price };
@@ -142,13 +147,13 @@ fn contacts_changed(notice: &Notice, change: &ContactsChange) -> Content {
     }
 }
 
-fn purchase_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
+fn purchase_paid(facts: Vec<Fact>, link: &Link, Sale { credits, price }: Sale) -> Content {
     let credits = count(credits);
     Content {
         subject: format!("Receipt for your purchase: {credits} for {price}"),
         heading: "Thank you for your purchase".into(),
         paragraphs: vec![format!("We received your payment and added {credits} to your credit balance.")],
-        action: None,
+        action: Some(see_invoice(link)),
         facts,
         closing: "Credits never expire.".into(),
     }
@@ -170,7 +175,7 @@ fn purchase_failed(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
     }
 }
 
-fn top_up_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
+fn top_up_paid(facts: Vec<Fact>, link: &Link, Sale { credits, price }: Sale) -> Content {
     let credits = count(credits);
     Content {
         subject: format!("Receipt for your automatic top-up: {credits} for {price}"),
@@ -178,7 +183,7 @@ fn top_up_paid(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
         paragraphs: vec![format!(
             "We received the payment for your automatic top-up and added {credits} to your credit balance."
         )],
-        action: None,
+        action: Some(see_invoice(link)),
         facts,
         // A pause may have been waiting for this payment.
         closing: "If automatic top-ups were paused because of this payment, they are active again. \
@@ -291,15 +296,30 @@ fn link_note(link: &Link) -> String {
     format!("This opens our payment provider's secure page. The link works until {until}.")
 }
 
-fn receipt(notice: &Notice, Sale { credits, price }: Sale, balance: Credits, paid_for: Fact) -> Vec<Fact> {
-    vec![
-        account(notice),
-        fact("Credits added", credits.grouped()),
-        fact("Paid, before tax", price.with_code()),
-        fact("New balance", count(balance)),
-        date(notice),
-        paid_for,
-    ]
+fn see_invoice(link: &Link) -> Action {
+    let (url, until) = (&link.url, date_and_time(link.expires_at));
+    let note = format!("The invoice is also a PDF, at {url}/pdf. Both links work until {until}.");
+    Action { label: "See the invoice", url: url.clone(), note }
+}
+
+fn receipt(
+    notice: &Notice,
+    (Sale { credits, price }, document): (Sale, Option<&Receipt>),
+    balance: Credits,
+    paid_for: Fact,
+) -> Vec<Fact> {
+    let currency = price.currency();
+    let amount = |name, minor| fact(name, currency.format_with_code(minor));
+    let number = document.and_then(|document| document.number.clone()).map(|number| fact("Invoice", number));
+    let taxed = document.map(|document| [amount("Tax", document.tax), amount("Total", document.total)]);
+    let paid_with = document.and_then(card_of_receipt).map(|card| fact("Paid with", card));
+    [account(notice), fact("Credits added", credits.grouped()), fact("Paid, before tax", price.with_code())]
+        .into_iter()
+        .chain(taxed.into_iter().flatten())
+        .chain(paid_with)
+        .chain(number)
+        .chain([fact("New balance", count(balance)), date(notice), paid_for])
+        .collect()
 }
 
 fn unpaid(notice: &Notice, Sale { credits, price }: Sale, to_be_paid: Fact) -> Vec<Fact> {

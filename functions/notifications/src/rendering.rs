@@ -4,7 +4,7 @@ use crate::content::{Content, Link, Purpose, write_content};
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{EmailAddress, Notice};
-use shared::links::{CONFIRMATION_LIFETIME, LINK_LIFETIME, LinkKey};
+use shared::links::{CONFIRMATION_LIFETIME, LINK_LIFETIME, LinkKey, RECEIPT_LIFETIME};
 use shared::ports::Email;
 
 /// Why there is no e-mail. The cause is never the content of the notice.
@@ -39,6 +39,9 @@ pub fn render(notice: &Notice, to: EmailAddress, links: Links<'_>) -> Result<Ema
         match purpose {
             Purpose::Pay(top_up) => {
                 link(LINK_LIFETIME, &|until| key.pay_url(public_url, &notice.account, top_up, until))
+            }
+            Purpose::Receipt(paid) => {
+                link(RECEIPT_LIFETIME, &|until| key.receipt_url(public_url, &notice.account, paid, until))
             }
             Purpose::Confirm(contact) => {
                 link(CONFIRMATION_LIFETIME, &|until| key.confirm_url(public_url, &notice.account, contact, until))

@@ -1,8 +1,10 @@
-//! Buying credits: packages, Stripe's payment page, invoices, and the link in e-mails to an unpaid top-up.
+//! Buying credits: packages, Stripe's payment page, invoices, and the links in e-mails to an unpaid
+//! top-up and to an invoice.
 
 mod invoices;
 mod list;
 mod pay;
+mod receipt;
 pub mod wiring;
 
 use lambda_http::http::Method;
@@ -55,6 +57,7 @@ pub enum Operation {
     Invoices,
     Invoice,
     Pay,
+    Receipt,
 }
 
 /// Every route of this function, as in `template.yaml`.
@@ -92,6 +95,8 @@ pub const ROUTES: &[Route<Operation>] = &[
     },
     Route { method: Method::GET, path: "/pay/{token+}", access: Access::Public, operation: Operation::Pay },
     Route { method: Method::HEAD, path: "/pay/{token+}", access: Access::Public, operation: Operation::Pay },
+    Route { method: Method::GET, path: "/receipt/{token+}", access: Access::Public, operation: Operation::Receipt },
+    Route { method: Method::HEAD, path: "/receipt/{token+}", access: Access::Public, operation: Operation::Receipt },
 ];
 
 /// Answers one request.
@@ -103,7 +108,7 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     let found = find_route(ROUTES, request, |account| app.limiter.admit(account, app.context.now()))?;
     // Mail programs and statistics add parameters to links.
-    if !matches!(found.operation, Operation::Purchases | Operation::Invoices | Operation::Pay) {
+    if !matches!(found.operation, Operation::Purchases | Operation::Invoices | Operation::Pay | Operation::Receipt) {
         no_query(request)?;
     }
     match found.operation {
@@ -114,6 +119,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Invoices => invoices::list(&app.context, request, found.account()?).await,
         Operation::Invoice => invoices::get(&app.context, found.account()?, found.parameter("invoice")).await,
         Operation::Pay => pay::get(app, found.parameter("token")).await,
+        Operation::Receipt => receipt::get(app, found.parameter("token")).await,
     }
 }
 

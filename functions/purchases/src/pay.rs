@@ -34,10 +34,10 @@ pub async fn get<O: Outside>(app: &App<O>, token: &str) -> Result<Reply, Problem
 
 #[derive(Template)]
 #[template(path = "pay.html")]
-struct Page {
-    status: u16,
-    heading: &'static str,
-    text: &'static str,
+pub struct Page {
+    pub status: u16,
+    pub heading: &'static str,
+    pub text: &'static str,
 }
 
 const PAID: Page = Page {
@@ -50,12 +50,12 @@ const CLOSED: Page = Page {
     heading: "There is nothing to pay",
     text: "This top-up was closed without a payment, and nothing was charged.",
 };
-const EXPIRED: Page = Page {
+pub const EXPIRED: Page = Page {
     status: 410,
     heading: "This link has expired",
     text: "For your safety, links in our e-mails work for a limited time. Your billing page shows what is open.",
 };
-const UNKNOWN: Page = Page {
+pub const UNKNOWN: Page = Page {
     status: 404,
     heading: "This link does not work",
     text: "It may have been copied in part. Please use the whole link of the e-mail.",
@@ -72,7 +72,7 @@ const UNAVAILABLE: Page = Page {
 };
 
 impl Page {
-    fn reply(&self) -> Result<Reply, Problem> {
+    pub fn reply(&self) -> Result<Reply, Problem> {
         self.render().map(|page| Reply::html(self.status, page)).map_err(Problem::internal)
     }
 }

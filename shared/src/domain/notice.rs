@@ -2,7 +2,7 @@
 
 use super::alerts::AlertLevel;
 use super::contacts::{OptionalNotice, Role};
-use super::payments::{DeclineReason, RefusalReason};
+use super::payments::{DeclineReason, Receipt, RefusalReason};
 use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
@@ -43,11 +43,19 @@ impl Notice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
     /// A purchase was paid.
-    PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount, balance: Credits },
+    PurchasePaid {
+        purchase: PurchaseId,
+        package: PackageId,
+        credits: Credits,
+        price: Amount,
+        balance: Credits,
+        /// `None` if it is not known, as in a notice of an earlier release.
+        receipt: Option<Box<Receipt>>,
+    },
     /// A purchase's bank debit failed, days after its page was completed.
     PurchaseFailed { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount },
     /// An automatic top-up was paid.
-    TopUpPaid { top_up: TopUpId, credits: Credits, price: Amount, balance: Credits },
+    TopUpPaid { top_up: TopUpId, credits: Credits, price: Amount, balance: Credits, receipt: Option<Box<Receipt>> },
     /// The card was declined; automatic top-ups are paused.
     TopUpDeclined { top_up: TopUpId, credits: Credits, price: Amount, reason: DeclineReason },
     /// The bank wants the customer to confirm (3D Secure); automatic top-ups are paused.

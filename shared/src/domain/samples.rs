@@ -46,6 +46,7 @@ pub fn payment() -> Payment {
         invoice: InvoiceId::parse("in_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         payment_method: PaymentMethodId::parse("pm_1").ok(),
+        receipt: None,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::responses::{CheckoutSession, Created, List, OpenedSession};
+use super::responses::{CheckoutSession, Created, Invoice, List, OpenedSession, on_receipt};
 use super::{Charging, keyed, metadata, spelled, with_query};
 use crate::domain::payments::{Checkout, CheckoutOutcome, Payment, SetUpCard};
-use crate::domain::{CheckoutSessionId, CustomerId, InvoiceId, PaymentMethodId, Purchase};
+use crate::domain::{CheckoutSessionId, CustomerId, PaymentMethodId, Purchase};
 use crate::ports::CheckoutReport;
 use crate::words;
 use stripe_checkout::checkout_session::{
@@ -120,7 +120,7 @@ fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
 /// <https://docs.stripe.com/api/checkout/sessions/retrieve>
 pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Result<CheckoutReport, StripeError> {
     let session: CheckoutSession = RetrieveCheckoutSession::new(session.as_str())
-        .expand(["payment_intent.payment_method".to_owned(), "setup_intent".to_owned()])
+        .expand(["payment_intent.payment_method".to_owned(), "invoice".to_owned(), "setup_intent".to_owned()])
         .build()
         .customize()
         .send(client)
@@ -172,9 +172,10 @@ fn payment_of(session: &CheckoutSession) -> Option<Payment> {
     Some(Payment {
         amount: session.amount_subtotal.filter(|amount| *amount >= 0)?,
         currency: session.currency.clone()?,
-        invoice: session.invoice.as_deref().and_then(|invoice| InvoiceId::parse(invoice).ok()),
+        invoice: session.invoice.as_ref().and_then(Invoice::id),
         payment_intent: intent.and_then(super::responses::PaymentIntent::id),
         payment_method: intent.and_then(|intent| intent.reusable_method(&customer)),
+        receipt: session.invoice.as_ref().map(|invoice| on_receipt(intent, invoice.receipt()).into()),
         customer,
     })
 }
@@ -186,9 +187,11 @@ mod tests {
     fn session(status: &str, payment_status: &str, customer: &str) -> CheckoutSession {
         miniserde::json::from_str(&format!(
             r#"{{"id":"cs_1","status":"{status}","payment_status":"{payment_status}","customer":{customer},
-                "amount_subtotal":5000,"amount_total":5400,"currency":"usd","invoice":"in_1",
+                "amount_subtotal":5000,"amount_total":5400,"currency":"usd","invoice":{{"id":"in_1","number":"A-0001","status":"paid","customer":"cus_1","currency":"usd","subtotal":5000,
+                "total_excluding_tax":5000,"total":5350,"amount_due":5350,"amount_paid":5350,"starting_balance":0}},
                 "payment_intent":{{"id":"pi_1","status":"succeeded",
-                    "payment_method":{{"id":"pm_1","customer":"cus_1"}}}}}}"#
+                    "payment_method":{{"id":"pm_1","customer":"cus_1",
+                        "card":{{"brand":"visa","last4":"4242"}}}}}}}}"#
         ))
         .unwrap()
     }
@@ -209,6 +212,9 @@ mod tests {
             panic!("the outcome must be a payment")
         };
         assert_eq!((payment.amount, payment.payment_method.is_some()), (5_000, true), "before tax");
+        let receipt = payment.receipt.expect("the invoice is known");
+        assert_eq!((receipt.number.as_deref(), receipt.tax, receipt.total), (Some("A-0001"), 350, 5_350));
+        assert_eq!((receipt.brand.as_deref(), receipt.last4.as_deref()), (Some("visa"), Some("4242")));
     }
 
     /// R7: a completed session's bank debit.

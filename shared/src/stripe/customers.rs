@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::error::StripeError;
-use super::responses::{Created, Customer, List};
+use super::responses::{Created, Customer, List, Paying};
 use super::{keyed, metadata};
 use crate::domain::payments::{DefaultCard, OfferedCard};
 use crate::domain::{AccountId, CustomerId, EmailAddress, PaymentMethodId};
@@ -63,6 +63,15 @@ pub(super) async fn set_email(client: &Client, customer: &CustomerId, email: &Em
 pub(super) async fn retrieve(client: &Client, customer: &CustomerId) -> Result<Customer, StripeError> {
     RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await
 }
+
+/// The same with the default card expanded.
+pub(super) async fn paying(client: &Client, customer: &CustomerId) -> Result<Paying, StripeError> {
+    let request = RetrieveCustomer::new(customer.as_str()).expand([DEFAULT_CARD.to_owned()]);
+    request.build().customize().send(client).await
+}
+
+/// The default card of a customer, which Stripe includes only on request.
+pub(super) const DEFAULT_CARD: &str = "invoice_settings.default_payment_method";
 
 /// The card that the customer pays with, and the purchase it is from.
 pub(super) async fn default_card(client: &Client, customer: &CustomerId) -> Result<DefaultCard, DefaultError> {

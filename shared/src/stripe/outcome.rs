@@ -4,7 +4,7 @@
 //! says. Nothing is concluded from anything else, so that an outage, a bug or a wrong API key never pauses a customer.
 
 use super::error::{Refusal, StripeError};
-use super::responses::{Invoice, InvoiceStatus, PaymentIntent};
+use super::responses::{Invoice, InvoiceStatus, PaymentIntent, on_receipt};
 use crate::domain::CustomerId;
 use crate::domain::payments::{DeclineReason, Payment, Received, RefusalReason, TopUpOutcome};
 
@@ -161,6 +161,7 @@ fn payment_of(invoice: &Invoice, intent: Option<&PaymentIntent>) -> Option<Payme
         invoice: invoice.id(),
         payment_intent: invoice.payment_intent(),
         payment_method: intent.and_then(|intent| intent.reusable_method(&customer)),
+        receipt: Some(on_receipt(intent, invoice.receipt()).into()),
         customer,
     })
 }
@@ -168,6 +169,7 @@ fn payment_of(invoice: &Invoice, intent: Option<&PaymentIntent>) -> Option<Payme
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::payments::Receipt;
     use crate::domain::{InvoiceId, PaymentIntentId, PaymentMethodId};
     use CardAnswer::{ActionRequired, Declined};
     use Classification::{Card, Unclear, Unexpected};
@@ -332,6 +334,7 @@ mod tests {
                 invoice: InvoiceId::parse("in_1").ok(),
                 payment_intent: PaymentIntentId::parse("pi_1").ok(),
                 payment_method: PaymentMethodId::parse("pm_1").ok().filter(|_| kept),
+                receipt: Some(receipt().into()),
             };
             assert_eq!(classify_invoice(&invoice(r#""paid""#, 4_501), Some(&intent)), TopUpOutcome::Paid(expected));
         }
@@ -363,7 +366,13 @@ mod tests {
             invoice: InvoiceId::parse("in_1").ok(),
             payment_intent: PaymentIntentId::parse("pi_1").ok(),
             payment_method: None,
+            receipt: Some(receipt().into()),
         }
+    }
+
+    /// A dollar of tax.
+    fn receipt() -> Receipt {
+        Receipt { number: Some("A-0001".into()), tax: 100, total: 4_601, ..Receipt::default() }
     }
 
     /// An invoice in Stripe's format, with a dollar of tax.
@@ -374,7 +383,7 @@ mod tests {
     fn invoice_paid_by(status: &str, before_tax: i64, (paid, before, after): (i64, i64, i64)) -> Invoice {
         let total = before_tax + 100;
         miniserde::json::from_str(&format!(
-            r#"{{"id":"in_1","object":"invoice","status":{status},"customer":"cus_1","currency":"usd",
+            r#"{{"id":"in_1","number":"A-0001","object":"invoice","status":{status},"customer":"cus_1","currency":"usd",
                 "subtotal":{before_tax},"total_excluding_tax":{before_tax},"total":{total},
                 "amount_due":{total},"amount_paid":{paid},"starting_balance":{before},"ending_balance":{after},
                 "payments":{{"object":"list","has_more":false,"data":[

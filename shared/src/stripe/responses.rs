@@ -5,7 +5,7 @@
 //! instead of a parse error.
 
 use super::metadata::{self, Metadata};
-use crate::domain::payments::PaidInvoice;
+use crate::domain::payments::{PaidInvoice, Receipt};
 use crate::domain::{AccountId, CustomerId, InvalidId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, TopUpId};
 use miniserde::Deserialize;
 
@@ -56,12 +56,29 @@ impl Customer {
     }
 }
 
-/// An invoice that was just created, with `customer` expanded. An answer that Stripe stored for a key shows the customer
-/// as it was when the invoice was created.
+/// An invoice that was just created, with the customer's default card expanded. An answer that Stripe stored for a key
+/// shows the customer as it was when the invoice was created.
 #[derive(Deserialize)]
 pub(super) struct CreatedInvoice {
     pub(super) id: String,
-    pub(super) customer: Customer,
+    pub(super) customer: Paying,
+}
+
+/// A customer with `invoice_settings.default_payment_method` expanded.
+#[derive(Deserialize)]
+pub(super) struct Paying {
+    invoice_settings: Option<PayingWith>,
+}
+
+#[derive(Deserialize)]
+struct PayingWith {
+    default_payment_method: Option<PaymentMethod>,
+}
+
+impl Paying {
+    pub(super) fn default_card(self) -> Option<PaymentMethod> {
+        self.invoice_settings?.default_payment_method
+    }
 }
 
 /// A saved card or bank account. <https://docs.stripe.com/api/payment_methods/object>
@@ -129,7 +146,7 @@ impl OpenedSession {
     }
 }
 
-/// A Checkout session with `payment_intent.payment_method` and `setup_intent` expanded.
+/// A Checkout session with `payment_intent.payment_method`, `invoice` and `setup_intent` expanded.
 #[derive(Deserialize)]
 pub(super) struct CheckoutSession {
     pub(super) id: String,
@@ -139,7 +156,7 @@ pub(super) struct CheckoutSession {
     /// In the minor unit, before tax.
     pub(super) amount_subtotal: Option<i64>,
     pub(super) currency: Option<String>,
-    pub(super) invoice: Option<String>,
+    pub(super) invoice: Option<Invoice>,
     pub(super) payment_intent: Option<PaymentIntent>,
     pub(super) setup_intent: Option<SetupIntent>,
     pub(super) metadata: Option<Metadata>,
@@ -159,6 +176,22 @@ pub(super) struct PaymentMethod {
     pub(super) id: String,
     /// The customer it is attached to.
     pub(super) customer: Option<String>,
+    card: Option<MethodDetails>,
+    us_bank_account: Option<MethodDetails>,
+    sepa_debit: Option<MethodDetails>,
+}
+
+impl PaymentMethod {
+    fn details(&self) -> Option<&MethodDetails> {
+        self.card.as_ref().or(self.us_bank_account.as_ref()).or(self.sepa_debit.as_ref())
+    }
+
+    /// Its brand and its last digits on a receipt.
+    pub(super) fn on(&self, receipt: Receipt) -> Receipt {
+        let details = self.details();
+        let brand = details.and_then(|details| details.brand.clone().or(details.bank_name.clone()));
+        Receipt { brand, last4: details.and_then(|details| details.last4.clone()), ..receipt }
+    }
 }
 
 #[derive(Deserialize)]
@@ -189,6 +222,7 @@ impl PaymentIntent {
 #[derive(Deserialize)]
 pub(super) struct Invoice {
     pub(super) id: String,
+    number: Option<String>,
     status: Option<String>,
     pub(super) customer: Option<String>,
     pub(super) currency: String,
@@ -291,6 +325,12 @@ impl Invoice {
         self.total_excluding_tax.unwrap_or(self.subtotal)
     }
 
+    /// What the invoice says on a receipt.
+    pub(super) fn receipt(&self) -> Receipt {
+        let tax = self.total.saturating_sub(self.before_tax());
+        Receipt { number: self.number.clone(), tax, total: self.total, ..Receipt::default() }
+    }
+
     /// The amounts that tell how much of it was actually paid.
     pub(super) fn paid_invoice(&self) -> PaidInvoice {
         PaidInvoice {
@@ -331,4 +371,12 @@ pub(super) struct ErrorObject {
     pub(super) param: Option<String>,
     /// Used only to recognize errors that have no code, and not kept.
     pub(super) message: Option<String>,
+}
+
+/// The receipt with the card of its payment, as far as it is known.
+pub(super) fn on_receipt(intent: Option<&PaymentIntent>, receipt: Receipt) -> Receipt {
+    match intent.and_then(|intent| intent.payment_method.as_ref()) {
+        Some(method) => method.on(receipt),
+        None => receipt,
+    }
 }

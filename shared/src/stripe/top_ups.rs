@@ -8,10 +8,10 @@ use super::client::Client;
 use super::customers::{self, DefaultError};
 use super::error::StripeError;
 use super::outcome::{CardAnswer, Classification, classify_definite, classify_invoice, classify_pay};
-use super::responses::{Created, CreatedInvoice, Deleted, Invoice, InvoiceStatus};
+use super::responses::{Created, CreatedInvoice, Deleted, Invoice, InvoiceStatus, PaymentMethod};
 use super::{Charging, invoices, keyed, metadata, spelled};
-use crate::domain::payments::{DeclineReason, Demand, RefusalReason, TopUpOutcome, check_demand};
-use crate::domain::{InvalidId, InvoiceId, PaymentMethodId, TopUp};
+use crate::domain::payments::{DeclineReason, Demand, Payment, RefusalReason, TopUpOutcome, check_demand};
+use crate::domain::{InvalidId, InvoiceId, TopUp};
 use crate::error::chain;
 use crate::words;
 use std::future::Future;
@@ -30,7 +30,7 @@ pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) ->
         Err(stuck) => return stuck.outcome(client, charging, top_up).await,
     };
     match &card {
-        Some(card) => take(client, charging, top_up, invoice, card).await,
+        Some(card) => take(client, charging, top_up, (invoice, card)).await,
         None => TopUpOutcome::Declined { reason: DeclineReason::NoCard, invoice: Some(invoice) },
     }
 }
@@ -39,7 +39,7 @@ pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) ->
 /// that the customer has just chosen.
 struct Made {
     invoice: InvoiceId,
-    card: Option<PaymentMethodId>,
+    card: Option<PaymentMethod>,
 }
 
 /// An attempt that failed before the card was charged, and where it failed.
@@ -99,7 +99,7 @@ async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
     };
     let found = || async {
         let Some(first) = invoices::of_top_up(client, top_up).await?.pop() else { return Ok(None) };
-        let customer = customers::retrieve(client, &top_up.customer).await?;
+        let customer = customers::paying(client, &top_up.customer).await?;
         Ok(Some(CreatedInvoice { id: first.to_string(), customer }))
     };
     let made = create(client, charging, top_up, found).await.map_err(stuck("invoice", None))?;
@@ -165,11 +165,10 @@ where
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
         .metadata(metadata::of_top_up(top_up))
-        .expand(["customer".to_owned()]);
+        .expand([format!("customer.{}", customers::DEFAULT_CARD)]);
     let created: CreatedInvoice = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
     let unreadable = |error: InvalidId| StripeError::Unreadable(error.to_string());
-    let card = created.customer.default_card().map_err(unreadable)?;
-    Ok(Made { invoice: InvoiceId::parse(created.id).map_err(unreadable)?, card })
+    Ok(Made { invoice: InvoiceId::parse(created.id).map_err(unreadable)?, card: created.customer.default_card() })
 }
 
 /// <https://docs.stripe.com/api/invoiceitems/create>
@@ -203,11 +202,10 @@ async fn take(
     client: &Client,
     charging: &Charging,
     top_up: &TopUp,
-    invoice: InvoiceId,
-    payment_method: &PaymentMethodId,
+    (invoice, card): (InvoiceId, &PaymentMethod),
 ) -> TopUpOutcome {
     let request = PayInvoice::new(invoice.as_str())
-        .payment_method(payment_method.as_str())
+        .payment_method(card.id.as_str())
         .off_session(true)
         .expand([invoices::PAYMENTS.to_owned()]);
     // What a failed call left behind: a payment, the bank's refusal, or nothing.
@@ -223,7 +221,7 @@ async fn take(
     let answered = match answer {
         // This very call paid it with the card that it named, so the intent would add nothing.
         Ok(invoice) if invoice.status() == InvoiceStatus::Paid && !is_looked_up.load(Ordering::Relaxed) => {
-            Ok(classify_invoice(&invoice, None))
+            Ok(paid_with(classify_invoice(&invoice, None), card))
         }
         Ok(invoice) => invoices::outcome(client, &invoice).await,
         Err(error) => Err(error),
@@ -245,6 +243,17 @@ async fn take(
             Some(reason) => refused(client, charging, top_up, reason).await,
             None => paid_or_unknown(client, top_up, Some(&invoice), "pay", classification, &error).await,
         },
+    }
+}
+
+/// The outcome with the card on its receipt.
+fn paid_with(outcome: TopUpOutcome, card: &PaymentMethod) -> TopUpOutcome {
+    let with =
+        |payment: Payment| Payment { receipt: payment.receipt.map(|receipt| card.on(*receipt).into()), ..payment };
+    match outcome {
+        TopUpOutcome::Paid(payment) => TopUpOutcome::Paid(with(payment)),
+        TopUpOutcome::PartlyPaid { payment, received } => TopUpOutcome::PartlyPaid { payment: with(payment), received },
+        other => other,
     }
 }
 

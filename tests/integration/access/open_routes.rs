@@ -1,6 +1,6 @@
 //! The routes that need no token: each is protected by its own signature, and a token gives no further access.
 //!
-//! `webhooks.rs`, `pay_links.rs` and `contacts.rs` test the signatures. These tests check that no other route is open, and that a
+//! `webhooks.rs`, `pay_links.rs`, `receipts.rs` and `contacts.rs` test the signatures. These tests check that no other route is open, and that a
 //! token is neither required nor read.
 
 use super::callers::callers;
@@ -11,12 +11,14 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 /// Each with the status of a request without a valid signature. The public keys of statements are for everybody.
-const OPEN: [(&str, &str, u16); 7] = [
+const OPEN: [(&str, &str, u16); 9] = [
     ("GET", "/confirm/{token}", 404),
     ("GET", "/pay/{token}", 404),
+    ("GET", "/receipt/{token}", 404),
     ("GET", "/v1/statement-keys", 200),
     ("HEAD", "/confirm/{token}", 404),
     ("HEAD", "/pay/{token}", 404),
+    ("HEAD", "/receipt/{token}", 404),
     ("POST", "/confirm/{token}", 404),
     ("POST", "/v1/webhooks/stripe", 400),
 ];

@@ -105,7 +105,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 77] = [
+const MAY_BE_ABSENT: [&str; 81] = [
     "flagged",
     "hour",
     "hours",
@@ -183,6 +183,10 @@ const MAY_BE_ABSENT: [&str; 77] = [
     "hash",
     "head",
     "salt",
+    "receipt",
+    "receipt.brand",
+    "receipt.last4",
+    "receipt.number",
 ];
 
 /// A row of usage or of the liability has neither numbers that are zero nor groups in which all are.
@@ -203,7 +207,17 @@ const UNREAD: [&str; 8] = [
 ];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 6] = ["after", "checkout.url", "detail", "restriction.reason", "text", "type"];
+const FREE_TEXT: [&str; 9] = [
+    "after",
+    "checkout.url",
+    "detail",
+    "receipt.brand",
+    "receipt.last4",
+    "receipt.number",
+    "restriction.reason",
+    "text",
+    "type",
+];
 
 #[tokio::test]
 async fn a_missing_attribute_is_named() {

@@ -10,7 +10,7 @@ use shared::domain::charging::{
 use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
-use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, MonthlyCap};
+use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, MonthlyCap, Receipt};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
@@ -548,13 +548,30 @@ pub fn contacts() -> Contacts {
     }
 }
 
+pub fn receipt() -> Receipt {
+    Receipt {
+        number: Some("ABCDEFGH-0007".into()),
+        tax: 3,
+        total: 14,
+        brand: Some("visa".into()),
+        last4: Some("4242".into()),
+    }
+}
+
 pub fn notice_kinds() -> [NoticeKind; 10] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
-        NoticeKind::PurchasePaid { purchase: PurchaseId::mint(5), package: package_id(), credits, price, balance },
+        NoticeKind::PurchasePaid {
+            purchase: PurchaseId::mint(5),
+            package: package_id(),
+            credits,
+            price,
+            balance,
+            receipt: Some(receipt().into()),
+        },
         NoticeKind::PurchaseFailed { purchase: PurchaseId::mint(5), package: package_id(), credits, price },
-        NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance },
+        NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt: None },
         NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
         NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },
         NoticeKind::TopUpRefused { top_up, credits, price, reason: RefusalReason::OtherPrice },

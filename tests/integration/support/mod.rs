@@ -245,8 +245,10 @@ impl TestCloud {
             mail.to.iter().for_each(|to| canaries.plant("an e-mail address", to));
             for line in mail.text.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| line.len() > 20) {
                 canaries.plant("an e-mail's text", line);
-                let token =
-                    ["/pay/", "/confirm/"].iter().find_map(|path| line.split_once(path)).map(|(_, token)| token);
+                let token = ["/pay/", "/confirm/", "/receipt/"]
+                    .iter()
+                    .find_map(|path| line.split_once(path))
+                    .map(|(_, token)| token);
                 token.iter().for_each(|token| canaries.plant("a link's token", token));
             }
         }

@@ -170,7 +170,7 @@ const KINDS: [Kind; 7] = [
     ("a key of Stripe's", |line| ["sk_test_", "sk_live_", "rk_live_", "whsec_"].iter().any(|key| line.contains(key))),
     ("a bearer's right", |line| line.to_ascii_lowercase().contains("bearer ")),
     ("a request's signature", |line| line.contains("AWS4-HMAC") || line.contains("v1=")),
-    ("a link of an e-mail", |line| line.contains("/pay/") || line.contains("/confirm/")),
+    ("a link of an e-mail", |line| ["/pay/", "/confirm/", "/receipt/"].iter().any(|path| line.contains(path))),
     ("a saved card", |line| has_word(line, "pm_", 1)),
 ];
 

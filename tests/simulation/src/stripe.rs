@@ -573,6 +573,7 @@ impl Stripe {
                 invoice: None,
                 payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
                 payment_method: session.paid_with.clone(),
+                receipt: None,
             }),
         };
         let purchase = Some((session.account.clone(), session.purchase.clone()));
@@ -908,6 +909,7 @@ impl Invoice {
             invoice: Some(self.id.clone()),
             payment_intent: PaymentIntentId::parse(format!("pi_{}", self.id)).ok(),
             payment_method: self.paid_with.clone(),
+            receipt: None,
         };
         let amounts = PaidInvoice {
             total: self.amount.minor(),

@@ -218,9 +218,10 @@ impl Books {
 
 /// Shows the customer, with a default card, if the request expands it.
 fn expand(mut answer: Value, path: &str) -> Value {
-    if path == "customer" {
+    if path == "customer.invoice_settings.default_payment_method" {
         let customer = answer["customer"].take();
-        let card = format!("pm_{}", customer.as_str().unwrap_or_default());
+        let id = format!("pm_{}", customer.as_str().unwrap_or_default());
+        let card = json!({"id": id, "customer": customer, "card": {"brand": "visa", "last4": "4242"}});
         answer["customer"] = json!({"id": customer, "invoice_settings": {"default_payment_method": card}});
     }
     answer

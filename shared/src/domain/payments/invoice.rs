@@ -1,6 +1,6 @@
 //! The invoices that a customer is shown: what was bought, for how much, with which tax.
 
-use crate::domain::{AccountId, InvoiceId, PurchaseId, TopUpId};
+use crate::domain::{AccountId, InvalidId, InvoiceId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
 /// An invoice as Stripe shows it now. Amounts are in the minor unit of `currency`.
@@ -34,6 +34,34 @@ pub struct CustomerInvoice {
 pub enum Invoiced {
     Purchase(PurchaseId),
     TopUp(TopUpId),
+}
+
+/// What a receipt says about its invoice and its card. Amounts are in the minor unit of the payment's currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The number of the invoice, as it is printed.
+    pub number: Option<String>,
+    pub tax: i64,
+    /// With tax.
+    pub total: i64,
+    /// The card's network, or the account's bank.
+    pub brand: Option<String>,
+    pub last4: Option<String>,
+}
+
+impl Invoiced {
+    /// # Errors
+    /// [`InvalidId`] for an id of neither kind.
+    pub fn parse(id: String) -> Result<Self, InvalidId> {
+        TopUpId::parse(id.as_str()).map(Self::TopUp).or_else(|_| PurchaseId::parse(id).map(Self::Purchase))
+    }
+
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Purchase(purchase) => purchase.as_str(),
+            Self::TopUp(top_up) => top_up.as_str(),
+        }
+    }
 }
 
 /// One tax on an invoice.

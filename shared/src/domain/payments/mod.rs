@@ -19,7 +19,7 @@ mod what_if;
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_credits};
-pub use invoice::{CustomerInvoice, Invoiced, TaxLine};
+pub use invoice::{CustomerInvoice, Invoiced, Receipt, TaxLine};
 pub use monthly_cap::MonthlyCap;
 pub use outlook::{NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
 pub use payment::{CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};

@@ -1,5 +1,6 @@
 //! What Stripe reports about a payment, and whether it matches what was asked for.
 
+use super::invoice::Receipt;
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::change::BalanceOutOfRange;
 use crate::domain::{Account, Amount, Currency, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId};
@@ -16,6 +17,8 @@ pub struct Payment {
     pub payment_intent: Option<PaymentIntentId>,
     /// The card that paid, if it may be charged again.
     pub payment_method: Option<PaymentMethodId>,
+    /// What the receipt says besides, as far as it is known.
+    pub receipt: Option<Box<Receipt>>,
 }
 
 /// What Stripe reports about a purchase's page.

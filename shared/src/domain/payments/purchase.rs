@@ -187,6 +187,7 @@ fn grant_purchase(
         credits: purchase.credits,
         price: purchase.price,
         balance: change.account.balance,
+        receipt: payment.receipt.clone(),
     };
     change.notices.extend(account.owed(notice, kind, now));
     let paid = OutboundEventKind::PurchasePaid {

@@ -208,7 +208,8 @@ fn grant_top_up(
         ..top_up.clone()
     }));
     let (top_up, balance, Bought { credits, price, .. }) = (top_up.id.clone(), change.account.balance, bought);
-    let kind = NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance };
+    let receipt = payment.receipt.clone();
+    let kind = NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt };
     change.notices.extend(account.owed(notice, kind, now));
     change.tell(OutboundEventKind::TopUpPaid { top_up, credits, price, balance }, now);
     Ok(change)

@@ -1,7 +1,7 @@
 //! A notice, kept for 30 days.
 
 use super::alerts;
-use crate::domain::payments::{DeclineReason, RefusalReason};
+use crate::domain::payments::{DeclineReason, Receipt, RefusalReason};
 use crate::domain::{ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
 use crate::ledger::attributes::{
     Attributes, Reader, Unreadable, Writer, credits, expiry, flag, instant, list, number, text,
@@ -54,22 +54,28 @@ fn read_addresses(item: &Reader<'_>, name: &str) -> Result<Vec<EmailAddress>, Un
 
 fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
     match kind {
-        NoticeKind::PurchasePaid { purchase, package, credits: bought, price, balance } => item
-            .with("purchase", text(purchase))
-            .with("package", text(package))
-            .with("credits", credits(*bought))
-            .with_amount("price", *price)
-            .with("balance", credits(*balance)),
+        NoticeKind::PurchasePaid { purchase, package, credits: bought, price, balance, receipt } => {
+            let item = item
+                .with("purchase", text(purchase))
+                .with("package", text(package))
+                .with("credits", credits(*bought))
+                .with_amount("price", *price)
+                .with("balance", credits(*balance));
+            write_receipt(item, receipt.as_deref())
+        }
         NoticeKind::PurchaseFailed { purchase, package, credits: wanted, price } => item
             .with("purchase", text(purchase))
             .with("package", text(package))
             .with("credits", credits(*wanted))
             .with_amount("price", *price),
-        NoticeKind::TopUpPaid { top_up, credits: bought, price, balance } => item
-            .with("top_up", text(top_up))
-            .with("credits", credits(*bought))
-            .with_amount("price", *price)
-            .with("balance", credits(*balance)),
+        NoticeKind::TopUpPaid { top_up, credits: bought, price, balance, receipt } => {
+            let item = item
+                .with("top_up", text(top_up))
+                .with("credits", credits(*bought))
+                .with_amount("price", *price)
+                .with("balance", credits(*balance));
+            write_receipt(item, receipt.as_deref())
+        }
         NoticeKind::TopUpDeclined { top_up, credits: wanted, price, reason } => item
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
@@ -96,6 +102,29 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
     }
 }
 
+fn write_receipt(item: Writer, receipt: Option<&Receipt>) -> Writer {
+    let Some(receipt) = receipt else { return item };
+    let map = Writer::map()
+        .with_optional("number", receipt.number.as_ref().map(text))
+        .with("tax", number(receipt.tax))
+        .with("total", number(receipt.total))
+        .with_optional("brand", receipt.brand.as_ref().map(text))
+        .with_optional("last4", receipt.last4.as_ref().map(text));
+    item.with("receipt", map.into_value())
+}
+
+fn read_receipt(item: &Reader<'_>, name: &str) -> Result<Receipt, Unreadable> {
+    let receipt = item.map(name)?;
+    let text = |name| receipt.optional(name, |map, name| map.text(name).map(str::to_owned));
+    Ok(Receipt {
+        number: text("number")?,
+        tax: receipt.number("tax")?,
+        total: receipt.number("total")?,
+        brand: text("brand")?,
+        last4: text("last4")?,
+    })
+}
+
 fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
     let top_up = || item.id("top_up", TopUpId::parse);
     let credits = || item.credits("credits");
@@ -107,6 +136,7 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             credits: credits()?,
             price: price()?,
             balance: item.credits("balance")?,
+            receipt: item.optional("receipt", read_receipt)?.map(Box::new),
         },
         "purchase_failed" => NoticeKind::PurchaseFailed {
             purchase: item.id("purchase", PurchaseId::parse)?,
@@ -119,6 +149,7 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             credits: credits()?,
             price: price()?,
             balance: item.credits("balance")?,
+            receipt: item.optional("receipt", read_receipt)?.map(Box::new),
         },
         "top_up_declined" => NoticeKind::TopUpDeclined {
             top_up: top_up()?,

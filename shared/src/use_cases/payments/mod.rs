@@ -15,7 +15,9 @@ pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
 pub use check_purchase::check_purchase;
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
-pub use read_invoices::{CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices};
+pub use read_invoices::{
+    CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices, receipt_address,
+};
 pub use record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 pub use saved_cards::{
     CardsOfAccount, SavedCardsError, choose_card, open_billing_portal, open_card_page, read_saved_cards, remove_card,

@@ -72,6 +72,31 @@ where
     Ok(found.ok_or_else(|| NotFound::Invoice(invoice.clone()))?)
 }
 
+/// The current address of the invoice of what was paid, or of its document. `None` if there is none.
+///
+/// # Errors
+/// [`ReadInvoicesError`].
+pub async fn receipt_address<C>(
+    context: &Context<C>,
+    account: &AccountId,
+    paid: &Invoiced,
+    is_document: bool,
+) -> Result<Option<String>, ReadInvoicesError>
+where
+    C: Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: CustomerInvoices>,
+{
+    let owner = owner(context, account).await?;
+    let invoice = match paid {
+        Invoiced::Purchase(id) => context.ledger.purchase_get(account, id).await?.and_then(|found| found.invoice),
+        Invoiced::TopUp(id) => context.ledger.top_up_get(account, id).await?.and_then(|found| found.invoice),
+    };
+    let Some(invoice) = invoice else { return Ok(None) };
+    let found = context.payments.customer_invoice_get(&owner.customer, &invoice).await?;
+    Ok(found
+        .filter(|found| found.of == *paid)
+        .and_then(|found| if is_document { found.pdf_url } else { found.hosted_url }))
+}
+
 /// `None` for an invoice of another account or deployment.
 async fn credited<C: Capabilities<Ledger: Purchases + TopUps>>(
     context: &Context<C>,
