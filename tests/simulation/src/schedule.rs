@@ -104,6 +104,9 @@ impl Schedule {
         if own.u32(0..40) == 0 && use_alerts(run, &mut own) {
             return;
         }
+        if own.u32(0..150) == 0 && move_around_a_level(run, &mut own) {
+            return;
+        }
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ LIABILITY_SALT);
         if own.u32(0..40) == 0 && close_days(run, &mut own) {
             return;
@@ -513,6 +516,49 @@ fn use_alerts(run: &mut Run, rng: &mut Rng) -> bool {
         run.run_now(request);
     } else {
         run.start(request);
+    }
+    true
+}
+
+/// A balance moves around a level and is evaluated after each movement, so that it rises a little or far above it, and falls
+/// below it again soon or late.
+fn move_around_a_level(run: &mut Run, rng: &mut Rng) -> bool {
+    let name = ACCOUNTS[rng.usize(0..ACCOUNTS_PREPARED)];
+    let known = {
+        let tables = run.world().ledger.tables();
+        let account = tables.accounts().find(|account| account.id.as_str() == name);
+        account.map(|account| {
+            (account.balance.get(), account.auto_top_up.as_ref().map(|settings| settings.threshold.get()))
+        })
+    };
+    let Some((mut balance, threshold)) = known.filter(|(balance, _)| *balance > 60) else { return false };
+    let mut level = balance + [-5, 5][rng.usize(0..2)];
+    // A top-up becomes due, and no sweep comes.
+    let above = threshold.filter(|threshold| rng.u32(0..3) == 0 && *threshold <= balance);
+    if let Some(minutes) =
+        above.map(|threshold| (balance - threshold) / 10 + 1).filter(|minutes| minutes * 10 < balance)
+    {
+        run.run_now(names::charge(name, rng.u32(100_000..u32::MAX), minutes));
+        balance -= minutes * 10;
+        level = balance + 5;
+    }
+    run.run_now(Request::SetAlerts(names::account(name), vec![names::level(level, true)]));
+    if above.is_some() {
+        run.world().ledger.tables().catch_up(usize::MAX);
+        run.run_now(Request::EvaluateAlerts);
+        run.pass(SignedDuration::from_mins(61));
+    }
+    for _ in 0..rng.usize(3..8) {
+        run.world().ledger.tables().catch_up(usize::MAX);
+        run.run_now(Request::EvaluateAlerts);
+        let number = rng.u32(100_000..u32::MAX);
+        match rng.u32(0..7) {
+            0..3 => run.run_now(names::charge(name, number, 1)),
+            3 => run.run_now(names::adjust(name, number, 10, false)),
+            4 => run.run_now(names::adjust(name, number, level / 5 + 20, false)),
+            5 => run.pass(SignedDuration::from_mins(61)),
+            _ => run.pass(SignedDuration::from_mins(361)),
+        }
     }
     true
 }
