@@ -9,14 +9,14 @@ use shared::domain::payments::{
 };
 use shared::domain::price_book::AutoTopUpLimits;
 use shared::domain::{Account, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
-use shared::http::bodies::PaymentIssueBody;
+use shared::http::bodies::{PaymentIssueBody, TopUpBody, TopUpCheckBody};
 use shared::http::{
     Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query, text,
     time,
 };
-use shared::ports::Consents;
+use shared::ports::{Accounts, Consents, TopUpList};
 use shared::use_cases::Context;
-use shared::use_cases::payments::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
+use shared::use_cases::payments::{SetAutoTopUpError, attempts_of_month, set_auto_top_up, top_up};
 use shared::words::{CONSENT_TEXT_VERSION, consent_text};
 use std::ops::RangeInclusive;
 
@@ -31,9 +31,9 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, account: &ReachedA
     match preview {
         Some(chosen) => {
             let as_if_saved = as_if_saved(&app.context, &account, chosen).await?;
-            answer(app, &account, &as_if_saved).await
+            answer(app, (&account, &as_if_saved), None).await
         }
-        None => answer(app, &account, &account).await,
+        None => answer(app, (&account, &account), None).await,
     }
 }
 
@@ -46,11 +46,18 @@ fn preview(query: &mut Parameters, limits: &AutoTopUpLimits) -> Option<Chosen> {
     Some(Chosen { threshold, target, max_per_month })
 }
 
-/// Stores what the customer chose.
+/// Stores what the customer chose. With `?check=now`, it then does what the next sweep would do, through the same gates;
+/// if that fails, the settings are saved all the same, and the next sweep goes on.
 pub async fn put<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
+    let check = parse_query(request, |query| query.optional("check", "now", |text| (text == "now").then_some(())))?;
     let command = parse_body(request, |fields| command(fields, &app.context.price_book.auto_top_up))?;
     let account = set_auto_top_up(&app.context, account.id(), &command).await?;
-    answer(app, &account, &account).await
+    if check.is_none() || command == AutoTopUpCommand::Off {
+        return answer(app, (&account, &account), None).await;
+    }
+    let checked = top_up(&app.context, &account.id).await?;
+    let account = app.context.ledger.account_get(&account.id).await?.ok_or_else(|| Problem::not_found("account"))?;
+    answer(app, (&account, &account), Some(TopUpCheckBody::of(&checked))).await
 }
 
 /// Turning off needs only `enabled`, because the form may be half filled in.
@@ -119,13 +126,29 @@ pub async fn as_if_saved<O: Outside>(
 }
 
 /// The settings as they are stored, with the text and the outlook of those that are asked for.
-async fn answer<O: Outside>(app: &App<O>, account: &Account, as_if_saved: &Account) -> Result<Reply, Problem> {
+async fn answer<O: Outside>(
+    app: &App<O>,
+    (account, as_if_saved): (&Account, &Account),
+    check: Option<TopUpCheckBody>,
+) -> Result<Reply, Problem> {
     let consent = match &account.auto_top_up {
         Some(settings) => app.context.ledger.consent_get(&account.id, &settings.consent.id).await?,
         None => None,
     };
     let (price_book, now) = (&app.context.price_book, app.context.now());
-    Reply::ok(&AutoTopUpBody::of((account, consent.as_ref()), as_if_saved, price_book, now))
+    let attempts = app.context.ledger.top_ups_page(&account.id, None, 1).await?;
+    let settings = AutoTopUpBody::of((account, consent.as_ref()), as_if_saved, price_book, now);
+    Reply::ok(&AnswerBody { settings, last_top_up: attempts.records.first().map(TopUpBody::of), check })
+}
+
+#[derive(Serialize)]
+struct AnswerBody<'a> {
+    #[serde(flatten)]
+    settings: AutoTopUpBody<'a>,
+    /// The last attempt, with what became of it.
+    last_top_up: Option<TopUpBody<'a>>,
+    /// What the check did that was asked for.
+    check: Option<TopUpCheckBody>,
 }
 
 #[derive(Serialize)]

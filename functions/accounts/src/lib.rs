@@ -33,8 +33,8 @@ use shared::http::{
 use shared::links::LinkKey;
 use shared::ports::{
     Accounts, AlertRows, CardWallet, ConsentList, Consents, ContactRecords, Entries, EntryList, History, Payments,
-    PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, TopUpList,
-    UsageFolds, UsageRows,
+    PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, SweepLogs,
+    TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -57,7 +57,9 @@ pub trait AccountsLedger:
     + Spenders
     + SpenderList
     + StoredEntries
+    + SweepLogs
     + TopUpList
+    + TopUps
     + UsageFolds
     + UsageRows
 {
@@ -79,7 +81,9 @@ impl<
         + Spenders
         + SpenderList
         + StoredEntries
+        + SweepLogs
         + TopUpList
+        + TopUps
         + UsageFolds
         + UsageRows,
 > AccountsLedger for L
@@ -341,6 +345,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
             | Operation::Statement
             | Operation::AutoTopUp
             | Operation::Consents
+            | Operation::SetAutoTopUp
             | Operation::Limits
             | Operation::Requests
             | Operation::Usage
@@ -365,7 +370,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::StatementKeys => statement::get_keys(app),
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
-        Operation::Diagnosis => diagnosis::get(&app.context, found.account()?).await,
+        Operation::Diagnosis => diagnosis::get(app, found.account()?).await,
         Operation::WhatIf => what_if::post(&app.context, request, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,
         Operation::SetSpending => spending::put(&app.context, request, found.account()?, found.caller.as_ref()).await,

@@ -25,7 +25,7 @@ use shared::http::{
 use shared::ports::{
     Accounts, Acts, AlertRows, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags, History,
     IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges,
-    StoredItems, TopUpList, TopUps, UsageFolds, UsageRows,
+    StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -50,6 +50,7 @@ pub trait Records:
     + PurchaseList
     + SpendingChanges
     + StoredItems
+    + SweepLogs
     + TopUpList
     + TopUps
     + UsageFolds
@@ -76,6 +77,7 @@ impl<
         + PurchaseList
         + SpendingChanges
         + StoredItems
+        + SweepLogs
         + TopUpList
         + TopUps
         + UsageFolds

@@ -3,8 +3,7 @@
 use crate::{Operation, Outside, asked, existing, operator, reason};
 use lambda_http::Request;
 use serde::Serialize;
-use shared::domain::payments::NotDue;
-use shared::http::bodies::TopUpBody;
+use shared::http::bodies::{TopUpBody, TopUpCheckBody};
 use shared::http::{Found, Problem, Reply, parse_body};
 use shared::ports::TopUpList;
 use shared::use_cases::Context;
@@ -24,31 +23,14 @@ pub async fn post<O: Outside>(
     let account = existing(context, reached).await?;
     let attempts = context.ledger.top_ups_page(&account.id, None, 1).await?;
     let attempt = attempts.records.first().filter(|_| matches!(checked, ToppedUp::Attempted(_)));
-    let (outcome, closed) = match &checked {
-        ToppedUp::Attempted(status) => (status.name(), None),
-        ToppedUp::Skipped(not_due) => ("skipped", Some(ClosedBody::of(not_due))),
-    };
-    Reply::ok(&CheckBody { outcome, closed, top_up: attempt.map(TopUpBody::of), balance: account.balance.get() })
+    let check = TopUpCheckBody::of(&checked);
+    Reply::ok(&CheckBody { check, top_up: attempt.map(TopUpBody::of), balance: account.balance.get() })
 }
 
 #[derive(Serialize)]
 struct CheckBody<'a> {
-    /// The attempt's status, of which `open` means that its outcome is not known yet, or `skipped`.
-    outcome: &'static str,
-    closed: Option<ClosedBody>,
+    #[serde(flatten)]
+    check: TopUpCheckBody,
     top_up: Option<TopUpBody<'a>>,
     balance: i64,
-}
-
-/// The first closed gate.
-#[derive(Serialize)]
-struct ClosedBody {
-    gate: &'static str,
-    detail: String,
-}
-
-impl ClosedBody {
-    fn of(not_due: &NotDue) -> Self {
-        Self { gate: not_due.gate().name(), detail: not_due.to_string() }
-    }
 }

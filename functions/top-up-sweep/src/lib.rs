@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
 use shared::domain::PriceBook;
-use shared::ports::{Accounts, DueIndex, Payments, SWEEP_PERIOD, SweepPart, Timers, TopUps, Wake};
+use shared::ports::{Accounts, DueIndex, Payments, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps, Wake};
 use shared::telemetry;
 use shared::timers::wake_of_event;
 use shared::use_cases::payments::{SweepLimits, SweepSummary, sweep, sweep_continue};
@@ -16,12 +16,23 @@ use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
-    Capabilities<Ledger: Accounts + TopUps + DueIndex, Payments: Payments, Timers: Timers, PriceBook = PriceBook>
+    Capabilities<
+        Ledger: Accounts + TopUps + SweepLogs + DueIndex,
+        Payments: Payments,
+        Timers: Timers,
+        PriceBook = PriceBook,
+    >
 {
 }
 
-impl<C: Capabilities<Ledger: Accounts + TopUps + DueIndex, Payments: Payments, Timers: Timers, PriceBook = PriceBook>>
-    Outside for C
+impl<
+    C: Capabilities<
+            Ledger: Accounts + TopUps + SweepLogs + DueIndex,
+            Payments: Payments,
+            Timers: Timers,
+            PriceBook = PriceBook,
+        >,
+> Outside for C
 {
 }
 

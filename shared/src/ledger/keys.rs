@@ -91,6 +91,11 @@ pub(super) fn top_ups(account: &AccountId) -> Key {
     of_account(account, TOP_UP.to_owned())
 }
 
+/// What sweeps decided about an account.
+pub(super) fn sweep_log(account: &AccountId) -> Key {
+    of_account(account, SWEEP_LOG.to_owned())
+}
+
 pub(super) fn act(account: &AccountId, act: &ActId) -> Key {
     of_account(account, format!("{ACT}{act}"))
 }
@@ -397,6 +402,7 @@ pub(super) enum Kind {
     Purchase,
     PurchaseKey,
     TopUp,
+    SweepLog,
     Act,
     Consent,
     Notice,
@@ -412,7 +418,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -422,6 +428,7 @@ impl Kind {
         Self::Purchase,
         Self::PurchaseKey,
         Self::TopUp,
+        Self::SweepLog,
         Self::Act,
         Self::Consent,
         Self::Notice,
@@ -448,6 +455,7 @@ impl Kind {
             Self::Purchase => ("purchase", PURCHASE),
             Self::PurchaseKey => ("purchase_key", PURCHASE_KEY),
             Self::TopUp => ("top_up", TOP_UP),
+            Self::SweepLog => ("sweep_log", SWEEP_LOG),
             Self::Act => ("act", ACT),
             Self::Consent => ("consent", CONSENT),
             Self::Notice => ("notice", NOTICE),
@@ -486,6 +494,7 @@ const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";
 const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
+const SWEEP_LOG: &str = "SWEEP_LOG";
 const ACT: &str = "ACT#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";

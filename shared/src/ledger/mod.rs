@@ -19,6 +19,7 @@ mod outbox;
 mod queries;
 mod records;
 mod refusals;
+mod sweep_log;
 mod usage;
 
 pub use dynamodb::DynamoDb;

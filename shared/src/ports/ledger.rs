@@ -8,7 +8,7 @@ use super::ledger_error::{CommitError, FoldError, LedgerError};
 use crate::domain::alerts::Alerts;
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::contacts::Contacts;
-use crate::domain::payments::ConsentRecord;
+use crate::domain::payments::{ConsentRecord, SweepLog};
 use crate::domain::support::{Erasure, ErasurePage, ItemKey};
 use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
@@ -156,6 +156,19 @@ pub trait TopUpList: Send + Sync {
         after: Option<&TopUpId>,
         limit: u8,
     ) -> impl Future<Output = Result<NewestFirst<TopUp>, LedgerError>> + Send;
+}
+
+/// What sweeps decided about an account without opening an attempt.
+pub trait SweepLogs: Send + Sync {
+    /// The default if there is none yet.
+    fn sweep_log_get(&self, account: &AccountId) -> impl Future<Output = Result<SweepLog, LedgerError>> + Send;
+
+    /// Replaces the revision before this one. Returns false, and writes nothing, if another sweep was first.
+    fn sweep_log_put(
+        &self,
+        account: &AccountId,
+        log: &SweepLog,
+    ) -> impl Future<Output = Result<bool, LedgerError>> + Send;
 }
 
 /// What support did to an account, newest first.

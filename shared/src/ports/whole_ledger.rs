@@ -24,6 +24,7 @@ whole_ledger! {
     PurchaseList,
     TopUps,
     TopUpList,
+    SweepLogs,
     Acts,
     Erasures,
     Flags,

@@ -28,7 +28,7 @@ fn on(threshold: i64, target: i64) -> Value {
 fn never_chosen() -> Value {
     json!({
         "enabled": false, "threshold": null, "target": null, "monthly_cap": null, "consent": null, "text_version": 3,
-        "worst_case_text": null, "payment_issue": null, "last_top_up_at": null,
+        "worst_case_text": null, "payment_issue": null, "last_top_up_at": null, "last_top_up": null, "check": null,
         "next_top_up": {
             "would_charge_now": false, "state": "off", "reason": "not_turned_on", "credits": null, "price": null,
             "currency": "USD", "payment_method": null, "next_check_at": null, "next_eligible_at": null,

@@ -27,14 +27,17 @@ async fn the_diagnosis_says_what_the_next_sweep_does() {
     let off = diagnosis(&cloud).await;
     assert_eq!(verdict(&off), ("off", "Automatic top-ups are off."));
     assert_eq!((closed(&off), &off["remedy"]), (vec!["turned_on"], &json!("Turn automatic top-ups on.")));
+    assert_eq!(off["remedy_link"], json!({"method": "PUT", "href": AUTO_TOP_UP}));
     cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
     let no_card = diagnosis(&cloud).await;
     assert_eq!(verdict(&no_card), ("off", "There is no saved card that could be charged."));
+    assert_eq!(no_card["remedy_link"], json!({"method": "POST", "href": "/v1/accounts/acme/purchases"}));
     cloud.save_card("acme", "pm_card_visa").await;
     let due = diagnosis(&cloud).await;
     let charged = "The balance is below the threshold. At 5 January 2026, 00:30 UTC, your card is charged $50.00\u{a0}USD \
                    plus tax for 5,000 credits.";
     assert_eq!((verdict(&due), closed(&due)), (("due", charged), vec![]));
+    assert_eq!((&due["remedy_link"], &due["decisions"]), (&json!(null), &json!([])));
     assert_eq!(due["next_check_at"], json!("2026-01-05T00:30:00.000Z"));
     let settings = cloud.auto_top_up("acme").await;
     let next = json!({
@@ -70,6 +73,92 @@ async fn the_diagnosis_says_what_the_next_sweep_does() {
     assert_eq!(verdict(&paused), ("paused", declined));
     assert_eq!(paused["remedy"], json!("Ask your bank, or pay with another card."));
     assert_eq!(paused["attempts"][0]["status"], "declined");
+    let link = &paused["remedy_link"];
+    assert_eq!(link["method"], "GET");
+    let page = cloud.visit(link["href"].as_str().unwrap()).await.expect(302).location.unwrap();
+    assert!(page.starts_with(&cloud.cloud.urls.stripe), "{page}");
+    cloud
+        .put("/v1/accounts/acme/spending", &cloud.cloud.customer_token("acme"), &json!({"stopped": true}))
+        .await
+        .expect(200);
+    assert_eq!(diagnosis(&cloud).await["remedy_link"], json!({"method": "PUT", "href": "/v1/accounts/acme/spending"}));
+}
+
+/// A check decides as a sweep does, and one that decides the same again writes nothing.
+#[tokio::test]
+async fn the_diagnosis_shows_what_was_decided_and_a_repeated_decision_once() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let check = async || {
+        let reason = json!({"reason": "The customer asks."});
+        let path = "/v1/support/accounts/acme/auto-top-up/check";
+        cloud.post(path, &cloud.support_token(), None, &reason).await.expect(200);
+        cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
+    };
+    let decided = async || {
+        let decisions = diagnosis(&cloud).await["decisions"].take();
+        let of = |decision: &Value| (decision["at"].clone(), decision["decision"].clone(), decision["gate"].clone());
+        decisions.as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let at = |minute: i64| json!(format!("2026-01-05T00:0{minute}:00.000Z"));
+    let skipped = |minute, gate: &str| (at(minute), json!("skipped"), json!(gate));
+    check().await;
+    check().await;
+    assert_eq!(decided().await, [skipped(0, "turned_on")]);
+    cloud.save_card("acme", "pm_card_visa").await;
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    check().await;
+    check().await;
+    check().await;
+    let opened = (decided().await[1].0.clone(), json!("opened"), json!(null));
+    assert_eq!(decided().await, [skipped(3, "below_threshold"), opened, skipped(0, "turned_on")]);
+    let decisions = diagnosis(&cloud).await;
+    assert_eq!(decisions["decisions"][0]["balance"], 5_000);
+    assert_eq!(decisions["decisions"][1]["top_up"], decisions["attempts"][0]["top_up"]);
+}
+
+#[tokio::test]
+async fn what_is_turned_on_below_the_threshold_can_be_checked_at_once() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    cloud.save_card("acme", "pm_card_visa").await;
+    let token = cloud.cloud.customer_token("acme");
+    let on = json!({
+        "enabled": true, "threshold": 1_000, "target": 5_000,
+        "consent": {"text_version": 3, "accepted_by": "owner"},
+    });
+    let now = format!("{AUTO_TOP_UP}?check=now");
+    let before = cloud.get(&format!("{AUTO_TOP_UP}?threshold=1000&target=5000"), &token).await.expect(200).body;
+    let next = &before["next_top_up"];
+    assert_eq!((&next["would_charge_now"], &next["price"]), (&json!(true), &json!(5_000)), "before anything is saved");
+    assert_eq!((&before["last_top_up"], &before["check"]), (&json!(null), &json!(null)));
+
+    let off = cloud.put(&now, &token, &json!({"enabled": false})).await.expect(200).body;
+    assert_eq!((&off["check"], cloud.pay_calls()), (&json!(null), 0), "nothing to check");
+    let refused = cloud.put(&format!("{AUTO_TOP_UP}?check=later"), &token, &on).await;
+    assert_eq!(refused.expect_problem(422, "invalid_request").field_error("check"), "must be now");
+    assert_eq!(cloud.auto_top_up("acme").await["enabled"], json!(false), "nothing was saved");
+
+    let saved = cloud.put(&now, &token, &on).await.expect(200).body;
+    assert_eq!(saved["check"], json!({"outcome": "paid", "closed": null}));
+    assert_eq!((&saved["last_top_up"]["status"], &saved["last_top_up"]["credits"]), (&json!("paid"), &json!(5_000)));
+    assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await), (5_000, vec![5_000]));
+    cloud.charge("acme", "job-1", 420).await.expect(201);
+    let again = cloud.put(&now, &token, &on).await.expect(200).body;
+    assert_eq!(
+        (&again["check"]["outcome"], &again["check"]["closed"]["gate"]),
+        (&json!("skipped"), &json!("interval_passed"))
+    );
+    assert_eq!(cloud.cents_taken("acme").await, [5_000], "the same gates");
+
+    cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
+    cloud.cloud.clock.advance(SignedDuration::from_hours(6)).unwrap();
+    let declined = cloud.put(&now, &token, &on).await.expect(200).body;
+    assert_eq!(
+        (&declined["check"]["outcome"], &declined["payment_issue"]["kind"]),
+        (&json!("declined"), &json!("declined"))
+    );
+    assert_eq!(declined["last_top_up"]["status"], "declined");
 }
 
 async fn tried(cloud: &TestCloud, body: &Value) -> Answer {

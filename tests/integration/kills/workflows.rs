@@ -384,7 +384,11 @@ async fn auto_top_up(world: &mut World, account: &str) -> Result<(), Broken> {
         } else {
             settings = (true, threshold, threshold + 1_000);
             let consent = json!({"text_version": 3, "accepted_by": "owner"});
-            json!({"enabled": true, "threshold": threshold, "target": threshold + 1_000, "consent": consent})
+            let max_per_month = world.random.bool().then_some(20_000);
+            json!({
+                "enabled": true, "threshold": threshold, "target": threshold + 1_000, "max_per_month": max_per_month,
+                "consent": consent,
+            })
         };
         world.arm();
         let answer = world.send(Method::PUT, &path, &token, None, &body).await;

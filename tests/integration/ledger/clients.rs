@@ -13,7 +13,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::ConsentRecord;
+use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::*;
@@ -293,6 +293,16 @@ impl Erasures for DirectLedger {
         limit: u8,
     ) -> Result<ErasurePage, LedgerError> {
         self.others.erasable_items(account, after, limit).await
+    }
+}
+
+impl SweepLogs for DirectLedger {
+    async fn sweep_log_get(&self, account: &AccountId) -> Result<SweepLog, LedgerError> {
+        self.others.sweep_log_get(account).await
+    }
+
+    async fn sweep_log_put(&self, account: &AccountId, log: &SweepLog) -> Result<bool, LedgerError> {
+        self.others.sweep_log_put(account, log).await
     }
 }
 

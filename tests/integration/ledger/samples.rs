@@ -10,7 +10,7 @@ use shared::domain::charging::{
 use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
-use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, MonthlyCap, Receipt};
+use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
 use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
@@ -363,6 +363,12 @@ pub fn complete_account() -> Account {
         watch: Some(Watch { from: Some(credits(-20_000)), to: Some(credits(550)) }),
         ..opening().account
     }
+}
+
+/// A log that was changed this many times.
+pub fn sweep_log(revision: u64) -> SweepLog {
+    let skip = |gate, milliseconds| SweepSkip { at: at(milliseconds), gate, balance: credits(-7) };
+    SweepLog { revision, skips: vec![skip(GateName::BelowThreshold, 1), skip(GateName::WithinMonthlyCap, 2)] }
 }
 
 pub fn spender(name: &str) -> Spender {

@@ -12,7 +12,7 @@ use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::ConsentRecord;
+use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
@@ -26,8 +26,8 @@ use shared::ports::{
     Events, Flags, FoldError, History, Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList,
     Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases,
     PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage,
-    SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, TopUpList, TopUps,
-    UsageFolds, UsageRows,
+    SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, SweepLogs, TopUpList,
+    TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -108,6 +108,7 @@ pub struct Partition {
     pub contacts: Option<Contacts>,
     pub alerts: Option<Alerts>,
     pub alerts_due: Option<Timestamp>,
+    pub sweep_log: SweepLog,
 }
 
 #[derive(Debug)]
@@ -500,6 +501,22 @@ impl TopUpList for MemoryLedger {
     ) -> Result<NewestFirst<TopUp>, LedgerError> {
         let tables = self.tables();
         Ok(newest_first(tables.partitions.get(account).map(|partition| &partition.top_ups), after, limit))
+    }
+}
+
+impl SweepLogs for MemoryLedger {
+    async fn sweep_log_get(&self, account: &AccountId) -> Result<SweepLog, LedgerError> {
+        Ok(self.of(account, |partition| Some(partition.sweep_log.clone())).unwrap_or_default())
+    }
+
+    async fn sweep_log_put(&self, account: &AccountId, log: &SweepLog) -> Result<bool, LedgerError> {
+        let mut tables = self.tables();
+        let stored = &mut tables.partitions.entry(account.clone()).or_default().sweep_log;
+        let is_next = stored.revision + 1 == log.revision;
+        if is_next {
+            *stored = log.clone();
+        }
+        Ok(is_next)
     }
 }
 

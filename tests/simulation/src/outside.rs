@@ -13,8 +13,8 @@ use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::ConsentRecord;
 use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard, SavedCards, SetUpCard};
+use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
@@ -28,8 +28,8 @@ use shared::ports::{
     DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator, Imports, InvoiceReport,
     LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments,
     PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage,
-    RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, Timer,
-    Timers, TimersError, TopUpList, TopUps, UsageFolds, UsageRows, Wake,
+    RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, SweepLogs,
+    Timer, Timers, TimersError, TopUpList, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -618,6 +618,23 @@ impl TopUpList for Outside {
         let (account, after) = (account.clone(), after.cloned());
         let list = move |ledger: &MemoryLedger| at_once(ledger.top_ups_page(&account, after.as_ref(), limit));
         self.read("top_ups_page", list).await
+    }
+}
+
+impl SweepLogs for Outside {
+    async fn sweep_log_get(&self, account: &AccountId) -> Result<SweepLog, LedgerError> {
+        let account = account.clone();
+        self.read("sweep_log_get", move |ledger| at_once(ledger.sweep_log_get(&account))).await
+    }
+
+    async fn sweep_log_put(&self, account: &AccountId, log: &SweepLog) -> Result<bool, LedgerError> {
+        let (account, log) = (account.clone(), log.clone());
+        let what = {
+            let (account, revision) = (account.clone(), log.revision);
+            move || format!("keep decision {revision} about {account}")
+        };
+        let write = move |world: &World| at_once(world.ledger.sweep_log_put(&account, &log));
+        self.call(what, write).await.unwrap_or_else(|Lost| Err(ledger_lost("sweep_log_put")))
     }
 }
 

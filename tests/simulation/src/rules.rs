@@ -786,6 +786,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         let due_at = partition.account.as_ref().and_then(due_at);
         // A deleted customer has no cards, and no event reports them any more.
         check_erased(partition)?;
+        check_sweep_log(partition)?;
         let is_followed = |account: &&Account| account.closed_at.is_none() && !stripe.is_deleted(&account.customer);
         if let Some(account) = partition.account.as_ref().filter(is_followed) {
             let card = account.payment_method.as_ref();
@@ -810,6 +811,20 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             invoice.id,
             invoice.off_session_asks
         );
+    }
+    Ok(())
+}
+
+/// At most twenty decisions, in their order, and none repeats the one before unless an attempt opened in between.
+fn check_sweep_log(partition: &Partition) -> Result<(), Broken> {
+    let skips = &partition.sweep_log.skips;
+    rule!(skips.len() <= 20, "{} decisions are kept", skips.len());
+    for pair in skips.windows(2) {
+        let (earlier, later) = (pair[0].at, pair[1].at);
+        rule!(earlier <= later, "a decision of {later} is kept after one of {earlier}");
+        let is_opening = |top_up: &TopUp| earlier < top_up.opened_at && top_up.opened_at <= later;
+        let is_news = pair[0].gate != pair[1].gate || partition.top_ups.values().any(is_opening);
+        rule!(is_news, "the decision of {later} is kept although it repeats the one of {earlier}");
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::charging::ExpiresIn;
 use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
-use shared::domain::{AccountId, CustomerId, Granularity, PaymentMethodId, Spender};
+use shared::domain::{AccountId, CustomerId, Granularity, PaymentMethodId, Spender, date_of, start_of_next_month};
 use shared::ports::SweepPart;
 use shared::ports::Wake;
 use std::ops::Range;
@@ -120,6 +120,10 @@ impl Schedule {
         }
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ WALLET_SALT);
         if self.focus == Focus::Everything && own.u32(0..40) == 0 && use_cards(run, &mut own, ACCOUNTS[0]) {
+            return;
+        }
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ CAP_SALT);
+        if self.focus == Focus::TopUps && own.u32(0..20) == 0 && reach_next_month(run, &mut own) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -427,6 +431,26 @@ fn end_at_the_last_moment(run: &mut Run, rng: &mut Rng) {
         run.run_now(Request::Capture(pending.account, pending.charge, None));
     }
     run.world().advance(A_MOMENT);
+}
+
+/// The clock moves to the end of the month in which a cap is used up, or to just before or after it, and a sweep follows.
+fn reach_next_month(run: &mut Run, rng: &mut Rng) -> bool {
+    let last = {
+        let tables = run.world().ledger.tables();
+        let used_up = tables.accounts().filter(|account| {
+            let cap = account.auto_top_up.as_ref().and_then(|settings| settings.cap);
+            cap.is_some_and(|cap| cap.max.minor() - cap.used < cap.smallest)
+        });
+        used_up.filter_map(|account| account.last_top_up_at).max()
+    };
+    let next = last.and_then(|last| start_of_next_month(date_of(last)));
+    let wait = next.map(|next| next.duration_since(run.world().time()) + SignedDuration::from_millis(rng.i64(-2..3)));
+    let Some(wait) = wait.filter(SignedDuration::is_positive) else { return false };
+    run.pass(wait);
+    run.world().ledger.tables().catch_up(usize::MAX);
+    let sweep = choose_sweep(run, rng);
+    run.start(Request::Sweep(Some(sweep)));
+    true
 }
 
 fn choose_purchase(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Request> {

@@ -31,7 +31,23 @@ pub enum GateName {
 }
 
 impl GateName {
-    /// Its name in the API.
+    const ALL: [Self; GATE_COUNT] = [
+        Self::TurnedOn,
+        Self::SpendingAllowed,
+        Self::NoOpenAttempt,
+        Self::NotPaused,
+        Self::BelowThreshold,
+        Self::IntervalPassed,
+        Self::WithinMonthlyCap,
+        Self::PriceInRange,
+        Self::WithinConsent,
+    ];
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|gate| gate.name() == name)
+    }
+
+    /// Its name in table and API. The meaning of a name never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::TurnedOn => "turned_on",

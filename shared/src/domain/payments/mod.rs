@@ -13,6 +13,7 @@ mod purchase;
 mod received;
 mod records;
 mod saved_cards;
+mod sweep_log;
 mod top_up;
 mod what_if;
 
@@ -21,7 +22,7 @@ pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_credits};
 pub use invoice::{CustomerInvoice, Invoiced, Receipt, TaxLine};
 pub use monthly_cap::MonthlyCap;
-pub use outlook::{NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
+pub use outlook::{Cure, NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
 pub use payment::{CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 pub use purchase::{
@@ -31,5 +32,6 @@ pub use purchase::{
 pub use received::{PaidInvoice, Received};
 pub use records::{AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpStatus};
 pub use saved_cards::{Expiry, Removal, SavedCard, SavedCards, SetUpCard, decide_saved_cards};
+pub use sweep_log::{SweepLog, SweepSkip};
 pub use top_up::{Demand, NextStep, check_demand, decide_open_top_up, decide_top_up_outcome, next_step};
 pub use what_if::{Past, PastDay, Replay, TopUps, Tried, recommended, replay};

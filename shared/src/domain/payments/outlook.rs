@@ -40,6 +40,18 @@ pub enum NoTopUp {
     BeyondConsent,
 }
 
+/// What somebody can do so that a top-up comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cure {
+    /// Turn automatic top-ups on, or choose other settings.
+    ChooseSettings,
+    AllowSpending,
+    /// The card that pays a package is saved.
+    BuyPackage,
+    /// Pay the attempt's open invoice.
+    PayInvoice,
+}
+
 /// The outlook for a charge of `required` credits that the balance does not cover.
 ///
 /// In order of precedence: an open attempt, what stops the next one until someone acts, and the six hours. So an
@@ -149,6 +161,23 @@ impl TopUpOutlook {
             Self::Waiting { next_eligible_at, .. } => Some(*next_eligible_at),
             Self::InProgress { next_eligible_at, .. } => *next_eligible_at,
             Self::Off(_) | Self::Paused(_) | Self::Due { .. } => None,
+        }
+    }
+
+    /// What brings a top-up, if waiting does not, or does only in the next month.
+    pub fn cure(&self) -> Option<Cure> {
+        match self {
+            Self::Off(NoTopUp::NotTurnedOn | NoTopUp::PriceOutOfRange | NoTopUp::BeyondConsent)
+            | Self::Waiting { is_capped: true, .. }
+            // Nothing can be paid. Once the cause is gone, the customer chooses the settings again.
+            | Self::Paused(PaymentIssueKind::Refused(_)) => Some(Cure::ChooseSettings),
+            Self::Off(NoTopUp::SpendingStopped) => Some(Cure::AllowSpending),
+            Self::Off(NoTopUp::NoCard) => Some(Cure::BuyPackage),
+            Self::Paused(PaymentIssueKind::Declined(_) | PaymentIssueKind::ActionRequired) => Some(Cure::PayInvoice),
+            Self::Off(NoTopUp::BalanceNotBelowThreshold)
+            | Self::InProgress { .. }
+            | Self::Waiting { is_capped: false, .. }
+            | Self::Due { .. } => None,
         }
     }
 

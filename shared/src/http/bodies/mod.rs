@@ -5,11 +5,15 @@ mod contacts;
 mod entry;
 mod gate;
 mod payment_issue;
+mod remedy;
 mod top_up;
+mod top_up_check;
 
 pub use alerts::AlertsBody;
 pub use contacts::ContactsBody;
 pub use entry::{CauseBody, EntryBody, OperationBody, PriceBody};
 pub use gate::GateBody;
 pub use payment_issue::PaymentIssueBody;
+pub use remedy::RemedyBody;
 pub use top_up::TopUpBody;
+pub use top_up_check::TopUpCheckBody;

@@ -122,9 +122,14 @@ fn write_cap(cap: &MonthlyCap) -> AttributeValue {
 fn read_cap(cap: &Reader<'_>, currency: Currency) -> Result<MonthlyCap, Unreadable> {
     Ok(MonthlyCap {
         max: Amount::new(currency, cap.number("max")?).ok_or_else(|| cap.invalid("max"))?,
-        smallest: cap.number("min")?,
-        used: cap.optional("used", Reader::number)?.unwrap_or(0),
+        smallest: read_minor(cap, "min")?,
+        used: cap.optional("used", read_minor)?.unwrap_or(0),
     })
+}
+
+fn read_minor(cap: &Reader<'_>, name: &str) -> Result<i64, Unreadable> {
+    let minor = cap.number(name)?;
+    if minor >= 0 { Ok(minor) } else { Err(cap.invalid(name)) }
 }
 
 fn write_payment_issue(issue: &PaymentIssue) -> AttributeValue {

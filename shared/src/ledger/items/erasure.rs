@@ -53,6 +53,7 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         | Kind::UsageCursor
         | Kind::PurchaseKey
         | Kind::TopUp
+        | Kind::SweepLog
         | Kind::Act
         | Kind::Flag
         | Kind::Erasure

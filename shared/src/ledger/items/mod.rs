@@ -21,6 +21,7 @@ mod pending_charge;
 mod purchase;
 mod refusal;
 mod spending;
+mod sweep_log;
 mod top_up;
 mod usage_row;
 
@@ -48,5 +49,6 @@ pub(super) use refusal::{refusal_from_item, refusal_to_item};
 pub(super) use spending::{
     spender_limits_from_item, spender_limits_to_item, spending_change_from_item, spending_change_to_item,
 };
+pub(super) use sweep_log::{sweep_log_from_item, sweep_log_to_item};
 pub(super) use top_up::{top_up_from_item, top_up_to_item};
 pub(super) use usage_row::{usage_cursor_from_item, usage_cursor_to_item, usage_row_from_item, usage_row_to_item};

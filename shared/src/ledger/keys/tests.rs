@@ -41,6 +41,7 @@ fn every_kind_of_item_has_its_own_key() {
         (purchase(&acme(), &PurchaseId::mint(1)), "ACCOUNT#acme", format!("PURCHASE#pur_{hex}")),
         (purchase_key(&acme(), &key("buy:1")), "ACCOUNT#acme", "PURCHASE_KEY#buy:1".into()),
         (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
+        (sweep_log(&acme()), "ACCOUNT#acme", "SWEEP_LOG".into()),
         (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),
         (spending_change(&acme(), Timestamp::UNIX_EPOCH), "ACCOUNT#acme", "SPENDING#0".into()),
         (spender_limits(&acme(), &Spender::parse("a.b:c@d").unwrap()), "ACCOUNT#acme", "LIMIT#a.b:c@d".into()),

@@ -1,10 +1,12 @@
 //! One account's automatic top-up: open an attempt or find the open one, ask Stripe, record the outcome.
 
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
-use crate::domain::payments::{NextStep, NotDue, decide_open_top_up, next_step};
-use crate::domain::{Account, AccountId, PriceBook, TopUp, TopUpId, TopUpStatus};
-use crate::ports::{Accounts, Payments, TopUps};
+use crate::domain::payments::{NextStep, NotDue, SweepSkip, decide_open_top_up, next_step};
+use crate::domain::{Account, AccountId, Credits, PriceBook, TopUp, TopUpId, TopUpStatus};
+use crate::error::chain;
+use crate::ports::{Accounts, LedgerError, Payments, SweepLogs, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// What a sweep did with one account.
@@ -25,11 +27,14 @@ pub enum ToppedUp {
 /// [`RecordOutcomeError`].
 pub async fn top_up<C>(context: &Context<C>, account: &AccountId) -> Result<ToppedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments, PriceBook = PriceBook>,
+    C: Capabilities<Ledger: Accounts + TopUps + SweepLogs, Payments: Payments, PriceBook = PriceBook>,
 {
     let (owner, attempt) = match open_or_find(context, account).await {
         Ok(found) => found,
-        Err(NoAttempt::NotDue(not_due)) => return Ok(ToppedUp::Skipped(not_due)),
+        Err(NoAttempt::NotDue(not_due, seen)) => {
+            keep_decision(context, account, (&not_due, seen)).await;
+            return Ok(ToppedUp::Skipped(not_due));
+        }
         Err(NoAttempt::NotFound(missing)) => return Err(missing.into()),
         Err(NoAttempt::Store(error)) => return Err(error.into()),
     };
@@ -41,9 +46,42 @@ where
     Ok(ToppedUp::Attempted(attempt.status))
 }
 
+/// What the decision was made on.
+#[derive(Clone, Copy)]
+struct Seen {
+    balance: Credits,
+    last_top_up_at: Option<Timestamp>,
+    at: Timestamp,
+}
+
+/// Keeps why no attempt was opened, for the diagnosis. If that fails, only the diagnosis knows less.
+async fn keep_decision<C: Capabilities<Ledger: SweepLogs>>(
+    context: &Context<C>,
+    account: &AccountId,
+    (not_due, seen): (&NotDue, Seen),
+) {
+    if let Err(error) = note(context, account, SweepSkip::of(not_due, seen.balance, seen.at), seen).await {
+        tracing::warn!(account.id = %account, error = %chain(&error), "the decision is not kept");
+    }
+}
+
+/// Writes nothing if the decision is that of the sweep before, or if another sweep writes at the same moment.
+async fn note<C: Capabilities<Ledger: SweepLogs>>(
+    context: &Context<C>,
+    account: &AccountId,
+    skip: SweepSkip,
+    seen: Seen,
+) -> Result<(), LedgerError> {
+    let log = context.ledger.sweep_log_get(account).await?;
+    if let Some(noted) = log.noting(skip, seen.last_top_up_at) {
+        context.ledger.sweep_log_put(account, &noted).await?;
+    }
+    Ok(())
+}
+
 /// Why there is no attempt to ask Stripe about.
 enum NoAttempt {
-    NotDue(NotDue),
+    NotDue(NotDue, Seen),
     NotFound(NotFound),
     Store(StoreError),
 }
@@ -58,13 +96,18 @@ async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, PriceBook = Pri
         let attempt = context.ledger.top_up_get(account, open).await.map_err(StoreError::from)?;
         Ok::<_, NoAttempt>(Some(attempt.ok_or_else(|| StoreError::Missing(format!("top-up {open}")))?))
     };
-    let decide = |account: &Account, attempt: &Option<TopUp>, now| match attempt {
-        Some(attempt) if attempt.status.is_under_way() => Ok(None),
-        // It ended between the two reads. The next sweep sees the current account.
-        Some(attempt) => Err(NotDue::AttemptOpen(attempt.id.clone()).into()),
-        None => {
-            let id = context.mint(TopUpId::mint, now);
-            Ok(Some(decide_open_top_up(account, &context.price_book, id, now)?.0))
+    let decide = |account: &Account, attempt: &Option<TopUp>, now| {
+        let seen = Seen { balance: account.balance, last_top_up_at: account.last_top_up_at, at: now };
+        let not_due = |not_due| NoAttempt::NotDue(not_due, seen);
+        match attempt {
+            Some(attempt) if attempt.status.is_under_way() => Ok(None),
+            // It ended between the two reads. The next sweep sees the current account.
+            Some(attempt) => Err(not_due(NotDue::AttemptOpen(attempt.id.clone()))),
+            None => {
+                let id = context.mint(TopUpId::mint, now);
+                let opened = decide_open_top_up(account, &context.price_book, id, now).map_err(not_due)?;
+                Ok(Some(opened.0))
+            }
         }
     };
     let (account, attempt) = match context.update_with(account, read, decide).await? {
@@ -75,12 +118,6 @@ async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, PriceBook = Pri
     };
     let attempt = attempt.ok_or_else(|| StoreError::Missing("the open attempt".to_owned()))?;
     Ok((account, attempt))
-}
-
-impl From<NotDue> for NoAttempt {
-    fn from(not_due: NotDue) -> Self {
-        Self::NotDue(not_due)
-    }
 }
 
 impl From<NotFound> for NoAttempt {

@@ -68,6 +68,7 @@ on_every_ledger! {
     round_trip::notices => notices_of_every_kind_read_back_as_written,
     round_trip::links => consents_keys_customers_and_contacts_read_back_as_written,
     round_trip::alerts => alerts_read_back_as_written_and_are_listed_from_their_time_on,
+    round_trip::decisions => the_log_of_decisions_is_replaced_revision_by_revision,
     commit::creation => an_account_is_opened_once,
     commit::taken_customer => a_customer_pays_for_one_account,
     commit::stale => a_change_of_an_old_version_returns_the_account_as_it_is,

@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::charging::PendingCharge;
-use shared::domain::payments::{AutoTopUp, Consent};
+use shared::domain::payments::{AutoTopUp, Consent, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::Spending;
 use shared::domain::*;
@@ -187,4 +187,13 @@ pub async fn alerts<L: Ledger>(ledger: &L) {
     ledger.commit(&change).await.unwrap();
     assert_eq!(ledger.alerts_due_get(&account.id).await.unwrap(), None);
     assert_eq!(ledger.alerts_get(&account.id).await.unwrap(), Some(alerts_in_every_state()), "the levels stay");
+}
+
+pub async fn decisions<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    assert_eq!(ledger.sweep_log_get(&account.id).await.unwrap(), SweepLog::default());
+    for (log, is_put) in [(2, false), (1, true), (1, false), (3, false), (2, true)] {
+        assert_eq!(ledger.sweep_log_put(&account.id, &sweep_log(log)).await.unwrap(), is_put, "{log}");
+    }
+    assert_eq!(ledger.sweep_log_get(&account.id).await.unwrap(), sweep_log(2));
 }
