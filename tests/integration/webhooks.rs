@@ -180,6 +180,27 @@ async fn an_event_that_was_applied_asks_neither_stripe_nor_the_table_for_more() 
     assert_eq!((recording.names(), cloud.cloud.stripe.requests()), (vec!["GetItem".to_owned()], vec![]));
 }
 
+/// A sweep of thousands of accounts would otherwise ask Stripe for thousands of invoices that it has just paid.
+#[tokio::test]
+async fn a_paid_top_up_costs_four_calls_and_its_event_none() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_visa").await;
+    cloud.cloud.stripe.clear_requests();
+    cloud.advance(HALF_AN_HOUR).await;
+    assert_eq!(cloud.balance("acme").await, 5_000);
+    let calls: Vec<_> = cloud.cloud.stripe.requests().into_iter().map(|call| (call.method, call.path)).collect();
+    assert_eq!(calls.len(), 4, "{calls:?}");
+    let event = event_of(&cloud, "invoice.paid").await;
+    cloud.cloud.stripe.clear_requests();
+    for id in ["evt_again_1", "evt_again_2"] {
+        let mut event = event.clone();
+        event["id"] = json!(id);
+        post_event(&cloud, &event).await.expect(200);
+    }
+    assert_eq!(cloud.cloud.stripe.requests().len(), 0);
+    assert_eq!((cloud.balance("acme").await, cloud.cents_taken("acme").await), (5_000, vec![5_000]));
+}
+
 #[tokio::test]
 async fn events_of_types_that_are_not_ours_are_accepted_and_change_nothing() {
     let cloud = TestCloud::start().await;

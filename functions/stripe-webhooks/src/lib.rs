@@ -1,4 +1,5 @@
-//! Receives Stripe's events: verifies the signature of the raw body, fetches the object, records its state.
+//! Receives Stripe's events: verifies the signature of the raw body, fetches the object, records its state. What is
+//! recorded as paid already is not fetched.
 //!
 //! Answers 200 if the event is applied, was already applied or does not concern us, and 5xx if Stripe should send it
 //! again.
@@ -73,7 +74,9 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
 fn subject_of(event: &Event) -> Subject {
     let id = event.object_id.clone().unwrap_or_default();
     let subject = match event.object_kind() {
-        Some(ObjectKind::Invoice) => InvoiceId::parse(id).map(Subject::Invoice),
+        Some(ObjectKind::Invoice) => {
+            InvoiceId::parse(id).map(|id| Subject::Invoice { id, top_up: event.top_up.clone() })
+        }
         Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
         Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
         None => Ok(Subject::Other),

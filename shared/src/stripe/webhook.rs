@@ -1,9 +1,11 @@
 //! Whether a webhook really comes from Stripe, and which object it is about.
 //!
-//! An event only says which object to fetch. So neither the order of events nor the endpoint's API version matters, and
-//! nothing else in the body is trusted.
+//! An event only says which object to fetch, and which top-up that object belongs to, so that an object whose payment is
+//! recorded already does not have to be fetched. So neither the order of events nor the endpoint's API version matters,
+//! and nothing else in the body is trusted.
 
-use crate::domain::EventId;
+use super::metadata::{self, Metadata};
+use crate::domain::{AccountId, EventId, TopUpId};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -51,6 +53,8 @@ pub struct Event {
     pub kind: String,
     /// The object it is about. A few objects, such as a balance, have no id.
     pub object_id: Option<String>,
+    /// The top-up that the object's metadata named when the event occurred.
+    pub top_up: Option<(AccountId, TopUpId)>,
     /// A thin event, which only another kind of endpoint receives. It contains no object that we know.
     /// <https://docs.stripe.com/event-destinations#thin-events>
     pub is_thin: bool,
@@ -160,19 +164,18 @@ type Members<'json> = BTreeMap<String, &'json RawValue>;
 
 fn read(body: &[u8]) -> Option<Event> {
     let body: Members<'_> = serde_json::from_slice(body).ok()?;
-    let is_thin = body.get("object").is_some_and(|object| object.get() == r#""v2.core.event""#);
-    let object_id = if is_thin { None } else { object_id(&body)? };
-    Some(Event { id: EventId::parse(text(body.get("id")?)?).ok()?, kind: text(body.get("type")?)?, object_id, is_thin })
-}
-
-/// `None` if there is no object, `Some(None)` for an object without an id.
-fn object_id(body: &Members<'_>) -> Option<Option<String>> {
+    let (id, kind) = (EventId::parse(text(body.get("id")?)?).ok()?, text(body.get("type")?)?);
+    if body.get("object").is_some_and(|object| object.get() == r#""v2.core.event""#) {
+        return Some(Event { id, kind, object_id: None, top_up: None, is_thin: true });
+    }
     let data: Members<'_> = serde_json::from_str(body.get("data")?.get()).ok()?;
     let object: Members<'_> = serde_json::from_str(data.get("object")?.get()).ok()?;
-    match object.get("id") {
-        None => Some(None),
-        Some(id) => serde_json::from_str(id.get()).ok(),
-    }
+    let object_id = match object.get("id") {
+        None => None,
+        Some(id) => serde_json::from_str(id.get()).ok()?,
+    };
+    let metadata = object.get("metadata").and_then(|json| serde_json::from_str::<Metadata>(json.get()).ok());
+    Some(Event { id, kind, object_id, top_up: metadata.as_ref().and_then(metadata::top_up), is_thin: false })
 }
 
 fn text(json: &RawValue) -> Option<String> {

@@ -747,7 +747,8 @@ impl Stripe {
         let is_due = |invoice: &&mut Invoice| invoice.id == *id && invoice.due() == 0;
         if let Some(invoice) = self.invoices.iter_mut().find(is_due) {
             invoice.status = InvoiceStatus::Paid;
-            self.tell(Subject::Invoice(id.clone()));
+            let subject = invoice.subject();
+            self.tell(subject);
         }
     }
 
@@ -797,7 +798,7 @@ impl Stripe {
         }
         // An invoice has no event for a debit that is under way.
         if answer != Some(BankAnswer::Processing) {
-            let subject = Subject::Invoice(invoice.id.clone());
+            let subject = invoice.subject();
             self.tell(subject);
         }
     }
@@ -839,7 +840,8 @@ impl Stripe {
                 invoice.status = InvoiceStatus::Void;
                 let used = invoice.ending_balance - invoice.starting_balance;
                 *self.balances.entry(invoice.customer.clone()).or_default() -= used;
-                self.tell(Subject::Invoice(id.clone()));
+                let subject = invoice.subject();
+                self.tell(subject);
             }
             InvoiceStatus::Paid | InvoiceStatus::Void => {}
         }
@@ -875,6 +877,11 @@ impl Stripe {
 }
 
 impl Invoice {
+    /// What an event about it says.
+    fn subject(&self) -> Subject {
+        Subject::Invoice { id: self.id.clone(), top_up: Some((self.account.clone(), self.top_up.clone())) }
+    }
+
     /// Whether a customer can know its page and pay there.
     pub fn is_payable(&self) -> bool {
         self.status == InvoiceStatus::Open && self.discount == 0 && self.tax == 0

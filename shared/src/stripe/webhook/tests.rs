@@ -34,7 +34,30 @@ fn verify_at(now: i64, header: &str, body: &[u8]) -> Result<Event, WebhookReject
 fn a_signed_event_says_which_object_it_is_about() {
     let event = verify_at(SIGNED_AT, &header(&body()), &body()).unwrap();
     let id = EventId::parse("evt_1").unwrap();
-    assert_eq!(event, Event { id, kind: "invoice.paid".into(), object_id: Some("in_1".into()), is_thin: false });
+    assert_eq!(
+        event,
+        Event { id, kind: "invoice.paid".into(), object_id: Some("in_1".into()), top_up: None, is_thin: false }
+    );
+}
+
+#[test]
+fn an_event_names_the_top_up_of_its_object_if_its_metadata_does() {
+    let account = AccountId::parse("acme").unwrap();
+    let id = TopUpId::mint(7);
+    for (metadata, expected) in [
+        (format!(r#"{{"account":"acme","top_up":"{id}"}}"#), Some((account, id.clone()))),
+        (format!(r#"{{"top_up":"{id}"}}"#), None),
+        (r#"{"account":"acme","top_up":"another's"}"#.to_owned(), None),
+        (r#"{"account":7}"#.to_owned(), None),
+        ("null".to_owned(), None),
+        ("[]".to_owned(), None),
+    ] {
+        let body = format!(
+            r#"{{"id":"evt_1","type":"invoice.paid","data":{{"object":{{"id":"in_1","metadata":{metadata}}}}}}}"#
+        );
+        let event = verify_at(SIGNED_AT, &header(body.as_bytes()), body.as_bytes()).unwrap();
+        assert_eq!((event.object_id.as_deref(), event.top_up), (Some("in_1"), expected), "{metadata}");
+    }
 }
 
 /// A signature from an independent implementation: HMAC-SHA256 by OpenSSL of `1700000000.{}` with the key

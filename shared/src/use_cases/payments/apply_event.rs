@@ -1,10 +1,13 @@
 //! Applying a webhook event: fetch the object it names, then record the object's state.
 //!
-//! Events arrive late, twice and in any order. That does not matter, since only the fetched object is trusted.
+//! Events arrive late, twice and in any order. That does not matter, since only the fetched object is trusted. An event
+//! about an invoice that the ledger has as paid is skipped: it could change nothing, and a sweep causes thousands.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SetUpCard, decide_saved_cards};
-use crate::domain::{Account, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId};
+use crate::domain::{
+    Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId, TopUpId, TopUpStatus,
+};
 use crate::ports::{Accounts, CardWallet, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -12,7 +15,11 @@ use std::sync::Arc;
 /// The object that an event is about, if it concerns us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    Invoice(InvoiceId),
+    Invoice {
+        id: InvoiceId,
+        /// The top-up that the event says it belongs to.
+        top_up: Option<(AccountId, TopUpId)>,
+    },
     Checkout(CheckoutSessionId),
     Customer(CustomerId),
     Other,
@@ -56,13 +63,30 @@ where
         return Ok(Applied::Before);
     }
     let applied = match subject {
-        Subject::Invoice(invoice) => apply_invoice(context, invoice).await?,
+        Subject::Invoice { id, top_up } => {
+            if is_paid(context, id, top_up.as_ref()).await? {
+                return Ok(Applied::Before);
+            }
+            apply_invoice(context, id).await?
+        }
         Subject::Checkout(session) => apply_checkout(context, session).await?,
         Subject::Customer(customer) => apply_customer(context, customer).await?,
         Subject::Other => Applied::Ignored,
     };
     context.ledger.event_mark_applied(event, context.now()).await?;
     Ok(applied)
+}
+
+/// Whether the ledger has a top-up as paid by this invoice. An invoice of a top-up that was paid by another one has to be
+/// fetched, because then somebody paid twice.
+async fn is_paid<C: Capabilities<Ledger: TopUps>>(
+    context: &Context<C>,
+    invoice: &InvoiceId,
+    top_up: Option<&(AccountId, TopUpId)>,
+) -> Result<bool, LedgerError> {
+    let Some((account, top_up)) = top_up else { return Ok(false) };
+    let stored = context.ledger.top_up_get(account, top_up).await?;
+    Ok(stored.is_some_and(|stored| stored.status == TopUpStatus::Paid && stored.invoice.as_ref() == Some(invoice)))
 }
 
 async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments>>(
