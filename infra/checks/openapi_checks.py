@@ -13,6 +13,7 @@ DOCUMENT = "urn:prepaid:openapi"
 MOVES_MONEY = {
     ("POST", "/v1/accounts/{account}/charges"),
     ("POST", "/v1/accounts/{account}/purchases"),
+    ("POST", "/v1/accounts/{account}/auto-top-up/retry"),
     ("POST", "/v1/support/accounts/{account}/adjustments"),
 }
 

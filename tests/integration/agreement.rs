@@ -323,6 +323,7 @@ async fn auto_top_ups(cloud: &TestCloud) {
     cloud.sweep().await;
     cloud.settle().await;
     assert!(cloud.auto_top_up("acme").await["payment_issue"].is_object());
+    pauses(cloud).await;
     cloud.put(settings, &token, &json!({"enabled": false})).await.expect(200);
     cloud.get("/v1/accounts/acme/consents?limit=1", &token).await.expect(200);
     cloud.get("/v1/accounts/acme/consents?cursor=1", &token).await.expect(422);
@@ -334,6 +335,31 @@ async fn auto_top_ups(cloud: &TestCloud) {
     cloud.post(&what_if, &token, None, &json!({"threshold": 1})).await.expect(422);
     cloud.post("/v1/accounts/nobody/auto-top-up/simulate", &token, None, &tried).await.expect(404);
     malformed(cloud, Method::POST, &what_if).await;
+}
+
+/// A retry that the bank declines again, and a pause that ends.
+async fn pauses(cloud: &TestCloud) {
+    let (token, retry) = (cloud.cloud.service_token(), "/v1/accounts/acme/auto-top-up/retry");
+    let named = json!({"payment_method": "pm_of_nobody"});
+    for (key, body, status) in
+        [("retry-1", &json!({}), 201), ("retry-1", &json!({}), 200), ("retry-1", &named, 409), ("retry-2", &named, 422)]
+    {
+        cloud.post(retry, &token, Some(key), body).await.expect(status);
+    }
+    malformed(cloud, Method::POST, retry).await;
+    cloud.open_due_account("resumed", "pm_card_chargeCustomerFail").await;
+    cloud.sweep().await;
+    let of = |account: &str, what: &str| format!("/v1/accounts/{account}/auto-top-up/{what}");
+    let customer = cloud.customer("resumed").await;
+    let none = [("invoice_settings[default_payment_method]", "")];
+    cloud.stripe_post(&format!("/v1/customers/{customer}"), &none).await;
+    let resume = of("resumed", "resume");
+    cloud.post(&resume, &token, None, &json!({})).await.expect_problem(409, "no_valid_card");
+    cloud.put("/v1/accounts/resumed/auto-top-up", &token, &json!({"enabled": false})).await.expect(200);
+    cloud.post(&resume, &token, None, &json!({})).await.expect(200);
+    for what in ["retry", "resume"] {
+        cloud.post(&of("nobody", what), &token, Some("retry-3"), &json!({})).await.expect(404);
+    }
 }
 
 /// A stop, limits of the account and of a spender, and what would refuse a charge.
@@ -505,6 +531,10 @@ async fn erasures(cloud: &TestCloud) {
     let list = json!({"contacts": [{"email": "ada@example.com", "roles": ["billing"]}]});
     is_closed(cloud.put("/v1/accounts/left/contacts", &service, &list).await);
     is_closed(cloud.put("/v1/accounts/left/auto-top-up", &service, &json!({"enabled": false})).await);
+    for what in ["retry", "resume"] {
+        let path = format!("/v1/accounts/left/auto-top-up/{what}");
+        is_closed(cloud.post(&path, &service, Some("retry-1"), &json!({})).await);
+    }
     let quote = json!({"operations": [training]});
     let foreseen = cloud.post("/v1/accounts/left/quotes", &service, None, &quote).await.expect(200);
     assert_eq!(foreseen.body["would_exceed"]["code"], "account_closed");
@@ -620,6 +650,8 @@ async fn outages(cloud: &TestCloud) {
         (format!("{account}/quotes"), json!({"operations": [training.clone()]})),
         (format!("{account}/charges"), training),
         (format!("{account}/auto-top-up/simulate"), json!({"threshold": 1_000, "target": 5_000})),
+        (format!("{account}/auto-top-up/retry"), json!({})),
+        (format!("{account}/auto-top-up/resume"), json!({})),
         (format!("{account}/charges/1/restore"), json!({})),
         (format!("{account}/charges/1/capture"), json!({})),
         (format!("{account}/charges/1/void"), json!({})),

@@ -113,6 +113,9 @@ async fn good_days(cloud: &TestCloud) {
         "consent": {"text_version": 3, "accepted_by": format!("{MARK}, Ada Lovelace")},
     });
     cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.customer_token("acme"), &settings).await.expect(200);
+    let retry = json!({"payment_method": "pm_1"});
+    let (path, token) = ("/v1/accounts/acme/auto-top-up/retry", cloud.cloud.customer_token("acme"));
+    cloud.post(path, &token, Some(&format!("{MARK}-retry")), &retry).await.expect(409);
     let limits = json!({"spender": SPENDER, "day": null, "month": null, "total": 100_000});
     cloud.put("/v1/accounts/acme/limits", &cloud.cloud.customer_token("acme"), &limits).await.expect(200);
     cloud.get(&format!("/v1/accounts/acme/limits?cursor={SPENDER}"), &cloud.cloud.service_token()).await.expect(200);

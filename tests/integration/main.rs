@@ -25,6 +25,7 @@ mod main_job;
 mod operators;
 mod other_origins;
 mod outbound_events;
+mod pauses;
 mod pay_links;
 mod payment_methods;
 mod payments;

@@ -1,5 +1,5 @@
-//! What customers see and choose: the balance, the history, the usage, automatic top-ups, a stop, limits, contacts and
-//! saved cards. Also opens accounts for the company.
+//! What customers see and choose: the balance, the history, the usage, automatic top-ups and the end of a pause, a stop,
+//! limits, contacts and saved cards. Also opens accounts for the company.
 
 mod alerts;
 mod auto_top_up;
@@ -12,6 +12,7 @@ mod forecast;
 mod history;
 mod history_csv;
 mod limits;
+mod payment_issue;
 mod payment_methods;
 mod position;
 mod requests;
@@ -34,7 +35,7 @@ use shared::links::LinkKey;
 use shared::ports::{
     Accounts, AlertRows, CardWallet, ConsentList, Consents, ContactRecords, Entries, EntryList, History, Payments,
     PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, SweepLogs,
-    TopUpList, TopUps, UsageFolds, UsageRows,
+    TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -59,6 +60,7 @@ pub trait AccountsLedger:
     + StoredEntries
     + SweepLogs
     + TopUpList
+    + TopUpRetries
     + TopUps
     + UsageFolds
     + UsageRows
@@ -83,6 +85,7 @@ impl<
         + StoredEntries
         + SweepLogs
         + TopUpList
+        + TopUpRetries
         + TopUps
         + UsageFolds
         + UsageRows,
@@ -124,6 +127,8 @@ pub enum Operation {
     SetAutoTopUp,
     Diagnosis,
     WhatIf,
+    Retry,
+    Resume,
     Spending,
     SetSpending,
     Limits,
@@ -234,6 +239,18 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/auto-top-up/simulate",
         access: Access::Customer,
         operation: Operation::WhatIf,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/auto-top-up/retry",
+        access: Access::Customer,
+        operation: Operation::Retry,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/auto-top-up/resume",
+        access: Access::Customer,
+        operation: Operation::Resume,
     },
     Route {
         method: Method::GET,
@@ -372,6 +389,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
         Operation::Diagnosis => diagnosis::get(app, found.account()?).await,
         Operation::WhatIf => what_if::post(&app.context, request, found.account()?).await,
+        Operation::Retry => payment_issue::retry(app, request, found.account()?).await,
+        Operation::Resume => payment_issue::resume(app, found.account()?).await,
         Operation::Spending => spending::get(&app.context, found.account()?).await,
         Operation::SetSpending => spending::put(&app.context, request, found.account()?, found.caller.as_ref()).await,
         Operation::Limits => limits::get(&app.context, request, found.account()?).await,

@@ -4,7 +4,7 @@ use super::account::{Account, Cause, Entry};
 use super::alerts::{Alerts, Watch};
 use super::charging::{PendingCharge, RefusalPlace};
 use super::contacts::Contacts;
-use super::payments::{ConsentRecord, Purchase, TopUp};
+use super::payments::{ConsentRecord, Purchase, TopUp, TopUpRetry};
 use super::spending::{SpenderLimits, SpendingChange};
 use super::support::{Act, Erasure, Imported};
 use super::{
@@ -37,6 +37,7 @@ pub enum Record {
         purchase: PurchaseId,
     },
     TopUp(TopUp),
+    TopUpRetry(TopUpRetry),
     Consent(ConsentRecord),
     SpendingChange(SpendingChange),
     SpenderLimits(SpenderLimits),
@@ -128,6 +129,11 @@ impl Change {
         self.records.iter().find_map(|record| if let Record::TopUp(top_up) = record { Some(top_up) } else { None })
     }
 
+    /// The retry that this change writes.
+    pub fn top_up_retry(&self) -> Option<&TopUpRetry> {
+        self.records.iter().find_map(|record| if let Record::TopUpRetry(retry) = record { Some(retry) } else { None })
+    }
+
     /// How far the account is erased after this change.
     pub fn erasure(&self) -> Option<&Erasure> {
         self.records.iter().find_map(|record| if let Record::Erasure(erasure) = record { Some(erasure) } else { None })
@@ -172,7 +178,9 @@ impl Change {
     #[must_use]
     pub(crate) fn telling(mut self, before: &Account, now: Timestamp) -> Self {
         let issue = |account: &Account| account.payment_issue.as_ref().map(|issue| (issue.top_up.clone(), issue.kind));
-        if before.payment_issue != self.account.payment_issue {
+        let pausing = |account: &Account| account.payment_issue.as_ref().map(|issue| issue.top_up.clone());
+        // A retry that is refused for another reason is no other pause.
+        if pausing(before) != pausing(&self.account) {
             match (issue(before), issue(&self.account)) {
                 (_, Some((top_up, issue))) => self.tell(OutboundEventKind::TopUpPaused { top_up, issue }, now),
                 (Some((top_up, _)), None) => self.tell(OutboundEventKind::TopUpResumed { top_up }, now),
@@ -245,6 +253,9 @@ mod tests {
         assert_eq!(told(&paused(1), account()), [("top_up.resumed", first)]);
         assert_eq!(told(&paused(1), paused(2)), [("top_up.paused", TopUpId::mint(2).to_string())], "another pause");
         assert_eq!(told(&paused(1), paused(1)), []);
+        let mut refused_again = paused(1);
+        refused_again.payment_issue.as_mut().unwrap().kind = PaymentIssueKind::ActionRequired;
+        assert_eq!(told(&paused(1), refused_again), [], "the same pause, for another reason");
         let restriction = [("account.restricted", String::new())];
         assert_eq!(told(&account(), restricted(9)), restriction);
         assert_eq!(told(&restricted(9), restricted(10)), restriction, "until another instant");

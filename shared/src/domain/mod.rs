@@ -45,7 +45,7 @@ pub use money::{Amount, Credits};
 pub use notice::{ContactsChange, Notice, NoticeKind};
 pub use operation::{Measure, Operation, PriceLine, PricedOperation};
 pub use outbound_event::{OutboundEvent, OutboundEventKind, ReachedLimit};
-pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
+pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus};
 pub use price_book::{OperationPrice, Package, PriceBook};
 pub use spending::{LimitReached, Limits, SpenderLimits, SpendingChange};
 pub use support::Act;

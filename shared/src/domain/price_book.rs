@@ -102,6 +102,9 @@ impl PriceBook {
     /// Stripe may forget an idempotency key after 24 hours, so an older attempt is only looked up and never sent again.
     /// <https://docs.stripe.com/api/idempotent_requests>
     pub const TOP_UP_SEND_WINDOW: SignedDuration = SignedDuration::from_hours(20);
+    /// How often a customer may ask to pay an attempt's open invoice now. Card networks fine shops that ask more often:
+    /// Visa allows 15 tries of a declined payment in 30 days.
+    pub const TOP_UP_RETRIES_MAX: u32 = 15;
     /// The version of the built-in book. A company's own book needs another one.
     pub const REFERENCE_VERSION: &str = "reference-1";
     /// The most operations in one book.

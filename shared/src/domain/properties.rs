@@ -155,6 +155,7 @@ impl World {
                     }
                 }
                 Record::PurchaseKey { .. }
+                | Record::TopUpRetry(_)
                 | Record::Consent(_)
                 | Record::SpendingChange(_)
                 | Record::SpenderLimits(_)

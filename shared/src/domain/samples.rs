@@ -4,7 +4,7 @@ use super::account::decide_open_account;
 use super::alerts::Watch;
 use super::charging::{ChargeCommand, ChargeRequest};
 use super::contacts::{Contacts, DeliveryProblem, DeliveryProblemKind, Role};
-use super::payments::{AutoTopUp, Consent, Payment};
+use super::payments::{AutoTopUp, Consent, Payment, TopUp, TopUpStatus};
 use super::spending::{Limit, Spending};
 use super::support;
 use super::*;
@@ -47,6 +47,24 @@ pub fn payment() -> Payment {
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         payment_method: PaymentMethodId::parse("pm_1").ok(),
         receipt: None,
+    }
+}
+
+/// An open attempt for the price of [`payment`].
+pub fn top_up(number: u128, credits: i64) -> TopUp {
+    TopUp {
+        id: TopUpId::mint(number),
+        account: account().id,
+        customer: account().customer,
+        payment_method: payment().payment_method,
+        credits: Credits::constant(credits),
+        price: Amount::new(Currency::USD, 500).unwrap(),
+        status: TopUpStatus::Open,
+        invoice: InvoiceId::parse("in_1").ok(),
+        payment_intent: None,
+        opened_at: at(1),
+        ended_at: None,
+        retries: 0,
     }
 }
 

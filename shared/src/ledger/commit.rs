@@ -116,6 +116,7 @@ fn write_record(account: &Account, record: &Record) -> Write {
         Record::Purchase(purchase) => put(items::purchase_to_item(purchase)),
         Record::PurchaseKey { key, purchase } => put(items::purchase_key_to_item(&account.id, key, purchase)),
         Record::TopUp(top_up) => put(items::top_up_to_item(top_up)),
+        Record::TopUpRetry(retry) => put(items::top_up_retry_to_item(retry)),
         Record::Imported(imported) => put_new(items::imported_to_item(imported)),
         Record::Listed { at } => put_new(items::listed_to_item(&account.id, *at)),
         Record::Act(act) => put(items::act_to_item(&account.id, act)),

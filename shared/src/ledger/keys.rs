@@ -78,6 +78,10 @@ pub(super) fn purchases(account: &AccountId) -> Key {
     of_account(account, PURCHASE.to_owned())
 }
 
+pub(super) fn top_up_retry(account: &AccountId, key: &IdempotencyKey) -> Key {
+    of_account(account, format!("{TOP_UP_RETRY}{key}"))
+}
+
 pub(super) fn purchase_key(account: &AccountId, key: &IdempotencyKey) -> Key {
     of_account(account, format!("{PURCHASE_KEY}{key}"))
 }
@@ -342,6 +346,10 @@ impl Key {
         id(&self.sort, TOP_UP, TopUpId::parse)
     }
 
+    pub(super) fn top_up_retry(&self) -> Option<IdempotencyKey> {
+        id(&self.sort, TOP_UP_RETRY, IdempotencyKey::parse)
+    }
+
     pub(super) fn act_id(&self) -> Option<ActId> {
         id(&self.sort, ACT, ActId::parse)
     }
@@ -403,6 +411,7 @@ pub(super) enum Kind {
     PurchaseKey,
     TopUp,
     SweepLog,
+    TopUpRetry,
     Act,
     Consent,
     Notice,
@@ -418,7 +427,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -429,6 +438,7 @@ impl Kind {
         Self::PurchaseKey,
         Self::TopUp,
         Self::SweepLog,
+        Self::TopUpRetry,
         Self::Act,
         Self::Consent,
         Self::Notice,
@@ -456,6 +466,7 @@ impl Kind {
             Self::PurchaseKey => ("purchase_key", PURCHASE_KEY),
             Self::TopUp => ("top_up", TOP_UP),
             Self::SweepLog => ("sweep_log", SWEEP_LOG),
+            Self::TopUpRetry => ("top_up_retry", TOP_UP_RETRY),
             Self::Act => ("act", ACT),
             Self::Consent => ("consent", CONSENT),
             Self::Notice => ("notice", NOTICE),
@@ -495,6 +506,7 @@ const PURCHASE: &str = "PURCHASE#";
 const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
 const SWEEP_LOG: &str = "SWEEP_LOG";
+const TOP_UP_RETRY: &str = "TOP_UP_RETRY#";
 const ACT: &str = "ACT#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";

@@ -8,11 +8,11 @@ use crate::domain::payments::ConsentRecord;
 use crate::domain::support::Imported;
 use crate::domain::{
     AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, SourceId, Spender,
-    SpenderLimits, SpendingChange, TopUp, TopUpId,
+    SpenderLimits, SpendingChange, TopUp, TopUpId, TopUpRetry,
 };
 use crate::ports::{
     AlertRows, Consents, ContactRecords, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders,
-    SpendingChanges, TopUps,
+    SpendingChanges, TopUpRetries, TopUps,
 };
 use jiff::Timestamp;
 
@@ -49,6 +49,16 @@ impl<D: DynamoDb> Purchases for DynamoLedger<D> {
 impl<D: DynamoDb> TopUps for DynamoLedger<D> {
     async fn top_up_get(&self, account: &AccountId, top_up: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         self.read("top_up_get", keys::top_up(account, top_up), items::top_up_from_item).await
+    }
+}
+
+impl<D: DynamoDb> TopUpRetries for DynamoLedger<D> {
+    async fn top_up_retry_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<TopUpRetry>, LedgerError> {
+        self.read("top_up_retry_get", keys::top_up_retry(account, key), items::top_up_retry_from_item).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
     Notice, NoticeId, Origin, OutboundEvent, Periods, Purchase, PurchaseId, Spender, SpenderLimits, SpendingChange,
-    TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    TopUp, TopUpId, TopUpRetry, UsageCursor, UsageFold, UsageRow,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -145,6 +145,16 @@ pub trait TopUps: Send + Sync {
         account: &AccountId,
         top_up: &TopUpId,
     ) -> impl Future<Output = Result<Option<TopUp>, LedgerError>> + Send;
+}
+
+/// The customer's requests to pay an attempt's open invoice now.
+pub trait TopUpRetries: Send + Sync {
+    /// The retry that was asked for with this key, if any.
+    fn top_up_retry_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> impl Future<Output = Result<Option<TopUpRetry>, LedgerError>> + Send;
 }
 
 /// An account's attempts, newest first.

@@ -21,8 +21,8 @@ pub use ledger::{
     DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures, Events, Flags, History, NewestFirst,
     NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
     Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard, SpenderList, Spenders, SpendersPage,
-    SpendingChanges, StoredEntries, StoredEntriesPage, SweepLogs, TopUpList, TopUps, UnreadableEntry, UsageFolds,
-    UsageRows,
+    SpendingChanges, StoredEntries, StoredEntriesPage, SweepLogs, TopUpList, TopUpRetries, TopUps, UnreadableEntry,
+    UsageFolds, UsageRows,
 };
 pub use ledger_error::{CommitError, FoldError, LedgerError};
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};

@@ -5,7 +5,7 @@ use crate::domain::payments::{
 };
 use crate::domain::{
     AccountId, CardPaymentId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, InvoiceNumber,
-    PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId,
+    PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId, TopUpRetry,
 };
 use std::error::Error;
 use std::future::Future;
@@ -79,6 +79,18 @@ pub trait Payments: Send + Sync {
     ///
     /// Never fails, like [`Payments::top_up_pay`].
     fn top_up_close(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
+
+    /// Charges a card for the open invoice of a top-up that was declined or has to be confirmed, while the customer is
+    /// present. A repeated call is the same payment.
+    ///
+    /// Never fails, like [`Payments::top_up_pay`].
+    fn top_up_retry(&self, top_up: &TopUp, retry: &TopUpRetry) -> impl Future<Output = TopUpOutcome> + Send;
+
+    /// Voids the invoice of a top-up, even if a bank has answered, unless it is paid or its payment is under way. An
+    /// abandoned top-up can no longer be paid.
+    ///
+    /// Never fails, like [`Payments::top_up_pay`].
+    fn top_up_void(&self, top_up: &TopUp) -> impl Future<Output = TopUpOutcome> + Send;
 
     /// The current state of an invoice.
     fn invoice_get(&self, invoice: &InvoiceId) -> impl Future<Output = Result<InvoiceReport, PaymentsError>> + Send;

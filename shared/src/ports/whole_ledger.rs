@@ -25,6 +25,7 @@ whole_ledger! {
     TopUps,
     TopUpList,
     SweepLogs,
+    TopUpRetries,
     Acts,
     Erasures,
     Flags,

@@ -30,6 +30,7 @@ pub use settings::{InvalidSettings, Settings};
 use crate::domain::payments::{Checkout, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome};
 use crate::domain::{
     AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
+    TopUpRetry,
 };
 use crate::ports::{
     CardPage, CardWallet, CheckoutReport, CustomerInvoices, InvoiceReport, InvoicesPage, Paid, PaymentSearch, Payments,
@@ -160,6 +161,14 @@ impl Payments for StripePayments {
 
     async fn top_up_close(&self, top_up: &TopUp) -> TopUpOutcome {
         top_ups::close(&self.client, &self.charging, top_up).await
+    }
+
+    async fn top_up_retry(&self, top_up: &TopUp, retry: &TopUpRetry) -> TopUpOutcome {
+        top_ups::retry(&self.client, &self.charging, (top_up, retry)).await
+    }
+
+    async fn top_up_void(&self, top_up: &TopUp) -> TopUpOutcome {
+        top_ups::void_open(&self.client, top_up).await
     }
 
     async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {

@@ -11,7 +11,7 @@ use super::outcome::{CardAnswer, Classification, classify_definite, classify_inv
 use super::responses::{Created, CreatedInvoice, Deleted, Invoice, InvoiceStatus, PaymentMethod};
 use super::{Charging, invoices, keyed, metadata, spelled};
 use crate::domain::payments::{DeclineReason, Demand, Payment, RefusalReason, TopUpOutcome, check_demand};
-use crate::domain::{InvalidId, InvoiceId, TopUp};
+use crate::domain::{InvalidId, InvoiceId, TopUp, TopUpRetry};
 use crate::error::chain;
 use crate::words;
 use std::future::Future;
@@ -21,7 +21,7 @@ use stripe_billing::invoice::{
     FinalizeInvoiceInvoice, PayInvoice, VoidInvoiceInvoice,
 };
 use stripe_billing::invoice_item::{CreateInvoiceItem, CreateInvoiceItemTaxBehavior};
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{RequestStrategy, StripeRequest};
 use stripe_shared::InvoiceCollectionMethod;
 
 pub(super) async fn pay(client: &Client, charging: &Charging, top_up: &TopUp) -> TopUpOutcome {
@@ -283,6 +283,115 @@ async fn paid_or_unknown(
         tracing::error!(top_up.id = %top_up.id, invoice.id = invoice_id, step, error = chain(error), "Stripe rejects the attempt");
     }
     TopUpOutcome::Unknown
+}
+
+/// Charges a card for the invoice of an attempt whose first payment was refused.
+///
+/// The key is made of the customer's own. Stripe refuses to pay an invoice that is paid or void, so of this call, the
+/// hosted page and a void exactly one wins.
+pub(super) async fn retry(client: &Client, charging: &Charging, retried: (&TopUp, &TopUpRetry)) -> TopUpOutcome {
+    let (top_up, retry) = retried;
+    let invoice = match invoice_of(client, top_up).await {
+        Ok(Some(invoice)) => invoice,
+        Ok(None) => return TopUpOutcome::Abandoned,
+        Err(error) => {
+            tracing::warn!(top_up.id = %top_up.id, error = chain(&error), "the invoice to retry cannot be found now");
+            return TopUpOutcome::Unknown;
+        }
+    };
+    let request = PayInvoice::new(invoice.as_str())
+        .payment_method(retry.card.as_str())
+        .off_session(false)
+        .expand([invoices::PAYMENTS.to_owned()]);
+    // The bank's last answer may be that to an earlier call, so it says nothing about this one.
+    let effect = || async {
+        let invoice = invoices::retrieve(client, &invoice).await?;
+        Ok((!matches!(invoice.status(), InvoiceStatus::Open | InvoiceStatus::Uncollectible)).then_some(invoice))
+    };
+    let key = key(top_up, &format!("retry:{}", retry.key));
+    let answer = keyed::send(client, &key, Some(charging.pay_timeout), &request, effect).await;
+    let error = match answer {
+        Ok(paid) => match invoices::outcome(client, &paid).await {
+            Ok(outcome) => return outcome,
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    match classify_pay(&error) {
+        Classification::Card(CardAnswer::ActionRequired) => TopUpOutcome::ActionRequired { invoice: Some(invoice) },
+        Classification::Card(CardAnswer::Declined(reason)) => TopUpOutcome::Declined { reason, invoice: Some(invoice) },
+        classification => ended_or_unknown(client, top_up, &invoice, classification, &error).await,
+    }
+}
+
+/// After an answer that concludes nothing, the invoice may be paid or void, or a payment may be in progress.
+async fn ended_or_unknown(
+    client: &Client,
+    top_up: &TopUp,
+    invoice: &InvoiceId,
+    classification: Classification,
+    error: &StripeError,
+) -> TopUpOutcome {
+    if let Ok(found) = invoices::retrieve(client, invoice).await
+        && let Ok(outcome) = invoices::outcome(client, &found).await
+        && matches!(
+            outcome,
+            TopUpOutcome::Paid(_)
+                | TopUpOutcome::PartlyPaid { .. }
+                | TopUpOutcome::Processing { .. }
+                | TopUpOutcome::Abandoned
+        )
+    {
+        return outcome;
+    }
+    paid_or_unknown(client, top_up, Some(invoice), "retry", classification, error).await
+}
+
+/// The invoice of an attempt, if there is one.
+async fn invoice_of(client: &Client, top_up: &TopUp) -> Result<Option<InvoiceId>, StripeError> {
+    match &top_up.invoice {
+        Some(invoice) => Ok(Some(invoice.clone())),
+        None => Ok(invoices::of_top_up(client, top_up).await?.pop()),
+    }
+}
+
+/// Voids the attempt's invoice, whatever a bank has answered.
+pub(super) async fn void_open(client: &Client, top_up: &TopUp) -> TopUpOutcome {
+    let voided = async {
+        let Some(id) = invoice_of(client, top_up).await? else { return Ok(TopUpOutcome::Abandoned) };
+        let invoice = match invoices::retrieve(client, &id).await {
+            Err(error) if error.is_not_found() => return Ok(TopUpOutcome::Abandoned),
+            found => found?,
+        };
+        let outcome = invoices::outcome(client, &invoice).await?;
+        match (invoice.status(), &outcome) {
+            (InvoiceStatus::Open | InvoiceStatus::Uncollectible, TopUpOutcome::Processing { .. }) => Ok(outcome),
+            (InvoiceStatus::Open | InvoiceStatus::Uncollectible, _) => void_again(client, top_up, &id).await,
+            (InvoiceStatus::Draft, _) => Ok(delete(client, &id).await?.unwrap_or(TopUpOutcome::Abandoned)),
+            (InvoiceStatus::Paid | InvoiceStatus::Void | InvoiceStatus::Other, _) => Ok(outcome),
+        }
+    };
+    voided.await.unwrap_or_else(|error: StripeError| {
+        tracing::warn!(top_up.id = %top_up.id, error = chain(&error), "the invoice could not be voided yet");
+        TopUpOutcome::Unknown
+    })
+}
+
+/// Voids an invoice that a bank has refused. A payment or another void may come first.
+///
+/// Stripe keeps a refusal under its key as well, and a debit that made it refuse may have failed since. So the request is
+/// sent without a key: voiding twice does no harm.
+async fn void_again(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<TopUpOutcome, StripeError> {
+    let request = VoidInvoiceInvoice::new(id.as_str()).build().customize::<Invoice>();
+    match request.request_strategy(RequestStrategy::Once).send(client).await {
+        Ok(voided) if voided.status() == InvoiceStatus::Void => return Ok(TopUpOutcome::Abandoned),
+        Err(error) if error.is_transient() => return Err(error),
+        Err(error) => {
+            tracing::info!(top_up.id = %top_up.id, invoice.id = %id, error = chain(&error), "Stripe does not void the invoice");
+        }
+        Ok(_) => {}
+    }
+    invoices::outcome(client, &invoices::retrieve(client, id).await?).await
 }
 
 /// Looks up the outcome of an attempt. If it is unpaid, makes sure that it cannot be paid later.

@@ -99,6 +99,8 @@ fn bodies_of(path: &str) -> Vec<String> {
             json!({"enabled": true, "threshold": 1000, "target": 10000, "consent": {"text_version": 3, "accepted_by": "ada"}}),
             json!({"enabled": false}),
         ],
+        "retry" => vec![json!({"payment_method": "pm_1"}), json!({})],
+        "resume" => vec![json!({})],
         "simulate" => vec![json!({"threshold": 1000, "target": 10000, "credits_per_day": 500})],
         "charges" => vec![
             serde_json::from_str(charge).unwrap(),
@@ -162,6 +164,7 @@ fn changes() -> Vec<Change> {
     records.records.extend(endings().into_iter().chain([pending("job:8")]).map(Record::PendingCharge));
     records.records.extend(purchases.map(Record::Purchase));
     records.records.extend(top_ups.map(Record::TopUp));
+    records.records.push(Record::TopUpRetry(top_up_retry(TopUpStatus::Declined(DeclineReason::NoCard))));
     records.records.extend([keyed, Record::Consent(consent_record())]);
     let limited = Record::SpenderLimits(spender_limits("key-1", limits()));
     records.records.extend([Record::SpendingChange(spending_change()), limited]);

@@ -11,7 +11,7 @@ use shared::domain::payments::ConsentRecord;
 use shared::domain::{
     Account, AccountId, Act, Change, ConsentId, Contacts, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice,
     NoticeId, Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
-    start_of_next_day, start_of_next_month,
+    TopUpRetry, start_of_next_day, start_of_next_month,
 };
 use shared::ports::*;
 use tokio::runtime::Runtime;
@@ -66,6 +66,7 @@ enum Kind {
     Purchase,
     PurchaseKey,
     TopUp,
+    TopUpRetry,
     Consent,
     SpendingChange,
     SpenderLimits,
@@ -83,6 +84,7 @@ enum Thing {
     Purchase(Purchase),
     PurchaseKey(PurchaseId),
     TopUp(TopUp),
+    TopUpRetry(TopUpRetry),
     Consent(ConsentRecord),
     SpendingChange(SpendingChange),
     SpenderLimits(SpenderLimits),
@@ -93,13 +95,14 @@ enum Thing {
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
         Self::Purchase,
         Self::PurchaseKey,
         Self::TopUp,
+        Self::TopUpRetry,
         Self::Consent,
         Self::SpendingChange,
         Self::SpenderLimits,
@@ -119,6 +122,7 @@ impl Kind {
             Self::Purchase => ledger.purchase_get(&account, &PurchaseId::mint(1)).await?.map(Thing::Purchase),
             Self::PurchaseKey => ledger.purchase_id_get(&account, &key()).await?.map(Thing::PurchaseKey),
             Self::TopUp => ledger.top_up_get(&account, &TopUpId::mint(1)).await?.map(Thing::TopUp),
+            Self::TopUpRetry => ledger.top_up_retry_get(&account, &key()).await?.map(Thing::TopUpRetry),
             Self::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.map(Thing::Consent),
             Self::SpendingChange => ledger.spending_change_get(&account, now()).await?.map(Thing::SpendingChange),
             Self::SpenderLimits => ledger.spender_limits_get(&account, &spender()).await?.map(Thing::SpenderLimits),
@@ -146,6 +150,7 @@ impl Thing {
                 change.records.push(Record::PurchaseKey { key: key(), purchase: purchase.clone() });
             }
             Self::TopUp(top_up) => change.records.push(Record::TopUp(top_up.clone())),
+            Self::TopUpRetry(retry) => change.records.push(Record::TopUpRetry(retry.clone())),
             Self::Consent(consent) => change.records.push(Record::Consent(consent.clone())),
             Self::SpendingChange(spending) => change.records.push(Record::SpendingChange(spending.clone())),
             Self::SpenderLimits(limits) => change.records.push(Record::SpenderLimits(limits.clone())),

@@ -11,7 +11,7 @@ use shared::domain::payments::{
 };
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
-    PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, Salt, TopUp,
+    PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, Salt, TopUp, TopUpRetry,
 };
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
@@ -354,6 +354,14 @@ impl Payments for AgreeablePayments {
     }
 
     async fn top_up_close(&self, _: &TopUp) -> TopUpOutcome {
+        TopUpOutcome::Unknown
+    }
+
+    async fn top_up_retry(&self, _: &TopUp, _: &TopUpRetry) -> TopUpOutcome {
+        TopUpOutcome::Unknown
+    }
+
+    async fn top_up_void(&self, _: &TopUp) -> TopUpOutcome {
         TopUpOutcome::Unknown
     }
 

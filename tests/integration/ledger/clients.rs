@@ -157,6 +157,16 @@ impl TopUps for DirectLedger {
     }
 }
 
+impl TopUpRetries for DirectLedger {
+    async fn top_up_retry_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<TopUpRetry>, LedgerError> {
+        self.direct.top_up_retry_get(account, key).await
+    }
+}
+
 impl Consents for DirectLedger {
     async fn consent_get(
         &self,

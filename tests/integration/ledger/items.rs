@@ -35,6 +35,7 @@ enum Kind {
     Purchase,
     PurchaseKey,
     TopUp,
+    TopUpRetry,
     Consent,
     SpendingChange,
     SpenderLimits,
@@ -70,6 +71,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
         Kind::Purchase => ledger.purchase_get(&account, &PurchaseId::mint(5)).await?.is_some(),
         Kind::PurchaseKey => ledger.purchase_id_get(&account, &key("buy:1")).await?.is_some(),
         Kind::TopUp => ledger.top_up_get(&account, &TopUpId::mint(6)).await?.is_some(),
+        Kind::TopUpRetry => ledger.top_up_retry_get(&account, &key("again:1")).await?.is_some(),
         Kind::Consent => ledger.consent_get(&account, &ConsentId::mint(1)).await?.is_some(),
         Kind::SpendingChange => ledger.spending_change_get(&account, at(6)).await?.is_some(),
         Kind::SpenderLimits => ledger.spender_limits_get(&account, &spender("key-1")).await?.is_some(),
@@ -107,7 +109,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 81] = [
+const MAY_BE_ABSENT: [&str; 83] = [
     "flagged",
     "hour",
     "hours",
@@ -144,6 +146,7 @@ const MAY_BE_ABSENT: [&str; 81] = [
     "limits_date",
     "max_per_month",
     "month",
+    "named",
     "open_top_up",
     "payment_intent",
     "payment_issue",
@@ -158,6 +161,7 @@ const MAY_BE_ABSENT: [&str; 81] = [
     "reasons.spending_stopped",
     "reasons.too_many_requests",
     "reference",
+    "retries",
     "removed",
     "request_id",
     "restriction",
@@ -601,6 +605,7 @@ async fn filled() -> Embedded {
         Record::Purchase(complete_purchase()),
         Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) },
         Record::TopUp(complete_top_up()),
+        Record::TopUpRetry(top_up_retry(TopUpStatus::Declined(DeclineReason::Generic))),
         Record::Consent(consent_record()),
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
@@ -668,6 +673,7 @@ fn stored_items() -> Vec<Stored> {
         ("purchase", format!("PURCHASE#{}", PurchaseId::mint(5)), Kind::Purchase),
         ("purchase key", "PURCHASE_KEY#buy:1".into(), Kind::PurchaseKey),
         ("top-up", format!("TOP_UP#{}", TopUpId::mint(6)), Kind::TopUp),
+        ("retry of a top-up", "TOP_UP_RETRY#again:1".into(), Kind::TopUpRetry),
         ("spending change", format!("SPENDING#{}", at(6).as_millisecond()), Kind::SpendingChange),
         ("spender's limits", "LIMIT#key-1".into(), Kind::SpenderLimits),
         ("day of usage", "USAGE#DAY#2026-01-15".into(), Kind::UsageRow(Granularity::Day)),

@@ -502,6 +502,19 @@ pub fn top_up(status: TopUpStatus) -> TopUp {
         payment_intent: None,
         opened_at: at(4),
         ended_at: None,
+        retries: 0,
+    }
+}
+
+pub fn top_up_retry(status: TopUpStatus) -> TopUpRetry {
+    TopUpRetry {
+        key: key("again:1"),
+        account: account_id(),
+        top_up: TopUpId::mint(6),
+        named: PaymentMethodId::parse("pm_2").ok(),
+        card: PaymentMethodId::parse("pm_2").unwrap(),
+        asked_at: at(8),
+        status,
     }
 }
 
@@ -511,6 +524,7 @@ pub fn complete_top_up() -> TopUp {
         invoice: InvoiceId::parse("in_1").ok(),
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         ended_at: Some(at(9)),
+        retries: 2,
         ..top_up(TopUpStatus::Declined(DeclineReason::Generic))
     }
 }

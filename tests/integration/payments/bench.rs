@@ -128,6 +128,7 @@ impl Bench {
             payment_intent: None,
             opened_at: self.now(),
             ended_at: None,
+            retries: 0,
         }
     }
 

@@ -18,7 +18,7 @@ use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, ConsentId, CustomerId, EmailAddress, Entry, EventId, IdempotencyKey,
     Notice, NoticeId, Origin, OutboundEvent, OutboundEventId, Period, Periods, Purchase, PurchaseId, Record, SourceId,
-    Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, TopUpRetry, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, CommitError, ConsentList, Consents, ContactRecords, Customers, Directory,
@@ -27,7 +27,7 @@ use shared::ports::{
     Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases,
     PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage,
     SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, SweepLogs, TopUpList,
-    TopUps, UsageFolds, UsageRows,
+    TopUpRetries, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -94,6 +94,7 @@ pub struct Partition {
     pub purchases: BTreeMap<PurchaseId, Purchase>,
     pub purchase_keys: BTreeMap<IdempotencyKey, PurchaseId>,
     pub top_ups: BTreeMap<TopUpId, TopUp>,
+    pub retries: BTreeMap<IdempotencyKey, TopUpRetry>,
     pub notices: BTreeMap<NoticeId, Notice>,
     pub consents: BTreeMap<ConsentId, ConsentRecord>,
     pub usage_rows: BTreeMap<Period, UsageRow>,
@@ -286,6 +287,7 @@ impl Tables {
                 Record::PendingCharge(pending) => drop(partition.pending.insert(pending.charge.clone(), pending)),
                 Record::Purchase(purchase) => drop(partition.purchases.insert(purchase.id.clone(), purchase)),
                 Record::PurchaseKey { key, purchase } => drop(partition.purchase_keys.insert(key, purchase)),
+                Record::TopUpRetry(retry) => drop(partition.retries.insert(retry.key.clone(), retry)),
                 Record::TopUp(top_up) => drop(partition.top_ups.insert(top_up.id.clone(), top_up)),
                 Record::Consent(consent) => drop(partition.consents.insert(consent.consent.id.clone(), consent)),
                 Record::SpendingChange(change) => drop(partition.spending_changes.insert(change.changed_at, change)),
@@ -481,6 +483,16 @@ impl PurchaseList for MemoryLedger {
 impl TopUps for MemoryLedger {
     async fn top_up_get(&self, account: &AccountId, id: &TopUpId) -> Result<Option<TopUp>, LedgerError> {
         Ok(self.of(account, |partition| partition.top_ups.get(id).cloned()))
+    }
+}
+
+impl TopUpRetries for MemoryLedger {
+    async fn top_up_retry_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<TopUpRetry>, LedgerError> {
+        Ok(self.of(account, |partition| partition.retries.get(key).cloned()))
     }
 }
 

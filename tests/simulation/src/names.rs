@@ -4,7 +4,7 @@ use crate::request::{Request, email};
 use jiff::Timestamp;
 use shared::domain::alerts::{AlertLevel, LevelChoice};
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
-use shared::domain::payments::AutoTopUpCommand;
+use shared::domain::payments::{AutoTopUpCommand, RetryCommand};
 use shared::domain::spending::Bounds;
 use shared::domain::support::{AdjustedCredits, Adjustment, Import, ImportedCredits};
 use shared::domain::{
@@ -107,6 +107,15 @@ pub fn restore(name: &str, number: u32) -> Request {
 
 pub fn buy(number: u32, package: &str) -> PurchaseCommand {
     PurchaseCommand { key: key("buy", number), package: PackageId::parse(package).expect("the packages are valid ids") }
+}
+
+/// A customer's request to pay the open invoice now, with the default or this card.
+pub fn retry(name: &str, number: u32, card_number: Option<u32>) -> Request {
+    Request::Retry(account(name), RetryCommand { key: key("again", number), card: card_number.map(card) })
+}
+
+pub fn resume(name: &str) -> Request {
+    Request::Resume(account(name))
 }
 
 pub fn settings(threshold: i64, target: i64) -> AutoTopUpCommand {

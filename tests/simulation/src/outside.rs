@@ -20,7 +20,7 @@ use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
     IdempotencyKey, InvoiceId, Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PriceBook, Purchase,
-    PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, UsageCursor, UsageFold, UsageRow,
+    PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, TopUpRetry, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
@@ -29,7 +29,7 @@ use shared::ports::{
     LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments,
     PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage,
     RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, SweepLogs,
-    Timer, Timers, TimersError, TopUpList, TopUps, UsageFolds, UsageRows, Wake,
+    Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -309,6 +309,44 @@ impl Outside {
         })
     }
 
+    /// The customer asks to pay the open invoice now.
+    async fn pay_again(&self, top_up: &TopUp, retry: &TopUpRetry) -> TopUpOutcome {
+        let Some(invoice) = &top_up.invoice else { return TopUpOutcome::Unknown };
+        let (id, card, key) = (invoice.clone(), retry.card.clone(), retry.key.clone());
+        let ask = move |world: &World| world.stripe().invoice_retry(&id, &card, &key, world.time()).answer;
+        let what = || format!("Stripe: pay {invoice} of {} again with {}", top_up.id, retry.card);
+        let asked = self.stripe(what, ask).await;
+        if self.0.desk().is_retry_unheard {
+            return TopUpOutcome::Unknown;
+        }
+        if let Ok(Asked::Refused(answer)) = asked {
+            return refusal(answer, invoice.clone());
+        }
+        match self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await {
+            Ok(Some(report)) if is_ended(&report.outcome) => report.outcome,
+            Ok(_) | Err(Lost) => TopUpOutcome::Unknown,
+        }
+    }
+
+    /// Voids what a bank has refused, but nothing that is paid or being paid.
+    async fn void_open(&self, top_up: &TopUp) -> Result<TopUpOutcome, Lost> {
+        let Some(invoice) = &top_up.invoice else { return Ok(TopUpOutcome::Unknown) };
+        let looked = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await?;
+        match looked.map(|report| report.outcome) {
+            None => return Ok(TopUpOutcome::Abandoned),
+            Some(ended) if is_ended(&ended) => return Ok(ended),
+            Some(_) => {}
+        }
+        let id = invoice.clone();
+        let void = move |world: &World| world.stripe().invoice_void(&id);
+        self.stripe(|| format!("Stripe: void {invoice} of {}", top_up.id), void).await?;
+        if has_bug("void_of_a_paid_invoice_counts_as_voided") {
+            return Ok(TopUpOutcome::Abandoned);
+        }
+        let voided = self.stripe(|| format!("Stripe: get {invoice}"), report(invoice.clone())).await?;
+        Ok(voided.map_or(TopUpOutcome::Abandoned, |report| report.outcome))
+    }
+
     async fn close(&self, top_up: &TopUp) -> Result<TopUpOutcome, Lost> {
         let (id, known) = (top_up.id.clone(), top_up.invoice.clone());
         let find = move |world: &World| known.map_or_else(|| world.stripe().invoices_of(&id), |known| vec![known]);
@@ -418,6 +456,20 @@ impl Outside {
             }
         }
         Err(Lost)
+    }
+}
+
+/// Whether the invoice is paid, void or being paid.
+fn is_ended(outcome: &TopUpOutcome) -> bool {
+    match outcome {
+        TopUpOutcome::Paid(_)
+        | TopUpOutcome::PartlyPaid { .. }
+        | TopUpOutcome::Processing { .. }
+        | TopUpOutcome::Abandoned => true,
+        TopUpOutcome::Declined { .. }
+        | TopUpOutcome::ActionRequired { .. }
+        | TopUpOutcome::Refused { .. }
+        | TopUpOutcome::Unknown => false,
     }
 }
 
@@ -635,6 +687,17 @@ impl SweepLogs for Outside {
         };
         let write = move |world: &World| at_once(world.ledger.sweep_log_put(&account, &log));
         self.call(what, write).await.unwrap_or_else(|Lost| Err(ledger_lost("sweep_log_put")))
+    }
+}
+
+impl TopUpRetries for Outside {
+    async fn top_up_retry_get(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<TopUpRetry>, LedgerError> {
+        let (account, key) = (account.clone(), key.clone());
+        self.read("top_up_retry_get", move |ledger| at_once(ledger.top_up_retry_get(&account, &key))).await
     }
 }
 
@@ -920,6 +983,7 @@ fn describe(change: &Change) -> String {
         text += &match record {
             Record::PendingCharge(pending) => format!(" · {} {:?}", pending.charge, pending.end),
             Record::TopUp(top_up) => format!(" · {} {:?}", top_up.id, top_up.status),
+            Record::TopUpRetry(retry) => format!(" · retry {} of {} {:?}", retry.key, retry.top_up, retry.status),
             Record::Purchase(purchase) => format!(" · {} {:?}", purchase.id, purchase.status),
             Record::Act(act) => format!(" · {} {:?}", act.id, act.kind),
             Record::Contacts(contacts) => format!(" · {contacts:?}"),
@@ -1064,6 +1128,16 @@ impl Payments for Outside {
 
     async fn top_up_close(&self, top_up: &TopUp) -> TopUpOutcome {
         let outcome = self.close(top_up).await.unwrap_or(TopUpOutcome::Unknown);
+        self.told(&top_up.id, outcome)
+    }
+
+    async fn top_up_retry(&self, top_up: &TopUp, retry: &TopUpRetry) -> TopUpOutcome {
+        let outcome = self.pay_again(top_up, retry).await;
+        self.told(&top_up.id, outcome)
+    }
+
+    async fn top_up_void(&self, top_up: &TopUp) -> TopUpOutcome {
+        let outcome = self.void_open(top_up).await.unwrap_or(TopUpOutcome::Unknown);
         self.told(&top_up.id, outcome)
     }
 

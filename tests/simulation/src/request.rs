@@ -11,16 +11,16 @@ use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
 use shared::domain::contacts::{ASKS_PER_DAY_MAX, Contact, ContactList, ContactsRefusal, Role};
-use shared::domain::payments::{AutoTopUp, AutoTopUpCommand};
+use shared::domain::payments::{AutoTopUp, AutoTopUpCommand, RetryCommand, RetryRefusal};
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
     ActKind, AdjustRefusal, Adjustment, Import, ImportRefusal, Imported, ResendRefusal, UntilOutOfRange,
 };
 use shared::domain::usage::FairUse;
 use shared::domain::{
-    AccountId, Actor, Cause, ContactId, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey, Measure,
-    Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PurchaseId, PurchaseStatus, RequestId, Restriction,
-    Spender, TopUpId,
+    Account, AccountId, Actor, Cause, ContactId, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey,
+    Measure, Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PurchaseId, PurchaseStatus, RequestId,
+    Restriction, Spender, TopUpId, TopUpRetry, TopUpStatus,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
@@ -36,6 +36,7 @@ use shared::use_cases::liability::{CloseError, CloseLimits, close_days};
 use shared::use_cases::payments::RecordOutcomeError;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
+use shared::use_cases::payments::{PauseEnding, ResumeError, RetryError, resume_top_ups, retry_top_up};
 use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
@@ -71,6 +72,10 @@ pub enum Request {
     SetAlerts(AccountId, Vec<LevelChoice>),
     /// The run over accounts whose balance has left its bounds.
     EvaluateAlerts,
+    /// A customer asks to pay the open invoice of a pause now.
+    Retry(AccountId, RetryCommand),
+    /// A customer ends a pause without paying.
+    Resume(AccountId),
     PayPage(AccountId, TopUpId),
     /// A customer opens a page to save a card, makes a saved card the default, or removes it.
     OpenCardPage(AccountId),
@@ -170,6 +175,8 @@ impl Request {
             | Self::Erase(_)
             | Self::ChooseCard(..)
             | Self::RemoveCard(..)
+            | Self::Retry(..)
+            | Self::Resume(_)
             | Self::SetContacts(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
@@ -223,6 +230,8 @@ impl Request {
                 Box::pin(async move { run_set_alerts(&outside, &account, &levels).await })
             }
             Self::EvaluateAlerts => Box::pin(async move { run_evaluate_alerts(&outside).await }),
+            Self::Retry(account, command) => Box::pin(async move { run_retry(&outside, &account, &command).await }),
+            Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
             Self::OpenCardPage(account) => {
                 Box::pin(async move { crate::wallet::run_open_page(&outside, &account).await })
@@ -892,6 +901,101 @@ async fn run_check_top_up(outside: &Outside, account: &AccountId) -> Ended {
         Ok(checked) => outside.answered(format_args!("{checked:?}")),
         Err(RecordOutcomeError::NotFound(missing)) if !was_open => outside.answered(missing),
         Err(error) => settled::<()>(outside, Err(error)),
+    }
+}
+
+fn stored_account(outside: &Outside, account: &AccountId) -> Option<Account> {
+    outside.0.ledger.tables().partitions.get(account)?.account.clone()
+}
+
+fn stored_retry(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Option<TopUpRetry> {
+    outside.0.ledger.tables().partitions.get(account)?.retries.get(key).cloned()
+}
+
+async fn run_retry(outside: &Outside, account: &AccountId, command: &RetryCommand) -> Ended {
+    let before = (stored_retry(outside, account, &command.key), stored_account(outside, account));
+    let answer = retry_top_up(&outside.context(), account, command).await;
+    let stored = stored_retry(outside, account, &command.key);
+    let is_same_card = stored.as_ref().is_none_or(|stored| stored.named == command.card);
+    match (answer, before) {
+        (Ok(retried), _) if stored.as_ref() != Some(&retried.retry) => {
+            Wrong("the retry in the answer is not the stored one".into())
+        }
+        (Ok(_), _) if !is_same_card => Wrong("a key answers the request for another card".into()),
+        (Ok(retried), _) if retried.retry.status == TopUpStatus::Open => {
+            Wrong("a retry is answered without an outcome".into())
+        }
+        (Ok(retried), (Some(before), _)) if before.status != TopUpStatus::Open && before != retried.retry => {
+            Wrong("the same retry is answered otherwise".into())
+        }
+        (Ok(retried), (Some(_), _)) if !retried.is_replay => Wrong("a replay is reported as a new retry".into()),
+        (Ok(retried), _)
+            if matches!(retried.retry.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid)
+                && stored_entry(outside, account, &Origin::TopUp(retried.retry.top_up.clone())).is_none() =>
+        {
+            Wrong("a retry is reported as paid, and its credits are not granted".into())
+        }
+        (Ok(retried), _) => outside.answered(format_args!("{:?}, replay {}", retried.retry, retried.is_replay)),
+        (Err(RetryError::Refused(RetryRefusal::KeyReused(_))), _) if is_same_card => {
+            Wrong("a key is wrongly reported as reused".into())
+        }
+        (Err(RetryError::Refused(refusal)), (Some(_), _)) if is_same_card => {
+            Wrong(format!("a stored retry is refused: {refusal}"))
+        }
+        (Err(RetryError::Refused(refusal @ RetryRefusal::NotPaused)), (_, Some(before)))
+            if stored_account(outside, account)
+                .is_some_and(|now| now.version == before.version && before.payment_issue.is_some()) =>
+        {
+            Wrong(refusal.to_string())
+        }
+        (Err(RetryError::Refused(refusal)), _) => outside.answered(refusal),
+        (Err(RetryError::NotFound(missing)), _) => outside.answered(missing),
+        (Err(RetryError::Mismatch(refusal)), _) => Wrong(refusal.to_string()),
+        (Err(error @ RetryError::Unknown), _) => outside.not_now(error),
+        (Err(RetryError::Outside(error)), _) => other(outside, &error),
+    }
+}
+
+/// Nothing is armed again without a valid card, and a pause that is over is over.
+async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
+    let is_armed = |account: &Option<Account>| {
+        account.as_ref().is_some_and(|account| account.auto_top_up.as_ref().is_some_and(|chosen| chosen.is_enabled))
+    };
+    let customer = stored_account(outside, account).map(|account| account.customer);
+    let has_card = || customer.as_ref().is_some_and(|customer| outside.0.stripe().has_valid_card(customer));
+    let (before, had_card) = (stored_account(outside, account), has_card());
+    let answer = resume_top_ups(&outside.context(), account).await;
+    let after = stored_account(outside, account);
+    let issue = before.as_ref().and_then(|before| before.payment_issue.as_ref()).map(|issue| &issue.top_up);
+    match answer {
+        Ok(resumed) if resumed.ending == PauseEnding::Resumed && resumed.account.payment_issue.is_some() => {
+            let issue_now = resumed.account.payment_issue.map(|issue| issue.top_up);
+            if issue_now.as_ref() == issue {
+                return Wrong("a pause is reported as over, and it lasts".into());
+            }
+            outside.answered("resumed, and paused again")
+        }
+        Ok(resumed)
+            if resumed.ending == PauseEnding::Resumed
+                && issue.is_some_and(|issue| outside.0.stripe().has_received_for(issue)) =>
+        {
+            Wrong("a pause is reported as over without a payment, and its invoice is paid".into())
+        }
+        Ok(resumed)
+            if resumed.ending == PauseEnding::Resumed
+                && is_armed(&before)
+                && is_armed(&after)
+                && !had_card
+                && !has_card() =>
+        {
+            Wrong(format!("{account} is armed again without a valid card"))
+        }
+        Ok(resumed) => outside.answered(format_args!("{:?}", resumed.ending)),
+        Err(ResumeError::Refused(refusal)) => outside.answered(refusal),
+        Err(ResumeError::NotFound(missing)) => outside.answered(missing),
+        Err(ResumeError::Mismatch(refusal)) => Wrong(refusal.to_string()),
+        Err(error @ ResumeError::Unknown) => outside.not_now(error),
+        Err(ResumeError::Outside(error)) => other(outside, &error),
     }
 }
 

@@ -22,7 +22,7 @@ use shared::domain::usage::Groups;
 use shared::domain::{
     Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Limits, Measure, NoticeId, NoticeKind, Operation,
     Origin, OutboundEvent, OutboundEventKind, Purchase, PurchaseId, PurchaseStatus, Record, SourceId, TopUp, TopUpId,
-    TopUpStatus, UsageCursor,
+    TopUpRetry, TopUpStatus, UsageCursor,
 };
 use std::collections::BTreeMap;
 
@@ -44,6 +44,7 @@ macro_rules! rule {
 pub struct Rules {
     top_ups: BTreeMap<TopUpId, TopUp>,
     purchases: BTreeMap<PurchaseId, Purchase>,
+    retries: BTreeMap<(AccountId, IdempotencyKey), TopUpRetry>,
     pending: BTreeMap<(AccountId, IdempotencyKey), PendingCharge>,
     /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
@@ -126,6 +127,7 @@ impl Rules {
                     rule!(known.is_none(), "{} is imported for {id} after {known:?}", imported.source);
                 }
                 Record::Contacts(contacts) => crate::contacts::check_change(world, id, account, contacts)?,
+                Record::TopUpRetry(retry) => self.check_retry(retry)?,
                 Record::PurchaseKey { .. }
                 | Record::Listed { .. }
                 | Record::Erasure(_)
@@ -289,6 +291,20 @@ impl Rules {
     fn used_in_month(&self, top_up: &TopUp) -> i64 {
         let earlier = self.top_ups.values().filter(|earlier| earlier.account == top_up.account);
         counted(earlier, month_of(top_up.opened_at))
+    }
+
+    /// What a retry asked for stays, and so does its first outcome.
+    fn check_retry(&mut self, retry: &TopUpRetry) -> Result<(), Broken> {
+        let key = &retry.key;
+        let place = (retry.account.clone(), key.clone());
+        let Some(known) = self.retries.insert(place, retry.clone()) else {
+            rule!(retry.status == TopUpStatus::Open, "the retry {key} is new and has an outcome");
+            return Ok(());
+        };
+        rule!(known.status == TopUpStatus::Open, "the retry {key} ends twice");
+        let asked = TopUpRetry { status: TopUpStatus::Open, ..retry.clone() };
+        rule!(known == asked, "what the retry {key} asked for has changed");
+        Ok(())
     }
 
     fn check_purchase(&mut self, purchase: &Purchase, stripe: &Stripe) -> Result<(), Broken> {
@@ -718,8 +734,11 @@ fn check_events(partition: &Partition) -> Result<(), Broken> {
         let is_paused = issue.is_some_and(|issue| issue.top_up == *id);
         let expected = told("top_up.resumed") + usize::from(is_paused);
         rule!(told("top_up.paused") == expected, "the events of the pause by {id} are not those of its state");
-        rule!(told("payment.action_required") <= told("top_up.paused"), "{id} asks for an action without a pause");
-        rule!(status != TopUpStatus::ActionRequired || told("payment.action_required") == 1, "{id} asks for no action");
+        let asked_again = |retry: &&TopUpRetry| retry.top_up == *id && retry.status == TopUpStatus::ActionRequired;
+        let actions_max = told("top_up.paused") + partition.retries.values().filter(asked_again).count();
+        let actions = told("payment.action_required");
+        rule!(actions <= actions_max, "{id} asks for {actions} actions, of which {actions_max} are known");
+        rule!(status != TopUpStatus::ActionRequired || actions > 0, "{id} asks for no action");
     }
     let restricted = events().filter(|event| event.kind.name() == "account.restricted").count();
     let acts = partition.acts.values().filter(|act| matches!(act.kind, ActKind::Restricted { .. })).count();
@@ -800,6 +819,9 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         }
         rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
         rule!(due_at.is_none_or(|due_at| due_at > now), "{id} was due at {due_at:?}, and no sweep processed it");
+    }
+    for ((top_up, key), count) in &stripe.retry_asks {
+        rule!(*count <= 1, "the bank was asked {count} times for the retry {key} of {top_up}");
     }
     for invoice in &stripe.invoices {
         let partition = tables.partitions.get(&invoice.account);

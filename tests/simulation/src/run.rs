@@ -350,6 +350,7 @@ impl Run {
     pub fn finish(&mut self) -> Result<(), String> {
         self.world().tell(|| "── nothing fails from here on ──".into());
         self.world().desk().is_stripe_down = false;
+        self.world().desk().is_retry_unheard = false;
         self.world().desk().sweep_time = SWEEP_TIME;
         self.arrive_all();
         while self.waiting() > 0 {

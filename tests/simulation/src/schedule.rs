@@ -11,7 +11,7 @@ use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::charging::ExpiresIn;
-use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
+use shared::domain::payments::{AutoTopUpCommand, RefusalReason, RetryCommand};
 use shared::domain::{AccountId, CustomerId, Granularity, PaymentMethodId, Spender, date_of, start_of_next_month};
 use shared::ports::SweepPart;
 use shared::ports::Wake;
@@ -41,6 +41,9 @@ const ALERT_SALT: u64 = 0xD1B5_4A32_D192_ED03;
 
 /// And another one.
 const CAP_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
+
+/// And another one.
+const PAUSES_SALT: u64 = 0xD1B5_4A32_D192_ED03;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +127,10 @@ impl Schedule {
         }
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ CAP_SALT);
         if self.focus == Focus::TopUps && own.u32(0..20) == 0 && reach_next_month(run, &mut own) {
+            return;
+        }
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ PAUSES_SALT);
+        if own.u32(0..30) == 0 && leave_pause(run, &mut own) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -648,6 +655,66 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
         run.run_now(Request::Sweep(None));
         let settings = settings(run, rng, &account);
         run.run_now(Request::SetAutoTopUp(account, settings));
+    }
+    true
+}
+
+/// The customer of a paused account asks to pay now or resumes, under a new key or an old one, often while another request
+/// is under way or the invoice is paid on its page.
+fn leave_pause(run: &mut Run, rng: &mut Rng) -> bool {
+    let paused: Vec<_> = {
+        let tables = run.world().ledger.tables();
+        tables.accounts().filter(|account| account.payment_issue.is_some()).map(|account| account.id.clone()).collect()
+    };
+    let Some(account) = rng.choice(paused) else { return false };
+    let card = names::card(rng.u32(1..6));
+    match rng.u32(0..12) {
+        0 => {
+            run.world().stripe().set_mood(&card, Mood::Pays);
+            run.world().tell(|| format!("{card} from now on: {:?}", Mood::Pays));
+        }
+        1 => {
+            let is_expired = rng.u32(0..3) > 0;
+            run.world().stripe().set_expired(&card, is_expired);
+            run.world().tell(|| format!("{card} is expired: {is_expired}"));
+        }
+        _ => {}
+    }
+    let request = match rng.u32(0..8) {
+        0..3 => {
+            run.keys += 1;
+            names::retry(account.as_str(), run.keys, None)
+        }
+        3 => {
+            run.keys += 1;
+            names::retry(account.as_str(), run.keys, Some(rng.u32(1..6)))
+        }
+        4 => {
+            let known: Vec<_> = {
+                let tables = run.world().ledger.tables();
+                let partition = tables.partitions.get(&account);
+                partition.into_iter().flat_map(|partition| partition.retries.values().cloned()).collect()
+            };
+            let Some(known) = rng.choice(known) else { return false };
+            let card = if rng.u32(0..4) == 0 { Some(card) } else { known.named };
+            Request::Retry(account, RetryCommand { key: known.key, card })
+        }
+        _ => Request::Resume(account),
+    };
+    let task = run.start(request.clone());
+    match rng.u32(0..4) {
+        // It is answered at once.
+        0 => run.run_now(request),
+        1 => {
+            // Some calls later, the customer pays on the page.
+            for _ in 0..rng.usize(0..EVENT_CALLS) {
+                let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
+                let Some(position) = position else { break };
+                run.resume(position, Fate::Works);
+            }
+            pay_meanwhile(run, rng);
+        }
+        _ => {}
     }
     true
 }

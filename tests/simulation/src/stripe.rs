@@ -6,12 +6,12 @@ use crate::bugs::has_bug;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{
-    BoughtWith, Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, OfferedCard, PaidInvoice, Payment,
-    Received, RefusalReason, SavedCards, SetUpCard, TopUpOutcome,
+    BoughtWith, Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, Expiry, OfferedCard, PaidInvoice,
+    Payment, Received, RefusalReason, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
-    AccountId, Amount, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase,
-    PurchaseId, TopUp, TopUpId,
+    AccountId, Amount, CheckoutSessionId, CustomerId, EventId, IdempotencyKey, InvoiceId, PaymentIntentId,
+    PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId,
 };
 use shared::ports::{CheckoutReport, InvoiceReport};
 use shared::use_cases::payments::Subject;
@@ -218,6 +218,10 @@ pub struct Stripe {
     pub invoices: Vec<Invoice>,
     invoice_keys: Keys<TopUpId, InvoiceId>,
     pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
+    retry_keys: BTreeMap<(TopUpId, IdempotencyKey), Kept<Option<BankAnswer>>>,
+    /// How often the bank was asked for each of the customers' own requests.
+    pub retry_asks: BTreeMap<(TopUpId, IdempotencyKey), u32>,
+    expired_cards: BTreeSet<PaymentMethodId>,
     pub sessions: Vec<Session>,
     /// Each with the deployment whose parameters the page was requested with.
     session_keys: Keys<PurchaseId, (Checkout, u32)>,
@@ -307,6 +311,20 @@ impl Stripe {
         Ok(self.default_cards.get(customer).cloned())
     }
 
+    /// Whether the customer pays by default with a card that has not expired.
+    pub fn has_valid_card(&self, customer: &CustomerId) -> bool {
+        self.default_cards.get(customer).is_some_and(|card| !self.expired_cards.contains(card))
+    }
+
+    /// The card expires, or its bank prolongs it.
+    pub fn set_expired(&mut self, card: &PaymentMethodId, is_expired: bool) {
+        if is_expired {
+            self.expired_cards.insert(card.clone());
+        } else {
+            self.expired_cards.remove(card);
+        }
+    }
+
     fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
         if !self.saved.get(customer).is_some_and(|saved| saved.contains(card)) {
             self.enter(customer, card);
@@ -360,7 +378,10 @@ impl Stripe {
 
     pub fn saved_cards(&self, customer: &CustomerId) -> Result<SavedCards, CustomerDeleted> {
         let default = self.default_card(customer)?;
-        let saved = self.saved_of(customer).into_iter().map(crate::wallet::saved_card).collect();
+        let expiry =
+            |card: &PaymentMethodId| self.expired_cards.contains(card).then(|| Expiry::new(2020, 12)).flatten();
+        let saved = self.saved_of(customer).into_iter();
+        let saved = saved.map(|card| SavedCard { expiry: expiry(&card), ..crate::wallet::saved_card(card) }).collect();
         Ok(SavedCards { default, saved })
     }
 
@@ -788,6 +809,49 @@ impl Stripe {
         AskedNow { answer: answer.map_or(Asked::Paid, Asked::Refused), is_fresh: true }
     }
 
+    /// The customer asks to pay a refused invoice now. Asks the bank once per key; a refusal is stored as well.
+    pub fn invoice_retry(
+        &mut self,
+        id: &InvoiceId,
+        card: &PaymentMethodId,
+        key: &IdempotencyKey,
+        now: Timestamp,
+    ) -> AskedNow {
+        let known = |answer| AskedNow { answer, is_fresh: false };
+        let Some(position) = self.invoices.iter().position(|invoice| invoice.id == *id) else {
+            return known(Asked::NotTaken);
+        };
+        let asked = (self.invoices[position].top_up.clone(), key.clone());
+        let kept = self.retry_keys.get(&asked).filter(|kept| is_kept(kept.at, now));
+        if let Some(kept) = kept.filter(|_| !has_bug("retry_key_from_time")) {
+            let answer = match kept.answer {
+                Some(BankAnswer::Processing) => self.invoices[position].last_answer,
+                kept => kept,
+            };
+            return known(answer.map_or(Asked::Paid, Asked::Refused));
+        }
+        if self.invoices[position].status != InvoiceStatus::Open || self.invoices[position].is_processing() {
+            return known(Asked::NotTaken);
+        }
+        // Stripe refuses a card that was removed, without asking the bank.
+        if !self.saved_of(&self.invoices[position].customer).contains(card) {
+            return known(Asked::Refused(BankAnswer::Declined));
+        }
+        *self.retry_asks.entry(asked.clone()).or_default() += 1;
+        let answer = match self.mood(card) {
+            Mood::Pays => None,
+            Mood::Declines => Some(BankAnswer::Declined),
+            Mood::AsksForConfirmation => Some(BankAnswer::ActionRequired),
+            Mood::TakesDays => Some(BankAnswer::Processing),
+        };
+        if answer.is_some() {
+            self.invoices[position].refused_at = Some(now);
+        }
+        self.retry_keys.insert(asked, Kept { at: now, answer });
+        self.answered(position, card, answer);
+        AskedNow { answer: answer.map_or(Asked::Paid, Asked::Refused), is_fresh: true }
+    }
+
     fn answered(&mut self, position: usize, card: &PaymentMethodId, answer: Option<BankAnswer>) {
         let invoice = &mut self.invoices[position];
         invoice.last_answer = answer;
@@ -853,6 +917,14 @@ impl Stripe {
 
     pub fn invoices_of(&self, top_up: &TopUpId) -> Vec<InvoiceId> {
         self.invoices.iter().filter(|invoice| invoice.top_up == *top_up).map(|invoice| invoice.id.clone()).collect()
+    }
+
+    /// Whether an attempt's invoice was paid, at least in part.
+    pub fn has_received_for(&self, top_up: &TopUpId) -> bool {
+        let is_paid = |invoice: &Invoice| {
+            invoice.top_up == *top_up && invoice.status == InvoiceStatus::Paid && invoice.received() > 0
+        };
+        self.invoices.iter().any(is_paid)
     }
 
     /// `None` unless Stripe says that it is paid.

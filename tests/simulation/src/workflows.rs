@@ -36,7 +36,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 66] = [
+pub const WORKFLOWS: [Workflow; 72] = [
     Workflow {
         name: "remove the only card, and charge below the threshold",
         acts: &[Ask(wallet::remove_first), Ask(charge_400), Ask(sweep), Deliver, Outside(pass_a_day), Ask(sweep)],
@@ -482,6 +482,85 @@ pub const WORKFLOWS: [Workflow; 66] = [
         ],
     },
     Workflow {
+        name: "top up with a card that is declined, and retry with another one, twice",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(know_another_card),
+            Deliver,
+            Ask(retry_with_another),
+            Ask(retry_with_another),
+            Deliver,
+            Ask(charge_290),
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, retry it in vain, and pay on the page",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Ask(retry),
+            Ask(retry_once_more),
+            Outside(pay_invoice),
+            Ask(retry),
+            Ask(resume),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "top up with a card that is declined, and resume after the invoice was paid on its page",
+        acts: &[Outside(decline), Ask(charge_400), Ask(sweep), Outside(pay_invoice), Ask(resume), Deliver],
+    },
+    Workflow {
+        name: "top up with a card that is declined, resume with another one, and top up again",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(expire_card),
+            Ask(resume),
+            Outside(choose_card),
+            Deliver,
+            Ask(resume),
+            Ask(retry),
+            Ask(resume),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "retry through an outage longer than Stripe keeps a key",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Outside(lose_answers_to_retries),
+            Ask(retry),
+            Outside(pass_a_day),
+            Outside(hear_answers_to_retries),
+            Ask(retry),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "end the pause of a customer who has a discount, and buy for a while without top-ups",
+        acts: &[
+            Outside(give_discount),
+            Ask(charge_400),
+            Ask(sweep),
+            Ask(retry),
+            Ask(resume),
+            Outside(accept_again),
+            Outside(pass_a_day),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
         name: "top up by a debit that takes two days",
         acts: &[
             Outside(take_days),
@@ -803,6 +882,22 @@ fn sweep(_: &Run) -> Request {
     Request::Sweep(None)
 }
 
+fn retry(_: &Run) -> Request {
+    names::retry("acme", 20, None)
+}
+
+fn retry_once_more(_: &Run) -> Request {
+    names::retry("acme", 21, None)
+}
+
+fn retry_with_another(_: &Run) -> Request {
+    names::retry("acme", 22, Some(3))
+}
+
+fn resume(_: &Run) -> Request {
+    names::resume("acme")
+}
+
 /// The customer checks the last purchase.
 fn look(run: &Run) -> Request {
     let tables = run.world().ledger.tables();
@@ -931,6 +1026,24 @@ fn decline(run: &mut Run) {
 
 fn accept_card(run: &mut Run) {
     run.world().stripe().set_mood(&names::card(1), Mood::Pays);
+}
+
+/// Another card was the default once, so that it is saved.
+fn know_another_card(run: &mut Run) {
+    choose_card(run);
+}
+
+fn expire_card(run: &mut Run) {
+    run.world().stripe().set_expired(&names::card(1), true);
+}
+
+/// The bank is asked, and the answer never arrives.
+fn lose_answers_to_retries(run: &mut Run) {
+    run.world().desk().is_retry_unheard = true;
+}
+
+fn hear_answers_to_retries(run: &mut Run) {
+    run.world().desk().is_retry_unheard = false;
 }
 
 fn take_days(run: &mut Run) {

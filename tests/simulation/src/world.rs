@@ -72,6 +72,8 @@ pub struct Desk {
     pub sweep_time: SignedDuration,
     /// While it is down, no request reaches Stripe.
     pub is_stripe_down: bool,
+    /// Whether every answer to a customer's retry gets lost.
+    pub is_retry_unheard: bool,
     /// The log of the run so far, if it was requested.
     pub story: Option<Vec<String>>,
     /// The first rule that was broken.

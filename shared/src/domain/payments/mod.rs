@@ -12,6 +12,8 @@ mod payment_issue;
 mod purchase;
 mod received;
 mod records;
+mod resume;
+mod retry;
 mod saved_cards;
 mod sweep_log;
 mod top_up;
@@ -30,7 +32,14 @@ pub use purchase::{
     decide_purchase_outcome,
 };
 pub use received::{PaidInvoice, Received};
-pub use records::{AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpStatus};
+pub use records::{
+    AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus,
+};
+pub use resume::{ResumeRefusal, check_resume, check_voided, decide_resume_refused, needs_card};
+pub use retry::{
+    RetryCommand, RetryRefusal, RetryStep, check_retry, check_retry_replay, decide_retry, decide_retry_outcome,
+    next_retry_step,
+};
 pub use saved_cards::{Expiry, Removal, SavedCard, SavedCards, SetUpCard, decide_saved_cards};
 pub use sweep_log::{SweepLog, SweepSkip};
 pub use top_up::{Demand, NextStep, check_demand, decide_open_top_up, decide_top_up_outcome, next_step};

@@ -68,6 +68,24 @@ pub struct TopUp {
     pub payment_intent: Option<PaymentIntentId>,
     pub opened_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// How often the customer asked to pay its invoice now.
+    pub retries: u32,
+}
+
+/// A customer's request to pay an attempt's open invoice now, stored before Stripe is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopUpRetry {
+    /// The key of the customer's request.
+    pub key: IdempotencyKey,
+    pub account: AccountId,
+    pub top_up: TopUpId,
+    /// The card that the request named. `None`: the default.
+    pub named: Option<PaymentMethodId>,
+    /// The card that is charged, whichever is the default when the request is repeated.
+    pub card: PaymentMethodId,
+    pub asked_at: Timestamp,
+    /// What became of it. [`TopUpStatus::Open`] while that is not known.
+    pub status: TopUpStatus,
 }
 
 /// The status of an attempt.

@@ -81,7 +81,7 @@ impl SavedCard {
         self.id == other.id || (is_same_number && self.kind == other.kind)
     }
 
-    fn has_expired_at(&self, now: Timestamp) -> bool {
+    pub fn has_expired_at(&self, now: Timestamp) -> bool {
         self.expiry.is_some_and(|expiry| expiry.is_over_at(now))
     }
 }

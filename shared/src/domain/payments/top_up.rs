@@ -37,6 +37,7 @@ pub fn decide_open_top_up(
         payment_intent: None,
         opened_at: now,
         ended_at: None,
+        retries: 0,
     };
     let mut change = Change::on(account, now);
     count_opened(&mut change.account, &top_up);

@@ -24,9 +24,12 @@ pub const PAYMENT_OPEN_MAX: SignedDuration = SignedDuration::from_hours(60 * 24)
 pub enum EraseRefusal {
     #[error("charges that hold {credits} credits are pending")]
     ChargesPending { credits: Credits },
-    /// It is being paid, or its invoice can still be paid.
-    #[error("the top-up {0} can still be paid")]
+    /// It is being paid.
+    #[error("the top-up {0} is under way")]
     TopUpOpen(TopUpId),
+    /// Paying or voiding its invoice ends the pause.
+    #[error("the invoice of the top-up {0} can still be paid")]
+    Paused(TopUpId),
     #[error("the purchase {0} can still be paid")]
     PurchaseOpen(PurchaseId),
 }
@@ -113,9 +116,12 @@ pub fn decide_close(
     if account.pending != Credits::ZERO {
         return Err(EraseRefusal::ChargesPending { credits: account.pending });
     }
-    let payable = account.payment_issue.as_ref().filter(|issue| !matches!(issue.kind, PaymentIssueKind::Refused(_)));
-    if let Some(top_up) = account.open_top_up.as_ref().or(payable.map(|issue| &issue.top_up)) {
+    if let Some(top_up) = &account.open_top_up {
         return Err(EraseRefusal::TopUpOpen(top_up.clone()));
+    }
+    let payable = account.payment_issue.as_ref().filter(|issue| !matches!(issue.kind, PaymentIssueKind::Refused(_)));
+    if let Some(issue) = payable {
+        return Err(EraseRefusal::Paused(issue.top_up.clone()));
     }
     if let Some(purchase) = open_purchase {
         return Err(EraseRefusal::PurchaseOpen(purchase.clone()));
@@ -205,13 +211,14 @@ mod tests {
         let paused = |kind| Account { payment_issue: Some(issue(kind)), ..account() };
         let declined = PaymentIssueKind::Declined(DeclineReason::Generic);
         let is_pending = Err(EraseRefusal::ChargesPending { credits: Credits::constant(30) });
-        let top_up = |number| Err(EraseRefusal::TopUpOpen(TopUpId::mint(number)));
+        let (is_open, is_paused) =
+            (Err(EraseRefusal::TopUpOpen(TopUpId::mint(6))), Err(EraseRefusal::Paused(TopUpId::mint(7))));
         for (name, account, payable, expected) in [
             ("everything", pending(open(paused(declined))), Some(&purchase), is_pending.clone()),
             ("pending", pending(account()), None, is_pending),
-            ("an open top-up", open(paused(declined)), Some(&purchase), top_up(6)),
-            ("declined", paused(declined), Some(&purchase), top_up(7)),
-            ("3D Secure", paused(PaymentIssueKind::ActionRequired), None, top_up(7)),
+            ("an open top-up", open(paused(declined)), Some(&purchase), is_open),
+            ("declined", paused(declined), Some(&purchase), is_paused.clone()),
+            ("3D Secure", paused(PaymentIssueKind::ActionRequired), None, is_paused),
             ("a purchase", account(), Some(&purchase), Err(EraseRefusal::PurchaseOpen(purchase.clone()))),
             ("refused for good", paused(PaymentIssueKind::Refused(RefusalReason::CustomerDeleted)), None, Ok(())),
             ("nothing", account(), None, Ok(())),

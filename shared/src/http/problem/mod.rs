@@ -11,6 +11,7 @@ mod invoices;
 mod liability;
 mod open_account;
 mod outside;
+mod payment_issue;
 mod purchase;
 mod saved_cards;
 mod setting;

@@ -58,7 +58,13 @@ impl From<EraseError> for Problem {
                 Self::new(409, "charges_pending", "Charges pending", detail).with("pending", credits.get())
             }
             EraseError::Refused(EraseRefusal::TopUpOpen(top_up)) => {
-                let detail = "A top-up can still be paid. Wait for its outcome, or void its invoice at Stripe.";
+                let detail = "A top-up is under way. Wait for its outcome, or void its invoice at Stripe.";
+                Self::new(409, "payment_open", "Payment open", detail).with("top_up", top_up.as_str())
+            }
+            EraseError::Refused(EraseRefusal::Paused(top_up)) => {
+                let detail = "Automatic top-ups are paused, and the invoice of a top-up can still be paid. Turn automatic \
+                              top-ups off, then end the pause with POST …/auto-top-up/resume, which voids the invoice. \
+                              Without that, it is voided 30 days after the pause began.";
                 Self::new(409, "payment_open", "Payment open", detail).with("top_up", top_up.as_str())
             }
             EraseError::Refused(EraseRefusal::PurchaseOpen(purchase)) => {

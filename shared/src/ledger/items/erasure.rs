@@ -54,6 +54,7 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         | Kind::PurchaseKey
         | Kind::TopUp
         | Kind::SweepLog
+        | Kind::TopUpRetry
         | Kind::Act
         | Kind::Flag
         | Kind::Erasure

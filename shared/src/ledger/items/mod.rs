@@ -50,5 +50,5 @@ pub(super) use spending::{
     spender_limits_from_item, spender_limits_to_item, spending_change_from_item, spending_change_to_item,
 };
 pub(super) use sweep_log::{sweep_log_from_item, sweep_log_to_item};
-pub(super) use top_up::{top_up_from_item, top_up_to_item};
+pub(super) use top_up::{top_up_from_item, top_up_retry_from_item, top_up_retry_to_item, top_up_to_item};
 pub(super) use usage_row::{usage_cursor_from_item, usage_cursor_to_item, usage_row_from_item, usage_row_to_item};

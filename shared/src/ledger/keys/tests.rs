@@ -40,6 +40,7 @@ fn every_kind_of_item_has_its_own_key() {
         (usage_cursor(&acme()), "ACCOUNT#acme", "USAGE#CURSOR".into()),
         (purchase(&acme(), &PurchaseId::mint(1)), "ACCOUNT#acme", format!("PURCHASE#pur_{hex}")),
         (purchase_key(&acme(), &key("buy:1")), "ACCOUNT#acme", "PURCHASE_KEY#buy:1".into()),
+        (top_up_retry(&acme(), &key("again:1")), "ACCOUNT#acme", "TOP_UP_RETRY#again:1".into()),
         (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
         (sweep_log(&acme()), "ACCOUNT#acme", "SWEEP_LOG".into()),
         (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),

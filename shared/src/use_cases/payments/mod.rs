@@ -6,6 +6,8 @@ mod open_purchase;
 mod pay_page;
 mod read_invoices;
 mod record_outcome;
+mod resume_top_ups;
+mod retry_top_up;
 mod saved_cards;
 mod set_auto_top_up;
 mod sweep;
@@ -19,6 +21,8 @@ pub use read_invoices::{
     CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices, receipt_address,
 };
 pub use record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
+pub use resume_top_ups::{PauseEnding, ResumeError, Resumed, resume_top_ups};
+pub use retry_top_up::{RetriedTopUp, RetryError, retry_top_up};
 pub use saved_cards::{
     CardsOfAccount, SavedCardsError, choose_card, open_billing_portal, open_card_page, read_saved_cards, remove_card,
 };

@@ -144,6 +144,12 @@ pub async fn notices<L: Ledger>(ledger: &L) {
 
 pub async fn links<L: Ledger>(ledger: &L) {
     let account = opened(ledger).await;
+    let retry = top_up_retry(TopUpStatus::ActionRequired);
+    let by_default = TopUpRetry {
+        key: key("again:2"),
+        named: None,
+        ..top_up_retry(TopUpStatus::Declined(DeclineReason::ExpiredCard))
+    };
     let purchase_key = Record::PurchaseKey { key: key("buy:1"), purchase: PurchaseId::mint(5) };
     let mut in_yen = consent_record();
     in_yen.max_per_month = Some(amount("JPY", 20_000));
@@ -152,6 +158,8 @@ pub async fn links<L: Ledger>(ledger: &L) {
         Record::Consent(consent_record()),
         Record::Consent(in_yen.clone()),
         purchase_key,
+        Record::TopUpRetry(retry.clone()),
+        Record::TopUpRetry(by_default.clone()),
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
         Record::Contacts(Box::new(contacts())),
@@ -161,6 +169,9 @@ pub async fn links<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(1)).await.unwrap(), Some(consent_record()));
     assert_eq!(ledger.consent_get(&account.id, &ConsentId::mint(2)).await.unwrap(), Some(in_yen));
     assert_eq!(ledger.purchase_id_get(&account.id, &key("buy:1")).await.unwrap(), Some(PurchaseId::mint(5)));
+    assert_eq!(ledger.top_up_retry_get(&account.id, &key("again:1")).await.unwrap(), Some(retry));
+    assert_eq!(ledger.top_up_retry_get(&account.id, &key("again:2")).await.unwrap(), Some(by_default));
+    assert_eq!(ledger.top_up_retry_get(&account.id, &key("again:3")).await.unwrap(), None);
     assert_eq!(ledger.spending_change_get(&account.id, at(6)).await.unwrap(), Some(spending_change()));
     assert_eq!(ledger.contacts_get(&account.id).await.unwrap(), Some(contacts()));
     let limited = ledger.spender_limits_get(&account.id, &spender("key-1")).await.unwrap();
