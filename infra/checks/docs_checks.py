@@ -25,6 +25,7 @@ PAYMENT_ISSUE = "shared/src/domain/payments/payment_issue.rs"
 # Entities of the data model that the code calls by another name.
 ITEM_NAMES = {
     "attempt": "top_up",
+    "retry of a top-up": "top_up_retry",
     "Stripe customer": "customer",
     "Stripe event": "event",
     "listed account": "listed",

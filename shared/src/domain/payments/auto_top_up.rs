@@ -272,6 +272,7 @@ mod tests {
                 payment_intent,
                 opened_at,
                 ended_at,
+                retries: 0,
             }
         };
         let attempts = [
