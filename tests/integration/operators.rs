@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, TestCloud};
 use jiff::SignedDuration;
-use local_aws::ses::SesFault;
+use local_aws::ses::{Message, SesFault};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -217,7 +217,14 @@ async fn an_e_mail_is_sent_again_by_the_same_road_and_within_bounds() {
     assert_eq!((&resent.body["about"], &resent.body["sent_at"]), (&notices[0]["about"], &Value::Null));
     cloud.settle().await;
     let mails = cloud.mails("acme");
-    assert_eq!((mails.len(), &mails[6].subject, &mails[6].text), (7, &sent[5].subject, &sent[5].text));
+    assert_eq!((mails.len(), &mails[6].subject), (7, &sent[5].subject));
+    // The links last from the time of sending, so each e-mail has its own.
+    let without_links = |mail: &Message| {
+        let text = mail.text.clone().unwrap_or_default();
+        let words = text.split_whitespace().filter(|word| !word.contains("/receipt/"));
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(without_links(&mails[6]), without_links(&sent[5]));
     let listed = data(&cloud, &of("acme", "/notices")).await;
     assert_eq!(listed[0]["notice"], resent.body["notice"]);
     assert!(listed.iter().all(|notice| notice["sent_at"].is_string()), "both sends are recorded");

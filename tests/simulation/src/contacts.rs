@@ -195,22 +195,23 @@ fn choose_list(rng: &mut Rng, account: &AccountId) -> ContactList {
 pub fn use_contacts(run: &mut Run, rng: &mut Rng, name: &str) -> bool {
     let account = names::account(name);
     let request = match rng.u32(0..8) {
-        0..2 => Some(Request::SetContacts(account.clone(), choose_list(rng, &account))),
-        2..5 => rng.choice(asked(run, &account, |_| true)),
-        5 => rng.choice(run.reports()),
+        0 => Some(Request::SetContacts(account.clone(), choose_list(rng, &account))),
+        1..4 => rng.choice(asked(run, &account, |_| true)),
+        4..6 => rng.choice(run.reports()),
         _ => {
             let addresses = [0, 1, 2, 3].map(|number| address(&account, number));
             let is_broken = |address: &&EmailAddress| run.world().readers().broken.contains(*address);
             let broken: Vec<_> = addresses.iter().filter(is_broken).collect();
+            let marked = rng.choice(confirmed(run, &account, |contact| contact.problem.is_some()));
             // Mailboxes work most of the time.
-            let Some(address) = rng.choice(broken).filter(|_| rng.u32(0..3) > 0) else {
-                let broken = rng.choice(confirmed(run, &account)).or_else(|| rng.choice(addresses));
+            let Some(address) = marked.or_else(|| rng.choice(broken).cloned()).filter(|_| rng.u32(0..3) > 0) else {
+                let broken = rng.choice(confirmed(run, &account, |_| true)).or_else(|| rng.choice(addresses));
                 run.world().readers().broken.extend(broken);
                 return true;
             };
-            run.world().readers().broken.remove(address);
+            run.world().readers().broken.remove(&address);
             // Its reader finds the links of before in it.
-            let links = asked(run, &account, |to| to == address);
+            let links = asked(run, &account, |to| *to == address);
             if links.is_empty() {
                 return true;
             }
@@ -226,12 +227,13 @@ pub fn use_contacts(run: &mut Run, rng: &mut Rng, name: &str) -> bool {
     true
 }
 
-/// The addresses of an account's list that were confirmed.
-fn confirmed(run: &Run, account: &AccountId) -> Vec<EmailAddress> {
+/// The addresses of an account's list that were confirmed, of such contacts.
+fn confirmed(run: &Run, account: &AccountId, is_such: impl Fn(&Contact) -> bool) -> Vec<EmailAddress> {
     let tables = run.world().ledger.tables();
     let contacts = tables.partitions.get(account).and_then(|partition| partition.contacts.as_ref());
     let listed = contacts.iter().flat_map(|contacts| &contacts.listed);
-    listed.filter(|contact| contact.confirmed_at.is_some()).map(|contact| contact.address.clone()).collect()
+    let confirmed = listed.filter(|contact| contact.confirmed_at.is_some() && is_such(contact));
+    confirmed.map(|contact| contact.address.clone()).collect()
 }
 
 /// The links that such readers were sent, each to a mailbox that exists.
@@ -264,6 +266,12 @@ pub fn choose(has_owner: bool) -> Request {
 /// The reader of the new address follows its link. If it was not sent yet, a sweep does no harm.
 pub fn confirm(run: &Run) -> Request {
     asked(run, &names::account("acme"), |_| true).pop().unwrap_or(Request::Sweep(None))
+}
+
+/// The new address works again, and its reader finds the old link in it.
+pub fn repair_mailbox(run: &mut Run) {
+    let address = address(&names::account("acme"), 1);
+    run.world().readers().broken.remove(&address);
 }
 
 /// The new address does not exist any more.

@@ -115,7 +115,7 @@ impl Schedule {
             return;
         }
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ CONTACTS_SALT);
-        if self.focus == Focus::Everything && own.u32(0..12) == 0 {
+        if self.focus == Focus::Everything && own.u32(0..9) == 0 {
             let name = ACCOUNTS[own.usize(0..ACCOUNTS_PREPARED)];
             if use_contacts(run, &mut own, name) {
                 return;
@@ -696,27 +696,59 @@ fn leave_pause(run: &mut Run, rng: &mut Rng) -> bool {
                 partition.into_iter().flat_map(|partition| partition.retries.values().cloned()).collect()
             };
             let Some(known) = rng.choice(known) else { return false };
-            let card = if rng.u32(0..4) == 0 { Some(card) } else { known.named };
-            Request::Retry(account, RetryCommand { key: known.key, card })
+            let card = if rng.u32(0..4) == 0 { Some(card.clone()) } else { known.named };
+            Request::Retry(account.clone(), RetryCommand { key: known.key, card })
         }
-        _ => Request::Resume(account),
+        _ => Request::Resume(account.clone()),
     };
+    if matches!(request, Request::Retry(..)) && rng.u32(0..6) == 0 {
+        retry_unheard(run, rng, &request);
+        return true;
+    }
     let task = run.start(request.clone());
-    match rng.u32(0..4) {
+    match rng.u32(0..6) {
         // It is answered at once.
         0 => run.run_now(request),
-        1 => {
+        choice @ 1..4 => {
             // Some calls later, the customer pays on the page.
             for _ in 0..rng.usize(0..EVENT_CALLS) {
                 let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
                 let Some(position) = position else { break };
                 run.resume(position, Fate::Works);
             }
-            pay_meanwhile(run, rng);
+            if choice == 1 {
+                pay_meanwhile(run, rng);
+            } else {
+                pay_what_is_open(run, &account, &card);
+            }
         }
         _ => {}
     }
     true
+}
+
+/// No answer of the bank's arrives, and the customer asks again, at once or a day later.
+fn retry_unheard(run: &mut Run, rng: &mut Rng, request: &Request) {
+    run.world().desk().is_retry_unheard = true;
+    run.run_now(request.clone());
+    run.world().desk().is_retry_unheard = false;
+    if rng.bool() {
+        run.pass(SignedDuration::from_hours(25));
+    }
+    run.run_now(request.clone());
+}
+
+/// The customer pays the open invoice of an account on its page, with a card that works.
+fn pay_what_is_open(run: &Run, account: &AccountId, card: &PaymentMethodId) {
+    let mut stripe = run.world().stripe();
+    let Some(position) = stripe.invoices.iter().position(|invoice| invoice.account == *account && invoice.is_payable())
+    else {
+        return;
+    };
+    stripe.set_mood(card, Mood::Pays);
+    let is_paid = stripe.invoice_pay_by_customer(position, card);
+    drop(stripe);
+    run.world().tell(|| format!("the customer of {account} pays with {card}: {is_paid:?}"));
 }
 
 /// A customer pays an invoice that the bank has refused, and charges while Stripe's event is being applied.

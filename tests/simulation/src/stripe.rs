@@ -202,6 +202,8 @@ pub struct Stripe {
     entered: BTreeMap<(CustomerId, u32), u32>,
     /// The numbers that a customer removed and was told so.
     forbidden: BTreeSet<(CustomerId, u32)>,
+    /// How often its number had been entered when the removal of a card was asked for first.
+    entered_before_removal: BTreeMap<PaymentMethodId, u32>,
     /// The customers who removed a card.
     removers: BTreeSet<CustomerId>,
     /// Those who removed the last one on a page of Stripe's.
@@ -355,6 +357,16 @@ impl Stripe {
 
     pub fn times_entered(&self, customer: &CustomerId, number: u32) -> u32 {
         self.entered.get(&(customer.clone(), number)).copied().unwrap_or_default()
+    }
+
+    /// How often the number was entered before somebody asked for the removal of this card, which may have ended halfway.
+    pub fn times_entered_before_removal(
+        &mut self,
+        customer: &CustomerId,
+        (card, number): (&PaymentMethodId, u32),
+    ) -> u32 {
+        let now = self.times_entered(customer, number);
+        *self.entered_before_removal.entry(card.clone()).or_insert(now)
     }
 
     /// How often a default was set.

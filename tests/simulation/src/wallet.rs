@@ -70,7 +70,9 @@ pub async fn run_remove(outside: &Outside, account: &AccountId, card: &PaymentMe
     let number = number_of(card);
     let entered =
         |outside: &Outside| customer(outside, account).map(|known| outside.0.stripe().times_entered(&known, number));
-    let (before, named_before) = (entered(outside), is_named(outside, account, card));
+    let before =
+        customer(outside, account).map(|known| outside.0.stripe().times_entered_before_removal(&known, (card, number)));
+    let named_before = is_named(outside, account, card);
     match remove_card(&outside.context(), account, card).await {
         Ok(left) => {
             let is_entered_again = entered(outside) != before;

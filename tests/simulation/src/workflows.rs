@@ -99,7 +99,7 @@ pub const WORKFLOWS: [Workflow; 72] = [
         ],
     },
     Workflow {
-        name: "confirm an address that bounces, and top up",
+        name: "confirm an address that bounces, top up, and follow the old link",
         acts: &[
             Ask(|_| contacts::choose(true)),
             Deliver,
@@ -109,6 +109,8 @@ pub const WORKFLOWS: [Workflow; 72] = [
             Ask(sweep),
             Deliver,
             Deliver,
+            Outside(contacts::repair_mailbox),
+            Ask(contacts::confirm),
         ],
     },
     Workflow {

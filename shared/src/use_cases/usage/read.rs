@@ -57,7 +57,11 @@ pub async fn read_usage<C: Capabilities<Ledger: Accounts + UsageRows + EntryList
     // Before the rows: an entry that is folded in between is in its row, and known to be.
     let after = folded_through(context, &stored, limits).await?;
     let rows = context.ledger.usage_rows(account, periods).await?;
-    let tail = tail(context, account, after, limits).await?;
+    // What was folded between the two reads is in the rows, and in the tail however long that is: only then are all rows
+    // counted up to the same entry.
+    let counted = rows.iter().map(|row| row.through_seq).max().unwrap_or(after);
+    let tail_max = (2 * limits.block).max(counted.saturating_sub(after));
+    let tail = tail(context, account, after, tail_max).await?;
     let through_seq = tail.last().map_or(after, |entry| entry.seq);
     let as_of = match tail.last() {
         _ if through_seq >= stored.seq => now,
@@ -98,14 +102,13 @@ async fn folded_through<C: Capabilities<Ledger: UsageRows + EntryList + Entries 
     }
 }
 
-/// The entries that follow, without a gap, at most two blocks of them.
+/// The entries that follow, without a gap, at most so many.
 async fn tail<C: Capabilities<Ledger: EntryList>>(
     context: &Context<C>,
     account: &AccountId,
     after: u64,
-    limits: FoldLimits,
+    max: u64,
 ) -> Result<Vec<Entry>, LedgerError> {
-    let max = 2 * limits.block;
     let mut tail: Vec<Entry> = vec![];
     loop {
         let known = tail.len() as u64;
