@@ -251,6 +251,8 @@ async fn a_key_may_be_quoted_and_base64_and_no_dots_alone() {
     assert!(again.is_replay && again.body == charged.body);
     let path = format!("{CHARGES}/aGk%2F%2Bw%3D%3D%3Ajob%237%3F%252F/restore");
     let token = cloud.cloud.service_token();
+    let read = cloud.get(path.trim_end_matches("/restore"), &token).await.expect(200);
+    assert_eq!(read.body["charge"], key);
     let restored = cloud.post(&path, &token, None, &json!({})).await.expect(201);
     assert_eq!((&restored.body["charge"], &restored.body["balance"]), (&json!(key), &json!(500)));
     for dots in [".", "..", "\"..\""] {

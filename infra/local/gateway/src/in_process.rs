@@ -23,7 +23,11 @@ where
     E: Into<Diagnostic> + Send + 'static,
 {
     // Built per call, because the adapter itself is not Sync.
-    let call = move |event: LambdaEvent<LambdaRequest>| {
+    let call = move |mut event: LambdaEvent<LambdaRequest>| {
+        // Functions encode what `lambda_http` would take for the beginning of a query.
+        if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+            request.raw_path = request.raw_path.take().map(|path| path.replace('?', "%3F"));
+        }
         let mut adapter = Adapter::from(service.clone());
         Box::pin(async move {
             std::future::poll_fn(|context| adapter.poll_ready(context)).await?;

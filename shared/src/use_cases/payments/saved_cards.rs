@@ -92,7 +92,12 @@ pub async fn choose_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
             made => made?,
         }
     }
-    follow_cards(context, account, false).await
+    let followed = follow_cards(context, account, false).await?;
+    // Or since then, perhaps with the customer.
+    if followed.cards.find(card).is_none() {
+        return Err(not_found(card).into());
+    }
+    Ok(followed)
 }
 
 /// Removes a saved card, every time that it was saved. This is always possible: if no card is left, automatic top-ups are
