@@ -26,6 +26,8 @@ const PACKAGES: [&str; 2] = ["credits_500", "credits_5000"];
 const THRESHOLDS: Range<i64> = 100..650;
 const STEPS_MIN: usize = 40;
 const STEPS_MAX: usize = 260;
+/// The most that one charge may take, as in the reference price book.
+const MINUTES_MAX: i64 = 1_440;
 /// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
 /// Any number.
@@ -566,8 +568,9 @@ fn move_around_a_level(run: &mut Run, rng: &mut Rng) -> bool {
     let mut level = balance + [-5, 5][rng.usize(0..2)];
     // A top-up becomes due, and no sweep comes.
     let above = threshold.filter(|threshold| rng.u32(0..3) == 0 && *threshold <= balance);
-    if let Some(minutes) =
-        above.map(|threshold| (balance - threshold) / 10 + 1).filter(|minutes| minutes * 10 < balance)
+    if let Some(minutes) = above
+        .map(|threshold| (balance - threshold) / 10 + 1)
+        .filter(|minutes| minutes * 10 < balance && *minutes <= MINUTES_MAX)
     {
         run.run_now(names::charge(name, rng.u32(100_000..u32::MAX), minutes));
         balance -= minutes * 10;
