@@ -45,9 +45,10 @@ impl<C> Surroundings<C> {
     /// # Errors
     /// [`ConfigError::Missing`].
     #[cfg(all(feature = "ledger", feature = "sdk-client"))]
-    pub fn ledger_context(self) -> Result<crate::use_cases::Context<LedgerAlone<C>>, ConfigError>
+    pub fn ledger_context<B>(self, price_book: B) -> Result<crate::use_cases::Context<LedgerAlone<C, B>>, ConfigError>
     where
         C: crate::clock::Clock,
+        B: Send + Sync + 'static,
     {
         use crate::use_cases::{Absent, Context, Memory};
         Ok(Context {
@@ -56,7 +57,7 @@ impl<C> Surroundings<C> {
             mailer: Absent,
             timers: Absent,
             ids: crate::ports::RandomIds,
-            price_book: Absent,
+            price_book,
             pauses: crate::pauses::RandomPauses,
             memory: Memory::none(),
             clock: self.clock,
@@ -124,12 +125,12 @@ impl<C> Surroundings<C> {
     }
 }
 
-/// The ports of a deployed function that has DynamoDB and nothing else.
+/// The ports of a deployed function that has DynamoDB and nothing else, except perhaps the price book.
 #[cfg(all(feature = "ledger", feature = "sdk-client"))]
-pub struct LedgerAlone<C>(std::marker::PhantomData<C>);
+pub struct LedgerAlone<C, B>(std::marker::PhantomData<(C, B)>);
 
 #[cfg(all(feature = "ledger", feature = "sdk-client"))]
-impl<C: crate::clock::Clock> crate::use_cases::Capabilities for LedgerAlone<C> {
+impl<C: crate::clock::Clock, B: Send + Sync + 'static> crate::use_cases::Capabilities for LedgerAlone<C, B> {
     type Ledger = crate::ledger::DynamoLedger;
     type Payments = crate::use_cases::Absent;
     type Mailer = crate::use_cases::Absent;
@@ -137,7 +138,7 @@ impl<C: crate::clock::Clock> crate::use_cases::Capabilities for LedgerAlone<C> {
     type Clock = C;
     type Pauses = crate::pauses::RandomPauses;
     type Ids = crate::ports::RandomIds;
-    type PriceBook = crate::use_cases::Absent;
+    type PriceBook = B;
 }
 
 /// Why a function cannot start. It names the setting or secret, never its value.

@@ -5,42 +5,13 @@ use lambda_runtime::Error;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::domain::PriceBook;
-use shared::ledger::DynamoLedger;
-use shared::pauses::RandomPauses;
-use shared::ports::RandomIds;
-use shared::surroundings::Surroundings;
-use shared::use_cases::{Absent, Capabilities, Context, Memory};
-use std::marker::PhantomData;
-
-/// The ports of the deployed function: DynamoDB and nothing else.
-pub struct Deployed<C>(PhantomData<C>);
-
-impl<C: Clock> Capabilities for Deployed<C> {
-    type Ledger = DynamoLedger;
-    type Payments = Absent;
-    type Mailer = Absent;
-    type Timers = Absent;
-    type Clock = C;
-    type Pauses = RandomPauses;
-    type Ids = RandomIds;
-    type PriceBook = PriceBook;
-}
+use shared::surroundings::{LedgerAlone, Surroundings};
 
 /// In Lambda, `emit` writes the counts to the log; the local cloud passes another function.
 ///
 /// # Errors
 /// If a setting is missing or invalid.
-pub fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<App<Deployed<C>>, Error> {
-    let context = Context {
-        ledger: surroundings.ledger()?,
-        payments: Absent,
-        mailer: Absent,
-        timers: Absent,
-        ids: RandomIds,
-        price_book: surroundings.environment.price_book()?,
-        pauses: RandomPauses,
-        memory: Memory::none(),
-        clock: surroundings.clock,
-    };
-    Ok(App { context, emit })
+pub fn app<C: Clock>(surroundings: Surroundings<C>, emit: fn(&Value)) -> Result<App<LedgerAlone<C, PriceBook>>, Error> {
+    let price_book = surroundings.environment.price_book()?;
+    Ok(App { context: surroundings.ledger_context(price_book)?, emit })
 }

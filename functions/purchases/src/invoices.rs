@@ -17,7 +17,7 @@ pub async fn list<O: Outside>(
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let (limit, cursor) = parse_query(request, |query| {
-        let cursor = query.optional("cursor", "the next_cursor of a page", |text| InvoiceId::parse(text).ok());
+        let cursor = query.cursor(|text| InvoiceId::parse(text).ok());
         (query.limit(), cursor)
     })?;
     let page = read_invoices(context, account.id(), cursor.as_ref(), limit).await?;

@@ -14,7 +14,7 @@ pub async fn get<O: Outside>(
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let (limit, cursor) = parse_query(request, |query| {
-        let cursor = query.optional("cursor", "the next_cursor of a page", |text| PurchaseId::parse(text).ok());
+        let cursor = query.cursor(|text| PurchaseId::parse(text).ok());
         (query.limit(), cursor)
     })?;
     let account = context.ledger.account_get(account.id()).await?.ok_or_else(|| Problem::not_found("account"))?;

@@ -16,7 +16,7 @@ pub async fn get<O: Outside>(
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let (limit, after) = parse_query(request, |query| {
-        let after = query.optional("cursor", "the next_cursor of a page", |text| ActId::parse(text).ok());
+        let after = query.cursor(|text| ActId::parse(text).ok());
         (query.limit(), after)
     })?;
     let account = existing(context, account).await?;

@@ -24,7 +24,7 @@ pub async fn get<O: Outside>(
     account: &ReachedAccount,
 ) -> Result<Reply, Problem> {
     let (limit, after) = parse_query(request, |query| {
-        let after = query.optional("cursor", "the next_cursor of a page", |text| item_of_cursor(&text));
+        let after = query.cursor(|text| item_of_cursor(&text));
         (query.limit_within(LIMITS), after)
     })?;
     let account = existing(context, account).await?;

@@ -13,7 +13,7 @@ use shared::use_cases::support::list_flags;
 pub async fn get<O: Outside>(context: &Context<O>, request: &Request) -> Result<Reply, Problem> {
     let (limit, account, after) = parse_query(request, |query| {
         let account = query.optional("account", "an account's id", |text| AccountId::parse(text).ok());
-        let after = query.optional("cursor", "the next_cursor of a page", |text| place(&text));
+        let after = query.cursor(|text| place(&text));
         (query.limit(), account, after)
     })?;
     let page = list_flags(context, account.as_ref(), after.as_ref(), limit).await?;

@@ -28,6 +28,11 @@ impl<T> Page<T> {
 }
 
 impl Parameters {
+    /// The place in a list after which a page begins. `parse` reads what an earlier page said.
+    pub fn cursor<T>(&mut self, parse: impl FnOnce(String) -> Option<T>) -> Option<T> {
+        self.optional("cursor", "the next_cursor of a page", parse)
+    }
+
     /// How many items a page of a list may have.
     pub fn limit(&mut self) -> u8 {
         u8::try_from(self.limit_within(Page::<()>::LIMITS)).unwrap_or(u8::MAX)

@@ -19,6 +19,7 @@ pub mod events;
 pub mod liability;
 pub mod memory;
 pub mod payments;
+mod shards;
 pub mod support;
 pub mod usage;
 

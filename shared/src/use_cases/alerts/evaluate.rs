@@ -8,11 +8,12 @@ use crate::domain::usage::{DAYS_NEEDED, forecast};
 use crate::domain::{Account, AccountId, NoticeId, Periods, PriceBook};
 use crate::error::chain;
 use crate::ports::{Accounts, AlertRows, DueAlerts, Entries, EntryList, LedgerError, Shard, UsageFolds, UsageRows};
+use crate::use_cases::shards::on_all_shards;
 use crate::use_cases::usage::{FoldLimits, ReadUsageError, read_usage};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
-use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 /// Accounts of one shard that are evaluated at the same time.
@@ -71,19 +72,7 @@ pub async fn evaluate_alerts<C: Capabilities<Ledger: AlertsLedger + DueAlerts, P
     begin_before: Timestamp,
 ) -> Result<AlertsSummary, StoreError> {
     let run = Run { context, due_by: context.now(), begin_before };
-    let mut sum = AlertsSummary::default();
-    let mut listed = Ok(());
-    for shard in join_all(Shard::all().map(|shard| run.evaluate_shard(shard))).await {
-        match shard {
-            Ok(summary) => sum.add(&summary),
-            Err(error) => {
-                tracing::error!(error = %chain(&error), "the accounts with alerts that are due could not be listed");
-                listed = Err(error);
-            }
-        }
-    }
-    listed?;
-    Ok(sum)
+    on_all_shards("the accounts with alerts that are due", |shard| run.evaluate_shard(shard)).await
 }
 
 struct Run<'a, C: Capabilities> {
@@ -102,7 +91,7 @@ impl<C: Capabilities<Ledger: AlertsLedger + DueAlerts, PriceBook = PriceBook>> R
             let mut evaluated =
                 accounts.map(|account| async move { self.evaluate(&account).await }).buffer_unordered(ACCOUNTS_AT_ONCE);
             while let Some(summary) = evaluated.next().await {
-                sum.add(&summary);
+                sum += summary;
             }
             if page.next.is_none() || sum.is_cut_short {
                 return Ok(sum);
@@ -167,8 +156,8 @@ async fn credits_per_day<C: Capabilities<Ledger: AlertsLedger>>(
     Ok(averages.iter().map(|average| average.credits_per_day()).max().filter(|per_day| *per_day > 0))
 }
 
-impl AlertsSummary {
-    fn add(&mut self, other: &Self) {
+impl AddAssign for AlertsSummary {
+    fn add_assign(&mut self, other: Self) {
         self.due += other.due;
         self.evaluated += other.evaluated;
         self.told += other.told;

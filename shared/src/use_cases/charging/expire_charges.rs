@@ -10,11 +10,13 @@ use crate::domain::spending::Payer;
 use crate::domain::{Account, AccountId, BalanceOutOfRange, IdempotencyKey, SpenderLimits};
 use crate::error::chain;
 use crate::ports::{Accounts, DueCharge, DueCharges, LedgerError, PendingCharges, Shard, Spenders};
+use crate::use_cases::shards::on_all_shards;
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 /// Accounts of one shard whose charges are expired at the same time.
 const ACCOUNTS_AT_ONCE: usize = 4;
@@ -57,19 +59,7 @@ pub async fn expire_charges<C: Capabilities<Ledger: Accounts + PendingCharges + 
     begin_before: Timestamp,
 ) -> Result<ExpirySummary, StoreError> {
     let run = Run { context, due_by: context.now(), begin_before };
-    let mut sum = ExpirySummary::default();
-    let mut listed = Ok(());
-    for shard in join_all(Shard::all().map(|shard| run.expire_shard(shard))).await {
-        match shard {
-            Ok(summary) => sum.add(&summary),
-            Err(error) => {
-                tracing::error!(error = %chain(&error), "the charges that are due could not be listed");
-                listed = Err(error);
-            }
-        }
-    }
-    listed?;
-    Ok(sum)
+    on_all_shards("the charges that are due", |shard| run.expire_shard(shard)).await
 }
 
 struct Run<'a, C: Capabilities> {
@@ -93,7 +83,7 @@ impl<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>>
                 .map(|(account, charges)| async move { self.expire_account(&account, &charges).await })
                 .buffer_unordered(ACCOUNTS_AT_ONCE);
             while let Some(summary) = expired.next().await {
-                sum.add(&summary);
+                sum += summary;
             }
             if page.next.is_none() {
                 return Ok(sum);
@@ -113,7 +103,7 @@ impl<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>>
                 sum.is_cut_short = true;
                 break;
             }
-            sum.add(&self.expire_together(account, charges).await);
+            sum += self.expire_together(account, charges).await;
         }
         sum
     }
@@ -127,7 +117,7 @@ impl<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>>
             Ok(None) | Err(_) => {
                 let mut sum = ExpirySummary::default();
                 for charge in charges.chunks(1) {
-                    sum.add(&Box::pin(self.expire_together(account, charge)).await);
+                    sum += Box::pin(self.expire_together(account, charge)).await;
                 }
                 sum
             }
@@ -185,8 +175,10 @@ impl ExpirySummary {
         let (due, expired) = (due as u64, expired as u64);
         Self { due, expired, skipped: due.saturating_sub(expired), ..Self::default() }
     }
+}
 
-    fn add(&mut self, other: &Self) {
+impl AddAssign for ExpirySummary {
+    fn add_assign(&mut self, other: Self) {
         self.due += other.due;
         self.expired += other.expired;
         self.skipped += other.skipped;
