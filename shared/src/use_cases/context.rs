@@ -5,7 +5,7 @@ use super::memory::Memory;
 use super::{NotFound, StoreError};
 use crate::clock::Clock;
 use crate::domain::{Account, AccountId, Change, Entry, Salt};
-use crate::ports::{Accounts, CommitError, IdGenerator, Pauses};
+use crate::ports::{Accounts, CommitError, IdGenerator, LedgerError, Pauses};
 use jiff::Timestamp;
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -198,6 +198,12 @@ impl<C: Capabilities<Ledger: Accounts>> Context<C> {
             Some(known) => Ok(Seen { account: Arc::new(known.account), recalled: Some(known.holds) }),
             None => self.read(account).await,
         }
+    }
+
+    /// The account as it is stored now.
+    pub(super) async fn account<E: From<NotFound> + From<LedgerError>>(&self, id: &AccountId) -> Result<Account, E> {
+        let stored = self.ledger.account_get(id).await?;
+        Ok(stored.ok_or_else(|| NotFound::Account(id.clone()))?)
     }
 
     async fn read<E: From<NotFound> + From<StoreError>>(&self, account: &AccountId) -> Result<Seen, E> {

@@ -28,8 +28,8 @@ pub struct SweepSkip {
 impl SweepLog {
     pub const LENGTH_MAX: usize = 20;
 
-    /// The log with this decision. `None` if the last decision was the same, or is a later one. `last_top_up_at` is when the last attempt
-    /// opened, which was another decision.
+    /// The log with this decision. `None` if the last decision was the same, or is a later one. `last_top_up_at` is when
+    /// the last attempt opened, which was another decision.
     pub fn noting(&self, skip: SweepSkip, last_top_up_at: Option<Timestamp>) -> Option<Self> {
         let last = self.skips.last().filter(|last| last_top_up_at.is_none_or(|opened_at| opened_at <= last.at));
         let is_same = last.is_some_and(|last| last.gate == skip.gate);

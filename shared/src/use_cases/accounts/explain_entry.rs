@@ -39,8 +39,7 @@ pub async fn explain_entry<C: Capabilities<Ledger: Accounts + Entries + History 
     account: &AccountId,
     seq: u64,
 ) -> Result<ExplainedEntry, ExplainEntryError> {
-    let stored = context.ledger.account_get(account).await?;
-    let stored = stored.ok_or_else(|| NotFound::Account(account.clone()))?;
+    let stored = context.account::<ExplainEntryError>(account).await?;
     if !(1..=stored.seq).contains(&seq) {
         return Err(NotFound::Entry(seq).into());
     }

@@ -105,7 +105,7 @@ pub async fn verify_history<C: Capabilities<Ledger: Accounts + Entries + StoredE
     from: Position,
     limit: u32,
 ) -> Result<Verification, VerifyError> {
-    let account = existing(context, id).await?;
+    let account = context.account::<VerifyError>(id).await?;
     // The last entry of the page before is read again: it must not have changed, and no other may have its number.
     let page = context.ledger.stored_entries(id, from.verified.seq.max(1), limit.saturating_add(1)).await?;
     let mut verified = from.verified;
@@ -151,14 +151,6 @@ pub async fn verify_history<C: Capabilities<Ledger: Accounts + Entries + StoredE
     })
 }
 
-async fn existing<C: Capabilities<Ledger: Accounts>>(
-    context: &Context<C>,
-    id: &AccountId,
-) -> Result<Account, VerifyError> {
-    let account = context.ledger.account_get(id).await?;
-    Ok(account.ok_or_else(|| NotFound::Account(id.clone()))?)
-}
-
 /// The entries up to this one, if it fits as it is in the table now.
 async fn erased<C: Capabilities<Ledger: Entries>>(
     context: &Context<C>,
@@ -188,7 +180,7 @@ async fn not_counted_or_new<C: Capabilities<Ledger: Accounts>>(
     (account, from, verified): (&Account, Position, Verified),
     entry: &Entry,
 ) -> Result<Verification, VerifyError> {
-    let entries = existing(context, &account.id).await?.seq;
+    let entries = context.account::<VerifyError>(&account.id).await?.seq;
     if entry.seq > entries {
         return Ok(failed(verified, entry.seq, Some(entry), Misfit::NotCounted { entries }));
     }

@@ -9,12 +9,11 @@ use super::verify_history::{Failure, Position, Problem, Verification, VerifyErro
 use crate::domain::spending::Limit;
 use crate::domain::usage::{RowMisfit, RowsVerified, StoredRows};
 use crate::domain::{
-    Account, AccountId, Cause, Granularity, IdempotencyKey, Limits, Period, Periods, Spender, UsageEntry, Verified,
-    date_of,
+    AccountId, Cause, Granularity, IdempotencyKey, Limits, Period, Periods, Spender, UsageEntry, Verified, date_of,
 };
 use crate::ports::{Accounts, Entries, EntryList, PendingChargeList, SpenderList, Spenders, StoredEntries, UsageRows};
 use crate::use_cases::usage::with_charges;
-use crate::use_cases::{Capabilities, Context, NotFound};
+use crate::use_cases::{Capabilities, Context};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
@@ -168,13 +167,6 @@ fn failed(verified: Verified, item: String, problem: Problem) -> Failure {
     Failure { seq: verified.seq, entry: None, item: Some(item), problem }
 }
 
-async fn account_of<C: Capabilities<Ledger: Accounts>>(
-    context: &Context<C>,
-    id: &AccountId,
-) -> Result<Account, VerifyError> {
-    Ok(context.ledger.account_get(id).await?.ok_or_else(|| NotFound::Account(id.clone()))?)
-}
-
 /// The entries that follow, up to a `seq`, each with its charge. `None` if the index does not show one of them yet.
 async fn entries_through<C: Capabilities<Ledger: Entries + EntryList>>(
     context: &Context<C>,
@@ -263,7 +255,7 @@ async fn pending_step<C: Capabilities<Ledger: VerifiedLedger>>(
     let mut at = match at {
         Some(at) => at,
         None => {
-            let account = account_of(context, id).await?;
+            let account = context.account::<VerifyError>(id).await?;
             let (pending, at) = (account.pending.get(), context.now());
             PendingPosition { seq: account.seq, pending, at, sure: 0, unsure: 0, after: None }
         }
@@ -329,7 +321,7 @@ async fn next_counting<C: Capabilities<Ledger: VerifiedLedger>>(
     id: &AccountId,
     at: &LimitsPosition,
 ) -> Result<Option<Counting>, VerifyError> {
-    let before = account_of(context, id).await?;
+    let before = context.account::<VerifyError>(id).await?;
     if before.closed_at.is_some() {
         // Limits of a closed account are erased one after the other.
         return Ok(None);
@@ -341,7 +333,7 @@ async fn next_counting<C: Capabilities<Ledger: VerifiedLedger>>(
     }
     let page = context.ledger.spenders_page(id, at.spender.as_ref(), 1).await?;
     let Some(listed) = page.spenders.into_iter().next() else { return Ok(None) };
-    let after = account_of(context, id).await?;
+    let after = context.account::<VerifyError>(id).await?;
     Ok(Some(Counting::of(Some(listed.spender), listed.limits, listed.date, [before.seq, after.seq])))
 }
 

@@ -1,7 +1,7 @@
 //! The customer's invoices, each with the credits that it is for.
 
 use crate::domain::payments::{CustomerInvoice, Invoiced};
-use crate::domain::{Account, AccountId, Credits, InvoiceId};
+use crate::domain::{AccountId, Credits, InvoiceId};
 use crate::ports::{Accounts, CustomerInvoices, LedgerError, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError};
 
@@ -42,7 +42,7 @@ pub async fn read_invoices<C>(
 where
     C: Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: CustomerInvoices>,
 {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<ReadInvoicesError>(account).await?;
     let page = match context.payments.customer_invoices_page(&owner.customer, after, limit).await {
         Err(PaymentsError::NotFound { .. }) if after.is_some() => return Err(ReadInvoicesError::UnknownCursor),
         page => page?,
@@ -64,7 +64,7 @@ pub async fn read_invoice<C>(
 where
     C: Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: CustomerInvoices>,
 {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<ReadInvoicesError>(account).await?;
     let found = match context.payments.customer_invoice_get(&owner.customer, invoice).await? {
         Some(found) => credited(context, account, found).await?,
         None => None,
@@ -85,7 +85,7 @@ pub async fn receipt_address<C>(
 where
     C: Capabilities<Ledger: Accounts + Purchases + TopUps, Payments: CustomerInvoices>,
 {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<ReadInvoicesError>(account).await?;
     let invoice = match paid {
         Invoiced::Purchase(id) => context.ledger.purchase_get(account, id).await?.and_then(|found| found.invoice),
         Invoiced::TopUp(id) => context.ledger.top_up_get(account, id).await?.and_then(|found| found.invoice),
@@ -111,14 +111,6 @@ async fn credited<C: Capabilities<Ledger: Purchases + TopUps>>(
         Invoiced::TopUp(id) => context.ledger.top_up_get(account, id).await?.map(|top_up| top_up.credits),
     };
     Ok(credits.map(|credits| CreditedInvoice { invoice, credits }))
-}
-
-async fn owner<C: Capabilities<Ledger: Accounts>>(
-    context: &Context<C>,
-    account: &AccountId,
-) -> Result<Account, ReadInvoicesError> {
-    let owner = context.ledger.account_get(account).await?;
-    Ok(owner.ok_or_else(|| NotFound::Account(account.clone()))?)
 }
 
 impl From<LedgerError> for ReadInvoicesError {

@@ -1,6 +1,8 @@
 //! Leaving a pause without paying: the open invoice is voided, and automatic top-ups go on.
 
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
+use super::saved_cards::cards_left;
+use super::top_up::stored_top_up;
 use crate::domain::payments::{
     GrantRefusal, PaymentIssueKind, ResumeRefusal, SavedCard, check_resume, check_voided, decide_resume_refused,
     needs_card,
@@ -55,7 +57,7 @@ pub async fn resume_top_ups<C>(context: &Context<C>, account: &AccountId) -> Res
 where
     C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments + CardWallet>,
 {
-    let current = context.ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
+    let current = context.account::<ResumeError>(account).await?;
     let Some(issue) = current.payment_issue.clone() else {
         current.check_not_closed().map_err(ResumeRefusal::from)?;
         return Ok(Resumed { ending: PauseEnding::NotPaused, account: current });
@@ -65,8 +67,7 @@ where
     if matches!(issue.kind, PaymentIssueKind::Refused(_)) {
         return end_refused(context, account, &issue.top_up).await;
     }
-    let attempt = context.ledger.top_up_get(account, &issue.top_up).await?;
-    let attempt = attempt.ok_or_else(|| StoreError::Missing(format!("top-up {}", issue.top_up)))?;
+    let attempt = stored_top_up(context, account, &issue.top_up).await?;
     let outcome = context.payments.top_up_void(&attempt).await;
     if !check_voided(&outcome)? {
         return Err(ResumeError::Unknown);
@@ -76,19 +77,14 @@ where
         TopUpStatus::Paid | TopUpStatus::PartlyPaid => PauseEnding::Paid,
         _ => PauseEnding::Resumed,
     };
-    let account = context.ledger.account_get(account).await?.ok_or_else(|| NotFound::Account(account.clone()))?;
-    Ok(Resumed { ending, account })
+    Ok(Resumed { ending, account: context.account::<ResumeError>(account).await? })
 }
 
-/// A customer that was deleted has no card.
-async fn card_of<C: Capabilities<Payments: Payments + CardWallet>>(
+async fn card_of<C: Capabilities<Payments: CardWallet>>(
     context: &Context<C>,
     account: &Account,
 ) -> Result<Option<SavedCard>, PaymentsError> {
-    let cards = match context.payments.saved_cards_get(&account.customer).await {
-        Err(PaymentsError::CustomerDeleted { .. }) => return Ok(None),
-        cards => cards?,
-    };
+    let cards = cards_left(context, &account.customer).await?;
     Ok(cards.default.as_ref().and_then(|default| cards.find(default)).cloned())
 }
 

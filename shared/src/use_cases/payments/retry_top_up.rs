@@ -1,12 +1,12 @@
 //! Paying the open invoice of a pause now, because the customer asks for it.
 
+use super::saved_cards::cards_left;
+use super::top_up::stored_top_up;
 use crate::domain::payments::{
     GrantRefusal, RetryCommand, RetryRefusal, RetryStep, TopUpOutcome, check_retry, check_retry_replay, decide_retry,
     decide_retry_outcome, next_retry_step,
 };
-use crate::domain::{
-    Account, AccountId, CustomerId, NoticeId, PaymentMethodId, TopUp, TopUpId, TopUpRetry, TopUpStatus,
-};
+use crate::domain::{Account, AccountId, CustomerId, NoticeId, PaymentMethodId, TopUp, TopUpRetry, TopUpStatus};
 use crate::ports::{Accounts, CardWallet, LedgerError, Payments, PaymentsError, TopUpRetries, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -118,16 +118,12 @@ where
     }
 }
 
-/// A customer that was deleted has no card.
-async fn card_of<C: Capabilities<Payments: Payments + CardWallet>>(
+async fn card_of<C: Capabilities<Payments: CardWallet>>(
     context: &Context<C>,
     customer: &CustomerId,
     command: &RetryCommand,
 ) -> Result<Option<PaymentMethodId>, PaymentsError> {
-    let cards = match context.payments.saved_cards_get(customer).await {
-        Err(PaymentsError::CustomerDeleted { .. }) => return Ok(None),
-        cards => cards?,
-    };
+    let cards = cards_left(context, customer).await?;
     Ok(match &command.card {
         Some(named) => cards.find(named).map(|card| card.id.clone()),
         None => cards.default,
@@ -171,15 +167,6 @@ where
         // Another report granted it a moment ago. The retry is recorded when the request is repeated.
         Updated::Duplicate(_) => Err(RetryError::Unknown),
     }
-}
-
-async fn stored_top_up<C: Capabilities<Ledger: TopUps>>(
-    context: &Context<C>,
-    account: &AccountId,
-    top_up: &TopUpId,
-) -> Result<TopUp, StoreError> {
-    let stored = context.ledger.top_up_get(account, top_up).await?;
-    stored.ok_or_else(|| StoreError::Missing(format!("top-up {top_up}")))
 }
 
 fn missing() -> StoreError {

@@ -38,7 +38,7 @@ pub async fn read_saved_cards<C: Capabilities<Ledger: Accounts, Payments: CardWa
     context: &Context<C>,
     account: &AccountId,
 ) -> Result<SavedCards, SavedCardsError> {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<SavedCardsError>(account).await?;
     Ok(context.payments.saved_cards_get(&owner.customer).await?)
 }
 
@@ -50,7 +50,7 @@ pub async fn open_card_page<C>(context: &Context<C>, account: &AccountId) -> Res
 where
     C: Capabilities<Ledger: Accounts, Payments: Payments + CardWallet, PriceBook = PriceBook>,
 {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<SavedCardsError>(account).await?;
     owner.check_not_closed()?;
     let default_at_opening = context.payments.default_payment_method_get(&owner.customer).await?;
     let page = CardPage { account: owner.id, currency: context.price_book.currency, default_at_opening };
@@ -65,7 +65,7 @@ pub async fn open_billing_portal<C>(context: &Context<C>, account: &AccountId) -
 where
     C: Capabilities<Ledger: Accounts, Payments: Payments + CardWallet>,
 {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<SavedCardsError>(account).await?;
     owner.check_not_closed()?;
     // A deleted customer is answered as such here, and as an unknown one below.
     context.payments.default_payment_method_get(&owner.customer).await?;
@@ -81,7 +81,7 @@ pub async fn choose_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
     account: &AccountId,
     card: &PaymentMethodId,
 ) -> Result<CardsOfAccount, SavedCardsError> {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<SavedCardsError>(account).await?;
     owner.check_not_closed()?;
     let cards = context.payments.saved_cards_get(&owner.customer).await?;
     let found = cards.find(card).ok_or_else(|| not_found(card))?;
@@ -112,7 +112,7 @@ pub async fn remove_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
     account: &AccountId,
     card: &PaymentMethodId,
 ) -> Result<CardsOfAccount, SavedCardsError> {
-    let owner = owner(context, account).await?;
+    let owner = context.account::<SavedCardsError>(account).await?;
     let cards = cards_left(context, &owner.customer).await?;
     let Some(removal) = cards.removal(card, context.now()) else {
         // An earlier request may have removed it and died before the account knew.
@@ -141,7 +141,8 @@ async fn follow_cards<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
     account: &AccountId,
     had_one: bool,
 ) -> Result<CardsOfAccount, SavedCardsError> {
-    let read = |owner: Arc<Account>| async move { cards_left(context, &owner.customer).await };
+    let read =
+        |owner: Arc<Account>| async move { Ok::<_, SavedCardsError>(cards_left(context, &owner.customer).await?) };
     let decide = |account: &Account, cards: &SavedCards, now| {
         let had_and_has = (had_one || account.payment_method.is_some(), !cards.saved.is_empty());
         Ok::<_, SavedCardsError>(decide_saved_cards(account, cards.default.clone(), had_and_has, now))
@@ -156,22 +157,14 @@ async fn follow_cards<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
 }
 
 /// The saved cards. A customer who was deleted has none.
-async fn cards_left<C: Capabilities<Payments: CardWallet>>(
+pub(super) async fn cards_left<C: Capabilities<Payments: CardWallet>>(
     context: &Context<C>,
     customer: &CustomerId,
-) -> Result<SavedCards, SavedCardsError> {
+) -> Result<SavedCards, PaymentsError> {
     match context.payments.saved_cards_get(customer).await {
         Err(PaymentsError::CustomerDeleted { .. }) => Ok(SavedCards::default()),
-        cards => Ok(cards?),
+        cards => cards,
     }
-}
-
-async fn owner<C: Capabilities<Ledger: Accounts>>(
-    context: &Context<C>,
-    account: &AccountId,
-) -> Result<Account, SavedCardsError> {
-    let owner = context.ledger.account_get(account).await?;
-    Ok(owner.ok_or_else(|| NotFound::Account(account.clone()))?)
 }
 
 fn not_found(card: &PaymentMethodId) -> NotFound {

@@ -86,6 +86,16 @@ enum NoAttempt {
     Store(StoreError),
 }
 
+/// An attempt that the account names, so that it must exist.
+pub(super) async fn stored_top_up<C: Capabilities<Ledger: TopUps>>(
+    context: &Context<C>,
+    account: &AccountId,
+    top_up: &TopUpId,
+) -> Result<TopUp, StoreError> {
+    let stored = context.ledger.top_up_get(account, top_up).await?;
+    stored.ok_or_else(|| StoreError::Missing(format!("top-up {top_up}")))
+}
+
 /// The open attempt, or a new one if it is due.
 async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, PriceBook = PriceBook>>(
     context: &Context<C>,
@@ -93,8 +103,7 @@ async fn open_or_find<C: Capabilities<Ledger: Accounts + TopUps, PriceBook = Pri
 ) -> Result<(Account, TopUp), NoAttempt> {
     let read = |current: Arc<Account>| async move {
         let Some(open) = &current.open_top_up else { return Ok(None) };
-        let attempt = context.ledger.top_up_get(account, open).await.map_err(StoreError::from)?;
-        Ok::<_, NoAttempt>(Some(attempt.ok_or_else(|| StoreError::Missing(format!("top-up {open}")))?))
+        Ok::<_, NoAttempt>(Some(stored_top_up(context, account, open).await?))
     };
     let decide = |account: &Account, attempt: &Option<TopUp>, now| {
         let seen = Seen { balance: account.balance, last_top_up_at: account.last_top_up_at, at: now };

@@ -52,8 +52,7 @@ pub async fn read_usage<C: Capabilities<Ledger: Accounts + UsageRows + EntryList
     limits: FoldLimits,
 ) -> Result<Usage, ReadUsageError> {
     let now = context.now();
-    let stored = context.ledger.account_get(account).await?;
-    let stored = stored.ok_or_else(|| NotFound::Account(account.clone()))?;
+    let stored = context.account::<ReadUsageError>(account).await?;
     // Before the rows: an entry that is folded in between is in its row, and known to be.
     let after = folded_through(context, &stored, limits).await?;
     let rows = context.ledger.usage_rows(account, periods).await?;
