@@ -2,7 +2,7 @@
 
 use crate::{Outside, existing};
 use lambda_http::Request;
-use shared::domain::alerts::{AlertLevel, Alerts, LevelChoice};
+use shared::domain::alerts::{AlertLevel, Alerts, ChosenLevels, InvalidLevels, LevelChoice};
 use shared::http::bodies::AlertsBody;
 use shared::http::{Fields, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body};
 use shared::ports::AlertRows;
@@ -26,14 +26,18 @@ pub async fn put<O: Outside>(
     Reply::ok(&AlertsBody::of(&alerts))
 }
 
-fn levels(fields: &mut Fields<'_>) -> Option<Vec<LevelChoice>> {
+fn levels(fields: &mut Fields<'_>) -> Option<ChosenLevels> {
     let levels = fields.objects("levels", 0..=Alerts::LEVELS_MAX, level)?;
-    for (place, choice) in levels.iter().enumerate() {
-        if levels.iter().take(place).any(|earlier| earlier.level == choice.level) {
-            fields.refuse(&format!("levels[{place}]"), "must be another level than those before it");
+    match ChosenLevels::new(levels) {
+        Ok(chosen) => return Some(chosen),
+        Err(invalid @ InvalidLevels::TooMany) => fields.refuse("levels", invalid.to_string()),
+        Err(InvalidLevels::Repeated { places }) => {
+            for place in places {
+                fields.refuse(&format!("levels[{place}]"), "must be another level than those before it");
+            }
         }
     }
-    Some(levels)
+    None
 }
 
 /// One of `credits` and `days_left`, and whether it is turned on, which it is if that is not said.

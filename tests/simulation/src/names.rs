@@ -2,7 +2,7 @@
 
 use crate::request::{Request, email};
 use jiff::Timestamp;
-use shared::domain::alerts::{AlertLevel, LevelChoice};
+use shared::domain::alerts::{AlertLevel, ChosenLevels, LevelChoice};
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
 use shared::domain::payments::{AutoTopUpCommand, RetryCommand};
 use shared::domain::spending::Bounds;
@@ -30,6 +30,10 @@ fn key(kind: &str, number: u32) -> IdempotencyKey {
 
 pub fn spender(name: &str) -> Spender {
     Spender::parse(name).expect("the names are valid")
+}
+
+pub fn levels(choices: Vec<LevelChoice>) -> ChosenLevels {
+    ChosenLevels::new(choices).expect("few and different levels")
 }
 
 /// A level in credits at which a customer is told, if it is turned on.

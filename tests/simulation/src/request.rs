@@ -6,7 +6,7 @@ use crate::usage::Sums;
 use crate::world::Report;
 use jiff::Timestamp;
 use shared::clock::Clock;
-use shared::domain::alerts::{InvalidLevels, LevelChoice};
+use shared::domain::alerts::{ChosenLevels, LevelChoice};
 use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
@@ -69,7 +69,7 @@ pub enum Request {
     /// Whether the customer stops spending.
     SetSpending(AccountId, bool),
     SetLimits(AccountId, Option<Spender>, Bounds),
-    SetAlerts(AccountId, Vec<LevelChoice>),
+    SetAlerts(AccountId, ChosenLevels),
     /// The run over accounts whose balance has left its bounds.
     EvaluateAlerts,
     /// A customer asks to pay the open invoice of a pause now.
@@ -712,18 +712,17 @@ async fn run_set_limits(outside: &Outside, account: &AccountId, spender: Option<
     }
 }
 
-async fn run_set_alerts(outside: &Outside, account: &AccountId, levels: &[LevelChoice]) -> Ended {
+async fn run_set_alerts(outside: &Outside, account: &AccountId, levels: &ChosenLevels) -> Ended {
     match set_alerts(&outside.context(), account, levels).await {
         Ok(alerts) => {
             let set = alerts.levels.iter().map(|alert| LevelChoice { level: alert.level, is_on: alert.is_on });
-            if set.collect::<Vec<_>>() != levels {
+            if set.collect::<Vec<_>>() != levels.choices() {
                 return Wrong("the levels in the answer are not the requested ones".into());
             }
             outside.answered(format_args!("{alerts:?}"))
         }
         Err(SetAlertsError::NotFound(missing)) => outside.answered(missing),
-        Err(SetAlertsError::Invalid(InvalidLevels::Closed(closed))) => outside.answered(closed),
-        Err(SetAlertsError::Invalid(invalid)) => Wrong(invalid.to_string()),
+        Err(SetAlertsError::Closed(closed)) => outside.answered(closed),
         Err(SetAlertsError::Store(error)) => store(outside, &error),
     }
 }

@@ -543,7 +543,7 @@ fn use_alerts(run: &mut Run, rng: &mut Rng) -> bool {
         let account = names::account(ACCOUNTS[rng.usize(0..ACCOUNTS.len())]);
         let levels: Vec<_> = [60, 200, 420, 800].into_iter().filter(|_| rng.bool()).collect();
         let levels = levels.into_iter().map(|credits| names::level(credits, rng.u32(0..6) > 0)).collect();
-        Request::SetAlerts(account, levels)
+        Request::SetAlerts(account, names::levels(levels))
     };
     if rng.u32(0..3) == 0 {
         run.run_now(request);
@@ -576,7 +576,7 @@ fn move_around_a_level(run: &mut Run, rng: &mut Rng) -> bool {
         balance -= minutes * 10;
         level = balance + 5;
     }
-    run.run_now(Request::SetAlerts(names::account(name), vec![names::level(level, true)]));
+    run.run_now(Request::SetAlerts(names::account(name), names::levels(vec![names::level(level, true)])));
     if above.is_some() {
         run.world().ledger.tables().catch_up(usize::MAX);
         run.run_now(Request::EvaluateAlerts);

@@ -853,7 +853,7 @@ fn spend_1_000(_: &Run) -> Request {
 }
 
 fn choose_levels(_: &Run) -> Request {
-    Request::SetAlerts(names::account("acme"), vec![names::level(300, true), names::level(150, true)])
+    Request::SetAlerts(names::account("acme"), names::levels(vec![names::level(300, true), names::level(150, true)]))
 }
 
 fn evaluate(_: &Run) -> Request {

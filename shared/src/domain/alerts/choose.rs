@@ -4,36 +4,50 @@ use super::{Alerts, LevelAlert, LevelChoice, Watch};
 use crate::domain::{Account, AccountClosed, Change, Record};
 use jiff::Timestamp;
 
-/// Why the levels stay as they are, in order of precedence.
+/// Levels that a customer may choose: at most [`Alerts::LEVELS_MAX`], no two the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenLevels(Vec<LevelChoice>);
+
+/// Why levels cannot be chosen, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLevels {
-    #[error(transparent)]
-    Closed(#[from] AccountClosed),
     #[error("there may be at most {max} levels", max = Alerts::LEVELS_MAX)]
     TooMany,
-    #[error("level {place} is there twice")]
-    Repeated { place: usize },
+    #[error("the levels at {places:?} are there twice")]
+    Repeated { places: Vec<usize> },
+}
+
+impl ChosenLevels {
+    /// # Errors
+    /// [`InvalidLevels`].
+    pub fn new(choices: Vec<LevelChoice>) -> Result<Self, InvalidLevels> {
+        if choices.len() > Alerts::LEVELS_MAX {
+            return Err(InvalidLevels::TooMany);
+        }
+        let is_repeated = |(place, choice): &(usize, &LevelChoice)| {
+            choices.iter().take(*place).any(|earlier| earlier.level == choice.level)
+        };
+        let places: Vec<_> = choices.iter().enumerate().filter(is_repeated).map(|(place, _)| place).collect();
+        if places.is_empty() { Ok(Self(choices)) } else { Err(InvalidLevels::Repeated { places }) }
+    }
+
+    pub fn choices(&self) -> &[LevelChoice] {
+        &self.0
+    }
 }
 
 /// Sets the levels, which are evaluated within a minute. `None` if they are as they were.
 ///
 /// # Errors
-/// [`InvalidLevels`].
+/// [`AccountClosed`].
 pub fn decide_set_alerts(
     account: &Account,
     alerts: &Alerts,
-    choices: &[LevelChoice],
+    chosen: &ChosenLevels,
     now: Timestamp,
-) -> Result<Option<Change>, InvalidLevels> {
+) -> Result<Option<Change>, AccountClosed> {
     account.check_not_closed()?;
-    if choices.len() > Alerts::LEVELS_MAX {
-        return Err(InvalidLevels::TooMany);
-    }
-    for (place, choice) in choices.iter().enumerate() {
-        if choices.iter().take(place).any(|earlier| earlier.level == choice.level) {
-            return Err(InvalidLevels::Repeated { place });
-        }
-    }
+    let choices = chosen.choices();
     if alerts.chosen() == choices {
         return Ok(None);
     }

@@ -190,7 +190,7 @@ fn after(instant: Timestamp, time: SignedDuration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::alerts::{AlertState, InvalidLevels, LevelChoice, decide_set_alerts};
+    use crate::domain::alerts::{AlertState, ChosenLevels, InvalidLevels, LevelChoice, decide_set_alerts};
     use crate::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind};
     use crate::domain::samples::*;
     use crate::domain::{Cause, PaymentMethodId, TopUpId};
@@ -222,8 +222,9 @@ mod tests {
         }
 
         fn choose(&mut self, levels: &[AlertLevel], seconds: i64) {
-            let choices: Vec<_> = levels.iter().map(|level| LevelChoice { level: *level, is_on: true }).collect();
-            if let Some(change) = decide_set_alerts(&self.account, &self.alerts, &choices, at(seconds)).unwrap() {
+            let choices = levels.iter().map(|level| LevelChoice { level: *level, is_on: true }).collect();
+            let chosen = ChosenLevels::new(choices).unwrap();
+            if let Some(change) = decide_set_alerts(&self.account, &self.alerts, &chosen, at(seconds)).unwrap() {
                 self.apply(change);
             }
         }
@@ -364,8 +365,8 @@ mod tests {
     fn a_level_that_is_off_is_not_told_and_tells_when_it_is_turned_on() {
         let mut world = World::with(1_000, &[]);
         let choose = |world: &mut World, is_on, seconds| {
-            let choices = [LevelChoice { level: level(500), is_on }];
-            let change = decide_set_alerts(&world.account, &world.alerts, &choices, at(seconds)).unwrap();
+            let chosen = ChosenLevels::new(vec![LevelChoice { level: level(500), is_on }]).unwrap();
+            let change = decide_set_alerts(&world.account, &world.alerts, &chosen, at(seconds)).unwrap();
             world.apply(change.unwrap());
             world.evaluate(seconds)
         };
@@ -379,11 +380,14 @@ mod tests {
     #[test]
     fn levels_are_at_most_five_and_different() {
         let choices: Vec<_> = (1..=6).map(|credits| LevelChoice { level: level(credits), is_on: true }).collect();
-        let decide = |choices: &[LevelChoice]| decide_set_alerts(&account(), &Alerts::default(), choices, at(1));
+        let chosen = |choices: &[LevelChoice]| ChosenLevels::new(choices.to_vec());
+        let decide = |choices: &[LevelChoice]| {
+            decide_set_alerts(&account(), &Alerts::default(), &chosen(choices).unwrap(), at(1))
+        };
         assert!(decide(&choices[..5]).unwrap().is_some());
-        assert_eq!(decide(&choices), Err(InvalidLevels::TooMany));
+        assert_eq!(chosen(&choices), Err(InvalidLevels::TooMany));
         let repeated = [choices[0], choices[1], LevelChoice { is_on: false, ..choices[0] }];
-        assert_eq!(decide(&repeated), Err(InvalidLevels::Repeated { place: 2 }));
+        assert_eq!(chosen(&repeated), Err(InvalidLevels::Repeated { places: vec![2] }));
         assert_eq!(decide(&[]), Ok(None), "as before");
         for invalid in [
             AlertLevel::credits(0),

@@ -8,7 +8,7 @@ mod evaluate;
 mod levels;
 mod watch;
 
-pub use choose::{InvalidLevels, decide_set_alerts};
+pub use choose::{ChosenLevels, InvalidLevels, decide_set_alerts};
 pub use evaluate::{AlertsDue, decide_alerts};
 pub use levels::{AlertLevel, AlertState, Alerts, LevelAlert, LevelChoice};
 pub use watch::Watch;

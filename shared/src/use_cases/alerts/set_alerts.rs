@@ -1,7 +1,7 @@
 //! Setting the levels at which a customer is told that the balance runs low.
 
-use crate::domain::alerts::{Alerts, InvalidLevels, LevelChoice, decide_set_alerts};
-use crate::domain::{AccountId, Record};
+use crate::domain::alerts::{Alerts, ChosenLevels, decide_set_alerts};
+use crate::domain::{AccountClosed, AccountId, Record};
 use crate::ports::{Accounts, AlertRows};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 
@@ -11,7 +11,7 @@ pub enum SetAlertsError {
     #[error(transparent)]
     NotFound(#[from] NotFound),
     #[error(transparent)]
-    Invalid(#[from] InvalidLevels),
+    Closed(#[from] AccountClosed),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -23,7 +23,7 @@ pub enum SetAlertsError {
 pub async fn set_alerts<C: Capabilities<Ledger: Accounts + AlertRows>>(
     context: &Context<C>,
     account: &AccountId,
-    levels: &[LevelChoice],
+    levels: &ChosenLevels,
 ) -> Result<Alerts, SetAlertsError> {
     let read = |_| async {
         let alerts = context.ledger.alerts_get(account).await.map_err(StoreError::from)?;
