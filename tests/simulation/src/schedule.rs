@@ -30,22 +30,15 @@ const STEPS_MAX: usize = 260;
 const MINUTES_MAX: i64 = 1_440;
 /// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
-/// Any number.
+
+// Any numbers, all different: two steps with the same one would be chosen together.
 const USAGE_SALT: u64 = 0x5DEE_CE66_D1CE_4E5B;
-/// Any other number.
 const LIABILITY_SALT: u64 = 0x2545_F491_4F6C_DD1D;
-/// And one more.
-const WALLET_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
-/// Yet another one.
 const CONTACTS_SALT: u64 = 0x9E37_79B9_7F4A_7C15;
-/// And another one.
+const WALLET_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
 const ALERT_SALT: u64 = 0xD1B5_4A32_D192_ED03;
-
-/// And another one.
-const CAP_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
-
-/// And another one.
-const PAUSES_SALT: u64 = 0xD1B5_4A32_D192_ED03;
+const CAP_SALT: u64 = 0xA076_1D64_78BD_642F;
+const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +89,7 @@ impl Schedule {
         if run.world().desk().is_stripe_down && rng.u32(0..15) == 0 {
             switch_stripe(run);
         }
-        // Chosen with numbers of its own, so that every other choice is as it would be without it.
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ USAGE_SALT);
+        let mut own = own_numbers(rng, USAGE_SALT);
         // A run about top-ups has hardly any entries to fold.
         if self.focus != Focus::TopUps && own.u32(0..24) == 0 && use_usage(run, &mut own) {
             return;
@@ -105,33 +97,33 @@ impl Schedule {
         if own.u32(0..400) == 0 && erase(run, &mut own) {
             return;
         }
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ ALERT_SALT);
+        let mut own = own_numbers(rng, ALERT_SALT);
         if own.u32(0..40) == 0 && use_alerts(run, &mut own) {
             return;
         }
         if own.u32(0..150) == 0 && move_around_a_level(run, &mut own) {
             return;
         }
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ LIABILITY_SALT);
+        let mut own = own_numbers(rng, LIABILITY_SALT);
         if own.u32(0..40) == 0 && close_days(run, &mut own) {
             return;
         }
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ CONTACTS_SALT);
+        let mut own = own_numbers(rng, CONTACTS_SALT);
         if self.focus == Focus::Everything && own.u32(0..9) == 0 {
             let name = ACCOUNTS[own.usize(0..ACCOUNTS_PREPARED)];
             if use_contacts(run, &mut own, name) {
                 return;
             }
         }
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ WALLET_SALT);
+        let mut own = own_numbers(rng, WALLET_SALT);
         if self.focus == Focus::Everything && own.u32(0..40) == 0 && use_cards(run, &mut own, ACCOUNTS[0]) {
             return;
         }
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ CAP_SALT);
+        let mut own = own_numbers(rng, CAP_SALT);
         if self.focus == Focus::TopUps && own.u32(0..20) == 0 && reach_next_month(run, &mut own) {
             return;
         }
-        let mut own = Rng::with_seed(rng.clone().u64(..) ^ PAUSES_SALT);
+        let mut own = own_numbers(rng, PAUSES_SALT);
         if own.u32(0..30) == 0 && leave_pause(run, &mut own) {
             return;
         }
@@ -181,6 +173,11 @@ impl Schedule {
         }
         true
     }
+}
+
+/// Random numbers that are taken from no other choice, so that every other one is as it would be without them.
+fn own_numbers(rng: &Rng, salt: u64) -> Rng {
+    Rng::with_seed(rng.clone().u64(..) ^ salt)
 }
 
 /// A random kind of request, chosen by weight.
@@ -345,8 +342,7 @@ fn settings(run: &Run, rng: &mut Rng, account: &AccountId) -> AutoTopUpCommand {
     };
     let is_exact = rng.u32(0..3) == 0 && THRESHOLDS.contains(&balance);
     let threshold = if is_exact { balance } else { rng.i64(THRESHOLDS) / 50 * 50 };
-    // Chosen with numbers of its own, so that every other choice is as it would be without it.
-    let mut own = Rng::with_seed(rng.clone().u64(..) ^ CAP_SALT);
+    let mut own = own_numbers(rng, CAP_SALT);
     let max_per_month = (own.u32(0..6) == 0).then(|| [1_000, 1_500, 2_600, 4_000][own.usize(0..4)]);
     names::capped(threshold, threshold + 1_000 + i64::from(rng.u32(0..3)) * 100, max_per_month)
 }
