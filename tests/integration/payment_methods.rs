@@ -211,7 +211,7 @@ async fn a_removed_card_is_not_asked_under_another_id() {
 }
 
 #[tokio::test]
-async fn the_card_of_another_customer_is_not_found_and_stays() {
+async fn the_card_of_another_customer_is_unknown_and_stays() {
     let cloud = opened().await;
     cloud.open_account("globex").await;
     let theirs = cloud.save_card("globex", "pm_card_visa").await;
@@ -219,7 +219,8 @@ async fn the_card_of_another_customer_is_not_found_and_stays() {
     let before = cloud.books();
     let refused = remove(&cloud, &theirs).await.expect_problem(404, "not_found").without_request_id();
     assert_eq!(remove(&cloud, "pm_none").await.without_request_id(), refused, "as one that does not exist");
-    choose(&cloud, &theirs).await.expect_problem(404, "not_found");
+    let not_ours = choose(&cloud, &theirs).await.expect_problem(422, "invalid_request");
+    assert_eq!(not_ours.field_error("payment_method"), "must be a saved card of this customer");
     let card = cloud.stripe_get(&format!("/v1/payment_methods/{theirs}")).await;
     assert_eq!(card["customer"], cloud.customer("globex").await);
     assert_eq!(cloud.books(), before);

@@ -25,6 +25,7 @@ fn refused(outside: &Outside, account: &AccountId, error: SavedCardsError) -> En
     let customer = customer(outside, account);
     match error {
         SavedCardsError::NotFound(missing) => outside.answered(missing),
+        SavedCardsError::NotSaved(card) => outside.answered(card),
         SavedCardsError::Closed(closed) if is_closed(outside, account) => outside.answered(closed),
         SavedCardsError::Closed(_) => Ended::Wrong("an account that is not closed is reported as closed".into()),
         SavedCardsError::CustomerDeleted if !customer.is_some_and(|known| outside.0.stripe().is_deleted(&known)) => {

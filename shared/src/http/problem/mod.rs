@@ -134,6 +134,11 @@ impl Problem {
         Self::new(422, "invalid_request", "Invalid request", detail).with("errors", errors)
     }
 
+    /// The body names a card that is not saved with the account's customer.
+    fn card_not_saved() -> Self {
+        Self::invalid(vec![FieldError::new("payment_method", "must be a saved card of this customer")])
+    }
+
     /// More requests for one account than this many per second.
     pub fn too_many_requests(per_second: u32, retry_after_seconds: u32) -> Self {
         let seconds =

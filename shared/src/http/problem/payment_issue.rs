@@ -2,7 +2,6 @@
 
 use super::Problem;
 use crate::domain::payments::{ResumeRefusal, RetryRefusal};
-use crate::http::FieldError;
 use crate::use_cases::payments::{ResumeError, RetryError};
 
 impl From<RetryError> for Problem {
@@ -36,9 +35,7 @@ fn refused(refusal: RetryRefusal) -> Problem {
             );
             Problem::new(409, "too_many_retries", "Too many retries", detail)
         }
-        RetryRefusal::NoCard { is_named: true } => {
-            Problem::invalid(vec![FieldError::new("payment_method", "must be a saved card of this customer")])
-        }
+        RetryRefusal::NoCard { is_named: true } => Problem::card_not_saved(),
         RetryRefusal::NoCard { is_named: false } => {
             let detail =
                 "The customer has no default card. Name a saved card, or pay on the page that our e-mail links to.";

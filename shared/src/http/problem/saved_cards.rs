@@ -9,6 +9,7 @@ impl From<SavedCardsError> for Problem {
             SavedCardsError::NotFound(error) => error.into(),
             SavedCardsError::Closed(closed) => closed.into(),
             SavedCardsError::CustomerDeleted => Self::customer_deleted(),
+            SavedCardsError::NotSaved(_) => Self::card_not_saved(),
             SavedCardsError::Outside(error) => error.into(),
         }
     }

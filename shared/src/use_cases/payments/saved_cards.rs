@@ -19,6 +19,9 @@ pub enum SavedCardsError {
     /// Nothing can be saved until the company has repaired the account's record at the payment provider.
     #[error("the account's customer was deleted at the payment provider")]
     CustomerDeleted,
+    /// The chosen card is not, or no longer, saved with this customer.
+    #[error("the customer has no saved card {0}")]
+    NotSaved(PaymentMethodId),
     #[error(transparent)]
     Outside(#[from] OutsideError),
 }
@@ -84,19 +87,18 @@ pub async fn choose_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
     let owner = context.account::<SavedCardsError>(account).await?;
     owner.check_not_closed()?;
     let cards = context.payments.saved_cards_get(&owner.customer).await?;
-    let found = cards.find(card).ok_or_else(|| not_found(card))?;
+    let not_saved = || SavedCardsError::NotSaved(card.clone());
+    let found = cards.find(card).ok_or_else(not_saved)?;
     if !cards.is_default(found) {
         match context.payments.saved_card_make_default(&owner.customer, card).await {
             // It was removed in the meantime.
-            Err(PaymentsError::NotFound { .. }) => return Err(not_found(card).into()),
+            Err(PaymentsError::NotFound { .. }) => return Err(not_saved()),
             made => made?,
         }
     }
     let followed = follow_cards(context, account, false).await?;
     // Or since then, perhaps with the customer.
-    if followed.cards.find(card).is_none() {
-        return Err(not_found(card).into());
-    }
+    followed.cards.find(card).ok_or_else(not_saved)?;
     Ok(followed)
 }
 
@@ -119,7 +121,7 @@ pub async fn remove_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
         if owner.payment_method.as_ref() == Some(card) {
             return follow_cards(context, account, true).await;
         }
-        return Err(not_found(card).into());
+        return Err(NotFound::PaymentMethod(card.clone()).into());
     };
     if let Some(next) = &removal.next_default {
         match context.payments.saved_card_make_default(&owner.customer, next).await {
@@ -165,10 +167,6 @@ pub(super) async fn cards_left<C: Capabilities<Payments: CardWallet>>(
         Err(PaymentsError::CustomerDeleted { .. }) => Ok(SavedCards::default()),
         cards => cards,
     }
-}
-
-fn not_found(card: &PaymentMethodId) -> NotFound {
-    NotFound::PaymentMethod(card.clone())
 }
 
 impl From<LedgerError> for SavedCardsError {
