@@ -30,6 +30,8 @@ const STEPS_MAX: usize = 260;
 const MINUTES_MAX: i64 = 1_440;
 /// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
+/// The number of calls in which a sweep has created an attempt and its invoice.
+const SWEEP_CALLS: usize = 24;
 
 // Any numbers, all different: two steps with the same one would be chosen together.
 const USAGE_SALT: u64 = 0x5DEE_CE66_D1CE_4E5B;
@@ -39,6 +41,7 @@ const WALLET_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
 const ALERT_SALT: u64 = 0xD1B5_4A32_D192_ED03;
 const CAP_SALT: u64 = 0xA076_1D64_78BD_642F;
 const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
+const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, CAP_SALT);
         if self.focus == Focus::TopUps && own.u32(0..20) == 0 && reach_next_month(run, &mut own) {
+            return;
+        }
+        let mut own = own_numbers(rng, CLOSING_SALT);
+        if self.focus == Focus::TopUps && own.u32(0..60) == 0 && close_beside_a_sweep(run, &mut own) {
             return;
         }
         let mut own = own_numbers(rng, PAUSES_SALT);
@@ -655,6 +662,32 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
         let settings = settings(run, rng, &account);
         run.run_now(Request::SetAutoTopUp(account, settings));
     }
+    true
+}
+
+/// While a sweep works on an attempt, perhaps one whose invoice Stripe creates although it answers 500, top-ups are turned
+/// off and another sweep closes the attempt. Then the first one goes on.
+fn close_beside_a_sweep(run: &mut Run, rng: &mut Rng) -> bool {
+    let due = {
+        let (tables, now) = (run.world().ledger.tables(), run.world().time());
+        let due = tables.accounts().filter(|account| account.top_up_due_at().is_some_and(|due_at| due_at <= now));
+        rng.choice(due.map(|account| account.id.clone()).collect::<Vec<_>>())
+    };
+    let Some(account) = due else { return false };
+    run.world().ledger.tables().catch_up(usize::MAX);
+    if rng.bool() {
+        run.world().stripe().next_failure = Some(Failure::AfterEffect);
+    }
+    let task = run.start(Request::Sweep(None));
+    for _ in 0..rng.usize(0..SWEEP_CALLS) {
+        let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
+        let Some(position) = position else { break };
+        run.resume(position, Fate::Works);
+    }
+    run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
+    run.run_now(Request::Sweep(None));
+    let settings = settings(run, rng, &account);
+    run.run_now(Request::SetAutoTopUp(account, settings));
     true
 }
 
