@@ -17,12 +17,12 @@ AS_TESTS := --features tests/libraries
 # These commands compile this workspace with Clippy in place of the compiler, which it contains: one compilation lints and
 # builds, and a warning is an error. What Clippy builds is less optimized, so whatever is deployed, measured or simulated a
 # million times takes the compiler itself.
-LINTED := lint test-rust programs test-audio hot-accounts kill contract triggers ledgers deploy-local invoke-local
+LINTED := lint test-rust programs test-audio hot-accounts kill contract triggers test-peers ledgers deploy-local invoke-local
 $(LINTED): export RUSTC_WORKSPACE_WRAPPER := clippy-driver
 $(LINTED): export CLIPPY_ARGS := -Dwarnings
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
 TEST := lint test-rust check-template
-CI := $(TEST) test-audio simulate mutants contract triggers ledgers deploy-local invoke-local
+CI := $(TEST) test-audio simulate mutants contract triggers test-peers ledgers deploy-local invoke-local
 DYNAMODB_LOCAL_VERSION := 2.9.30
 DYNAMODB_LOCAL := target/dynamodb-local/.installed-$(DYNAMODB_LOCAL_VERSION)
 STRIPE_CLI_VERSION := 1.52.0
@@ -31,6 +31,9 @@ BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CLIENTS := infra/checks/contract/clients/typescript
 CLIENT_TOOLS := target/contract/clients/typescript/node_modules/.installed
+PEERS := infra/checks/peers
+PEER_TOOLS := target/venv/.peer-tools
+PEER_MODULES := target/peers/node_modules
 CARGO_TOOLS := target/cargo-tools/bin
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
@@ -38,7 +41,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers test-peers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -114,6 +117,10 @@ triggers: $(STRIPE_CLI) ## Play Stripe's own scenarios, by its own command line,
 	STRIPE_CLI=$(CURDIR)/target/stripe-cli/node_modules/.bin/stripe \
 		cargo test -q --test triggers -- --ignored --nocapture
 
+test-peers: $(PEER_TOOLS) $(PEER_MODULES)/.installed ## Let Stripe's own libraries for Python and Node work against the stand-in for Stripe
+	cargo build -q --bin prepaid $(AS_TESTS)
+	PYTHONPATH=infra/checks/contract $(BIN)/python $(PEERS)/peers.py $(BUILT)/prepaid $(PEER_MODULES)
+
 ledgers: $(DYNAMODB_LOCAL) $(MINISTACK) ## Hold the ledger's contract against Amazon's DynamoDB Local and against MiniStack
 	cargo test --test integration --no-run
 	target/ministack/bin/python infra/rehearsals/ledgers.py --dynamodb-local target/dynamodb-local
@@ -186,6 +193,16 @@ $(CLIENT_TOOLS): $(CLIENTS)/package-lock.json
 	@mkdir -p target/contract/clients/typescript
 	cp $(CLIENTS)/package.json $(CLIENTS)/package-lock.json target/contract/clients/typescript
 	npm ci --silent --no-audit --no-fund --prefix target/contract/clients/typescript
+	@touch $@
+
+$(PEER_TOOLS): infra/checks/requirements-peers.txt $(CONTRACT_TOOLS)
+	@infra/checks/install-tools $<
+	@touch $@
+
+$(PEER_MODULES)/.installed: $(PEERS)/package-lock.json
+	@mkdir -p target/peers
+	cp $(PEERS)/package.json $(PEERS)/package-lock.json target/peers
+	npm ci --silent --no-audit --no-fund --prefix target/peers
 	@touch $@
 
 $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)

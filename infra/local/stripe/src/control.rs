@@ -31,6 +31,9 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
         ("POST", ["customers", customer, "discount"]) => {
             with_fallible_body(body, |discount| stripe.give_discount(customer, discount))
         }
+        ("POST", ["payment_methods", card, "reissue"]) => {
+            with_fallible_body(body, |expiry: Expiry| stripe.reissue_card(card, expiry.exp_month, expiry.exp_year))
+        }
         ("POST", ["checkout", "sessions", session, "price"]) => {
             with_fallible_body(body, |price: PagePrice| stripe.reprice_checkout(session, &price.currency, price.amount))
         }
@@ -46,6 +49,14 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
         }
         _ => respond(StatusCode::NOT_FOUND, &json!({ "error": "no such control" })),
     }
+}
+
+/// The last month of a card.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expiry {
+    exp_month: u8,
+    exp_year: i16,
 }
 
 /// The amount that a page has to ask for.

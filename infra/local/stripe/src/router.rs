@@ -41,6 +41,7 @@ fn get(state: &State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["credit_notes", id] => credit_note_operations::retrieve(state, id, encoded),
         ["credit_notes", id, "lines"] => credit_note_operations::list_lines(state, id, encoded),
         ["customers"] => customer::list(state, encoded),
+        ["customers", "search"] => customer::search(state, encoded),
         ["customers", id, "balance_transactions"] => customer_balance::list(state, id, encoded),
         ["customers", id, "balance_transactions", transaction] => {
             customer_balance::retrieve(state, id, transaction, encoded)

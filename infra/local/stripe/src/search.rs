@@ -1,8 +1,10 @@
 //! Searches: <https://docs.stripe.com/search>.
 //!
-//! Only what an exact clause finds is simulated, `number:"…"` or `metadata["…"]:"…"`. The index lags: an object is found
-//! a minute after it was created, which is the longest that Stripe names for normal operation.
+//! Only what an exact clause finds is simulated: `number:"…"`, `email:"…"` or `metadata["…"]:"…"`. The index lags: an
+//! object is found a minute after it was created, which is the longest that Stripe names for normal operation.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,25 +20,29 @@ const LAG_SECONDS: i64 = 60;
 struct Parameters {
     query: Option<String>,
     limit: Option<usize>,
+    page: Option<String>,
 }
 
 /// What an object can be found by.
 pub(crate) struct Indexed<'a> {
     pub(crate) created: i64,
     pub(crate) number: Option<&'a str>,
+    pub(crate) email: Option<&'a str>,
     pub(crate) metadata: &'a Metadata,
 }
 
 enum Field {
     Number,
+    Email,
     Metadata(String),
 }
 
+/// Finds the objects that `indexed` has something for.
 pub(crate) fn search<T: Resource>(
     state: &State,
     table: &Table<T>,
     (url, encoded): (&str, &[u8]),
-    indexed: impl Fn(&T) -> Indexed<'_>,
+    indexed: impl Fn(&T) -> Option<Indexed<'_>>,
 ) -> Result<Value, ApiError> {
     let parameters: Parameters = parse(encoded)?;
     let limit = parameters.limit.unwrap_or(10);
@@ -45,28 +51,46 @@ pub(crate) fn search<T: Resource>(
     }
     let query = required(parameters.query, "query")?;
     let unknown = || {
-        let message = "The stand-in knows only one exact clause of number or metadata.";
+        let message = "The stand-in knows only one exact clause of number, email or metadata.";
         ApiError::invalid_parameter("parameter_invalid", "query", message)
     };
     let (field, value) = clause(&query).ok_or_else(unknown)?;
     let is_found = |object: &T| {
-        let indexed = indexed(object);
+        let Some(indexed) = indexed(object) else { return false };
         let held = match &field {
             Field::Number => indexed.number,
+            Field::Email => indexed.email,
             Field::Metadata(key) => indexed.metadata.get(key).map(String::as_str),
         };
         held == Some(value.as_str()) && indexed.created + LAG_SECONDS <= state.now_seconds()
     };
     let found: Vec<_> = table.iter().rev().filter(|(_, object)| is_found(object)).collect();
-    let data: Vec<Value> = found.iter().take(limit).map(|(_, object)| object.render(state)).collect();
-    let has_more = found.len() > limit;
-    Ok(json!({ "object": "search_result", "url": url, "has_more": has_more, "next_page": null, "data": data }))
+    let begin = match &parameters.page {
+        None => 0,
+        Some(page) => 1 + position(&found, page).ok_or_else(unknown_page)?,
+    };
+    let page = found.get(begin..).unwrap_or_default();
+    let data: Vec<Value> = page.iter().take(limit).map(|(_, object)| object.render(state)).collect();
+    let has_more = page.len() > limit;
+    let next_page = page.get(limit - 1).filter(|_| has_more).map(|(id, _)| STANDARD.encode(id));
+    Ok(json!({ "object": "search_result", "url": url, "has_more": has_more, "next_page": next_page, "data": data }))
+}
+
+/// The place of the last object of the page before: <https://docs.stripe.com/api/pagination/search>.
+fn position<T>(found: &[(&str, T)], page: &str) -> Option<usize> {
+    let last = STANDARD.decode(page).ok()?;
+    found.iter().position(|(id, _)| id.as_bytes() == last)
+}
+
+fn unknown_page() -> ApiError {
+    ApiError::invalid_parameter("parameter_invalid", "page", "page must be the next_page of the same search.")
 }
 
 fn clause(query: &str) -> Option<(Field, String)> {
     let (field, value) = query.split_once(':')?;
     let field = match field {
         "number" => Field::Number,
+        "email" => Field::Email,
         _ => Field::Metadata(quoted(field.strip_prefix("metadata[")?.strip_suffix(']')?)?),
     };
     Some((field, quoted(value)?))

@@ -21,7 +21,7 @@ use crate::faults::{Fault, Faults};
 use crate::idempotency::Keys;
 use crate::instruments::DisputeKind;
 use crate::objects::discount::{self, CustomerDiscount};
-use crate::objects::{checkout_session, dispute, webhook_endpoint};
+use crate::objects::{checkout_session, dispute, payment_method, webhook_endpoint};
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::state::{AccountSettings, State};
 use crate::webhooks::{self, WebhookConduct, WebhookTarget};
@@ -237,6 +237,14 @@ impl LocalStripe {
     /// If the dispute is unknown or closed.
     pub fn decide_dispute(&self, dispute: &str, is_won: bool) -> Result<(), Refusal> {
         Ok(dispute::decide(&mut self.core().state, dispute, is_won)?)
+    }
+
+    /// Gives a saved card a new expiry, as its network does when the bank issues it again.
+    ///
+    /// # Errors
+    /// If the payment method is unknown, is no card, or is not saved.
+    pub fn reissue_card(&self, payment_method: &str, exp_month: u8, exp_year: i16) -> Result<(), Refusal> {
+        Ok(payment_method::reissue(&mut self.core().state, payment_method, exp_month, exp_year)?)
     }
 
     /// Gives a customer a discount on every invoice, as in the dashboard.

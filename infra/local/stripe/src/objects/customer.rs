@@ -10,6 +10,7 @@ use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters, set,
 };
+use crate::search;
 use crate::state::{Resource, State};
 
 #[derive(Debug)]
@@ -268,6 +269,18 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
         !customer.is_deleted
             && filters.email.as_ref().is_none_or(|email| customer.email.as_ref() == Some(email))
             && filters.created.is_none_or(|range| range.contains(customer.created))
+    })
+}
+
+/// A deleted customer is not found: <https://docs.stripe.com/search#query-fields-for-customers>.
+pub(crate) fn search(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
+    search::search(state, &state.customers, ("/v1/customers/search", encoded), |customer| {
+        (!customer.is_deleted).then_some(search::Indexed {
+            created: customer.created,
+            number: None,
+            email: customer.email.as_deref(),
+            metadata: &customer.metadata,
+        })
     })
 }
 

@@ -289,10 +289,13 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
 }
 
 pub(crate) fn search(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
-    search::search(state, &state.invoices, ("/v1/invoices/search", encoded), |invoice| search::Indexed {
-        created: invoice.created,
-        number: invoice.number.as_deref(),
-        metadata: &invoice.metadata,
+    search::search(state, &state.invoices, ("/v1/invoices/search", encoded), |invoice| {
+        Some(search::Indexed {
+            created: invoice.created,
+            number: invoice.number.as_deref(),
+            email: None,
+            metadata: &invoice.metadata,
+        })
     })
 }
 

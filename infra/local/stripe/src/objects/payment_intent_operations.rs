@@ -154,9 +154,7 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
 }
 
 pub(crate) fn search(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
-    search::search(state, &state.payment_intents, ("/v1/payment_intents/search", encoded), |intent| search::Indexed {
-        created: intent.created,
-        number: None,
-        metadata: &intent.metadata,
+    search::search(state, &state.payment_intents, ("/v1/payment_intents/search", encoded), |intent| {
+        Some(search::Indexed { created: intent.created, number: None, email: None, metadata: &intent.metadata })
     })
 }

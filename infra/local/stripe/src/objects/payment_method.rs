@@ -342,6 +342,22 @@ pub(crate) fn detach_from_customer(state: &mut State, id: &str) -> Result<(), Ap
     Ok(())
 }
 
+/// The network of a saved card reports that its bank issued it again, with the same id:
+/// <https://docs.stripe.com/payments/cards/overview#automatic-card-updates>.
+///
+/// # Errors
+/// For anything else than a card that a customer has saved.
+pub(crate) fn reissue(state: &mut State, id: &str, exp_month: u8, exp_year: i16) -> Result<(), ApiError> {
+    let before = state.payment_methods.get(id)?.render(state);
+    let card = state.payment_methods.get_mut(id)?;
+    if card.instrument.kind != Kind::Card || card.customer.is_none() {
+        return Err(ApiError::invalid_state(None, "Only a saved card is updated automatically."));
+    }
+    (card.exp_month, card.exp_year) = (exp_month, exp_year);
+    state.emit_update("payment_method.automatically_updated", id, &before);
+    Ok(())
+}
+
 /// # Errors
 /// `resource_missing` unless the payment method is attached to this customer.
 pub(crate) fn require_attached(state: &State, id: &str, customer: &str, param: &str) -> Result<(), ApiError> {

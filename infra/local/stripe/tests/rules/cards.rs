@@ -215,3 +215,20 @@ async fn an_inquiry_leaves_the_money_where_it_is() {
         bench.events().await.into_iter().filter(|kind| kind.starts_with("charge.dispute")).collect();
     assert_eq!(disputes, ["charge.dispute.created", "charge.dispute.closed"]);
 }
+
+#[tokio::test]
+async fn a_saved_card_that_is_issued_again_keeps_its_id_and_tells_the_change() {
+    let bench = Bench::new();
+    let (_, card) = bench.customer_with_card("pm_card_visa").await;
+    bench.stripe.reissue_card(&card, 3, 2031).unwrap();
+    let path = format!("/v1/payment_methods/{card}");
+    let expiry = |of: &Value| (of["exp_month"].as_i64(), of["exp_year"].as_i64());
+    assert_eq!(expiry(&bench.get(&path, &[]).await.ok()["card"]), (Some(3), Some(2031)));
+    let query = [("type", "payment_method.automatically_updated")];
+    let events = bench.get("/v1/events", &query).await.ok();
+    assert_eq!(events["data"][0]["data"]["object"]["id"], card.as_str());
+    assert_eq!(expiry(&events["data"][0]["data"]["previous_attributes"]["card"]), (Some(12), Some(2028)));
+    bench.post(&format!("{path}/detach"), &[]).await.ok();
+    bench.stripe.reissue_card(&card, 4, 2032).unwrap_err();
+    assert_eq!(bench.get("/v1/events", &query).await.ok()["data"].as_array().map(Vec::len), Some(1));
+}

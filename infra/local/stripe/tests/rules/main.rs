@@ -14,5 +14,6 @@ mod invoices;
 mod pages;
 mod products;
 mod refusals;
+mod searches;
 mod support;
 mod webhooks;
