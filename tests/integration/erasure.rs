@@ -71,6 +71,9 @@ async fn lived_in() -> TestCloud {
     let consent = json!({"text_version": 3, "accepted_by": format!("ada@{PERSON}.example")});
     let settings = json!({"enabled": true, "threshold": 100, "target": 1_100, "consent": consent});
     set(&cloud, "ada-lovelace", "auto-top-up", &settings).await.expect(200);
+    let off = json!({"enabled": false, "changed_by": format!("ada@{PERSON}.example")});
+    set(&cloud, "ada-lovelace", "auto-top-up", &off).await.expect(200);
+    set(&cloud, "ada-lovelace", "auto-top-up", &settings).await.expect(200);
     let limits = json!({"spender": format!("{PERSON}-key"), "day": 5_000, "month": null, "total": null});
     set(&cloud, "ada-lovelace", "limits", &limits).await.expect(200);
     for stopped in [true, false] {

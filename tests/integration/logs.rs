@@ -112,7 +112,10 @@ async fn good_days(cloud: &TestCloud) {
         "enabled": true, "threshold": 1_000, "target": 10_000,
         "consent": {"text_version": 3, "accepted_by": format!("{MARK}, Ada Lovelace")},
     });
-    cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.customer_token("acme"), &settings).await.expect(200);
+    let off = json!({"enabled": false, "changed_by": format!("{MARK}, Ada Lovelace")});
+    for body in [&settings, &off, &settings] {
+        cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.customer_token("acme"), body).await.expect(200);
+    }
     let retry = json!({"payment_method": "pm_1"});
     let (path, token) = ("/v1/accounts/acme/auto-top-up/retry", cloud.cloud.customer_token("acme"));
     cloud.post(path, &token, Some(&format!("{MARK}-retry")), &retry).await.expect(409);

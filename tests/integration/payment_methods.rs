@@ -47,6 +47,13 @@ async fn asked(cloud: &TestCloud) -> (Value, Value, Value) {
     (default, support.body["auto_top_up"]["payment_method"].clone(), support.body["auto_top_up"]["enabled"].clone())
 }
 
+/// Who turned automatic top-ups off, and why.
+async fn why_off(cloud: &TestCloud) -> (Value, Value) {
+    let settings = cloud.auto_top_up("acme").await;
+    assert!(settings["changed_at"].is_string(), "{settings}");
+    (settings["changed_by"].clone(), settings["off_reason"].clone())
+}
+
 fn lose_webhooks(cloud: &TestCloud) {
     cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() });
 }
@@ -178,6 +185,7 @@ async fn removing_the_last_card_turns_top_ups_off_and_says_so() {
     remove(&cloud, &visa).await.expect_problem(404, "not_found");
     cloud.settle().await;
     assert_eq!(asked(&cloud).await, (Value::Null, Value::Null, json!(false)));
+    assert_eq!(why_off(&cloud).await, (Value::Null, json!("last_card_removed")));
     let detached = cloud.stripe(Method::POST, &format!("/v1/payment_methods/{visa}/attach"), &[]).await;
     assert_eq!(detached.status, 400, "it can never be attached again");
 }
@@ -286,6 +294,7 @@ async fn removing_the_last_card_on_stripes_page_turns_top_ups_off() {
     assert!(detached.status().as_u16() < 400);
     cloud.settle().await;
     assert_eq!(asked(&cloud).await, (Value::Null, Value::Null, json!(false)));
+    assert_eq!(why_off(&cloud).await, (Value::Null, json!("last_card_removed")));
     assert_eq!(list(&cloud).await, Vec::<Value>::new());
 }
 

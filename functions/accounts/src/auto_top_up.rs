@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::payments::{
-    AutoTopUpCommand, ConsentRecord, MonthlyCap, TopUpOutlook, decide_auto_top_up, top_up_credits, top_up_outlook,
+    AutoTopUp, AutoTopUpCommand, Consent, ConsentRecord, MonthlyCap, TopUpOutlook, decide_auto_top_up, top_up_credits,
+    top_up_outlook,
 };
 use shared::domain::price_book::AutoTopUpLimits;
-use shared::domain::{Account, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
+use shared::domain::{Account, Actor, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
 use shared::http::bodies::{PaymentIssueBody, TopUpBody, TopUpCheckBody};
 use shared::http::{
-    Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query, text,
-    time,
+    Caller, Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query,
+    text, time,
 };
 use shared::ports::{Accounts, Consents, TopUpList};
 use shared::use_cases::Context;
@@ -48,11 +49,16 @@ fn preview(query: &mut Parameters, limits: &AutoTopUpLimits) -> Option<Chosen> {
 
 /// Stores what the customer chose. With `?check=now`, it then does what the next sweep would do, through the same gates;
 /// if that fails, the settings are saved all the same, and the next sweep goes on.
-pub async fn put<O: Outside>(app: &App<O>, request: &Request, account: &ReachedAccount) -> Result<Reply, Problem> {
+pub async fn put<O: Outside>(
+    app: &App<O>,
+    request: &Request,
+    account: &ReachedAccount,
+    caller: Option<&Caller>,
+) -> Result<Reply, Problem> {
     let check = parse_query(request, |query| query.optional("check", "now", |text| (text == "now").then_some(())))?;
-    let command = parse_body(request, |fields| command(fields, &app.context.price_book.auto_top_up))?;
+    let command = parse_body(request, |fields| command(fields, caller, &app.context.price_book.auto_top_up))?;
     let account = set_auto_top_up(&app.context, account.id(), &command).await?;
-    if check.is_none() || command == AutoTopUpCommand::Off {
+    if check.is_none() || matches!(command, AutoTopUpCommand::Off { .. }) {
         return answer(app, (&account, &account), None).await;
     }
     let checked = top_up(&app.context, &account.id).await?;
@@ -60,12 +66,15 @@ pub async fn put<O: Outside>(app: &App<O>, request: &Request, account: &ReachedA
     answer(app, (&account, &account), Some(TopUpCheckBody::of(&checked))).await
 }
 
-/// Turning off needs only `enabled`, because the form may be half filled in.
-fn command(fields: &mut Fields<'_>, limits: &AutoTopUpLimits) -> Option<AutoTopUpCommand> {
+/// Turning off needs only `enabled`, because the form may be half filled in. Without a `changed_by` that can be kept, it
+/// was the caller.
+fn command(fields: &mut Fields<'_>, caller: Option<&Caller>, limits: &AutoTopUpLimits) -> Option<AutoTopUpCommand> {
     let is_enabled = fields.required("enabled", "true or false", boolean);
     if is_enabled == Some(false) {
+        let named = fields.told("changed_by", |json| Ok(text(Actor::parse)(json))).flatten();
         fields.ignore_others();
-        return Some(AutoTopUpCommand::Off);
+        let changed_by = named.or_else(|| Actor::parse(caller?.subject.clone()).ok());
+        return Some(AutoTopUpCommand::Off { changed_by });
     }
     let chosen = Chosen::of(fields, limits);
     let consent = fields.object("consent", consent);
@@ -118,7 +127,7 @@ pub async fn as_if_saved<O: Outside>(
     let accepted_by = Consenter::parse(account.id.as_str()).map_err(Problem::internal)?;
     let command = chosen.with(Some((CONSENT_TEXT_VERSION.into(), accepted_by)));
     let attempts = if chosen.max_per_month.is_some() { attempts_of_month(context, account).await? } else { vec![] };
-    let (command, price_book) = ((&command, &attempts[..]), &context.price_book);
+    let (command, price_book) = ((&command, &attempts[..], None), &context.price_book);
     match decide_auto_top_up(account, price_book, command, ConsentId::mint(0), account.created_at) {
         Ok(change) => Ok(change.map_or_else(|| account.clone(), |change| change.account)),
         Err(refusal) => Err(SetAutoTopUpError::Refused(refusal).into()),
@@ -160,6 +169,11 @@ struct AutoTopUpBody<'a> {
     consent: Option<ConsentBody<'a>>,
     text_version: u32,
     worst_case_text: Option<String>,
+    /// Who turned them on or off last, if that is known.
+    changed_by: Option<&'a str>,
+    changed_at: Option<String>,
+    /// Why they are off, if they were on before.
+    off_reason: Option<&'static str>,
     payment_issue: Option<PaymentIssueBody<'a>>,
     last_top_up_at: Option<String>,
     next_top_up: NextTopUpBody<'a>,
@@ -258,6 +272,7 @@ impl<'a> AutoTopUpBody<'a> {
         let settings = account.auto_top_up.as_ref();
         let wanted = as_if_saved.auto_top_up.as_ref();
         let limits = price_book.auto_top_up;
+        let changed = LastChange::of(settings, consent);
         Self {
             enabled: settings.is_some_and(|settings| settings.is_enabled),
             threshold: settings.map(|settings| settings.threshold.get()),
@@ -268,6 +283,9 @@ impl<'a> AutoTopUpBody<'a> {
             consent: consent.map(ConsentBody::of),
             text_version: CONSENT_TEXT_VERSION,
             worst_case_text: wanted.and_then(|wanted| consent_text(price_book, wanted.credits(), wanted.cap.as_ref())),
+            changed_by: changed.by,
+            changed_at: changed.at.map(time),
+            off_reason: changed.off_reason,
             payment_issue: account.payment_issue.as_ref().map(PaymentIssueBody::of),
             last_top_up_at: account.last_top_up_at.map(time),
             next_top_up: NextTopUpBody::of(as_if_saved, price_book, now),
@@ -280,6 +298,32 @@ impl<'a> AutoTopUpBody<'a> {
                 max_per_month_min: price_book.smallest_top_up_price().minor(),
                 max_per_month_max: MonthlyCap::MAX_MINOR,
             },
+        }
+    }
+}
+
+/// Who turned automatic top-ups on or off last, and why they are off.
+#[derive(Clone, Copy, Default)]
+struct LastChange<'a> {
+    by: Option<&'a str>,
+    at: Option<Timestamp>,
+    off_reason: Option<&'static str>,
+}
+
+impl<'a> LastChange<'a> {
+    /// An earlier release did not keep how they were turned off.
+    fn of(settings: Option<&'a AutoTopUp>, consent: Option<&'a ConsentRecord>) -> Self {
+        let Some(settings) = settings else { return Self::default() };
+        if settings.is_enabled {
+            let Consent { accepted_by, accepted_at, .. } = &settings.consent;
+            let by = accepted_by.as_ref().map(|consenter| consenter.as_str());
+            return Self { by, at: Some(*accepted_at), off_reason: None };
+        }
+        let turned_off = consent.and_then(|record| record.turned_off.as_ref());
+        Self {
+            by: turned_off.and_then(|off| off.by.as_ref()).map(|actor| actor.as_str()),
+            at: turned_off.map(|off| off.at),
+            off_reason: turned_off.map(|off| off.because.name()),
         }
     }
 }

@@ -4,9 +4,9 @@ use crate::auto_top_up::ConsentBody;
 use crate::{Outside, existing};
 use lambda_http::Request;
 use serde::Serialize;
-use shared::domain::payments::ConsentRecord;
+use shared::domain::payments::{ConsentRecord, TurnedOff};
 use shared::domain::{Amount, ConsentId};
-use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query};
+use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query, time};
 use shared::ports::ConsentList;
 use shared::use_cases::Context;
 
@@ -42,6 +42,25 @@ struct GivenConsentBody<'a> {
     current: bool,
     #[serde(flatten)]
     given: ConsentBody<'a>,
+    /// How the top-ups that were agreed to were turned off.
+    turned_off: Option<TurnedOffBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct TurnedOffBody<'a> {
+    at: String,
+    reason: &'static str,
+    changed_by: Option<&'a str>,
+}
+
+impl<'a> TurnedOffBody<'a> {
+    fn of(turned_off: &'a TurnedOff) -> Self {
+        Self {
+            at: time(turned_off.at),
+            reason: turned_off.because.name(),
+            changed_by: turned_off.by.as_ref().map(|actor| actor.as_str()),
+        }
+    }
 }
 
 impl<'a> GivenConsentBody<'a> {
@@ -55,6 +74,7 @@ impl<'a> GivenConsentBody<'a> {
             currency: record.consent.price_max.currency().code(),
             current: is_current,
             given: ConsentBody::of(record),
+            turned_off: record.turned_off.as_ref().map(TurnedOffBody::of),
         }
     }
 }

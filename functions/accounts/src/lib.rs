@@ -386,7 +386,7 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
         Operation::Statement => statement::get(app, request, found.account()?).await,
         Operation::StatementKeys => statement::get_keys(app),
         Operation::AutoTopUp => auto_top_up::get(app, request, found.account()?).await,
-        Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?).await,
+        Operation::SetAutoTopUp => auto_top_up::put(app, request, found.account()?, found.caller.as_ref()).await,
         Operation::Diagnosis => diagnosis::get(app, found.account()?).await,
         Operation::WhatIf => what_if::post(&app.context, request, found.account()?).await,
         Operation::Retry => payment_issue::retry(app, request, found.account()?).await,

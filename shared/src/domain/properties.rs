@@ -241,10 +241,10 @@ impl World {
                     max_per_month: *max_per_month,
                     consent: Some((CONSENT_TEXT_VERSION.into(), Consenter::parse("owner").unwrap())),
                 };
-                let command = if *is_enabled { on } else { AutoTopUpCommand::Off };
+                let command = if *is_enabled { on } else { AutoTopUpCommand::Off { changed_by: None } };
                 let consent = ConsentId::mint(self.unique());
                 let attempts: Vec<_> = self.top_ups.values().cloned().collect();
-                let command = (&command, &attempts[..]);
+                let command = (&command, &attempts[..], None);
                 let change = decide_auto_top_up(&self.account, &book, command, consent, self.now).unwrap();
                 if let Some(change) = change {
                     self.commit(change);

@@ -43,7 +43,7 @@ fn top_ups(book: &PriceBook) {
         for target in [limits.target_min, limits.target_max, threshold.saturating_add(limits.gap_min)] {
             let max_per_month = (threshold % 2 == 0).then_some(threshold.saturating_mul(100));
             let command = AutoTopUpCommand::On { threshold, target, max_per_month, consent: consent.clone() };
-            let decided = decide_auto_top_up(&account, book, (&command, &[]), ConsentId::mint(1), now());
+            let decided = decide_auto_top_up(&account, book, (&command, &[], None), ConsentId::mint(1), now());
             let Ok(Some(change)) = decided else { continue };
             let settings = change.account.auto_top_up.expect("top-ups were turned on");
             assert!(settings.is_enabled && settings.threshold < settings.target);

@@ -28,7 +28,7 @@ fn on(threshold: i64, target: i64) -> Value {
 fn never_chosen() -> Value {
     json!({
         "enabled": false, "threshold": null, "target": null, "monthly_cap": null, "consent": null, "text_version": 3,
-        "worst_case_text": null, "payment_issue": null, "last_top_up_at": null, "last_top_up": null, "check": null,
+        "worst_case_text": null, "changed_by": null, "changed_at": null, "off_reason": null, "payment_issue": null, "last_top_up_at": null, "last_top_up": null, "check": null,
         "next_top_up": {
             "would_charge_now": false, "state": "off", "reason": "not_turned_on", "credits": null, "price": null,
             "currency": "USD", "payment_method": null, "next_check_at": null, "next_eligible_at": null,
@@ -112,6 +112,8 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
         ("target", json!(10_000)),
         ("consent", consent.clone()),
         ("worst_case_text", shown.clone()),
+        ("changed_by", json!("ada@acme.example")),
+        ("changed_at", json!("2026-01-05T00:00:00.000Z")),
     ] {
         expected[name] = value;
     }
@@ -120,8 +122,11 @@ async fn the_consent_is_kept_word_for_word_with_who_gave_it_and_when() {
     assert_eq!(read(&cloud, "").await.expect(200).body, expected);
 
     cloud.cloud.clock.advance(SignedDuration::from_hours(1)).unwrap();
-    let off = set(&cloud, &json!({"enabled": false})).await.expect(200).body;
+    let off = set(&cloud, &json!({"enabled": false, "changed_by": "grace@acme.example"})).await.expect(200).body;
     expected["enabled"] = json!(false);
+    expected["changed_by"] = json!("grace@acme.example");
+    expected["changed_at"] = json!("2026-01-05T01:00:00.000Z");
+    expected["off_reason"] = json!("requested");
     expected["next_top_up"]["reason"] = json!("not_turned_on");
     assert_eq!(off, expected, "settings and consent are kept for the next time");
 
@@ -276,6 +281,33 @@ async fn switching_off_never_validates_what_else_is_sent() {
     let footprint = cloud.footprint();
     set(&cloud, &json!({"enabled": false})).await.expect(200);
     assert_eq!(cloud.footprint(), footprint);
+}
+
+/// Who turned them off is whom the request names, or else the caller.
+#[tokio::test]
+async fn whoever_turned_top_ups_off_is_shown_until_they_are_turned_on_again() {
+    let cloud = opened().await;
+    let (own, service) =
+        (cloud.cloud.customer_token("acme"), cloud.cloud.token("billing-backend", &["credits/service"]));
+    let too_long = "x".repeat(101);
+    for (token, changed_by, expected) in [
+        (&own, json!("grace@acme.example"), "grace@acme.example"),
+        (&own, Value::Null, "acme"),
+        (&service, Value::Null, "billing-backend"),
+        (&service, json!("grace@acme.example"), "grace@acme.example"),
+        (&service, json!(too_long), "billing-backend"),
+        (&service, json!([7]), "billing-backend"),
+    ] {
+        let turned_on = set(&cloud, &on(1_000, 10_000)).await.expect(200).body;
+        let by = |body: &Value| (body["changed_by"].clone(), body["off_reason"].clone());
+        assert_eq!(by(&turned_on), (json!("ada@acme.example"), Value::Null));
+        let body = json!({"enabled": false, "changed_by": changed_by});
+        let off = cloud.put(AUTO_TOP_UP, token, &body).await.expect(200).body;
+        assert_eq!(by(&off), (json!(expected), json!("requested")), "{changed_by}");
+        let again = set(&cloud, &json!({"enabled": false, "changed_by": "later"})).await.expect(200).body;
+        assert_eq!(again, off, "the first is kept");
+        assert_eq!(read(&cloud, "").await.expect(200).body, off);
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn every_consent_is_listed_word_for_word_with_who_agreed_and_when() {
     turn_on(&cloud, 5_000, "ada@acme.example").await;
     cloud.cloud.clock.advance(SignedDuration::from_hours(1)).unwrap();
     turn_on(&cloud, 10_000, "bob@acme.example").await;
-    let off = json!({"enabled": false});
+    let off = json!({"enabled": false, "changed_by": "grace@acme.example"});
     cloud.put("/v1/accounts/acme/auto-top-up", &token, &off).await.expect(200);
 
     let newest = cloud.get(&format!("{CONSENTS}?limit=1"), &token).await.expect(200).body;
@@ -42,11 +42,15 @@ async fn every_consent_is_listed_word_for_word_with_who_agreed_and_when() {
         [json!(1_000), json!(target), json!(price), json!("USD"), json!(by), json!(at), json!(is_current)]
     };
     assert_eq!(facts(consent), expected(10_000, 10_000, "bob@acme.example", "2026-01-05T01:00:00.000Z", true));
+    let turned_off =
+        json!({"at": "2026-01-05T01:00:00.000Z", "reason": "requested", "changed_by": "grace@acme.example"});
+    assert_eq!(consent["turned_off"], turned_off);
     let cursor = newest["next_cursor"].as_str().unwrap();
     let older = cloud.get(&format!("{CONSENTS}?cursor={cursor}"), &token).await.expect(200).body;
     assert_eq!((older["data"].as_array().unwrap().len(), &older["has_more"]), (1, &json!(false)));
     let first = expected(5_000, 5_000, "ada@acme.example", "2026-01-05T00:00:00.000Z", false);
     assert_eq!(facts(&older["data"][0]), first);
+    assert_eq!(older["data"][0]["turned_off"], Value::Null, "others followed");
     assert!(older["data"][0]["text"].as_str().unwrap().contains("back to 5,000 credits"));
 }
 
@@ -55,10 +59,14 @@ async fn the_consents_of_an_erased_account_keep_their_text_and_no_name() {
     let cloud = TestCloud::start().await;
     cloud.open_account("acme").await;
     turn_on(&cloud, 5_000, "ada@acme.example").await;
+    let off = json!({"enabled": false, "changed_by": "grace@acme.example"});
+    cloud.put("/v1/accounts/acme/auto-top-up", &cloud.cloud.service_token(), &off).await.expect(200);
     let reason = json!({"reason": "The customer asks."});
     cloud.post("/v1/support/accounts/acme/erase", &cloud.support_token(), None, &reason).await.expect(200);
     let left = cloud.get(CONSENTS, &cloud.cloud.service_token()).await.expect(200).body;
     let consent = &left["data"][0];
     assert_eq!((&consent["accepted_by"], &consent["current"]), (&Value::Null, &json!(false)));
+    let turned_off = &consent["turned_off"];
+    assert_eq!((&turned_off["reason"], &turned_off["changed_by"]), (&json!("requested"), &Value::Null));
     assert!(consent["text"].as_str().unwrap().contains("back to 5,000 credits"));
 }

@@ -11,7 +11,7 @@ use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNot
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
-use shared::domain::payments::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
+use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIssueKind, RefusalReason, TurnedOff};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
 use shared::domain::usage::{Flag, FlagKind};
@@ -328,6 +328,11 @@ pub fn consent_record() -> ConsentRecord {
         target: credits(5_000),
         max_per_month: Some(amount("USD", 20_000)),
         text: "I agree.\nÜber alles.".into(),
+        turned_off: Some(TurnedOff {
+            at: at(9),
+            because: OffReason::LastCardRemoved,
+            by: Actor::parse("Ada, owner@example.com").ok(),
+        }),
     }
 }
 

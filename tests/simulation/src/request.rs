@@ -665,7 +665,7 @@ async fn run_set_auto_top_up(outside: &Outside, account: &AccountId, command: &A
             let cap = |settings: &AutoTopUp| settings.cap.map(|cap| cap.max.minor());
             let chosen = settings.map(|settings| (settings.is_enabled, settings.credits(), cap(settings)));
             let is_asked = match command {
-                AutoTopUpCommand::Off => chosen.is_none_or(|(is_enabled, ..)| !is_enabled),
+                AutoTopUpCommand::Off { .. } => chosen.is_none_or(|(is_enabled, ..)| !is_enabled),
                 AutoTopUpCommand::On { threshold, target, max_per_month, .. } => {
                     chosen == Some((true, (*threshold, *target), *max_per_month))
                 }

@@ -215,7 +215,7 @@ fn choose_request(run: &mut Run, rng: &mut Rng, name: &str, weights: [u32; 22]) 
             let settings = settings(run, rng, &account);
             Request::SetAutoTopUp(account, settings)
         }
-        7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off),
+        7 => Request::SetAutoTopUp(account, AutoTopUpCommand::Off { changed_by: None }),
         8 => choose_top_up(run, rng, &account)?,
         10 => {
             run.keys += 1;
@@ -657,7 +657,7 @@ fn overtake(run: &mut Run, rng: &mut Rng) -> bool {
         run.run_now(Request::Sweep(None));
     } else {
         // Top-ups are off for a moment, and meanwhile the open attempt is closed.
-        run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
+        run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off { changed_by: None }));
         run.run_now(Request::Sweep(None));
         let settings = settings(run, rng, &account);
         run.run_now(Request::SetAutoTopUp(account, settings));
@@ -684,7 +684,7 @@ fn close_beside_a_sweep(run: &mut Run, rng: &mut Rng) -> bool {
         let Some(position) = position else { break };
         run.resume(position, Fate::Works);
     }
-    run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off));
+    run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off { changed_by: None }));
     run.run_now(Request::Sweep(None));
     let settings = settings(run, rng, &account);
     run.run_now(Request::SetAutoTopUp(account, settings));

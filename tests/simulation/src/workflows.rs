@@ -832,7 +832,7 @@ fn buy_again(_: &Run) -> Request {
 }
 
 fn off(_: &Run) -> Request {
-    Request::SetAutoTopUp(names::account("acme"), AutoTopUpCommand::Off)
+    Request::SetAutoTopUp(names::account("acme"), AutoTopUpCommand::Off { changed_by: None })
 }
 
 fn on(_: &Run) -> Request {

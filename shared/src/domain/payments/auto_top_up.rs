@@ -3,9 +3,9 @@
 use super::counted::used_in_month;
 use super::monthly_cap::MonthlyCap;
 use super::payment_issue::PaymentIssueKind;
-use super::records::{AutoTopUp, Consent, ConsentRecord, TopUp};
+use super::records::{AutoTopUp, Consent, ConsentRecord, OffReason, TopUp, TurnedOff};
 use crate::domain::{
-    Account, AccountClosed, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within,
+    Account, AccountClosed, Actor, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within,
 };
 use crate::words::{CONSENT_TEXT_VERSION, consent_text};
 use jiff::Timestamp;
@@ -14,7 +14,10 @@ use jiff::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AutoTopUpCommand {
     /// Turn off. Threshold and target are kept for the next time.
-    Off,
+    Off {
+        /// Who asks for it, if that is known.
+        changed_by: Option<Actor>,
+    },
     /// Turn on, or change the settings.
     On {
         threshold: i64,
@@ -46,20 +49,21 @@ pub enum AutoTopUpRefusal {
 /// Stores the customer's choice. Nothing is validated with Stripe, and nothing is charged before the next sweep.
 /// `None` if automatic top-ups are already off.
 ///
-/// With a cap, `attempts` are those of the month of the account's last one.
+/// With a cap, `attempts` are those of the month of the account's last one. `current` is the consent to the settings that
+/// are turned off.
 ///
 /// # Errors
 /// [`AutoTopUpRefusal`]; the settings stay unchanged.
 pub fn decide_auto_top_up(
     account: &Account,
     price_book: &PriceBook,
-    (command, attempts): (&AutoTopUpCommand, &[TopUp]),
+    (command, attempts, current): (&AutoTopUpCommand, &[TopUp], Option<&ConsentRecord>),
     consent_id: ConsentId,
     now: Timestamp,
 ) -> Result<Option<Change>, AutoTopUpRefusal> {
     account.check_not_closed()?;
     match command {
-        AutoTopUpCommand::Off => Ok(switch_off(account, now)),
+        AutoTopUpCommand::Off { changed_by } => Ok(switch_off(account, changed_by.clone(), current, now)),
         AutoTopUpCommand::On { threshold, target, max_per_month, consent } => {
             let mut cap = max_per_month.map(|max| check_cap(price_book, max)).transpose()?;
             let (threshold, target, price_max, text) = check_settings(price_book, (*threshold, *target), cap.as_ref())?;
@@ -84,17 +88,33 @@ pub fn decide_auto_top_up(
             change.account.auto_top_up =
                 Some(AutoTopUp { is_enabled: true, threshold, target, cap, consent: consent.clone() });
             let max_per_month = cap.map(|cap| cap.max);
-            change.records.push(Record::Consent(ConsentRecord { consent, threshold, target, max_per_month, text }));
+            let record = ConsentRecord { consent, threshold, target, max_per_month, text, turned_off: None };
+            change.records.push(Record::Consent(record));
             Ok(Some(change))
         }
     }
 }
 
-fn switch_off(account: &Account, now: Timestamp) -> Option<Change> {
-    let settings = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled)?;
+fn switch_off(
+    account: &Account,
+    changed_by: Option<Actor>,
+    current: Option<&ConsentRecord>,
+    now: Timestamp,
+) -> Option<Change> {
+    account.auto_top_up.as_ref().filter(|settings| settings.is_enabled)?;
     let mut change = Change::on(account, now);
-    change.account.auto_top_up = Some(AutoTopUp { is_enabled: false, ..settings.clone() });
+    turn_off(&mut change, current, TurnedOff { at: now, because: OffReason::Requested, by: changed_by });
     Some(change)
+}
+
+/// Turns automatic top-ups off, and keeps with the consent to them why. Nothing if they are off.
+pub(super) fn turn_off(change: &mut Change, current: Option<&ConsentRecord>, turned_off: TurnedOff) {
+    let Some(settings) = change.account.auto_top_up.as_mut().filter(|settings| settings.is_enabled) else { return };
+    settings.is_enabled = false;
+    if let Some(consent) = current.filter(|record| record.consent.id == settings.consent.id) {
+        let ended = ConsentRecord { turned_off: Some(turned_off), ..consent.clone() };
+        change.records.push(Record::Consent(ended));
+    }
 }
 
 /// A cap of less than the smallest top-up would let none open.
@@ -146,8 +166,10 @@ mod tests {
         AutoTopUpCommand::On { threshold, target, max_per_month: None, consent: None }
     }
 
+    const OFF: AutoTopUpCommand = AutoTopUpCommand::Off { changed_by: None };
+
     fn decide(account: &Account, command: &AutoTopUpCommand) -> Result<Option<Change>, AutoTopUpRefusal> {
-        decide_auto_top_up(account, &PriceBook::reference(), (command, &[]), ConsentId::mint(1), at(9))
+        decide_auto_top_up(account, &PriceBook::reference(), (command, &[], None), ConsentId::mint(1), at(9))
     }
 
     /// In order of precedence: threshold, target, gap, consent, its version.
@@ -199,11 +221,18 @@ mod tests {
             (at(9), Consenter::parse("owner").ok())
         );
 
-        let off = decide(&change.account, &AutoTopUpCommand::Off).unwrap().unwrap();
+        let book = PriceBook::reference();
+        let ada = Actor::parse("ada").ok();
+        let off = AutoTopUpCommand::Off { changed_by: ada.clone() };
+        let command = (&off, &[][..], Some(record));
+        let off = decide_auto_top_up(&change.account, &book, command, ConsentId::mint(2), at(10)).unwrap().unwrap();
         let settings = off.account.auto_top_up.clone().unwrap();
         assert_eq!((settings.is_enabled, settings.target.get()), (false, 10_000));
         assert_eq!(settings.consent.id, ConsentId::mint(1));
-        assert!(off.records.is_empty());
+        let turned_off = Some(TurnedOff { at: at(10), because: OffReason::Requested, by: ada });
+        assert_eq!(off.records, [Record::Consent(ConsentRecord { turned_off, ..record.clone() })]);
+        let again = decide_auto_top_up(&off.account, &book, command, ConsentId::mint(2), at(11));
+        assert_eq!(again, Ok(None), "the first who turned them off is kept");
     }
 
     /// R4: there is nothing to pay, so choosing the settings again is how a customer says that the cause is fixed.
@@ -218,7 +247,7 @@ mod tests {
             let paused = Account { payment_issue: issue, ..account() };
             let chosen = decide(&paused, &on(100, 1_100)).unwrap().unwrap().account;
             assert_eq!(chosen.payment_issue.is_some(), is_paused, "{kind:?}");
-            let off = decide(&Account { payment_issue: paused.payment_issue, ..chosen }, &AutoTopUpCommand::Off);
+            let off = decide(&Account { payment_issue: paused.payment_issue, ..chosen }, &OFF);
             assert!(
                 off.unwrap().unwrap().account.payment_issue.is_some(),
                 "{kind:?}: turning it off does not end the pause"
@@ -285,15 +314,15 @@ mod tests {
             attempt(50_000, at(-1), TopUpStatus::Paid),
         ];
         let book = PriceBook::reference();
-        let change = decide_auto_top_up(&before, &book, (&capped(20_000), &attempts), ConsentId::mint(1), at(9));
+        let change = decide_auto_top_up(&before, &book, (&capped(20_000), &attempts, None), ConsentId::mint(1), at(9));
         assert_eq!(change.unwrap().unwrap().account.auto_top_up.unwrap().cap.unwrap().used, 1_234);
     }
 
     #[test]
     fn switching_off_what_is_off_changes_nothing() {
-        assert_eq!(decide(&account(), &AutoTopUpCommand::Off), Ok(None));
+        assert_eq!(decide(&account(), &OFF), Ok(None));
         let once = decide(&account(), &on(100, 1_100)).unwrap().unwrap().account;
-        let off = decide(&once, &AutoTopUpCommand::Off).unwrap().unwrap().account;
-        assert_eq!(decide(&off, &AutoTopUpCommand::Off), Ok(None));
+        let off = decide(&once, &OFF).unwrap().unwrap().account;
+        assert_eq!(decide(&off, &OFF), Ok(None));
     }
 }

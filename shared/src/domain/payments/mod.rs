@@ -33,14 +33,15 @@ pub use purchase::{
 };
 pub use received::{PaidInvoice, Received};
 pub use records::{
-    AutoTopUp, Checkout, Consent, ConsentRecord, Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus,
+    AutoTopUp, Checkout, Consent, ConsentRecord, OffReason, Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus,
+    TurnedOff,
 };
 pub use resume::{ResumeRefusal, check_resume, check_voided, decide_resume_refused, needs_card};
 pub use retry::{
     RetryCommand, RetryRefusal, RetryStep, check_retry, check_retry_replay, decide_retry, decide_retry_outcome,
     next_retry_step,
 };
-pub use saved_cards::{Expiry, Removal, SavedCard, SavedCards, SetUpCard, decide_saved_cards};
+pub use saved_cards::{Expiry, Removal, SavedCard, SavedCards, SeenCards, SetUpCard, decide_saved_cards};
 pub use sweep_log::{SweepLog, SweepSkip};
 pub use top_up::{Demand, NextStep, check_demand, decide_open_top_up, decide_top_up_outcome, next_step};
 pub use what_if::{Past, PastDay, Replay, TopUps, Tried, recommended, replay};

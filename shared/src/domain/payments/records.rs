@@ -4,7 +4,7 @@
 use super::monthly_cap::MonthlyCap;
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::{
-    AccountId, Amount, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
+    AccountId, Actor, Amount, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
     PackageId, PaymentIntentId, PaymentMethodId, PurchaseId, TopUpId,
 };
 use jiff::Timestamp;
@@ -154,6 +154,43 @@ pub struct ConsentRecord {
     /// Before tax.
     pub max_per_month: Option<Amount>,
     pub text: String,
+    /// How the top-ups that were agreed to here were turned off. `None` while they are on, and if the customer agreed to
+    /// other settings before.
+    pub turned_off: Option<TurnedOff>,
+}
+
+/// When automatic top-ups were turned off, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedOff {
+    pub at: Timestamp,
+    pub because: OffReason,
+    /// Who asked for it. `None` if nobody did or that is not known, and once it was erased.
+    pub by: Option<Actor>,
+}
+
+/// Why automatic top-ups were turned off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffReason {
+    /// Somebody asked for it.
+    Requested,
+    /// No card is left that could be asked.
+    LastCardRemoved,
+}
+
+impl OffReason {
+    pub const ALL: [Self; 2] = [Self::Requested, Self::LastCardRemoved];
+
+    /// Its name in table and API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::LastCardRemoved => "last_card_removed",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
 }
 
 impl AutoTopUp {

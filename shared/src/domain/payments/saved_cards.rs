@@ -3,6 +3,8 @@
 //! Stripe keeps a saved card once for each time that the customer entered it. So one card may be saved several times, under
 //! as many ids, and a customer who removes a card means all of them.
 
+use super::auto_top_up::turn_off;
+use super::records::{ConsentRecord, OffReason, TurnedOff};
 use crate::domain::account::decide_payment_method;
 use crate::domain::{Account, AccountId, Change, CheckoutSessionId, PaymentMethodId, start_of_next_month};
 use jiff::civil::Date;
@@ -151,19 +153,32 @@ impl SetUpCard {
     }
 }
 
+/// What was read to follow a customer's cards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenCards {
+    /// The card that is asked.
+    pub default: Option<PaymentMethodId>,
+    /// Whether there was a card before: top-ups may be turned on before the first card is saved.
+    pub had_one: bool,
+    pub has_one: bool,
+    /// The consent to the settings, if they are on and no card is left.
+    pub consent: Option<ConsentRecord>,
+}
+
+impl SeenCards {
+    pub fn is_last_removed(&self) -> bool {
+        self.had_one && !self.has_one
+    }
+}
+
 /// Stores which card is asked. If the customer has none left, automatic top-ups are turned off.
 ///
-/// `had_one` tells whether there was a card before: top-ups may be turned on before the first card is saved. Like
-/// [`decide_payment_method`], it is a change even if nothing differs. `None` if the account is closed.
-pub fn decide_saved_cards(
-    account: &Account,
-    default: Option<PaymentMethodId>,
-    (had_one, has_one): (bool, bool),
-    now: Timestamp,
-) -> Option<Change> {
-    let mut change = decide_payment_method(account, default, now)?;
-    if had_one && !has_one {
-        change.account.auto_top_up.iter_mut().for_each(|settings| settings.is_enabled = false);
+/// Like [`decide_payment_method`], it is a change even if nothing differs. `None` if the account is closed.
+pub fn decide_saved_cards(account: &Account, seen: &SeenCards, now: Timestamp) -> Option<Change> {
+    let mut change = decide_payment_method(account, seen.default.clone(), now)?;
+    if seen.is_last_removed() {
+        let turned_off = TurnedOff { at: now, because: OffReason::LastCardRemoved, by: None };
+        turn_off(&mut change, seen.consent.as_ref(), turned_off);
     }
     Some(change)
 }
@@ -172,6 +187,7 @@ pub fn decide_saved_cards(
 mod tests {
     use super::*;
     use crate::domain::samples::*;
+    use crate::domain::{Credits, Record};
 
     fn id(name: &str) -> PaymentMethodId {
         PaymentMethodId::parse(format!("pm_{name}")).unwrap()
@@ -257,19 +273,33 @@ mod tests {
     #[test]
     fn losing_the_last_card_turns_top_ups_off_and_having_had_none_does_not() {
         let armed = Account { auto_top_up: Some(settings(500, 1_500)), payment_method: Some(id("a")), ..account() };
-        for (name, default, had_and_has, is_enabled) in [
+        let turned_off = TurnedOff { at: at(9), because: OffReason::LastCardRemoved, by: None };
+        let consent = ConsentRecord {
+            consent: settings(500, 1_500).consent,
+            threshold: Credits::constant(500),
+            target: Credits::constant(1_500),
+            max_per_month: None,
+            text: "I agree.".to_owned(),
+            turned_off: None,
+        };
+        for (name, default, (had_one, has_one), is_enabled) in [
             ("the last one is gone", None, (true, false), false),
             ("another one is left", Some(id("b")), (true, true), true),
             ("none is the default, and one is left", None, (true, true), true),
             ("none was ever saved", None, (false, false), true),
         ] {
-            let change = decide_saved_cards(&armed, default.clone(), had_and_has, at(9)).unwrap();
+            let seen = SeenCards { default: default.clone(), had_one, has_one, consent: Some(consent.clone()) };
+            let change = decide_saved_cards(&armed, &seen, at(9)).unwrap();
             assert_eq!(change.account.payment_method, default, "{name}");
             let settings = change.account.auto_top_up.unwrap();
             assert_eq!((settings.is_enabled, settings.threshold.get()), (is_enabled, 500), "{name}");
+            let ended = ConsentRecord { turned_off: Some(turned_off.clone()), ..consent.clone() };
+            let expected = if is_enabled { vec![] } else { vec![Record::Consent(ended)] };
+            assert_eq!(change.records, expected, "{name}");
         }
         let closed = Account { closed_at: Some(at(2)), ..armed };
-        assert_eq!(decide_saved_cards(&closed, None, (true, false), at(9)), None, "closed");
+        let lost = SeenCards { had_one: true, ..SeenCards::default() };
+        assert_eq!(decide_saved_cards(&closed, &lost, at(9)), None, "closed");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::{ActKind, Acting, Erasure, ItemKey};
 use crate::domain::charging::{PendingCharge, RefusalPlace};
-use crate::domain::payments::{Consent, ConsentRecord, PaymentIssueKind};
+use crate::domain::payments::{Consent, ConsentRecord, PaymentIssueKind, TurnedOff};
 use crate::domain::spending::Limits;
 use crate::domain::usage::UsageRow;
 use crate::domain::{
@@ -76,10 +76,12 @@ impl PersonalItem {
                 let erased = Purchase { checkout: None, default_card: None, ..purchase.clone() };
                 (erased != *purchase).then_some(Record::Purchase(erased))
             }
-            Self::Consent(record) => record.consent.accepted_by.is_some().then(|| {
+            Self::Consent(record) => {
                 let consent = Consent { accepted_by: None, ..record.consent.clone() };
-                Record::Consent(ConsentRecord { consent, ..record.clone() })
-            }),
+                let turned_off = record.turned_off.clone().map(|turned_off| TurnedOff { by: None, ..turned_off });
+                let erased = ConsentRecord { consent, turned_off, ..record.clone() };
+                (erased != *record).then_some(Record::Consent(erased))
+            }
             Self::SpendingChange(changed_at) => Some(Record::SpendingForgotten(*changed_at)),
             Self::SpenderLimits(spender) => Some(Record::SpenderUnlimited(spender.clone())),
             Self::Refusal(place) => Some(Record::RefusalForgotten(*place)),
@@ -179,7 +181,9 @@ pub fn decide_erase(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Actor;
     use crate::domain::charging::{decide_capture, decide_charge};
+    use crate::domain::payments::OffReason;
     use crate::domain::payments::PaymentIssue;
     use crate::domain::payments::{DeclineReason, RefusalReason};
     use crate::domain::samples::*;
@@ -338,6 +342,7 @@ mod tests {
             target: Credits::constant(1_500),
             max_per_month: None,
             text: "I agree.".to_owned(),
+            turned_off: Some(TurnedOff { at: at(9), because: OffReason::Requested, by: Actor::parse("ada").ok() }),
         };
         let salt = Salt::of(7);
         let nameless = PendingCharge { spender: None, ..ended.clone() };
@@ -345,6 +350,8 @@ mod tests {
         assert_eq!(PersonalItem::PendingCharge(nameless).erased(&salt), None);
         let Some(Record::Consent(erased)) = PersonalItem::Consent(text).erased(&salt) else { panic!() };
         assert_eq!((erased.consent.accepted_by.clone(), erased.text.as_str()), (None, "I agree."));
+        let turned_off = Some(TurnedOff { at: at(9), because: OffReason::Requested, by: None });
+        assert_eq!(erased.turned_off, turned_off, "that they are off stays");
         assert_eq!(PersonalItem::Consent(erased).erased(&salt), None);
         let spender = Spender::parse("key-1").unwrap();
         assert_eq!(PersonalItem::SpenderLimits(spender.clone()).erased(&salt), Some(Record::SpenderUnlimited(spender)));

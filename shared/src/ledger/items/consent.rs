@@ -1,9 +1,10 @@
 //! A consent. The account holds who consented, when and to which version; the text is a separate item.
 
-use crate::domain::payments::{Consent, ConsentRecord};
-use crate::domain::{AccountId, Amount, ConsentId, Consenter, Currency};
+use crate::domain::payments::{Consent, ConsentRecord, OffReason, TurnedOff};
+use crate::domain::{AccountId, Actor, Amount, ConsentId, Consenter, Currency};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
+use aws_sdk_dynamodb::types::AttributeValue;
 
 pub(in crate::ledger) fn consent_to_item(account: &AccountId, record: &ConsentRecord) -> Attributes {
     acceptance(Writer::item(keys::consent(account, &record.consent.id)), &record.consent)
@@ -11,6 +12,7 @@ pub(in crate::ledger) fn consent_to_item(account: &AccountId, record: &ConsentRe
         .with("target", credits(record.target))
         .with_optional("max_per_month", record.max_per_month.map(|max| number(max.minor())))
         .with("text", text(&record.text))
+        .with_optional("turned_off", record.turned_off.as_ref().map(write_turned_off))
         .into_attributes()
 }
 
@@ -27,6 +29,24 @@ pub(in crate::ledger) fn consent_from_item(item: &Attributes) -> Result<ConsentR
             Amount::new(currency, item.number(name)?).ok_or_else(|| item.invalid(name))
         })?,
         text: item.text("text")?.to_owned(),
+        turned_off: item.optional("turned_off", read_turned_off)?,
+    })
+}
+
+fn write_turned_off(turned_off: &TurnedOff) -> AttributeValue {
+    Writer::map()
+        .with("at", instant(turned_off.at))
+        .with("because", text(turned_off.because.name()))
+        .with_optional("by", turned_off.by.as_ref().map(text))
+        .into_value()
+}
+
+fn read_turned_off(item: &Reader<'_>, name: &str) -> Result<TurnedOff, Unreadable> {
+    let turned_off = item.map(name)?;
+    Ok(TurnedOff {
+        at: turned_off.instant("at")?,
+        because: turned_off.word("because", OffReason::of_name)?,
+        by: turned_off.optional("by", |map, name| map.id(name, Actor::parse))?,
     })
 }
 

@@ -4,11 +4,12 @@
 //! about an invoice that the ledger has as paid is skipped: it could change nothing, and a sweep causes thousands.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
-use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SetUpCard, decide_saved_cards};
-use crate::domain::{
-    Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId, TopUpId, TopUpStatus,
+use super::saved_cards::consent_to_end;
+use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SeenCards, SetUpCard, decide_saved_cards};
+use crate::domain::{Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, TopUpId, TopUpStatus};
+use crate::ports::{
+    Accounts, CardWallet, Consents, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps,
 };
-use crate::ports::{Accounts, CardWallet, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -54,7 +55,10 @@ pub async fn apply_event<C>(
     subject: &Subject,
 ) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Purchases + TopUps + Customers + Events, Payments: Payments + CardWallet>,
+    C: Capabilities<
+            Ledger: Accounts + Consents + Purchases + TopUps + Customers + Events,
+            Payments: Payments + CardWallet,
+        >,
 {
     if *subject == Subject::Other {
         return Ok(Applied::Ignored);
@@ -100,7 +104,7 @@ async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Paym
 
 async fn apply_checkout<C>(context: &Context<C>, session: &CheckoutSessionId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Purchases + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + Consents + Purchases + Customers, Payments: Payments + CardWallet>,
 {
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
     if let Some((customer, card)) = report.set_up {
@@ -125,7 +129,7 @@ async fn apply_set_up<C>(
     card: &SetUpCard,
 ) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + Consents + Customers, Payments: Payments + CardWallet>,
 {
     match context.payments.set_up_card_offer(customer, card).await {
         // The card was removed, or the customer deleted, in the meantime.
@@ -139,7 +143,7 @@ where
 /// was removed there.
 async fn apply_customer<C>(context: &Context<C>, customer: &CustomerId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + Consents + Customers, Payments: Payments + CardWallet>,
 {
     let Some(account) = context.ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
     let read = |owner: Arc<Account>| async move {
@@ -151,14 +155,14 @@ where
             let cards = found(context.payments.saved_cards_get(customer).await)?;
             cards.is_some_and(|cards| !cards.saved.is_empty())
         };
-        Ok(Some((default, has_one)))
+        let mut seen = SeenCards { default, had_one: true, has_one, consent: None };
+        seen.consent = consent_to_end(context, &owner, &seen).await?;
+        Ok(Some(seen))
     };
     // Written even if the card is the same. Of two handlers that asked Stripe one after the other, the earlier one may
     // write later. It then has to find the account changed, and ask Stripe again.
-    let decide = |account: &Account, found: &Option<(Option<PaymentMethodId>, bool)>, now| {
-        let change =
-            found.clone().and_then(|(default, has_one)| decide_saved_cards(account, default, (true, has_one), now));
-        Ok::<_, ApplyEventError>(change)
+    let decide = |account: &Account, seen: &Option<SeenCards>, now| {
+        Ok::<_, ApplyEventError>(seen.as_ref().and_then(|seen| decide_saved_cards(account, seen, now)))
     };
     match context.update_with(&account, read, decide).await? {
         Updated::Committed(..) => Ok(Applied::Now),

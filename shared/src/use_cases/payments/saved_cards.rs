@@ -3,9 +3,10 @@
 //! Stripe keeps the cards, and the account only follows which of them is asked. Every change is made at Stripe first and
 //! then followed, as the event about it also does; so a change that was interrupted is completed by either.
 
-use crate::domain::payments::{SavedCards, decide_saved_cards};
+use super::set_auto_top_up::consent_in_force;
+use crate::domain::payments::{ConsentRecord, SavedCards, SeenCards, decide_saved_cards};
 use crate::domain::{Account, AccountClosed, AccountId, CustomerId, PaymentMethodId, PriceBook};
-use crate::ports::{Accounts, CardPage, CardWallet, LedgerError, Payments, PaymentsError};
+use crate::ports::{Accounts, CardPage, CardWallet, Consents, LedgerError, Payments, PaymentsError};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ where
 ///
 /// # Errors
 /// [`SavedCardsError`].
-pub async fn choose_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+pub async fn choose_card<C: Capabilities<Ledger: Accounts + Consents, Payments: CardWallet>>(
     context: &Context<C>,
     account: &AccountId,
     card: &PaymentMethodId,
@@ -109,7 +110,7 @@ pub async fn choose_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
 ///
 /// # Errors
 /// [`SavedCardsError`].
-pub async fn remove_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+pub async fn remove_card<C: Capabilities<Ledger: Accounts + Consents, Payments: CardWallet>>(
     context: &Context<C>,
     account: &AccountId,
     card: &PaymentMethodId,
@@ -138,24 +139,38 @@ pub async fn remove_card<C: Capabilities<Ledger: Accounts, Payments: CardWallet>
 
 /// Stores which card is asked now. `had_one` tells whether the customer is known to have had a card before, even if the
 /// account knows of none.
-async fn follow_cards<C: Capabilities<Ledger: Accounts, Payments: CardWallet>>(
+async fn follow_cards<C: Capabilities<Ledger: Accounts + Consents, Payments: CardWallet>>(
     context: &Context<C>,
     account: &AccountId,
     had_one: bool,
 ) -> Result<CardsOfAccount, SavedCardsError> {
-    let read =
-        |owner: Arc<Account>| async move { Ok::<_, SavedCardsError>(cards_left(context, &owner.customer).await?) };
-    let decide = |account: &Account, cards: &SavedCards, now| {
-        let had_and_has = (had_one || account.payment_method.is_some(), !cards.saved.is_empty());
-        Ok::<_, SavedCardsError>(decide_saved_cards(account, cards.default.clone(), had_and_has, now))
+    let read = |owner: Arc<Account>| async move {
+        let cards = cards_left(context, &owner.customer).await?;
+        let had_one = had_one || owner.payment_method.is_some();
+        let mut seen =
+            SeenCards { default: cards.default.clone(), had_one, has_one: !cards.saved.is_empty(), consent: None };
+        seen.consent = consent_to_end(context, &owner, &seen).await?;
+        Ok::<_, SavedCardsError>((cards, seen))
+    };
+    let decide = |account: &Account, (_, seen): &(SavedCards, SeenCards), now| {
+        Ok::<_, SavedCardsError>(decide_saved_cards(account, seen, now))
     };
     match context.update_with(account, read, decide).await? {
-        Updated::Committed(change, cards) => Ok(CardsOfAccount { account: change.account, cards }),
+        Updated::Committed(change, (cards, _)) => Ok(CardsOfAccount { account: change.account, cards }),
         // A closed account follows nothing.
-        Updated::Unchanged(account, cards) => Ok(CardsOfAccount { account: Arc::unwrap_or_clone(account), cards }),
+        Updated::Unchanged(account, (cards, _)) => Ok(CardsOfAccount { account: Arc::unwrap_or_clone(account), cards }),
         // Following a card makes no entry.
         Updated::Duplicate(_) => Err(StoreError::NoEntry.into()),
     }
+}
+
+/// The consent that ends with the last card.
+pub(super) async fn consent_to_end<C: Capabilities<Ledger: Consents>>(
+    context: &Context<C>,
+    account: &Account,
+    seen: &SeenCards,
+) -> Result<Option<ConsentRecord>, LedgerError> {
+    if seen.is_last_removed() { consent_in_force(context, account).await } else { Ok(None) }
 }
 
 /// The saved cards. A customer who was deleted has none.

@@ -1,8 +1,8 @@
 //! Storing a customer's choice of automatic top-ups.
 
-use crate::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
+use crate::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, ConsentRecord, decide_auto_top_up};
 use crate::domain::{Account, AccountId, ConsentId, PriceBook, TopUp, month_of};
-use crate::ports::{Accounts, TopUpList};
+use crate::ports::{Accounts, Consents, LedgerError, TopUpList};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
@@ -42,11 +42,22 @@ pub async fn attempts_of_month<C: Capabilities<Ledger: TopUpList>>(
     }
 }
 
+/// The consent to the settings, which also says how they are turned off. `None` if automatic top-ups are off.
+pub(super) async fn consent_in_force<C: Capabilities<Ledger: Consents>>(
+    context: &Context<C>,
+    account: &Account,
+) -> Result<Option<ConsentRecord>, LedgerError> {
+    match account.auto_top_up.as_ref().filter(|settings| settings.is_enabled) {
+        Some(settings) => context.ledger.consent_get(&account.id, &settings.consent.id).await,
+        None => Ok(None),
+    }
+}
+
 /// Stores the settings and, if they turn automatic top-ups on, the consent to them.
 ///
 /// # Errors
 /// [`SetAutoTopUpError`].
-pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts + TopUpList, PriceBook = PriceBook>>(
+pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts + Consents + TopUpList, PriceBook = PriceBook>>(
     context: &Context<C>,
     account: &AccountId,
     command: &AutoTopUpCommand,
@@ -54,11 +65,13 @@ pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts + TopUpList, Price
     let read = |current: Arc<Account>| async move {
         let is_capped = matches!(command, AutoTopUpCommand::On { max_per_month: Some(_), .. });
         let attempts = if is_capped { attempts_of_month(context, &current).await? } else { vec![] };
-        Ok::<_, SetAutoTopUpError>(attempts)
+        let is_off = matches!(command, AutoTopUpCommand::Off { .. });
+        let consent = if is_off { consent_in_force(context, &current).await.map_err(StoreError::from)? } else { None };
+        Ok::<_, SetAutoTopUpError>((attempts, consent))
     };
-    let decide = |account: &Account, attempts: &Vec<TopUp>, now| {
+    let decide = |account: &Account, (attempts, current): &(Vec<TopUp>, Option<ConsentRecord>), now| {
         let consent = context.mint(ConsentId::mint, now);
-        Ok(decide_auto_top_up(account, &context.price_book, (command, attempts), consent, now)?)
+        Ok(decide_auto_top_up(account, &context.price_book, (command, attempts, current.as_ref()), consent, now)?)
     };
     match context.update_with(account, read, decide).await? {
         Updated::Committed(change, _) => Ok(change.account),
