@@ -17,7 +17,7 @@ AS_TESTS := --features tests/libraries
 # These commands compile this workspace with Clippy in place of the compiler, which it contains: one compilation lints and
 # builds, and a warning is an error. What Clippy builds is less optimized, so whatever is deployed, measured or simulated a
 # million times takes the compiler itself.
-LINTED := lint test-rust programs test-audio hot-accounts kill contract triggers test-peers ledgers deploy-local invoke-local
+LINTED := lint test-rust mails programs test-audio hot-accounts kill contract triggers test-peers ledgers deploy-local invoke-local
 $(LINTED): export RUSTC_WORKSPACE_WRAPPER := clippy-driver
 $(LINTED): export CLIPPY_ARGS := -Dwarnings
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
@@ -31,6 +31,7 @@ BENCH := target/bench/.installed
 CONTRACT_TOOLS := target/venv/.contract-tools
 CLIENTS := infra/checks/contract/clients/typescript
 CLIENT_TOOLS := target/contract/clients/typescript/node_modules/.installed
+MAIL_TOOLS := target/mail-tools/.installed
 PEERS := infra/checks/peers
 PEER_TOOLS := target/venv/.peer-tools
 PEER_MODULES := target/peers/node_modules
@@ -41,7 +42,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers test-peers ledgers fuzz check-template audit run demo check-price-book build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers test-peers ledgers fuzz check-template mails audit run demo check-price-book build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -138,6 +139,12 @@ check-template: $(TOOLS) ## Check the template, the API description and the docu
 	$(BIN)/openapi-spec-validator infra/openapi.yaml
 	$(BIN)/pytest -q -p no:cacheprovider infra/checks
 
+mails: $(MAIL_TOOLS) ## Photograph every kind of e-mail in Chromium into docs/mails: narrow and wide, light and dark
+	@command -v chromium >/dev/null || { echo "make mails needs Chromium; on Debian and Ubuntu: apt-get install chromium"; exit 1; }
+	rm -rf target/mails
+	cargo test -q --lib -- --ignored --exact rendering::forms::write_every_mail
+	target/mail-tools/bin/python infra/mails/photograph.py target/mails docs/mails
+
 audit: $(CARGO_TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## Check licenses, unwanted crates and known vulnerabilities
 	infra/checks/audit $(CARGO_TOOLS)/cargo-deny
 
@@ -212,6 +219,10 @@ $(CARGO_LAMBDA): infra/checks/requirements-build.txt $(TOOLS)
 
 $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 	@infra/checks/install-tools $< target/ministack
+	@touch $@
+
+$(MAIL_TOOLS): infra/mails/requirements.txt infra/checks/install-tools
+	@infra/checks/install-tools $< target/mail-tools
 	@touch $@
 
 $(STRIPE_CLI):

@@ -67,4 +67,8 @@ struct Html<'a> {
 }
 
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;

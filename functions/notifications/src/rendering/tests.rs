@@ -1,3 +1,4 @@
+use super::samples::samples;
 use super::*;
 use crate::content::{Action, Fact};
 use shared::domain::account::decide_open_account;
@@ -101,7 +102,7 @@ fn notice(kind: NoticeKind) -> Notice {
     account.owed(NoticeId::mint(1), kind, "2026-11-22T13:49:58Z".parse().unwrap()).unwrap()
 }
 
-fn mail(kind: NoticeKind) -> Email {
+pub(super) fn mail(kind: NoticeKind) -> Email {
     let key = links();
     let links = Links { key: &key, public_url: "https://credits.example.com", now: now() };
     let notice = notice(kind);
@@ -109,7 +110,7 @@ fn mail(kind: NoticeKind) -> Email {
 }
 
 /// The text of a page, as a reader sees it.
-fn visible(html: &str) -> String {
+pub(super) fn visible(html: &str) -> String {
     let (_, body) = html.split_once("<body").unwrap();
     let mut text = String::new();
     for piece in body.split('<') {
@@ -186,17 +187,6 @@ fn amounts_are_written_in_their_currency_with_its_code_in_the_table() {
             assert!(mail.subject.ends_with(subject), "{}", mail.subject);
             assert!(mail.text.lines().any(|line| line == format!("{name}: {row}")), "{}", mail.text);
             assert!(visible(&mail.html).contains(&format!("{name} {row} ")), "{}", mail.html);
-        }
-    }
-}
-
-#[test]
-fn both_forms_say_the_same() {
-    for kind in every_kind() {
-        let mail = mail(kind);
-        let html = without_colons(&visible(&mail.html));
-        for line in mail.text.lines().filter(|line| !line.is_empty()) {
-            assert!(html.contains(&without_colons(line)), "{line:?} in {html}");
         }
     }
 }
@@ -306,7 +296,7 @@ fn every_decline_is_explained_in_its_own_plain_words_with_a_remedy() {
 /// Telling a thief that a card is known to be stolen would help the thief: <https://docs.stripe.com/declines/codes>.
 #[test]
 fn no_mail_speaks_of_lost_or_stolen_cards_nor_in_jargon() {
-    for kind in every_kind() {
+    for kind in samples() {
         let mail = mail(kind);
         for text in [mail.text.to_lowercase(), visible(&mail.html).to_lowercase()] {
             for word in ["lost", "stolen", "fraud", "off-session", "intent", "decline code", "do_not_honor", "stripe"] {
@@ -318,9 +308,9 @@ fn no_mail_speaks_of_lost_or_stolen_cards_nor_in_jargon() {
 
 #[test]
 fn nothing_in_a_mail_is_loaded_from_elsewhere_or_run() {
-    for kind in every_kind() {
+    for kind in samples() {
         let html = mail(kind).html.to_lowercase();
-        for tag in ["<script", "<img", "<link", "<style", "<iframe", "<form", "url(", " onclick", "javascript:"] {
+        for tag in ["<script", "<img", "<link", "@import", "<iframe", "<form", "url(", " onclick", "javascript:"] {
             assert!(!html.contains(tag), "{tag}");
         }
     }
