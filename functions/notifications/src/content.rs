@@ -25,6 +25,8 @@ pub struct Content {
 pub struct Action {
     pub label: &'static str,
     pub url: String,
+    /// The document that the page shows, as a file.
+    pub pdf_url: Option<String>,
     pub note: String,
 }
 
@@ -71,7 +73,7 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
         }
         NoticeKind::PurchaseFailed { purchase, package: _, credits, price } => {
             let sale = Sale { credits: *credits, price: *price };
-            purchase_failed(unpaid(notice, sale, fact("Purchase", purchase.to_string())), sale)
+            purchase_failed(failed(notice, sale, fact("Purchase", purchase.to_string())), sale)
         }
         NoticeKind::TopUpPaid { top_up, credits, price, balance, receipt: document } => {
             let sale = Sale { credits: *credits, price: *price };
@@ -97,7 +99,7 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
         }
         NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
             let sale = Sale { credits: *credits, price: *price };
-            refused(unpaid(notice, sale, fact("Top-up", top_up.to_string())), sale, *reason)
+            refused(failed(notice, sale, fact("Top-up", top_up.to_string())), sale, *reason)
         }
         NoticeKind::ContactConfirmation { contact } => {
             confirmation(vec![account(notice), date(notice)], &link_to(Purpose::Confirm(contact))?)
@@ -118,6 +120,7 @@ fn confirmation(facts: Vec<Fact>, link: &Link) -> Content {
         action: Some(Action {
             label: "Confirm the address",
             url: link.url.clone(),
+            pdf_url: None,
             note: format!("This opens a page with a button that confirms it. The link works until {until}."),
         }),
         facts,
@@ -143,7 +146,7 @@ fn contacts_changed(notice: &Notice, change: &ContactsChange) -> Content {
         paragraphs: [Some(told), pending].into_iter().flatten().collect(),
         action: None,
         facts: [account(notice)].into_iter().chain(rows.into_iter().flatten()).chain([date(notice)]).collect(),
-        closing: "If nobody of your company did this, check the contacts on your billing page and write to us.".into(),
+        closing: "If nobody at your company did this, check the contacts on your billing page and write to us.".into(),
     }
 }
 
@@ -214,7 +217,7 @@ fn declined(facts: Vec<Fact>, link: &Link, Sale { credits, price }: Sale, reason
             ),
             remedy.into(),
         ],
-        action: Some(Action { label: "Pay now", url: link.url.clone(), note: link_note(link) }),
+        action: Some(pay("Pay now", link)),
         facts,
         closing: "Automatic top-ups are paused, and we will not try your card again on our own. \
                   As soon as this payment is made, we add the credits and automatic top-ups continue."
@@ -234,7 +237,7 @@ fn action_required(facts: Vec<Fact>, link: &Link, Sale { credits, price }: Sale)
             ),
             format!("{NOTHING_CHARGED} Use the button below to confirm the payment or to pay with another card."),
         ],
-        action: Some(Action { label: "Confirm the payment", url: link.url.clone(), note: link_note(link) }),
+        action: Some(pay("Confirm the payment", link)),
         facts,
         closing: "Automatic top-ups are paused, and we will not charge your card on our own. \
                   As soon as you confirm this payment, we add the credits and automatic top-ups continue."
@@ -291,15 +294,16 @@ fn low_balance(notice: &Notice, level: AlertLevel, balance: Credits, per_day: Op
 
 const NOTHING_CHARGED: &str = "Nothing was charged, and no credits were added.";
 
-fn link_note(link: &Link) -> String {
+fn pay(label: &'static str, link: &Link) -> Action {
     let until = date_and_time(link.expires_at);
-    format!("This opens our payment provider's secure page. The link works until {until}.")
+    let note = format!("This opens our payment provider's secure page. The link works until {until}.");
+    Action { label, url: link.url.clone(), pdf_url: None, note }
 }
 
 fn see_invoice(link: &Link) -> Action {
     let (url, until) = (&link.url, date_and_time(link.expires_at));
-    let note = format!("The invoice is also a PDF, at {url}/pdf. Both links work until {until}.");
-    Action { label: "See the invoice", url: url.clone(), note }
+    let note = format!("Both links work until {until}.");
+    Action { label: "See the invoice", url: url.clone(), pdf_url: Some(format!("{url}/pdf")), note }
 }
 
 fn receipt(
@@ -322,14 +326,17 @@ fn receipt(
         .collect()
 }
 
-fn unpaid(notice: &Notice, Sale { credits, price }: Sale, to_be_paid: Fact) -> Vec<Fact> {
-    vec![
-        account(notice),
-        fact("Credits", credits.grouped()),
-        fact("To pay, before tax", price.with_code()),
-        date(notice),
-        to_be_paid,
-    ]
+fn unpaid(notice: &Notice, sale: Sale, to_be_paid: Fact) -> Vec<Fact> {
+    priced(notice, "To pay, before tax", sale, to_be_paid)
+}
+
+/// For what failed for good: nothing is left to pay.
+fn failed(notice: &Notice, sale: Sale, what: Fact) -> Vec<Fact> {
+    priced(notice, "Price, before tax", sale, what)
+}
+
+fn priced(notice: &Notice, name: &'static str, Sale { credits, price }: Sale, what: Fact) -> Vec<Fact> {
+    vec![account(notice), fact("Credits", credits.grouped()), fact(name, price.with_code()), date(notice), what]
 }
 
 fn account(notice: &Notice) -> Fact {

@@ -38,7 +38,8 @@ fn each_form_has_every_sentence_and_every_value_of_the_other() {
             assert!(text.contains(piece), "{name}: only the page says {piece:?}\n{}", mail.text);
         }
         let page = pieces.join(" ");
-        for line in mail.text.lines().filter(|line| !line.is_empty()) {
+        // An address may be behind words of the page.
+        for line in mail.text.lines().filter(|line| !line.starts_with("https://")) {
             assert!(page.contains(&plain(line)), "{name}: only the text says {line:?}\n{page}");
         }
     }
@@ -47,13 +48,8 @@ fn each_form_has_every_sentence_and_every_value_of_the_other() {
 #[test]
 fn both_forms_lead_to_the_same_addresses() {
     for (name, mail) in mails() {
-        let ends = &[' ', '\n'];
-        let in_text: BTreeSet<_> = addresses(&mail.text, "https://", ends);
-        let linked = addresses(&mail.html, "href=\"https://", &['"']);
-        assert!(linked.is_subset(&in_text), "{name}: {linked:?} {in_text:?}");
-        let pages: BTreeSet<_> =
-            in_text.into_iter().map(|url| url.trim_end_matches(['.', ',']).trim_end_matches("/pdf")).collect();
-        assert_eq!(linked, pages, "{name}");
+        let in_text = addresses(&mail.text, "https://", &[' ', '\n']);
+        assert_eq!(addresses(&mail.html, "href=\"https://", &['"']), in_text, "{name}");
     }
 }
 

@@ -155,6 +155,7 @@ fn a_receipt_has_the_number_the_tax_the_total_and_the_card_and_links_to_page_and
         }
         let url = mail.text.split_whitespace().find(|word| word.contains("/receipt/")).unwrap();
         assert!(mail.text.contains(&format!("{url}/pdf")), "{}", mail.text);
+        assert!(mail.html.contains(&format!("href=\"{url}/pdf\"")), "{}", mail.html);
         let token = url.rsplit('/').next().unwrap();
         let (account, paid) = links().verify_receipt(token, now()).unwrap();
         let id = match kind {
@@ -323,7 +324,12 @@ fn whatever_a_value_holds_is_shown_and_never_becomes_markup() {
         subject: hostile.into(),
         heading: hostile.into(),
         paragraphs: vec![hostile.into()],
-        action: Some(Action { label: "Pay now", url: hostile.into(), note: hostile.into() }),
+        action: Some(Action {
+            label: "Pay now",
+            url: hostile.into(),
+            pdf_url: Some(hostile.into()),
+            note: hostile.into(),
+        }),
         facts: vec![Fact { name: "Account", value: hostile.into() }],
         closing: hostile.into(),
     };
@@ -332,9 +338,9 @@ fn whatever_a_value_holds_is_shown_and_never_becomes_markup() {
         assert!(!html.contains(broken_out), "{broken_out} in {html}");
     }
     let shown = "&#34;&#62;&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;&#38;&#60;b onmouseover=x&#62;";
-    assert_eq!(html.matches(shown).count(), 9, "{html}");
+    assert_eq!(html.matches(shown).count(), 10, "{html}");
     let text = Text { content: &content }.render().unwrap();
-    assert_eq!(text.matches(hostile).count(), 6, "plain text is not escaped: {text}");
+    assert_eq!(text.matches(hostile).count(), 7, "plain text is not escaped: {text}");
 }
 
 #[test]
