@@ -74,12 +74,13 @@ fn the_readme_subscribes_to_the_events_that_concern_us_and_no_others() {
 }
 
 /// Variables that a function does not require, because they have a default.
-const OPTIONAL: [&str; 6] = [
+const OPTIONAL: [&str; 7] = [
     "ACCOUNT_REQUESTS_BURST",
     "ACCOUNT_REQUESTS_PER_SECOND",
     "PRICE_BOOK",
     "RUST_LOG",
     "STRIPE_AUTOMATIC_TAX",
+    "STRIPE_COLLECT_TAX_ID",
     "STRIPE_ENDPOINT_CALLS_PER_SECOND",
 ];
 

@@ -10,14 +10,15 @@ use crate::ports::CheckoutReport;
 use crate::words;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
-    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionInvoiceCreation,
-    CreateCheckoutSessionInvoiceCreationInvoiceData, CreateCheckoutSessionLineItems,
-    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionLineItemsPriceDataTaxBehavior,
-    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataSetupFutureUsage,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
+    CreateCheckoutSessionInvoiceCreation, CreateCheckoutSessionInvoiceCreationInvoiceData,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    CreateCheckoutSessionLineItemsPriceDataTaxBehavior, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionPaymentIntentDataSetupFutureUsage, CreateCheckoutSessionTaxIdCollection,
     ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::{RequestStrategy, StripeRequest};
-use stripe_shared::CheckoutSessionMode;
+use stripe_shared::{CheckoutSessionBillingAddressCollection, CheckoutSessionMode};
 
 /// <https://docs.stripe.com/api/checkout/sessions/create>
 pub(super) async fn open(
@@ -87,7 +88,7 @@ fn create_session(
     payment_intent_data.metadata = Some(metadata::of_purchase(purchase));
     payment_intent_data.setup_future_usage = Some(CreateCheckoutSessionPaymentIntentDataSetupFutureUsage::OffSession);
 
-    let session = CreateCheckoutSession::new()
+    let mut session = CreateCheckoutSession::new()
         .mode(CheckoutSessionMode::Payment)
         .customer(customer.as_str())
         .line_items([line_item(purchase)])
@@ -96,14 +97,23 @@ fn create_session(
         .metadata(metadata::of_purchase(purchase))
         .success_url(with_query(return_url, &format!("purchase={}", purchase.id)))
         .cancel_url(with_query(return_url, &format!("purchase={}&canceled=true", purchase.id)));
-    if !charging.automatic_tax {
-        return session;
+    let mut saved = CreateCheckoutSessionCustomerUpdate::new();
+    if charging.automatic_tax {
+        // Tax follows the customer's address, which the page asks for and saves:
+        // <https://docs.stripe.com/tax/checkout#existing-customers>.
+        saved.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
+        session = session.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true));
     }
-    // Tax follows the customer's address, which the page asks for and saves:
-    // <https://docs.stripe.com/tax/checkout#existing-customers>.
-    let mut customer_update = CreateCheckoutSessionCustomerUpdate::new();
-    customer_update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
-    session.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true)).customer_update(customer_update)
+    if charging.collect_tax_id {
+        // Stripe refuses to collect a tax id of a customer whose name the page must not replace by the company's:
+        // <https://docs.stripe.com/tax/checkout/tax-ids#existing-customers>.
+        saved.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
+        saved.name = Some(CreateCheckoutSessionCustomerUpdateName::Auto);
+        session = session
+            .billing_address_collection(CheckoutSessionBillingAddressCollection::Required)
+            .tax_id_collection(CreateCheckoutSessionTaxIdCollection::new(true));
+    }
+    if charging.automatic_tax || charging.collect_tax_id { session.customer_update(saved) } else { session }
 }
 
 fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {

@@ -74,6 +74,7 @@ impl StripePayments {
             pay_timeout: settings.pay_timeout,
             return_url: settings.return_url,
             automatic_tax: settings.automatic_tax,
+            collect_tax_id: settings.collect_tax_id,
         };
         Ok(Self { client: Client::new(&transport).ok_or(InvalidSettings::ApiKey)?, charging })
     }
@@ -102,6 +103,7 @@ struct Charging {
     pay_timeout: Duration,
     return_url: Option<String>,
     automatic_tax: bool,
+    collect_tax_id: bool,
 }
 
 impl Charging {

@@ -27,12 +27,15 @@ pub struct Settings {
     pub return_url: Option<String>,
     /// Whether Stripe Tax adds tax to invoices and payment pages: <https://docs.stripe.com/tax>.
     pub automatic_tax: bool,
+    /// Whether payment pages of purchases ask for the company's name, its address and its tax id:
+    /// <https://docs.stripe.com/tax/checkout/tax-ids>.
+    pub collect_tax_id: bool,
 }
 
 impl Settings {
     pub const API_BASE: &'static str = "https://api.stripe.com";
 
-    /// Stripe itself, with the default limits, no return URL and no tax.
+    /// Stripe itself, with the default limits, no return URL, no tax and no tax ids.
     pub fn new(api_key: SecretString) -> Self {
         Self {
             api_base: Self::API_BASE.to_owned(),
@@ -44,14 +47,15 @@ impl Settings {
             backoff: Duration::from_millis(500),
             return_url: None,
             automatic_tax: false,
+            collect_tax_id: false,
         }
     }
 
-    /// The settings of this deployment: `STRIPE_API_BASE`, `STRIPE_ENDPOINT_CALLS_PER_SECOND`, `STRIPE_AUTOMATIC_TAX` and
-    /// `RETURN_URL`, each optional.
+    /// The settings of this deployment: `STRIPE_API_BASE`, `STRIPE_ENDPOINT_CALLS_PER_SECOND`, `STRIPE_AUTOMATIC_TAX`,
+    /// `STRIPE_COLLECT_TAX_ID` and `RETURN_URL`, each optional.
     ///
     /// # Errors
-    /// [`ConfigError`] if the number of calls or the boolean is invalid.
+    /// [`ConfigError`] if the number of calls or a boolean is invalid.
     pub fn of(environment: &Environment, api_key: SecretString) -> Result<Self, ConfigError> {
         let mut settings = Self::new(api_key);
         if let Some(api_base) = environment.optional("STRIPE_API_BASE") {
@@ -62,11 +66,8 @@ impl Settings {
             let rate = rate.parse().map_err(|_| ConfigError::Invalid { name, expected })?;
             settings.endpoint_calls_per_second = Some(rate);
         }
-        settings.automatic_tax = match environment.optional("STRIPE_AUTOMATIC_TAX").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(ConfigError::Invalid { name: "STRIPE_AUTOMATIC_TAX", expected: "true or false" }),
-        };
+        settings.automatic_tax = is_on(environment, "STRIPE_AUTOMATIC_TAX")?;
+        settings.collect_tax_id = is_on(environment, "STRIPE_COLLECT_TAX_ID")?;
         settings.return_url = environment.optional("RETURN_URL");
         Ok(settings)
     }
@@ -83,6 +84,15 @@ impl Settings {
             tries_max: const { NonZeroU32::new(2).expect("2 is not zero") },
             ..self
         }
+    }
+}
+
+/// A switch that is off unless it is set.
+fn is_on(environment: &Environment, name: &'static str) -> Result<bool, ConfigError> {
+    match environment.optional(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(ConfigError::Invalid { name, expected: "true or false" }),
     }
 }
 

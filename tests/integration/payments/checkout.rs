@@ -3,6 +3,7 @@
 use super::bench::{Bench, account};
 use http::StatusCode;
 use local_stripe::{Fault, FaultAction};
+use serde_json::json;
 use shared::domain::payments::{Checkout, CheckoutOutcome, Payment};
 use shared::domain::{CheckoutSessionId, CustomerId, PaymentMethodId, Purchase, PurchaseId};
 use shared::ports::{Payments, PaymentsError};
@@ -184,6 +185,47 @@ async fn tax_is_paid_on_top_and_not_part_of_the_amount() {
     let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it should be paid") };
     assert_eq!(payment.amount, 5_000);
     assert_eq!(bench.charges_paid(&customer).await[0]["amount"], 5_500);
+}
+
+/// Stripe refuses to collect a tax id unless the page may replace the customer's name.
+#[tokio::test]
+async fn where_tax_ids_are_collected_the_page_asks_for_the_company_and_its_invoice_names_it() {
+    for automatic_tax in [false, true] {
+        let bench = Bench::with_tax(1_000).await;
+        let payments = bench.payments_with(|settings| {
+            settings.collect_tax_id = true;
+            settings.automatic_tax = automatic_tax;
+        });
+        let customer = bench.customer().await;
+        let checkout = payments.checkout_open(&customer, &bench.purchase()).await.unwrap();
+        let (card, company) =
+            ("card_number=4242424242424242", "business_name=Acme+GmbH&country=DE&line1=1+Main+Street");
+        assert_eq!(bench.submit(&checkout.url, card).await, StatusCode::PAYMENT_REQUIRED, "the address is required");
+        let entered = format!("{card}&{company}&tax_id_type=eu_vat&tax_id=DE123456789");
+        assert_eq!(bench.submit(&checkout.url, &entered).await, StatusCode::SEE_OTHER);
+        let CheckoutOutcome::Paid(payment) = report(&payments, &checkout).await else { panic!("it should be paid") };
+        assert_eq!(payment.amount, 5_000, "tax never becomes credits");
+        let invoice = bench.get(&format!("/v1/invoices/{}", payment.invoice.unwrap())).await;
+        assert_eq!(
+            (&invoice["customer_name"], &invoice["total"]),
+            (&json!("Acme GmbH"), &json!(if automatic_tax { 5_500 } else { 5_000 }))
+        );
+        assert_eq!(invoice["customer_tax_ids"][0]["value"], "DE123456789");
+        assert_eq!(invoice["customer_address"]["line1"], "1 Main Street");
+    }
+}
+
+#[tokio::test]
+async fn a_page_asks_for_no_company_unless_tax_ids_are_collected() {
+    let bench = Bench::start().await;
+    let customer = bench.customer().await;
+    let checkout = bench.payments().checkout_open(&customer, &bench.purchase()).await.unwrap();
+    let session = bench.get(&format!("/v1/checkout/sessions/{}", checkout.session)).await;
+    assert_eq!((&session["tax_id_collection"], &session["billing_address_collection"]), (&json!(null), &json!("auto")));
+    let entered = "card_number=4242424242424242&business_name=Acme+GmbH&tax_id_type=eu_vat&tax_id=DE123456789";
+    assert_eq!(bench.submit(&checkout.url, entered).await, StatusCode::SEE_OTHER);
+    let owner = bench.get(&format!("/v1/customers/{customer}?expand[]=tax_ids")).await;
+    assert_eq!((&owner["name"], &owner["tax_ids"]["data"]), (&json!(null), &json!([])));
 }
 
 #[tokio::test]

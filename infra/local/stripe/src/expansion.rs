@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::objects::invoice_payment;
+use crate::objects::{invoice_payment, tax_id};
 use crate::state::State;
 
 const DEPTH_MAX: usize = 4;
@@ -54,6 +54,7 @@ fn includable(state: &State, value: &Value, field: &str) -> Option<Value> {
     let id = value.get("id")?.as_str()?;
     match (value.get("object")?.as_str()?, field) {
         ("invoice", "payments") => Some(invoice_payment::list_of_invoice(state, id)),
+        ("customer", "tax_ids") => Some(tax_id::included(state, id)),
         ("checkout.session", "line_items") => {
             state.checkout_sessions.find(id).map(|session| session.render_line_items())
         }

@@ -8,7 +8,7 @@ use crate::expansion::expand;
 use crate::objects::{
     billing_portal, charge, checkout_operations, credit_note_operations, customer, customer_balance, discount, dispute,
     event, invoice_item, invoice_operations, invoice_payment, payment_intent_operations, payment_method, payment_page,
-    price, product, refund, setup_intent, webhook_endpoint,
+    price, product, refund, setup_intent, tax_id, webhook_endpoint,
 };
 use crate::parameters::Expansion;
 use crate::state::State;
@@ -51,6 +51,8 @@ fn get(state: &State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["customers", id, "payment_methods", payment_method] => {
             payment_method::retrieve_of_customer(state, id, payment_method, encoded)
         }
+        ["customers", id, "tax_ids"] => tax_id::list(state, id, encoded),
+        ["customers", id, "tax_ids", tax_id] => tax_id::retrieve(state, id, tax_id, encoded),
         ["disputes"] => dispute::list(state, encoded),
         ["disputes", id] => dispute::retrieve(state, id, encoded),
         ["events"] => event::list(state, encoded),
@@ -94,6 +96,7 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["customers"] => customer::create(state, encoded),
         ["customers", id, "balance_transactions"] => customer_balance::create(state, id, encoded),
         ["customers", id] => customer::update(state, id, encoded),
+        ["customers", id, "tax_ids"] => tax_id::create(state, id, encoded),
         ["disputes", id, "close"] => dispute::close(state, id, encoded),
         ["invoiceitems"] => invoice_item::create(state, encoded),
         ["invoiceitems", id] => invoice_item::update(state, id, encoded),
@@ -126,6 +129,7 @@ fn delete(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
     Some(match *segments {
         ["customers", id] => customer::delete(state, id, encoded),
         ["customers", id, "discount"] => discount::delete(state, id, encoded),
+        ["customers", id, "tax_ids", tax_id] => tax_id::delete(state, id, tax_id, encoded),
         ["invoiceitems", id] => invoice_item::delete(state, id, encoded),
         ["invoices", id] => invoice_operations::delete(state, id, encoded),
         ["webhook_endpoints", id] => webhook_endpoint::delete(state, id, encoded),

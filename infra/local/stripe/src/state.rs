@@ -26,6 +26,7 @@ use crate::objects::price::Price;
 use crate::objects::product::Product;
 use crate::objects::refund::Refund;
 use crate::objects::setup_intent::SetupIntent;
+use crate::objects::tax_id::TaxId;
 use crate::objects::webhook_endpoint::WebhookEndpoint;
 use crate::objects::{checkout_session, event::Event, invoice, payment_intent};
 use crate::parameters::Page;
@@ -98,6 +99,7 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) settings: AccountSettings,
     pub(crate) customers: Table<Customer>,
+    pub(crate) tax_ids: Table<TaxId>,
     pub(crate) customer_balance_transactions: Table<CustomerBalanceTransaction>,
     pub(crate) payment_methods: Table<PaymentMethod>,
     pub(crate) payment_intents: Table<PaymentIntent>,
@@ -127,6 +129,7 @@ impl State {
             ids: Ids::new(seed),
             settings,
             customers: Table::default(),
+            tax_ids: Table::default(),
             customer_balance_transactions: Table::default(),
             payment_methods: Table::default(),
             payment_intents: Table::default(),
@@ -180,6 +183,7 @@ impl State {
         let prefix = &id[..id.find('_')?];
         match prefix {
             "cus" => self.rendered(&self.customers, id),
+            "txi" => self.rendered(&self.tax_ids, id),
             "pm" => self.rendered(&self.payment_methods, id),
             "pi" => self.rendered(&self.payment_intents, id),
             "seti" => self.rendered(&self.setup_intents, id),

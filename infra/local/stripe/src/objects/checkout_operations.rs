@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::checkout_session::{self, CheckoutSession, IntentData, InvoiceData, LineItem, Mode, Status};
+use super::checkout_session::{self, CheckoutSession, Entered, IntentData, InvoiceData, LineItem, Mode, Status};
 use super::payment_intent_operations::Shipping;
 use super::{AutomaticTax, customer, invoice, setup_intent};
 use crate::currencies::{require_minimum, require_step};
@@ -83,8 +83,14 @@ struct SetupIntentData {
 #[serde(default)]
 struct CustomerUpdate {
     address: Option<String>,
-    #[serde(rename = "name")]
-    _name: Option<String>,
+    name: Option<String>,
+}
+
+/// `tax_id_collection[required]` is not simulated.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TaxIdCollection {
+    enabled: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,8 +114,8 @@ struct Creation {
     payment_method_types: Vec<String>,
     ui_mode: Option<String>,
     customer_update: Option<CustomerUpdate>,
-    #[serde(rename = "billing_address_collection")]
-    _billing_address_collection: Option<String>,
+    billing_address_collection: Option<String>,
+    tax_id_collection: TaxIdCollection,
     #[serde(rename = "locale")]
     _locale: Option<String>,
     #[serde(rename = "submit_type")]
@@ -129,8 +135,12 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     check_mode(&creation, mode)?;
     let success_url = required(creation.success_url.clone(), "success_url")?;
     let expires_at = expiry(state, creation.expires_at)?;
-    let updates_address =
-        creation.customer_update.as_ref().is_some_and(|update| update.address.as_deref() == Some("auto"));
+    let (updates_address, updates_name) = updates(&creation)?;
+    let collects_address = match creation.billing_address_collection.as_deref() {
+        None | Some("auto") => false,
+        Some("required") => true,
+        Some(_) => return Err(invalid("billing_address_collection", "It must be auto or required.")),
+    };
     if let Some(customer) = &creation.customer {
         let is_located = customer::existing(state, customer, Some("customer"))?.is_located();
         if creation.automatic_tax.enabled && !is_located && !updates_address {
@@ -158,7 +168,11 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
         payment_method_kinds,
         metadata: merge_metadata(&Metadata::new(), creation.metadata)?,
         has_automatic_tax: creation.automatic_tax.enabled,
+        collects_address,
+        collects_tax_id: creation.tax_id_collection.enabled,
         updates_address,
+        updates_name,
+        entered: Entered::default(),
         invoice_data,
         intent_data,
         payment_intent: None,
@@ -183,6 +197,31 @@ fn invalid(param: &str, message: &str) -> ApiError {
     ApiError::invalid_parameter("parameter_invalid", param, message)
 }
 
+/// Whether the page stores the address, and the company's name, for the customer. It does for one that it creates.
+///
+/// # Errors
+/// If a tax id is collected of a customer whose name must stay: the name of the company belongs to it.
+/// <https://docs.stripe.com/tax/checkout/tax-ids#existing-customers>
+fn updates(creation: &Creation) -> Result<(bool, bool), ApiError> {
+    if creation.customer.is_none() {
+        return Ok((true, true));
+    }
+    let update = |part: &str, word: Option<&str>| match word {
+        None | Some("never") => Ok(false),
+        Some("auto") => Ok(true),
+        Some(_) => Err(invalid(&format!("customer_update[{part}]"), "It must be auto or never.")),
+    };
+    let given = creation.customer_update.as_ref();
+    let updates_address = update("address", given.and_then(|given| given.address.as_deref()))?;
+    let updates_name = update("name", given.and_then(|given| given.name.as_deref()))?;
+    if creation.tax_id_collection.enabled && !updates_name {
+        let message = "Tax ID collection requires updating business name on the customer. To enable tax ID collection for \
+                       an existing customer, please set `customer_update[name]` to `auto`.";
+        return Err(ApiError::invalid_state(None, message));
+    }
+    Ok((updates_address, updates_name))
+}
+
 fn check_mode(creation: &Creation, mode: Mode) -> Result<(), ApiError> {
     if creation.customer.is_some() && creation.customer_email.is_some() {
         return Err(invalid("customer_email", "Give either customer or customer_email."));
@@ -201,6 +240,9 @@ fn check_mode(creation: &Creation, mode: Mode) -> Result<(), ApiError> {
         Mode::Setup if !creation.line_items.is_empty() => Err(invalid("line_items", "Not with mode setup.")),
         Mode::Setup if creation.payment_intent_data.is_some() => {
             Err(invalid("payment_intent_data", "Only with mode payment."))
+        }
+        Mode::Setup if creation.tax_id_collection.enabled => {
+            Err(invalid("tax_id_collection", "Only with mode payment."))
         }
         Mode::Setup if creation.invoice_creation.enabled => Err(invalid("invoice_creation", "Only with mode payment.")),
         Mode::Setup if creation.currency.is_none() && creation.payment_method_types.is_empty() => {

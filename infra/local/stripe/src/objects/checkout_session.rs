@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::customer::{self, Customer, TaxExempt};
 use super::payment_intent::{self, Draft, Outcome, Purpose};
-use super::{invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
+use super::tax_id::{self, Given};
+use super::{Address, invoice, invoice_item, invoice_operations, payment_method, render_automatic_tax, setup_intent};
 use crate::error::ApiError;
 use crate::instruments::Instrument;
 use crate::instruments::Kind;
@@ -87,8 +88,16 @@ pub(crate) struct CheckoutSession {
     pub(crate) payment_method_kinds: Vec<Kind>,
     pub(crate) metadata: Metadata,
     pub(crate) has_automatic_tax: bool,
+    /// The page asks for the whole address.
+    pub(crate) collects_address: bool,
+    /// The page asks for the company's name and tax id, unless the customer has a tax id.
+    pub(crate) collects_tax_id: bool,
     /// The address from the page is stored for the customer.
     pub(crate) updates_address: bool,
+    /// And the company's name.
+    pub(crate) updates_name: bool,
+    /// What was entered last on the page.
+    pub(crate) entered: Entered,
     /// Present if a paid session creates an invoice.
     pub(crate) invoice_data: Option<InvoiceData>,
     pub(crate) intent_data: IntentData,
@@ -101,6 +110,23 @@ impl CheckoutSession {
     /// Whether the page offers this kind, and the kind accepts its currency.
     pub(crate) fn takes(&self, kind: Kind) -> bool {
         self.payment_method_kinds.contains(&kind) && self.currency.as_deref().is_none_or(|own| kind.takes(own))
+    }
+
+    pub(crate) fn asks_tax_id(&self, state: &State) -> bool {
+        let has_one = |customer: &str| tax_id::of_customer(state, customer).next().is_some();
+        self.collects_tax_id && !self.customer.as_deref().is_some_and(has_one)
+    }
+
+    /// Why the page does not accept what was entered.
+    fn refusal_of(&self, entered: &Entered, state: &State) -> Option<String> {
+        if self.collects_address && (entered.address.line1.is_none() || entered.address.country.is_none()) {
+            return Some("Enter the billing address.".to_owned());
+        }
+        let tax_id = entered.tax_id.as_ref().filter(|_| self.asks_tax_id(state))?;
+        if entered.business_name.is_none() {
+            return Some("Enter the name of the business.".to_owned());
+        }
+        tax_id.check().err().map(|refusal| refusal.message)
     }
 
     pub(crate) fn subtotal(&self) -> i64 {
@@ -169,6 +195,7 @@ impl Resource for CheckoutSession {
             "amount_subtotal": is_payment.then(|| self.subtotal()),
             "amount_total": is_payment.then(|| self.total(state)),
             "automatic_tax": render_automatic_tax(self.has_automatic_tax, owner.is_some_and(Customer::is_located)),
+            "billing_address_collection": if self.collects_address { "required" } else { "auto" },
             "cancel_url": self.cancel_url,
             "client_reference_id": self.client_reference_id,
             "client_secret": null,
@@ -177,12 +204,13 @@ impl Resource for CheckoutSession {
             "customer": self.customer,
             "customer_creation": is_payment.then_some(if self.creates_customer { "always" } else { "if_required" }),
             "customer_details": email.map(|email| json!({
-                "address": null,
+                "address": self.entered.address.clone().given().filter(|_| self.collects_address).map(|address| address.render()),
+                "business_name": self.entered.business_name,
                 "email": email,
                 "name": owner.and_then(|owner| owner.name.as_deref()),
                 "phone": null,
-                "tax_exempt": "none",
-                "tax_ids": null,
+                "tax_exempt": owner.map_or("none", |owner| owner.tax_exempt().as_str()),
+                "tax_ids": self.collects_tax_id.then(|| self.entered.tax_id.iter().map(Given::render).collect::<Vec<_>>()),
             })),
             "customer_email": self.customer_email,
             "expires_at": self.expires_at,
@@ -212,6 +240,7 @@ impl Resource for CheckoutSession {
             "submit_type": null,
             "subscription": null,
             "success_url": self.success_url,
+            "tax_id_collection": self.collects_tax_id.then(|| json!({ "enabled": true, "required": "never" })),
             "total_details": is_payment.then(|| json!({
                 "amount_discount": 0,
                 "amount_shipping": 0,
@@ -237,8 +266,15 @@ pub(crate) enum Submission {
 pub(crate) struct Typed {
     pub(crate) card_number: String,
     pub(crate) email: Option<String>,
-    /// Two letters.
-    pub(crate) country: String,
+    pub(crate) entered: Entered,
+}
+
+/// The customer's input that is not about the payment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entered {
+    pub(crate) address: Address,
+    pub(crate) business_name: Option<String>,
+    pub(crate) tax_id: Option<Given>,
 }
 
 /// The customer pressed the button.
@@ -254,8 +290,11 @@ pub(crate) fn submit(state: &mut State, id: &str, typed: Typed) -> Result<Submis
         let message = format!("A {} cannot be used here.", instrument.kind.as_str());
         return Ok(Submission::Refused(message));
     }
+    if let Some(message) = session.refusal_of(&typed.entered, state) {
+        return Ok(Submission::Refused(message));
+    }
     let payment_method = payment_method::insert(state, instrument);
-    submit_method(state, id, &payment_method, typed.email, &typed.country)
+    submit_method(state, id, &payment_method, typed.email, typed.entered)
 }
 
 /// The request that Stripe's own page sends when the button is pressed.
@@ -264,11 +303,12 @@ pub(crate) fn submit_method(
     id: &str,
     payment_method: &str,
     email: Option<String>,
-    country: &str,
+    entered: Entered,
 ) -> Result<Submission, ApiError> {
     let mode = state.checkout_sessions.get(id)?.mode;
     make_customer_if_wanted(state, id, email)?;
-    locate_customer_if_wanted(state, id, country)?;
+    locate_customer_if_wanted(state, id, &entered.address)?;
+    state.checkout_sessions.get_mut(id)?.entered = entered;
     match mode {
         Mode::Payment => pay(state, id, payment_method),
         Mode::Setup => set_up(state, id, payment_method),
@@ -292,13 +332,30 @@ fn make_customer_if_wanted(state: &mut State, id: &str, email: Option<String>) -
 }
 
 /// Also stores an address if the customer has none; otherwise the invoice's tax could not be calculated.
-fn locate_customer_if_wanted(state: &mut State, id: &str, country: &str) -> Result<(), ApiError> {
+fn locate_customer_if_wanted(state: &mut State, id: &str, address: &Address) -> Result<(), ApiError> {
     let session = state.checkout_sessions.get(id)?;
     let Some(customer) = session.customer.clone().filter(|_| session.has_automatic_tax) else {
         return Ok(());
     };
     if session.updates_address || !state.customers.get(&customer)?.is_located() {
-        customer::move_to(state, &customer, country)?;
+        let known = state.customers.get(&customer)?.address.clone().unwrap_or_default();
+        let located = Address { country: address.country.clone(), ..known };
+        customer::save(state, &customer, located.given(), None)?;
+    }
+    Ok(())
+}
+
+/// Stores what the page collected, once the customer has paid: <https://docs.stripe.com/tax/checkout/tax-ids>.
+fn save_what_was_entered(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let session = state.checkout_sessions.get(id)?;
+    let Some(customer) = session.customer.clone() else { return Ok(()) };
+    let Entered { address, business_name, tax_id } = session.entered.clone();
+    let address = address.given().filter(|_| session.collects_address && session.updates_address);
+    let asks_tax_id = session.asks_tax_id(state);
+    let name = business_name.filter(|_| asks_tax_id && session.updates_name);
+    customer::save(state, &customer, address, name)?;
+    if let Some(tax_id) = tax_id.filter(|_| asks_tax_id) {
+        tax_id::insert(state, &customer, tax_id);
     }
     Ok(())
 }
@@ -347,9 +404,13 @@ pub(crate) fn follow_payment(state: &mut State, id: &str, outcome: &Outcome) -> 
     match outcome {
         Outcome::Succeeded => {
             state.checkout_sessions.get_mut(id)?.status = Status::Complete;
+            save_what_was_entered(state, id)?;
             make_invoice_if_wanted(state, id)?;
         }
-        Outcome::Processing => state.checkout_sessions.get_mut(id)?.status = Status::Complete,
+        Outcome::Processing => {
+            state.checkout_sessions.get_mut(id)?.status = Status::Complete;
+            save_what_was_entered(state, id)?;
+        }
         Outcome::ActionRequired | Outcome::Declined(_) => return Ok(()),
     }
     state.emit("checkout.session.completed", id);

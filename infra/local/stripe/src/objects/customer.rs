@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 
 use super::customer_balance::{self, Reason};
 use super::discount::Discount;
-use super::{Address, invoice_item, payment_method};
+use super::{Address, CustomField, CustomFields, invoice, invoice_item, payment_method, tax_id};
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters, set,
 };
 use crate::search;
 use crate::state::{Resource, State};
+
+/// In characters.
+const NAME_MAX: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Customer {
@@ -22,9 +25,11 @@ pub(crate) struct Customer {
     pub(crate) name: Option<String>,
     phone: Option<String>,
     description: Option<String>,
-    address: Option<Address>,
+    pub(crate) address: Option<Address>,
     preferred_locales: Vec<String>,
     tax_exempt: TaxExempt,
+    /// Copied to every new invoice.
+    pub(crate) custom_fields: Vec<CustomField>,
     metadata: Metadata,
     /// A credit if negative, a debt if positive, in the units of [`Self::currency`].
     pub(crate) balance: i64,
@@ -97,7 +102,7 @@ impl Resource for Customer {
             "email": self.email,
             "invoice_prefix": self.invoice_prefix,
             "invoice_settings": {
-                "custom_fields": null,
+                "custom_fields": CustomField::render(&self.custom_fields),
                 "default_payment_method": self.default_payment_method,
                 "footer": null,
                 "rendering_options": null,
@@ -118,7 +123,14 @@ impl Resource for Customer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct InvoiceSettings {
+    custom_fields: Option<CustomFields>,
     default_payment_method: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Tax {
+    validate_location: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,6 +143,7 @@ struct Fields {
     description: Option<String>,
     address: Option<Address>,
     preferred_locales: Option<Vec<String>>,
+    tax: Tax,
     tax_exempt: Option<TaxExempt>,
     metadata: Option<MetadataChange>,
     invoice_settings: InvoiceSettings,
@@ -177,6 +190,7 @@ pub(crate) fn insert(state: &mut State, email: Option<String>) -> String {
         address: None,
         preferred_locales: Vec::new(),
         tax_exempt: TaxExempt::None,
+        custom_fields: Vec::new(),
         metadata: Metadata::new(),
         balance: 0,
         currency: None,
@@ -211,14 +225,26 @@ fn apply(state: &mut State, id: &str, fields: Fields) -> Result<(), ApiError> {
     if let Some(payment_method) = default.as_deref().filter(|payment_method| !payment_method.is_empty()) {
         payment_method::require_attached(state, payment_method, id, "invoice_settings[default_payment_method]")?;
     }
+    let custom_fields = fields.invoice_settings.custom_fields;
+    let custom_fields = custom_fields.map(|fields| fields.checked("invoice_settings[custom_fields]")).transpose()?;
+    if fields.name.as_ref().is_some_and(|name| name.chars().count() > NAME_MAX) {
+        let message = format!("A name has up to {NAME_MAX} characters.");
+        return Err(ApiError::invalid_parameter("parameter_invalid", "name", message));
+    }
+    let is_address_given = fields.address.is_some();
+    let address = fields.address.and_then(Address::given);
+    check_location(state.customers.get(id)?, &fields.tax, if is_address_given { Some(&address) } else { None })?;
     let customer = state.customers.get_mut(id)?;
     set(&mut customer.email, fields.email);
     set(&mut customer.name, fields.name);
     set(&mut customer.phone, fields.phone);
     set(&mut customer.description, fields.description);
     set(&mut customer.default_payment_method, default);
-    if let Some(address) = fields.address {
-        customer.address = Some(address);
+    if is_address_given {
+        customer.address = address;
+    }
+    if let Some(custom_fields) = custom_fields {
+        customer.custom_fields = custom_fields;
     }
     if let Some(locales) = fields.preferred_locales {
         customer.preferred_locales = locales;
@@ -228,6 +254,21 @@ fn apply(state: &mut State, id: &str, fields: Fields) -> Result<(), ApiError> {
     match fields.balance {
         Some(balance) => set_balance(state, id, balance),
         None => Ok(()),
+    }
+}
+
+/// <https://docs.stripe.com/api/customers/update#update_customer-tax-validate_location>
+fn check_location(customer: &Customer, tax: &Tax, change: Option<&Option<Address>>) -> Result<(), ApiError> {
+    match tax.validate_location.as_deref() {
+        None | Some("" | "auto" | "deferred") => Ok(()),
+        Some("immediately") => {
+            let address = change.unwrap_or(&customer.address).as_ref();
+            if address.is_some_and(Address::is_tax_location) { Ok(()) } else { Err(invoice::no_tax_location()) }
+        }
+        Some(_) => {
+            let message = "Invalid tax[validate_location]: must be auto, deferred or immediately.";
+            Err(ApiError::invalid_parameter("parameter_invalid", "tax[validate_location]", message))
+        }
     }
 }
 
@@ -251,6 +292,7 @@ pub(crate) fn delete(state: &mut State, id: &str, encoded: &[u8]) -> Result<Valu
     for payment_method in attached {
         payment_method::detach_from_customer(state, &payment_method)?;
     }
+    tax_id::forget(state, id);
     state.customers.get_mut(id)?.is_deleted = true;
     state.emit_object("customer.deleted", before, None);
     Ok(state.render(id))
@@ -311,10 +353,17 @@ pub(crate) fn require_currency(state: &mut State, id: &str, currency: &str) -> R
     Ok(())
 }
 
-/// Stores the customer's country, as Checkout does after asking for it.
-pub(crate) fn move_to(state: &mut State, id: &str, country: &str) -> Result<(), ApiError> {
+/// Stores what Checkout asked for: the address, and the company's name.
+pub(crate) fn save(
+    state: &mut State,
+    id: &str,
+    address: Option<Address>,
+    name: Option<String>,
+) -> Result<(), ApiError> {
     let before = state.render(id);
-    state.customers.get_mut(id)?.address.get_or_insert_default().country = Some(country.to_owned());
+    let customer = state.customers.get_mut(id)?;
+    customer.address = address.or(customer.address.take());
+    customer.name = name.or(customer.name.take());
     if state.render(id) != before {
         state.emit_update("customer.updated", id, &before);
     }

@@ -10,7 +10,8 @@ use super::customer::{self, Customer, TaxExempt};
 use super::customer_balance::{self, Reason};
 use super::discount::Discount;
 use super::payment_intent::{self, Draft, Outcome, Purpose};
-use super::{invoice_item, invoice_payment, render_automatic_tax};
+use super::tax_id::{self, Given};
+use super::{Address, CustomField, invoice_item, invoice_payment, render_automatic_tax};
 use crate::currencies;
 use crate::error::ApiError;
 use crate::parameters::Metadata;
@@ -66,6 +67,10 @@ pub(crate) struct Invoice {
     pub(crate) description: Option<String>,
     pub(crate) footer: Option<String>,
     pub(crate) due_date: Option<i64>,
+    /// Those of the customer when the draft was created.
+    pub(crate) custom_fields: Vec<CustomField>,
+    /// The customer at finalization; `None` for a draft.
+    pub(crate) billed_to: Option<BilledTo>,
     pub(crate) metadata: Metadata,
     pub(crate) number: Option<String>,
     pub(crate) attempt_count: u32,
@@ -79,6 +84,30 @@ pub(crate) struct Invoice {
     /// By credit notes from before and after the payment.
     pub(crate) pre_payment_credited: i64,
     pub(crate) post_payment_credited: i64,
+}
+
+/// What a finalized invoice says of its customer, whatever is changed later:
+/// <https://docs.stripe.com/api/invoices/object#invoice_object-customer_tax_ids>.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BilledTo {
+    pub(crate) name: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) address: Option<Address>,
+    pub(crate) tax_exempt: TaxExempt,
+    pub(crate) tax_ids: Vec<Given>,
+}
+
+impl BilledTo {
+    fn now(state: &State, customer: &str) -> Self {
+        let Some(owner) = state.customers.find(customer) else { return Self::default() };
+        Self {
+            name: owner.name.clone(),
+            email: owner.email.clone(),
+            address: owner.address.clone(),
+            tax_exempt: owner.tax_exempt(),
+            tax_ids: tax_id::given_by(state, customer),
+        }
+    }
 }
 
 /// In minor units of the currency.
@@ -154,11 +183,21 @@ impl Invoice {
         self.amounts(state).total() - self.pre_payment_credited - self.post_payment_credited
     }
 
+    pub(crate) fn billed_to(&self, state: &State) -> BilledTo {
+        self.billed_to.clone().unwrap_or_else(|| BilledTo::now(state, &self.customer))
+    }
+
     fn tax_exempt(&self, state: &State) -> TaxExempt {
-        state.customers.find(&self.customer).map(Customer::tax_exempt).unwrap_or_default()
+        match &self.billed_to {
+            Some(billed_to) => billed_to.tax_exempt,
+            None => state.customers.find(&self.customer).map(Customer::tax_exempt).unwrap_or_default(),
+        }
     }
 
     fn is_located(&self, state: &State) -> bool {
+        if let Some(billed_to) = &self.billed_to {
+            return billed_to.address.as_ref().is_some_and(|address| address.country.is_some());
+        }
         state.customers.find(&self.customer).is_some_and(Customer::is_located)
     }
 
@@ -176,7 +215,7 @@ impl Resource for Invoice {
         let amounts = self.amounts(state);
         let total = amounts.total();
         let demand = self.demand(state);
-        let owner = state.customers.find(&self.customer);
+        let billed_to = self.billed_to(state);
         let lines = invoice_item::of_invoice(state, &self.id).map(|item| item.render_line()).collect();
         json!({
             "id": self.id,
@@ -198,11 +237,13 @@ impl Resource for Invoice {
             "collection_method": self.collection_method,
             "created": self.created,
             "currency": self.currency,
-            "custom_fields": null,
+            "custom_fields": CustomField::render(&self.custom_fields),
             "customer": self.customer,
-            "customer_email": owner.and_then(|owner| owner.email.as_deref()),
-            "customer_tax_exempt": self.tax_exempt(state).as_str(),
-            "customer_name": owner.and_then(|owner| owner.name.as_deref()),
+            "customer_address": billed_to.address.as_ref().map(Address::render),
+            "customer_email": billed_to.email,
+            "customer_tax_exempt": billed_to.tax_exempt.as_str(),
+            "customer_tax_ids": billed_to.tax_ids.iter().map(Given::render).collect::<Vec<_>>(),
+            "customer_name": billed_to.name,
             "default_payment_method": self.default_payment_method,
             "default_source": null,
             "description": self.description,
@@ -301,7 +342,9 @@ fn open(state: &mut State, id: &str, demand: Demand) -> Result<String, ApiError>
     let customer = state.invoices.get(id)?.customer.clone();
     let number = customer::take_invoice_number(state, &customer)?;
     let now = state.now_seconds();
+    let billed_to = BilledTo::now(state, &customer);
     let invoice = state.invoices.get_mut(id)?;
+    invoice.billed_to = Some(billed_to);
     invoice.status = Status::Open;
     invoice.last_finalization_error = None;
     invoice.number = Some(number.clone());

@@ -90,6 +90,8 @@ pub(crate) fn insert(
     metadata: Metadata,
 ) -> String {
     let id = state.ids.next("in_");
+    let owner = state.customers.find(customer);
+    let custom_fields = owner.map(|owner| owner.custom_fields.clone()).unwrap_or_default();
     let invoice = Invoice {
         id: id.clone(),
         created: state.now_seconds(),
@@ -103,6 +105,8 @@ pub(crate) fn insert(
         description: None,
         footer: None,
         due_date: None,
+        custom_fields,
+        billed_to: None,
         metadata,
         number: None,
         attempt_count: 0,

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::checkout_session::{self, Status, Submission};
-use super::payment_method;
+use super::checkout_session::{self, Entered, Status, Submission};
+use super::{Address, payment_method};
 use crate::error::ApiError;
 use crate::parameters::{NoParameters, parse, required};
 use crate::state::{Resource, State};
@@ -42,7 +42,8 @@ pub(crate) fn confirm(state: &mut State, id: &str, encoded: &[u8]) -> Result<Val
         let message = format!("A {} cannot be used here.", kind.as_str());
         return Err(ApiError::invalid_parameter("payment_method_invalid_parameter", "payment_method", message));
     }
-    match checkout_session::submit_method(state, id, &payment_method, email, "US")? {
+    let entered = Entered { address: Address::in_country("US"), ..Entered::default() };
+    match checkout_session::submit_method(state, id, &payment_method, email, entered)? {
         Submission::Refused(reason) => Err(ApiError::card("card_declined", None, &reason)),
         Submission::Completed | Submission::NeedsAuthentication(_) => {
             let mut page = state.render(id);

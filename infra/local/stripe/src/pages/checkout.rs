@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::{CardForm, Line, Page, format_amount, html, message, read, redirect};
-use crate::objects::checkout_session::{self, CheckoutSession, LineItem, Status, Submission, Typed};
-use crate::objects::{payment_intent, setup_intent};
+use crate::objects::checkout_session::{self, CheckoutSession, Entered, LineItem, Status, Submission, Typed};
+use crate::objects::tax_id::Given;
+use crate::objects::{Address, payment_intent, setup_intent};
 use crate::state::State;
 
 #[derive(Template)]
@@ -17,6 +18,8 @@ struct Checkout {
     email: String,
     asks_email: bool,
     asks_country: bool,
+    asks_address: bool,
+    asks_tax_id: bool,
     is_saved: bool,
     error: Option<String>,
     cancel_url: Option<String>,
@@ -39,14 +42,31 @@ pub(crate) fn submit(state: &mut State, id: &str, form: &[u8]) -> Page {
         return show(state, id);
     }
     let form: CardForm = read(form)?;
-    let country = form.country.filter(|country| country.len() == 2).unwrap_or_else(|| "US".to_owned());
-    let typed = Typed { card_number: form.card_number, email: form.email, country };
+    let typed = Typed { card_number: form.card_number.clone(), email: form.email.clone(), entered: entered(form) };
     match checkout_session::submit(state, id, typed)? {
         Submission::Completed => Ok(redirect(&state.checkout_sessions.get(id)?.return_url())),
         Submission::NeedsAuthentication(intent) => Ok(redirect(&state.url(&format!("/authenticate/{intent}")))),
         Submission::Refused(reason) => {
             Ok(page(state, state.checkout_sessions.get(id)?, StatusCode::PAYMENT_REQUIRED, Some(reason)))
         }
+    }
+}
+
+fn entered(form: CardForm) -> Entered {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let country = form.country.filter(|country| country.len() == 2).unwrap_or_else(|| "US".to_owned());
+    let value = given(form.tax_id);
+    Entered {
+        address: Address {
+            city: given(form.city),
+            country: Some(country),
+            line1: given(form.line1),
+            line2: given(form.line2),
+            postal_code: given(form.postal_code),
+            state: given(form.state),
+        },
+        business_name: given(form.business_name),
+        tax_id: value.map(|value| Given { kind: form.tax_id_type.unwrap_or_default(), value }),
     }
 }
 
@@ -78,7 +98,9 @@ fn page(state: &State, session: &CheckoutSession, status: StatusCode, error: Opt
         total: format_amount(session.total(state), currency),
         asks_email: email.is_none() && owner.is_none(),
         email: email.unwrap_or_default(),
-        asks_country: session.has_automatic_tax,
+        asks_country: session.has_automatic_tax || session.collects_address,
+        asks_address: session.collects_address,
+        asks_tax_id: session.asks_tax_id(state),
         is_saved: session.intent_data.setup_future_usage.is_some(),
         error,
         cancel_url: session.cancel_url.clone(),

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::{CardForm, Line, Page, download as download_pdf, format_amount, html, message, read, redirect};
 use crate::error::ApiError;
 use crate::instruments::Instrument;
-use crate::objects::invoice::{Invoice, Status};
+use crate::objects::CustomField;
+use crate::objects::invoice::{BilledTo, Invoice, Status};
 use crate::objects::payment_intent::{self, Outcome};
 use crate::objects::{invoice_item, invoice_payment, payment_method};
 use crate::parameters::parse;
@@ -25,6 +26,7 @@ enum PayState {
 #[template(path = "invoice.html")]
 struct InvoicePage {
     number: String,
+    head: Vec<String>,
     lines: Vec<Line>,
     total: String,
     due: String,
@@ -98,6 +100,7 @@ fn page(state: &State, invoice: &Invoice, status: StatusCode, error: Option<Stri
         .map(|charge| state.url(&format!("/receipts/{charge}")));
     let template = InvoicePage {
         number: invoice.number.clone().unwrap_or_default(),
+        head: head(state, invoice),
         lines: lines(state, invoice),
         total: format_amount(invoice.amounts(state).total(), &invoice.currency),
         due: format_amount(invoice.amount_remaining(state), &invoice.currency),
@@ -138,19 +141,24 @@ fn lines(state: &State, invoice: &Invoice) -> Vec<Line> {
     lines
 }
 
+/// Who the invoice is for, and the customer's own fields.
+fn head(state: &State, invoice: &Invoice) -> Vec<String> {
+    let BilledTo { name, email, address, tax_ids, .. } = invoice.billed_to(state);
+    let mut text = vec![format!("Billed to: {}", name.or(email).unwrap_or_default())];
+    text.extend(address.map(|address| address.line()));
+    text.extend(tax_ids.iter().map(|tax_id| format!("{}: {}", tax_id.kind, tax_id.value)));
+    text.extend(invoice.custom_fields.iter().map(CustomField::line));
+    text
+}
+
 pub(crate) fn download(state: &State, id: &str, query: &str) -> Page {
     let Some(invoice) = linked(state, id, query)? else {
         return Ok(expired());
     };
     let number = invoice.number.as_deref().unwrap_or_default();
-    let owner = state.customers.find(&invoice.customer);
-    let billed_to = owner.and_then(|owner| owner.name.as_deref().or(owner.email.as_deref())).unwrap_or_default();
-    let mut text = vec![
-        format!("Invoice {number}"),
-        format!("Status: {}", invoice.status.as_str()),
-        format!("Billed to: {billed_to}"),
-        String::new(),
-    ];
+    let mut text = vec![format!("Invoice {number}"), format!("Status: {}", invoice.status.as_str())];
+    text.extend(head(state, invoice));
+    text.push(String::new());
     text.extend(lines(state, invoice).into_iter().map(|line| format!("{}   {}", line.label, line.amount)));
     text.push(format!("Total   {}", format_amount(invoice.amounts(state).total(), &invoice.currency)));
     Ok(download_pdf(&format!("Invoice-{number}"), &text))

@@ -54,6 +54,14 @@ struct CardForm {
     card_number: String,
     email: Option<String>,
     country: Option<String>,
+    line1: Option<String>,
+    line2: Option<String>,
+    city: Option<String>,
+    postal_code: Option<String>,
+    state: Option<String>,
+    business_name: Option<String>,
+    tax_id_type: Option<String>,
+    tax_id: Option<String>,
 }
 
 fn read<T: DeserializeOwned>(form: &[u8]) -> Result<T, ApiError> {

@@ -1,7 +1,7 @@
 //! Checkout from session to redirect: <https://docs.stripe.com/payments/checkout>.
 
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Bench, id};
 
@@ -270,4 +270,101 @@ async fn automatic_tax_for_a_customer_without_an_address_needs_the_page_to_save_
     bench.submit(url(&created), &[("card_number", "4242424242424242"), ("country", "DE")]).await.redirect();
     let owner = bench.get(&format!("/v1/customers/{customer}"), &[]).await.ok();
     assert_eq!(owner["address"]["country"], "DE");
+}
+
+/// A payment session for this customer that collects tax ids.
+fn collecting(customer: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("mode", "payment"),
+        ("customer", customer),
+        ("success_url", SUCCESS),
+        ("line_items[0][price_data][currency]", "eur"),
+        ("line_items[0][price_data][unit_amount]", "500"),
+        ("line_items[0][price_data][product_data][name]", "Bundle"),
+        ("line_items[0][quantity]", "1"),
+        ("invoice_creation[enabled]", "true"),
+        ("billing_address_collection", "required"),
+        ("tax_id_collection[enabled]", "true"),
+    ]
+}
+
+#[tokio::test]
+async fn a_tax_id_is_collected_only_where_the_page_may_replace_the_customers_name() {
+    let bench = Bench::new();
+    let customer = bench.customer().await;
+    let mut form = collecting(&customer);
+    for update in [None, Some(("customer_update[address]", "auto")), Some(("customer_update[name]", "never"))] {
+        form.extend(update);
+        let refusal = bench.post("/v1/checkout/sessions", &form).await.refused(400);
+        assert!(refusal["message"].as_str().unwrap().contains("`customer_update[name]`"), "{refusal}");
+    }
+    form.retain(|(name, _)| *name != "customer_update[name]");
+    form.push(("customer_update[name]", "auto"));
+    bench.post("/v1/checkout/sessions", &form).await.ok();
+    let setup =
+        [("mode", "setup"), ("currency", "eur"), ("success_url", SUCCESS), ("tax_id_collection[enabled]", "true")];
+    assert_eq!(bench.post("/v1/checkout/sessions", &setup).await.refused(400)["param"], "tax_id_collection");
+    for (name, word) in [("billing_address_collection", "always"), ("customer_update[name]", "yes")] {
+        let mut wrong = form.clone();
+        wrong.retain(|(known, _)| *known != name);
+        wrong.push((name, word));
+        assert_eq!(bench.post("/v1/checkout/sessions", &wrong).await.refused(400)["param"], name);
+    }
+}
+
+#[tokio::test]
+async fn what_the_page_collects_is_on_the_customer_and_the_invoice_after_the_payment() {
+    let bench = Bench::new();
+    let customer = bench.customer().await;
+    let mut form = collecting(&customer);
+    form.extend([("customer_update[name]", "auto"), ("customer_update[address]", "auto")]);
+    let created = bench.post("/v1/checkout/sessions", &form).await.ok();
+    let page = bench.open(url(&created)).await.text;
+    assert!(page.contains("Business name") && page.contains("Address"), "{page}");
+    let path = format!("/v1/customers/{customer}");
+    let known = async || {
+        let owner = bench.get(&path, &[("expand[]", "tax_ids")]).await.ok();
+        (owner["name"].clone(), owner["address"]["line1"].clone(), owner["tax_ids"]["data"].clone())
+    };
+    let nothing = (Value::Null, Value::Null, json!([]));
+    let (visa, address) = (("card_number", "4242424242424242"), ("line1", "1 Main Street"));
+    let company = [("business_name", "Acme GmbH"), ("tax_id_type", "eu_vat"), ("country", "DE")];
+    for (wrong, says) in [
+        (vec![visa], "address"),
+        (vec![visa, address, ("tax_id", "DE123456789"), company[1]], "name of the business"),
+        ([vec![visa, address, ("tax_id", "DE12")], company.to_vec()].concat(), "Invalid value for eu_vat"),
+        (
+            [vec![("card_number", "4000000000000002"), address, ("tax_id", "DE123456789")], company.to_vec()].concat(),
+            "declined",
+        ),
+    ] {
+        let refused = bench.submit(url(&created), &wrong).await;
+        assert_eq!(refused.status, 402);
+        assert!(refused.text.contains(says), "{}", refused.text);
+        assert_eq!(known().await, nothing);
+    }
+    bench
+        .submit(url(&created), &[vec![visa, address, ("tax_id", "DE123456789")], company.to_vec()].concat())
+        .await
+        .redirect();
+    let (name, line1, tax_ids) = known().await;
+    assert_eq!((name, line1), (json!("Acme GmbH"), json!("1 Main Street")));
+    assert_eq!(
+        (&tax_ids[0]["type"], &tax_ids[0]["value"], &tax_ids[0]["country"]),
+        (&json!("eu_vat"), &json!("DE123456789"), &json!("DE"))
+    );
+    let done = session(&bench, &created, "invoice").await;
+    assert_eq!(done["customer_details"]["tax_ids"], json!([{ "type": "eu_vat", "value": "DE123456789" }]));
+    assert_eq!(done["invoice"]["customer_name"], "Acme GmbH");
+    assert_eq!(done["invoice"]["customer_tax_ids"], done["customer_details"]["tax_ids"]);
+    assert_eq!(done["invoice"]["customer_address"]["country"], "DE");
+
+    // One tax id is enough: the page asks for no other.
+    let again = bench.post("/v1/checkout/sessions", &form).await.ok();
+    assert!(!bench.open(url(&again)).await.text.contains("Business name"));
+    bench
+        .submit(url(&again), &[vec![visa, address, ("tax_id", "DE987654321")], company.to_vec()].concat())
+        .await
+        .redirect();
+    assert_eq!(known().await.2, tax_ids);
 }

@@ -16,4 +16,5 @@ mod products;
 mod refusals;
 mod searches;
 mod support;
+mod tax_ids;
 mod webhooks;
