@@ -560,6 +560,16 @@ async fn payment_methods(cloud: &TestCloud) {
         cloud.put(&format!("{cards}/default"), &token, &chosen).await.expect(statuses[3]);
     }
     let default = "/v1/accounts/acme/payment-methods/default";
+    for (account, statuses) in
+        [("acme", [200, 200]), ("deleted", [409, 409]), ("left", [200, 403]), ("nobody", [404, 404])]
+    {
+        let details = format!("/v1/accounts/{account}/billing-details");
+        cloud.get(&details, &token).await.expect(statuses[0]);
+        cloud.put(&details, &token, &json!({"company": "Acme GmbH"})).await.expect(statuses[1]);
+    }
+    let details = "/v1/accounts/acme/billing-details";
+    cloud.put(details, &token, &json!({"company": ""})).await.expect(422);
+    malformed(cloud, Method::PUT, details).await;
     cloud.put(default, &token, &json!({"payment_method": ""})).await.expect(422);
     malformed(cloud, Method::PUT, default).await;
     for (card, status) in [(card.as_str(), 200), ("pm_none", 404)] {
@@ -640,6 +650,7 @@ async fn outages(cloud: &TestCloud) {
         format!("{account}/payment-methods"),
         format!("{account}/invoices"),
         format!("{account}/invoices/in_1"),
+        format!("{account}/billing-details"),
         format!("{account}/alerts"),
         format!("{account}/purchases"),
         purchase,
@@ -664,6 +675,7 @@ async fn outages(cloud: &TestCloud) {
         cloud.post(&path, &token, Some("outage"), &body).await.expect(503);
     }
     cloud.put(&format!("{account}/auto-top-up"), &token, &json!({"enabled": false})).await.expect(503);
+    cloud.put(&format!("{account}/billing-details"), &token, &json!({})).await.expect(503);
     cloud.put(&format!("{account}/limits"), &token, &json!({"day": 5, "month": null})).await.expect(503);
     let list = json!({"contacts": [{"email": "owner@acme.example", "roles": ["billing"]}]});
     cloud.put(&format!("{account}/contacts"), &token, &list).await.expect(503);

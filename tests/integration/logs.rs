@@ -124,6 +124,7 @@ async fn good_days(cloud: &TestCloud) {
     cloud.get(&format!("/v1/accounts/acme/limits?cursor={SPENDER}"), &cloud.cloud.service_token()).await.expect(200);
     let stopped = json!({"stopped": false, "changed_by": format!("{MARK}, Ada Lovelace")});
     cloud.put("/v1/accounts/acme/spending", &cloud.cloud.customer_token("acme"), &stopped).await.expect(200);
+    billed(cloud).await;
     let another = json!({"package": "credits_500"});
     let key = format!("{MARK}-purchase");
     let opened = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &another).await;
@@ -140,6 +141,27 @@ async fn good_days(cloud: &TestCloud) {
         cloud.get(&format!("/v1/accounts/acme/{path}"), &cloud.cloud.service_token()).await.expect(200);
     }
     supported(cloud).await;
+}
+
+/// A customer with a company's details, which Stripe takes, does not take, and takes without an answer.
+async fn billed(cloud: &TestCloud) {
+    cloud.plant("a tax id", "DE123456789");
+    cloud.plant("a tax id", "DE-of-another-form");
+    let path = "/v1/accounts/acme/billing-details";
+    let details = |value: &str| {
+        json!({
+            "company": format!("{MARK} GmbH"), "po_number": format!("{MARK}-4711"),
+            "address": {"country": "DE", "line1": format!("{MARK} street 1"), "city": format!("{MARK} city")},
+            "tax_id": {"type": "eu_vat", "value": value},
+        })
+    };
+    let token = cloud.cloud.customer_token("acme");
+    cloud.put(path, &token, &details("DE123456789")).await.expect(200);
+    cloud.put(path, &token, &details("DE-of-another-form")).await.expect(422);
+    cloud.get(path, &token).await.expect(200);
+    let fault = local_stripe::Fault::once("POST", "/v1/customers/*", FaultAction::LoseAnswer);
+    cloud.cloud.stripe.add_fault(fault);
+    cloud.put(path, &token, &details("DE123456789")).await.expect(503);
 }
 
 /// Support finds the customer by what is personal, and acts with a reason that is.

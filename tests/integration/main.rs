@@ -7,6 +7,7 @@ mod accounts;
 mod agreement;
 mod alerts;
 mod architecture;
+mod billing_details;
 mod charging;
 mod command_line;
 mod contacts;

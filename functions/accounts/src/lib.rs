@@ -3,6 +3,7 @@
 
 mod alerts;
 mod auto_top_up;
+mod billing_details;
 mod confirm;
 mod consents;
 mod contacts;
@@ -33,9 +34,9 @@ use shared::http::{
 };
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, AlertRows, CardWallet, ConsentList, Consents, ContactRecords, Entries, EntryList, History, Payments,
-    PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges, StoredEntries, SweepLogs,
-    TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
+    Accounts, AlertRows, CardWallet, ConsentList, Consents, ContactRecords, CustomerBilling, Entries, EntryList,
+    History, Payments, PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges,
+    StoredEntries, SweepLogs, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -95,11 +96,14 @@ impl<
 
 /// The ports that the function needs.
 pub trait Outside:
-    Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet, PriceBook = PriceBook>
+    Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet + CustomerBilling, PriceBook = PriceBook>
 {
 }
 
-impl<C: Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet, PriceBook = PriceBook>> Outside for C {}
+impl<C> Outside for C where
+    C: Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet + CustomerBilling, PriceBook = PriceBook>
+{
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
@@ -141,6 +145,8 @@ pub enum Operation {
     SetDefaultPaymentMethod,
     RemovePaymentMethod,
     BillingPortal,
+    BillingDetails,
+    SetBillingDetails,
     ConfirmPage,
     Confirm,
     Alerts,
@@ -324,6 +330,18 @@ pub const ROUTES: &[Route<Operation>] = &[
         access: Access::Customer,
         operation: Operation::BillingPortal,
     },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/billing-details",
+        access: Access::Customer,
+        operation: Operation::BillingDetails,
+    },
+    Route {
+        method: Method::PUT,
+        path: "/v1/accounts/{account}/billing-details",
+        access: Access::Customer,
+        operation: Operation::SetBillingDetails,
+    },
     Route { method: Method::GET, path: "/confirm/{token+}", access: Access::Public, operation: Operation::ConfirmPage },
     Route {
         method: Method::HEAD,
@@ -407,6 +425,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
             payment_methods::delete(&app.context, found.account()?, found.parameter("payment_method")).await
         }
         Operation::BillingPortal => payment_methods::portal(&app.context, found.account()?).await,
+        Operation::BillingDetails => billing_details::get(&app.context, found.account()?).await,
+        Operation::SetBillingDetails => billing_details::put(&app.context, request, found.account()?).await,
         Operation::ConfirmPage => confirm::get(app, found.parameter("token")).await,
         Operation::Confirm => confirm::post(app, found.parameter("token")).await,
         Operation::Alerts => alerts::get(&app.context, found.account()?).await,

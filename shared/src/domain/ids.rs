@@ -111,6 +111,10 @@ impl fmt::Display for Reference {
     }
 }
 
+pub(crate) fn is_visible(character: char) -> bool {
+    !character.is_control() && !is_invisible(character)
+}
+
 /// Characters that are invisible, end a line or change the text direction: Unicode's formatting characters and line
 /// separators, except the two joiners, which Persian and emoji need.
 /// <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
@@ -198,10 +202,7 @@ id!(
     ///
     /// They may be personal data, so they are never logged.
     ActReason, "reason", "1 to 200 characters, all of them visible",
-    |text| {
-        let is_visible = |character: char| !character.is_control() && !is_invisible(character);
-        (1..=200).contains(&text.chars().count()) && text.chars().all(is_visible)
-    }
+    |text| (1..=200).contains(&text.chars().count()) && text.chars().all(is_visible)
 );
 id!(
     /// A package of the price book.

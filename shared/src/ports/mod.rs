@@ -29,8 +29,8 @@ pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccou
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};
 pub use payments::{
-    CardPage, CardWallet, CheckoutReport, CustomerInvoices, InvoiceReport, InvoicesPage, Paid, PaymentSearch, Payments,
-    PaymentsError,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceReport, InvoicesPage, Paid,
+    PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};

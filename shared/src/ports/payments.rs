@@ -1,7 +1,8 @@
 //! The payment provider.
 
 use crate::domain::payments::{
-    Checkout, CheckoutOutcome, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome,
+    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, RefusedDetail,
+    SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
     AccountId, CardPaymentId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, InvoiceNumber,
@@ -150,6 +151,35 @@ pub struct CardPage {
     pub currency: Currency,
     /// The default when the page is opened.
     pub default_at_opening: Option<PaymentMethodId>,
+}
+
+/// What a customer's invoices say about its company. The provider keeps it, and puts it on every later invoice.
+pub trait CustomerBilling: Send + Sync {
+    /// # Errors
+    /// [`PaymentsError::CustomerDeleted`] only if the provider itself reports it.
+    fn billing_details_get(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<KnownBillingDetails, PaymentsError>> + Send;
+
+    /// Replaces all details, and returns what the provider has then. A repeated call completes one that was interrupted.
+    ///
+    /// # Errors
+    /// [`ReplaceDetailsError::Refused`] if nothing was changed because of one detail.
+    fn billing_details_replace(
+        &self,
+        customer: &CustomerId,
+        chosen: &BillingDetails,
+    ) -> impl Future<Output = Result<KnownBillingDetails, ReplaceDetailsError>> + Send;
+}
+
+/// Why billing details were not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceDetailsError {
+    #[error("the payment provider does not accept a detail: {0:?}")]
+    Refused(RefusedDetail),
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
 }
 
 /// The invoices of a customer, for the customer.

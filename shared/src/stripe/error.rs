@@ -117,6 +117,18 @@ impl StripeError {
             || refusal.code.as_deref() == Some("resource_missing"))
     }
 
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.code.as_deref() == Some(code))
+    }
+
+    /// The parameter that Stripe does not accept.
+    pub(super) fn refused_parameter(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) if refusal.status == 400 => refusal.param.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether a payment method cannot be detached, because it is attached to nobody.
     /// <https://docs.stripe.com/error-codes#payment-method-unexpected-state>
     pub(super) fn is_unexpected_state(&self) -> bool {

@@ -6,6 +6,7 @@
 //! Only a definite answer leads to a conclusion. Everything else is [`TopUpOutcome::Unknown`] or
 //! [`PaymentsError::Unavailable`].
 
+mod billing_details;
 mod checkout;
 mod client;
 mod customer_invoices;
@@ -27,14 +28,16 @@ pub use error::{Refusal, StripeError};
 pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
-use crate::domain::payments::{Checkout, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome};
+use crate::domain::payments::{
+    BillingDetails, Checkout, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCards, SetUpCard, TopUpOutcome,
+};
 use crate::domain::{
     AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
     TopUpRetry,
 };
 use crate::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerInvoices, InvoiceReport, InvoicesPage, Paid, PaymentSearch, Payments,
-    PaymentsError,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceReport, InvoicesPage, Paid,
+    PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
 use client::{Client, Transport};
 use hyper::Uri;
@@ -209,6 +212,22 @@ impl CardWallet for StripePayments {
     async fn billing_portal_open(&self, customer: &CustomerId) -> Result<String, PaymentsError> {
         let opened = wallet::open_portal(&self.client, &self.charging, customer).await;
         opened.map_err(|error| error.during("billing_portal_open"))
+    }
+}
+
+impl CustomerBilling for StripePayments {
+    async fn billing_details_get(&self, customer: &CustomerId) -> Result<KnownBillingDetails, PaymentsError> {
+        let details = billing_details::read(&self.client, customer).await;
+        details.map_err(|error| error.during("billing_details_get"))
+    }
+
+    async fn billing_details_replace(
+        &self,
+        customer: &CustomerId,
+        chosen: &BillingDetails,
+    ) -> Result<KnownBillingDetails, ReplaceDetailsError> {
+        let replaced = billing_details::replace(&self.client, &self.charging, customer, chosen).await;
+        replaced.map_err(|error| error.during("billing_details_replace"))
     }
 }
 

@@ -47,6 +47,52 @@ pub(super) struct InvoiceSettings {
     pub(super) default_payment_method: Option<String>,
 }
 
+/// A customer as its invoices show it.
+#[derive(Deserialize)]
+pub(super) struct Billed {
+    pub(super) deleted: Option<bool>,
+    pub(super) name: Option<String>,
+    pub(super) address: Option<Address>,
+    pub(super) tax_exempt: Option<String>,
+    pub(super) invoice_settings: Option<CustomFields>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Address {
+    pub(super) country: Option<String>,
+    pub(super) line1: Option<String>,
+    pub(super) line2: Option<String>,
+    pub(super) postal_code: Option<String>,
+    pub(super) city: Option<String>,
+    pub(super) state: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CustomFields {
+    pub(super) custom_fields: Option<Vec<CustomField>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CustomField {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// <https://docs.stripe.com/api/tax_ids/object>
+#[derive(Deserialize)]
+pub(super) struct ListedTaxId {
+    pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) value: String,
+    pub(super) verification: Option<Verification>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Verification {
+    pub(super) status: Option<String>,
+}
+
 impl Customer {
     /// # Errors
     /// [`InvalidId`] for a card whose id does not fit in our type.

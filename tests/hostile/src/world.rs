@@ -7,7 +7,8 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::{
-    Checkout, CheckoutOutcome, CustomerInvoice, OfferedCard, SavedCards, SetUpCard, TopUpOutcome,
+    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCards,
+    SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
@@ -16,8 +17,8 @@ use shared::domain::{
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerInvoices, IdGenerator, InvoiceReport, InvoicesPage, NoPauses, Paid,
-    PaymentSearch, Payments, PaymentsError,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, IdGenerator, InvoiceReport, InvoicesPage,
+    NoPauses, Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
 use shared::statements::StatementKey;
 use shared::stripe::SecretString;
@@ -393,6 +394,20 @@ impl CardWallet for AgreeablePayments {
 
     async fn billing_portal_open(&self, _: &CustomerId) -> Result<String, PaymentsError> {
         Ok("https://billing.example.com/p/1".to_owned())
+    }
+}
+
+impl CustomerBilling for AgreeablePayments {
+    async fn billing_details_get(&self, _: &CustomerId) -> Result<KnownBillingDetails, PaymentsError> {
+        Ok(KnownBillingDetails::default())
+    }
+
+    async fn billing_details_replace(
+        &self,
+        _: &CustomerId,
+        _: &BillingDetails,
+    ) -> Result<KnownBillingDetails, ReplaceDetailsError> {
+        Ok(KnownBillingDetails::default())
     }
 }
 

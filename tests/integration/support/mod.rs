@@ -372,7 +372,12 @@ impl TestCloud {
 
     /// Pays on a hosted Stripe page as a browser does, and confirms if the bank asks.
     pub async fn pay_page(&self, url: &str, card: &str) {
-        let form = [("card_number", card), ("email", "payer@customer.example"), ("country", "US")];
+        self.pay_page_with(url, card, &[("country", "US")]).await;
+    }
+
+    /// The same with what else the page asks for.
+    pub async fn pay_page_with(&self, url: &str, card: &str, entered: &[(&str, &str)]) {
+        let form = [&[("card_number", card), ("email", "payer@customer.example")], entered].concat();
         let paid = Answer::read(self.client.post(url).form(&form).send().await.expect("the page answers")).await;
         if let Some(page) = paid.location.as_ref().filter(|page| page.contains("/authenticate/")) {
             let page = if page.starts_with('/') { format!("{}{page}", self.cloud.urls.stripe) } else { page.clone() };

@@ -1,6 +1,7 @@
 //! Incoming money: purchases, automatic top-ups, and what prevents a top-up.
 
 mod auto_top_up;
+mod billing_details;
 mod counted;
 mod default_card;
 mod gates;
@@ -20,6 +21,10 @@ mod top_up;
 mod what_if;
 
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
+pub use billing_details::{
+    AddressLine, BillingAddress, BillingDetails, Company, Country, KnownAddress, KnownBillingDetails, KnownTaxId,
+    PoNumber, PostalCode, RefusedDetail, TaxId, TaxIdType, TaxIdValue, Text,
+};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_credits};
 pub use invoice::{CustomerInvoice, Invoiced, Receipt, TaxLine};

@@ -3,6 +3,7 @@
 //! Each use case's errors are mapped in a file of their own.
 
 mod auto_top_up;
+mod billing_details;
 mod charge;
 mod contacts;
 mod ending;

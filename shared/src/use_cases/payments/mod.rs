@@ -1,6 +1,7 @@
 //! Incoming money: purchases, automatic top-ups, and what Stripe reports about both.
 
 mod apply_event;
+mod billing_details;
 mod check_purchase;
 mod open_purchase;
 mod pay_page;
@@ -14,6 +15,7 @@ mod sweep;
 mod top_up;
 
 pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
+pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
 pub use check_purchase::check_purchase;
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
