@@ -4,6 +4,7 @@ use super::counted::used_in_month;
 use super::monthly_cap::MonthlyCap;
 use super::payment_issue::PaymentIssueKind;
 use super::records::{AutoTopUp, Consent, ConsentRecord, OffReason, TopUp, TurnedOff};
+use super::turn_off::turn_off;
 use crate::domain::{
     Account, AccountClosed, Actor, Amount, Change, ConsentId, Consenter, Credits, OutOfRange, PriceBook, Record, within,
 };
@@ -105,16 +106,6 @@ fn switch_off(
     let mut change = Change::on(account, now);
     turn_off(&mut change, current, TurnedOff { at: now, because: OffReason::Requested, by: changed_by });
     Some(change)
-}
-
-/// Turns automatic top-ups off, and keeps with the consent to them why. Nothing if they are off.
-pub(super) fn turn_off(change: &mut Change, current: Option<&ConsentRecord>, turned_off: TurnedOff) {
-    let Some(settings) = change.account.auto_top_up.as_mut().filter(|settings| settings.is_enabled) else { return };
-    settings.is_enabled = false;
-    if let Some(consent) = current.filter(|record| record.consent.id == settings.consent.id) {
-        let ended = ConsentRecord { turned_off: Some(turned_off), ..consent.clone() };
-        change.records.push(Record::Consent(ended));
-    }
 }
 
 /// A cap of less than the smallest top-up would let none open.

@@ -18,6 +18,7 @@ mod retry;
 mod saved_cards;
 mod sweep_log;
 mod top_up;
+mod turn_off;
 mod what_if;
 
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};

@@ -3,8 +3,8 @@
 //! Stripe keeps a saved card once for each time that the customer entered it. So one card may be saved several times, under
 //! as many ids, and a customer who removes a card means all of them.
 
-use super::auto_top_up::turn_off;
 use super::records::{ConsentRecord, OffReason, TurnedOff};
+use super::turn_off::turn_off;
 use crate::domain::account::decide_payment_method;
 use crate::domain::{Account, AccountId, Change, CheckoutSessionId, PaymentMethodId, start_of_next_month};
 use jiff::civil::Date;
