@@ -7,6 +7,7 @@ use crate::support::net::Canaries;
 use crate::support::{Answer, TestCloud};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use jiff::SignedDuration;
 use local_aws::dynamodb::{Fault, Refusal};
 use local_aws::secrets::LocalSecrets;
 use local_aws::ses::SesFault;
@@ -45,6 +46,7 @@ async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
     declined_cards(&cloud).await;
     days_without_mail(&cloud).await;
     contacts_that_bounce(&cloud).await;
+    unpaid_for_a_month(&cloud).await;
     an_item_that_nobody_can_read(&cloud).await;
 
     let (log, canaries) = (cloud.log().concat(), cloud.canaries());
@@ -174,7 +176,7 @@ async fn supported(cloud: &TestCloud) {
     for status in [201, 200] {
         cloud.post(&format!("{account}/adjustments"), &token, Some("case-1"), &adjust).await.expect(status);
     }
-    let until = (cloud.now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let until = (cloud.now() + SignedDuration::from_hours(1)).to_string();
     let restriction = json!({"until": until, "reason": format!("{MARK}, she called")});
     cloud.put(&format!("{account}/restriction"), &token, &restriction).await.expect(200);
     let lift = cloud.request(Method::DELETE, &format!("{account}/restriction?reason={MARK}%20she%20called"));
@@ -340,6 +342,27 @@ async fn declined_cards(cloud: &TestCloud) {
     }
 }
 
+/// Reminders and the end after 30 days, while Stripe or DynamoDB fails and afterwards.
+async fn unpaid_for_a_month(cloud: &TestCloud) {
+    for (days, expected) in [(1, json!([2, 0])), (29, json!([0, 2]))] {
+        cloud.cloud.clock.advance(SignedDuration::from_hours(24 * days)).unwrap();
+        let path = "/v1/invoices/*".to_owned();
+        let fault = local_stripe::Fault { method: None, path, action: FaultAction::Unavailable, count: u32::MAX };
+        cloud.cloud.stripe.add_fault(fault);
+        assert_eq!(cloud.sweep().await["unpaid"]["unknown"], 2);
+        cloud.cloud.stripe.clear_faults();
+        failing_to_commit(cloud, async || assert_eq!(cloud.sweep().await["unpaid"]["failed"], 2)).await;
+        let unpaid = cloud.sweep().await["unpaid"].clone();
+        assert_eq!(json!([unpaid["reminded"], unpaid["ended"]]), expected, "{unpaid}");
+        cloud.settle().await;
+    }
+    for said in
+        ["followed up", "an unpaid attempt could not be followed up", "an unpaid invoice cannot be looked up now"]
+    {
+        assert!(cloud.log().concat().contains(&format!("\"{said}\"")), "{said} is not in the log");
+    }
+}
+
 async fn days_without_mail(cloud: &TestCloud) {
     for fault in [SesFault::Throttle, SesFault::SendingPaused, SesFault::LoseAnswer(Loss::ConnectionReset)] {
         cloud.cloud.aws.ses.fail_next(1, fault);
@@ -356,7 +379,7 @@ async fn contacts_that_bounce(cloud: &TestCloud) {
     let mails = cloud.cloud.aws.ses.messages();
     let text = mails.iter().rev().find(|mail| mail.to == [address]).and_then(|mail| mail.text.clone()).unwrap();
     let link = text.split_whitespace().find(|word| word.contains("/confirm/")).unwrap();
-    cloud.cloud.clock.advance(jiff::SignedDuration::from_mins(1)).unwrap();
+    cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
     let link = link[cloud.cloud.urls.api.len()..].to_owned();
     cloud.visit(&link).await.expect(200);
     let fault = |_: &local_aws::dynamodb::Operation| Some(Fault::Refuse(Refusal::Throttling));

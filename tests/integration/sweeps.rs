@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use tokio::net::TcpListener;
 use top_up_sweep::wiring::Deployed;
-use top_up_sweep::{App, Summary, handle};
+use top_up_sweep::{App, FollowedUp, Summary, handle};
 
 mod continued;
 
@@ -286,7 +286,7 @@ async fn a_sweep_over_ten_thousand_accounts_reads_the_hundred_that_are_due() {
     assert_eq!(queries.len() + gets.len() + commits.len(), operations.len(), "{:?}", recording.names());
     assert!(queries.iter().all(|query| query.operation.index() == Some("due")));
     let listed: usize = queries.iter().map(|query| query.item_count).sum();
-    assert_eq!((queries.len(), listed), (16, DUE), "the index");
+    assert_eq!((queries.len(), listed), (32, DUE), "the index: accounts and unpaid attempts");
     assert_eq!((gets.len(), commits.len()), (3 * DUE, 2 * DUE), "what the attempts read and write");
     let read: BTreeSet<&str> =
         gets.iter().map(|get| get.operation.request["Key"]["PK"]["S"].as_str().unwrap()).collect();
@@ -296,7 +296,7 @@ async fn a_sweep_over_ten_thousand_accounts_reads_the_hundred_that_are_due() {
 
     recording.clear();
     assert_eq!(bench.sweep().await.due, 0);
-    assert_eq!(recording.names(), vec!["Query"; 16], "nothing is due any more");
+    assert_eq!(recording.names(), vec!["Query"; 32], "nothing is due any more");
 }
 
 #[tokio::test]
@@ -470,6 +470,7 @@ async fn the_summary_counts_every_outcome_and_is_emitted_as_metrics() {
         failed: 1,
         is_complete: true,
         is_continued: false,
+        unpaid: Some(FollowedUp { is_complete: true, ..FollowedUp::default() }),
     };
     assert_eq!(summary, expected);
     let counts = [

@@ -253,20 +253,21 @@ async fn a_declined_card_pauses_until_the_customer_pays_with_another_one() {
     assert!(text.contains(words.reason) && text.contains(words.remedy), "{text}");
 
     assert_nothing_due(&cloud.advance(SignedDuration::from_hours(72)).await);
-    assert_eq!((cloud.pay_calls(), cloud.mails("acme").len()), (1, 1), "no timer causes a charge or an e-mail");
+    let mails = cloud.mails("acme").len();
+    assert_eq!((cloud.pay_calls(), mails), (1, 2), "no timer causes a charge, and one reminds of it");
 
     let page = cloud.hosted_page("acme").await;
     for refused in ["4000000000000069", "4000000000009995", "4000000000000002"] {
         assert_eq!(cloud.submit_card(&page, refused).await.status, 402);
         cloud.settle().await;
         assert_eq!(payment_issue(&cloud, "acme").await, json!("declined"), "{refused}");
-        assert_eq!(cloud.mails("acme").len(), 1, "the customer gets no e-mail about each tried card");
+        assert_eq!(cloud.mails("acme").len(), 2, "the customer gets no e-mail about each tried card");
     }
     cloud.pay_page(&page, "5555555555554444").await;
     cloud.settle().await;
     assert_topped_up_once(&cloud, "acme", 5_000, "paid on the hosted page").await;
     let subjects = cloud.subjects("acme");
-    assert!(subjects.len() == 2 && subjects[1].starts_with("Receipt"), "{subjects:?}");
+    assert!(subjects.len() == 3 && subjects[2].starts_with("Receipt"), "{subjects:?}");
     assert_nothing_due(&cloud.advance(SignedDuration::from_hours(24)).await);
     assert_topped_up_once(&cloud, "acme", 5_000, "and never again").await;
 }
@@ -329,7 +330,7 @@ async fn a_bank_that_wants_a_confirmation_pauses_until_it_is_given() {
     cloud.answer_bank(&cloud.hosted_page("acme").await, "complete").await;
     cloud.settle().await;
     assert_topped_up_once(&cloud, "acme", 5_000, "confirmed").await;
-    assert_eq!(cloud.mails("acme").len(), 2);
+    assert_eq!(cloud.mails("acme").len(), 3, "the request to confirm, a reminder of it, and the receipt");
 }
 
 #[tokio::test]

@@ -5,9 +5,11 @@
 
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{DeclineReason, Invoiced, Receipt, RefusalReason};
-use shared::domain::{Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, TopUpId};
-use shared::words::{Explanation, card_of_receipt, credits as count, date_and_time, decline, refusal};
+use shared::domain::payments::{DeclineReason, Invoiced, PaymentIssueKind, Receipt, RefusalReason};
+use shared::domain::{
+    Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, PriceBook, TopUpId,
+};
+use shared::words::{Explanation, card_of_receipt, credits as count, date_and_time, decline, payment_issue, refusal};
 
 /// An e-mail's content, from top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +102,19 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
         NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
             let sale = Sale { credits: *credits, price: *price };
             refused(failed(notice, sale, fact("Top-up", top_up.to_string())), sale, *reason)
+        }
+        NoticeKind::PaymentReminder { top_up, credits, price, reason, since } => {
+            let sale = Sale { credits: *credits, price: *price };
+            reminder(
+                unpaid(notice, sale, fact("Top-up", top_up.to_string())),
+                &link_to(Purpose::Pay(top_up))?,
+                sale,
+                (*reason, *since),
+            )
+        }
+        NoticeKind::TopUpAbandoned { top_up, credits, price } => {
+            let sale = Sale { credits: *credits, price: *price };
+            abandoned(failed(notice, sale, fact("Top-up", top_up.to_string())), sale)
         }
         NoticeKind::ContactConfirmation { contact } => {
             confirmation(vec![account(notice), date(notice)], &link_to(Purpose::Confirm(contact))?)
@@ -289,6 +304,57 @@ fn low_balance(notice: &Notice, level: AlertLevel, balance: Credits, per_day: Op
         facts,
         closing: "You chose to be told at this level. You can change your alerts on your billing page at any time."
             .into(),
+    }
+}
+
+fn reminder(
+    facts: Vec<Fact>,
+    link: &Link,
+    Sale { credits, price }: Sale,
+    (reason, since): (Option<DeclineReason>, Timestamp),
+) -> Content {
+    let kind = reason.map_or(PaymentIssueKind::ActionRequired, PaymentIssueKind::Declined);
+    let Explanation { reason: why, remedy } = payment_issue(kind);
+    let label = if reason.is_some() { "Pay now" } else { "Confirm the payment" };
+    let voided_at = since.saturating_add(PriceBook::UNPAID_MAX).unwrap_or(Timestamp::MAX);
+    Content {
+        subject: format!("Reminder: your automatic top-up of {price} is still unpaid"),
+        heading: "Automatic top-ups are still paused".into(),
+        paragraphs: vec![
+            format!(
+                "The payment of {price} for your automatic top-up of {} has been open since {}. {why} {NOTHING_CHARGED}",
+                count(credits),
+                date_and_time(since)
+            ),
+            remedy.into(),
+        ],
+        action: Some(pay(label, link)),
+        facts,
+        closing: format!(
+            "As soon as this payment is made, we add the credits and the pause ends. \
+             If it is still open on {}, we void the invoice, and automatic top-ups are off from then on.",
+            date_and_time(voided_at)
+        ),
+    }
+}
+
+fn abandoned(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
+    Content {
+        subject: format!("We closed your unpaid automatic top-up of {price}"),
+        heading: "We closed an unpaid top-up".into(),
+        paragraphs: vec![
+            format!(
+                "The payment of {price} for your automatic top-up of {} was still open after 30 days, so we voided its \
+                 invoice. You owe nothing for it. {NOTHING_CHARGED}",
+                count(credits)
+            ),
+            "Automatic top-ups are off now. To use them again, save a card that works on your billing page, and turn them \
+             on there."
+                .into(),
+        ],
+        action: None,
+        facts,
+        closing: "You can buy credits at any time.".into(),
     }
 }
 

@@ -60,7 +60,9 @@ impl<'a> NoticeBody<'a> {
             NoticeKind::TopUpPaid { top_up, .. }
             | NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }
-            | NoticeKind::TopUpRefused { top_up, .. } => top_up.as_str(),
+            | NoticeKind::TopUpRefused { top_up, .. }
+            | NoticeKind::PaymentReminder { top_up, .. }
+            | NoticeKind::TopUpAbandoned { top_up, .. } => top_up.as_str(),
             NoticeKind::ContactConfirmation { contact } => contact.as_str(),
             NoticeKind::ContactsChanged(_) => "contacts",
             NoticeKind::LowBalance { .. } => "balance",

@@ -1,5 +1,5 @@
 //! The run over all accounts that are due for a top-up. A schedule starts it every 30 minutes, and a timer continues it
-//! if Lambda's time runs out first.
+//! if Lambda's time runs out first. Once every account was tried, unpaid attempts are followed up.
 
 pub mod wiring;
 
@@ -8,16 +8,18 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
 use shared::domain::PriceBook;
-use shared::ports::{Accounts, DueIndex, Payments, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps, Wake};
+use shared::ports::{
+    Accounts, DueIndex, DueTopUps, Payments, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps, Wake,
+};
 use shared::telemetry;
 use shared::timers::wake_of_event;
-use shared::use_cases::payments::{SweepLimits, SweepSummary, sweep, sweep_continue};
+use shared::use_cases::payments::{FollowUpSummary, SweepLimits, SweepSummary, follow_up, sweep, sweep_continue};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + TopUps + SweepLogs + DueIndex,
+        Ledger: Accounts + TopUps + SweepLogs + DueIndex + DueTopUps,
         Payments: Payments,
         Timers: Timers,
         PriceBook = PriceBook,
@@ -27,7 +29,7 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + TopUps + SweepLogs + DueIndex,
+            Ledger: Accounts + TopUps + SweepLogs + DueIndex + DueTopUps,
             Payments: Payments,
             Timers: Timers,
             PriceBook = PriceBook,
@@ -66,6 +68,20 @@ pub struct Summary {
     pub is_complete: bool,
     /// Whether a timer is set for the rest. Without one, the next sweep does the rest.
     pub is_continued: bool,
+    /// What was done about unpaid attempts. `None` if the sweep itself ran out of time.
+    pub unpaid: Option<FollowedUp>,
+}
+
+/// What was done about unpaid attempts: reminders, and the end after 30 days.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FollowedUp {
+    pub due: u64,
+    pub reminded: u64,
+    pub ended: u64,
+    pub unknown: u64,
+    pub skipped: u64,
+    pub failed: u64,
+    pub is_complete: bool,
 }
 
 /// Starts a sweep, or continues one.
@@ -86,11 +102,18 @@ pub async fn handle<O: Outside>(app: &App<O>, event: LambdaEvent<Value>) -> Resu
     let swept = sweep(&app.context, &part, limits).await?;
     let function = &event.context.invoked_function_arn;
     let is_continued = sweep_continue(&app.context, &part, &swept, function).await;
-    let summary = Summary::new(swept.summary, is_continued);
+    let mut summary = Summary::new(swept.summary, is_continued);
     (app.emit)(&telemetry::embedded_metrics("top-up-sweep", &summary.counts(), app.context.now()));
     if !summary.is_complete {
         tracing::warn!(part = part.number, due = summary.due, is_continued, "the sweep ran out of time");
+        return Ok(summary);
     }
+    let unpaid = FollowedUp::of(follow_up(&app.context, begin_before).await?);
+    // Most sweeps find none, and pay for no metrics of them.
+    if unpaid.due > 0 {
+        (app.emit)(&telemetry::embedded_metrics("unpaid-top-ups", &unpaid.counts(), app.context.now()));
+    }
+    summary.unpaid = Some(unpaid);
     Ok(summary)
 }
 
@@ -129,6 +152,7 @@ impl Summary {
             failed,
             is_complete,
             is_continued,
+            unpaid: None,
         }
     }
 
@@ -141,6 +165,24 @@ impl Summary {
             ("refused", self.refused),
             ("abandoned", self.abandoned),
             ("processing", self.processing),
+            ("unknown", self.unknown),
+            ("skipped", self.skipped),
+            ("failed", self.failed),
+        ]
+    }
+}
+
+impl FollowedUp {
+    fn of(summary: FollowUpSummary) -> Self {
+        let FollowUpSummary { due, reminded, ended, unknown, skipped, failed, is_cut_short } = summary;
+        Self { due, reminded, ended, unknown, skipped, failed, is_complete: !is_cut_short }
+    }
+
+    fn counts(&self) -> [(&'static str, u64); 6] {
+        [
+            ("due", self.due),
+            ("reminded", self.reminded),
+            ("ended", self.ended),
             ("unknown", self.unknown),
             ("skipped", self.skipped),
             ("failed", self.failed),

@@ -62,6 +62,17 @@ pub enum NoticeKind {
     TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Amount },
     /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
     TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason },
+    /// The payment of an automatic top-up is still open. The reason is that of the last decline; `None` if the bank wants the
+    /// customer to confirm.
+    PaymentReminder {
+        top_up: TopUpId,
+        credits: Credits,
+        price: Amount,
+        reason: Option<DeclineReason>,
+        since: Timestamp,
+    },
+    /// The invoice of an automatic top-up was voided after 30 days, and automatic top-ups are turned off.
+    TopUpAbandoned { top_up: TopUpId, credits: Credits, price: Amount },
     /// An address is asked to confirm that it wants the account's e-mails.
     ContactConfirmation { contact: ContactId },
     /// The account's contacts were changed.
@@ -109,6 +120,8 @@ impl NoticeKind {
             Self::TopUpDeclined { .. } => "top_up_declined",
             Self::TopUpActionRequired { .. } => "top_up_action_required",
             Self::TopUpRefused { .. } => "top_up_refused",
+            Self::PaymentReminder { .. } => "payment_reminder",
+            Self::TopUpAbandoned { .. } => "top_up_abandoned",
             Self::ContactConfirmation { .. } => "contact_confirmation",
             Self::ContactsChanged(_) => "contacts_changed",
             Self::LowBalance { .. } => "low_balance",
@@ -124,6 +137,8 @@ impl NoticeKind {
             | Self::TopUpDeclined { .. }
             | Self::TopUpActionRequired { .. }
             | Self::TopUpRefused { .. }
+            | Self::PaymentReminder { .. }
+            | Self::TopUpAbandoned { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_) => Role::Billing,
             Self::LowBalance { .. } => Role::Alerts,
@@ -140,6 +155,8 @@ impl NoticeKind {
             | Self::TopUpDeclined { .. }
             | Self::TopUpActionRequired { .. }
             | Self::TopUpRefused { .. }
+            | Self::PaymentReminder { .. }
+            | Self::TopUpAbandoned { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_) => None,
             Self::LowBalance { .. } => Some(OptionalNotice::LowBalance),

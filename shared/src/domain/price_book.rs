@@ -105,6 +105,11 @@ impl PriceBook {
     /// How often a customer may ask to pay an attempt's open invoice now. Card networks fine shops that ask more often:
     /// Visa allows 15 tries of a declined payment in 30 days.
     pub const TOP_UP_RETRIES_MAX: u32 = 15;
+    /// When a customer is reminded of a payment issue, counted from its beginning.
+    pub const REMINDERS_AFTER: [SignedDuration; 3] =
+        [SignedDuration::from_hours(24), SignedDuration::from_hours(3 * 24), SignedDuration::from_hours(7 * 24)];
+    /// After this time, the invoice of an unpaid attempt is voided.
+    pub const UNPAID_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
     /// The version of the built-in book. A company's own book needs another one.
     pub const REFERENCE_VERSION: &str = "reference-1";
     /// The most operations in one book.

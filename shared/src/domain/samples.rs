@@ -65,6 +65,7 @@ pub fn top_up(number: u128, credits: i64) -> TopUp {
         opened_at: at(1),
         ended_at: None,
         retries: 0,
+        reminders: 0,
     }
 }
 

@@ -262,6 +262,8 @@ pub(super) enum Due {
     TopUp,
     /// The expiry of a pending charge.
     Charge,
+    /// A reminder of an unpaid attempt, or its end.
+    Unpaid,
     /// The evaluation of an account's alerts.
     Alerts,
 }
@@ -276,6 +278,7 @@ impl Due {
         let kind = match self {
             Self::TopUp => TOP_UP,
             Self::Charge => CHARGE,
+            Self::Unpaid => UNPAID,
             Self::Alerts => ALERT,
         };
         format!("{kind}{}", shard.get())
@@ -495,6 +498,8 @@ const ENTRY: &str = "ENTRY#";
 const PENDING: &str = "PENDING#";
 /// Only in the index: no key begins with it.
 const CHARGE: &str = "CHARGE#";
+/// Only in the index: no key begins with it.
+const UNPAID: &str = "UNPAID#";
 const USAGE_CURSOR: &str = "USAGE#CURSOR";
 /// Only in the index: no key begins with it.
 const ALERT: &str = "ALERT#";

@@ -11,9 +11,9 @@ use crate::domain::{
 };
 use crate::ports::{
     AccountsPage, Acts, ConsentList, Directory, DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList, PendingChargeList,
-    PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage, StoredEntries,
-    StoredEntriesPage, TopUpList,
+    DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList,
+    PendingChargeList, PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
+    StoredEntries, StoredEntriesPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -334,5 +334,18 @@ impl DueCharges for DynamoLedger {
         let after = after.map(|charge| items::due_charge_to_key(shard, &charge));
         let page = due_page(self, "due_charges", (Due::Charge.shard(shard), now), after).await?;
         items::due_charges_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_charges"))
+    }
+}
+
+impl DueTopUps for DynamoLedger {
+    async fn due_top_ups(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueTopUp>,
+    ) -> Result<DueTopUpsPage, LedgerError> {
+        let after = after.map(|due| items::due_top_up_to_key(shard, &due));
+        let page = due_page(self, "due_top_ups", (Due::Unpaid.shard(shard), now), after).await?;
+        items::due_top_ups_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_top_ups"))
     }
 }

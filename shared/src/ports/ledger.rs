@@ -356,6 +356,17 @@ pub trait DueAlerts: Send + Sync {
     ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
 }
 
+/// Unpaid attempts of which a reminder or the end is due.
+pub trait DueTopUps: Send + Sync {
+    /// A page of the attempts that are due by `now`, longest due first. An index may lag behind the table.
+    fn due_top_ups(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueTopUp>,
+    ) -> impl Future<Output = Result<DueTopUpsPage, LedgerError>> + Send;
+}
+
 /// The index of pending charges by their expiry.
 pub trait DueCharges: Send + Sync {
     /// One page of the pending charges of a shard that have expired at `now`; those that expired first come first.
@@ -507,6 +518,21 @@ pub struct DueCharge {
 pub struct DueChargesPage {
     pub charges: Vec<DueCharge>,
     pub next: Option<DueCharge>,
+}
+
+/// An unpaid attempt of which something is due, and its place in the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueTopUp {
+    pub account: AccountId,
+    pub top_up: TopUpId,
+    pub due_at: Timestamp,
+}
+
+/// A page of unpaid attempts; `next` is where the next page continues, `None` on the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueTopUpsPage {
+    pub top_ups: Vec<DueTopUp>,
+    pub next: Option<DueTopUp>,
 }
 
 /// The items of an account one after the other, to erase what is personal in them.

@@ -251,6 +251,8 @@ pub struct InvoiceReport {
     pub top_up: Option<(AccountId, TopUpId)>,
     /// [`TopUpOutcome::Unknown`] if this system did not create the invoice.
     pub outcome: TopUpOutcome,
+    /// Whether it is waiting for the customer: open, and no payment of it is under way, even if no card was ever tried.
+    pub is_waiting: bool,
     /// The URL of Stripe's payment page while the invoice can be paid. It expires, so it is never stored.
     pub hosted_url: Option<String>,
 }

@@ -47,6 +47,7 @@ whole_ledger! {
     DueAlerts,
     DueIndex,
     DueCharges,
+    DueTopUps,
     UsageRows,
     EntryList,
     UsageFolds,

@@ -31,13 +31,15 @@ pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<Invoi
     let invoice = retrieve(client, invoice).await?;
     let Some(top_up) = invoice.top_up() else {
         // It belongs to no attempt. Its payment is not looked up, because our API key may not be able to read it.
-        return Ok(InvoiceReport { top_up: None, outcome: TopUpOutcome::Unknown, hosted_url: None });
+        let outcome = TopUpOutcome::Unknown;
+        return Ok(InvoiceReport { top_up: None, outcome, is_waiting: false, hosted_url: None });
     };
     let outcome = outcome(client, &invoice).await?;
     // An uncollectible invoice is only written off in the books. The customer can still pay it.
     let is_payable = matches!(invoice.status(), InvoiceStatus::Open | InvoiceStatus::Uncollectible);
+    let is_waiting = invoice.status() == InvoiceStatus::Open && !matches!(outcome, TopUpOutcome::Processing { .. });
     let hosted_url = invoice.hosted_invoice_url.filter(|_| is_payable);
-    Ok(InvoiceReport { top_up: Some(top_up), outcome, hosted_url })
+    Ok(InvoiceReport { top_up: Some(top_up), outcome, is_waiting, hosted_url })
 }
 
 /// What an invoice says, together with its payments.

@@ -22,6 +22,9 @@ pub enum Workflow {
     SweepPaid,
     SweepDeclined,
     SweepActionRequired,
+    Retry,
+    Resume,
+    Reminders,
     Mail,
     Support,
     Usage,
@@ -45,6 +48,9 @@ impl Workflow {
             Self::SweepPaid => "sweep, paid",
             Self::SweepDeclined => "sweep, declined",
             Self::SweepActionRequired => "sweep, 3D Secure",
+            Self::Retry => "retry of a top-up",
+            Self::Resume => "resumption",
+            Self::Reminders => "reminders",
             Self::Mail => "stream to e-mail",
             Self::Usage => "stream to usage",
             Self::Support => "acts of support",
@@ -62,7 +68,8 @@ impl Workflow {
             Self::Expiry => &["charge-expiry"],
             Self::Alerts => &["alerts"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
-            Self::SweepPaid => &["top-up-sweep", "stripe-webhooks"],
+            Self::Retry | Self::Resume => &["accounts", "stripe-webhooks"],
+            Self::SweepPaid | Self::Reminders => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
             Self::Mail => &["notifications"],
             Self::Usage => &["usage"],
@@ -87,6 +94,9 @@ impl Workflow {
             Self::SweepPaid => return sweep_paid(world).await,
             Self::SweepDeclined => sweep_declined(world, &account).await?,
             Self::SweepActionRequired => sweep_action_required(world, &account).await?,
+            Self::Retry => retry(world, &account).await?,
+            Self::Resume => resume(world, &account).await?,
+            Self::Reminders => reminders(world, &account).await?,
             Self::Mail => return mail(world).await,
             Self::Usage => usage(world, &account).await?,
             Self::Support => support(world, &account).await?,
@@ -473,6 +483,86 @@ async fn resumed(world: &mut World, account: &str) -> Result<(), Broken> {
     let state = Books::read(&world.cloud, account).await?.state;
     rule!(state.get("payment_issue").is_none(), "{account} stays paused: {state}");
     rule!(state["balance"] == 5_000, "{account} has {}", state["balance"]);
+    Ok(())
+}
+
+/// An account whose card was declined, and which has a better one.
+async fn declined(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_due_account(account, "pm_card_chargeCustomerFail").await;
+    world.sweep().await?;
+    world.deliver_webhooks().await?;
+    world.cloud.save_card(account, "pm_card_visa").await;
+    Ok(())
+}
+
+/// Each key is one payment, in whichever call the request is killed, and though Stripe's event may come first.
+async fn retry(world: &mut World, account: &str) -> Result<(), Broken> {
+    declined(world, account).await?;
+    let path = format!("/v1/accounts/{account}/auto-top-up/retry");
+    world.arm();
+    let paid = world.post(&path, "again", &json!({})).await;
+    rule!(matches!(paid.status, 200 | 201), "a retry is answered with {}: {}", paid.status, paid.text);
+    rule!(paid.body["outcome"] == "paid", "a retry ends as {}", paid.text);
+    if world.random.bool() {
+        world.arm();
+        world.deliver_webhooks().await?;
+    }
+    let again = world.post(&path, "again", &json!({})).await;
+    rule!(again.is_replay && again.body["outcome"] == "paid", "a retry is repeated as {}", again.text);
+    resumed(world, account).await
+}
+
+/// The invoice is void, nothing is paid, and automatic top-ups stay on.
+async fn resume(world: &mut World, account: &str) -> Result<(), Broken> {
+    declined(world, account).await?;
+    let path = format!("/v1/accounts/{account}/auto-top-up/resume");
+    world.arm();
+    let ended = world.post(&path, "unused", &json!({})).await;
+    rule!(ended.status == 200, "a resumption is answered with {}: {}", ended.status, ended.text);
+    world.arm();
+    world.deliver_webhooks().await?;
+    world.killer.disarm();
+    let books = Books::read(&world.cloud, account).await?;
+    rule!(books.state.get("payment_issue").is_none(), "{account} stays paused: {}", books.state);
+    rule!(books.state["auto_top_up"]["is_enabled"] == true, "the top-ups of {account} are off");
+    let statuses: Vec<_> = books.of_kind("TOP_UP").map(|(_, top_up)| text(top_up, "status").to_owned()).collect();
+    rule!(statuses == ["abandoned"], "the top-ups of {account} are {statuses:?}");
+    expect_nothing_due(world).await
+}
+
+/// A reminder once, and then the end of the month: the invoice is void, unless it was paid on its page just before.
+async fn reminders(world: &mut World, account: &str) -> Result<(), Broken> {
+    declined(world, account).await?;
+    world.send_mails().await?;
+    let days = [1, 4, 8][world.random.usize(0..3)];
+    world.let_days_pass(account, days).await;
+    world.arm();
+    world.sweep().await?;
+    let owed = |books: &Books, kind: &str| books.of_kind("NOTICE").filter(|(_, notice)| notice["kind"] == kind).count();
+    let books = Books::read(&world.cloud, account).await?;
+    let reminded = owed(&books, "payment_reminder");
+    rule!(reminded == 1, "after {days} days, {account} is owed {reminded} reminders");
+    world.killer.disarm();
+    world.send_mails().await?;
+    world.let_days_pass(account, 30 - days).await;
+    let is_paid = world.random.bool();
+    if is_paid {
+        let page = world.hosted_page(account).await?;
+        world.cloud.pay_page(&page, CARD).await;
+    }
+    world.arm();
+    world.sweep().await?;
+    world.arm();
+    world.deliver_webhooks().await?;
+    world.killer.disarm();
+    let books = Books::read(&world.cloud, account).await?;
+    let told = (owed(&books, "payment_reminder"), owed(&books, "top_up_abandoned"), owed(&books, "top_up_paid"));
+    let expected = (1, usize::from(!is_paid), usize::from(is_paid));
+    rule!(told == expected, "{account} is owed {told:?} mails, not {expected:?}");
+    rule!(books.state.get("payment_issue").is_none(), "{account} stays paused: {}", books.state);
+    rule!(books.state["auto_top_up"]["is_enabled"] == is_paid, "the top-ups of {account}: {}", books.state);
+    let due = books.of_kind("TOP_UP").find(|(_, top_up)| top_up.get("due_at").is_some());
+    rule!(due.is_none(), "{account} is still due: {due:?}");
     Ok(())
 }
 

@@ -121,7 +121,7 @@ impl World {
     pub async fn sweep(&mut self) -> Result<Value, Broken> {
         for _ in 0..TRIES_MAX {
             match self.cloud.cloud.sweep().await {
-                Ok(summary) if summary["unknown"] == 0 && summary["failed"] == 0 => return Ok(summary),
+                Ok(summary) if [&summary, &summary["unpaid"]].into_iter().all(leaves_nothing) => return Ok(summary),
                 Ok(_) => {}
                 // Half an hour passes until the next one, and Stripe's events come earlier than that, or later.
                 Err(_) if self.random.bool() => self.deliver_webhooks().await?,
@@ -142,6 +142,31 @@ impl World {
             .update_expression("SET created_at = created_at - :minute, due_at = due_at - :minute")
             .expression_attribute_values(":minute", AttributeValue::N("60000".to_owned()));
         update.send().await.expect("the table answers");
+    }
+
+    /// Makes the pause of an account, and the attempt that caused it, some days older.
+    pub async fn let_days_pass(&self, account: &str, days: i64) {
+        let client = self.cloud.cloud.aws.dynamodb.client();
+        let pk = AttributeValue::S(format!("ACCOUNT#{account}"));
+        let passed = AttributeValue::N((days * 86_400_000).to_string());
+        let listed = client.query().table_name(self.cloud.table()).consistent_read(true);
+        let listed = listed.key_condition_expression("PK = :pk AND begins_with(SK, :top_up)");
+        let listed = listed.expression_attribute_values(":pk", pk.clone());
+        let listed = listed.expression_attribute_values(":top_up", AttributeValue::S("TOP_UP#".to_owned()));
+        let listed = listed.send().await.expect("the table answers");
+        let attempts = listed.items().iter().map(|attempt| {
+            (
+                attempt["SK"].clone(),
+                "opened_at = opened_at - :passed, ended_at = ended_at - :passed, due_at = due_at - :passed",
+            )
+        });
+        let state = "payment_issue.since = payment_issue.since - :passed, last_top_up_at = last_top_up_at - :passed";
+        for (sk, older) in attempts.chain([(AttributeValue::S("STATE".to_owned()), state)]) {
+            let update = client.update_item().table_name(self.cloud.table());
+            let update = update.key("PK", pk.clone()).key("SK", sk).update_expression(format!("SET {older}"));
+            let update = update.expression_attribute_values(":passed", passed.clone());
+            update.send().await.expect("the table answers");
+        }
     }
 
     /// Makes an account and its entries two days older, and forgets which days are closed. Returns the day before
@@ -221,4 +246,9 @@ impl World {
         }
         Ok(again)
     }
+}
+
+/// Whether a run leaves nothing for the next one.
+fn leaves_nothing(summary: &Value) -> bool {
+    summary["unknown"] == 0 && summary["failed"] == 0
 }

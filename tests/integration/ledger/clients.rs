@@ -433,6 +433,17 @@ impl DueIndex for DirectLedger {
     }
 }
 
+impl DueTopUps for DirectLedger {
+    async fn due_top_ups(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueTopUp>,
+    ) -> Result<DueTopUpsPage, LedgerError> {
+        self.others.due_top_ups(shard, now, after).await
+    }
+}
+
 impl DueCharges for DirectLedger {
     async fn due_charges(
         &self,

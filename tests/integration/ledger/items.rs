@@ -109,7 +109,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 85] = [
+const MAY_BE_ABSENT: [&str; 86] = [
     "accepted_by",
     "added",
     "addressed",
@@ -177,6 +177,7 @@ const MAY_BE_ABSENT: [&str; 85] = [
     "receipt.last4",
     "receipt.number",
     "reference",
+    "reminders",
     "removed",
     "request_id",
     "restriction",
@@ -233,8 +234,9 @@ async fn a_missing_attribute_is_named() {
     for stored in stored_items() {
         let item = get(&store, &stored).await;
         for path in paths(&item).iter().filter(|path| !MAY_BE_ABSENT.contains(&path.as_str())) {
-            // Only a charge that was made pending has an expiry.
+            // Only a charge that was made pending has an expiry, and a reminder of a confirmation has no decline.
             let is_optional_here = path == "expires_in_seconds" && stored.sort.starts_with("ENTRY#")
+                || path == "decline_reason" && stored.name == "payment reminder"
                 || matches!(stored.kind, Kind::UsageRow(_) | Kind::LiabilityRow) && is_left_out_where_zero(path);
             if UNREAD.contains(&path.as_str()) || is_optional_here {
                 continue;
@@ -687,6 +689,8 @@ fn stored_items() -> Vec<Stored> {
         ("alerts", "ALERTS#LEVELS".into(), Kind::Alerts),
         ("alerts due", "ALERTS#DUE".into(), Kind::AlertsDue),
         ("low balance", notice(29), Kind::Notice(29)),
+        ("payment reminder", notice(30), Kind::Notice(30)),
+        ("top-up abandoned", notice(31), Kind::Notice(31)),
         ("event", format!("OUTBOX#{}", OutboundEventId::mint(1)), Kind::OutboundEvent),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),

@@ -315,7 +315,9 @@ pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
         | NoticeKind::TopUpPaid { price, .. }
         | NoticeKind::TopUpDeclined { price, .. }
         | NoticeKind::TopUpActionRequired { price, .. }
-        | NoticeKind::TopUpRefused { price, .. } => *price = other,
+        | NoticeKind::TopUpRefused { price, .. }
+        | NoticeKind::PaymentReminder { price, .. }
+        | NoticeKind::TopUpAbandoned { price, .. } => *price = other,
         NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) | NoticeKind::LowBalance { .. } => {}
     }
     kind
@@ -508,6 +510,7 @@ pub fn top_up(status: TopUpStatus) -> TopUp {
         opened_at: at(4),
         ended_at: None,
         retries: 0,
+        reminders: 0,
     }
 }
 
@@ -530,6 +533,7 @@ pub fn complete_top_up() -> TopUp {
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         ended_at: Some(at(9)),
         retries: 2,
+        reminders: 1,
         ..top_up(TopUpStatus::Declined(DeclineReason::Generic))
     }
 }
@@ -583,7 +587,7 @@ pub fn receipt() -> Receipt {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 10] {
+pub fn notice_kinds() -> [NoticeKind; 12] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
@@ -599,7 +603,7 @@ pub fn notice_kinds() -> [NoticeKind; 10] {
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt: None },
         NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
         NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },
-        NoticeKind::TopUpRefused { top_up, credits, price, reason: RefusalReason::OtherPrice },
+        NoticeKind::TopUpRefused { top_up: top_up.clone(), credits, price, reason: RefusalReason::OtherPrice },
         NoticeKind::ContactConfirmation { contact: ContactId::mint(3) },
         NoticeKind::ContactsChanged(ContactsChange {
             added: vec![address("a@example.com"), address("b@example.com")],
@@ -609,6 +613,14 @@ pub fn notice_kinds() -> [NoticeKind; 10] {
         }),
         NoticeKind::LowBalance { level: AlertLevel::credits(500).unwrap(), balance, per_day: None },
         NoticeKind::LowBalance { level: AlertLevel::days_left(7).unwrap(), balance, per_day: Some(70) },
+        NoticeKind::PaymentReminder {
+            top_up: top_up.clone(),
+            credits,
+            price,
+            reason: Some(DeclineReason::ExpiredCard),
+            since: at(5),
+        },
+        NoticeKind::TopUpAbandoned { top_up, credits, price },
     ]
 }
 

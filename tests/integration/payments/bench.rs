@@ -129,6 +129,7 @@ impl Bench {
             opened_at: self.now(),
             ended_at: None,
             retries: 0,
+            reminders: 0,
         }
     }
 

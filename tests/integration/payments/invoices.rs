@@ -41,11 +41,13 @@ async fn an_invoice_names_its_account_and_attempt_and_a_strangers_names_none() {
     let report_of_ours = report(&bench, &invoice).await;
     assert_eq!(report_of_ours.top_up, Some((account(), top_up.id)));
     assert_eq!(report_of_ours.outcome, TopUpOutcome::Unknown, "no card was tried");
+    assert!(report_of_ours.is_waiting, "but the customer is asked to pay it");
 
     let strange = bench.post("/v1/invoices", &format!("customer={}", top_up.customer)).await;
     let strange = InvoiceId::parse(strange["id"].as_str().unwrap()).unwrap();
     let report = report(&bench, &strange).await;
-    assert_eq!(report, InvoiceReport { top_up: None, outcome: TopUpOutcome::Unknown, hosted_url: None });
+    let outcome = TopUpOutcome::Unknown;
+    assert_eq!(report, InvoiceReport { top_up: None, outcome, is_waiting: false, hosted_url: None });
 }
 
 #[tokio::test]
@@ -58,7 +60,7 @@ async fn after_3d_secure_the_invoice_is_paid_or_declined() {
         };
         let before = report(&bench, &invoice).await;
         assert_eq!(before.outcome, TopUpOutcome::ActionRequired { invoice: Some(invoice.clone()) });
-        assert!(before.hosted_url.is_some());
+        assert!(before.hosted_url.is_some() && before.is_waiting);
 
         let intents = bench.get(&format!("/v1/payment_intents?customer={}", top_up.customer)).await;
         let url = intents["data"][0]["next_action"]["redirect_to_url"]["url"].as_str().unwrap().to_owned();
@@ -79,7 +81,7 @@ async fn a_voided_invoice_is_abandoned() {
     let (_, invoice) = unpaid(&bench).await;
     bench.post(&format!("/v1/invoices/{invoice}/void"), "").await;
     let report = report(&bench, &invoice).await;
-    assert_eq!((report.outcome, report.hosted_url), (TopUpOutcome::Abandoned, None));
+    assert_eq!((report.outcome, report.is_waiting, report.hosted_url), (TopUpOutcome::Abandoned, false, None));
 }
 
 #[tokio::test]

@@ -22,12 +22,12 @@ use shared::domain::{
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, CommitError, ConsentList, Consents, ContactRecords, Customers, Directory,
-    DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, Entries, EntryList, Erasures,
-    Events, Flags, FoldError, History, Imports, LedgerError, LiabilityRows, ListedAccount, NewestFirst, NoticeList,
-    Notices, OutboundEvents, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases,
-    PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError, Shard, SpenderList, Spenders, SpendersPage,
-    SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem, StoredItems, StoredItemsPage, SweepLogs, TopUpList,
-    TopUpRetries, TopUps, UsageFolds, UsageRows,
+    DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage,
+    Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports, LedgerError, LiabilityRows,
+    ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
+    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError,
+    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
+    StoredItems, StoredItemsPage, SweepLogs, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,6 +63,7 @@ pub struct Tables {
     pub due: BTreeMap<AccountId, Timestamp>,
     /// The pending charges in the index `due` as readers see them, possibly outdated.
     pub due_charges: BTreeMap<(AccountId, IdempotencyKey), Timestamp>,
+    pub due_top_ups: BTreeMap<(AccountId, TopUpId), Timestamp>,
     /// The accounts whose alerts are due, as readers of the index `due` see them, possibly outdated.
     pub due_alerts: BTreeMap<AccountId, Timestamp>,
     /// The index `history` as readers see it, possibly outdated.
@@ -118,6 +119,7 @@ struct IndexUpdate {
     due_at: Option<Timestamp>,
     charges: Vec<PendingCharge>,
     alerts: Option<Timestamp>,
+    top_up: Option<TopUp>,
     entries: Vec<Entry>,
 }
 
@@ -164,6 +166,31 @@ impl MemoryLedger {
     pub fn due_alerts_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCursor>) -> DuePage {
         let tables = self.tables();
         due_page(&tables.due_alerts, self.settings.due_page_size, (shard, now, after))
+    }
+
+    /// [`DueTopUps::due_top_ups`], without waiting.
+    pub fn due_top_ups_page(&self, shard: Shard, now: Timestamp, after: Option<&DueTopUp>) -> DueTopUpsPage {
+        let tables = self.tables();
+        let after = after.map(|after| (after.due_at, &after.account, &after.top_up));
+        let mut due: Vec<_> = tables
+            .due_top_ups
+            .iter()
+            .filter(|((account, _), due_at)| **due_at <= now && shard_of(account) == shard)
+            .map(|((account, top_up), due_at)| (*due_at, account, top_up))
+            .filter(|position| after.as_ref().is_none_or(|after| position > after))
+            .collect();
+        due.sort();
+        due.truncate(self.settings.due_page_size);
+        let is_full = due.len() == self.settings.due_page_size;
+        let of = |(due_at, account, top_up): (Timestamp, &AccountId, &TopUpId)| DueTopUp {
+            account: account.clone(),
+            top_up: top_up.clone(),
+            due_at,
+        };
+        let top_ups: Vec<_> = due.into_iter().map(of).collect();
+        // DynamoDB returns the end of a full page even if nothing follows.
+        let next = top_ups.last().filter(|_| is_full).cloned();
+        DueTopUpsPage { top_ups, next }
     }
 
     /// [`DueCharges::due_charges`], without waiting.
@@ -276,7 +303,8 @@ impl Tables {
         });
         let alerts = self.partitions.get(&account.id).and_then(|partition| partition.alerts_due);
         let charges = charges.collect();
-        self.behind.push_back(IndexUpdate { account: account.id.clone(), due_at, charges, alerts, entries });
+        let (id, top_up) = (account.id.clone(), change.top_up().cloned());
+        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, top_up, entries });
         self.journal.push(Committed { before, change: change.clone() });
     }
 
@@ -336,6 +364,13 @@ impl Tables {
             match update.alerts {
                 Some(due_at) => drop(self.due_alerts.insert(update.account.clone(), due_at)),
                 None => drop(self.due_alerts.remove(&update.account)),
+            }
+            if let Some(top_up) = update.top_up {
+                let key = (update.account.clone(), top_up.id.clone());
+                match top_up.unpaid_due_at() {
+                    Some(due_at) => drop(self.due_top_ups.insert(key, due_at)),
+                    None => drop(self.due_top_ups.remove(&key)),
+                }
             }
             for pending in update.charges {
                 let key = (update.account.clone(), pending.charge.clone());
@@ -910,6 +945,17 @@ impl DueIndex for MemoryLedger {
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
         Ok(self.due_page(shard, now, after.as_ref()))
+    }
+}
+
+impl DueTopUps for MemoryLedger {
+    async fn due_top_ups(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueTopUp>,
+    ) -> Result<DueTopUpsPage, LedgerError> {
+        Ok(self.due_top_ups_page(shard, now, after.as_ref()))
     }
 }
 

@@ -25,11 +25,12 @@ use shared::domain::{
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
     ContactRecords, Customers, Directory, DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator, Imports, InvoiceReport,
-    LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst, Notices, Pauses, Payments,
-    PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage,
-    RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, SweepLogs,
-    Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows, Wake,
+    DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Email, Entries, EntryList, Erasures, Events, FoldError, History,
+    IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
+    Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
+    Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries,
+    StoredEntriesPage, SweepLogs, Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
+    Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -956,6 +957,22 @@ impl DueIndex for Outside {
     }
 }
 
+impl DueTopUps for Outside {
+    async fn due_top_ups(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueTopUp>,
+    ) -> Result<DueTopUpsPage, LedgerError> {
+        // As for the accounts that are due, only the calls that matter wait.
+        let is_due = !self.0.ledger.due_top_ups_page(shard, now, after.as_ref()).top_ups.is_empty();
+        let list = move |world: &World| world.ledger.due_top_ups_page(shard, now, after.as_ref());
+        let what = || format!("due_top_ups of shard {}", shard.get());
+        let answer = self.call_of(what, is_due || shard.get() == 0, list).await;
+        answer.map_err(|Lost| ledger_lost("due_top_ups"))
+    }
+}
+
 impl DueCharges for Outside {
     async fn due_charges(
         &self,
@@ -1146,6 +1163,10 @@ impl Payments for Outside {
         let report = found.ok_or(PaymentsError::NotFound { operation: "invoice_get" })?;
         if let Some((_, top_up)) = &report.top_up {
             self.told(top_up, report.outcome.clone());
+            if report.is_waiting {
+                let now = self.0.time();
+                self.0.stripe().told.waiting_at.insert(top_up.clone(), now);
+            }
         }
         Ok(report)
     }

@@ -34,6 +34,7 @@ use shared::use_cases::charging::{EndError, capture, expire_charges, void};
 use shared::use_cases::charging::{RestoreError, restore, write_refusals};
 use shared::use_cases::liability::{CloseError, CloseLimits, close_days};
 use shared::use_cases::payments::RecordOutcomeError;
+use shared::use_cases::payments::follow_up;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::payments::{PauseEnding, ResumeError, RetryError, resume_top_ups, retry_top_up};
@@ -74,6 +75,8 @@ pub enum Request {
     EvaluateAlerts,
     /// A customer asks to pay the open invoice of a pause now.
     Retry(AccountId, RetryCommand),
+    /// The run over unpaid attempts.
+    FollowUp,
     /// A customer ends a pause without paying.
     Resume(AccountId),
     PayPage(AccountId, TopUpId),
@@ -193,6 +196,7 @@ impl Request {
             | Self::Sweep(_)
             | Self::CloseDays
             | Self::EvaluateAlerts
+            | Self::FollowUp
             | Self::ExpireCharges => false,
         }
     }
@@ -231,6 +235,7 @@ impl Request {
             }
             Self::EvaluateAlerts => Box::pin(async move { run_evaluate_alerts(&outside).await }),
             Self::Retry(account, command) => Box::pin(async move { run_retry(&outside, &account, &command).await }),
+            Self::FollowUp => Box::pin(async move { run_follow_up(&outside).await }),
             Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
             Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
             Self::OpenCardPage(account) => {
@@ -909,6 +914,14 @@ fn stored_account(outside: &Outside, account: &AccountId) -> Option<Account> {
 
 fn stored_retry(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Option<TopUpRetry> {
     outside.0.ledger.tables().partitions.get(account)?.retries.get(key).cloned()
+}
+
+async fn run_follow_up(outside: &Outside) -> Ended {
+    let begin_before = outside.now() + outside.0.desk().sweep_time;
+    match follow_up(&outside.context(), begin_before).await {
+        Ok(summary) => outside.answered(format_args!("{summary:?}")),
+        Err(error) => store(outside, &error),
+    }
 }
 
 async fn run_retry(outside: &Outside, account: &AccountId, command: &RetryCommand) -> Ended {

@@ -20,9 +20,9 @@ use shared::domain::payments::ConsentRecord;
 use shared::domain::support::ActKind;
 use shared::domain::usage::Groups;
 use shared::domain::{
-    Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Limits, Measure, NoticeId, NoticeKind, Operation,
-    Origin, OutboundEvent, OutboundEventKind, Purchase, PurchaseId, PurchaseStatus, Record, SourceId, TopUp, TopUpId,
-    TopUpRetry, TopUpStatus, UsageCursor,
+    Account, AccountId, Act, Cause, Change, Entry, IdempotencyKey, Limits, Measure, Notice, NoticeId, NoticeKind,
+    Operation, Origin, OutboundEvent, OutboundEventKind, Purchase, PurchaseId, PurchaseStatus, Record, SourceId, TopUp,
+    TopUpId, TopUpRetry, TopUpStatus, UsageCursor,
 };
 use std::collections::BTreeMap;
 
@@ -45,6 +45,8 @@ pub struct Rules {
     top_ups: BTreeMap<TopUpId, TopUp>,
     purchases: BTreeMap<PurchaseId, Purchase>,
     retries: BTreeMap<(AccountId, IdempotencyKey), TopUpRetry>,
+    /// How many reminders of each attempt were sent.
+    reminded: BTreeMap<TopUpId, u8>,
     pending: BTreeMap<(AccountId, IdempotencyKey), PendingCharge>,
     /// When each account's last top-up was opened.
     last_openings: BTreeMap<AccountId, Timestamp>,
@@ -105,6 +107,7 @@ impl Rules {
         let entries = change.entries.len() as u64;
         rule!(account.balance.get() == balance + moved, "the balance of {id} does not move by its entries");
         rule!(account.seq == seq + entries, "the entry count of {id} is wrong");
+        self.check_given_up(change)?;
         for record in &change.records {
             match record {
                 Record::TopUp(top_up) => self.check_top_up(before.as_ref(), account, top_up, stripe)?,
@@ -143,6 +146,13 @@ impl Rules {
                 | Record::AlertsDue { .. }
                 | Record::AlertsEvaluated
                 | Record::Customer { .. } => {}
+            }
+        }
+        for notice in change.notices.iter().filter(|notice| !is_sent_again(change, notice)) {
+            if let NoticeKind::PaymentReminder { top_up, since, .. } = &notice.kind {
+                self.check_reminder(change, top_up, (*since, notice.created_at), stripe)?;
+                let reminders = change.top_up().map_or(0, |written| written.reminders);
+                self.reminded.insert(top_up.clone(), reminders);
             }
         }
         for entry in &change.entries {
@@ -291,6 +301,46 @@ impl Rules {
     fn used_in_month(&self, top_up: &TopUp) -> i64 {
         let earlier = self.top_ups.values().filter(|earlier| earlier.account == top_up.account);
         counted(earlier, month_of(top_up.opened_at))
+    }
+
+    /// An unpaid attempt whose invoice is void is told about and leaves top-ups off after 30 days, and not before.
+    fn check_given_up(&self, change: &Change) -> Result<(), Broken> {
+        let Some(written) = change.top_up().filter(|written| written.status == TopUpStatus::Abandoned) else {
+            return Ok(());
+        };
+        let (id, known) = (&written.id, self.top_ups.get(&written.id));
+        let is_unpaid = |known: &&TopUp| matches!(known.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
+        let waited = known.filter(is_unpaid).and_then(|known| Some(written.ended_at?.duration_since(known.ended_at?)));
+        let is_late = waited.is_some_and(|waited| waited >= SignedDuration::from_hours(30 * 24));
+        let is_told = change.notices.iter().any(|notice| matches!(notice.kind, NoticeKind::TopUpAbandoned { .. }));
+        rule!(is_told == is_late, "{id} is abandoned after {waited:?}, and the e-mail differs");
+        let is_on = change.account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
+        rule!(!is_late || !is_on, "{id} is given up, and the next sweep charges the card");
+        Ok(())
+    }
+
+    /// A reminder is about the pause of now, rests on what Stripe said since it became due, and is sent once.
+    fn check_reminder(
+        &self,
+        change: &Change,
+        top_up: &TopUpId,
+        (since, at): (Timestamp, Timestamp),
+        stripe: &Stripe,
+    ) -> Result<(), Broken> {
+        let issue = change.account.payment_issue.as_ref();
+        let is_of_now = issue.is_some_and(|issue| issue.top_up == *top_up && issue.since == since);
+        rule!(is_of_now, "a reminder of {top_up}, which pauses nothing");
+        let reminders = change.top_up().filter(|written| written.id == *top_up).map_or(0, |written| written.reminders);
+        let before = self.reminded.get(top_up).copied().unwrap_or(0);
+        rule!(reminders > before, "reminder {reminders} of {top_up} is sent after reminder {before}");
+        let days = [1, 3, 7][usize::from(before).min(2)];
+        let due_at = since + SignedDuration::from_hours(24 * days);
+        rule!(at >= due_at, "reminder {reminders} of {top_up} is sent at {at}");
+        let passed = [1, 3, 7].iter().filter(|days| since + SignedDuration::from_hours(24 * **days) <= at).count();
+        rule!(usize::from(reminders) == passed, "reminder {reminders} of {top_up} is sent when {passed} were due");
+        let said_at = stripe.told.waiting_at.get(top_up).copied();
+        rule!(said_at.is_some_and(|said_at| said_at >= due_at), "a reminder of {top_up}, whose outcome is not known");
+        Ok(())
     }
 
     /// What a retry asked for stays, and so does its first outcome.
@@ -650,6 +700,15 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
     }
 }
 
+/// Whether this e-mail says what another one said before: support sends it again, or that one bounced.
+fn is_sent_again(change: &Change, notice: &Notice) -> bool {
+    let is_resent = |record: &Record| match record {
+        Record::Act(act) => matches!(&act.kind, ActKind::NoticeResent { resent_as, .. } if *resent_as == notice.id),
+        _ => false,
+    };
+    !notice.tried.is_empty() || change.records.iter().any(is_resent)
+}
+
 /// One notice for each transition, and none without one.
 fn check_notices(partition: &Partition) -> Result<(), Broken> {
     if partition.erasure.is_some() {
@@ -671,9 +730,11 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
             NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }
             | NoticeKind::TopUpRefused { top_up, .. } => Some((top_up.as_str(), "failed")),
-            NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) | NoticeKind::LowBalance { .. } => {
-                None
-            }
+            NoticeKind::TopUpAbandoned { top_up, .. } => Some((top_up.as_str(), "given up")),
+            NoticeKind::PaymentReminder { .. }
+            | NoticeKind::ContactConfirmation { .. }
+            | NoticeKind::ContactsChanged(_)
+            | NoticeKind::LowBalance { .. } => None,
         })
         .collect();
     told.sort_unstable();
@@ -801,6 +862,15 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             let listed = tables.due_charges.get(&(id.clone(), key.clone()));
             rule!(listed == due_at.as_ref(), "{key} of {id} is due at {due_at:?}, not {listed:?}");
             rule!(due_at.is_none_or(|due_at| due_at > now), "{key} of {id} was due at {due_at:?}, and no run came");
+        }
+        for (top_up, attempt) in &partition.top_ups {
+            let is_unpaid = matches!(attempt.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired);
+            let days = [1, 3, 7, 30][usize::from(attempt.reminders).min(3)];
+            let since = attempt.ended_at.filter(|_| is_unpaid);
+            let due_at = since.map(|since| since + SignedDuration::from_hours(24 * days));
+            let listed = tables.due_top_ups.get(&(id.clone(), top_up.clone()));
+            rule!(listed == due_at.as_ref(), "{top_up} is due at {due_at:?}, not {listed:?}");
+            rule!(due_at.is_none_or(|due_at| due_at > now), "{top_up} was due at {due_at:?}, and no run came");
         }
         let due_at = partition.account.as_ref().and_then(due_at);
         // A deleted customer has no cards, and no event reports them any more.

@@ -366,6 +366,7 @@ impl Run {
             self.run_now(Request::ExpireCharges);
             self.run_now(Request::EvaluateAlerts);
             self.run_now(Request::Sweep(None));
+            self.run_now(Request::FollowUp);
             while let Some(part) = self.wake(0) {
                 self.run_now(part);
             }

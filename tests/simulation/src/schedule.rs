@@ -42,6 +42,7 @@ const ALERT_SALT: u64 = 0xD1B5_4A32_D192_ED03;
 const CAP_SALT: u64 = 0xA076_1D64_78BD_642F;
 const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
 const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
+const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, PAUSES_SALT);
         if own.u32(0..30) == 0 && leave_pause(run, &mut own) {
+            return;
+        }
+        let mut own = own_numbers(rng, REMINDERS_SALT);
+        if own.u32(0..150) == 0 && follow_up(run, &mut own) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -688,6 +693,21 @@ fn close_beside_a_sweep(run: &mut Run, rng: &mut Rng) -> bool {
     run.run_now(Request::Sweep(None));
     let settings = settings(run, rng, &account);
     run.run_now(Request::SetAutoTopUp(account, settings));
+    true
+}
+
+/// Days pass while an account is paused. The run over unpaid attempts comes then, often twice at once.
+fn follow_up(run: &mut Run, rng: &mut Rng) -> bool {
+    if !run.world().ledger.tables().accounts().any(|account| account.payment_issue.is_some()) {
+        return false;
+    }
+    let days = [1, 1, 2, 3, 4, 7, 30][rng.usize(0..7)];
+    run.pass(SignedDuration::from_hours(24 * days));
+    run.world().ledger.tables().catch_up(rng.usize(0..9));
+    run.start(Request::FollowUp);
+    if rng.bool() {
+        run.start(Request::FollowUp);
+    }
     true
 }
 

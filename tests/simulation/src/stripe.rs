@@ -955,8 +955,10 @@ impl Stripe {
             (InvoiceStatus::Draft | InvoiceStatus::Open, _) => TopUpOutcome::Unknown,
         };
         let is_open = invoice.status == InvoiceStatus::Open;
+        let is_waiting = is_open && !invoice.is_processing();
         let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
-        Some(InvoiceReport { top_up: Some((invoice.account.clone(), invoice.top_up.clone())), outcome, hosted_url })
+        let top_up = Some((invoice.account.clone(), invoice.top_up.clone()));
+        Some(InvoiceReport { top_up, outcome, is_waiting, hosted_url })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The conclusions that Stripe's answers have allowed so far, counting only answers that arrived.
 
+use jiff::Timestamp;
 use shared::domain::{PurchaseId, TopUpId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A definite outcome of a top-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,8 @@ pub enum PurchaseConclusion {
 #[derive(Debug, Default)]
 pub struct Told {
     pub top_ups: BTreeSet<(TopUpId, Conclusion)>,
+    /// When Stripe last said that an attempt's invoice is open and waits for the customer.
+    pub waiting_at: BTreeMap<TopUpId, Timestamp>,
     pub purchases: BTreeSet<(PurchaseId, PurchaseConclusion)>,
     /// The purchases that were refused because their customer was deleted.
     pub refused_purchases: BTreeSet<PurchaseId>,

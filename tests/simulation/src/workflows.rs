@@ -36,7 +36,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 72] = [
+pub const WORKFLOWS: [Workflow; 79] = [
     Workflow {
         name: "remove the only card, and charge below the threshold",
         acts: &[Ask(wallet::remove_first), Ask(charge_400), Ask(sweep), Deliver, Outside(pass_a_day), Ask(sweep)],
@@ -563,6 +563,117 @@ pub const WORKFLOWS: [Workflow; 72] = [
         ],
     },
     Workflow {
+        name: "be reminded of a declined card after a day, twice, and pay",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Ask(follow_up),
+            Outside(pass_a_day),
+            Ask(follow_up),
+            Ask(follow_up),
+            Deliver,
+            Outside(pay_invoice),
+            Outside(pass_a_week),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "be reminded only once Stripe says that the invoice is unpaid",
+        acts: &[
+            Outside(ask_for_confirmation),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(stripe_goes_down),
+            Outside(pass_a_day),
+            Ask(follow_up),
+            Outside(stripe_comes_up),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "leave an invoice unpaid for a month, and top up again only when the customer wants it",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_a_month),
+            Ask(follow_up),
+            Deliver,
+            Outside(pass_a_day),
+            Ask(sweep),
+            Outside(choose_card),
+            Deliver,
+            Ask(on),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "be reminded late, and only of what is due since",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Outside(pass_a_day),
+            Outside(pass_a_day),
+            Ask(follow_up),
+            Ask(follow_up),
+            Deliver,
+            Outside(pass_a_week),
+            Ask(follow_up),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "retry in vain, and be reminded as before",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_an_hour),
+            Ask(retry),
+            Outside(pass_a_day),
+            Ask(follow_up),
+            Deliver,
+            Outside(pass_a_month),
+            Ask(retry_once_more),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "retry with another card and resume when a month is over",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(know_another_card),
+            Deliver,
+            Outside(pass_a_month),
+            Ask(retry_with_another),
+            Ask(follow_up),
+            Ask(resume),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "pay an invoice on its page when a month is over",
+        acts: &[
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_a_month),
+            Outside(pay_invoice),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
         name: "top up by a debit that takes two days",
         acts: &[
             Outside(take_days),
@@ -896,6 +1007,10 @@ fn retry_with_another(_: &Run) -> Request {
     names::retry("acme", 22, Some(3))
 }
 
+fn follow_up(_: &Run) -> Request {
+    Request::FollowUp
+}
+
 fn resume(_: &Run) -> Request {
     names::resume("acme")
 }
@@ -1098,6 +1213,10 @@ fn pass_a_month(run: &mut Run) {
 
 fn pass_a_day(run: &mut Run) {
     run.pass(SignedDuration::from_hours(25));
+}
+
+fn pass_a_week(run: &mut Run) {
+    run.pass(SignedDuration::from_hours(7 * 24));
 }
 
 const THRESHOLD: i64 = 200;

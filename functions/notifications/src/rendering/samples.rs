@@ -28,6 +28,9 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         confirmed: addresses(&["owner"]),
     };
     let declined = DECLINES.map(|reason| NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason });
+    let since = "2026-11-15T13:30:00Z".parse().unwrap();
+    let reminder = |reason| NoticeKind::PaymentReminder { top_up: top_up.clone(), credits, price, reason, since };
+    let (reminder_of_decline, reminder_to_confirm) = (reminder(Some(DeclineReason::InsufficientFunds)), reminder(None));
     let refused = REFUSALS.map(|reason| NoticeKind::TopUpRefused { top_up: top_up.clone(), credits, price, reason });
     [
         NoticeKind::PurchasePaid {
@@ -41,6 +44,9 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         NoticeKind::PurchaseFailed { purchase, package, credits, price },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt: None },
+        reminder_of_decline,
+        reminder_to_confirm,
+        NoticeKind::TopUpAbandoned { top_up: top_up.clone(), credits, price },
         NoticeKind::TopUpActionRequired { top_up, credits, price },
         NoticeKind::ContactConfirmation { contact: ContactId::mint(3) },
         NoticeKind::ContactsChanged(change),

@@ -3,11 +3,12 @@ use super::*;
 use crate::content::{Action, Fact};
 use shared::domain::account::decide_open_account;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{DeclineReason, Receipt};
+use shared::domain::payments::{DeclineReason, PaymentIssueKind, Receipt};
 use shared::domain::{
     AccountId, Amount, ContactId, ContactsChange, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind,
     PackageId, PurchaseId, Salt, TopUpId,
 };
+use shared::words::payment_issue;
 use std::collections::BTreeSet;
 
 const REASONS: [DeclineReason; 8] = [
@@ -83,8 +84,22 @@ fn unpaid() -> Vec<NoticeKind> {
     REASONS.map(declined).into_iter().chain([action_required()]).collect()
 }
 
+fn reminder(reason: Option<DeclineReason>) -> NoticeKind {
+    let since = "2026-11-15T13:30:00Z".parse().unwrap();
+    NoticeKind::PaymentReminder { top_up: top_up(), credits: credits(), price: price(), reason, since }
+}
+
+fn reminders() -> Vec<NoticeKind> {
+    REASONS.map(Some).into_iter().chain([None]).map(reminder).collect()
+}
+
+fn abandoned() -> NoticeKind {
+    NoticeKind::TopUpAbandoned { top_up: top_up(), credits: credits(), price: price() }
+}
+
 fn every_kind() -> Vec<NoticeKind> {
-    [purchase_paid(), purchase_failed(), top_up_paid()].into_iter().chain(unpaid()).collect()
+    let others = [purchase_paid(), purchase_failed(), top_up_paid(), abandoned()];
+    others.into_iter().chain(unpaid()).chain(reminders()).collect()
 }
 
 fn now() -> Timestamp {
@@ -249,8 +264,44 @@ fn what_was_not_paid_says_so_says_what_is_paused_and_what_ends_the_pause() {
 }
 
 #[test]
+fn a_reminder_says_since_when_and_why_and_when_the_invoice_is_voided() {
+    for kind in reminders() {
+        let NoticeKind::PaymentReminder { reason, .. } = kind else { panic!("{kind:?}") };
+        let words = payment_issue(reason.map_or(PaymentIssueKind::ActionRequired, PaymentIssueKind::Declined));
+        let mail = mail(kind);
+        for text in [&mail.text, &visible(&mail.html)] {
+            for said in [
+                words.reason,
+                words.remedy,
+                "has been open since 15 November 2026, 13:30 UTC",
+                "Nothing was charged, and no credits were added.",
+                "we add the credits and the pause ends",
+                "still open on 15 December 2026, 13:30 UTC, we void the invoice",
+            ] {
+                assert!(text.contains(said), "{said} in {text}");
+            }
+        }
+        assert!(mail.text.contains("Confirm the payment") != reason.is_some(), "{}", mail.text);
+    }
+}
+
+/// Nothing is left to pay, so there is no link and nothing that reads as a debt.
+#[test]
+fn what_was_closed_after_30_days_says_that_nothing_is_owed_and_that_top_ups_are_off() {
+    let mail = mail(abandoned());
+    for text in [&mail.text, &visible(&mail.html)] {
+        for said in ["after 30 days", "You owe nothing for it.", "Automatic top-ups are off now."] {
+            assert!(text.contains(said), "{said} in {text}");
+        }
+        for wrong in ["/pay/", "To pay", "paused", "Action needed"] {
+            assert!(!text.contains(wrong), "{wrong} in {text}");
+        }
+    }
+}
+
+#[test]
 fn the_link_opens_this_attempt_for_fourteen_days_from_sending() {
-    for kind in unpaid() {
+    for kind in unpaid().into_iter().chain(reminders()) {
         let mail = mail(kind);
         let token = mail.text.split_once("https://credits.example.com/pay/").unwrap().1.lines().next().unwrap();
         assert_eq!(mail.html.matches(&format!("href=\"https://credits.example.com/pay/{token}\"")).count(), 2);
@@ -270,6 +321,8 @@ fn subjects_tell_receipts_declines_missing_cards_and_confirmations_apart() {
         "Action needed: no card for your automatic top-up of $45.01",
         "Receipt for your automatic top-up: 4,501 credits for $45.01",
         "Receipt for your purchase: 4,501 credits for $45.01",
+        "Reminder: your automatic top-up of $45.01 is still unpaid",
+        "We closed your unpaid automatic top-up of $45.01",
         "Your payment of $45.01 for 4,501 credits failed",
     ];
     assert_eq!(subjects, expected.map(String::from).into());

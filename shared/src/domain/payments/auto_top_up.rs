@@ -293,6 +293,7 @@ mod tests {
                 opened_at,
                 ended_at,
                 retries: 0,
+                reminders: 0,
             }
         };
         let attempts = [

@@ -13,12 +13,14 @@ mod payment_issue;
 mod purchase;
 mod received;
 mod records;
+mod reminder;
 mod resume;
 mod retry;
 mod saved_cards;
 mod sweep_log;
 mod top_up;
 mod turn_off;
+mod unpaid;
 mod what_if;
 
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
@@ -42,6 +44,7 @@ pub use records::{
     AutoTopUp, Checkout, Consent, ConsentRecord, OffReason, Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus,
     TurnedOff,
 };
+pub use reminder::{Asked, decide_follow_up};
 pub use resume::{ResumeRefusal, check_resume, check_voided, decide_resume_refused, needs_card};
 pub use retry::{
     RetryCommand, RetryRefusal, RetryStep, check_retry, check_retry_replay, decide_retry, decide_retry_outcome,

@@ -70,6 +70,8 @@ pub struct TopUp {
     pub ended_at: Option<Timestamp>,
     /// How often the customer asked to pay its invoice now.
     pub retries: u32,
+    /// How many of the reminders were sent or passed over.
+    pub reminders: u8,
 }
 
 /// A customer's request to pay an attempt's open invoice now, stored before Stripe is asked.

@@ -5,6 +5,7 @@ use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
+use super::unpaid::give_up;
 use crate::domain::{
     Account, Amount, Cause, Change, Credits, InvoiceId, NoticeId, NoticeKind, OutboundEventKind, PriceBook, Record,
     TopUpId,
@@ -38,6 +39,7 @@ pub fn decide_open_top_up(
         opened_at: now,
         ended_at: None,
         retries: 0,
+        reminders: 0,
     };
     let mut change = Change::on(account, now);
     count_opened(&mut change.account, &top_up);
@@ -150,6 +152,7 @@ pub fn decide_top_up_outcome(
             release(&mut change.account, &top_up.id);
             recount(&mut change.account, top_up, Abandoned);
             change.records.push(Record::TopUp(TopUp { status: Abandoned, ended_at: Some(now), ..top_up.clone() }));
+            give_up(&mut change, top_up, notice, now);
             Ok(Some(change))
         }
         // The customer is on Stripe's page and is trying cards. The pause stays, and no second e-mail is sent.

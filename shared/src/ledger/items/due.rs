@@ -3,7 +3,7 @@
 use crate::domain::{AccountId, IdempotencyKey};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, instant, text};
 use crate::ledger::keys::{self, Due, Key};
-use crate::ports::{DueCharge, DueChargesPage, DueCursor, DuePage, Shard};
+use crate::ports::{DueCharge, DueChargesPage, DueCursor, DuePage, DueTopUp, DueTopUpsPage, Shard};
 
 /// The start of the next page, as DynamoDB's exclusive start key.
 pub(in crate::ledger) fn due_cursor_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {
@@ -49,6 +49,28 @@ fn due_charge(item: &Attributes) -> Result<DueCharge, Unreadable> {
     let item = Reader::item(item)?;
     let charge: IdempotencyKey = item.id_in_key("SK", Key::pending_charge)?;
     Ok(DueCharge { account: account(&item)?, charge, due_at: item.instant("due_at")? })
+}
+
+/// The start of the next page of unpaid attempts, as DynamoDB's exclusive start key.
+pub(in crate::ledger) fn due_top_up_to_key(shard: Shard, due: &DueTopUp) -> Attributes {
+    Writer::item(keys::top_up(&due.account, &due.top_up))
+        .with("due_shard", text(Due::Unpaid.shard(shard)))
+        .with("due_at", instant(due.due_at))
+        .into_attributes()
+}
+
+pub(in crate::ledger) fn due_top_ups_page(
+    items: &[Attributes],
+    last_evaluated_key: Option<&Attributes>,
+) -> Result<DueTopUpsPage, Unreadable> {
+    let top_ups = items.iter().map(due_top_up).collect::<Result<_, _>>()?;
+    Ok(DueTopUpsPage { top_ups, next: last_evaluated_key.map(due_top_up).transpose()? })
+}
+
+fn due_top_up(item: &Attributes) -> Result<DueTopUp, Unreadable> {
+    let item = Reader::item(item)?;
+    let top_up = item.id_in_key("SK", Key::top_up_id)?;
+    Ok(DueTopUp { account: account(&item)?, top_up, due_at: item.instant("due_at")? })
 }
 
 fn cursor(key: &Attributes) -> Result<DueCursor, Unreadable> {

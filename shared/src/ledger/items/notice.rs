@@ -89,6 +89,15 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("credits", credits(*wanted))
             .with_amount("price", *price)
             .with("refusal_reason", text(reason.name())),
+        NoticeKind::PaymentReminder { top_up, credits: wanted, price, reason, since } => item
+            .with("top_up", text(top_up))
+            .with("credits", credits(*wanted))
+            .with_amount("price", *price)
+            .with_optional("decline_reason", reason.map(|reason| text(reason.name())))
+            .with("since", instant(*since)),
+        NoticeKind::TopUpAbandoned { top_up, credits: wanted, price } => {
+            item.with("top_up", text(top_up)).with("credits", credits(*wanted)).with_amount("price", *price)
+        }
         NoticeKind::ContactConfirmation { contact } => item.with("contact", text(contact)),
         NoticeKind::ContactsChanged(ContactsChange { added, removed, changed, confirmed }) => item
             .with_optional("added", addresses(added))
@@ -166,6 +175,14 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             price: price()?,
             reason: item.word("refusal_reason", RefusalReason::of_name)?,
         },
+        "payment_reminder" => NoticeKind::PaymentReminder {
+            top_up: top_up()?,
+            credits: credits()?,
+            price: price()?,
+            reason: item.optional("decline_reason", |item, name| item.word(name, DeclineReason::of_name))?,
+            since: item.instant("since")?,
+        },
+        "top_up_abandoned" => NoticeKind::TopUpAbandoned { top_up: top_up()?, credits: credits()?, price: price()? },
         "contact_confirmation" => NoticeKind::ContactConfirmation { contact: item.id("contact", ContactId::parse)? },
         "contacts_changed" => NoticeKind::ContactsChanged(ContactsChange {
             added: read_addresses(item, "added")?,

@@ -3,9 +3,10 @@
 use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpId, TopUpRetry, TopUpStatus};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
-use crate::ledger::keys::{self, Key};
+use crate::ledger::keys::{self, Due, Key};
 
 pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
+    let due_at = top_up.unpaid_due_at();
     Writer::item(keys::top_up(&top_up.account, &top_up.id))
         .with("customer", text(&top_up.customer))
         .with_optional("payment_method", top_up.payment_method.as_ref().map(text))
@@ -19,6 +20,10 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with("opened_at", instant(top_up.opened_at))
         .with_optional("ended_at", top_up.ended_at.map(instant))
         .with_optional("retries", (top_up.retries > 0).then(|| number(top_up.retries)))
+        .with_optional("reminders", (top_up.reminders > 0).then(|| number(top_up.reminders)))
+        // Both attributes or neither: an attempt of which nothing is due must not be in the index.
+        .with_optional("due_shard", due_at.map(|_| text(Due::Unpaid.shard_of(&top_up.account))))
+        .with_optional("due_at", due_at.map(instant))
         .into_attributes()
 }
 
@@ -37,6 +42,7 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
         opened_at: item.instant("opened_at")?,
         ended_at: item.optional("ended_at", Reader::instant)?,
         retries: item.optional("retries", Reader::number)?.unwrap_or(0),
+        reminders: item.optional("reminders", Reader::number)?.unwrap_or(0),
     })
 }
 

@@ -3,6 +3,7 @@
 mod apply_event;
 mod billing_details;
 mod check_purchase;
+mod follow_up;
 mod open_purchase;
 mod pay_page;
 mod read_invoices;
@@ -17,6 +18,7 @@ mod top_up;
 pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
 pub use check_purchase::check_purchase;
+pub use follow_up::{FollowUpSummary, follow_up};
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
 pub use read_invoices::{

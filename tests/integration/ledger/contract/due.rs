@@ -1,11 +1,11 @@
-//! The index of what is due: accounts for a sweep, and pending charges that have expired.
+//! The index of what is due: accounts for a sweep, pending charges that have expired, and unpaid attempts.
 
 use super::DUE_PAGE_SIZE;
 use crate::ledger::samples::*;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::charging::PendingCharge;
 use shared::domain::payments::AutoTopUp;
-use shared::domain::payments::PaymentIssueKind;
+use shared::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -172,4 +172,70 @@ async fn all_due_charges<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<Vec<DueCh
         shards.push(listed);
     }
     shards
+}
+
+/// An attempt is listed while its invoice is unpaid: from its next reminder on, and from its end on.
+pub async fn unpaid<L: Ledger>(ledger: &L) {
+    const DAY: i64 = 86_400_000;
+    let mut account = opened(ledger).await;
+    let unpaid = |status, reminders| TopUp { ended_at: Some(at(NOW)), reminders, ..top_up(status) };
+    let declined = TopUpStatus::Declined(DeclineReason::Generic);
+    for (attempt, due_after_days) in [
+        (unpaid(declined, 0), Some(1)),
+        (unpaid(TopUpStatus::ActionRequired, 1), Some(3)),
+        (unpaid(TopUpStatus::Paid, 1), None),
+        (unpaid(declined, 2), Some(7)),
+        (unpaid(declined, 3), Some(30)),
+        (unpaid(TopUpStatus::Refused(RefusalReason::OtherPrice), 0), None),
+        (unpaid(declined, 0), Some(1)),
+        (unpaid(TopUpStatus::Abandoned, 0), None),
+    ] {
+        let change = Change { records: vec![Record::TopUp(attempt.clone())], ..changed(&account) };
+        ledger.commit(&change).await.unwrap();
+        account = change.account;
+        let due_at = due_after_days.map(|days| at(NOW + days * DAY));
+        let before = due_at.map_or(at(i64::from(u32::MAX)), |due_at| due_at - SignedDuration::from_millis(1));
+        assert_eq!(all_due_top_ups(ledger, before).await, [], "{:?}", attempt.status);
+        let Some(due_at) = due_at else { continue };
+        let expected = DueTopUp { account: account.id.clone(), top_up: attempt.id.clone(), due_at };
+        assert_eq!(all_due_top_ups(ledger, due_at).await, [expected], "{:?}", attempt.status);
+    }
+}
+
+pub async fn unpaid_pages<L: Ledger>(ledger: &L) {
+    for number in 0..60_u32 {
+        let opening = opening_of(&format!("customer_{number}"), &format!("cus_{number}"));
+        let ended_at = at(NOW) - SignedDuration::from_hours((30 + number * 37 % 60).into());
+        let attempt = TopUp {
+            account: opening.account.id.clone(),
+            ended_at: Some(ended_at),
+            ..top_up(TopUpStatus::ActionRequired)
+        };
+        let records = opening.records.iter().cloned().chain([Record::TopUp(attempt)]).collect();
+        ledger.commit(&Change { records, ..opening }).await.unwrap();
+    }
+    let listed = all_due_top_ups(ledger, at(NOW)).await;
+    let accounts: std::collections::BTreeSet<_> = listed.iter().map(|due| due.account.clone()).collect();
+    assert_eq!((accounts.len(), listed.len()), (60, 60), "each once");
+    assert_eq!(all_due(ledger, at(NOW)).await.concat(), [], "no account is due for a top-up");
+    assert_eq!(all_due_charges(ledger, at(NOW)).await.concat(), []);
+}
+
+async fn all_due_top_ups<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<DueTopUp> {
+    let mut all = vec![];
+    for shard in Shard::all() {
+        let (mut listed, mut after) = (vec![], None);
+        loop {
+            let DueTopUpsPage { top_ups, next } = ledger.due_top_ups(shard, now, after).await.unwrap();
+            assert!(top_ups.len() <= usize::from(DUE_PAGE_SIZE));
+            listed.extend(top_ups);
+            if next.is_none() {
+                break;
+            }
+            after = next;
+        }
+        assert!(listed.iter().map(|due| due.due_at).is_sorted(), "{listed:?}");
+        all.extend(listed);
+    }
+    all
 }

@@ -102,6 +102,8 @@ on_every_ledger! {
     due::order_and_pages => due_accounts_come_longest_due_first_page_by_page,
     due::charges => a_pending_charge_is_listed_from_its_expiry_until_it_has_ended,
     due::charge_pages => expired_charges_come_longest_due_first_page_by_page,
+    due::unpaid => an_unpaid_attempt_is_listed_when_a_reminder_or_its_end_is_due,
+    due::unpaid_pages => unpaid_attempts_come_longest_due_first_page_by_page,
     due::apart => what_is_due_for_another_reason_is_not_listed,
     liability::directory => accounts_are_listed_by_shard_page_by_page,
     liability::imports => a_source_is_imported_once_whichever_account_it_is_for,
