@@ -9,7 +9,8 @@ pub use diagnosis::{Diagnosis, diagnosis};
 pub use explanation::explanation;
 
 use crate::domain::payments::{
-    CustomerInvoice, DeclineReason, MonthlyCap, PaymentIssueKind, Receipt, RefusalReason, SavedCard, SavedCards,
+    CardFace, CustomerInvoice, DeclineReason, Expiry, MonthlyCap, PaymentIssueKind, Receipt, RefusalReason, SavedCard,
+    SavedCards,
 };
 use crate::domain::{Amount, Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
@@ -117,6 +118,16 @@ pub fn tax_note(invoice: &CustomerInvoice) -> Option<&'static str> {
 /// A card as its owner knows it: `Visa •••• 4242`.
 pub fn card_name(card: &SavedCard) -> String {
     named_card(card.brand.as_deref(), card.last4.as_deref())
+}
+
+/// The same of a card of which no more is known.
+pub fn card_face(card: &CardFace) -> String {
+    named_card(card.brand.as_deref(), card.last4.as_deref())
+}
+
+/// `December 2026`.
+pub fn month_and_year(expiry: Expiry) -> String {
+    expiry.first_day().strftime("%B %Y").to_string()
 }
 
 /// The card of a receipt, if it is known.

@@ -131,6 +131,7 @@ async fn everything_stored_about_an_account_is_exported_page_by_page() {
         "account",
         "act",
         "alerts_due",
+        "asked_card",
         "consent",
         "contacts",
         "entry",

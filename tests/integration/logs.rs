@@ -40,6 +40,7 @@ async fn on_the_worst_days_nothing_secret_or_personal_is_logged() {
     strangers(&cloud).await;
     good_days(&cloud).await;
     low_balances(&cloud).await;
+    expiring_card(&cloud).await;
     erased(&cloud).await;
     days_without_dynamodb(&cloud).await;
     days_without_stripe(&cloud).await;
@@ -208,6 +209,24 @@ async fn low_balances(cloud: &TestCloud) {
     cloud.cloud.evaluate_alerts().await.unwrap();
     cloud.settle().await;
     for said in ["alerts could not be evaluated", "alerts evaluated"] {
+        assert!(cloud.log().concat().contains(&format!("\"{said}\"")), "{said} is not in the log");
+    }
+}
+
+/// A card that expires, of which its owner is told while DynamoDB fails and afterwards.
+async fn expiring_card(cloud: &TestCloud) {
+    let expiry = cloud.now().strftime("%m %Y").to_string();
+    let (month, year) = expiry.split_once(' ').unwrap();
+    let card = [("type", "card"), ("card[number]", VISA), ("card[exp_month]", month), ("card[exp_year]", year)];
+    let made = cloud.stripe_post("/v1/payment_methods", &card).await;
+    cloud.save_card("acme", made["id"].as_str().unwrap()).await;
+    failing_to_commit(cloud, async || {
+        assert!(cloud.cloud.evaluate_alerts().await.is_ok_and(|summary| summary["failed"] == 1));
+    })
+    .await;
+    cloud.cloud.evaluate_alerts().await.unwrap();
+    cloud.settle().await;
+    for said in ["cards that expire could not be evaluated", "expiry of the card evaluated"] {
         assert!(cloud.log().concat().contains(&format!("\"{said}\"")), "{said} is not in the log");
     }
 }

@@ -14,6 +14,7 @@ mod contacts;
 mod currencies;
 mod erasure;
 mod events;
+mod expiring_cards;
 mod house;
 mod imports;
 mod invoices;

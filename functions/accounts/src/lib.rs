@@ -34,9 +34,9 @@ use shared::http::{
 };
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, AlertRows, CardWallet, ConsentList, Consents, ContactRecords, CustomerBilling, Entries, EntryList,
-    History, Payments, PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders, SpendingChanges,
-    StoredEntries, SweepLogs, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
+    Accounts, AlertRows, AskedCards, CardWallet, ConsentList, Consents, ContactRecords, CustomerBilling, Entries,
+    EntryList, History, Payments, PendingChargeList, PendingCharges, RefusalList, SpenderList, Spenders,
+    SpendingChanges, StoredEntries, SweepLogs, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
 };
 use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
@@ -46,6 +46,7 @@ use shared::use_cases::{Capabilities, Context};
 pub trait AccountsLedger:
     Accounts
     + AlertRows
+    + AskedCards
     + ConsentList
     + Consents
     + ContactRecords
@@ -71,6 +72,7 @@ pub trait AccountsLedger:
 impl<
     L: Accounts
         + AlertRows
+        + AskedCards
         + ConsentList
         + Consents
         + ContactRecords

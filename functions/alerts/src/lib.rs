@@ -1,4 +1,5 @@
-//! Evaluates the alerts of accounts whose balance has left its bounds. A schedule starts it every minute.
+//! Evaluates the alerts of accounts whose balance has left its bounds, and tells customers that their card expires. A
+//! schedule starts it every minute.
 //!
 //! It sends nothing: e-mails and events become owed, and `functions/notifications` does what is owed.
 
@@ -11,13 +12,13 @@ use serde_json::Value;
 use shared::domain::PriceBook;
 use shared::ports::DueAlerts;
 use shared::telemetry;
-use shared::use_cases::alerts::{AlertsLedger, AlertsSummary, evaluate_alerts};
+use shared::use_cases::alerts::{AlertsLedger, AlertsSummary, CardsLedger, evaluate_alerts, warn_of_expiring_cards};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: AlertsLedger + DueAlerts, PriceBook = PriceBook> {}
+pub trait Outside: Capabilities<Ledger: AlertsLedger + DueAlerts + CardsLedger, PriceBook = PriceBook> {}
 
-impl<C: Capabilities<Ledger: AlertsLedger + DueAlerts, PriceBook = PriceBook>> Outside for C {}
+impl<C: Capabilities<Ledger: AlertsLedger + DueAlerts + CardsLedger, PriceBook = PriceBook>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
@@ -43,10 +44,15 @@ pub struct Summary {
 /// Evaluates what is due.
 ///
 /// # Errors
-/// If the accounts that are due cannot be listed. Lambda reports the error.
+/// If the accounts that are due cannot be listed; those of the other kind are evaluated all the same. Lambda reports the
+/// error.
 pub async fn handle<O: Outside>(app: &App<O>, _event: LambdaEvent<Value>) -> Result<Summary, Error> {
     let begin_before = app.context.now().saturating_add(RUN_TIME_MAX).unwrap_or(Timestamp::MAX);
-    let summary = Summary::of(evaluate_alerts(&app.context, begin_before).await?);
+    let alerts = evaluate_alerts(&app.context, begin_before).await;
+    let cards = warn_of_expiring_cards(&app.context, begin_before).await;
+    let mut sum = alerts?;
+    sum += cards?;
+    let summary = Summary::of(sum);
     // A minute in which nothing is due pays for no metrics.
     if summary.due > 0 {
         (app.emit)(&telemetry::embedded_metrics("alerts", &summary.counts(), app.context.now()));

@@ -5,11 +5,14 @@
 
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{DeclineReason, Invoiced, PaymentIssueKind, Receipt, RefusalReason};
+use shared::domain::payments::{CardFace, DeclineReason, Expiry, Invoiced, PaymentIssueKind, Receipt, RefusalReason};
 use shared::domain::{
     Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, PriceBook, TopUpId,
 };
-use shared::words::{Explanation, card_of_receipt, credits as count, date_and_time, decline, payment_issue, refusal};
+use shared::words::{
+    Explanation, card_face, card_of_receipt, credits as count, date_and_time, decline, month_and_year, payment_issue,
+    refusal,
+};
 
 /// An e-mail's content, from top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,12 +119,32 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
             let sale = Sale { credits: *credits, price: *price };
             abandoned(failed(notice, sale, fact("Top-up", top_up.to_string())), sale)
         }
+        NoticeKind::CardExpiring { card, expiry } => card_expiring(notice, card, *expiry),
         NoticeKind::ContactConfirmation { contact } => {
             confirmation(vec![account(notice), date(notice)], &link_to(Purpose::Confirm(contact))?)
         }
         NoticeKind::ContactsChanged(change) => contacts_changed(notice, change),
         NoticeKind::LowBalance { level, balance, per_day } => low_balance(notice, *level, *balance, *per_day),
     })
+}
+
+fn card_expiring(notice: &Notice, card: &CardFace, expiry: Expiry) -> Content {
+    let (card, month) = (card_face(card), month_and_year(expiry));
+    Content {
+        subject: format!("Your card expires soon: {card}"),
+        heading: "Your card expires soon".into(),
+        paragraphs: vec![
+            format!("Your automatic top-ups are charged to {card}, which expires at the end of {month}."),
+            "To keep them going, save a new card or choose another one on your billing page. \
+             If your bank sends you a new card with the same account, it may be updated without you; \
+             your billing page shows the date that we know."
+                .into(),
+        ],
+        action: None,
+        facts: vec![account(notice), fact("Card", card), fact("Expires", format!("end of {month}")), date(notice)],
+        closing: "If the card has expired when a top-up is due, the payment fails and automatic top-ups are paused."
+            .into(),
+    }
 }
 
 fn confirmation(facts: Vec<Fact>, link: &Link) -> Content {

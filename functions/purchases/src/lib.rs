@@ -16,7 +16,7 @@ use shared::http::{
     parse_body, respond, text, time,
 };
 use shared::links::LinkKey;
-use shared::ports::{Accounts, CustomerInvoices, Payments, PurchaseList, Purchases, TopUps};
+use shared::ports::{Accounts, AskedCards, CustomerInvoices, Payments, PurchaseList, Purchases, TopUps};
 use shared::use_cases::payments::{PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::{Capabilities, Context};
 use shared::words::purchase_note;
@@ -24,7 +24,7 @@ use shared::words::purchase_note;
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + Purchases + PurchaseList + TopUps,
+        Ledger: Accounts + AskedCards + Purchases + PurchaseList + TopUps,
         Payments: Payments + CustomerInvoices,
         PriceBook = PriceBook,
     >
@@ -33,7 +33,7 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + Purchases + PurchaseList + TopUps,
+            Ledger: Accounts + AskedCards + Purchases + PurchaseList + TopUps,
             Payments: Payments + CustomerInvoices,
             PriceBook = PriceBook,
         >,

@@ -11,7 +11,7 @@ use lambda_http::{Body, Request, Response};
 use serde_json::Value;
 use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
-use shared::ports::{Accounts, CardWallet, Consents, Customers, Events, Payments, Purchases, TopUps};
+use shared::ports::{Accounts, AskedCards, CardWallet, Consents, Customers, Events, Payments, Purchases, TopUps};
 use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, ObjectKind, verify};
 use shared::telemetry::embedded_metrics;
@@ -20,13 +20,16 @@ use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
-    Capabilities<Ledger: Accounts + Consents + Purchases + TopUps + Customers + Events, Payments: Payments + CardWallet>
+    Capabilities<
+        Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + Customers + Events,
+        Payments: Payments + CardWallet,
+    >
 {
 }
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + Consents + Purchases + TopUps + Customers + Events,
+            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + Customers + Events,
             Payments: Payments + CardWallet,
         >,
 > Outside for C

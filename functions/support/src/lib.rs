@@ -23,9 +23,9 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, AlertRows, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags, History,
-    IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList, SpendingChanges,
-    StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds, UsageRows,
+    Accounts, Acts, AlertRows, AskedCards, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags,
+    History, IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList,
+    SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -35,6 +35,7 @@ pub trait Records:
     Accounts
     + Acts
     + AlertRows
+    + AskedCards
     + Consents
     + ContactRecords
     + Customers
@@ -62,6 +63,7 @@ impl<
     L: Accounts
         + Acts
         + AlertRows
+        + AskedCards
         + Consents
         + ContactRecords
         + Customers

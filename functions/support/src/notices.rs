@@ -64,6 +64,7 @@ impl<'a> NoticeBody<'a> {
             | NoticeKind::PaymentReminder { top_up, .. }
             | NoticeKind::TopUpAbandoned { top_up, .. } => top_up.as_str(),
             NoticeKind::ContactConfirmation { contact } => contact.as_str(),
+            NoticeKind::CardExpiring { .. } => "card",
             NoticeKind::ContactsChanged(_) => "contacts",
             NoticeKind::LowBalance { .. } => "balance",
         };

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::domain::PriceBook;
 use shared::ports::{
-    Accounts, DueIndex, DueTopUps, Payments, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps, Wake,
+    Accounts, AskedCards, DueIndex, DueTopUps, Payments, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps, Wake,
 };
 use shared::telemetry;
 use shared::timers::wake_of_event;
@@ -19,7 +19,7 @@ use shared::use_cases::{Capabilities, Context};
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + TopUps + SweepLogs + DueIndex + DueTopUps,
+        Ledger: Accounts + AskedCards + TopUps + SweepLogs + DueIndex + DueTopUps,
         Payments: Payments,
         Timers: Timers,
         PriceBook = PriceBook,
@@ -29,7 +29,7 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + TopUps + SweepLogs + DueIndex + DueTopUps,
+            Ledger: Accounts + AskedCards + TopUps + SweepLogs + DueIndex + DueTopUps,
             Payments: Payments,
             Timers: Timers,
             PriceBook = PriceBook,

@@ -4,7 +4,7 @@ use super::account::{Account, Cause, Entry};
 use super::alerts::{Alerts, Watch};
 use super::charging::{PendingCharge, RefusalPlace};
 use super::contacts::Contacts;
-use super::payments::{ConsentRecord, Purchase, TopUp, TopUpRetry};
+use super::payments::{AskedCard, ConsentRecord, Purchase, TopUp, TopUpRetry};
 use super::spending::{SpenderLimits, SpendingChange};
 use super::support::{Act, Erasure, Imported};
 use super::{
@@ -66,6 +66,10 @@ pub enum Record {
     Contacts(Box<Contacts>),
     /// Nothing is stored any more about where e-mails went.
     ContactsForgotten,
+    /// What is known of the card that is asked.
+    AskedCard(AskedCard),
+    /// Nothing is stored any more about a card that was asked.
+    AskedCardForgotten,
     Alerts(Alerts),
     /// The account's alerts are to be evaluated at this instant.
     AlertsDue {

@@ -2,7 +2,7 @@
 
 use super::alerts::AlertLevel;
 use super::contacts::{OptionalNotice, Role};
-use super::payments::{DeclineReason, Receipt, RefusalReason};
+use super::payments::{CardFace, DeclineReason, Expiry, Receipt, RefusalReason};
 use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
@@ -73,6 +73,8 @@ pub enum NoticeKind {
     },
     /// The invoice of an automatic top-up was voided after 30 days, and automatic top-ups are turned off.
     TopUpAbandoned { top_up: TopUpId, credits: Credits, price: Amount },
+    /// The card that automatic top-ups ask expires at the end of this month.
+    CardExpiring { card: CardFace, expiry: Expiry },
     /// An address is asked to confirm that it wants the account's e-mails.
     ContactConfirmation { contact: ContactId },
     /// The account's contacts were changed.
@@ -122,6 +124,7 @@ impl NoticeKind {
             Self::TopUpRefused { .. } => "top_up_refused",
             Self::PaymentReminder { .. } => "payment_reminder",
             Self::TopUpAbandoned { .. } => "top_up_abandoned",
+            Self::CardExpiring { .. } => "card_expiring",
             Self::ContactConfirmation { .. } => "contact_confirmation",
             Self::ContactsChanged(_) => "contacts_changed",
             Self::LowBalance { .. } => "low_balance",
@@ -139,14 +142,15 @@ impl NoticeKind {
             | Self::TopUpRefused { .. }
             | Self::PaymentReminder { .. }
             | Self::TopUpAbandoned { .. }
+            | Self::CardExpiring { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_) => Role::Billing,
             Self::LowBalance { .. } => Role::Alerts,
         }
     }
 
-    /// By which kind a contact can turn it off. `None` for what every customer has to know: receipts, payment issues and
-    /// changes of the contacts.
+    /// By which kind a contact can turn it off. `None` for what every customer has to know: receipts, payment issues, cards
+    /// that expire and changes of the contacts.
     pub fn optional(&self) -> Option<OptionalNotice> {
         match self {
             Self::PurchasePaid { .. }
@@ -157,6 +161,7 @@ impl NoticeKind {
             | Self::TopUpRefused { .. }
             | Self::PaymentReminder { .. }
             | Self::TopUpAbandoned { .. }
+            | Self::CardExpiring { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_) => None,
             Self::LowBalance { .. } => Some(OptionalNotice::LowBalance),

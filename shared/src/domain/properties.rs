@@ -174,6 +174,8 @@ impl World {
                 | Record::Alerts(_)
                 | Record::AlertsDue { .. }
                 | Record::AlertsEvaluated
+                | Record::AskedCard(_)
+                | Record::AskedCardForgotten
                 | Record::Customer { .. } => {}
             }
         }

@@ -109,6 +109,8 @@ fn write_record(account: &Account, record: &Record) -> Write {
         Record::ErasedEntry(entry) => put(items::entry_to_item(&account.id, entry)),
         Record::AlertsEvaluated => return Write::Delete(keys::alerts_due(&account.id)),
         Record::AlertsDue { at } => put(items::alerts_due_to_item(account, *at)),
+        Record::AskedCard(asked) => put(items::asked_card_to_item(account, asked)),
+        Record::AskedCardForgotten => return Write::Delete(keys::asked_card(&account.id)),
         Record::Alerts(alerts) => put(items::alerts_to_item(&account.id, alerts)),
         Record::SpendingChange(change) => put(items::spending_change_to_item(&account.id, change)),
         Record::SpenderLimits(limits) => put(items::spender_limits_to_item(&account.id, limits)),

@@ -202,6 +202,11 @@ pub(super) fn alerts_due(account: &AccountId) -> Key {
     of_account(account, ALERTS_DUE.to_owned())
 }
 
+/// What is known of the card that is asked.
+pub(super) fn asked_card(account: &AccountId) -> Key {
+    of_account(account, ASKED_CARD.to_owned())
+}
+
 pub(super) fn outbound_event(account: &AccountId, event: &OutboundEventId) -> Key {
     of_account(account, format!("{OUTBOX}{event}"))
 }
@@ -266,6 +271,8 @@ pub(super) enum Due {
     Unpaid,
     /// The evaluation of an account's alerts.
     Alerts,
+    /// An e-mail about a card that expires.
+    Card,
 }
 
 impl Due {
@@ -280,6 +287,7 @@ impl Due {
             Self::Charge => CHARGE,
             Self::Unpaid => UNPAID,
             Self::Alerts => ALERT,
+            Self::Card => CARD,
         };
         format!("{kind}{}", shard.get())
     }
@@ -427,10 +435,11 @@ pub(super) enum Kind {
     Erasure,
     Alerts,
     AlertsDue,
+    AskedCard,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -454,6 +463,7 @@ impl Kind {
         Self::Erasure,
         Self::Alerts,
         Self::AlertsDue,
+        Self::AskedCard,
     ];
 
     /// Its name in the API, and what its sort keys begin with. None begins another one.
@@ -482,6 +492,7 @@ impl Kind {
             Self::Erasure => ("erasure", ERASURE),
             Self::Alerts => ("alerts", ALERTS),
             Self::AlertsDue => ("alerts_due", ALERTS_DUE),
+            Self::AskedCard => ("asked_card", ASKED_CARD),
         }
     }
 
@@ -505,6 +516,9 @@ const USAGE_CURSOR: &str = "USAGE#CURSOR";
 const ALERT: &str = "ALERT#";
 const ALERTS: &str = "ALERTS#LEVELS";
 const ALERTS_DUE: &str = "ALERTS#DUE";
+const ASKED_CARD: &str = "ASKED_CARD";
+/// Only in the index: no key begins with it.
+const CARD: &str = "CARD#";
 const USAGE_DAY: &str = "USAGE#DAY#";
 const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";

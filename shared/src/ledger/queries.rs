@@ -10,9 +10,9 @@ use crate::domain::{
     AccountId, Act, ActId, ConsentId, Entry, IdempotencyKey, Notice, NoticeId, PurchaseId, Spender, TopUp, TopUpId,
 };
 use crate::ports::{
-    AccountsPage, Acts, ConsentList, Directory, DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList,
-    PendingChargeList, PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
+    AccountsPage, Acts, ConsentList, Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor,
+    DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Flags, History, LedgerError, ListedAccount, NewestFirst,
+    NoticeList, PendingChargeList, PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
     StoredEntries, StoredEntriesPage, TopUpList,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
@@ -321,6 +321,14 @@ impl DueAlerts for DynamoLedger {
         let after = after.map(|cursor| items::due_alert_to_key(shard, &cursor));
         let page = due_page(self, "due_alerts", (Due::Alerts.shard(shard), now), after).await?;
         items::due_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_alerts"))
+    }
+}
+
+impl DueCards for DynamoLedger {
+    async fn due_cards(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        let after = after.map(|cursor| items::due_card_to_key(shard, &cursor));
+        let page = due_page(self, "due_cards", (Due::Card.shard(shard), now), after).await?;
+        items::due_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_cards"))
     }
 }
 

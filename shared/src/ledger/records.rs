@@ -4,15 +4,15 @@ use super::{DynamoDb, DynamoLedger, items, keys};
 use crate::domain::alerts::Alerts;
 use crate::domain::charging::PendingCharge;
 use crate::domain::contacts::Contacts;
-use crate::domain::payments::ConsentRecord;
+use crate::domain::payments::{AskedCard, ConsentRecord};
 use crate::domain::support::Imported;
 use crate::domain::{
     AccountId, ConsentId, CustomerId, Entry, IdempotencyKey, Origin, Purchase, PurchaseId, SourceId, Spender,
     SpenderLimits, SpendingChange, TopUp, TopUpId, TopUpRetry,
 };
 use crate::ports::{
-    AlertRows, Consents, ContactRecords, Customers, Entries, Imports, LedgerError, PendingCharges, Purchases, Spenders,
-    SpendingChanges, TopUpRetries, TopUps,
+    AlertRows, AskedCards, Consents, ContactRecords, Customers, Entries, Imports, LedgerError, PendingCharges,
+    Purchases, Spenders, SpendingChanges, TopUpRetries, TopUps,
 };
 use jiff::Timestamp;
 
@@ -106,6 +106,13 @@ impl<D: DynamoDb> AlertRows for DynamoLedger<D> {
 
     async fn alerts_due_get(&self, account: &AccountId) -> Result<Option<Timestamp>, LedgerError> {
         self.read("alerts_due_get", keys::alerts_due(account), items::alerts_due_from_item).await
+    }
+}
+
+impl<D: DynamoDb> AskedCards for DynamoLedger<D> {
+    async fn asked_card_get(&self, account: &AccountId) -> Result<AskedCard, LedgerError> {
+        let stored = self.read("asked_card_get", keys::asked_card(account), items::asked_card_from_item).await?;
+        Ok(stored.unwrap_or_default())
     }
 }
 

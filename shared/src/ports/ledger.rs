@@ -1,14 +1,14 @@
 //! The store of accounts, their entries and records, as narrow traits: a function uses those that its role allows.
 //!
 //! Reads by key are strongly consistent: they see every change committed before they began.
-//! Only [`History`], [`EntryList`], [`DueIndex`], [`DueAlerts`] and [`DueCharges`] read indexes, which are eventually
-//! consistent.
+//! Only [`History`], [`EntryList`], [`DueIndex`], [`DueAlerts`], [`DueCards`] and [`DueCharges`] read indexes, which are
+//! eventually consistent.
 
 use super::ledger_error::{CommitError, FoldError, LedgerError};
 use crate::domain::alerts::Alerts;
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::contacts::Contacts;
-use crate::domain::payments::{ConsentRecord, SweepLog};
+use crate::domain::payments::{AskedCard, ConsentRecord, SweepLog};
 use crate::domain::support::{Erasure, ErasurePage, ItemKey};
 use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
@@ -365,6 +365,23 @@ pub trait DueTopUps: Send + Sync {
         now: Timestamp,
         after: Option<DueTopUp>,
     ) -> impl Future<Output = Result<DueTopUpsPage, LedgerError>> + Send;
+}
+
+/// What is known of the cards that are asked.
+pub trait AskedCards: Send + Sync {
+    /// The default if nothing is known.
+    fn asked_card_get(&self, account: &AccountId) -> impl Future<Output = Result<AskedCard, LedgerError>> + Send;
+}
+
+/// The index of accounts whose customers are told that their card expires.
+pub trait DueCards: Send + Sync {
+    /// One page of the accounts of a shard for which that is due at `now`; those that became due first come first.
+    fn due_cards(
+        &self,
+        shard: Shard,
+        now: Timestamp,
+        after: Option<DueCursor>,
+    ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
 }
 
 /// The index of pending charges by their expiry.

@@ -17,12 +17,12 @@ pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
 pub use ledger::{
-    Accounts, Acts, AlertRows, ConsentList, Consents, ContactRecords, Customers, DueAlerts, DueCharge, DueCharges,
-    DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Entries, EntryList, Erasures,
-    Events, Flags, History, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
-    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard,
-    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, SweepLogs, TopUpList,
-    TopUpRetries, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    Accounts, Acts, AlertRows, AskedCards, ConsentList, Consents, ContactRecords, Customers, DueAlerts, DueCards,
+    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Entries,
+    EntryList, Erasures, Events, Flags, History, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList,
+    PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
+    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, SweepLogs,
+    TopUpList, TopUpRetries, TopUps, UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use ledger_error::{CommitError, FoldError, LedgerError};
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};

@@ -2,7 +2,7 @@
 
 use crate::domain::payments::{
     BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, RefusedDetail,
-    SavedCards, SetUpCard, TopUpOutcome,
+    SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
     AccountId, CardPaymentId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, InvoiceNumber,
@@ -104,6 +104,15 @@ pub trait CardWallet: Send + Sync {
     /// # Errors
     /// [`PaymentsError::CustomerDeleted`] only if the provider itself reports it.
     fn saved_cards_get(&self, customer: &CustomerId) -> impl Future<Output = Result<SavedCards, PaymentsError>> + Send;
+
+    /// The default card, as the provider shows it now.
+    ///
+    /// # Errors
+    /// As [`CardWallet::saved_cards_get`].
+    fn default_card_get(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Option<SavedCard>, PaymentsError>> + Send;
 
     /// Makes a saved card the default.
     ///

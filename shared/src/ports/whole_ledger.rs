@@ -45,6 +45,8 @@ whole_ledger! {
     OutboundEvents,
     AlertRows,
     DueAlerts,
+    AskedCards,
+    DueCards,
     DueIndex,
     DueCharges,
     DueTopUps,

@@ -29,7 +29,8 @@ pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
 use crate::domain::payments::{
-    BillingDetails, Checkout, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCards, SetUpCard, TopUpOutcome,
+    BillingDetails, Checkout, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCard, SavedCards, SetUpCard,
+    TopUpOutcome,
 };
 use crate::domain::{
     AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
@@ -184,6 +185,10 @@ impl Payments for StripePayments {
 impl CardWallet for StripePayments {
     async fn saved_cards_get(&self, customer: &CustomerId) -> Result<SavedCards, PaymentsError> {
         wallet::saved(&self.client, customer).await.map_err(|error| error.during("saved_cards_get"))
+    }
+
+    async fn default_card_get(&self, customer: &CustomerId) -> Result<Option<SavedCard>, PaymentsError> {
+        wallet::default(&self.client, customer).await.map_err(|error| error.during("default_card_get"))
     }
 
     async fn saved_card_make_default(

@@ -127,6 +127,18 @@ impl Paying {
     }
 }
 
+/// A customer with the default card expanded, for its details.
+#[derive(Deserialize)]
+pub(super) struct AskedCustomer {
+    pub(super) deleted: Option<bool>,
+    pub(super) invoice_settings: Option<AskedSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AskedSettings {
+    pub(super) default_payment_method: Option<SavedMethod>,
+}
+
 /// A saved card or bank account. <https://docs.stripe.com/api/payment_methods/object>
 #[derive(Deserialize)]
 pub(super) struct SavedMethod {

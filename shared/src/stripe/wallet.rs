@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::customers::{self, DefaultError};
 use super::error::StripeError;
-use super::responses::{Created, List, Page, SavedMethod};
+use super::responses::{AskedCustomer, Created, List, Page, SavedMethod};
 use super::{Charging, metadata, spelled, with_query};
 use crate::domain::payments::{Expiry, SavedCard, SavedCards, SetUpCard};
 use crate::domain::{CustomerId, PaymentMethodId};
@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_checkout::checkout_session::CreateCheckoutSession;
 use stripe_client_core::{RequestStrategy, StripeRequest};
-use stripe_core::customer::{ListPaymentMethodsCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings};
+use stripe_core::customer::{
+    ListPaymentMethodsCustomer, RetrieveCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings,
+};
 use stripe_payment::payment_method::DetachPaymentMethod;
 use stripe_shared::CheckoutSessionMode;
 
@@ -42,6 +44,17 @@ pub(super) async fn saved(client: &Client, customer: &CustomerId) -> Result<Save
     Err(StripeError::Unreadable(format!("the customer has more than {PAGES_MAX} pages of cards")).into())
 }
 
+/// The default card, with its details.
+pub(super) async fn default(client: &Client, customer: &CustomerId) -> Result<Option<SavedCard>, DefaultError> {
+    let request = RetrieveCustomer::new(customer.as_str()).expand([customers::DEFAULT_CARD.to_owned()]);
+    let found: AskedCustomer = request.build().customize().send(client).await?;
+    if found.deleted == Some(true) {
+        return Err(DefaultError::Deleted);
+    }
+    let default = found.invoice_settings.and_then(|settings| settings.default_payment_method);
+    Ok(default.map(saved_card).transpose()?)
+}
+
 fn saved_card(method: SavedMethod) -> Result<SavedCard, StripeError> {
     let unreadable = || StripeError::Unreadable("a saved card has an id or a time of another form".to_owned());
     let id = PaymentMethodId::parse(method.id.as_str()).map_err(|_| unreadable())?;
@@ -69,11 +82,11 @@ pub(super) async fn make_default(
     customer: &CustomerId,
     card: &PaymentMethodId,
 ) -> Result<(), StripeError> {
-    let request = UpdateCustomer::new(customer.as_str()).invoice_settings(default(card)).build();
+    let request = UpdateCustomer::new(customer.as_str()).invoice_settings(of_default(card)).build();
     request.customize::<Created>().request_strategy(RequestStrategy::Once).send(client).await.map(drop)
 }
 
-fn default(card: &PaymentMethodId) -> UpdateCustomerInvoiceSettings {
+fn of_default(card: &PaymentMethodId) -> UpdateCustomerInvoiceSettings {
     let mut settings = UpdateCustomerInvoiceSettings::new();
     settings.default_payment_method = Some(card.as_str().to_owned());
     settings
@@ -92,7 +105,7 @@ pub(super) async fn offer_set_up(
         return Ok(());
     }
     let request = UpdateCustomer::new(customer.as_str())
-        .invoice_settings(default(&set_up.card))
+        .invoice_settings(of_default(&set_up.card))
         .metadata(metadata::of_card_session(&set_up.session))
         .build();
     request.customize::<Created>().request_strategy(RequestStrategy::Once).send(client).await.map(drop)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::PendingCharge;
 use shared::domain::contacts::Role;
-use shared::domain::payments::ConsentRecord;
+use shared::domain::payments::{AskedCard, ConsentRecord};
 use shared::domain::{
     Account, AccountId, Act, Change, ConsentId, Contacts, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice,
     NoticeId, Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
@@ -73,6 +73,7 @@ enum Kind {
     Notice,
     Act,
     Contacts,
+    AskedCard,
     Customer,
 }
 
@@ -91,11 +92,12 @@ enum Thing {
     Notice(Notice),
     Act(Act),
     Contacts(Box<Contacts>),
+    AskedCard(AskedCard),
     Customer(AccountId),
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -109,6 +111,7 @@ impl Kind {
         Self::Notice,
         Self::Act,
         Self::Contacts,
+        Self::AskedCard,
         Self::Customer,
     ];
 
@@ -129,6 +132,7 @@ impl Kind {
             Self::Notice => ledger.notice_get(&account, &NoticeId::mint(1)).await?.map(Thing::Notice),
             Self::Act => ledger.acts_page(&account, None, 1).await?.records.pop().map(Thing::Act),
             Self::Contacts => ledger.contacts_get(&account).await?.map(|contacts| Thing::Contacts(Box::new(contacts))),
+            Self::AskedCard => Some(Thing::AskedCard(ledger.asked_card_get(&account).await?)),
             Self::Customer => ledger.customer_account_get(&customer()).await?.map(Thing::Customer),
         };
         Ok(thing)
@@ -157,6 +161,7 @@ impl Thing {
             Self::Notice(notice) => change.notices.push(notice.clone()),
             Self::Act(act) => change.records.push(Record::Act(act.clone())),
             Self::Contacts(contacts) => change.records.push(Record::Contacts(contacts.clone())),
+            Self::AskedCard(asked) => change.records.push(Record::AskedCard(asked.clone())),
             Self::Customer(account) => {
                 change.records.push(Record::Customer { customer: customer(), account: account.clone() });
             }

@@ -7,8 +7,8 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::{
-    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCards,
-    SetUpCard, TopUpOutcome,
+    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCard,
+    SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
@@ -374,6 +374,10 @@ impl Payments for AgreeablePayments {
 impl CardWallet for AgreeablePayments {
     async fn saved_cards_get(&self, _: &CustomerId) -> Result<SavedCards, PaymentsError> {
         Ok(SavedCards::default())
+    }
+
+    async fn default_card_get(&self, _: &CustomerId) -> Result<Option<SavedCard>, PaymentsError> {
+        Ok(None)
     }
 
     async fn saved_card_make_default(&self, _: &CustomerId, _: &PaymentMethodId) -> Result<(), PaymentsError> {

@@ -49,6 +49,7 @@ survives! {
     a_pending_charge_is_captured_once_though_functions_are_killed: Capture,
     pending_charges_expire_once_though_functions_are_killed: Expiry,
     a_crossing_is_told_once_though_functions_are_killed: Alerts,
+    a_card_that_expires_is_told_of_once_though_functions_are_killed: ExpiringCard,
     a_purchase_is_granted_once_though_functions_are_killed: Purchase,
     settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
     a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,

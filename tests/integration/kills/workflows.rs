@@ -12,6 +12,7 @@ const CARD: &str = "4242424242424242";
 pub enum Workflow {
     OpenAccount,
     Alerts,
+    ExpiringCard,
     Charge,
     Batch,
     Restore,
@@ -38,6 +39,7 @@ impl Workflow {
         match self {
             Self::OpenAccount => "open an account",
             Self::Alerts => "low-balance alerts",
+            Self::ExpiringCard => "card that expires",
             Self::Charge => "charge",
             Self::Batch => "batch of charges",
             Self::Restore => "restore",
@@ -66,7 +68,7 @@ impl Workflow {
             Self::OpenAccount | Self::AutoTopUp => &["accounts"],
             Self::Charge | Self::Batch | Self::Restore | Self::Capture => &["charging"],
             Self::Expiry => &["charge-expiry"],
-            Self::Alerts => &["alerts"],
+            Self::Alerts | Self::ExpiringCard => &["alerts"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
             Self::Retry | Self::Resume => &["accounts", "stripe-webhooks"],
             Self::SweepPaid | Self::Reminders => &["top-up-sweep", "stripe-webhooks"],
@@ -89,6 +91,7 @@ impl Workflow {
             Self::Capture => capture(world, &account).await?,
             Self::Expiry => expiry(world, &account).await?,
             Self::Alerts => alerts(world, &account).await?,
+            Self::ExpiringCard => expiring_card(world, &account).await?,
             Self::Purchase => purchase(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
@@ -353,6 +356,28 @@ async fn alerts(world: &mut World, account: &str) -> Result<(), Broken> {
     rule!(told == [100, 300], "{account} was told {told:?}");
     let exhausted = books.of_kind("OUTBOX").filter(|(_, event)| event["type"] == "credits.exhausted").count();
     rule!(exhausted == 1, "exhaustion of {account} is told {exhausted} times");
+    Ok(())
+}
+
+/// A card that expires is told of once, in whichever call the run is killed.
+async fn expiring_card(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    let expiry = (world.cloud.now() + jiff::SignedDuration::from_hours(24)).strftime("%m %Y").to_string();
+    let (month, year) = expiry.split_once(' ').ok_or("a month and a year")?;
+    let card = [("type", "card"), ("card[number]", CARD), ("card[exp_month]", month), ("card[exp_year]", year)];
+    let made = world.cloud.stripe_post("/v1/payment_methods", &card).await;
+    let card = made["id"].as_str().ok_or("a card has an id")?;
+    world.cloud.save_card(account, card).await;
+    world.cloud.turn_on_auto_top_up(account, 100, 1_100).await;
+    // The account is not due for a top-up.
+    world.cloud.buy(account, "credits_500", "5555555555554444").await;
+    world.cloud.save_card(account, card).await;
+    world.arm();
+    world.evaluate_alerts().await?;
+    world.killer.disarm();
+    let books = Books::read(&world.cloud, account).await?;
+    let told = books.of_kind("NOTICE").filter(|(_, notice)| notice["kind"] == "card_expiring").count();
+    rule!(told == 1, "{account} was told {told} times that its card expires");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{ConsentRecord, SweepLog};
+use shared::domain::payments::{AskedCard, ConsentRecord, SweepLog};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::*;
@@ -419,6 +419,18 @@ impl AlertRows for DirectLedger {
 impl DueAlerts for DirectLedger {
     async fn due_alerts(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
         self.others.due_alerts(shard, now, after).await
+    }
+}
+
+impl AskedCards for DirectLedger {
+    async fn asked_card_get(&self, account: &AccountId) -> Result<AskedCard, LedgerError> {
+        self.direct.asked_card_get(account).await
+    }
+}
+
+impl DueCards for DirectLedger {
+    async fn due_cards(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        self.others.due_cards(shard, now, after).await
     }
 }
 

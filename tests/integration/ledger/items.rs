@@ -59,6 +59,7 @@ enum Kind {
     ClosedDays,
     Alerts,
     AlertsDue,
+    AskedCard,
 }
 
 /// Reads the item and returns whether it was there.
@@ -95,6 +96,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
         Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
         Kind::Alerts => ledger.alerts_get(&account).await?.is_some(),
         Kind::AlertsDue => ledger.alerts_due_get(&account).await?.is_some(),
+        Kind::AskedCard => ledger.asked_card_get(&account).await?.card.is_some(),
         Kind::OutboundEvent => {
             let item = raw(store, "ACCOUNT#acme", &format!("OUTBOX#{}", OutboundEventId::mint(1))).await;
             stored_event_of(&item)?.account == account
@@ -109,7 +111,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 86] = [
+const MAY_BE_ABSENT: [&str; 94] = [
     "accepted_by",
     "added",
     "addressed",
@@ -119,6 +121,12 @@ const MAY_BE_ABSENT: [&str; 86] = [
     "auto_top_up.cap",
     "auto_top_up.cap.used",
     "auto_top_up.consent.accepted_by",
+    "brand",
+    "card",
+    "card.brand",
+    "card.expires",
+    "card.fingerprint",
+    "card.last4",
     "changed",
     "checkout",
     "checkout_opened_at",
@@ -140,6 +148,7 @@ const MAY_BE_ABSENT: [&str; 86] = [
     "kept.confirmed_at",
     "kept.opted_out",
     "kept.problem",
+    "last4",
     "last_top_up_at",
     "level_1",
     "level_1.told_at",
@@ -193,6 +202,7 @@ const MAY_BE_ABSENT: [&str; 86] = [
     "turned_off",
     "turned_off.by",
     "waiting_since",
+    "warnings",
     "watch",
     "watch.from",
     "watch.to",
@@ -216,10 +226,15 @@ const UNREAD: [&str; 8] = [
 ];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 9] = [
+const FREE_TEXT: [&str; 14] = [
     "after",
+    "brand",
+    "card.brand",
+    "card.fingerprint",
+    "card.last4",
     "checkout.url",
     "detail",
+    "last4",
     "receipt.brand",
     "receipt.last4",
     "receipt.number",
@@ -623,6 +638,7 @@ async fn filled() -> Embedded {
         Record::Contacts(Box::new(contacts())),
         Record::Alerts(alerts_in_every_state()),
         Record::AlertsDue { at: at(9) },
+        Record::AskedCard(asked_card()),
     ];
     records.extend(endings().map(Record::PendingCharge));
     records.extend(acts().into_iter().map(Record::Act));
@@ -688,6 +704,8 @@ fn stored_items() -> Vec<Stored> {
         ("refused requests", "REQUEST#0000000001#01".into(), Kind::Refusals),
         ("alerts", "ALERTS#LEVELS".into(), Kind::Alerts),
         ("alerts due", "ALERTS#DUE".into(), Kind::AlertsDue),
+        ("asked card", "ASKED_CARD".into(), Kind::AskedCard),
+        ("card that expires", notice(30), Kind::Notice(30)),
         ("low balance", notice(29), Kind::Notice(29)),
         ("payment reminder", notice(30), Kind::Notice(30)),
         ("top-up abandoned", notice(31), Kind::Notice(31)),

@@ -10,6 +10,7 @@ use shared::domain::charging::{
 use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::Checkout;
+use shared::domain::payments::{Ahead, AskedCard, CardFace, Expiry, KnownCard, Warning};
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
 use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIssueKind, RefusalReason, TurnedOff};
 use shared::domain::spending::{Limit, LimitName, Spending};
@@ -318,7 +319,10 @@ pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
         | NoticeKind::TopUpRefused { price, .. }
         | NoticeKind::PaymentReminder { price, .. }
         | NoticeKind::TopUpAbandoned { price, .. } => *price = other,
-        NoticeKind::ContactConfirmation { .. } | NoticeKind::ContactsChanged(_) | NoticeKind::LowBalance { .. } => {}
+        NoticeKind::CardExpiring { .. }
+        | NoticeKind::ContactConfirmation { .. }
+        | NoticeKind::ContactsChanged(_)
+        | NoticeKind::LowBalance { .. } => {}
     }
     kind
 }
@@ -587,7 +591,7 @@ pub fn receipt() -> Receipt {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 12] {
+pub fn notice_kinds() -> [NoticeKind; 13] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
@@ -621,7 +625,23 @@ pub fn notice_kinds() -> [NoticeKind; 12] {
             since: at(5),
         },
         NoticeKind::TopUpAbandoned { top_up, credits, price },
+        NoticeKind::CardExpiring { card: asked_card().card.unwrap().face, expiry: Expiry::new(2026, 1).unwrap() },
     ]
+}
+
+/// A card that expires, of which was told before.
+pub fn asked_card() -> AskedCard {
+    let face = CardFace { brand: Some("visa".to_owned()), last4: Some("4242".to_owned()) };
+    let warning = |card: &str, ahead| Warning { card: card.to_owned(), expiry: Expiry::new(2026, 1).unwrap(), ahead };
+    AskedCard {
+        card: Some(KnownCard {
+            id: PaymentMethodId::parse("pm_1").unwrap(),
+            face,
+            expiry: Expiry::new(2026, 1),
+            fingerprint: Some("fp1".to_owned()),
+        }),
+        warnings: vec![warning("fp1", Ahead::Month), warning("pm_2", Ahead::Week)],
+    }
 }
 
 /// Five levels in every state.

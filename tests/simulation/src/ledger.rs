@@ -12,7 +12,7 @@ use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{ConsentRecord, SweepLog};
+use shared::domain::payments::{AskedCard, ConsentRecord, SweepLog};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
@@ -21,10 +21,10 @@ use shared::domain::{
     Spender, SpenderLimits, SpendingChange, TopUp, TopUpId, TopUpRetry, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, AlertRows, CommitError, ConsentList, Consents, ContactRecords, Customers, Directory,
-    DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage,
-    Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports, LedgerError, LiabilityRows,
-    ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
+    Accounts, AccountsPage, Acts, AlertRows, AskedCards, CommitError, ConsentList, Consents, ContactRecords, Customers,
+    Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp,
+    DueTopUps, DueTopUpsPage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports, LedgerError,
+    LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
     PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError,
     Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
     StoredItems, StoredItemsPage, SweepLogs, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
@@ -66,6 +66,8 @@ pub struct Tables {
     pub due_top_ups: BTreeMap<(AccountId, TopUpId), Timestamp>,
     /// The accounts whose alerts are due, as readers of the index `due` see them, possibly outdated.
     pub due_alerts: BTreeMap<AccountId, Timestamp>,
+    /// The accounts whose card expires, as readers of the index `due` see them, possibly outdated.
+    pub due_cards: BTreeMap<AccountId, Timestamp>,
     /// The index `history` as readers see it, possibly outdated.
     pub history: BTreeMap<AccountId, BTreeMap<u64, Entry>>,
     behind: VecDeque<IndexUpdate>,
@@ -110,6 +112,9 @@ pub struct Partition {
     pub contacts: Option<Contacts>,
     pub alerts: Option<Alerts>,
     pub alerts_due: Option<Timestamp>,
+    pub asked: Option<AskedCard>,
+    /// Its place in the index `due`, as it was written.
+    pub asked_due: Option<Timestamp>,
     pub sweep_log: SweepLog,
 }
 
@@ -120,6 +125,7 @@ struct IndexUpdate {
     charges: Vec<PendingCharge>,
     alerts: Option<Timestamp>,
     top_up: Option<TopUp>,
+    card: Option<Timestamp>,
     entries: Vec<Entry>,
 }
 
@@ -191,6 +197,12 @@ impl MemoryLedger {
         // DynamoDB returns the end of a full page even if nothing follows.
         let next = top_ups.last().filter(|_| is_full).cloned();
         DueTopUpsPage { top_ups, next }
+    }
+
+    /// [`DueCards::due_cards`], without waiting.
+    pub fn due_cards_page(&self, shard: Shard, now: Timestamp, after: Option<&DueCursor>) -> DuePage {
+        let tables = self.tables();
+        due_page(&tables.due_cards, self.settings.due_page_size, (shard, now, after))
     }
 
     /// [`DueCharges::due_charges`], without waiting.
@@ -302,9 +314,10 @@ impl Tables {
             _ => None,
         });
         let alerts = self.partitions.get(&account.id).and_then(|partition| partition.alerts_due);
+        let card = self.partitions.get(&account.id).and_then(|partition| partition.asked_due);
         let charges = charges.collect();
         let (id, top_up) = (account.id.clone(), change.top_up().cloned());
-        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, top_up, entries });
+        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, top_up, card, entries });
         self.journal.push(Committed { before, change: change.clone() });
     }
 
@@ -325,6 +338,11 @@ impl Tables {
                 Record::Alerts(alerts) => partition.alerts = Some(alerts),
                 Record::AlertsDue { at } => partition.alerts_due = Some(at),
                 Record::AlertsEvaluated => partition.alerts_due = None,
+                Record::AskedCard(asked) => {
+                    partition.asked_due = asked.due_at(&change.account);
+                    partition.asked = Some(asked);
+                }
+                Record::AskedCardForgotten => (partition.asked, partition.asked_due) = (None, None),
                 Record::Act(act) => drop(partition.acts.insert(act.id.clone(), act)),
                 Record::Contacts(contacts) => partition.contacts = Some(*contacts),
                 Record::SpenderUnlimited(spender) => drop(partition.spender_limits.remove(&spender)),
@@ -371,6 +389,10 @@ impl Tables {
                     Some(due_at) => drop(self.due_top_ups.insert(key, due_at)),
                     None => drop(self.due_top_ups.remove(&key)),
                 }
+            }
+            match update.card {
+                Some(due_at) => drop(self.due_cards.insert(update.account.clone(), due_at)),
+                None => drop(self.due_cards.remove(&update.account)),
             }
             for pending in update.charges {
                 let key = (update.account.clone(), pending.charge.clone());
@@ -596,6 +618,9 @@ impl Partition {
         for id in self.outbox.keys() {
             add("OUTBOX", id.to_string(), PersonalItem::OutboundEvent(id.clone()));
         }
+        if self.asked.is_some() {
+            add("ASKED_CARD", String::new(), PersonalItem::AskedCard);
+        }
         if self.contacts.is_some() {
             add("CONTACTS", String::new(), PersonalItem::Contacts);
         }
@@ -665,6 +690,7 @@ impl StoredItems for MemoryLedger {
                 PersonalItem::Notice(_) => "notice",
                 PersonalItem::OutboundEvent(_) => "outbound_event",
                 PersonalItem::Contacts => "contacts",
+                PersonalItem::AskedCard => "asked_card",
                 PersonalItem::UsageRow(_) => "usage_day",
             },
             id: key.as_str().to_owned(),
@@ -811,6 +837,18 @@ impl AlertRows for MemoryLedger {
 
     async fn alerts_due_get(&self, account: &AccountId) -> Result<Option<Timestamp>, LedgerError> {
         Ok(self.of(account, |partition| partition.alerts_due))
+    }
+}
+
+impl AskedCards for MemoryLedger {
+    async fn asked_card_get(&self, account: &AccountId) -> Result<AskedCard, LedgerError> {
+        Ok(self.of(account, |partition| partition.asked.clone()).unwrap_or_default())
+    }
+}
+
+impl DueCards for MemoryLedger {
+    async fn due_cards(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        Ok(self.due_cards_page(shard, now, after.as_ref()))
     }
 }
 

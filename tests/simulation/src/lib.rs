@@ -16,6 +16,7 @@ mod chain;
 mod contacts;
 mod cores;
 mod digest;
+mod expiring;
 pub mod hot_accounts;
 pub mod ledger;
 mod liability;

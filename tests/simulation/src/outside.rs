@@ -13,7 +13,9 @@ use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{BoughtWith, Checkout, CheckoutOutcome, OfferedCard, SavedCards, SetUpCard};
+use shared::domain::payments::{
+    AskedCard, BoughtWith, Checkout, CheckoutOutcome, OfferedCard, SavedCard, SavedCards, SetUpCard,
+};
 use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
@@ -23,14 +25,14 @@ use shared::domain::{
     PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, TopUpRetry, UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
-    Accounts, AccountsPage, Acts, AlertRows, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
-    ContactRecords, Customers, Directory, DueAlerts, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex,
-    DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Email, Entries, EntryList, Erasures, Events, FoldError, History,
-    IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
-    Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
-    Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries,
-    StoredEntriesPage, SweepLogs, Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
-    Wake,
+    Accounts, AccountsPage, Acts, AlertRows, AskedCards, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
+    ContactRecords, Customers, Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor,
+    DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Email, Entries, EntryList, Erasures, Events, FoldError,
+    History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError,
+    NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage,
+    PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage,
+    StoredEntries, StoredEntriesPage, SweepLogs, Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps,
+    UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -799,6 +801,24 @@ impl DueAlerts for Outside {
     }
 }
 
+impl AskedCards for Outside {
+    async fn asked_card_get(&self, account: &AccountId) -> Result<AskedCard, LedgerError> {
+        let account = account.clone();
+        self.read("asked_card_get", move |ledger| at_once(ledger.asked_card_get(&account))).await
+    }
+}
+
+impl DueCards for Outside {
+    async fn due_cards(&self, shard: Shard, now: Timestamp, after: Option<DueCursor>) -> Result<DuePage, LedgerError> {
+        // As for the accounts that are due, only the calls that matter wait.
+        let is_due = !self.0.ledger.due_cards_page(shard, now, after.as_ref()).accounts.is_empty();
+        let list = move |world: &World| world.ledger.due_cards_page(shard, now, after.as_ref());
+        let what = || format!("due_cards of shard {}", shard.get());
+        let answer = self.call_of(what, is_due || shard.get() == 0, list).await;
+        answer.map_err(|Lost| ledger_lost("due_cards"))
+    }
+}
+
 impl Customers for Outside {
     async fn customer_account_get(&self, customer: &CustomerId) -> Result<Option<AccountId>, LedgerError> {
         let customer = customer.clone();
@@ -1007,6 +1027,7 @@ fn describe(change: &Change) -> String {
             Record::Alerts(alerts) => format!(" · {alerts:?}"),
             Record::AlertsDue { at } => format!(" · alerts due at {at}"),
             Record::AlertsEvaluated => " · alerts evaluated".to_owned(),
+            Record::AskedCard(asked) => format!(" · {asked:?}"),
             Record::SpendingChange(change) => format!(" · stopped {}", change.is_stopped),
             Record::SpenderLimits(limits) => format!(" · {limits:?}"),
             Record::SpenderUnlimited(spender) => format!(" · no limits of {spender}"),
@@ -1015,6 +1036,7 @@ fn describe(change: &Change) -> String {
             Record::Imported(imported) => format!(" · import {}", imported.source),
             Record::PurchaseKey { .. }
             | Record::Consent(_)
+            | Record::AskedCardForgotten
             | Record::SpendingForgotten(_)
             | Record::RefusalForgotten(_)
             | Record::NoticeForgotten(_)
@@ -1178,6 +1200,13 @@ impl CardWallet for Outside {
         let get = move |world: &World| world.stripe().saved_cards(&customer);
         let answer = self.stripe_or_unavailable("saved_cards_get", get).await?;
         answer.map_err(|CustomerDeleted| deleted("saved_cards_get"))
+    }
+
+    async fn default_card_get(&self, customer: &CustomerId) -> Result<Option<SavedCard>, PaymentsError> {
+        let customer = customer.clone();
+        let get = move |world: &World| world.stripe().shown_default(&customer);
+        let answer = self.stripe_or_unavailable("default_card_get", get).await?;
+        answer.map_err(|CustomerDeleted| deleted("default_card_get"))
     }
 
     async fn saved_card_make_default(

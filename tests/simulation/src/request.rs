@@ -73,6 +73,8 @@ pub enum Request {
     SetAlerts(AccountId, ChosenLevels),
     /// The run over accounts whose balance has left its bounds.
     EvaluateAlerts,
+    /// The run over cards that expire.
+    WarnOfCards,
     /// A customer asks to pay the open invoice of a pause now.
     Retry(AccountId, RetryCommand),
     /// The run over unpaid attempts.
@@ -197,6 +199,7 @@ impl Request {
             | Self::CloseDays
             | Self::EvaluateAlerts
             | Self::FollowUp
+            | Self::WarnOfCards
             | Self::ExpireCharges => false,
         }
     }
@@ -234,6 +237,7 @@ impl Request {
                 Box::pin(async move { run_set_alerts(&outside, &account, &levels).await })
             }
             Self::EvaluateAlerts => Box::pin(async move { run_evaluate_alerts(&outside).await }),
+            Self::WarnOfCards => Box::pin(async move { crate::expiring::run_warn(&outside).await }),
             Self::Retry(account, command) => Box::pin(async move { run_retry(&outside, &account, &command).await }),
             Self::FollowUp => Box::pin(async move { run_follow_up(&outside).await }),
             Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
@@ -1222,7 +1226,7 @@ fn settled<T>(outside: &Outside, answer: Result<T, RecordOutcomeError>) -> Ended
     }
 }
 
-fn store(outside: &Outside, error: &StoreError) -> Ended {
+pub fn store(outside: &Outside, error: &StoreError) -> Ended {
     if error.is_retryable() { outside.not_now(error) } else { Wrong(error.to_string()) }
 }
 

@@ -69,12 +69,14 @@ impl Rules {
         for committed in &journal {
             self.check_commit(committed, world)?;
             self.alerts.check(committed)?;
+            crate::expiring::check_commit(committed)?;
         }
         for committed in &journal {
             let tables = world.ledger.tables();
             let id = &committed.change.account.id;
             let partition = tables.partitions.get(id).ok_or_else(|| format!("{id} is gone"))?;
             check_partition(partition)?;
+            crate::expiring::check_partition(partition)?;
             check_refusals(partition)?;
         }
         self.check_folds(world)
@@ -145,6 +147,8 @@ impl Rules {
                 | Record::Alerts(_)
                 | Record::AlertsDue { .. }
                 | Record::AlertsEvaluated
+                | Record::AskedCard(_)
+                | Record::AskedCardForgotten
                 | Record::Customer { .. } => {}
             }
         }
@@ -732,6 +736,7 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
             | NoticeKind::TopUpRefused { top_up, .. } => Some((top_up.as_str(), "failed")),
             NoticeKind::TopUpAbandoned { top_up, .. } => Some((top_up.as_str(), "given up")),
             NoticeKind::PaymentReminder { .. }
+            | NoticeKind::CardExpiring { .. }
             | NoticeKind::ContactConfirmation { .. }
             | NoticeKind::ContactsChanged(_)
             | NoticeKind::LowBalance { .. } => None,
@@ -857,6 +862,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         let behind = entries.len() as u64 - folded.min(entries.len() as u64);
         rule!(behind < block, "{behind} entries of {id} were never folded");
         crate::alerts::check_at_rest(partition, tables.due_alerts.get(id), now)?;
+        crate::expiring::check_at_rest(partition, tables.due_cards.get(id), &stripe, now)?;
         for (key, pending) in &partition.pending {
             let due_at = pending.end.is_none().then(|| time_is_up(pending));
             let listed = tables.due_charges.get(&(id.clone(), key.clone()));

@@ -365,6 +365,7 @@ impl Run {
             self.world().ledger.tables().catch_up(usize::MAX);
             self.run_now(Request::ExpireCharges);
             self.run_now(Request::EvaluateAlerts);
+            self.run_now(Request::WarnOfCards);
             self.run_now(Request::Sweep(None));
             self.run_now(Request::FollowUp);
             while let Some(part) = self.wake(0) {

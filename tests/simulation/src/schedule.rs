@@ -2,6 +2,7 @@
 //! others.
 
 use crate::contacts::use_contacts;
+use crate::expiring::use_expiring_cards;
 use crate::names;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
@@ -40,6 +41,7 @@ const CONTACTS_SALT: u64 = 0x9E37_79B9_7F4A_7C15;
 const WALLET_SALT: u64 = 0xD6E8_FEB8_6659_FD93;
 const ALERT_SALT: u64 = 0xD1B5_4A32_D192_ED03;
 const CAP_SALT: u64 = 0xA076_1D64_78BD_642F;
+const EXPIRY_SALT: u64 = 0x8CB9_2BA7_2F3D_8DD7;
 const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
 const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
@@ -121,6 +123,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, WALLET_SALT);
         if self.focus == Focus::Everything && own.u32(0..40) == 0 && use_cards(run, &mut own, ACCOUNTS[0]) {
+            return;
+        }
+        let mut own = own_numbers(rng, EXPIRY_SALT);
+        if self.focus == Focus::Everything && own.u32(0..80) == 0 && use_expiring_cards(run, &mut own, ACCOUNTS[0]) {
             return;
         }
         let mut own = own_numbers(rng, CAP_SALT);

@@ -224,6 +224,8 @@ pub struct Stripe {
     /// How often the bank was asked for each of the customers' own requests.
     pub retry_asks: BTreeMap<(TopUpId, IdempotencyKey), u32>,
     expired_cards: BTreeSet<PaymentMethodId>,
+    /// The last month of each customer's card, as far as it matters.
+    expiries: BTreeMap<(CustomerId, PaymentMethodId), Expiry>,
     pub sessions: Vec<Session>,
     /// Each with the deployment whose parameters the page was requested with.
     session_keys: Keys<PurchaseId, (Checkout, u32)>,
@@ -325,6 +327,11 @@ impl Stripe {
         } else {
             self.expired_cards.remove(card);
         }
+        let owners: Vec<_> = self.default_cards.iter().filter(|(_, default)| *default == card).collect();
+        let owners: Vec<_> = owners.into_iter().map(|(owner, _)| owner.clone()).collect();
+        for owner in owners {
+            self.tell(Subject::Customer(owner));
+        }
     }
 
     fn set_default_card(&mut self, customer: &CustomerId, card: &PaymentMethodId) {
@@ -390,11 +397,30 @@ impl Stripe {
 
     pub fn saved_cards(&self, customer: &CustomerId) -> Result<SavedCards, CustomerDeleted> {
         let default = self.default_card(customer)?;
-        let expiry =
-            |card: &PaymentMethodId| self.expired_cards.contains(card).then(|| Expiry::new(2020, 12)).flatten();
-        let saved = self.saved_of(customer).into_iter();
-        let saved = saved.map(|card| SavedCard { expiry: expiry(&card), ..crate::wallet::saved_card(card) }).collect();
+        let saved = self.saved_of(customer).into_iter().map(|card| self.shown(customer, card)).collect();
         Ok(SavedCards { default, saved })
+    }
+
+    /// The default card with its details.
+    pub fn shown_default(&self, customer: &CustomerId) -> Result<Option<SavedCard>, CustomerDeleted> {
+        Ok(self.default_card(customer)?.map(|card| self.shown(customer, card)))
+    }
+
+    fn shown(&self, customer: &CustomerId, card: PaymentMethodId) -> SavedCard {
+        SavedCard { expiry: self.expiry_of(customer, &card), ..crate::wallet::saved_card(card) }
+    }
+
+    pub fn expiry_of(&self, customer: &CustomerId, card: &PaymentMethodId) -> Option<Expiry> {
+        if self.expired_cards.contains(card) {
+            return Expiry::new(2020, 12);
+        }
+        self.expiries.get(&(customer.clone(), card.clone())).copied()
+    }
+
+    /// The network or the customer replaces the expiry of a card.
+    pub fn set_expiry(&mut self, customer: &CustomerId, card: &PaymentMethodId, expiry: Expiry) {
+        self.expiries.insert((customer.clone(), card.clone()), expiry);
+        self.tell(Subject::Customer(customer.clone()));
     }
 
     /// False if the card is not saved with this customer.

@@ -111,7 +111,7 @@ pub fn saved_card(id: PaymentMethodId) -> SavedCard {
     SavedCard {
         kind: "card".to_owned(),
         brand: Some("visa".to_owned()),
-        last4: None,
+        last4: crate::expiring::face(&id).last4,
         expiry: None,
         wallet: None,
         fingerprint: Some(number_of(&id).to_string()),

@@ -10,7 +10,7 @@ use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, names, wallet};
+use crate::{Failure, expiring, names, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -36,7 +36,104 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 79] = [
+pub const WORKFLOWS: [Workflow; 75] = [
+    Workflow {
+        name: "have a card that expires, and be told a month and a week before",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Deliver,
+            Ask(expiring::warn),
+            Deliver,
+            Ask(expiring::warn),
+            Outside(expiring::pass_to_the_last_week),
+            Ask(expiring::warn),
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "have a card that expires, and be told late and once",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Deliver,
+            Outside(expiring::pass_to_the_last_week),
+            Ask(expiring::warn),
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "have a card that expires before anybody is told",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Deliver,
+            Outside(expiring::pass_to_the_next_month),
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "be told that a card expires, and save the same card again",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Deliver,
+            Ask(expiring::warn),
+            Ask(wallet::open_page),
+            Outside(wallet::save_the_same),
+            Outside(expiring::expire_the_same),
+            Deliver,
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "be told that a card expires, buy with another one, and go back to the first",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Deliver,
+            Ask(expiring::warn),
+            Ask(buy),
+            Outside(pay_page),
+            Ask(look),
+            Ask(expiring::warn),
+            Deliver,
+            Ask(wallet::choose_first),
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "have a card that expires prolonged before anybody is told",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Deliver,
+            Outside(expiring::prolong),
+            Deliver,
+            Ask(expiring::warn),
+            Outside(expiring::pass_to_the_last_week),
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "have a card that expires while top-ups are off, and turn them on again",
+        acts: &[
+            Outside(expiring::expire_soon),
+            Ask(off),
+            Deliver,
+            Ask(expiring::warn),
+            Ask(on),
+            Ask(off),
+            Ask(expiring::warn),
+            Ask(on),
+            Ask(expiring::warn),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "close an account whose card expires",
+        acts: &[Outside(expiring::expire_soon), Deliver, Ask(close), Ask(expiring::warn), Deliver],
+    },
     Workflow {
         name: "remove the only card, and charge below the threshold",
         acts: &[Ask(wallet::remove_first), Ask(charge_400), Ask(sweep), Deliver, Outside(pass_a_day), Ask(sweep)],

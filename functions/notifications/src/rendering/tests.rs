@@ -3,7 +3,7 @@ use super::*;
 use crate::content::{Action, Fact};
 use shared::domain::account::decide_open_account;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{DeclineReason, PaymentIssueKind, Receipt};
+use shared::domain::payments::{CardFace, DeclineReason, Expiry, PaymentIssueKind, Receipt};
 use shared::domain::{
     AccountId, Amount, ContactId, ContactsChange, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind,
     PackageId, PurchaseId, Salt, TopUpId,
@@ -436,6 +436,26 @@ fn a_change_of_contacts_is_told_by_address_and_has_no_link() {
     assert!(!told.html.contains("href"), "{}", told.html);
     let only = mail(NoticeKind::ContactsChanged(ContactsChange { added: vec![], ..change }));
     assert!(!only.text.contains("Added") && !only.text.contains("until its reader"), "{}", only.text);
+}
+
+#[test]
+fn a_card_that_expires_is_named_as_its_owner_knows_it_with_its_last_month() {
+    let expiring = |brand: Option<&str>, last4: Option<&str>| {
+        let card = CardFace { brand: brand.map(str::to_owned), last4: last4.map(str::to_owned) };
+        mail(NoticeKind::CardExpiring { card, expiry: Expiry::new(2026, 12).unwrap() })
+    };
+    for (mail, card) in [
+        (expiring(Some("american_express"), Some("0005")), "American express •••• 0005"),
+        (expiring(None, None), "Card"),
+    ] {
+        assert_eq!(mail.subject, format!("Your card expires soon: {card}"));
+        for text in [&mail.text, &visible(&mail.html)] {
+            for fact in ["customer_42", card, "end of December 2026", "choose another one on your billing page"] {
+                assert!(text.contains(fact), "{fact} is missing: {text}");
+            }
+        }
+        assert!(!mail.html.contains("href"), "{}", mail.html);
+    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Incoming money: purchases, automatic top-ups, and what prevents a top-up.
 
+mod asked_card;
 mod auto_top_up;
 mod billing_details;
 mod counted;
 mod default_card;
+mod expiry;
+mod expiry_warning;
 mod gates;
 mod invoice;
 mod monthly_cap;
@@ -23,12 +26,15 @@ mod turn_off;
 mod unpaid;
 mod what_if;
 
+pub use asked_card::{Ahead, AskedCard, CardFace, KnownCard, Warning};
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
 pub use billing_details::{
     AddressLine, BillingAddress, BillingDetails, Company, Country, KnownAddress, KnownBillingDetails, KnownTaxId,
     PoNumber, PostalCode, RefusedDetail, TaxId, TaxIdType, TaxIdValue, Text,
 };
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
+pub use expiry::Expiry;
+pub use expiry_warning::decide_expiry_warning;
 pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_credits};
 pub use invoice::{CustomerInvoice, Invoiced, Receipt, TaxLine};
 pub use monthly_cap::MonthlyCap;
@@ -50,7 +56,7 @@ pub use retry::{
     RetryCommand, RetryRefusal, RetryStep, check_retry, check_retry_replay, decide_retry, decide_retry_outcome,
     next_retry_step,
 };
-pub use saved_cards::{Expiry, Removal, SavedCard, SavedCards, SeenCards, SetUpCard, decide_saved_cards};
+pub use saved_cards::{Removal, SavedCard, SavedCards, SeenCards, SetUpCard, decide_saved_cards};
 pub use sweep_log::{SweepLog, SweepSkip};
 pub use top_up::{Demand, NextStep, check_demand, decide_open_top_up, decide_top_up_outcome, next_step};
 pub use what_if::{Past, PastDay, Replay, TopUps, Tried, recommended, replay};

@@ -64,6 +64,21 @@ pub enum TopUpOutcome {
     Unknown,
 }
 
+impl TopUpOutcome {
+    /// The card that paid, if it may be charged again.
+    pub fn paid_with(&self) -> Option<&PaymentMethodId> {
+        match self {
+            Self::Paid(payment) | Self::PartlyPaid { payment, .. } => payment.payment_method.as_ref(),
+            Self::Declined { .. }
+            | Self::ActionRequired { .. }
+            | Self::Processing { .. }
+            | Self::Refused { .. }
+            | Self::Abandoned
+            | Self::Unknown => None,
+        }
+    }
+}
+
 /// A payment that does not match what was asked for. No credits are given, and a person has to investigate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {

@@ -3,15 +3,13 @@
 //! Stripe keeps a saved card once for each time that the customer entered it. So one card may be saved several times, under
 //! as many ids, and a customer who removes a card means all of them.
 
+use super::asked_card::AskedCard;
+use super::expiry::Expiry;
 use super::records::{ConsentRecord, OffReason, TurnedOff};
 use super::turn_off::turn_off;
 use crate::domain::account::decide_payment_method;
-use crate::domain::{Account, AccountId, Change, CheckoutSessionId, PaymentMethodId, start_of_next_month};
-use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
-
-/// From this long before its end, a card is about to expire.
-const EXPIRING: SignedDuration = SignedDuration::from_hours(30 * 24);
+use crate::domain::{Account, AccountId, Change, CheckoutSessionId, PaymentMethodId};
+use jiff::Timestamp;
 
 /// All saved cards of a customer, and other payment methods that can be charged again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,42 +37,6 @@ pub struct SavedCard {
     /// The same for every time that the same number was entered.
     pub fingerprint: Option<String>,
     pub saved_at: Timestamp,
-}
-
-/// The last month in which a card is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expiry {
-    /// Its first day.
-    month: Date,
-}
-
-impl Expiry {
-    /// `None` for a month that does not exist.
-    pub fn new(year: i16, month: i8) -> Option<Self> {
-        Some(Self { month: Date::new(year, month, 1).ok()? })
-    }
-
-    pub fn year(self) -> i16 {
-        self.month.year()
-    }
-
-    pub fn month(self) -> i8 {
-        self.month.month()
-    }
-
-    /// When the card stops being valid: at the end of the month, in UTC.
-    pub fn ends_at(self) -> Timestamp {
-        start_of_next_month(self.month).unwrap_or(Timestamp::MAX)
-    }
-
-    pub fn is_over_at(self, now: Timestamp) -> bool {
-        self.ends_at() <= now
-    }
-
-    /// Whether it ends within thirty days, or has ended.
-    pub fn is_near_at(self, now: Timestamp) -> bool {
-        self.ends_at().duration_since(now) <= EXPIRING
-    }
 }
 
 impl SavedCard {
@@ -161,6 +123,10 @@ pub struct SeenCards {
     /// Whether there was a card before: top-ups may be turned on before the first card is saved.
     pub had_one: bool,
     pub has_one: bool,
+    /// The same card, as Stripe shows it.
+    pub shown: Option<SavedCard>,
+    /// What is known of the card that was asked.
+    pub stored: AskedCard,
     /// The consent to the settings, if they are on and no card is left.
     pub consent: Option<ConsentRecord>,
 }
@@ -180,7 +146,7 @@ pub fn decide_saved_cards(account: &Account, seen: &SeenCards, now: Timestamp) -
         let turned_off = TurnedOff { at: now, because: OffReason::LastCardRemoved, by: None };
         turn_off(&mut change, seen.consent.as_ref(), turned_off);
     }
-    Some(change)
+    Some(change.with_asked_card(account, &seen.stored, seen.shown.as_ref()))
 }
 
 #[cfg(test)]
@@ -208,22 +174,6 @@ mod tests {
 
     fn instant(text: &str) -> Timestamp {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_card_is_valid_until_its_month_ends_and_expires_thirty_days_before() {
-        let expiry = Expiry::new(2026, 12).unwrap();
-        assert_eq!(expiry.ends_at(), instant("2027-01-01T00:00:00Z"));
-        for (now, is_near, is_over) in [
-            ("2026-12-01T23:59:59Z", false, false),
-            ("2026-12-02T00:00:00Z", true, false),
-            ("2026-12-31T23:59:59.999Z", true, false),
-            ("2027-01-01T00:00:00Z", true, true),
-        ] {
-            assert_eq!((expiry.is_near_at(instant(now)), expiry.is_over_at(instant(now))), (is_near, is_over), "{now}");
-        }
-        assert_eq!(Expiry::new(2026, 13), None);
-        assert!(!Expiry::new(9999, 12).unwrap().is_over_at(instant("9000-01-01T00:00:00Z")));
     }
 
     /// Two cards, one of which was saved three times.
@@ -288,7 +238,13 @@ mod tests {
             ("none is the default, and one is left", None, (true, true), true),
             ("none was ever saved", None, (false, false), true),
         ] {
-            let seen = SeenCards { default: default.clone(), had_one, has_one, consent: Some(consent.clone()) };
+            let seen = SeenCards {
+                default: default.clone(),
+                had_one,
+                has_one,
+                consent: Some(consent.clone()),
+                ..SeenCards::default()
+            };
             let change = decide_saved_cards(&armed, &seen, at(9)).unwrap();
             assert_eq!(change.account.payment_method, default, "{name}");
             let settings = change.account.auto_top_up.unwrap();

@@ -48,6 +48,7 @@ pub enum PersonalItem {
     Notice(NoticeId),
     OutboundEvent(OutboundEventId),
     Contacts,
+    AskedCard,
     /// Erased by a fold, which is how usage is written.
     UsageRow(Box<UsageRow>),
 }
@@ -88,6 +89,7 @@ impl PersonalItem {
             Self::Notice(notice) => Some(Record::NoticeForgotten(notice.clone())),
             Self::OutboundEvent(event) => Some(Record::EventForgotten(event.clone())),
             Self::Contacts => Some(Record::ContactsForgotten),
+            Self::AskedCard => Some(Record::AskedCardForgotten),
             Self::UsageRow(_) => None,
         }
     }
@@ -141,6 +143,8 @@ pub fn decide_close(
     closed.limited_spenders = 0;
     change.records.push(acting.record(ActKind::Erased, now));
     change.records.push(Record::Erasure(Erasure::starting(now)));
+    // With it goes an e-mail that is due.
+    change.records.push(Record::AskedCardForgotten);
     Ok(Some(change))
 }
 

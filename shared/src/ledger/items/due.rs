@@ -21,6 +21,14 @@ pub(in crate::ledger) fn due_alert_to_key(shard: Shard, cursor: &DueCursor) -> A
         .into_attributes()
 }
 
+/// The start of the next page of accounts whose card expires, as DynamoDB's exclusive start key.
+pub(in crate::ledger) fn due_card_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {
+    Writer::item(keys::asked_card(&cursor.account))
+        .with("due_shard", text(Due::Card.shard(shard)))
+        .with("due_at", instant(cursor.due_at))
+        .into_attributes()
+}
+
 pub(in crate::ledger) fn due_page(
     items: &[Attributes],
     last_evaluated_key: Option<&Attributes>,

@@ -44,6 +44,7 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         // It may name a spender, or say why the account was restricted.
         Kind::OutboundEvent => Some(PersonalItem::OutboundEvent(reader.id_in_key("SK", Key::outbound_event_id)?)),
         Kind::Contacts => Some(PersonalItem::Contacts),
+        Kind::AskedCard => Some(PersonalItem::AskedCard),
         Kind::Refusal => Some(PersonalItem::Refusal(reader.id_in_key("SK", Key::refusal_place)?)),
         Kind::SpendingChange => Some(PersonalItem::SpendingChange(reader.id_in_key("SK", Key::spending_changed_at)?)),
         Kind::SpenderLimits => Some(PersonalItem::SpenderLimits(reader.id_in_key("SK", Key::spender)?)),

@@ -6,6 +6,7 @@
 mod account;
 mod act;
 mod alerts;
+mod asked_card;
 mod consent;
 mod contacts;
 mod due;
@@ -28,11 +29,12 @@ mod usage_row;
 pub(super) use account::{account_from_item, account_to_item};
 pub(super) use act::{act_from_item, act_to_item};
 pub(super) use alerts::{alerts_due_from_item, alerts_due_to_item, alerts_from_item, alerts_to_item};
+pub(super) use asked_card::{asked_card_from_item, asked_card_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use contacts::{contacts_from_item, contacts_to_item};
 pub(super) use due::{
-    due_alert_to_key, due_charge_to_key, due_charges_page, due_cursor_to_key, due_page, due_top_up_to_key,
-    due_top_ups_page,
+    due_alert_to_key, due_card_to_key, due_charge_to_key, due_charges_page, due_cursor_to_key, due_page,
+    due_top_up_to_key, due_top_ups_page,
 };
 pub(super) use entry::{entry_from_item, entry_to_item, entry_to_verify};
 pub(super) use erasure::{erasure_from_item, erasure_to_item, personal_item, stored_item};

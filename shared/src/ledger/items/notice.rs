@@ -1,6 +1,6 @@
 //! A notice, kept for 30 days.
 
-use super::alerts;
+use super::{alerts, asked_card};
 use crate::domain::payments::{DeclineReason, Receipt, RefusalReason};
 use crate::domain::{ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
 use crate::ledger::attributes::{
@@ -98,6 +98,9 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
         NoticeKind::TopUpAbandoned { top_up, credits: wanted, price } => {
             item.with("top_up", text(top_up)).with("credits", credits(*wanted)).with_amount("price", *price)
         }
+        NoticeKind::CardExpiring { card, expiry } => {
+            asked_card::write_face(item, card).with("expires", asked_card::write_expiry(*expiry))
+        }
         NoticeKind::ContactConfirmation { contact } => item.with("contact", text(contact)),
         NoticeKind::ContactsChanged(ContactsChange { added, removed, changed, confirmed }) => item
             .with_optional("added", addresses(added))
@@ -183,6 +186,10 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             since: item.instant("since")?,
         },
         "top_up_abandoned" => NoticeKind::TopUpAbandoned { top_up: top_up()?, credits: credits()?, price: price()? },
+        "card_expiring" => NoticeKind::CardExpiring {
+            card: asked_card::read_face(item)?,
+            expiry: asked_card::read_expiry(item, "expires")?,
+        },
         "contact_confirmation" => NoticeKind::ContactConfirmation { contact: item.id("contact", ContactId::parse)? },
         "contacts_changed" => NoticeKind::ContactsChanged(ContactsChange {
             added: read_addresses(item, "added")?,

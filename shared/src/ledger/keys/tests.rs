@@ -53,6 +53,7 @@ fn every_kind_of_item_has_its_own_key() {
         (contacts(&acme()), "ACCOUNT#acme", "CONTACTS".into()),
         (alerts(&acme()), "ACCOUNT#acme", "ALERTS#LEVELS".into()),
         (alerts_due(&acme()), "ACCOUNT#acme", "ALERTS#DUE".into()),
+        (asked_card(&acme()), "ACCOUNT#acme", "ASKED_CARD".into()),
         (erasure(&acme()), "ACCOUNT#acme", "ERASURE".into()),
         (outbound_event(&acme(), &OutboundEventId::mint(1)), "ACCOUNT#acme", format!("OUTBOX#evo_{hex}")),
         (customer(&CustomerId::parse("cus_1").unwrap()), "STRIPE#cus_1", "ACCOUNT".into()),
@@ -152,6 +153,7 @@ fn an_account_keeps_its_shard() {
     assert_eq!(shard("123456789"), "TOP_UP#6", "0xCBF43926, the check value of CRC-32");
     assert_eq!(Due::Charge.shard_of(&AccountId::parse("123456789").unwrap()), "CHARGE#6");
     assert_eq!(Due::Alerts.shard_of(&AccountId::parse("123456789").unwrap()), "ALERT#6");
+    assert_eq!(Due::Card.shard_of(&AccountId::parse("123456789").unwrap()), "CARD#6");
     let spread: std::collections::BTreeSet<_> = (0..500).map(|number| shard(&format!("customer_{number}"))).collect();
     assert_eq!(spread.len(), usize::from(Shard::COUNT));
 }

@@ -8,7 +8,8 @@ use super::saved_cards::consent_to_end;
 use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SeenCards, SetUpCard, decide_saved_cards};
 use crate::domain::{Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, TopUpId, TopUpStatus};
 use crate::ports::{
-    Accounts, CardWallet, Consents, Customers, Events, LedgerError, Payments, PaymentsError, Purchases, TopUps,
+    Accounts, AskedCards, CardWallet, Consents, Customers, Events, LedgerError, Payments, PaymentsError, Purchases,
+    TopUps,
 };
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub async fn apply_event<C>(
 ) -> Result<Applied, ApplyEventError>
 where
     C: Capabilities<
-            Ledger: Accounts + Consents + Purchases + TopUps + Customers + Events,
+            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + Customers + Events,
             Payments: Payments + CardWallet,
         >,
 {
@@ -93,7 +94,7 @@ async fn is_paid<C: Capabilities<Ledger: TopUps>>(
     Ok(stored.is_some_and(|stored| stored.status == TopUpStatus::Paid && stored.invoice.as_ref() == Some(invoice)))
 }
 
-async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments>>(
+async fn apply_invoice<C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>>(
     context: &Context<C>,
     invoice: &InvoiceId,
 ) -> Result<Applied, ApplyEventError> {
@@ -104,7 +105,7 @@ async fn apply_invoice<C: Capabilities<Ledger: Accounts + TopUps, Payments: Paym
 
 async fn apply_checkout<C>(context: &Context<C>, session: &CheckoutSessionId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Consents + Purchases + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + Customers, Payments: Payments + CardWallet>,
 {
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
     if let Some((customer, card)) = report.set_up {
@@ -129,7 +130,7 @@ async fn apply_set_up<C>(
     card: &SetUpCard,
 ) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Consents + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Customers, Payments: Payments + CardWallet>,
 {
     match context.payments.set_up_card_offer(customer, card).await {
         // The card was removed, or the customer deleted, in the meantime.
@@ -143,19 +144,26 @@ where
 /// was removed there.
 async fn apply_customer<C>(context: &Context<C>, customer: &CustomerId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Consents + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Customers, Payments: Payments + CardWallet>,
 {
     let Some(account) = context.ledger.customer_account_get(customer).await? else { return Ok(Applied::Ignored) };
     let read = |owner: Arc<Account>| async move {
-        let Some(default) = found(context.payments.default_payment_method_get(customer).await)? else {
+        let Some(shown) = found(context.payments.default_card_get(customer).await)? else {
             return Ok(None);
         };
         // Only a customer who had a card and has no default may have lost the last one.
-        let has_one = default.is_some() || owner.payment_method.is_none() || {
+        let has_one = shown.is_some() || owner.payment_method.is_none() || {
             let cards = found(context.payments.saved_cards_get(customer).await)?;
             cards.is_some_and(|cards| !cards.saved.is_empty())
         };
-        let mut seen = SeenCards { default, had_one: true, has_one, consent: None };
+        let mut seen = SeenCards {
+            default: shown.as_ref().map(|card| card.id.clone()),
+            shown,
+            stored: context.ledger.asked_card_get(&owner.id).await?,
+            had_one: true,
+            has_one,
+            consent: None,
+        };
         seen.consent = consent_to_end(context, &owner, &seen).await?;
         Ok(Some(seen))
     };

@@ -3,7 +3,7 @@
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome};
 use crate::domain::{AccountId, Purchase, PurchaseId, PurchaseStatus};
 use crate::error::chain;
-use crate::ports::{Accounts, Payments, Purchases};
+use crate::ports::{Accounts, AskedCards, Payments, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 
 /// The current purchase. While its outcome is not known, this asks Stripe, and grants what was paid if no webhook did.
@@ -12,7 +12,7 @@ use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 ///
 /// # Errors
 /// [`RecordOutcomeError::NotFound`] both for another account's purchase and for one that does not exist.
-pub async fn check_purchase<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments>>(
+pub async fn check_purchase<C: Capabilities<Ledger: Accounts + AskedCards + Purchases, Payments: Payments>>(
     context: &Context<C>,
     account: &AccountId,
     purchase: &PurchaseId,

@@ -3,7 +3,7 @@
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::{AccountId, TopUpId, TopUpStatus};
 use crate::error::chain;
-use crate::ports::{Accounts, LedgerError, Payments, PaymentsError, TopUps};
+use crate::ports::{Accounts, AskedCards, LedgerError, Payments, PaymentsError, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError};
 
 /// Where the link leads.
@@ -29,7 +29,7 @@ pub enum PayPageError {
 ///
 /// # Errors
 /// [`PayPageError`].
-pub async fn pay_page<C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments>>(
+pub async fn pay_page<C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>>(
     context: &Context<C>,
     account: &AccountId,
     top_up: &TopUpId,

@@ -2,7 +2,7 @@
 //! call it, in any order and any number of times.
 
 use crate::domain::payments::{
-    CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer, decide_purchase_outcome,
+    AskedCard, CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer, decide_purchase_outcome,
     decide_top_up_outcome,
 };
 use crate::domain::{
@@ -10,7 +10,7 @@ use crate::domain::{
     TopUp, TopUpId,
 };
 use crate::error::chain;
-use crate::ports::{Accounts, Payments, PaymentsError, Purchases, TopUps};
+use crate::ports::{Accounts, AskedCards, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub enum RecordOutcomeError {
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
-pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments>>(
+pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + AskedCards + Purchases, Payments: Payments>>(
     context: &Context<C>,
     account: &AccountId,
     purchase: &PurchaseId,
@@ -53,12 +53,14 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchase
             Some(offered) => offer_card(context, &owner, &offered).await?,
             None => owner.payment_method.clone(),
         };
-        Ok::<_, RecordOutcomeError>((purchase, default_card))
+        let asked = asked_before(context, &owner, default_card.as_ref()).await?;
+        Ok::<_, RecordOutcomeError>((purchase, (default_card, asked)))
     };
-    let decide = |account: &Account, (purchase, default_card): &(Purchase, Option<PaymentMethodId>), now| {
+    let decide = |account: &Account, (purchase, (default_card, asked)): &(Purchase, CardNow), now| {
         let notice = context.mint(NoticeId::mint, now);
         let change = decide_purchase_outcome(account, purchase, outcome, default_card.clone(), notice, now);
-        change.map_err(|error| GrantRefusal::from(error).into())
+        let change = change.map_err(GrantRefusal::from)?;
+        Ok(change.map(|change| change.with_asked_card(account, asked, None)))
     };
     match context.update_with(account, read_and_offer, decide).await? {
         Updated::Committed(change, (before, _)) => {
@@ -74,6 +76,21 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + Purchase
         // Another request granted it a moment ago.
         Updated::Duplicate(_) => read().await,
     }
+}
+
+/// The card that is asked from now on, and what is known of the one before.
+type CardNow = (Option<PaymentMethodId>, AskedCard);
+
+/// What is known of the asked card, if another one takes its place. Only then something of it changes.
+pub(super) async fn asked_before<C: Capabilities<Ledger: AskedCards>>(
+    context: &Context<C>,
+    owner: &Account,
+    next: Option<&PaymentMethodId>,
+) -> Result<AskedCard, StoreError> {
+    if owner.payment_method.as_ref() == next {
+        return Ok(AskedCard::default());
+    }
+    Ok(context.ledger.asked_card_get(&owner.id).await?)
 }
 
 /// An alarm watches for this error: the customer has paid, and only a person can tell what for.
@@ -143,7 +160,7 @@ async fn offer_card<C: Capabilities<Payments: Payments>>(
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
-pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps>>(
+pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + AskedCards + TopUps>>(
     context: &Context<C>,
     account: &AccountId,
     top_up: &TopUpId,
@@ -153,16 +170,21 @@ pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + TopUps>>(
         let stored = context.ledger.top_up_get(account, top_up).await.map_err(StoreError::from)?;
         stored.ok_or_else(|| RecordOutcomeError::from(NotFound::TopUp(top_up.clone())))
     };
-    let decide = |account: &Account, top_up: &TopUp, now| {
-        let notice = context.mint(NoticeId::mint, now);
-        Ok(decide_top_up_outcome(account, top_up, outcome, notice, now)?)
+    let read_with_card = |owner: Arc<Account>| async move {
+        let paid_with = outcome.paid_with().or(owner.payment_method.as_ref());
+        Ok::<_, RecordOutcomeError>((read().await?, asked_before(context, &owner, paid_with).await?))
     };
-    match context.update_with(account, |_| read(), decide).await? {
-        Updated::Committed(change, before) => {
+    let decide = |account: &Account, (top_up, asked): &(TopUp, AskedCard), now| {
+        let notice = context.mint(NoticeId::mint, now);
+        let change = decide_top_up_outcome(account, top_up, outcome, notice, now)?;
+        Ok(change.map(|change| change.with_asked_card(account, asked, None)))
+    };
+    match context.update_with(account, read_with_card, decide).await? {
+        Updated::Committed(change, (before, _)) => {
             warn_of_closed_account(&change);
             Ok(change.top_up().cloned().unwrap_or(before))
         }
-        Updated::Unchanged(_, top_up) => Ok(top_up),
+        Updated::Unchanged(_, (top_up, _)) => Ok(top_up),
         // Another request granted it a moment ago.
         Updated::Duplicate(_) => read().await,
     }

@@ -8,7 +8,7 @@ use crate::domain::payments::{
     needs_card,
 };
 use crate::domain::{Account, AccountId, TopUpId, TopUpStatus};
-use crate::ports::{Accounts, CardWallet, LedgerError, Payments, PaymentsError, TopUps};
+use crate::ports::{Accounts, AskedCards, CardWallet, LedgerError, Payments, PaymentsError, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub enum ResumeError {
 /// [`ResumeError`]; the account stays paused, unless Stripe reports the void later.
 pub async fn resume_top_ups<C>(context: &Context<C>, account: &AccountId) -> Result<Resumed, ResumeError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments + CardWallet>,
 {
     let current = context.account::<ResumeError>(account).await?;
     let Some(issue) = current.payment_issue.clone() else {

@@ -1,13 +1,14 @@
 //! Paying the open invoice of a pause now, because the customer asks for it.
 
+use super::record_outcome::asked_before;
 use super::saved_cards::cards_left;
 use super::top_up::stored_top_up;
 use crate::domain::payments::{
-    GrantRefusal, RetryCommand, RetryRefusal, RetryStep, TopUpOutcome, check_retry, check_retry_replay, decide_retry,
-    decide_retry_outcome, next_retry_step,
+    AskedCard, GrantRefusal, RetryCommand, RetryRefusal, RetryStep, TopUpOutcome, check_retry, check_retry_replay,
+    decide_retry, decide_retry_outcome, next_retry_step,
 };
 use crate::domain::{Account, AccountId, CustomerId, NoticeId, PaymentMethodId, TopUp, TopUpRetry, TopUpStatus};
-use crate::ports::{Accounts, CardWallet, LedgerError, Payments, PaymentsError, TopUpRetries, TopUps};
+use crate::ports::{Accounts, AskedCards, CardWallet, LedgerError, Payments, PaymentsError, TopUpRetries, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ pub async fn retry_top_up<C>(
     command: &RetryCommand,
 ) -> Result<RetriedTopUp, RetryError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps + TopUpRetries, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + TopUpRetries, Payments: Payments + CardWallet>,
 {
     let Claimed { retry, is_replay } = claim_key(context, account, command).await?;
     let attempt = stored_top_up(context, account, &retry.top_up).await?;
@@ -146,24 +147,27 @@ async fn record<C>(
     outcome: &TopUpOutcome,
 ) -> Result<(Account, TopUp, TopUpRetry), RetryError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps + TopUpRetries>,
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + TopUpRetries>,
 {
-    let read = || async {
+    let read = |owner: Arc<Account>| async move {
         let attempt = stored_top_up(context, account, &retry.top_up).await?;
         let stored = context.ledger.top_up_retry_get(account, &retry.key).await?;
-        Ok::<_, RetryError>((attempt, stored.ok_or_else(missing)?))
+        let paid_with = outcome.paid_with().or(owner.payment_method.as_ref());
+        let asked = asked_before(context, &owner, paid_with).await?;
+        Ok::<_, RetryError>((attempt, stored.ok_or_else(missing)?, asked))
     };
-    let decide = |account: &Account, (attempt, retry): &(TopUp, TopUpRetry), now| {
+    let decide = |account: &Account, (attempt, retry, asked): &(TopUp, TopUpRetry, AskedCard), now| {
         let notice = context.mint(NoticeId::mint, now);
-        Ok(decide_retry_outcome(account, (attempt, retry), outcome, notice, now)?)
+        let change = decide_retry_outcome(account, (attempt, retry), outcome, notice, now)?;
+        Ok(change.map(|change| change.with_asked_card(account, asked, None)))
     };
-    match context.update_with(account, |_| read(), decide).await? {
-        Updated::Committed(change, (attempt, retry)) => {
+    match context.update_with(account, read, decide).await? {
+        Updated::Committed(change, (attempt, retry, _)) => {
             let attempt = change.top_up().cloned().unwrap_or(attempt);
             let retry = change.top_up_retry().cloned().unwrap_or(retry);
             Ok((change.account, attempt, retry))
         }
-        Updated::Unchanged(account, (attempt, retry)) => Ok((Arc::unwrap_or_clone(account), attempt, retry)),
+        Updated::Unchanged(account, (attempt, retry, _)) => Ok((Arc::unwrap_or_clone(account), attempt, retry)),
         // Another report granted it a moment ago. The retry is recorded when the request is repeated.
         Updated::Duplicate(_) => Err(RetryError::Unknown),
     }

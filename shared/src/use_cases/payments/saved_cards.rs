@@ -6,7 +6,7 @@
 use super::set_auto_top_up::consent_in_force;
 use crate::domain::payments::{ConsentRecord, SavedCards, SeenCards, decide_saved_cards};
 use crate::domain::{Account, AccountClosed, AccountId, CustomerId, PaymentMethodId, PriceBook};
-use crate::ports::{Accounts, CardPage, CardWallet, Consents, LedgerError, Payments, PaymentsError};
+use crate::ports::{Accounts, AskedCards, CardPage, CardWallet, Consents, LedgerError, Payments, PaymentsError};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ where
 ///
 /// # Errors
 /// [`SavedCardsError`].
-pub async fn choose_card<C: Capabilities<Ledger: Accounts + Consents, Payments: CardWallet>>(
+pub async fn choose_card<C: Capabilities<Ledger: Accounts + AskedCards + Consents, Payments: CardWallet>>(
     context: &Context<C>,
     account: &AccountId,
     card: &PaymentMethodId,
@@ -110,7 +110,7 @@ pub async fn choose_card<C: Capabilities<Ledger: Accounts + Consents, Payments: 
 ///
 /// # Errors
 /// [`SavedCardsError`].
-pub async fn remove_card<C: Capabilities<Ledger: Accounts + Consents, Payments: CardWallet>>(
+pub async fn remove_card<C: Capabilities<Ledger: Accounts + AskedCards + Consents, Payments: CardWallet>>(
     context: &Context<C>,
     account: &AccountId,
     card: &PaymentMethodId,
@@ -139,7 +139,7 @@ pub async fn remove_card<C: Capabilities<Ledger: Accounts + Consents, Payments: 
 
 /// Stores which card is asked now. `had_one` tells whether the customer is known to have had a card before, even if the
 /// account knows of none.
-async fn follow_cards<C: Capabilities<Ledger: Accounts + Consents, Payments: CardWallet>>(
+async fn follow_cards<C: Capabilities<Ledger: Accounts + AskedCards + Consents, Payments: CardWallet>>(
     context: &Context<C>,
     account: &AccountId,
     had_one: bool,
@@ -147,8 +147,14 @@ async fn follow_cards<C: Capabilities<Ledger: Accounts + Consents, Payments: Car
     let read = |owner: Arc<Account>| async move {
         let cards = cards_left(context, &owner.customer).await?;
         let had_one = had_one || owner.payment_method.is_some();
-        let mut seen =
-            SeenCards { default: cards.default.clone(), had_one, has_one: !cards.saved.is_empty(), consent: None };
+        let mut seen = SeenCards {
+            default: cards.default.clone(),
+            shown: cards.default.as_ref().and_then(|default| cards.find(default)).cloned(),
+            stored: context.ledger.asked_card_get(&owner.id).await?,
+            had_one,
+            has_one: !cards.saved.is_empty(),
+            consent: None,
+        };
         seen.consent = consent_to_end(context, &owner, &seen).await?;
         Ok::<_, SavedCardsError>((cards, seen))
     };

@@ -1,8 +1,8 @@
 //! Storing a customer's choice of automatic top-ups.
 
-use crate::domain::payments::{AutoTopUpCommand, AutoTopUpRefusal, ConsentRecord, decide_auto_top_up};
+use crate::domain::payments::{AskedCard, AutoTopUpCommand, AutoTopUpRefusal, ConsentRecord, decide_auto_top_up};
 use crate::domain::{Account, AccountId, ConsentId, PriceBook, TopUp, month_of};
-use crate::ports::{Accounts, Consents, LedgerError, TopUpList};
+use crate::ports::{Accounts, AskedCards, Consents, LedgerError, TopUpList};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use std::sync::Arc;
 
@@ -57,7 +57,9 @@ pub(super) async fn consent_in_force<C: Capabilities<Ledger: Consents>>(
 ///
 /// # Errors
 /// [`SetAutoTopUpError`].
-pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts + Consents + TopUpList, PriceBook = PriceBook>>(
+pub async fn set_auto_top_up<
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUpList, PriceBook = PriceBook>,
+>(
     context: &Context<C>,
     account: &AccountId,
     command: &AutoTopUpCommand,
@@ -67,12 +69,16 @@ pub async fn set_auto_top_up<C: Capabilities<Ledger: Accounts + Consents + TopUp
         let attempts = if is_capped { attempts_of_month(context, &current).await? } else { vec![] };
         let is_off = matches!(command, AutoTopUpCommand::Off { .. });
         let consent = if is_off { consent_in_force(context, &current).await.map_err(StoreError::from)? } else { None };
-        Ok::<_, SetAutoTopUpError>((attempts, consent))
+        let asked = context.ledger.asked_card_get(&current.id).await.map_err(StoreError::from)?;
+        Ok::<_, SetAutoTopUpError>((attempts, consent, asked))
     };
-    let decide = |account: &Account, (attempts, current): &(Vec<TopUp>, Option<ConsentRecord>), now| {
-        let consent = context.mint(ConsentId::mint, now);
-        Ok(decide_auto_top_up(account, &context.price_book, (command, attempts, current.as_ref()), consent, now)?)
-    };
+    let decide =
+        |account: &Account, (attempts, current, asked): &(Vec<TopUp>, Option<ConsentRecord>, AskedCard), now| {
+            let consent = context.mint(ConsentId::mint, now);
+            let command = (command, &attempts[..], current.as_ref());
+            let change = decide_auto_top_up(account, &context.price_book, command, consent, now)?;
+            Ok(change.map(|change| change.with_asked_card(account, asked, None)))
+        };
     match context.update_with(account, read, decide).await? {
         Updated::Committed(change, _) => Ok(change.account),
         Updated::Unchanged(account, _) => Ok(Arc::unwrap_or_clone(account)),

@@ -10,8 +10,8 @@ use super::top_up::{ToppedUp, top_up};
 use crate::domain::{AccountId, PriceBook, TopUpStatus};
 use crate::error::chain;
 use crate::ports::{
-    Accounts, DueCursor, DueIndex, LedgerError, Payments, Remainder, SweepLogs, SweepPart, Timer, TimerName, Timers,
-    TopUps, Turn, Wake,
+    Accounts, AskedCards, DueCursor, DueIndex, LedgerError, Payments, Remainder, SweepLogs, SweepPart, Timer,
+    TimerName, Timers, TopUps, Turn, Wake,
 };
 use crate::use_cases::{Capabilities, Context, StoreError};
 use futures::StreamExt;
@@ -71,7 +71,11 @@ pub struct SweepSummary {
 /// Only if the accounts that are due cannot be listed. Attempts that were already running have finished.
 pub async fn sweep<C>(context: &Context<C>, part: &SweepPart, limits: SweepLimits) -> Result<Swept, StoreError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps + SweepLogs + DueIndex, Payments: Payments, PriceBook = PriceBook>,
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + TopUps + SweepLogs + DueIndex,
+            Payments: Payments,
+            PriceBook = PriceBook,
+        >,
 {
     let mut due = Due::new(context, part, limits.begin_before);
     let mut summary = SweepSummary::default();
@@ -184,7 +188,7 @@ impl<'a, C: Capabilities<Ledger: DueIndex>> Due<'a, C> {
 
 async fn attempt<C>(context: &Context<C>, account: AccountId) -> Result<ToppedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps + SweepLogs, Payments: Payments, PriceBook = PriceBook>,
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + SweepLogs, Payments: Payments, PriceBook = PriceBook>,
 {
     let attempted = top_up(context, &account).await;
     match &attempted {

@@ -3,7 +3,7 @@
 use super::Asked;
 use crate::domain::support::{ActKind, decide_record};
 use crate::domain::{AccountId, PriceBook};
-use crate::ports::{Accounts, IdGenerator, Payments, SweepLogs, TopUps};
+use crate::ports::{Accounts, AskedCards, IdGenerator, Payments, SweepLogs, TopUps};
 use crate::use_cases::payments::{RecordOutcomeError, ToppedUp, top_up};
 use crate::use_cases::{Capabilities, Context, Updated};
 
@@ -22,7 +22,12 @@ pub async fn check_top_up<C>(
     asked: &Asked,
 ) -> Result<CheckedTopUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps + SweepLogs, Payments: Payments, Ids: IdGenerator, PriceBook = PriceBook>,
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + TopUps + SweepLogs,
+            Payments: Payments,
+            Ids: IdGenerator,
+            PriceBook = PriceBook,
+        >,
 {
     record(context, account, asked).await?;
     top_up(context, account).await

@@ -3,6 +3,7 @@
 use crate::ledger::samples::*;
 use shared::domain::account::decide_open_account;
 use shared::domain::charging::RefusalPlace;
+use shared::domain::payments::AskedCard;
 use shared::domain::support::{Erasure, ItemKey, PersonalItem};
 use shared::domain::*;
 use shared::ports::*;
@@ -27,6 +28,7 @@ async fn filled<L: Ledger>(ledger: &L) -> Account {
         Record::SpendingChange(spending_change()),
         Record::SpenderLimits(spender_limits("key-1", limits())),
         Record::Contacts(Box::new(contacts())),
+        Record::AskedCard(asked_card()),
         Record::Erasure(erasure(None)),
     ];
     change.notices = notice_kinds().map(notice)[..1].to_vec();
@@ -69,9 +71,10 @@ pub async fn pages<L: Ledger>(ledger: &L) {
     assert_eq!(count(&|item| *item == PersonalItem::SpenderLimits(spender("key-1"))), 1);
     assert_eq!(count(&|item| *item == PersonalItem::Notice(NoticeId::mint(8))), 1);
     assert_eq!(count(&|item| *item == PersonalItem::Contacts), 1);
+    assert_eq!(count(&|item| *item == PersonalItem::AskedCard), 1);
     assert_eq!(count(&|item| matches!(item, PersonalItem::UsageRow(_))), 2);
     assert_eq!(count(&|item| [0, 1].map(|slot| PersonalItem::Refusal(place(slot))).contains(item)), 2);
-    assert_eq!(whole.len(), 12, "and nothing else");
+    assert_eq!(whole.len(), 13, "and nothing else");
     for limit in [1, 4] {
         assert_eq!(all(ledger, &account, limit).await, whole, "{limit} a page");
     }
@@ -97,6 +100,7 @@ pub async fn writes<L: Ledger>(ledger: &L) {
         Record::RefusalForgotten(place(0)),
         Record::NoticeForgotten(NoticeId::mint(8)),
         Record::ContactsForgotten,
+        Record::AskedCardForgotten,
         Record::Erasure(done.clone()),
     ];
     assert_eq!(ledger.erasure_get(&id).await.unwrap(), Some(erasure(None)));
@@ -107,6 +111,7 @@ pub async fn writes<L: Ledger>(ledger: &L) {
     assert_eq!(ledger.spending_change_get(&id, at(6)).await.unwrap(), None);
     assert_eq!(ledger.notice_get(&id, &NoticeId::mint(8)).await.unwrap(), None);
     assert_eq!(ledger.contacts_get(&id).await.unwrap(), None);
+    assert_eq!(ledger.asked_card_get(&id).await.unwrap(), AskedCard::default());
     assert_eq!(ledger.erasure_get(&id).await.unwrap(), Some(done));
     let left = ledger.refusals_page(&id, RefusalPlace::new(0, 0).unwrap(), None, 100).await.unwrap().rows;
     assert_eq!(left.iter().map(|row| row.place).collect::<Vec<_>>(), [place(1)]);

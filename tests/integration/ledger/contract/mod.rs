@@ -67,6 +67,7 @@ on_every_ledger! {
     round_trip::top_ups => attempts_in_every_state_read_back_as_written,
     round_trip::notices => notices_of_every_kind_read_back_as_written,
     round_trip::links => consents_keys_customers_and_contacts_read_back_as_written,
+    round_trip::asked_cards => what_is_known_of_the_asked_card_reads_back_and_is_listed_while_it_is_due,
     round_trip::alerts => alerts_read_back_as_written_and_are_listed_from_their_time_on,
     round_trip::decisions => the_log_of_decisions_is_replaced_revision_by_revision,
     commit::creation => an_account_is_opened_once,

@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::charging::PendingCharge;
-use shared::domain::payments::{AutoTopUp, Consent, SweepLog};
+use shared::domain::payments::{AskedCard, AutoTopUp, Consent, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::Spending;
 use shared::domain::*;
@@ -198,6 +198,35 @@ pub async fn alerts<L: Ledger>(ledger: &L) {
     ledger.commit(&change).await.unwrap();
     assert_eq!(ledger.alerts_due_get(&account.id).await.unwrap(), None);
     assert_eq!(ledger.alerts_get(&account.id).await.unwrap(), Some(alerts_in_every_state()), "the levels stay");
+}
+
+/// An e-mail about the card is due only while top-ups ask it, and everything else of it stays.
+pub async fn asked_cards<L: Ledger>(ledger: &L) {
+    let mut account = opened(ledger).await;
+    assert_eq!(ledger.asked_card_get(&account.id).await.unwrap(), AskedCard::default());
+    let due_at = "2026-01-25T00:00:00Z".parse().unwrap();
+    let due = async |now: jiff::Timestamp| {
+        let mut due = vec![];
+        for shard in Shard::all() {
+            due.extend(ledger.due_cards(shard, now, None).await.unwrap().accounts);
+        }
+        due
+    };
+    for (is_enabled, is_due) in [(true, true), (false, false), (true, true)] {
+        let mut change = changed(&account);
+        change.account.payment_method = asked_card().card.map(|card| card.id);
+        change.account.auto_top_up = Some(AutoTopUp { is_enabled, ..settings() });
+        change.records = vec![Record::AskedCard(asked_card())];
+        ledger.commit(&change).await.unwrap();
+        account = change.account;
+        assert_eq!(ledger.asked_card_get(&account.id).await.unwrap(), asked_card());
+        assert_eq!(due(due_at).await, if is_due { vec![account.id.clone()] } else { vec![] });
+        assert_eq!(due(due_at - jiff::SignedDuration::from_millis(1)).await, []);
+    }
+    let change = Change { records: vec![Record::AskedCardForgotten], ..changed(&account) };
+    ledger.commit(&change).await.unwrap();
+    assert_eq!(ledger.asked_card_get(&account.id).await.unwrap(), AskedCard::default());
+    assert_eq!(due(due_at).await, []);
 }
 
 pub async fn decisions<L: Ledger>(ledger: &L) {
