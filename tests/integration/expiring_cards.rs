@@ -107,6 +107,55 @@ async fn the_same_card_is_told_about_once_however_often_it_is_saved() {
     assert_eq!(told(&cloud), 2, "a week before");
 }
 
+/// <https://docs.stripe.com/payments/cards/overview#automatic-card-updates>
+#[tokio::test]
+async fn a_card_that_its_network_prolongs_is_told_about_later_and_is_no_new_card() {
+    let cloud = TestCloud::start().await;
+    cloud.open_due_account("acme", "pm_card_chargeCustomerFail").await;
+    cloud.sweep().await;
+    cloud.settle().await;
+    let paused = cloud.auto_top_up("acme").await;
+    assert_eq!(paused["payment_issue"]["kind"], "declined");
+    let card = paused["next_top_up"]["payment_method"].as_str().unwrap().to_owned();
+    let mails = cloud.subjects("acme").len();
+    for (month, year, told) in [(2, 2026, 1), (3, 2031, 1), (3, 2031, 1)] {
+        cloud.cloud.stripe.reissue_card(&card, month, year).unwrap();
+        cloud.settle().await;
+        assert_eq!(run_at(&cloud, "2026-02-10T00:00:00Z").await["failed"], 0);
+        assert_eq!(cloud.subjects("acme").len(), mails + told, "{month}/{year}");
+        let after = cloud.auto_top_up("acme").await;
+        assert_eq!((&after["payment_issue"], &after["enabled"]), (&paused["payment_issue"], &json!(true)));
+        assert_eq!(after["next_top_up"]["payment_method"], json!(card), "the same card");
+    }
+    assert_eq!(run_at(&cloud, "2026-02-25T00:00:00Z").await["due"], 0, "the earlier expiry is not told about any more");
+    assert_eq!(cloud.pay_calls(), 1, "and it is not asked again");
+}
+
+/// The event of a card that was removed, or of a customer that is not ours, changes nothing.
+#[tokio::test]
+async fn the_event_of_a_card_that_nobody_is_asked_for_changes_nothing() {
+    let (cloud, card) = asking("1").await;
+    cloud.stripe_post(&format!("/v1/payment_methods/{card}"), &[("card[exp_year]", "2030")]).await;
+    let token = cloud.cloud.customer_token("acme");
+    let path = format!("/v1/accounts/acme/payment-methods/{card}");
+    cloud.send(cloud.request(Method::DELETE, &path).bearer_auth(&token)).await.expect(200);
+    cloud.settle().await;
+    let stranger = cloud.stripe_post("/v1/customers", &[("email", "else@example.com")]).await;
+    let made = [("type", "card"), ("card[number]", "4242424242424242")];
+    let made = cloud.stripe_post("/v1/payment_methods", &made).await["id"].as_str().unwrap().to_owned();
+    let owner = [("customer", stranger["id"].as_str().unwrap())];
+    cloud.stripe_post(&format!("/v1/payment_methods/{made}/attach"), &owner).await;
+    let books = cloud.books();
+    cloud.cloud.stripe.reissue_card(&made, 1, 2026).unwrap();
+    cloud.settle().await;
+    let events = |book: &String| !book.starts_with("EVENT");
+    assert_eq!(
+        cloud.books().iter().filter(|book| events(book)).count(),
+        books.iter().filter(|book| events(book)).count()
+    );
+    assert_eq!((run_at(&cloud, "2026-01-12T00:00:00Z").await["due"].clone(), told(&cloud)), (json!(0), 0));
+}
+
 /// What is told late is told once, and what is over not at all.
 #[tokio::test]
 async fn an_account_that_is_due_late_is_told_once() {

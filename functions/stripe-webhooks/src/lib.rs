@@ -9,7 +9,7 @@ pub mod wiring;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde_json::Value;
-use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId};
+use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId, PaymentMethodId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::ports::{Accounts, AskedCards, CardWallet, Consents, Customers, Events, Payments, Purchases, TopUps};
 use shared::stripe::SecretString;
@@ -86,6 +86,7 @@ fn subject_of(event: &Event) -> Subject {
         }
         Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
         Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
+        Some(ObjectKind::PaymentMethod) => PaymentMethodId::parse(id).map(Subject::Card),
         None => Ok(Subject::Other),
     };
     subject.unwrap_or(Subject::Other)

@@ -114,6 +114,15 @@ pub trait CardWallet: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<SavedCard>, PaymentsError>> + Send;
 
+    /// The customer with whom a card is saved. `None` once it was removed.
+    ///
+    /// # Errors
+    /// [`PaymentsError::NotFound`] if there is no such card.
+    fn saved_card_owner_get(
+        &self,
+        card: &PaymentMethodId,
+    ) -> impl Future<Output = Result<Option<CustomerId>, PaymentsError>> + Send;
+
     /// Makes a saved card the default.
     ///
     /// # Errors

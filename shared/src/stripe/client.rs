@@ -202,8 +202,9 @@ impl Call {
     /// The path as it may be logged: without its query, which may hold an e-mail address, and without the id of a card.
     fn endpoint(&self) -> Cow<'_, str> {
         let endpoint = self.path.split_once('?').map_or(&*self.path, |(endpoint, _)| endpoint);
-        match endpoint.strip_prefix(SAVED_CARDS).and_then(|card| card.split_once('/')) {
-            Some((_, operation)) => format!("{SAVED_CARDS}*/{operation}").into(),
+        match endpoint.strip_prefix(SAVED_CARDS).map(|card| card.split_once('/')) {
+            Some(Some((_, operation))) => format!("{SAVED_CARDS}*/{operation}").into(),
+            Some(None) => format!("{SAVED_CARDS}*").into(),
             None => endpoint.into(),
         }
     }

@@ -191,6 +191,10 @@ impl CardWallet for StripePayments {
         wallet::default(&self.client, customer).await.map_err(|error| error.during("default_card_get"))
     }
 
+    async fn saved_card_owner_get(&self, card: &PaymentMethodId) -> Result<Option<CustomerId>, PaymentsError> {
+        wallet::owner(&self.client, card).await.map_err(|error| error.during("saved_card_owner_get"))
+    }
+
     async fn saved_card_make_default(
         &self,
         customer: &CustomerId,

@@ -152,6 +152,12 @@ pub(super) struct SavedMethod {
     pub(super) sepa_debit: Option<MethodDetails>,
 }
 
+/// With which customer it is saved: none once it was removed.
+#[derive(Deserialize)]
+pub(super) struct OwnedMethod {
+    pub(super) customer: Option<String>,
+}
+
 /// What a card or a bank account shows of itself. Each kind has only some of the fields.
 #[derive(Default, Deserialize)]
 pub(super) struct MethodDetails {

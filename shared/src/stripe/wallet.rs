@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::customers::{self, DefaultError};
 use super::error::StripeError;
-use super::responses::{AskedCustomer, Created, List, Page, SavedMethod};
+use super::responses::{AskedCustomer, Created, List, OwnedMethod, Page, SavedMethod};
 use super::{Charging, metadata, spelled, with_query};
 use crate::domain::payments::{Expiry, SavedCard, SavedCards, SetUpCard};
 use crate::domain::{CustomerId, PaymentMethodId};
@@ -15,7 +15,7 @@ use stripe_client_core::{RequestStrategy, StripeRequest};
 use stripe_core::customer::{
     ListPaymentMethodsCustomer, RetrieveCustomer, UpdateCustomer, UpdateCustomerInvoiceSettings,
 };
-use stripe_payment::payment_method::DetachPaymentMethod;
+use stripe_payment::payment_method::{DetachPaymentMethod, RetrievePaymentMethod};
 use stripe_shared::CheckoutSessionMode;
 
 const PAGE_LIMIT: i64 = 100;
@@ -47,12 +47,28 @@ pub(super) async fn saved(client: &Client, customer: &CustomerId) -> Result<Save
 /// The default card, with its details.
 pub(super) async fn default(client: &Client, customer: &CustomerId) -> Result<Option<SavedCard>, DefaultError> {
     let request = RetrieveCustomer::new(customer.as_str()).expand([customers::DEFAULT_CARD.to_owned()]);
-    let found: AskedCustomer = request.build().customize().send(client).await?;
+    let found: AskedCustomer = match request.build().customize().send(client).await {
+        Ok(found) => found,
+        Err(error) => {
+            // Of a deleted customer nothing can be expanded.
+            if matches!(&error, StripeError::Refused(refusal) if refusal.status == 400) {
+                customers::default_card(client, customer).await?;
+            }
+            return Err(error.into());
+        }
+    };
     if found.deleted == Some(true) {
         return Err(DefaultError::Deleted);
     }
     let default = found.invoice_settings.and_then(|settings| settings.default_payment_method);
     Ok(default.map(saved_card).transpose()?)
+}
+
+/// <https://docs.stripe.com/api/payment_methods/retrieve>
+pub(super) async fn owner(client: &Client, card: &PaymentMethodId) -> Result<Option<CustomerId>, StripeError> {
+    let found: OwnedMethod = RetrievePaymentMethod::new(card.as_str()).build().customize().send(client).await?;
+    let owner = found.customer.map(CustomerId::parse).transpose();
+    owner.map_err(|error| StripeError::Unreadable(error.to_string()))
 }
 
 fn saved_card(method: SavedMethod) -> Result<SavedCard, StripeError> {

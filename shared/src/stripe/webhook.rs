@@ -26,6 +26,7 @@ pub enum ObjectKind {
     Invoice,
     Checkout,
     Customer,
+    PaymentMethod,
 }
 
 /// The types of events that concern us, each with the object to fetch. An endpoint subscribes only to these.
@@ -33,7 +34,7 @@ pub enum ObjectKind {
 ///
 /// All types about one kind of object are handled the same way, since only the fetched object is trusted. The type adds
 /// nothing to what the object says.
-pub const EVENT_TYPES: [(&str, ObjectKind); 9] = [
+pub const EVENT_TYPES: [(&str, ObjectKind); 11] = [
     ("checkout.session.async_payment_failed", ObjectKind::Checkout),
     ("checkout.session.async_payment_succeeded", ObjectKind::Checkout),
     ("checkout.session.completed", ObjectKind::Checkout),
@@ -43,6 +44,8 @@ pub const EVENT_TYPES: [(&str, ObjectKind); 9] = [
     ("invoice.payment_action_required", ObjectKind::Invoice),
     ("invoice.payment_failed", ObjectKind::Invoice),
     ("invoice.voided", ObjectKind::Invoice),
+    ("payment_method.automatically_updated", ObjectKind::PaymentMethod),
+    ("payment_method.updated", ObjectKind::PaymentMethod),
 ];
 
 /// The part of an event that is read. <https://docs.stripe.com/api/events/object>

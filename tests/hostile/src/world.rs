@@ -380,6 +380,10 @@ impl CardWallet for AgreeablePayments {
         Ok(None)
     }
 
+    async fn saved_card_owner_get(&self, card: &PaymentMethodId) -> Result<Option<CustomerId>, PaymentsError> {
+        Ok(CustomerId::parse(format!("cus_{}", card.as_str().replace('-', "_"))).ok())
+    }
+
     async fn saved_card_make_default(&self, _: &CustomerId, _: &PaymentMethodId) -> Result<(), PaymentsError> {
         Err(PaymentsError::NotFound { operation: "saved_card_make_default" })
     }

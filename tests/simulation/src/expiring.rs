@@ -44,7 +44,8 @@ fn is_armed(account: &Account) -> bool {
 pub fn check_commit(committed: &Committed) -> Result<(), String> {
     let account = &committed.change.account;
     let is_resent = committed.change.records.iter().any(|record| matches!(record, shared::domain::Record::Act(_)));
-    for notice in committed.change.notices.iter().filter(|notice| notice.tried.is_empty() && !is_resent) {
+    let owed = committed.change.notices.iter().filter(|notice| notice.tried.is_empty() && notice.returned_at.is_none());
+    for notice in owed.filter(|_| !is_resent) {
         let NoticeKind::CardExpiring { card, expiry } = &notice.kind else { continue };
         let (id, now) = (&account.id, notice.created_at);
         let asked = account.payment_method.as_ref().map(face);

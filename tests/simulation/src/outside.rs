@@ -1209,6 +1209,11 @@ impl CardWallet for Outside {
         answer.map_err(|CustomerDeleted| deleted("default_card_get"))
     }
 
+    async fn saved_card_owner_get(&self, card: &PaymentMethodId) -> Result<Option<CustomerId>, PaymentsError> {
+        let card = card.clone();
+        self.stripe_or_unavailable("saved_card_owner_get", move |world| world.stripe().owner_of(&card)).await
+    }
+
     async fn saved_card_make_default(
         &self,
         customer: &CustomerId,

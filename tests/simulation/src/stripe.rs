@@ -224,6 +224,8 @@ pub struct Stripe {
     /// How often the bank was asked for each of the customers' own requests.
     pub retry_asks: BTreeMap<(TopUpId, IdempotencyKey), u32>,
     expired_cards: BTreeSet<PaymentMethodId>,
+    /// The customers with whose cards an event was about the card.
+    reissued: BTreeMap<PaymentMethodId, CustomerId>,
     /// The last month of each customer's card, as far as it matters.
     expiries: BTreeMap<(CustomerId, PaymentMethodId), Expiry>,
     pub sessions: Vec<Session>,
@@ -417,10 +419,21 @@ impl Stripe {
         self.expiries.get(&(customer.clone(), card.clone())).copied()
     }
 
-    /// The network or the customer replaces the expiry of a card.
+    /// The network or the customer replaces the expiry of a card. Here, unlike at Stripe, two customers may have saved a
+    /// card of one id; the event is then about the customer.
     pub fn set_expiry(&mut self, customer: &CustomerId, card: &PaymentMethodId, expiry: Expiry) {
         self.expiries.insert((customer.clone(), card.clone()), expiry);
-        self.tell(Subject::Customer(customer.clone()));
+        if self.saved.values().filter(|saved| saved.contains(card)).count() > 1 {
+            self.tell(Subject::Customer(customer.clone()));
+        } else {
+            self.reissued.insert(card.clone(), customer.clone());
+            self.tell(Subject::Card(card.clone()));
+        }
+    }
+
+    /// Whose card it was when an event was about it.
+    pub fn owner_of(&self, card: &PaymentMethodId) -> Option<CustomerId> {
+        self.reissued.get(card).cloned()
     }
 
     /// False if the card is not saved with this customer.

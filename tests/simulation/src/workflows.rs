@@ -36,7 +36,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 75] = [
+pub const WORKFLOWS: [Workflow; 87] = [
     Workflow {
         name: "have a card that expires, and be told a month and a week before",
         acts: &[

@@ -66,7 +66,7 @@ fn known(card: &SavedCard) -> KnownCard {
 mod tests {
     use super::*;
     use crate::domain::PaymentMethodId;
-    use crate::domain::payments::AutoTopUp;
+    use crate::domain::payments::{AutoTopUp, Expiry};
     use crate::domain::samples::*;
 
     fn id(name: &str) -> PaymentMethodId {

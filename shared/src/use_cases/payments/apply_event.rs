@@ -6,7 +6,9 @@
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use super::saved_cards::consent_to_end;
 use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SeenCards, SetUpCard, decide_saved_cards};
-use crate::domain::{Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, TopUpId, TopUpStatus};
+use crate::domain::{
+    Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId, TopUpId, TopUpStatus,
+};
 use crate::ports::{
     Accounts, AskedCards, CardWallet, Consents, Customers, Events, LedgerError, Payments, PaymentsError, Purchases,
     TopUps,
@@ -24,6 +26,8 @@ pub enum Subject {
     },
     Checkout(CheckoutSessionId),
     Customer(CustomerId),
+    /// A saved card, or another payment method.
+    Card(PaymentMethodId),
     Other,
 }
 
@@ -76,6 +80,7 @@ where
         }
         Subject::Checkout(session) => apply_checkout(context, session).await?,
         Subject::Customer(customer) => apply_customer(context, customer).await?,
+        Subject::Card(card) => apply_card(context, card).await?,
         Subject::Other => Applied::Ignored,
     };
     context.ledger.event_mark_applied(event, context.now()).await?;
@@ -138,6 +143,18 @@ where
         Err(error) => return Err(OutsideError::from(error).into()),
     }
     apply_customer(context, customer).await
+}
+
+/// Follows what the network, or the customer, changed about a saved card, if it is the one that is asked. Its id stays, so
+/// it is no other card: nothing else changes, and a pause stays.
+async fn apply_card<C>(context: &Context<C>, card: &PaymentMethodId) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Customers, Payments: Payments + CardWallet>,
+{
+    match found(context.payments.saved_card_owner_get(card).await)?.flatten() {
+        Some(customer) => apply_customer(context, &customer).await,
+        None => Ok(Applied::Ignored),
+    }
 }
 
 /// Follows the customer's choice of a default card on Stripe's pages, and turns automatic top-ups off after the last card

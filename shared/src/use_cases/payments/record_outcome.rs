@@ -56,11 +56,11 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + AskedCar
         let asked = asked_before(context, &owner, default_card.as_ref()).await?;
         Ok::<_, RecordOutcomeError>((purchase, (default_card, asked)))
     };
-    let decide = |account: &Account, (purchase, (default_card, asked)): &(Purchase, CardNow), now| {
+    let decide = |account: &Account, (purchase, (default_card, known)): &(Purchase, CardNow), now| {
         let notice = context.mint(NoticeId::mint, now);
         let change = decide_purchase_outcome(account, purchase, outcome, default_card.clone(), notice, now);
         let change = change.map_err(GrantRefusal::from)?;
-        Ok(change.map(|change| change.with_asked_card(account, asked, None)))
+        Ok(change.map(|change| change.with_asked_card(account, known, None)))
     };
     match context.update_with(account, read_and_offer, decide).await? {
         Updated::Committed(change, (before, _)) => {
