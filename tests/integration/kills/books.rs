@@ -315,6 +315,7 @@ fn plain(value: &AttributeValue) -> Value {
         AttributeValue::N(number) => json!(number.parse::<i64>().expect("only whole numbers are stored")),
         AttributeValue::Bool(flag) => json!(flag),
         AttributeValue::M(attributes) => plain_map(attributes),
+        AttributeValue::L(items) => Value::Array(items.iter().map(plain).collect()),
         AttributeValue::B(bytes) => json!(bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
         other => panic!("{other:?} has a type that is never stored"),
     }

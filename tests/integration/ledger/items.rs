@@ -705,7 +705,7 @@ fn stored_items() -> Vec<Stored> {
         ("alerts", "ALERTS#LEVELS".into(), Kind::Alerts),
         ("alerts due", "ALERTS#DUE".into(), Kind::AlertsDue),
         ("asked card", "ASKED_CARD".into(), Kind::AskedCard),
-        ("card that expires", notice(30), Kind::Notice(30)),
+        ("card that expires", notice(32), Kind::Notice(32)),
         ("low balance", notice(29), Kind::Notice(29)),
         ("payment reminder", notice(30), Kind::Notice(30)),
         ("top-up abandoned", notice(31), Kind::Notice(31)),

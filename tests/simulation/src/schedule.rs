@@ -31,6 +31,8 @@ const STEPS_MAX: usize = 260;
 const MINUTES_MAX: i64 = 1_440;
 /// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
+/// The number of calls in which a run over unpaid attempts has asked each shard and follows up the first attempt.
+const FOLLOW_UP_CALLS: Range<usize> = 15..24;
 /// The number of calls in which a sweep has created an attempt and its invoice.
 const SWEEP_CALLS: usize = 24;
 
@@ -134,7 +136,7 @@ impl Schedule {
             return;
         }
         let mut own = own_numbers(rng, CLOSING_SALT);
-        if self.focus == Focus::TopUps && own.u32(0..60) == 0 && close_beside_a_sweep(run, &mut own) {
+        if self.focus == Focus::TopUps && own.u32(0..30) == 0 && close_beside_a_sweep(run, &mut own) {
             return;
         }
         let mut own = own_numbers(rng, PAUSES_SALT);
@@ -142,7 +144,7 @@ impl Schedule {
             return;
         }
         let mut own = own_numbers(rng, REMINDERS_SALT);
-        if own.u32(0..150) == 0 && follow_up(run, &mut own) {
+        if own.u32(0..90) == 0 && follow_up(run, &mut own) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -702,17 +704,22 @@ fn close_beside_a_sweep(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// Days pass while an account is paused. The run over unpaid attempts comes then, often twice at once.
+/// Days pass while an account is paused. The run over unpaid attempts comes then, and often another one overtakes it.
 fn follow_up(run: &mut Run, rng: &mut Rng) -> bool {
     if !run.world().ledger.tables().accounts().any(|account| account.payment_issue.is_some()) {
         return false;
     }
     let days = [1, 1, 2, 3, 4, 7, 30][rng.usize(0..7)];
     run.pass(SignedDuration::from_hours(24 * days));
-    run.world().ledger.tables().catch_up(rng.usize(0..9));
-    run.start(Request::FollowUp);
+    run.world().ledger.tables().catch_up(if rng.u32(0..4) == 0 { rng.usize(0..9) } else { usize::MAX });
+    let task = run.start(Request::FollowUp);
     if rng.bool() {
-        run.start(Request::FollowUp);
+        for _ in 0..rng.usize(FOLLOW_UP_CALLS) {
+            let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
+            let Some(position) = position else { break };
+            run.resume(position, Fate::Works);
+        }
+        run.run_now(Request::FollowUp);
     }
     true
 }

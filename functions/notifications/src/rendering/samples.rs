@@ -1,7 +1,7 @@
 //! One notice or more of every kind, with content as a customer gets it.
 
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{DeclineReason, Receipt, RefusalReason};
+use shared::domain::payments::{CardFace, DeclineReason, Expiry, Receipt, RefusalReason};
 use shared::domain::{
     Amount, ContactId, ContactsChange, Credits, Currency, EmailAddress, NoticeKind, PackageId, PurchaseId, TopUpId,
 };
@@ -20,6 +20,7 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         last4: Some("4242".into()),
     };
     let receipt = Some(Box::new(receipt));
+    let card = CardFace { brand: Some("visa".into()), last4: Some("4242".into()) };
     let addresses = |names: &[&str]| names.iter().map(|name| address(name)).collect::<Vec<_>>();
     let change = ContactsChange {
         added: addresses(&["accounts.payable", "operations"]),
@@ -48,6 +49,7 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         reminder_to_confirm,
         NoticeKind::TopUpAbandoned { top_up: top_up.clone(), credits, price },
         NoticeKind::TopUpActionRequired { top_up, credits, price },
+        NoticeKind::CardExpiring { card, expiry: Expiry::new(2026, 12).unwrap() },
         NoticeKind::ContactConfirmation { contact: ContactId::mint(3) },
         NoticeKind::ContactsChanged(change),
         NoticeKind::LowBalance {
