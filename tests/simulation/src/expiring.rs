@@ -98,8 +98,12 @@ pub fn check_partition(partition: &Partition) -> Result<(), String> {
         }
     }
     let known = partition.asked.as_ref().and_then(|asked| asked.card.as_ref()).map(|card| &card.id);
-    if known.is_some() && known != account.payment_method.as_ref() {
-        return Err(format!("{id} asks {:?}, and {known:?} is still known", account.payment_method));
+    if known.is_some() && account.payment_method.is_none() {
+        return Err(format!("{id} asks no card, and {known:?} is still known"));
+    }
+    let due_at = partition.asked.as_ref().and_then(|asked| asked.due_at(account));
+    if partition.asked_due != due_at {
+        return Err(format!("the card of {id} is listed for {:?}, and due at {due_at:?}", partition.asked_due));
     }
     Ok(())
 }

@@ -12,7 +12,8 @@ const WARNINGS_MAX: usize = 10;
 /// What is known of the card that is asked, and what was told about the expiry of cards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AskedCard {
-    /// `None` if none is asked, or if its details are not known yet.
+    /// `None` if none is asked, or if no details are known yet. It may be the card of before, while another one is asked of
+    /// which no details are known.
     pub card: Option<KnownCard>,
     /// The newest last.
     pub warnings: Vec<Warning>,

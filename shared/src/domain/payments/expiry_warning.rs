@@ -8,12 +8,14 @@ use crate::domain::{Account, Change, NoticeId, NoticeKind, Record};
 use jiff::Timestamp;
 
 impl Change {
-    /// Keeps what is known of the asked card in step with the account: a card that is not asked any more is forgotten, and
-    /// its e-mails are due only while automatic top-ups are on. `shown` is the card that is asked now, if Stripe has just
-    /// shown it.
+    /// Keeps what is known of the asked card in step with the account: its e-mails are due only while automatic top-ups are
+    /// on and ask it. `shown` is the card that is asked now, if Stripe has just shown it.
+    ///
+    /// A payment with another card may leave Stripe's default as it was, and the next one return to it without an event. So
+    /// a card stays known until another one is shown or none is asked.
     pub(crate) fn with_asked_card(mut self, before: &Account, stored: &AskedCard, shown: Option<&SavedCard>) -> Self {
         let next = shown.map(known).or_else(|| stored.card.clone());
-        let card = next.filter(|card| self.account.payment_method.as_ref() == Some(&card.id));
+        let card = next.filter(|_| self.account.payment_method.is_some());
         let next = AskedCard { card, ..stored.clone() };
         if next != *stored || next.due_at(&self.account) != stored.due_at(before) {
             self.records.push(Record::AskedCard(next));
@@ -204,6 +206,15 @@ mod tests {
         assert_eq!(world.asked.due_at(&world.account), Some(instant("2030-01-02T00:00:00Z")), "replaced");
         world.follow(None);
         assert_eq!((world.asked.due_at(&world.account), &world.asked.card), (None, &None), "removed");
+
+        // A payment with another card is reported without its details, and so is the next one with the first.
+        world.follow(Some(&expiring));
+        for (name, is_due) in [("b", false), ("a", true)] {
+            let mut change = Change::on(&world.account, at(1));
+            change.account.payment_method = Some(id(name));
+            world.apply(change.with_asked_card(&world.account, &world.asked, None));
+            assert_eq!(world.asked.due_at(&world.account).is_some(), is_due, "{name}");
+        }
     }
 
     /// A purchase saves the same card under another id, the network replaces its number and its expiry under the same one,
