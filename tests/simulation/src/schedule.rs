@@ -32,7 +32,7 @@ const MINUTES_MAX: i64 = 1_440;
 /// The number of calls that applying an event takes.
 const EVENT_CALLS: usize = 6;
 /// The number of calls in which a run over unpaid attempts has asked each shard and follows up the first attempt.
-const FOLLOW_UP_CALLS: Range<usize> = 15..24;
+const FOLLOW_UP_CALLS: usize = 24;
 /// The number of calls in which a sweep has created an attempt and its invoice.
 const SWEEP_CALLS: usize = 24;
 
@@ -542,8 +542,17 @@ fn use_usage(run: &mut Run, rng: &mut Rng) -> bool {
 /// Support erases an account, while requests about it are under way or, more often, right away. The first account is the
 /// subject of most runs, so it is seldom erased.
 fn erase(run: &mut Run, rng: &mut Rng) -> bool {
-    let request = Request::Erase(names::account(ACCOUNTS[[0, 1, 1, 2][rng.usize(0..4)]]));
-    if rng.bool() {
+    let account = names::account(ACCOUNTS[[0, 1, 1, 2][rng.usize(0..4)]]);
+    let request = Request::Erase(account.clone());
+    if rng.u32(0..4) == 0 {
+        // While a payment page is being opened.
+        run.keys += 1;
+        let task = run.start(Request::OpenPurchase(account, names::buy(run.keys, PACKAGES[0])));
+        for _ in 0..rng.usize(0..EVENT_CALLS) {
+            resume_task(run, task);
+        }
+        run.run_now(request);
+    } else if rng.bool() {
         run.run_now(request);
     } else {
         run.start(request);
@@ -693,9 +702,7 @@ fn close_beside_a_sweep(run: &mut Run, rng: &mut Rng) -> bool {
     }
     let task = run.start(Request::Sweep(None));
     for _ in 0..rng.usize(0..SWEEP_CALLS) {
-        let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
-        let Some(position) = position else { break };
-        run.resume(position, Fate::Works);
+        resume_task(run, task);
     }
     run.run_now(Request::SetAutoTopUp(account.clone(), AutoTopUpCommand::Off { changed_by: None }));
     run.run_now(Request::Sweep(None));
@@ -704,23 +711,37 @@ fn close_beside_a_sweep(run: &mut Run, rng: &mut Rng) -> bool {
     true
 }
 
-/// Days pass while an account is paused. The run over unpaid attempts comes then, and often another one overtakes it.
+/// Days pass until something is due of an unpaid attempt, or a few more. While the run over them works, another one
+/// overtakes it, or the customer pays.
 fn follow_up(run: &mut Run, rng: &mut Rng) -> bool {
-    if !run.world().ledger.tables().accounts().any(|account| account.payment_issue.is_some()) {
-        return false;
-    }
-    let days = [1, 1, 2, 3, 4, 7, 30][rng.usize(0..7)];
-    run.pass(SignedDuration::from_hours(24 * days));
-    run.world().ledger.tables().catch_up(if rng.u32(0..4) == 0 { rng.usize(0..9) } else { usize::MAX });
+    let due_at = {
+        let mut tables = run.world().ledger.tables();
+        tables.catch_up(usize::MAX);
+        tables.due_top_ups.values().min().copied()
+    };
+    let Some(due_at) = due_at else { return false };
+    let late = SignedDuration::from_hours(24 * [0, 0, 0, 2, 6, 29][rng.usize(0..6)]);
+    run.pass((due_at.duration_since(run.world().time()) + late).max(SignedDuration::ZERO));
     let task = run.start(Request::FollowUp);
-    if rng.bool() {
-        for _ in 0..rng.usize(FOLLOW_UP_CALLS) {
-            let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
-            let Some(position) = position else { break };
-            run.resume(position, Fate::Works);
-        }
-        run.run_now(Request::FollowUp);
+    for _ in 0..rng.usize(0..FOLLOW_UP_CALLS) {
+        resume_task(run, task);
     }
+    match rng.u32(0..3) {
+        0 => run.run_now(Request::FollowUp),
+        1 => drop(pay_meanwhile(run, rng)),
+        _ => {}
+    }
+    if rng.bool() {
+        while resume_task(run, task) {}
+    }
+    true
+}
+
+/// Lets a task go on by one call. Whether it waited for one.
+fn resume_task(run: &mut Run, task: u32) -> bool {
+    let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
+    let Some(position) = position else { return false };
+    run.resume(position, Fate::Works);
     true
 }
 
@@ -777,9 +798,7 @@ fn leave_pause(run: &mut Run, rng: &mut Rng) -> bool {
         choice @ 1..4 => {
             // Some calls later, the customer pays on the page.
             for _ in 0..rng.usize(0..EVENT_CALLS) {
-                let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
-                let Some(position) = position else { break };
-                run.resume(position, Fate::Works);
+                resume_task(run, task);
             }
             if choice == 1 {
                 pay_meanwhile(run, rng);
@@ -836,9 +855,7 @@ fn pay_meanwhile(run: &mut Run, rng: &mut Rng) -> bool {
     if let Some(event) = run.undelivered().pop() {
         let task = run.start(event);
         for _ in 0..rng.usize(0..EVENT_CALLS) {
-            let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
-            let Some(position) = position else { break };
-            run.resume(position, Fate::Works);
+            resume_task(run, task);
         }
     }
     run.keys += 1;
