@@ -704,13 +704,13 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
     }
 }
 
-/// Whether this e-mail says what another one said before: support sends it again, or that one bounced.
+/// Whether this e-mail was owed before: support sends it again, or it bounced.
 fn is_sent_again(change: &Change, notice: &Notice) -> bool {
     let is_resent = |record: &Record| match record {
         Record::Act(act) => matches!(&act.kind, ActKind::NoticeResent { resent_as, .. } if *resent_as == notice.id),
         _ => false,
     };
-    !notice.tried.is_empty() || change.records.iter().any(is_resent)
+    notice.returned_at.is_some() || !notice.tried.is_empty() || change.records.iter().any(is_resent)
 }
 
 /// One notice for each transition, and none without one.

@@ -3,16 +3,17 @@
 //! Each attempt is asked about at Stripe first, so a payment whose event was lost is granted, and nobody is reminded of
 //! what is paid. An attempt whose outcome is not known stays due, and the next run asks again.
 
-use super::record_outcome::RecordOutcomeError;
+use super::record_outcome::{RecordOutcomeError, asked_before_outcome};
 use super::top_up::stored_top_up;
-use crate::domain::payments::{Asked, TopUpOutcome, decide_follow_up};
+use crate::domain::payments::{Asked, AskedCard, TopUpOutcome, decide_follow_up};
 use crate::domain::{Account, AccountId, NoticeId, TopUp, TopUpId, TopUpStatus};
 use crate::error::chain;
-use crate::ports::{Accounts, DueTopUp, DueTopUps, LedgerError, Payments, PaymentsError, Shard, TopUps};
+use crate::ports::{Accounts, AskedCards, DueTopUp, DueTopUps, LedgerError, Payments, PaymentsError, Shard, TopUps};
 use crate::use_cases::shards::on_all_shards;
 use crate::use_cases::{Capabilities, Context, StoreError, Updated};
 use jiff::Timestamp;
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 /// What a run did. `due` is the sum of all the others except `is_cut_short`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +47,7 @@ enum FollowedUp {
 /// Only if a shard cannot be listed. The others have been worked on by then.
 pub async fn follow_up<C>(context: &Context<C>, begin_before: Timestamp) -> Result<FollowUpSummary, StoreError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps + DueTopUps, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + DueTopUps, Payments: Payments>,
 {
     let run = Run { context, due_by: context.now(), begin_before };
     on_all_shards("the unpaid attempts that are due", |shard| run.follow_up_shard(shard)).await
@@ -58,7 +59,7 @@ struct Run<'a, C: Capabilities> {
     begin_before: Timestamp,
 }
 
-impl<C: Capabilities<Ledger: Accounts + TopUps + DueTopUps, Payments: Payments>> Run<'_, C> {
+impl<C: Capabilities<Ledger: Accounts + AskedCards + TopUps + DueTopUps, Payments: Payments>> Run<'_, C> {
     async fn follow_up_shard(&self, shard: Shard) -> Result<FollowUpSummary, LedgerError> {
         let mut sum = FollowUpSummary::default();
         let mut after = None;
@@ -102,7 +103,7 @@ async fn follow_up_one<C>(
     top_up: &TopUpId,
 ) -> Result<FollowedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + TopUps, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>,
 {
     let read = || async { Ok::<_, RecordOutcomeError>(stored_top_up(context, account, top_up).await?) };
     let attempt = read().await?;
@@ -115,16 +116,21 @@ where
     } else {
         look_up(context, &attempt).await
     };
-    let decide = |account: &Account, attempt: &TopUp, now| {
-        let notice = context.mint(NoticeId::mint, now);
-        Ok::<_, RecordOutcomeError>(decide_follow_up(account, attempt, &asked, notice, now)?)
+    let outcome = &asked.outcome;
+    let read_with_card = |owner: Arc<Account>| async move {
+        Ok::<_, RecordOutcomeError>((read().await?, asked_before_outcome(context, &owner, outcome).await?))
     };
-    Ok(match context.update_with(account, |_| read(), decide).await? {
+    let decide = |account: &Account, (attempt, card): &(TopUp, AskedCard), now| {
+        let notice = context.mint(NoticeId::mint, now);
+        let change = decide_follow_up(account, attempt, &asked, notice, now)?;
+        Ok::<_, RecordOutcomeError>(change.map(|change| change.with_asked_card(account, card, None)))
+    };
+    Ok(match context.update_with(account, read_with_card, decide).await? {
         Updated::Committed(change, _) => match change.top_up().map(|attempt| attempt.status) {
             Some(TopUpStatus::Declined(_) | TopUpStatus::ActionRequired) => FollowedUp::Reminded,
             _ => FollowedUp::Ended,
         },
-        Updated::Unchanged(_, attempt) if attempt.unpaid_since().is_some() => FollowedUp::Unknown,
+        Updated::Unchanged(_, (attempt, _)) if attempt.unpaid_since().is_some() => FollowedUp::Unknown,
         // It ended, or another report granted it, a moment ago.
         Updated::Unchanged(..) | Updated::Duplicate(_) => FollowedUp::Skipped,
     })

@@ -81,8 +81,21 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + AskedCar
 /// The card that is asked from now on, and what is known of the one before.
 type CardNow = (Option<PaymentMethodId>, AskedCard);
 
-/// What is known of the asked card, if another one takes its place. Only then something of it changes.
-pub(super) async fn asked_before<C: Capabilities<Ledger: AskedCards>>(
+/// What is known of the asked card, if the outcome of an attempt makes another card the asked one, or may turn automatic
+/// top-ups off. Only then something of it changes.
+pub(super) async fn asked_before_outcome<C: Capabilities<Ledger: AskedCards>>(
+    context: &Context<C>,
+    owner: &Account,
+    outcome: &TopUpOutcome,
+) -> Result<AskedCard, StoreError> {
+    if *outcome == TopUpOutcome::Abandoned {
+        return Ok(context.ledger.asked_card_get(&owner.id).await?);
+    }
+    asked_before(context, owner, outcome.paid_with().or(owner.payment_method.as_ref())).await
+}
+
+/// What is known of the asked card, if another one takes its place.
+async fn asked_before<C: Capabilities<Ledger: AskedCards>>(
     context: &Context<C>,
     owner: &Account,
     next: Option<&PaymentMethodId>,
@@ -171,8 +184,7 @@ pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + AskedCards
         stored.ok_or_else(|| RecordOutcomeError::from(NotFound::TopUp(top_up.clone())))
     };
     let read_with_card = |owner: Arc<Account>| async move {
-        let paid_with = outcome.paid_with().or(owner.payment_method.as_ref());
-        Ok::<_, RecordOutcomeError>((read().await?, asked_before(context, &owner, paid_with).await?))
+        Ok::<_, RecordOutcomeError>((read().await?, asked_before_outcome(context, &owner, outcome).await?))
     };
     let decide = |account: &Account, (top_up, asked): &(TopUp, AskedCard), now| {
         let notice = context.mint(NoticeId::mint, now);

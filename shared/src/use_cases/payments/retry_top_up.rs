@@ -1,6 +1,6 @@
 //! Paying the open invoice of a pause now, because the customer asks for it.
 
-use super::record_outcome::asked_before;
+use super::record_outcome::asked_before_outcome;
 use super::saved_cards::cards_left;
 use super::top_up::stored_top_up;
 use crate::domain::payments::{
@@ -152,8 +152,7 @@ where
     let read = |owner: Arc<Account>| async move {
         let attempt = stored_top_up(context, account, &retry.top_up).await?;
         let stored = context.ledger.top_up_retry_get(account, &retry.key).await?;
-        let paid_with = outcome.paid_with().or(owner.payment_method.as_ref());
-        let asked = asked_before(context, &owner, paid_with).await?;
+        let asked = asked_before_outcome(context, &owner, outcome).await?;
         Ok::<_, RetryError>((attempt, stored.ok_or_else(missing)?, asked))
     };
     let decide = |account: &Account, (attempt, retry, asked): &(TopUp, TopUpRetry, AskedCard), now| {
