@@ -601,6 +601,7 @@ pub const WORKFLOWS: [Workflow; 87] = [
             Ask(charge_400),
             Ask(sweep),
             Ask(retry),
+            Ask(retry_under_the_same_key),
             Ask(retry_once_more),
             Outside(pay_invoice),
             Ask(retry),
@@ -1094,6 +1095,11 @@ fn sweep(_: &Run) -> Request {
 
 fn retry(_: &Run) -> Request {
     names::retry("acme", 20, None)
+}
+
+/// For another card.
+fn retry_under_the_same_key(_: &Run) -> Request {
+    names::retry("acme", 20, Some(3))
 }
 
 fn retry_once_more(_: &Run) -> Request {
