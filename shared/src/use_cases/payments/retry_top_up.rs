@@ -137,7 +137,14 @@ async fn look_up<C: Capabilities<Payments: Payments + CardWallet>>(
     attempt: &TopUp,
 ) -> Result<TopUpOutcome, RetryError> {
     let Some(invoice) = &attempt.invoice else { return Ok(TopUpOutcome::Unknown) };
-    Ok(context.payments.invoice_get(invoice).await?.outcome)
+    let report = context.payments.invoice_get(invoice).await?;
+    Ok(match (report.outcome, attempt.status) {
+        // No card was ever tried. The retry did not reach the bank, and after a day it never will.
+        (TopUpOutcome::Unknown, TopUpStatus::Declined(reason)) if report.is_waiting => {
+            TopUpOutcome::Declined { reason, invoice: None }
+        }
+        (outcome, _) => outcome,
+    })
 }
 
 async fn record<C>(
