@@ -51,7 +51,7 @@ def load(path):
 TIMERS = re.compile(r"arn:[^*]*:scheduler:[^*]*:schedule/\$\{(\w+)\}/\*")
 
 
-def problems(template, functions_directory):
+def problems(template, root):
     return [
         *open_routes(template),
         *secrets_with_a_default(template),
@@ -60,8 +60,10 @@ def problems(template, functions_directory):
         *roles_assumed_for_anybody(template),
         *logs_kept_forever(template),
         *errors_without_an_alarm(template),
+        *alarms_without_a_runbook(template, root / "docs" / "runbooks"),
+        *metrics_that_are_not_emitted(template, root / "functions"),
         *keys_in_the_environment(template),
-        *binaries_without_a_crate(template, functions_directory),
+        *binaries_without_a_crate(template, root / "functions"),
         *capacity_that_does_not_scale(template),
     ]
 
@@ -176,6 +178,54 @@ def errors_without_an_alarm(template):
     for name, function in resources(template, "AWS::Serverless::Function"):
         if function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") not in counted:
             yield f"no alarm rings when {name} logs an error"
+
+
+def alarms_without_a_runbook(template, runbooks):
+    """Each alarm's description names a page that names the alarm, and the list of pages has no other alarms."""
+    alarms = dict(resources(template, "AWS::CloudWatch::Alarm"))
+    for name, alarm in alarms.items():
+        page = re.search(r" See docs/runbooks/([\w-]+\.md)$", alarm.get("AlarmDescription", ""))
+        if page is None:
+            yield f"the description of {name} names no runbook"
+            continue
+        pages = {"README.md": f"({page[1]})", page[1]: "# "}
+        for file, text in pages.items():
+            lines = (runbooks / file).read_text(encoding="utf-8") if (runbooks / file).exists() else ""
+            if f"`{name}`" not in lines or text not in lines:
+                yield f"docs/runbooks/{file} does not have {name}"
+    listed = re.findall(r"^\| (`.*?) \|", (runbooks / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    for name in re.findall(r"`(\w+)`", " ".join(listed)):
+        if name not in alarms:
+            yield f"docs/runbooks/README.md lists {name}, which is no alarm"
+
+
+def metrics_that_are_not_emitted(template, functions):
+    """Alarms and dashboards show only metrics of ours that the logs are searched for or a function emits."""
+    filtered = {
+        metric["MetricName"]
+        for _, counter in resources(template, "AWS::Logs::MetricFilter")
+        for metric in counter["MetricTransformations"]
+    }
+    crates = [
+        " ".join(path.read_text(encoding="utf-8") for path in (crate / "src").glob("*.rs"))
+        for crate in functions.iterdir()
+    ]
+    for name, metric, function in shown_metrics(template):
+        is_emitted = any(f'"{metric}"' in crate and f'"{function}"' in crate for crate in crates)
+        if not (metric in filtered if function is None else is_emitted):
+            yield f"{name} shows {metric} of {function}, which nothing emits"
+
+
+def shown_metrics(template):
+    """Each of our metrics that an alarm or a dashboard shows: resource, metric, and the function that emits it."""
+    for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
+        if alarm["Namespace"] == "Prepaid":
+            yield name, alarm["MetricName"], next((each["Value"] for each in alarm.get("Dimensions", [])), None)
+    for name, dashboard in resources(template, "AWS::CloudWatch::Dashboard"):
+        for widget in json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]:
+            for namespace, metric, *dimensions in widget["properties"]["metrics"]:
+                if namespace == "Prepaid":
+                    yield name, metric, dict(zip(dimensions[::2], dimensions[1::2])).get("function")
 
 
 def keys_in_the_environment(template):

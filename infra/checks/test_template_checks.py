@@ -12,7 +12,7 @@ TEMPLATE = load(ROOT / "template.yaml")
 
 
 def test_the_template_has_no_problem():
-    assert problems(TEMPLATE, ROOT / "functions") == []
+    assert problems(TEMPLATE, ROOT) == []
 
 
 def test_the_routes_without_authorizer_are_those_that_were_decided():
@@ -193,6 +193,36 @@ BREAKAGES = {
         lambda t: variables(t).update(SALT="0a1b2c3d" * 4),
         "ChargingFunction: the value of SALT looks like a live key",
     ),
+    "an alarm says nothing": (
+        lambda t: properties(t, "ApiErrors").pop("AlarmDescription"),
+        "the description of ApiErrors names no runbook",
+    ),
+    "the runbook of an alarm does not exist": (
+        lambda t: properties(t, "ApiErrors").update(AlarmDescription="It failed. See docs/runbooks/none.md"),
+        "docs/runbooks/none.md does not have ApiErrors",
+    ),
+    "the runbook of an alarm is another one's": (
+        lambda t: properties(t, "ApiErrors").update(AlarmDescription="It failed. See docs/runbooks/alerts-failed.md"),
+        "docs/runbooks/alerts-failed.md does not have ApiErrors",
+    ),
+    "a runbook is about no alarm": (
+        lambda t: t["Resources"].pop("AlertsFailed"),
+        "docs/runbooks/README.md lists AlertsFailed, which is no alarm",
+    ),
+    "an alarm waits for a metric of another function": (
+        lambda t: properties(t, "AlertsFailed").update(Dimensions=[{"Name": "function", "Value": "usage"}]),
+        "AlertsFailed shows failed of usage, which nothing emits",
+    ),
+    "an alarm waits for a metric that nothing counts": (
+        lambda t: properties(t, "LoggedErrors").update(MetricName="errors"),
+        "LoggedErrors shows errors of None, which nothing emits",
+    ),
+    "the dashboard shows a metric that nothing counts": (
+        lambda t: properties(t, "Dashboard")["DashboardBody"].update(
+            {"Fn::Sub": properties(t, "Dashboard")["DashboardBody"]["Fn::Sub"].replace('"declined"', '"rejected"')}
+        ),
+        "Dashboard shows rejected of top-up-sweep, which nothing emits",
+    ),
     "a variable is a secret by its name": (
         lambda t: variables(t).update(LINK_SECRET="abc"),
         "ChargingFunction: LINK_SECRET is a secret by its name",
@@ -230,5 +260,5 @@ BREAKAGES = {
 def test_a_broken_template_is_refused(breakage, sentence):
     broken = deepcopy(TEMPLATE)
     breakage(broken)
-    found = problems(broken, ROOT / "functions")
+    found = problems(broken, ROOT)
     assert any(sentence in problem for problem in found), found

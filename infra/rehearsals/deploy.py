@@ -10,6 +10,7 @@ from argparse import ArgumentParser
 from contextlib import ExitStack
 from pathlib import Path
 
+from alarms import ring
 from books import close
 from company import Company, address
 from local_cloud import local_cloud
@@ -38,6 +39,8 @@ class Rehearsal:
         self.a_card_that_is_declined("polyglot")
         for account in ("melodia", "polyglot"):
             say(close(self.stack, account))
+        runbook = ring(self.stack, "TopUpSweepErrors", "TopUpSweepFunction")
+        say(f"A run of the sweep failed, and its alarm told the operators to read {runbook}.")
 
     def the_door(self):
         """The authorizer works, and requires the scope of the route."""

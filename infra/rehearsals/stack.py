@@ -19,8 +19,8 @@ RETURN_URL = "https://app.prepaid.example/billing"
 class Stack:
     """The deployed stack."""
 
-    def __init__(self, ministack):
-        self.ministack = ministack
+    def __init__(self, ministack, alarm_topic):
+        self.ministack, self.alarm_topic = ministack, alarm_topic
         self.cloudformation = ministack.client("cloudformation")
         resources = self.cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
         self.resources = {resource["LogicalResourceId"]: resource for resource in resources}
@@ -45,6 +45,7 @@ def deploy(ministack, local_cloud, build, architecture, sam):
     """The guide's steps before `sam deploy`, and `sam deploy`."""
     secrets = ministack.client("secretsmanager")
     secret = secrets.create_secret(Name="prepaid/stripe", SecretString=local_cloud.stripe_secret)
+    topic = ministack.client("sns").create_topic(Name="prepaid-alarms")["TopicArn"]
     ministack.client("sesv2").create_email_identity(EmailIdentity=SENDER_IDENTITY)
     parameters = {
         "Architecture": architecture,
@@ -55,6 +56,7 @@ def deploy(ministack, local_cloud, build, architecture, sam):
         "ReturnUrl": RETURN_URL,
         "Sender": SENDER,
         "SenderIdentity": SENDER_IDENTITY,
+        "AlarmTopicArn": topic,
     }
     command = [
         sam, "deploy",
@@ -66,7 +68,7 @@ def deploy(ministack, local_cloud, build, architecture, sam):
         "--parameter-overrides", *[f"{name}={value}" for name, value in parameters.items()],
     ]  # fmt: skip
     run(command, build.parent / "sam-deploy.log", environment(AWS_ENDPOINT_URL=ministack.url))
-    stack = Stack(ministack)
+    stack = Stack(ministack, topic)
     for name, function in stack.functions().items():
         check(function["Architectures"] == [architecture], f"{name} was deployed for {function['Architectures']}")
     return stack

@@ -67,8 +67,8 @@ async fn a_day_is_closed_after_its_end_and_says_what_moved_and_what_is_left() {
     assert_eq!(early.body["closes_at"], closes_at.as_str());
     cloud.charge("acme", "job-3", 1).await.expect(201);
     cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
-    assert_eq!(close(&cloud).await, json!({"days": 1, "accounts": 2, "disagreeing": 0, "is_complete": true}));
-    assert_eq!(close(&cloud).await, json!({"days": 0, "accounts": 0, "disagreeing": 0, "is_complete": true}));
+    assert_eq!(close(&cloud).await, json!({"days": 1, "accounts": 2, "disagreeing": 0, "negative": 0, "is_complete": true}));
+    assert_eq!(close(&cloud).await, json!({"days": 0, "accounts": 0, "disagreeing": 0, "negative": 0, "is_complete": true}));
 
     let answer = on(&cloud, day).await.expect(200).body;
     let flow = json!({
@@ -134,6 +134,24 @@ async fn missed_days_are_caught_up_in_order_and_months_are_a_table() {
     cloud.get(&format!("/v1/support/liability?{both}"), &token).await.expect_problem(422, "invalid_request");
 }
 
+/// For the operators, who see the number on the dashboard.
+#[tokio::test]
+async fn accounts_that_owe_credits_at_the_end_of_the_day_are_counted() {
+    let cloud = TestCloud::start().await;
+    close(&cloud).await;
+    for (account, credits) in [("owing", -3), ("empty", 0), ("in-credit", 3)] {
+        cloud.open_account(account).await;
+        if credits != 0 {
+            let path = format!("/v1/support/accounts/{account}/adjustments");
+            let adjust = json!({"credits": credits, "reason": "Moved.", "allow_negative": true});
+            cloud.post(&path, &cloud.support_token(), Some("case-1"), &adjust).await.expect(201);
+        }
+    }
+    next_day(&cloud, 31);
+    let summary = close(&cloud).await;
+    assert_eq!((&summary["accounts"], &summary["negative"]), (&json!(3), &json!(1)));
+}
+
 #[tokio::test]
 async fn an_entry_that_was_missed_is_reported_and_never_corrected() {
     let cloud = TestCloud::start().await;
@@ -160,7 +178,8 @@ async fn an_entry_that_was_missed_is_reported_and_never_corrected() {
         (&json!(false), &json!(-10), &json!(490))
     );
     next_day(&cloud, 31);
-    assert_eq!(close(&cloud).await["disagreeing"], 0);
+    let summary = close(&cloud).await;
+    assert_eq!((&summary["disagreeing"], &summary["negative"]), (&json!(0), &json!(0)));
     let after = on(&cloud, day.tomorrow().unwrap().tomorrow().unwrap()).await.expect(200).body;
     assert_eq!((&after["day"]["difference"], &after["total"]["difference"]), (&json!(0), &json!(-10)));
 }

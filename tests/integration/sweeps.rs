@@ -466,6 +466,7 @@ async fn the_summary_counts_every_outcome_and_is_emitted_as_metrics() {
         abandoned: 1,
         processing: 0,
         unknown: 1,
+        unknown_for_an_hour: 0,
         skipped: 1,
         failed: 1,
         is_complete: true,
@@ -482,6 +483,7 @@ async fn the_summary_counts_every_outcome_and_is_emitted_as_metrics() {
         ("abandoned", 1),
         ("processing", 0),
         ("unknown", 1),
+        ("unknown_for_an_hour", 0),
         ("skipped", 1),
         ("failed", 1),
     ];

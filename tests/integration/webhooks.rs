@@ -56,6 +56,10 @@ async fn events_that_hold_something_unusual_are_events_all_the_same() {
     post_event(&cloud, &thin).await.expect(200);
     assert_eq!(cloud.cloud.stripe.requests().len(), before + 3, "a thin event is not followed");
     assert!(cloud.log().iter().any(|line| line.contains("thin_events")), "and counted");
+    let refused = || cloud.log().iter().filter(|line| line.contains("refused_events")).count();
+    assert_eq!(refused(), 0);
+    post_signed(&cloud, b"{}", Some("t=1,v1=00")).await.expect_problem(400, "invalid_signature");
+    assert_eq!(refused(), 1);
 }
 
 /// Stripe's newest event of this type.

@@ -33,6 +33,7 @@ pub struct Summary {
     pub days: u64,
     pub accounts: u64,
     pub disagreeing: u64,
+    pub negative: u64,
     pub is_complete: bool,
 }
 
@@ -51,14 +52,19 @@ pub async fn handle<O: Outside>(app: &App<O>, _event: LambdaEvent<Value>) -> Res
 }
 
 impl Summary {
-    const NOTHING: Self = Self { days: 0, accounts: 0, disagreeing: 0, is_complete: true };
+    const NOTHING: Self = Self { days: 0, accounts: 0, disagreeing: 0, negative: 0, is_complete: true };
 
     fn of(summary: CloseSummary) -> Self {
-        let CloseSummary { days, accounts, disagreeing, is_cut_short } = summary;
-        Self { days, accounts, disagreeing, is_complete: !is_cut_short }
+        let CloseSummary { days, accounts, disagreeing, negative, is_cut_short } = summary;
+        Self { days, accounts, disagreeing, negative, is_complete: !is_cut_short }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 3] {
-        [("days", self.days), ("accounts", self.accounts), ("disagreeing", self.disagreeing)]
+    fn counts(&self) -> [(&'static str, u64); 4] {
+        [
+            ("days", self.days),
+            ("accounts", self.accounts),
+            ("disagreeing", self.disagreeing),
+            ("negative", self.negative),
+        ]
     }
 }

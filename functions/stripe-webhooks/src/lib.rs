@@ -41,7 +41,8 @@ pub struct App<O: Outside> {
     pub context: Context<O>,
     /// More than one while the signing secret is being rolled.
     pub secrets: Vec<SecretString>,
-    /// Receives the count of events that no endpoint should send us, as one line of embedded metrics.
+    /// Receives the count of events that no endpoint should send us and of those that are refused, each as one line of
+    /// embedded metrics.
     pub emit: fn(&Value),
 }
 
@@ -58,12 +59,14 @@ pub async fn handle<O: Outside>(app: &App<O>, request: Request) -> Response<Body
 async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Problem> {
     find_route(ROUTES, request, |_| Ok(()))?;
     let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok());
-    let event = verify(signature, request.body(), &app.secrets, app.context.now())
-        .map_err(|rejection| Problem::invalid_signature(format!("The event is refused: {rejection}.")))?;
+    let event = verify(signature, request.body(), &app.secrets, app.context.now()).map_err(|rejection| {
+        count(app, "refused_events");
+        Problem::invalid_signature(format!("The event is refused: {rejection}."))
+    })?;
     if event.is_thin {
         // The object it names is fetched when the ordinary event about it arrives.
         tracing::warn!(event.id = %event.id, event.kind = event.kind, "a thin event: unsubscribe the endpoint from it");
-        (app.emit)(&embedded_metrics("stripe-webhooks", &[("thin_events", 1)], app.context.now()));
+        count(app, "thin_events");
         return Ok(Reply::empty());
     }
     let applied = apply_event(&app.context, &event.id, &subject_of(&event)).await;
@@ -75,6 +78,10 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
         Err(error @ ApplyEventError::Mismatch(_)) => Err(Problem::internal(error)),
         Err(ApplyEventError::Outside(error)) => Err(error.into()),
     }
+}
+
+fn count<O: Outside>(app: &App<O>, what: &'static str) {
+    (app.emit)(&embedded_metrics("stripe-webhooks", &[(what, 1)], app.context.now()));
 }
 
 /// The object to fetch.

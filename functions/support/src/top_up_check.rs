@@ -5,7 +5,6 @@ use lambda_http::Request;
 use serde::Serialize;
 use shared::http::bodies::{TopUpBody, TopUpCheckBody};
 use shared::http::{Found, Problem, Reply, parse_body};
-use shared::ports::TopUpList;
 use shared::use_cases::Context;
 use shared::use_cases::payments::ToppedUp;
 use shared::use_cases::support::check_top_up;
@@ -21,10 +20,12 @@ pub async fn post<O: Outside>(
     let reached = found.account()?;
     let checked = check_top_up(context, reached.id(), &asked(operator, reason)).await?;
     let account = existing(context, reached).await?;
-    let attempts = context.ledger.top_ups_page(&account.id, None, 1).await?;
-    let attempt = attempts.records.first().filter(|_| matches!(checked, ToppedUp::Attempted(_)));
+    let attempt = match &checked {
+        ToppedUp::Attempted(attempt) => Some(TopUpBody::of(attempt)),
+        ToppedUp::Skipped(_) => None,
+    };
     let check = TopUpCheckBody::of(&checked);
-    Reply::ok(&CheckBody { check, top_up: attempt.map(TopUpBody::of), balance: account.balance.get() })
+    Reply::ok(&CheckBody { check, top_up: attempt, balance: account.balance.get() })
 }
 
 #[derive(Serialize)]

@@ -63,6 +63,7 @@ pub struct Summary {
     pub abandoned: u64,
     pub processing: u64,
     pub unknown: u64,
+    pub unknown_for_an_hour: u64,
     pub skipped: u64,
     pub failed: u64,
     pub is_complete: bool,
@@ -138,7 +139,7 @@ fn due_at(payload: &Value, now: Timestamp) -> Timestamp {
 impl Summary {
     fn new(summary: SweepSummary, is_continued: bool) -> Self {
         let SweepSummary { due, paid, declined, action_required, refused, abandoned, processing, .. } = summary;
-        let SweepSummary { unknown, skipped, failed, is_complete, .. } = summary;
+        let SweepSummary { unknown, unknown_for_an_hour, skipped, failed, is_complete, .. } = summary;
         Self {
             due,
             paid,
@@ -148,6 +149,7 @@ impl Summary {
             abandoned,
             processing,
             unknown,
+            unknown_for_an_hour,
             skipped,
             failed,
             is_complete,
@@ -156,7 +158,7 @@ impl Summary {
         }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 10] {
+    fn counts(&self) -> [(&'static str, u64); 11] {
         [
             ("due", self.due),
             ("paid", self.paid),
@@ -166,6 +168,7 @@ impl Summary {
             ("abandoned", self.abandoned),
             ("processing", self.processing),
             ("unknown", self.unknown),
+            ("unknown_for_an_hour", self.unknown_for_an_hour),
             ("skipped", self.skipped),
             ("failed", self.failed),
         ]

@@ -115,6 +115,20 @@ async fn accounts_that_stay_unknown_keep_no_other_from_its_turn() {
     assert_eq!((paid(&parts), parts.iter().map(|part| part.unknown).sum::<u64>()), (20, 60), "each was tried once");
 }
 
+/// The count on which an alarm waits. The outcome of an attempt that was just opened may be unknown.
+#[tokio::test]
+async fn an_outcome_that_stays_unknown_is_counted_apart_from_the_second_half_hour_on() {
+    let bench = Bench::start().await;
+    bench.store(due_account("stuck", CustomerId::parse("cus_nobody").unwrap(), bench.clock.now())).await;
+    let mut counted = vec![];
+    for _ in 0..4 {
+        let summary = bench.sweep().await;
+        counted.push((summary.unknown, summary.unknown_for_an_hour));
+        bench.clock.advance(SWEEP_PERIOD).unwrap();
+    }
+    assert_eq!(counted, [(1, 0), (1, 0), (1, 1), (1, 1)]);
+}
+
 #[tokio::test]
 async fn every_shard_has_its_share_of_a_sweep_that_ends_early() {
     let bench = ticking_bench(1).await;

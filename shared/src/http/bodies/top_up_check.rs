@@ -21,7 +21,7 @@ struct ClosedBody {
 impl TopUpCheckBody {
     pub fn of(checked: &ToppedUp) -> Self {
         match checked {
-            ToppedUp::Attempted(status) => Self { outcome: status.name(), closed: None },
+            ToppedUp::Attempted(attempt) => Self { outcome: attempt.status.name(), closed: None },
             ToppedUp::Skipped(not_due) => Self { outcome: "skipped", closed: Some(ClosedBody::of(not_due)) },
         }
     }

@@ -30,6 +30,8 @@ pub struct CloseSummary {
     pub accounts: u64,
     /// Shards of a day whose entries and balances do not agree.
     pub disagreeing: u64,
+    /// Accounts among those that this run counted whose balance was below zero at the end of the day.
+    pub negative: u64,
     /// Whether time ran out first, or another run was faster. The next run does the rest.
     pub is_cut_short: bool,
 }
@@ -95,6 +97,7 @@ struct Run<'a, C: Capabilities> {
 #[derive(Clone, Copy, Debug, Default)]
 struct ShardSummary {
     accounts: u64,
+    negative: u64,
     is_complete: bool,
     is_disagreeing: bool,
 }
@@ -112,6 +115,7 @@ where
             match shard {
                 Ok(shard) => {
                     summary.accounts += shard.accounts;
+                    summary.negative += shard.negative;
                     summary.disagreeing += u64::from(shard.is_disagreeing);
                     is_complete &= shard.is_complete;
                 }
@@ -136,7 +140,7 @@ where
             if self.context.now() >= self.begin_before {
                 return Ok(summary);
             }
-            let next = self.with_next_page(shard, &row).await?;
+            let (next, negative) = self.with_next_page(shard, &row).await?;
             match ledger.liability_row_put(shard, &next, stored.as_ref()).await {
                 Ok(()) => {}
                 // Another run counts this shard. It, or the next run, does the rest.
@@ -144,6 +148,7 @@ where
                 Err(ReplaceError::Failed(error)) => return Err(error.into()),
             }
             summary.accounts += next.accounts.saturating_sub(row.accounts);
+            summary.negative += negative;
             (stored, row) = (Some(next.clone()), next);
         }
         (summary.is_complete, summary.is_disagreeing) = (true, self.disagrees(shard, &row));
@@ -160,8 +165,8 @@ where
         row.filter(|row| row.is_complete).map(Some).ok_or_else(missing)
     }
 
-    /// The row with the next page of the directory. Accounts that were listed after the day are not of that day.
-    async fn with_next_page(&self, shard: Shard, row: &LiabilityRow) -> Result<LiabilityRow, CloseError> {
+    /// The row with the next page of the directory, and how many balances on it are below zero. Accounts that were listed after the day are not of that day.
+    async fn with_next_page(&self, shard: Shard, row: &LiabilityRow) -> Result<(LiabilityRow, u64), CloseError> {
         let page = self.context.ledger.accounts_page(shard, row.after.as_ref(), self.limits.accounts).await?;
         let after = page.accounts.last().map(|last| last.account.clone()).or_else(|| row.after.clone());
         let end = start_of_next_day(self.day).unwrap_or(Timestamp::MAX);
@@ -172,7 +177,8 @@ where
             account_day(self.context, &account, (self.day, is_new), self.limits).boxed().await
         });
         let counted: Vec<_> = counted.buffered(ACCOUNTS_AT_ONCE).try_collect().await?;
-        Ok(row.with_page(&counted, after, !page.has_more))
+        let negative = counted.iter().map(|counted| u64::from(counted.outstanding < 0)).sum();
+        Ok((row.with_page(&counted, after, !page.has_more), negative))
     }
 
     /// Logged as an error by the run that closes the day, and by those that find other shards incomplete. The number stays

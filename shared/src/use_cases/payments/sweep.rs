@@ -26,6 +26,9 @@ const TIMER_LEAD: SignedDuration = SignedDuration::from_secs(15);
 /// and partitions warm up gradually, and the start of a process does not reach Stripe as one burst.
 const AT_ONCE_FIRST: usize = 10;
 
+/// From this age on, an attempt whose outcome is unknown is counted apart: by then at least two sweeps have asked about it.
+const LONG_UNKNOWN: SignedDuration = SignedDuration::from_hours(1);
+
 /// The limits of a part.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepLimits {
@@ -43,7 +46,7 @@ pub struct Swept {
     pub remainder: Remainder,
 }
 
-/// What a part of a sweep did. `due` is the sum of all the others except `is_complete`.
+/// What a part of a sweep did. `due` is the sum of all the others except `unknown_for_an_hour` and `is_complete`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepSummary {
     pub due: u64,
@@ -57,6 +60,8 @@ pub struct SweepSummary {
     pub processing: u64,
     /// The outcome is unknown; the next sweep tries again.
     pub unknown: u64,
+    /// Those of them that were opened an hour ago or earlier, so that several sweeps have asked.
+    pub unknown_for_an_hour: u64,
     /// Another sweep was first, or the account was no longer due.
     pub skipped: u64,
     /// Prepaid itself failed; the log says why.
@@ -97,7 +102,7 @@ where
         }
         match attempts.next().await {
             Some(attempted) => {
-                summary.count(attempted);
+                summary.count(attempted, context.now());
                 at_once = limits.concurrency.min(at_once + 1);
             }
             None => break,
@@ -192,26 +197,33 @@ where
 {
     let attempted = top_up(context, &account).await;
     match &attempted {
-        Ok(topped_up) => tracing::info!(account.id = %account, outcome = ?topped_up, "swept"),
+        Ok(ToppedUp::Skipped(not_due)) => tracing::info!(account.id = %account, skipped = ?not_due, "swept"),
+        Ok(ToppedUp::Attempted(attempt)) => tracing::info!(account.id = %account, outcome = ?attempt.status, "swept"),
         Err(error) => tracing::error!(account.id = %account, error = %chain(error), "the account could not be swept"),
     }
     attempted
 }
 
 impl SweepSummary {
-    fn count(&mut self, attempted: Result<ToppedUp, RecordOutcomeError>) {
+    fn count(&mut self, attempted: Result<ToppedUp, RecordOutcomeError>, now: Timestamp) {
+        self.due += 1;
         let counter = match attempted {
-            Ok(ToppedUp::Skipped(_)) => &mut self.skipped,
-            Ok(ToppedUp::Attempted(TopUpStatus::Paid | TopUpStatus::PartlyPaid)) => &mut self.paid,
-            Ok(ToppedUp::Attempted(TopUpStatus::Declined(_))) => &mut self.declined,
-            Ok(ToppedUp::Attempted(TopUpStatus::ActionRequired)) => &mut self.action_required,
-            Ok(ToppedUp::Attempted(TopUpStatus::Refused(_))) => &mut self.refused,
-            Ok(ToppedUp::Attempted(TopUpStatus::Abandoned)) => &mut self.abandoned,
-            Ok(ToppedUp::Attempted(TopUpStatus::Processing)) => &mut self.processing,
-            Ok(ToppedUp::Attempted(TopUpStatus::Open)) => &mut self.unknown,
             Err(_) => &mut self.failed,
+            Ok(ToppedUp::Skipped(_)) => &mut self.skipped,
+            Ok(ToppedUp::Attempted(attempt)) => match attempt.status {
+                TopUpStatus::Paid | TopUpStatus::PartlyPaid => &mut self.paid,
+                TopUpStatus::Declined(_) => &mut self.declined,
+                TopUpStatus::ActionRequired => &mut self.action_required,
+                TopUpStatus::Refused(_) => &mut self.refused,
+                TopUpStatus::Abandoned => &mut self.abandoned,
+                TopUpStatus::Processing => &mut self.processing,
+                TopUpStatus::Open => {
+                    let is_old = now.duration_since(attempt.opened_at) >= LONG_UNKNOWN;
+                    self.unknown_for_an_hour += u64::from(is_old);
+                    &mut self.unknown
+                }
+            },
         };
         *counter += 1;
-        self.due += 1;
     }
 }

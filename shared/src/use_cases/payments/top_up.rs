@@ -2,7 +2,7 @@
 
 use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::payments::{NextStep, NotDue, SweepSkip, decide_open_top_up, next_step};
-use crate::domain::{Account, AccountId, Credits, PriceBook, TopUp, TopUpId, TopUpStatus};
+use crate::domain::{Account, AccountId, Credits, PriceBook, TopUp, TopUpId};
 use crate::error::chain;
 use crate::ports::{Accounts, AskedCards, LedgerError, Payments, SweepLogs, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub enum ToppedUp {
     /// There was nothing to do, or no longer.
     Skipped(NotDue),
-    /// There is an attempt with this status. [`TopUpStatus::Open`] means that its outcome is not known yet.
-    Attempted(TopUpStatus),
+    /// There is this attempt. [`TopUpStatus::Open`] means that its outcome is not known yet.
+    Attempted(Box<TopUp>),
 }
 
 /// Tops an account up if that is due, or continues its open attempt.
@@ -43,7 +43,7 @@ where
         NextStep::LookUpAndClose => context.payments.top_up_close(&attempt).await,
     };
     let attempt = record_top_up_outcome(context, account, &attempt.id, &outcome).await?;
-    Ok(ToppedUp::Attempted(attempt.status))
+    Ok(ToppedUp::Attempted(Box::new(attempt)))
 }
 
 /// What the decision was made on.
