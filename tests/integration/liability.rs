@@ -67,8 +67,14 @@ async fn a_day_is_closed_after_its_end_and_says_what_moved_and_what_is_left() {
     assert_eq!(early.body["closes_at"], closes_at.as_str());
     cloud.charge("acme", "job-3", 1).await.expect(201);
     cloud.cloud.clock.advance(SignedDuration::from_mins(1)).unwrap();
-    assert_eq!(close(&cloud).await, json!({"days": 1, "accounts": 2, "disagreeing": 0, "negative": 0, "is_complete": true}));
-    assert_eq!(close(&cloud).await, json!({"days": 0, "accounts": 0, "disagreeing": 0, "negative": 0, "is_complete": true}));
+    assert_eq!(
+        close(&cloud).await,
+        json!({"days": 1, "accounts": 2, "disagreeing": 0, "negative": 0, "is_complete": true})
+    );
+    assert_eq!(
+        close(&cloud).await,
+        json!({"days": 0, "accounts": 0, "disagreeing": 0, "negative": 0, "is_complete": true})
+    );
 
     let answer = on(&cloud, day).await.expect(200).body;
     let flow = json!({

@@ -14,6 +14,7 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
     let body = request.body();
     match (request.method().as_str(), segments.as_slice()) {
         ("POST", ["faults"]) => with_body(body, |fault| stripe.add_fault(fault)),
+        ("PUT", ["faults", "random"]) => with_body(body, |random| stripe.set_random_faults(random)),
         ("DELETE", ["faults"]) => {
             stripe.clear_faults();
             respond(StatusCode::OK, &json!({}))

@@ -108,23 +108,55 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
         && segments.next().is_none()
 }
 
+/// Faults that any request of the API may get, by chance. The same seed gives the same ones to the same requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomFaults {
+    pub seed: u64,
+    /// How many requests in a hundred are carried out without an answer.
+    #[serde(default)]
+    pub lost_answers: u8,
+    /// How many of the others, in a hundred, are answered 500; half of those are carried out all the same.
+    #[serde(default)]
+    pub internal_errors: u8,
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    wanted: Vec<Fault>,
+    random: Option<(RandomFaults, fastrand::Rng)>,
+}
 
 impl Faults {
     pub(crate) fn add(&mut self, fault: Fault) {
-        self.0.push(fault);
+        self.wanted.push(fault);
+    }
+
+    pub(crate) fn set_random(&mut self, random: RandomFaults) {
+        self.random = Some((random, fastrand::Rng::with_seed(random.seed)));
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
-    /// The oldest matching fault, whose count is reduced by one.
+    /// The oldest matching fault, whose count is reduced by one; without one, a random fault.
     pub(crate) fn take(&mut self, method: &str, path: &str) -> Option<FaultAction> {
-        self.0.retain(|fault| fault.count > 0);
-        let fault = self.0.iter_mut().find(|fault| fault.matches(method, path))?;
+        self.wanted.retain(|fault| fault.count > 0);
+        let Some(fault) = self.wanted.iter_mut().find(|fault| fault.matches(method, path)) else {
+            return self.at_random();
+        };
         fault.count -= 1;
         Some(fault.action)
+    }
+
+    fn at_random(&mut self) -> Option<FaultAction> {
+        let (faults, numbers) = self.random.as_mut()?;
+        if numbers.u8(..100) < faults.lost_answers {
+            return Some(FaultAction::LoseAnswer);
+        }
+        let is_error = numbers.u8(..100) < faults.internal_errors;
+        let error = if numbers.bool() { FaultAction::InternalError } else { FaultAction::InternalErrorAfterEffect };
+        is_error.then_some(error)
     }
 }

@@ -48,7 +48,7 @@ mod state;
 mod webhooks;
 
 pub use error::Refusal;
-pub use faults::{DefiniteRefusal, Fault, FaultAction, path_matches};
+pub use faults::{DefiniteRefusal, Fault, FaultAction, RandomFaults, path_matches};
 pub use objects::discount::CustomerDiscount;
 pub use request_log::RequestRecord;
 pub use server::{Clock, ConnectionLost, LocalStripe, Settings};

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::error::Refusal;
-use crate::faults::{Fault, Faults};
+use crate::faults::{Fault, Faults, RandomFaults};
 use crate::idempotency::Keys;
 use crate::instruments::DisputeKind;
 use crate::objects::discount::{self, CustomerDiscount};
@@ -195,6 +195,11 @@ impl LocalStripe {
 
     pub fn add_fault(&self, fault: Fault) {
         self.core().faults.add(fault);
+    }
+
+    /// Gives faults to requests by chance, until [`LocalStripe::clear_faults`].
+    pub fn set_random_faults(&self, random: RandomFaults) {
+        self.core().faults.set_random(random);
     }
 
     pub fn clear_faults(&self) {

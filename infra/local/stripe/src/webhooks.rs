@@ -56,10 +56,14 @@ pub struct WebhookConduct {
     pub duplicate: bool,
     /// Deliveries that are due together are sent newest first.
     pub reorder: bool,
+    /// Deliveries that are due together are sent in any order.
+    pub shuffle: bool,
     /// Events that are enqueued from now on wait this many seconds on the stand-in's clock.
     pub delay_seconds: u32,
     /// This many of the next deliveries are dropped; their events remain undelivered.
     pub drop_next: u32,
+    /// So many deliveries in a hundred are dropped, by chance.
+    pub drop_percent: u8,
     /// Signatures are ten minutes old, beyond every tolerance.
     pub stale: bool,
 }
@@ -71,10 +75,21 @@ struct Delivery {
     attempts_made: usize,
 }
 
+#[derive(Debug)]
+struct FixedSeed(fastrand::Rng);
+
+impl Default for FixedSeed {
+    fn default() -> Self {
+        Self(fastrand::Rng::with_seed(0))
+    }
+}
+
 /// Deliveries that still have to be made. One is removed when it has arrived or was given up.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     pub(crate) conduct: WebhookConduct,
+    /// The same for each stand-in, so that the same calls have the same deliveries.
+    numbers: FixedSeed,
     sequence: u64,
     waiting: BTreeMap<(Timestamp, u64), Delivery>,
     /// The deliveries of each event that did not arrive: waiting, in flight, dropped or given up.
@@ -88,6 +103,9 @@ impl Deliveries {
             *self.outstanding.entry(event.to_owned()).or_default() += 1;
             if self.conduct.drop_next > 0 {
                 self.conduct.drop_next -= 1;
+                continue;
+            }
+            if self.numbers.0.u8(..100) < self.conduct.drop_percent {
                 continue;
             }
             self.wait(due_at, Delivery { event: event.to_owned(), endpoint, attempts_made: 0 });
@@ -104,6 +122,9 @@ impl Deliveries {
         let mut due: Vec<Delivery> = std::mem::replace(&mut self.waiting, later).into_values().collect();
         if self.conduct.reorder {
             due.reverse();
+        }
+        if self.conduct.shuffle {
+            self.numbers.0.shuffle(&mut due);
         }
         due
     }
