@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local_stripe::{ConnectionLost, Fault, FaultAction, LocalStripe};
+use local_stripe::{ConnectionLost, Fault, FaultAction, LocalStripe, RandomFaults};
 use tokio::net::TcpListener;
 
 use crate::support::{Bench, KEY, id};
@@ -51,6 +51,28 @@ async fn a_fault_strikes_as_often_as_it_says_and_only_where_it_matches() {
     assert_eq!(bench.get("/v1/customers", &[]).await.refused(429)["code"], "rate_limit");
     assert_eq!(bench.post("/v1/customers", &[]).await.status, 429);
     assert_eq!(bench.post("/v1/customers", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn by_chance_so_many_answers_are_lost_and_so_many_others_are_errors_until_faults_are_cleared() {
+    let bench = Bench::new();
+    bench.stripe.set_random_faults(RandomFaults { seed: 1, lost_answers: 50, internal_errors: 10 });
+    let (mut lost, mut errors) = (0, 0);
+    for number in 0..400 {
+        match bench.try_post_with_key(&format!("k-{number}"), "/v1/customers", &[]).await {
+            Err(ConnectionLost) => lost += 1,
+            Ok(answer) if answer.status == 500 => errors += 1,
+            Ok(answer) => assert_eq!(answer.status, 200),
+        }
+    }
+    assert!((180..220).contains(&lost) && (10..32).contains(&errors), "{lost} lost, {errors} errors");
+    bench.stripe.clear_faults();
+    let mut created = 0;
+    for number in 0..400 {
+        let again = bench.post_with_key(&format!("k-{number}"), "/v1/customers", &[]).await;
+        created += usize::from(again.header("idempotent-replayed").is_none());
+    }
+    assert_eq!(created, 0, "a lost answer was carried out, and a key remembers a 500");
 }
 
 #[tokio::test]

@@ -160,6 +160,24 @@ async fn deliveries_are_doubled_shuffled_delayed_dropped_and_stale_on_demand() {
 }
 
 #[tokio::test]
+async fn by_chance_so_many_deliveries_are_dropped_and_the_others_come_in_any_order() {
+    let bench = Bench::new();
+    let inbox = inbox(&bench, &["*"]);
+    let conduct = WebhookConduct { shuffle: true, drop_percent: 20, ..WebhookConduct::default() };
+    bench.stripe.set_webhook_conduct(conduct);
+    let mut created = vec![];
+    for _ in 0..100 {
+        created.push(bench.customer().await);
+    }
+    bench.stripe.deliver_due().await;
+    let arrived = inbox.arrived.lock().unwrap().clone();
+    let arrived: Vec<String> = arrived.iter().map(|(_, event)| id(&event["data"]["object"])).collect();
+    assert!((65..92).contains(&arrived.len()), "{} arrived", arrived.len());
+    created.retain(|customer| arrived.contains(customer));
+    assert_ne!(arrived, created, "in another order");
+}
+
+#[tokio::test]
 async fn an_event_keeps_the_object_as_it_was() {
     let bench = Bench::new();
     let customer = bench.customer().await;
