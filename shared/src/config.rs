@@ -63,6 +63,18 @@ impl Environment {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
+    /// A switch that is off unless it is set.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] for anything but `true` and `false`.
+    pub fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match self.optional(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ConfigError::Invalid { name, expected: "true or false" }),
+        }
+    }
+
     /// The price book of this deployment: the reference price book with the overrides in `PRICE_BOOK`.
     ///
     /// # Errors

@@ -96,6 +96,9 @@ pub fn purchase_note(status: PurchaseStatus) -> Option<&'static str> {
         PurchaseStatus::InReview => Some(
             "We received a payment that differs from the price, and we are looking into it. There is nothing for you to do.",
         ),
+        PurchaseStatus::Voided => {
+            Some("The invoice was voided, so there is nothing to pay. To get the credits, buy them again.")
+        }
         PurchaseStatus::Open | PurchaseStatus::Paid | PurchaseStatus::Expired => None,
     }
 }
@@ -207,6 +210,11 @@ fn capped(cap: &MonthlyCap) -> Option<String> {
 /// `1 credit`, `1,250 credits`.
 pub fn credits(credits: Credits) -> String {
     format!("{} {}", credits.grouped(), if credits.get().abs() == 1 { "credit" } else { "credits" })
+}
+
+/// `29 November 2026`, in UTC.
+pub fn date(instant: Timestamp) -> String {
+    instant.strftime("%-d %B %Y").to_string()
 }
 
 /// `29 November 2026, 14:05 UTC`.

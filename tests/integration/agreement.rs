@@ -74,13 +74,14 @@ fn the_readme_subscribes_to_the_events_that_concern_us_and_no_others() {
 }
 
 /// Variables that a function does not require, because they have a default.
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 8] = [
     "ACCOUNT_REQUESTS_BURST",
     "ACCOUNT_REQUESTS_PER_SECOND",
     "PRICE_BOOK",
     "RUST_LOG",
     "STRIPE_AUTOMATIC_TAX",
     "STRIPE_COLLECT_TAX_ID",
+    "STRIPE_INVOICES",
     "STRIPE_ENDPOINT_CALLS_PER_SECOND",
 ];
 

@@ -33,6 +33,7 @@ mod payment_methods;
 mod payments;
 mod permissions;
 mod purchases;
+mod purchases_by_invoice;
 mod rates;
 mod receipts;
 mod support;

@@ -64,7 +64,7 @@ async fn a_purchase_opens_a_page_and_a_replay_leads_to_the_same_one() {
         first.body,
         json!({
             "purchase": purchase, "package": "credits_5000", "credits": 5_000, "price": 5_000,
-            "currency": "USD", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
+            "currency": "USD", "pay_by": "page", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
             "ended_at": null,
         })
     );

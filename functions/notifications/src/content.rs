@@ -3,6 +3,8 @@
 //! The company that runs this is not named here; e-mails say "your credit balance".
 //! A price is before tax, which the invoice adds.
 
+use crate::invoices;
+use crate::parts::{Action, Content, Fact, Link, Sale, account, date, fact};
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::{CardFace, DeclineReason, Expiry, Invoiced, PaymentIssueKind, Receipt, RefusalReason};
@@ -13,48 +15,6 @@ use shared::words::{
     Explanation, card_face, card_of_receipt, credits as count, date_and_time, decline, month_and_year, payment_issue,
     refusal,
 };
-
-/// An e-mail's content, from top to bottom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    pub subject: String,
-    pub heading: String,
-    pub paragraphs: Vec<String>,
-    pub action: Option<Action>,
-    pub facts: Vec<Fact>,
-    pub closing: String,
-}
-
-/// The customer's next step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Action {
-    pub label: &'static str,
-    pub url: String,
-    /// The document that the page shows, as a file.
-    pub pdf_url: Option<String>,
-    pub note: String,
-}
-
-/// A row of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
-    pub name: &'static str,
-    pub value: String,
-}
-
-/// Where a link of ours leads, and how long it works.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    pub url: String,
-    pub expires_at: Timestamp,
-}
-
-/// What was bought, and its price.
-#[derive(Clone, Copy)]
-struct Sale {
-    credits: Credits,
-    price: Amount,
-}
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +39,19 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
         NoticeKind::PurchaseFailed { purchase, package: _, credits, price } => {
             let sale = Sale { credits: *credits, price: *price };
             purchase_failed(failed(notice, sale, fact("Purchase", purchase.to_string())), sale)
+        }
+        NoticeKind::InvoiceIssued { purchase, credits, price, invoice } => {
+            let sale = Sale { credits: *credits, price: *price };
+            let link = link_to(Purpose::Receipt(&Invoiced::Purchase(purchase.clone())))?;
+            invoices::issued(notice, &link, sale, (purchase, invoice))
+        }
+        NoticeKind::InvoiceReminder { purchase, credits, price, invoice, reminder } => {
+            let sale = Sale { credits: *credits, price: *price };
+            let link = link_to(Purpose::Receipt(&Invoiced::Purchase(purchase.clone())))?;
+            invoices::reminder(notice, &link, (sale, *reminder), (purchase, invoice))
+        }
+        NoticeKind::InvoiceVoided { purchase, credits, price, invoice } => {
+            invoices::voided(notice, Sale { credits: *credits, price: *price }, (purchase, invoice))
         }
         NoticeKind::TopUpPaid { top_up, credits, price, balance, receipt: document } => {
             let sale = Sale { credits: *credits, price: *price };
@@ -426,16 +399,4 @@ fn failed(notice: &Notice, sale: Sale, what: Fact) -> Vec<Fact> {
 
 fn priced(notice: &Notice, name: &'static str, Sale { credits, price }: Sale, what: Fact) -> Vec<Fact> {
     vec![account(notice), fact("Credits", credits.grouped()), fact(name, price.with_code()), date(notice), what]
-}
-
-fn account(notice: &Notice) -> Fact {
-    fact("Account", notice.account.to_string())
-}
-
-fn date(notice: &Notice) -> Fact {
-    fact("Date", date_and_time(notice.created_at))
-}
-
-fn fact(name: &'static str, value: String) -> Fact {
-    Fact { name, value }
 }

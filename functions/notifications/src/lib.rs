@@ -5,6 +5,8 @@
 //! where the next e-mails go. Only a refused charge changes nothing, so the event of the limit that refused it is stored here.
 
 mod content;
+mod invoices;
+mod parts;
 mod rendering;
 mod reports;
 mod stream;

@@ -1,6 +1,7 @@
 //! Renders a notice as an e-mail: the content in both forms, and the link in it.
 
-use crate::content::{Content, Link, Purpose, write_content};
+use crate::content::{Purpose, write_content};
+use crate::parts::{Content, Link};
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{EmailAddress, Notice};

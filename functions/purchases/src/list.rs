@@ -1,6 +1,7 @@
 //! The stored purchases of an account, newest first, without asking Stripe.
 
-use crate::{Outside, PurchaseBody};
+use crate::Outside;
+use crate::purchase::PurchaseBody;
 use lambda_http::Request;
 use shared::domain::PurchaseId;
 use shared::http::{Page, Problem, ReachedAccount, Reply, parse_query};

@@ -33,6 +33,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
     let stripe = surroundings.stripe_secret().await?;
     let links = surroundings.link_key().await?;
     let limiter = AccountRateLimiter::of(&surroundings.environment)?;
+    let offers_invoices = surroundings.environment.flag("STRIPE_INVOICES")?;
     let context = Context {
         ledger: surroundings.ledger()?,
         payments: surroundings.interactive_payments(stripe.api_key)?,
@@ -44,5 +45,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         memory: Memory::none(),
         clock: surroundings.clock,
     };
-    Ok(App { context, limiter, links })
+    Ok(App { context, limiter, links, offers_invoices })
 }

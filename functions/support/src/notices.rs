@@ -54,9 +54,11 @@ pub struct NoticeBody<'a> {
 impl<'a> NoticeBody<'a> {
     pub fn of(notice: &'a Notice) -> Self {
         let about = match &notice.kind {
-            NoticeKind::PurchasePaid { purchase, .. } | NoticeKind::PurchaseFailed { purchase, .. } => {
-                purchase.as_str()
-            }
+            NoticeKind::PurchasePaid { purchase, .. }
+            | NoticeKind::PurchaseFailed { purchase, .. }
+            | NoticeKind::InvoiceIssued { purchase, .. }
+            | NoticeKind::InvoiceReminder { purchase, .. }
+            | NoticeKind::InvoiceVoided { purchase, .. } => purchase.as_str(),
             NoticeKind::TopUpPaid { top_up, .. }
             | NoticeKind::TopUpDeclined { top_up, .. }
             | NoticeKind::TopUpActionRequired { top_up, .. }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::domain::PriceBook;
 use shared::ports::{
-    Accounts, AskedCards, DueIndex, DueTopUps, Payments, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps, Wake,
+    Accounts, AskedCards, DueIndex, DueUnpaid, Payments, Purchases, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps,
+    Wake,
 };
 use shared::telemetry;
 use shared::timers::wake_of_event;
@@ -19,7 +20,7 @@ use shared::use_cases::{Capabilities, Context};
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + TopUps + SweepLogs + DueIndex + DueTopUps,
+        Ledger: Accounts + AskedCards + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
         Payments: Payments,
         Timers: Timers,
         PriceBook = PriceBook,
@@ -29,7 +30,7 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + AskedCards + TopUps + SweepLogs + DueIndex + DueTopUps,
+            Ledger: Accounts + AskedCards + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
             Payments: Payments,
             Timers: Timers,
             PriceBook = PriceBook,
@@ -73,11 +74,12 @@ pub struct Summary {
     pub unpaid: Option<FollowedUp>,
 }
 
-/// What was done about unpaid attempts: reminders, and the end after 30 days.
+/// What was done about unpaid attempts and purchases by invoice: reminders, and their ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FollowedUp {
     pub due: u64,
     pub reminded: u64,
+    pub issued: u64,
     pub ended: u64,
     pub unknown: u64,
     pub skipped: u64,
@@ -177,14 +179,15 @@ impl Summary {
 
 impl FollowedUp {
     fn of(summary: FollowUpSummary) -> Self {
-        let FollowUpSummary { due, reminded, ended, unknown, skipped, failed, is_cut_short } = summary;
-        Self { due, reminded, ended, unknown, skipped, failed, is_complete: !is_cut_short }
+        let FollowUpSummary { due, reminded, issued, ended, unknown, skipped, failed, is_cut_short } = summary;
+        Self { due, reminded, issued, ended, unknown, skipped, failed, is_complete: !is_cut_short }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 6] {
+    fn counts(&self) -> [(&'static str, u64); 7] {
         [
             ("due", self.due),
             ("reminded", self.reminded),
+            ("issued", self.issued),
             ("ended", self.ended),
             ("unknown", self.unknown),
             ("skipped", self.skipped),

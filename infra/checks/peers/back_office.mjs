@@ -255,6 +255,37 @@ test("an invoice goes from draft to paid, and another is voided", async () => {
   assert.deepEqual(listed.data.map(({ id }) => id), [voided.id]);
 });
 
+test("an invoice that is sent waits for a transfer, and another is paid in parts and out of band", async () => {
+  const buyer = await customer();
+  const sent = async () => {
+    const terms = { collection_method: "send_invoice", days_until_due: 14 };
+    const invoice = await stripe.invoices.create({ customer: buyer, auto_advance: false, ...terms });
+    await stripe.invoiceItems.create({ customer: buyer, invoice: invoice.id, amount: 5000, currency: "usd" });
+    return stripe.invoices.finalizeInvoice(invoice.id);
+  };
+  const first = await sent();
+  assert.equal(first.due_date - first.created, 14 * 86_400);
+  await control(`customers/${buyer}/bank_transfer`, { currency: "usd", amount: 4999 });
+  assert.equal((await stripe.invoices.retrieve(first.id)).amount_remaining, 5000);
+  await control(`customers/${buyer}/bank_transfer`, { currency: "usd", amount: 1 });
+  assert.equal((await stripe.invoices.retrieve(first.id)).status, "paid");
+
+  const second = await sent();
+  const payment_method = await attach(buyer);
+  const intent = await stripe.paymentIntents.create({
+    customer: buyer,
+    amount: 2000,
+    currency: "usd",
+    payment_method,
+    confirm: true,
+    off_session: true,
+  });
+  const part = await stripe.invoices.attachPayment(second.id, { payment_intent: intent.id });
+  assert.deepEqual([part.status, part.amount_paid, part.amount_remaining], ["open", 2000, 3000]);
+  const marked = await stripe.invoices.pay(second.id, { paid_out_of_band: true });
+  assert.deepEqual([marked.status, marked.amount_paid], ["paid", 5000]);
+});
+
 test("a declined invoice stays open, and one whose bank asks is paid after the bank's page", async () => {
   const owner = await customer();
   const declining = await attach(owner, "pm_card_chargeCustomerFail");

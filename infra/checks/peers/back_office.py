@@ -497,6 +497,66 @@ def test_an_invoice_is_voided_deleted_or_given_up(customer):
     assert by_status == {"draft": 1, "open": 0, "paid": 0, "void": 1, "uncollectible": 1}
 
 
+def sent_invoice(customer, **parameters):
+    terms = {"collection_method": "send_invoice", "days_until_due": 14, **parameters}
+    return back_office.invoices.finalize_invoice(draft(customer, **terms))
+
+
+def transfer(customer, amount):
+    control(f"customers/{customer}/bank_transfer", {"currency": "usd", "amount": amount})
+
+
+def test_an_invoice_that_is_sent_waits_for_a_transfer_that_covers_all_of_it(customer):
+    order = [{"name": "PO number", "value": "PO-4711"}]
+    invoice = sent_invoice(customer, custom_fields=order)
+    assert (invoice.status, invoice.collection_method) == ("open", "send_invoice")
+    assert invoice.due_date - invoice.created == 14 * 86_400
+    assert [(field.name, field.value) for field in invoice.custom_fields] == [("PO number", "PO-4711")]
+    transfer(customer, 2000)
+    assert back_office.invoices.retrieve(invoice.id).amount_remaining == 5000, "nothing is funded in part"
+    transfer(customer, 3500)
+    paid = back_office.invoices.retrieve(invoice.id, {"expand": ["payments"]})
+    assert (paid.status, paid.amount_paid, paid.payments.data[0].status) == ("paid", 5000, "paid")
+    again = sent_invoice(customer, days_until_due=30)
+    assert back_office.invoices.retrieve(again.id).status == "open", "what was left does not cover it"
+    with pytest.raises(stripe.InvalidRequestError):
+        draft(customer, collection_method="send_invoice")
+
+
+def test_an_invoice_is_paid_in_parts_too_much_and_out_of_band(customer):
+    invoice = sent_invoice(customer).id
+    card = attach(customer)
+
+    def pay(amount):
+        intent = back_office.payment_intents.create(
+            {
+                "customer": customer,
+                "amount": amount,
+                "currency": "usd",
+                "payment_method": card,
+                "confirm": True,
+                "off_session": True,
+            }
+        )
+        return back_office.invoices.attach_payment(invoice, {"payment_intent": intent.id})
+
+    part = pay(2000)
+    assert (part.status, part.amount_paid, part.amount_remaining) == ("open", 2000, 3000)
+    with pytest.raises(stripe.InvalidRequestError):
+        back_office.invoices.void_invoice(invoice)
+    with Listener("invoice.overpaid", "invoice.paid") as listener:
+        over = pay(3400)
+        assert (over.status, over.amount_paid, over.amount_overpaid) == ("paid", 5400, 400)
+        told = {json.loads(body)["type"] for body, _ in listener.wait_for(2)}
+        assert told == {"invoice.overpaid", "invoice.paid"}
+    other = sent_invoice(customer, days_until_due=7).id
+    back_office.invoices.pay(other, {"paid_out_of_band": True})
+    marked = back_office.invoices.retrieve(other, {"expand": ["payments", "amount_paid_off_stripe"]})
+    off_stripe = [payment.payment.type for payment in marked.payments.data if payment.status == "paid"]
+    assert (marked.status, marked.amount_paid, off_stripe) == ("paid", marked.amount_due, ["payment_record"])
+    assert marked.amount_paid_off_stripe == marked.amount_due
+
+
 def test_a_declined_invoice_stays_open_until_another_card_pays_it(customer):
     declining = attach(customer, "pm_card_chargeCustomerFail")
     invoice = open_invoice(customer)

@@ -314,6 +314,7 @@ fn deployment(urls: &Urls, options: &Options) -> Deployment {
         ("StripeApiBase", urls.stripe.clone()),
         ("PublicUrl", urls.api.clone()),
         ("ReturnUrl", format!("{}/_local/returned", urls.api)),
+        ("StripeInvoices", "true".to_owned()),
         ("Sender", SENDER.to_owned()),
         ("SenderIdentity", SENDER.to_owned()),
     ];

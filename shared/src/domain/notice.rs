@@ -2,7 +2,7 @@
 
 use super::alerts::AlertLevel;
 use super::contacts::{OptionalNotice, Role};
-use super::payments::{CardFace, DeclineReason, Expiry, Receipt, RefusalReason};
+use super::payments::{CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, Receipt, RefusalReason};
 use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
 
@@ -54,6 +54,18 @@ pub enum NoticeKind {
     },
     /// A purchase's bank debit failed, days after its page was completed.
     PurchaseFailed { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount },
+    /// A purchase is to be paid by this invoice.
+    InvoiceIssued { purchase: PurchaseId, credits: Credits, price: Amount, invoice: Box<IssuedInvoice> },
+    /// The invoice of a purchase is not paid yet.
+    InvoiceReminder {
+        purchase: PurchaseId,
+        credits: Credits,
+        price: Amount,
+        invoice: Box<IssuedInvoice>,
+        reminder: InvoiceReminder,
+    },
+    /// The invoice of a purchase was voided, and the purchase has ended.
+    InvoiceVoided { purchase: PurchaseId, credits: Credits, price: Amount, invoice: Box<IssuedInvoice> },
     /// An automatic top-up was paid.
     TopUpPaid { top_up: TopUpId, credits: Credits, price: Amount, balance: Credits, receipt: Option<Box<Receipt>> },
     /// The card was declined; automatic top-ups are paused.
@@ -118,6 +130,9 @@ impl NoticeKind {
         match self {
             Self::PurchasePaid { .. } => "purchase_paid",
             Self::PurchaseFailed { .. } => "purchase_failed",
+            Self::InvoiceIssued { .. } => "invoice_issued",
+            Self::InvoiceReminder { .. } => "invoice_reminder",
+            Self::InvoiceVoided { .. } => "invoice_voided",
             Self::TopUpPaid { .. } => "top_up_paid",
             Self::TopUpDeclined { .. } => "top_up_declined",
             Self::TopUpActionRequired { .. } => "top_up_action_required",
@@ -136,6 +151,9 @@ impl NoticeKind {
         match self {
             Self::PurchasePaid { .. }
             | Self::PurchaseFailed { .. }
+            | Self::InvoiceIssued { .. }
+            | Self::InvoiceReminder { .. }
+            | Self::InvoiceVoided { .. }
             | Self::TopUpPaid { .. }
             | Self::TopUpDeclined { .. }
             | Self::TopUpActionRequired { .. }
@@ -155,6 +173,9 @@ impl NoticeKind {
         match self {
             Self::PurchasePaid { .. }
             | Self::PurchaseFailed { .. }
+            | Self::InvoiceIssued { .. }
+            | Self::InvoiceReminder { .. }
+            | Self::InvoiceVoided { .. }
             | Self::TopUpPaid { .. }
             | Self::TopUpDeclined { .. }
             | Self::TopUpActionRequired { .. }

@@ -8,6 +8,7 @@ use super::{
 };
 use jiff::SignedDuration;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The price of one operation, and how much of it can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +111,19 @@ impl PriceBook {
         [SignedDuration::from_hours(24), SignedDuration::from_hours(3 * 24), SignedDuration::from_hours(7 * 24)];
     /// After this time, the invoice of an unpaid attempt is voided.
     pub const UNPAID_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+    /// How many days a customer may choose to have for paying an invoice.
+    pub const DAYS_UNTIL_DUE: RangeInclusive<u8> = 7..=60;
+    /// How many days it is, unless the customer chooses.
+    pub const DAYS_UNTIL_DUE_DEFAULT: u8 = 30;
+    /// How many unpaid purchases by invoice an account may have. Each is credit that the company's books show as owed.
+    pub const UNPAID_INVOICES_MAX: u8 = 3;
+    /// When a customer is reminded of an unpaid invoice, counted from its due date.
+    pub const INVOICE_REMINDERS: [SignedDuration; 3] =
+        [SignedDuration::from_hours(-3 * 24), SignedDuration::from_hours(24), SignedDuration::from_hours(7 * 24)];
+    /// So long after its due date an unpaid invoice is voided. It is longer than any bank transfer takes.
+    pub const INVOICE_GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
+    /// A run finishes an invoice that the customer's own request did not finish in this time.
+    pub const INVOICE_ISSUED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
     /// The version of the built-in book. A company's own book needs another one.
     pub const REFERENCE_VERSION: &str = "reference-1";
     /// The most operations in one book.

@@ -5,7 +5,7 @@ use super::charging::{
     decide_expiry, decide_restore, decide_void,
 };
 use super::payments::{
-    AutoTopUpCommand, CheckoutOutcome, DeclineReason, Payment, RefusalReason, TopUpOutcome, decide_auto_top_up,
+    AutoTopUpCommand, CheckoutOutcome, DeclineReason, PayBy, Payment, RefusalReason, TopUpOutcome, decide_auto_top_up,
     decide_open_purchase, decide_open_top_up, decide_purchase_outcome, decide_top_up_outcome,
 };
 use super::samples::*;
@@ -226,14 +226,14 @@ impl World {
             }
             Command::Purchase { package } => {
                 let unique = self.unique();
-                let (change, _) = decide_open_purchase(
+                let opened = decide_open_purchase(
                     &self.account,
-                    &book.packages[*package],
+                    (&book.packages[*package], &PayBy::Page),
                     key(&format!("p{unique}")),
                     PurchaseId::mint(unique),
                     self.now,
                 );
-                self.commit(change);
+                self.commit(opened.unwrap().0);
             }
             Command::SettlePurchase { position, outcome } => self.settle_purchase(*position, *outcome),
             Command::Settings { is_enabled, threshold, gap, max_per_month } => {

@@ -47,6 +47,7 @@ pub fn payment() -> Payment {
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         payment_method: PaymentMethodId::parse("pm_1").ok(),
         receipt: None,
+        by_invoice: None,
     }
 }
 

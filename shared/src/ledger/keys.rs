@@ -4,6 +4,7 @@
 //! different kinds never share one.
 
 use crate::domain::charging::RefusalPlace;
+use crate::domain::payments::Invoiced;
 use crate::domain::support::ItemKey;
 use crate::domain::usage::FlagPlace;
 use crate::domain::{
@@ -267,7 +268,7 @@ pub(super) enum Due {
     TopUp,
     /// The expiry of a pending charge.
     Charge,
-    /// A reminder of an unpaid attempt, or its end.
+    /// A reminder of an unpaid attempt or purchase by invoice, or its end.
     Unpaid,
     /// The evaluation of an account's alerts.
     Alerts,
@@ -355,6 +356,10 @@ impl Key {
 
     pub(super) fn top_up_id(&self) -> Option<TopUpId> {
         id(&self.sort, TOP_UP, TopUpId::parse)
+    }
+
+    pub(super) fn invoiced(&self) -> Option<Invoiced> {
+        self.top_up_id().map(Invoiced::TopUp).or_else(|| self.purchase_id().map(Invoiced::Purchase))
     }
 
     pub(super) fn top_up_retry(&self) -> Option<IdempotencyKey> {

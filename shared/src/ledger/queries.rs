@@ -11,9 +11,9 @@ use crate::domain::{
 };
 use crate::ports::{
     AccountsPage, Acts, ConsentList, Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Flags, History, LedgerError, ListedAccount, NewestFirst,
-    NoticeList, PendingChargeList, PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
-    StoredEntries, StoredEntriesPage, TopUpList,
+    DueIndex, DuePage, DueUnpaid, Flags, History, LedgerError, ListedAccount, NewestFirst, NoticeList,
+    PendingChargeList, PendingChargesPage, PurchaseList, PurchasesPage, Shard, SpenderList, SpendersPage,
+    StoredEntries, StoredEntriesPage, TopUpList, Unpaid, UnpaidPage,
 };
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use jiff::Timestamp;
@@ -345,15 +345,10 @@ impl DueCharges for DynamoLedger {
     }
 }
 
-impl DueTopUps for DynamoLedger {
-    async fn due_top_ups(
-        &self,
-        shard: Shard,
-        now: Timestamp,
-        after: Option<DueTopUp>,
-    ) -> Result<DueTopUpsPage, LedgerError> {
-        let after = after.map(|due| items::due_top_up_to_key(shard, &due));
-        let page = due_page(self, "due_top_ups", (Due::Unpaid.shard(shard), now), after).await?;
-        items::due_top_ups_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_top_ups"))
+impl DueUnpaid for DynamoLedger {
+    async fn due_unpaid(&self, shard: Shard, now: Timestamp, after: Option<Unpaid>) -> Result<UnpaidPage, LedgerError> {
+        let after = after.map(|due| items::unpaid_to_key(shard, &due));
+        let page = due_page(self, "due_unpaid", (Due::Unpaid.shard(shard), now), after).await?;
+        items::unpaid_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_unpaid"))
     }
 }

@@ -8,7 +8,7 @@ use super::ledger_error::{CommitError, FoldError, LedgerError};
 use crate::domain::alerts::Alerts;
 use crate::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use crate::domain::contacts::Contacts;
-use crate::domain::payments::{AskedCard, ConsentRecord, SweepLog};
+use crate::domain::payments::{AskedCard, ConsentRecord, Invoiced, SweepLog};
 use crate::domain::support::{Erasure, ErasurePage, ItemKey};
 use crate::domain::usage::{Flag, FlagPlace};
 use crate::domain::{
@@ -356,15 +356,15 @@ pub trait DueAlerts: Send + Sync {
     ) -> impl Future<Output = Result<DuePage, LedgerError>> + Send;
 }
 
-/// Unpaid attempts of which a reminder or the end is due.
-pub trait DueTopUps: Send + Sync {
-    /// A page of the attempts that are due by `now`, longest due first. An index may lag behind the table.
-    fn due_top_ups(
+/// Unpaid attempts and purchases by invoice of which a reminder or the end is due.
+pub trait DueUnpaid: Send + Sync {
+    /// A page of those that are due by `now`, longest due first. An index may lag behind the table.
+    fn due_unpaid(
         &self,
         shard: Shard,
         now: Timestamp,
-        after: Option<DueTopUp>,
-    ) -> impl Future<Output = Result<DueTopUpsPage, LedgerError>> + Send;
+        after: Option<Unpaid>,
+    ) -> impl Future<Output = Result<UnpaidPage, LedgerError>> + Send;
 }
 
 /// What is known of the cards that are asked.
@@ -537,19 +537,19 @@ pub struct DueChargesPage {
     pub next: Option<DueCharge>,
 }
 
-/// An unpaid attempt of which something is due, and its place in the index.
+/// An unpaid attempt or purchase of which something is due, and its place in the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueTopUp {
+pub struct Unpaid {
     pub account: AccountId,
-    pub top_up: TopUpId,
+    pub what: Invoiced,
     pub due_at: Timestamp,
 }
 
-/// A page of unpaid attempts; `next` is where the next page continues, `None` on the last one.
+/// A page of what is unpaid; `next` is where the next page continues, `None` on the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueTopUpsPage {
-    pub top_ups: Vec<DueTopUp>,
-    pub next: Option<DueTopUp>,
+pub struct UnpaidPage {
+    pub unpaid: Vec<Unpaid>,
+    pub next: Option<Unpaid>,
 }
 
 /// The items of an account one after the other, to erase what is personal in them.

@@ -18,19 +18,19 @@ pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
 pub use ledger::{
     Accounts, Acts, AlertRows, AskedCards, ConsentList, Consents, ContactRecords, Customers, DueAlerts, DueCards,
-    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Entries,
-    EntryList, Erasures, Events, Flags, History, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList,
-    PendingCharges, PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage,
-    Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, SweepLogs,
-    TopUpList, TopUpRetries, TopUps, UnreadableEntry, UsageFolds, UsageRows,
+    DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueUnpaid, Entries, EntryList, Erasures,
+    Events, Flags, History, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
+    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, Shard,
+    SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, SweepLogs, TopUpList,
+    TopUpRetries, TopUps, Unpaid, UnpaidPage, UnreadableEntry, UsageFolds, UsageRows,
 };
 pub use ledger_error::{CommitError, FoldError, LedgerError};
 pub use liability::{AccountsPage, Directory, Imports, LiabilityRows, ListedAccount, ReplaceError};
 pub use mailer::{Email, Mailer, MailerError};
 pub use pauses::{NoPauses, Pauses};
 pub use payments::{
-    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceReport, InvoicesPage, Paid,
-    PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
+    Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};

@@ -1,8 +1,8 @@
 //! The payment provider.
 
 use crate::domain::payments::{
-    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, RefusedDetail,
-    SavedCard, SavedCards, SetUpCard, TopUpOutcome,
+    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
+    RefusalReason, RefusedDetail, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
     AccountId, CardPaymentId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, InvoiceNumber,
@@ -69,6 +69,25 @@ pub trait Payments: Send + Sync {
         &self,
         session: &CheckoutSessionId,
     ) -> impl Future<Output = Result<CheckoutReport, PaymentsError>> + Send;
+
+    /// Makes the invoice of a purchase that is paid by invoice, and finalizes it. The provider sends nothing: the customer is
+    /// told by us. A repeated call returns the same invoice.
+    ///
+    /// # Errors
+    /// [`InvoiceError::Refused`] if the provider will never make an invoice for this customer; none is left that could be
+    /// paid.
+    fn purchase_invoice(
+        &self,
+        customer: &CustomerId,
+        purchase: &Purchase,
+    ) -> impl Future<Output = Result<NewInvoice, InvoiceError>> + Send;
+
+    /// Voids the invoice of a purchase, unless it is paid, a part of it is, or a payment of it is under way. Returns what the
+    /// invoice says then.
+    fn purchase_invoice_void(
+        &self,
+        invoice: &InvoiceId,
+    ) -> impl Future<Output = Result<CheckoutOutcome, PaymentsError>> + Send;
 
     /// Charges the saved card for an open top-up, by an invoice. A repeated call is the same payment.
     ///
@@ -267,12 +286,24 @@ pub struct CheckoutReport {
 pub struct InvoiceReport {
     /// The account and top-up that its metadata names, if this system created it.
     pub top_up: Option<(AccountId, TopUpId)>,
-    /// [`TopUpOutcome::Unknown`] if this system did not create the invoice.
+    /// [`TopUpOutcome::Unknown`] if this system did not create the invoice for a top-up.
     pub outcome: TopUpOutcome,
+    /// The account and purchase that its metadata names, and what the invoice says, if this system created it for a purchase
+    /// that is paid by invoice.
+    pub purchase: Option<(AccountId, PurchaseId, CheckoutOutcome)>,
     /// Whether it is waiting for the customer: open, and no payment of it is under way, even if no card was ever tried.
     pub is_waiting: bool,
     /// The URL of Stripe's payment page while the invoice can be paid. It expires, so it is never stored.
     pub hosted_url: Option<String>,
+}
+
+/// Why there is no invoice of a purchase.
+#[derive(Debug, thiserror::Error)]
+pub enum InvoiceError {
+    #[error("the payment provider makes no invoice for this customer: {0:?}")]
+    Refused(RefusalReason),
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
 }
 
 /// The payment provider gave no usable answer.

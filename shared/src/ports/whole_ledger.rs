@@ -49,7 +49,7 @@ whole_ledger! {
     DueCards,
     DueIndex,
     DueCharges,
-    DueTopUps,
+    DueUnpaid,
     UsageRows,
     EntryList,
     UsageFolds,

@@ -7,7 +7,7 @@ use super::error::StripeError;
 use super::responses::{Billed, Created, CustomField, Deleted, List, ListedTaxId};
 use crate::domain::CustomerId;
 use crate::domain::payments::{
-    BillingAddress, BillingDetails, KnownAddress, KnownBillingDetails, KnownTaxId, RefusedDetail, TaxId, Text,
+    BillingAddress, BillingDetails, KnownAddress, KnownBillingDetails, KnownTaxId, PoNumber, RefusedDetail, TaxId, Text,
 };
 use crate::error::chain;
 use crate::ports::ReplaceDetailsError;
@@ -133,6 +133,22 @@ async fn delete_tax_id(client: &Client, customer: &CustomerId, id: &str) -> Resu
         Err(error) if error.is_not_found() => Ok(()),
         answer => answer.map(drop),
     }
+}
+
+/// The customer's fields with the number of one order in the place of its own. If there is no room, the last ones give way.
+///
+/// # Errors
+/// Those of Stripe.
+pub(super) async fn fields_with_po_number(
+    client: &Client,
+    customer: &CustomerId,
+    number: &PoNumber,
+) -> Result<Vec<CustomField>, StripeError> {
+    let billed: Billed = RetrieveCustomer::new(customer.as_str()).build().customize().send(client).await?;
+    let known = billed.invoice_settings.and_then(|settings| settings.custom_fields).unwrap_or_default();
+    let others = known.into_iter().filter(|field| field.name != PO_NUMBER).take(CUSTOM_FIELDS_MAX - 1);
+    let own = CustomField { name: PO_NUMBER.to_owned(), value: number.as_str().to_owned() };
+    Ok(others.chain([own]).collect())
 }
 
 /// The customer's fields with the number of its order. The company's own ones stay.

@@ -186,6 +186,7 @@ fn payment_of(session: &CheckoutSession) -> Option<Payment> {
         payment_intent: intent.and_then(super::responses::PaymentIntent::id),
         payment_method: intent.and_then(|intent| intent.reusable_method(&customer)),
         receipt: session.invoice.as_ref().map(|invoice| on_receipt(intent, invoice.receipt()).into()),
+        by_invoice: None,
         customer,
     })
 }

@@ -16,6 +16,7 @@ mod invoices;
 mod keyed;
 mod metadata;
 mod outcome;
+mod purchase_invoices;
 mod rate_limiter;
 mod responses;
 mod search;
@@ -29,16 +30,16 @@ pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
 use crate::domain::payments::{
-    BillingDetails, Checkout, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCard, SavedCards, SetUpCard,
-    TopUpOutcome,
+    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
+    SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
     AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
     TopUpRetry,
 };
 use crate::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceReport, InvoicesPage, Paid,
-    PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
+    Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
 use client::{Client, Transport};
 use hyper::Uri;
@@ -159,6 +160,16 @@ impl Payments for StripePayments {
 
     async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
         checkout::report(&self.client, session).await.map_err(|error| error.during("checkout_get"))
+    }
+
+    async fn purchase_invoice(&self, customer: &CustomerId, purchase: &Purchase) -> Result<NewInvoice, InvoiceError> {
+        let made = purchase_invoices::make(&self.client, &self.charging, customer, purchase).await;
+        made.map_err(|error| error.during("purchase_invoice"))
+    }
+
+    async fn purchase_invoice_void(&self, invoice: &InvoiceId) -> Result<CheckoutOutcome, PaymentsError> {
+        let voided = purchase_invoices::void(&self.client, invoice).await;
+        voided.map_err(|error| error.during("purchase_invoice_void"))
     }
 
     async fn top_up_pay(&self, top_up: &TopUp) -> TopUpOutcome {

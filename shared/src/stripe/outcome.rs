@@ -153,7 +153,7 @@ fn classify_intent(intent: &PaymentIntent) -> Option<CardAnswer> {
 }
 
 /// The payment of a paid invoice. `None` if Stripe's answer lacks a field that every payment has.
-fn payment_of(invoice: &Invoice, intent: Option<&PaymentIntent>) -> Option<Payment> {
+pub(super) fn payment_of(invoice: &Invoice, intent: Option<&PaymentIntent>) -> Option<Payment> {
     let customer = CustomerId::parse(invoice.customer.as_deref()?).ok()?;
     Some(Payment {
         amount: Some(invoice.before_tax()).filter(|amount| *amount >= 0)?,
@@ -162,6 +162,7 @@ fn payment_of(invoice: &Invoice, intent: Option<&PaymentIntent>) -> Option<Payme
         payment_intent: invoice.payment_intent(),
         payment_method: intent.and_then(|intent| intent.reusable_method(&customer)),
         receipt: Some(on_receipt(intent, invoice.receipt()).into()),
+        by_invoice: None,
         customer,
     })
 }
@@ -335,6 +336,7 @@ mod tests {
                 payment_intent: PaymentIntentId::parse("pi_1").ok(),
                 payment_method: PaymentMethodId::parse("pm_1").ok().filter(|_| kept),
                 receipt: Some(receipt().into()),
+                by_invoice: None,
             };
             assert_eq!(classify_invoice(&invoice(r#""paid""#, 4_501), Some(&intent)), TopUpOutcome::Paid(expected));
         }
@@ -367,6 +369,7 @@ mod tests {
             payment_intent: PaymentIntentId::parse("pi_1").ok(),
             payment_method: None,
             receipt: Some(receipt().into()),
+            by_invoice: None,
         }
     }
 

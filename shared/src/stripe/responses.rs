@@ -5,8 +5,10 @@
 //! instead of a parse error.
 
 use super::metadata::{self, Metadata};
-use crate::domain::payments::{PaidInvoice, Receipt};
-use crate::domain::{AccountId, CustomerId, InvalidId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, TopUpId};
+use crate::domain::payments::{PaidByInvoice, PaidInvoice, Receipt};
+use crate::domain::{
+    AccountId, CustomerId, InvalidId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, TopUpId,
+};
 use miniserde::Deserialize;
 
 /// An object of which only the id matters.
@@ -286,10 +288,14 @@ impl PaymentIntent {
 #[derive(Deserialize)]
 pub(super) struct Invoice {
     pub(super) id: String,
-    number: Option<String>,
+    pub(super) number: Option<String>,
     status: Option<String>,
+    /// `send_invoice` if the customer pays it by itself, and `charge_automatically` otherwise.
+    collection_method: Option<String>,
     pub(super) customer: Option<String>,
     pub(super) currency: String,
+    /// In seconds since 1970.
+    pub(super) due_date: Option<i64>,
     /// In the minor unit, before discounts and tax.
     pub(super) subtotal: i64,
     /// In the minor unit, after discounts, before tax.
@@ -298,8 +304,10 @@ pub(super) struct Invoice {
     pub(super) total: i64,
     /// In the minor unit, with tax. What the customer already owes is added, and what Stripe owes the customer is subtracted.
     pub(super) amount_due: i64,
-    /// In the minor unit, by cards, debits and transfers.
-    amount_paid: i64,
+    /// In the minor unit, by cards, debits and transfers, and what the company marked as paid.
+    pub(super) amount_paid: i64,
+    /// In the minor unit, beyond what was due.
+    amount_overpaid: Option<i64>,
     /// The customer's balance before and after finalization, in the minor unit. A negative balance is a credit.
     starting_balance: i64,
     ending_balance: Option<i64>,
@@ -408,6 +416,24 @@ impl Invoice {
     /// The top-up that its metadata names.
     pub(super) fn top_up(&self) -> Option<(AccountId, TopUpId)> {
         metadata::top_up(self.metadata.as_ref()?)
+    }
+
+    /// The purchase that its metadata names, if it is paid by invoice. Checkout makes an invoice too, of which the page tells.
+    pub(super) fn purchase(&self) -> Option<(AccountId, PurchaseId)> {
+        let is_sent = self.collection_method.as_deref() == Some("send_invoice");
+        metadata::purchase(self.metadata.as_ref().filter(|_| is_sent)?)
+    }
+
+    /// What a paid invoice says about its payment. Only a payment that Stripe took has an intent:
+    /// <https://docs.stripe.com/api/invoice-payment/object#invoice_payment_object-payment>.
+    pub(super) fn paid_by_invoice(&self) -> PaidByInvoice {
+        let mut payments = self.payments.iter().flat_map(|payments| &payments.data);
+        let has_intent = payments.any(|payment| payment.status == "paid" && payment.payment.payment_intent.is_some());
+        PaidByInvoice {
+            amount_paid: self.amount_paid,
+            overpaid: self.amount_overpaid.unwrap_or(0),
+            is_out_of_band: self.amount_paid > 0 && !has_intent,
+        }
     }
 
     /// The payment intent that paid the invoice, or the default one if it is unpaid.

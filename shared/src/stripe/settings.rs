@@ -66,8 +66,8 @@ impl Settings {
             let rate = rate.parse().map_err(|_| ConfigError::Invalid { name, expected })?;
             settings.endpoint_calls_per_second = Some(rate);
         }
-        settings.automatic_tax = is_on(environment, "STRIPE_AUTOMATIC_TAX")?;
-        settings.collect_tax_id = is_on(environment, "STRIPE_COLLECT_TAX_ID")?;
+        settings.automatic_tax = environment.flag("STRIPE_AUTOMATIC_TAX")?;
+        settings.collect_tax_id = environment.flag("STRIPE_COLLECT_TAX_ID")?;
         settings.return_url = environment.optional("RETURN_URL");
         Ok(settings)
     }
@@ -84,15 +84,6 @@ impl Settings {
             tries_max: const { NonZeroU32::new(2).expect("2 is not zero") },
             ..self
         }
-    }
-}
-
-/// A switch that is off unless it is set.
-fn is_on(environment: &Environment, name: &'static str) -> Result<bool, ConfigError> {
-    match environment.optional(name).as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(ConfigError::Invalid { name, expected: "true or false" }),
     }
 }
 

@@ -7,20 +7,19 @@
 use super::client::Client;
 use super::customers::{self, DefaultError};
 use super::error::StripeError;
+use super::invoices::Sale;
 use super::outcome::{CardAnswer, Classification, classify_definite, classify_invoice, classify_pay};
-use super::responses::{Created, CreatedInvoice, Deleted, Invoice, InvoiceStatus, PaymentMethod};
+use super::responses::{CreatedInvoice, Deleted, Invoice, InvoiceStatus, PaymentMethod};
 use super::{Charging, invoices, keyed, metadata, spelled};
 use crate::domain::payments::{DeclineReason, Demand, Payment, RefusalReason, TopUpOutcome, check_demand};
 use crate::domain::{InvalidId, InvoiceId, TopUp, TopUpRetry};
 use crate::error::chain;
-use crate::words;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stripe_billing::invoice::{
-    CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, DeleteInvoice,
-    FinalizeInvoiceInvoice, PayInvoice, VoidInvoiceInvoice,
+    CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, DeleteInvoice, PayInvoice,
+    VoidInvoiceInvoice,
 };
-use stripe_billing::invoice_item::{CreateInvoiceItem, CreateInvoiceItemTaxBehavior};
 use stripe_client_core::{RequestStrategy, StripeRequest};
 use stripe_shared::InvoiceCollectionMethod;
 
@@ -104,8 +103,11 @@ async fn finalized(client: &Client, charging: &Charging, top_up: &TopUp) -> Resu
     };
     let made = create(client, charging, top_up, found).await.map_err(stuck("invoice", None))?;
     let invoice = &made.invoice;
-    add_item(client, top_up, invoice).await.map_err(stuck("item", Some(invoice)))?;
-    let finalized = finalize(client, top_up, invoice).await.map_err(stuck("finalize", Some(invoice)))?;
+    let sale = Sale { customer: &top_up.customer, price: top_up.price, credits: top_up.credits };
+    let added = invoices::add_item(client, &key(top_up, "item"), &sale, invoice).await;
+    added.map_err(stuck("item", Some(invoice)))?;
+    let finalized = invoices::finalize(client, &key(top_up, "finalize"), invoice).await;
+    let finalized = finalized.map_err(stuck("finalize", Some(invoice)))?;
     let Some(reason) = why_not_paid(&finalized, top_up) else { return Ok(made) };
     let invoice = made.invoice;
     if let Err(error) = void(client, top_up, &invoice).await {
@@ -169,32 +171,6 @@ where
     let created: CreatedInvoice = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
     let unreadable = |error: InvalidId| StripeError::Unreadable(error.to_string());
     Ok(Made { invoice: InvoiceId::parse(created.id).map_err(unreadable)?, card: created.customer.default_card() })
-}
-
-/// <https://docs.stripe.com/api/invoiceitems/create>
-async fn add_item(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<(), StripeError> {
-    let request = CreateInvoiceItem::new()
-        .customer(top_up.customer.as_str())
-        .invoice(invoice.as_str())
-        .amount(top_up.price.minor())
-        .currency(spelled(top_up.price.currency()))
-        .description(words::credits(top_up.credits))
-        .tax_behavior(CreateInvoiceItemTaxBehavior::Exclusive);
-    let effect = || async {
-        let invoice = invoices::retrieve(client, invoice).await?;
-        Ok((invoice.subtotal != 0).then_some(Created { id: invoice.id }))
-    };
-    keyed::send(client, &key(top_up, "item"), None, &request, effect).await.map(|Created { .. }| ())
-}
-
-/// <https://docs.stripe.com/api/invoices/finalize>
-async fn finalize(client: &Client, top_up: &TopUp, invoice: &InvoiceId) -> Result<Invoice, StripeError> {
-    let request = FinalizeInvoiceInvoice::new(invoice.as_str()).auto_advance(false);
-    let effect = || async {
-        let invoice = invoices::retrieve(client, invoice).await?;
-        Ok((invoice.status() != InvoiceStatus::Draft).then_some(invoice))
-    };
-    keyed::send(client, &key(top_up, "finalize"), None, &request, effect).await
 }
 
 /// Charges the card. <https://docs.stripe.com/api/invoices/pay>

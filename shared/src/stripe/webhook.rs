@@ -34,12 +34,13 @@ pub enum ObjectKind {
 ///
 /// All types about one kind of object are handled the same way, since only the fetched object is trusted. The type adds
 /// nothing to what the object says.
-pub const EVENT_TYPES: [(&str, ObjectKind); 11] = [
+pub const EVENT_TYPES: [(&str, ObjectKind); 12] = [
     ("checkout.session.async_payment_failed", ObjectKind::Checkout),
     ("checkout.session.async_payment_succeeded", ObjectKind::Checkout),
     ("checkout.session.completed", ObjectKind::Checkout),
     ("checkout.session.expired", ObjectKind::Checkout),
     ("customer.updated", ObjectKind::Customer),
+    ("invoice.overpaid", ObjectKind::Invoice),
     ("invoice.paid", ObjectKind::Invoice),
     ("invoice.payment_action_required", ObjectKind::Invoice),
     ("invoice.payment_failed", ObjectKind::Invoice),

@@ -3,7 +3,7 @@
 use crate::world::{Asked, Function, World, account_id, ledger, now, service_claims};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use shared::domain::payments::decide_open_purchase;
+use shared::domain::payments::{PayBy, decide_open_purchase};
 use shared::domain::{IdempotencyKey, PriceBook, PurchaseId};
 use simulation::ledger::MemoryLedger;
 
@@ -45,7 +45,8 @@ fn ledger_with_purchases() -> MemoryLedger {
     for number in 1..=PURCHASES {
         let account = ledger.tables().partitions[&account_id()].account.clone().expect("the account was opened");
         let key = IdempotencyKey::parse(format!("buy-{number}")).expect("a key");
-        let (change, _) = decide_open_purchase(&account, package, key, PurchaseId::mint(number), now());
+        let opened = decide_open_purchase(&account, (package, &PayBy::Page), key, PurchaseId::mint(number), now());
+        let (change, _) = opened.expect("pages are not counted");
         ledger.write(&change).expect("there are no other writers");
     }
     ledger

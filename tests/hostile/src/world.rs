@@ -7,8 +7,8 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::{
-    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, OfferedCard, SavedCard,
-    SavedCards, SetUpCard, TopUpOutcome,
+    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
+    SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
@@ -17,8 +17,8 @@ use shared::domain::{
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, IdGenerator, InvoiceReport, InvoicesPage,
-    NoPauses, Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, IdGenerator, InvoiceError, InvoiceReport,
+    InvoicesPage, NoPauses, Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
 use shared::statements::StatementKey;
 use shared::stripe::SecretString;
@@ -125,7 +125,9 @@ impl World {
             Function::Charging => {
                 Self::Charging(charging::App { context, limiter, refusals: RefusalLog::in_lane(0), emit: |_| {} })
             }
-            Function::Purchases => Self::Purchases(Box::new(purchases::App { context, limiter, links: link_key() })),
+            Function::Purchases => {
+                Self::Purchases(Box::new(purchases::App { context, limiter, links: link_key(), offers_invoices: true }))
+            }
             Function::StripeWebhooks => {
                 let secrets = vec![SecretString::from(WEBHOOK_SECRET)];
                 Self::StripeWebhooks(stripe_webhooks::App { context, secrets, emit: |_| {} })
@@ -348,6 +350,16 @@ impl Payments for AgreeablePayments {
 
     async fn checkout_get(&self, _: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
         Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up: None })
+    }
+
+    async fn purchase_invoice(&self, _: &CustomerId, purchase: &Purchase) -> Result<NewInvoice, InvoiceError> {
+        let id = InvoiceId::parse(format!("in_{}", purchase.id)).expect("a Stripe id");
+        let number = Some("A-0001".to_owned());
+        Ok(NewInvoice { id, number, total: purchase.price.minor(), due_at: purchase.opened_at })
+    }
+
+    async fn purchase_invoice_void(&self, _: &InvoiceId) -> Result<CheckoutOutcome, PaymentsError> {
+        Ok(CheckoutOutcome::Voided)
     }
 
     async fn top_up_pay(&self, _: &TopUp) -> TopUpOutcome {

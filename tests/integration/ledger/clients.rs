@@ -445,14 +445,9 @@ impl DueIndex for DirectLedger {
     }
 }
 
-impl DueTopUps for DirectLedger {
-    async fn due_top_ups(
-        &self,
-        shard: Shard,
-        now: Timestamp,
-        after: Option<DueTopUp>,
-    ) -> Result<DueTopUpsPage, LedgerError> {
-        self.others.due_top_ups(shard, now, after).await
+impl DueUnpaid for DirectLedger {
+    async fn due_unpaid(&self, shard: Shard, now: Timestamp, after: Option<Unpaid>) -> Result<UnpaidPage, LedgerError> {
+        self.others.due_unpaid(shard, now, after).await
     }
 }
 

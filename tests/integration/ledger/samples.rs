@@ -9,9 +9,9 @@ use shared::domain::charging::{
 };
 use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
-use shared::domain::payments::Checkout;
 use shared::domain::payments::{Ahead, AskedCard, CardFace, Expiry, KnownCard, Warning};
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
+use shared::domain::payments::{ByInvoice, Checkout, InvoiceReminder, InvoiceTerms, IssuedInvoice, PoNumber};
 use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIssueKind, RefusalReason, TurnedOff};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
@@ -313,6 +313,9 @@ pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
     match &mut kind {
         NoticeKind::PurchasePaid { price, .. }
         | NoticeKind::PurchaseFailed { price, .. }
+        | NoticeKind::InvoiceIssued { price, .. }
+        | NoticeKind::InvoiceReminder { price, .. }
+        | NoticeKind::InvoiceVoided { price, .. }
         | NoticeKind::TopUpPaid { price, .. }
         | NoticeKind::TopUpDeclined { price, .. }
         | NoticeKind::TopUpActionRequired { price, .. }
@@ -371,6 +374,7 @@ pub fn complete_account() -> Account {
         limits: Limits { total: None, ..limits() },
         limits_date: Some("2026-01-01".parse().unwrap()),
         limited_spenders: 2,
+        unpaid_invoices: 3,
         watch: Some(Watch { from: Some(credits(-20_000)), to: Some(credits(550)) }),
         ..opening().account
     }
@@ -482,9 +486,21 @@ pub fn purchase(status: PurchaseStatus) -> Purchase {
         default_card: None,
         payment_intent: None,
         invoice: None,
+        by_invoice: None,
         opened_at: at(4),
         ended_at: None,
     }
+}
+
+/// One that is paid by invoice, and of whose invoice this many reminders were sent.
+pub fn invoiced_purchase(status: PurchaseStatus, reminders: u8) -> Purchase {
+    let terms = InvoiceTerms { days_until_due: 14, po_number: PoNumber::parse("PO-4711".into()) };
+    let by_invoice = ByInvoice { terms, issued: Some(issued()), reminders, is_paid_out_of_band: reminders > 2 };
+    Purchase { invoice: InvoiceId::parse("in_1").ok(), by_invoice: Some(by_invoice), ..purchase(status) }
+}
+
+pub fn issued() -> IssuedInvoice {
+    IssuedInvoice { number: Some("A-0001".into()), total: 535, due_at: at(1_209_604), amount_paid: 100, overpaid: 3 }
 }
 
 pub fn complete_purchase() -> Purchase {
@@ -496,7 +512,7 @@ pub fn complete_purchase() -> Purchase {
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         invoice: InvoiceId::parse("in_1").ok(),
         ended_at: Some(at(9)),
-        ..purchase(PurchaseStatus::Paid)
+        ..invoiced_purchase(PurchaseStatus::Paid, 3)
     }
 }
 
@@ -591,7 +607,7 @@ pub fn receipt() -> Receipt {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 13] {
+pub fn notice_kinds() -> [NoticeKind; 16] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
@@ -626,6 +642,15 @@ pub fn notice_kinds() -> [NoticeKind; 13] {
         },
         NoticeKind::TopUpAbandoned { top_up, credits, price },
         NoticeKind::CardExpiring { card: asked_card().card.unwrap().face, expiry: Expiry::new(2026, 1).unwrap() },
+        NoticeKind::InvoiceIssued { purchase: PurchaseId::mint(5), credits, price, invoice: issued().into() },
+        NoticeKind::InvoiceReminder {
+            purchase: PurchaseId::mint(5),
+            credits,
+            price,
+            invoice: issued().into(),
+            reminder: InvoiceReminder::Overdue,
+        },
+        NoticeKind::InvoiceVoided { purchase: PurchaseId::mint(5), credits, price, invoice: issued().into() },
     ]
 }
 

@@ -147,6 +147,7 @@ impl Bench {
             default_card: None,
             payment_intent: None,
             invoice: None,
+            by_invoice: None,
             opened_at: self.now(),
             ended_at: None,
         }

@@ -12,7 +12,7 @@ use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{AskedCard, ConsentRecord, SweepLog};
+use shared::domain::payments::{AskedCard, ConsentRecord, Invoiced, SweepLog};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
@@ -22,12 +22,13 @@ use shared::domain::{
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, AskedCards, CommitError, ConsentList, Consents, ContactRecords, Customers,
-    Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueTopUp,
-    DueTopUps, DueTopUpsPage, Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports, LedgerError,
-    LiabilityRows, ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
+    Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor, DueIndex, DuePage, DueUnpaid,
+    Entries, EntryList, Erasures, Events, Flags, FoldError, History, Imports, LedgerError, LiabilityRows,
+    ListedAccount, NewestFirst, NoticeList, Notices, OutboundEvents, PendingChargeList, PendingCharges,
     PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalList, RefusalRows, RefusalsPage, ReplaceError,
     Shard, SpenderList, Spenders, SpendersPage, SpendingChanges, StoredEntries, StoredEntriesPage, StoredItem,
-    StoredItems, StoredItemsPage, SweepLogs, TopUpList, TopUpRetries, TopUps, UsageFolds, UsageRows,
+    StoredItems, StoredItemsPage, SweepLogs, TopUpList, TopUpRetries, TopUps, Unpaid, UnpaidPage, UsageFolds,
+    UsageRows,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,7 +64,7 @@ pub struct Tables {
     pub due: BTreeMap<AccountId, Timestamp>,
     /// The pending charges in the index `due` as readers see them, possibly outdated.
     pub due_charges: BTreeMap<(AccountId, IdempotencyKey), Timestamp>,
-    pub due_top_ups: BTreeMap<(AccountId, TopUpId), Timestamp>,
+    pub due_unpaid: BTreeMap<(AccountId, Invoiced), Timestamp>,
     /// The accounts whose alerts are due, as readers of the index `due` see them, possibly outdated.
     pub due_alerts: BTreeMap<AccountId, Timestamp>,
     /// The accounts whose card expires, as readers of the index `due` see them, possibly outdated.
@@ -124,7 +125,8 @@ struct IndexUpdate {
     due_at: Option<Timestamp>,
     charges: Vec<PendingCharge>,
     alerts: Option<Timestamp>,
-    top_up: Option<TopUp>,
+    /// The attempts and purchases that are written, and when something is due of each.
+    unpaid: Vec<(Invoiced, Option<Timestamp>)>,
     card: Option<Timestamp>,
     entries: Vec<Entry>,
 }
@@ -174,29 +176,29 @@ impl MemoryLedger {
         due_page(&tables.due_alerts, self.settings.due_page_size, (shard, now, after))
     }
 
-    /// [`DueTopUps::due_top_ups`], without waiting.
-    pub fn due_top_ups_page(&self, shard: Shard, now: Timestamp, after: Option<&DueTopUp>) -> DueTopUpsPage {
+    /// [`DueUnpaid::due_unpaid`], without waiting.
+    pub fn unpaid_page(&self, shard: Shard, now: Timestamp, after: Option<&Unpaid>) -> UnpaidPage {
         let tables = self.tables();
-        let after = after.map(|after| (after.due_at, &after.account, &after.top_up));
+        let after = after.map(|after| (after.due_at, &after.account, &after.what));
         let mut due: Vec<_> = tables
-            .due_top_ups
+            .due_unpaid
             .iter()
             .filter(|((account, _), due_at)| **due_at <= now && shard_of(account) == shard)
-            .map(|((account, top_up), due_at)| (*due_at, account, top_up))
+            .map(|((account, what), due_at)| (*due_at, account, what))
             .filter(|position| after.as_ref().is_none_or(|after| position > after))
             .collect();
         due.sort();
         due.truncate(self.settings.due_page_size);
         let is_full = due.len() == self.settings.due_page_size;
-        let of = |(due_at, account, top_up): (Timestamp, &AccountId, &TopUpId)| DueTopUp {
+        let of = |(due_at, account, what): (Timestamp, &AccountId, &Invoiced)| Unpaid {
             account: account.clone(),
-            top_up: top_up.clone(),
+            what: what.clone(),
             due_at,
         };
-        let top_ups: Vec<_> = due.into_iter().map(of).collect();
+        let unpaid: Vec<_> = due.into_iter().map(of).collect();
         // DynamoDB returns the end of a full page even if nothing follows.
-        let next = top_ups.last().filter(|_| is_full).cloned();
-        DueTopUpsPage { top_ups, next }
+        let next = unpaid.last().filter(|_| is_full).cloned();
+        UnpaidPage { unpaid, next }
     }
 
     /// [`DueCards::due_cards`], without waiting.
@@ -316,8 +318,13 @@ impl Tables {
         let alerts = self.partitions.get(&account.id).and_then(|partition| partition.alerts_due);
         let card = self.partitions.get(&account.id).and_then(|partition| partition.asked_due);
         let charges = charges.collect();
-        let (id, top_up) = (account.id.clone(), change.top_up().cloned());
-        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, top_up, card, entries });
+        let unpaid = change.records.iter().filter_map(|record| match record {
+            Record::TopUp(top_up) => Some((Invoiced::TopUp(top_up.id.clone()), top_up.unpaid_due_at())),
+            Record::Purchase(purchase) => Some((Invoiced::Purchase(purchase.id.clone()), purchase.invoice_due_at())),
+            _ => None,
+        });
+        let (id, unpaid) = (account.id.clone(), unpaid.collect());
+        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, unpaid, card, entries });
         self.journal.push(Committed { before, change: change.clone() });
     }
 
@@ -383,11 +390,11 @@ impl Tables {
                 Some(due_at) => drop(self.due_alerts.insert(update.account.clone(), due_at)),
                 None => drop(self.due_alerts.remove(&update.account)),
             }
-            if let Some(top_up) = update.top_up {
-                let key = (update.account.clone(), top_up.id.clone());
-                match top_up.unpaid_due_at() {
-                    Some(due_at) => drop(self.due_top_ups.insert(key, due_at)),
-                    None => drop(self.due_top_ups.remove(&key)),
+            for (what, due_at) in update.unpaid {
+                let key = (update.account.clone(), what);
+                match due_at {
+                    Some(due_at) => drop(self.due_unpaid.insert(key, due_at)),
+                    None => drop(self.due_unpaid.remove(&key)),
                 }
             }
             match update.card {
@@ -986,14 +993,9 @@ impl DueIndex for MemoryLedger {
     }
 }
 
-impl DueTopUps for MemoryLedger {
-    async fn due_top_ups(
-        &self,
-        shard: Shard,
-        now: Timestamp,
-        after: Option<DueTopUp>,
-    ) -> Result<DueTopUpsPage, LedgerError> {
-        Ok(self.due_top_ups_page(shard, now, after.as_ref()))
+impl DueUnpaid for MemoryLedger {
+    async fn due_unpaid(&self, shard: Shard, now: Timestamp, after: Option<Unpaid>) -> Result<UnpaidPage, LedgerError> {
+        Ok(self.unpaid_page(shard, now, after.as_ref()))
     }
 }
 

@@ -18,6 +18,7 @@ mod cores;
 mod digest;
 mod expiring;
 pub mod hot_accounts;
+mod invoices;
 pub mod ledger;
 mod liability;
 mod limits;

@@ -4,7 +4,7 @@ use crate::request::{Request, email};
 use jiff::Timestamp;
 use shared::domain::alerts::{AlertLevel, ChosenLevels, LevelChoice};
 use shared::domain::charging::{ChargeCommand, ChargeRequest, ExpiresIn};
-use shared::domain::payments::{AutoTopUpCommand, RetryCommand};
+use shared::domain::payments::{AutoTopUpCommand, InvoiceTerms, PayBy, RetryCommand};
 use shared::domain::spending::Bounds;
 use shared::domain::support::{AdjustedCredits, Adjustment, Import, ImportedCredits};
 use shared::domain::{
@@ -110,7 +110,13 @@ pub fn restore(name: &str, number: u32) -> Request {
 }
 
 pub fn buy(number: u32, package: &str) -> PurchaseCommand {
-    PurchaseCommand { key: key("buy", number), package: PackageId::parse(package).expect("the packages are valid ids") }
+    let package = PackageId::parse(package).expect("the packages are valid ids");
+    PurchaseCommand { key: key("buy", number), package, pay_by: PayBy::Page, offers_invoices: true }
+}
+
+pub fn buy_by_invoice(number: u32, package: &str, days_until_due: u8) -> PurchaseCommand {
+    let pay_by = PayBy::Invoice(InvoiceTerms { days_until_due, po_number: None });
+    PurchaseCommand { pay_by, ..buy(number, package) }
 }
 
 /// A customer's request to pay the open invoice now, with the default or this card.

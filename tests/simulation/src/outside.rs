@@ -1,9 +1,9 @@
 //! The ports as the use cases see them: every call waits until the schedule decides its fate.
 
 use crate::bugs::has_bug;
+use crate::invoices::{self, Bill, BillStatus};
 use crate::ledger::{MemoryLedger, shard_of};
 use crate::stripe::{Asked, CustomerDeleted, Failed, Invoice, InvoiceStatus, conclusion, refusal};
-use crate::told::PurchaseConclusion;
 use crate::world::{Fate, Gate, LateEffect, MEMORY, SWEEP_TIME, World};
 use futures::FutureExt;
 use jiff::civil::Date;
@@ -14,7 +14,7 @@ use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::{
-    AskedCard, BoughtWith, Checkout, CheckoutOutcome, OfferedCard, SavedCard, SavedCards, SetUpCard,
+    AskedCard, BoughtWith, Checkout, CheckoutOutcome, NewInvoice, OfferedCard, SavedCard, SavedCards, SetUpCard,
 };
 use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
@@ -27,11 +27,11 @@ use shared::domain::{
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, AskedCards, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
     ContactRecords, Customers, Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, DueTopUp, DueTopUps, DueTopUpsPage, Email, Entries, EntryList, Erasures, Events, FoldError,
-    History, IdGenerator, Imports, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError,
-    NewestFirst, Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage,
-    PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage,
-    StoredEntries, StoredEntriesPage, SweepLogs, Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps,
+    DueIndex, DuePage, DueUnpaid, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator,
+    Imports, InvoiceError, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
+    Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
+    Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries,
+    StoredEntriesPage, SweepLogs, Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps, Unpaid, UnpaidPage,
     UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
@@ -977,19 +977,14 @@ impl DueIndex for Outside {
     }
 }
 
-impl DueTopUps for Outside {
-    async fn due_top_ups(
-        &self,
-        shard: Shard,
-        now: Timestamp,
-        after: Option<DueTopUp>,
-    ) -> Result<DueTopUpsPage, LedgerError> {
+impl DueUnpaid for Outside {
+    async fn due_unpaid(&self, shard: Shard, now: Timestamp, after: Option<Unpaid>) -> Result<UnpaidPage, LedgerError> {
         // As for the accounts that are due, only the calls that matter wait.
-        let is_due = !self.0.ledger.due_top_ups_page(shard, now, after.as_ref()).top_ups.is_empty();
-        let list = move |world: &World| world.ledger.due_top_ups_page(shard, now, after.as_ref());
-        let what = || format!("due_top_ups of shard {}", shard.get());
+        let is_due = !self.0.ledger.unpaid_page(shard, now, after.as_ref()).unpaid.is_empty();
+        let list = move |world: &World| world.ledger.unpaid_page(shard, now, after.as_ref());
+        let what = || format!("due_unpaid of shard {}", shard.get());
         let answer = self.call_of(what, is_due || shard.get() == 0, list).await;
-        answer.map_err(|Lost| ledger_lost("due_top_ups"))
+        answer.map_err(|Lost| ledger_lost("due_unpaid"))
     }
 }
 
@@ -1147,17 +1142,59 @@ impl Payments for Outside {
         let get = move |world: &World| world.stripe().checkout_get(&id);
         let found = self.stripe_or_unavailable("checkout_get", get).await?;
         let report = found.ok_or(PaymentsError::NotFound { operation: "checkout_get" })?;
-        let conclusion = match &report.outcome {
-            CheckoutOutcome::Paid(_) => Some(PurchaseConclusion::Paid),
-            CheckoutOutcome::Expired => Some(PurchaseConclusion::Expired),
-            CheckoutOutcome::Processing => Some(PurchaseConclusion::Processing),
-            CheckoutOutcome::Failed => Some(PurchaseConclusion::Failed),
-            CheckoutOutcome::Open => None,
-        };
+        let conclusion = invoices::conclusion(&report.outcome);
         if let (Some((_, purchase)), Some(conclusion)) = (&report.purchase, conclusion) {
             self.0.stripe().told.purchases.insert((purchase.clone(), conclusion));
         }
         Ok(report)
+    }
+
+    async fn purchase_invoice(&self, customer: &CustomerId, purchase: &Purchase) -> Result<NewInvoice, InvoiceError> {
+        let (for_customer, wanted, id) = (customer.clone(), purchase.clone(), purchase.id.clone());
+        let find = move |world: &World| world.stripe().bill_of(&id).map(|bill| Ok(bill.made()));
+        if !has_bug("purchase_invoice_is_not_looked_for") {
+            let look = self.stripe(|| format!("Stripe: look for the invoice of {}", purchase.id), find.clone());
+            if let Some(found) = look.await.map_err(|Lost| unavailable("purchase_invoice"))? {
+                return found.map_err(InvoiceError::Refused);
+            }
+        }
+        let create = move |world: &World, used| {
+            let made = world.stripe().bill_create((&for_customer, &wanted), used, world.time());
+            let is_good = |bill: &&Bill| bill.purchase == wanted.id && bill.status != BillStatus::Void;
+            if world.stripe().bills.iter().filter(is_good).count() > 1 {
+                world.violate(format!("{} has two invoices", wanted.id));
+            }
+            made
+        };
+        let made = self.create(&format!("create the invoice of {}", purchase.id), create, find).await;
+        made.map_err(|Lost| unavailable("purchase_invoice"))?.map_err(InvoiceError::Refused)
+    }
+
+    async fn purchase_invoice_void(&self, invoice: &InvoiceId) -> Result<CheckoutOutcome, PaymentsError> {
+        let look = |id: InvoiceId| move |world: &World| world.stripe().bill(&id).cloned();
+        let operation = "purchase_invoice_void";
+        let found = self.stripe_or_unavailable(operation, look(invoice.clone())).await?;
+        let found = found.ok_or(PaymentsError::NotFound { operation })?;
+        let is_waiting = found.outcome() == CheckoutOutcome::Waiting { amount_paid: 0 };
+        if !is_waiting && !has_bug("purchase_invoice_is_voided_without_a_look") {
+            self.bill_told(&found.purchase, &found.outcome());
+            return Ok(found.outcome());
+        }
+        let id = invoice.clone();
+        let void = move |world: &World| {
+            if let Some(said) = invoices::why_not_voided(world, &id).filter(|_| !world.desk().is_late) {
+                world.violate(format!("{id} is voided, {said}"));
+            }
+            world.stripe().bill_void(&id);
+        };
+        self.stripe_or_unavailable(operation, void).await?;
+        if has_bug("void_of_a_paid_purchase_invoice_counts_as_voided") {
+            return Ok(CheckoutOutcome::Voided);
+        }
+        let found = self.stripe_or_unavailable(operation, look(invoice.clone())).await?;
+        let found = found.ok_or(PaymentsError::NotFound { operation })?;
+        self.bill_told(&found.purchase, &found.outcome());
+        Ok(found.outcome())
     }
 
     async fn top_up_pay(&self, top_up: &TopUp) -> TopUpOutcome {
@@ -1183,6 +1220,9 @@ impl Payments for Outside {
     async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
         let found = self.stripe_or_unavailable("invoice_get", report(invoice.clone())).await?;
         let report = found.ok_or(PaymentsError::NotFound { operation: "invoice_get" })?;
+        if let Some((_, purchase, outcome)) = &report.purchase {
+            self.bill_told(purchase, outcome);
+        }
         if let Some((_, top_up)) = &report.top_up {
             self.told(top_up, report.outcome.clone());
             if report.is_waiting {

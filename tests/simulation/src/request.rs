@@ -643,7 +643,8 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
             if stored.is_none_or(|stored| stored.id != opened.purchase.id || stored.package != command.package) {
                 return Wrong("the purchase in the answer does not belong to the key".into());
             }
-            if opened.purchase.status == PurchaseStatus::Open && opened.purchase.checkout.is_none() {
+            let has_way = opened.purchase.checkout.is_some() || opened.purchase.issued().is_some();
+            if opened.purchase.status == PurchaseStatus::Open && !has_way {
                 return Wrong("an open purchase is reported without its page".into());
             }
             outside.answered(opened.purchase.id)
@@ -653,6 +654,10 @@ async fn run_open_purchase(outside: &Outside, account: &AccountId, command: &Pur
             Wrong("a purchase is refused by an account that is not closed".into())
         }
         Err(OpenPurchaseError::PackageNotFound(_)) => Wrong("a package that is sold is not found".into()),
+        Err(OpenPurchaseError::InvoicesNotOffered) => Wrong("invoices are offered".into()),
+        Err(error @ (OpenPurchaseError::TooManyUnpaid(_) | OpenPurchaseError::InvoiceRefused(_))) => {
+            outside.answered(error)
+        }
         Err(OpenPurchaseError::Outside(error)) => other(outside, &error),
         Err(OpenPurchaseError::CustomerDeleted) if !is_deleted(outside, account) => {
             Wrong("a customer is wrongly reported as deleted".into())

@@ -4,6 +4,7 @@
 
 use crate::alerts::Told;
 use crate::contacts::KnownContacts;
+use crate::invoices::KnownInvoices;
 use crate::ledger::{Committed, Partition};
 use crate::limits::Spent;
 use crate::names::BELOW_ZERO;
@@ -16,7 +17,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use shared::domain::charging::{Ending, PendingCharge, RefusalRow, Refused};
-use shared::domain::payments::ConsentRecord;
+use shared::domain::payments::{ConsentRecord, Invoiced};
 use shared::domain::support::ActKind;
 use shared::domain::usage::Groups;
 use shared::domain::{
@@ -55,6 +56,7 @@ pub struct Rules {
     imported: BTreeMap<SourceId, AccountId>,
     alerts: Told,
     contacts: KnownContacts,
+    invoices: KnownInvoices,
     /// How far each account was folded.
     folded: BTreeMap<AccountId, UsageCursor>,
 }
@@ -69,6 +71,7 @@ impl Rules {
         for committed in &journal {
             self.check_commit(committed, world)?;
             self.alerts.check(committed)?;
+            self.invoices.check(committed, &world.stripe())?;
             crate::expiring::check_commit(committed)?;
         }
         for committed in &journal {
@@ -77,6 +80,7 @@ impl Rules {
             let partition = tables.partitions.get(id).ok_or_else(|| format!("{id} is gone"))?;
             check_partition(partition)?;
             crate::expiring::check_partition(partition)?;
+            crate::invoices::check_partition(partition)?;
             check_refusals(partition)?;
         }
         self.check_folds(world)
@@ -366,8 +370,11 @@ impl Rules {
         if let Some(known) = self.purchases.get(id) {
             let frozen = |purchase: &Purchase| (purchase.credits, purchase.price, purchase.opened_at);
             rule!(frozen(known) == frozen(purchase), "what {id} froze when it was opened has changed");
-            let without_page =
-                |purchase: &Purchase| Purchase { checkout: None, default_card: None, ..purchase.clone() };
+            let without_page = |purchase: &Purchase| {
+                let mut erased = Purchase { checkout: None, default_card: None, ..purchase.clone() };
+                erased.by_invoice.iter_mut().for_each(|by_invoice| by_invoice.terms.po_number = None);
+                erased
+            };
             let is_erased = *purchase == without_page(known);
             rule!(known.status != PurchaseStatus::Paid || is_erased, "{id} is changed after it was paid");
         }
@@ -376,7 +383,12 @@ impl Rules {
             PurchaseStatus::Paid => Some(PurchaseConclusion::Paid),
             PurchaseStatus::Expired => Some(PurchaseConclusion::Expired),
             PurchaseStatus::Processing => Some(PurchaseConclusion::Processing),
+            PurchaseStatus::Voided => Some(PurchaseConclusion::Voided),
+            // A part of its invoice is paid, and the rest is overdue.
+            PurchaseStatus::InReview if purchase.by_invoice.is_some() => None,
             PurchaseStatus::InReview => Some(PurchaseConclusion::Paid),
+            // No invoice was ever made for it.
+            PurchaseStatus::Failed if purchase.by_invoice.is_some() && purchase.issued().is_none() => None,
             PurchaseStatus::Failed => Some(PurchaseConclusion::Failed),
         };
         if let Some(conclusion) = conclusion {
@@ -410,7 +422,8 @@ fn check_closed(
     rule!(change.notices.is_empty(), "{id} is closed and owed an e-mail");
     if closed_before.is_none() {
         let is_payable = |purchase: &&Purchase| {
-            let has_page = purchase.status == PurchaseStatus::Open && purchase.checkout.is_some();
+            let has_page = purchase.status == PurchaseStatus::Open
+                && (purchase.checkout.is_some() || purchase.by_invoice.is_some());
             purchase.account == *id && (has_page || purchase.status == PurchaseStatus::Processing)
         };
         let payable = purchases.values().find(is_payable).map(|purchase| &purchase.id);
@@ -735,7 +748,10 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
             | NoticeKind::TopUpActionRequired { top_up, .. }
             | NoticeKind::TopUpRefused { top_up, .. } => Some((top_up.as_str(), "failed")),
             NoticeKind::TopUpAbandoned { top_up, .. } => Some((top_up.as_str(), "given up")),
-            NoticeKind::PaymentReminder { .. }
+            NoticeKind::InvoiceIssued { .. }
+            | NoticeKind::InvoiceReminder { .. }
+            | NoticeKind::InvoiceVoided { .. }
+            | NoticeKind::PaymentReminder { .. }
             | NoticeKind::CardExpiring { .. }
             | NoticeKind::ContactConfirmation { .. }
             | NoticeKind::ContactsChanged(_)
@@ -758,7 +774,8 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
     for purchase in partition.purchases.values() {
         let (id, is_paid) = (purchase.id.as_str(), purchase.status == PurchaseStatus::Paid);
         rule!(is_told(id, "paid") == is_paid, "{id} is {:?}, the notice differs", purchase.status);
-        let is_failed = purchase.status == PurchaseStatus::Failed;
+        // The customer who asks for an invoice is answered at once that none is made.
+        let is_failed = purchase.status == PurchaseStatus::Failed && purchase.by_invoice.is_none();
         rule!(!is_failed || is_told(id, "failed"), "no notice says that {id} failed");
     }
     Ok(())
@@ -848,6 +865,13 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             check_settled(partition, top_up, &stripe)?;
         }
         for purchase in partition.purchases.values() {
+            let is_cause = |cause: &Cause| matches!(cause, Cause::Purchase { purchase: of, .. } if *of == purchase.id);
+            if purchase.by_invoice.is_some() {
+                let listed = tables.due_unpaid.get(&(id.clone(), Invoiced::Purchase(purchase.id.clone())));
+                let grants = granted(partition, is_cause);
+                crate::invoices::check_at_rest(purchase, (grants, listed, now), &stripe)?;
+                continue;
+            }
             check_purchase_settled(partition, purchase, &stripe)?;
         }
         for notice in partition.notices.keys() {
@@ -874,7 +898,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             let days = [1, 3, 7, 30][usize::from(attempt.reminders).min(3)];
             let since = attempt.ended_at.filter(|_| is_unpaid);
             let due_at = since.map(|since| since + SignedDuration::from_hours(24 * days));
-            let listed = tables.due_top_ups.get(&(id.clone(), top_up.clone()));
+            let listed = tables.due_unpaid.get(&(id.clone(), Invoiced::TopUp(top_up.clone())));
             rule!(listed == due_at.as_ref(), "{top_up} is due at {due_at:?}, not {listed:?}");
             rule!(due_at.is_none_or(|due_at| due_at > now), "{top_up} was due at {due_at:?}, and no run came");
         }
@@ -930,7 +954,9 @@ fn check_sweep_log(partition: &Partition) -> Result<(), Broken> {
 /// If the customer has chosen nothing since, the card of the last purchase is the default, in whatever order the
 /// purchases became known.
 fn check_default_card(partition: &Partition, account: &Account, stripe: &Stripe) -> Result<(), Broken> {
-    let paid = partition.purchases.values().filter(|purchase| purchase.status == PurchaseStatus::Paid);
+    // Invoices are paid by transfer here, so by no card.
+    let by_page = partition.purchases.values().filter(|purchase| purchase.by_invoice.is_none());
+    let paid = by_page.filter(|purchase| purchase.status == PurchaseStatus::Paid);
     let Some(last) = paid.max_by_key(|purchase| (purchase.checkout_opened_at, &purchase.id)) else { return Ok(()) };
     let is_newest =
         |choice: &Choice| !choice.is_return && last.checkout_opened_at.is_some_and(|opened_at| choice.at < opened_at);

@@ -1,6 +1,7 @@
 //! One run: the tasks under way, and the events that affect them.
 
 use crate::chain::check_verification;
+use crate::invoices::{Bill, BillStatus};
 use crate::liability;
 use crate::names;
 use crate::outside::Outside;
@@ -335,7 +336,11 @@ impl Run {
 
     /// Whether nothing more will happen as time passes.
     fn is_over(&self) -> bool {
-        let is_debited = self.world().stripe().invoices.iter().any(Invoice::is_processing);
+        let is_debited = {
+            let stripe = self.world().stripe();
+            let is_processing = |bill: &Bill| matches!(bill.status, BillStatus::Processing(_));
+            stripe.invoices.iter().any(Invoice::is_processing) || stripe.bills.iter().any(is_processing)
+        };
         let is_pending = |status| matches!(status, SessionStatus::Open | SessionStatus::Processing);
         let has_open_page =
             is_debited || self.world().stripe().sessions.iter().any(|session| is_pending(session.status));

@@ -3,6 +3,7 @@
 
 use crate::contacts::use_contacts;
 use crate::expiring::use_expiring_cards;
+use crate::invoices::use_invoices;
 use crate::names;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
@@ -47,6 +48,7 @@ const EXPIRY_SALT: u64 = 0x8CB9_2BA7_2F3D_8DD7;
 const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
 const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
+const INVOICES_SALT: u64 = 0x1D8E_4E27_C47D_124F;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +147,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, REMINDERS_SALT);
         if own.u32(0..90) == 0 && follow_up(run, &mut own) {
+            return;
+        }
+        let mut own = own_numbers(rng, INVOICES_SALT);
+        if self.focus == Focus::Everything && own.u32(0..60) == 0 && use_invoices(run, &mut own, ACCOUNTS[0]) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -717,7 +723,7 @@ fn follow_up(run: &mut Run, rng: &mut Rng) -> bool {
     let due_at = {
         let mut tables = run.world().ledger.tables();
         tables.catch_up(usize::MAX);
-        tables.due_top_ups.values().min().copied()
+        tables.due_unpaid.values().min().copied()
     };
     let Some(due_at) = due_at else { return false };
     let late = SignedDuration::from_hours(24 * [0, 0, 0, 2, 6, 29][rng.usize(0..6)]);

@@ -3,11 +3,12 @@
 //! Each function is one request that Stripe executes atomically; [`crate::outside`] decides which requests get lost.
 
 use crate::bugs::has_bug;
+use crate::invoices::{Bill, BillStatus};
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{
-    BoughtWith, Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, Expiry, OfferedCard, PaidInvoice,
-    Payment, Received, RefusalReason, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
+    BoughtWith, Checkout, CheckoutOutcome, DeclineReason, DefaultCard, Demand, Expiry, NewInvoice, OfferedCard,
+    PaidInvoice, Payment, Received, RefusalReason, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
     AccountId, Amount, CheckoutSessionId, CustomerId, EventId, IdempotencyKey, InvoiceId, PaymentIntentId,
@@ -23,7 +24,7 @@ const KEY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 const SESSION_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a bank takes for a debit.
-const DEBIT_TAKES: SignedDuration = SignedDuration::from_hours(30);
+pub const DEBIT_TAKES: SignedDuration = SignedDuration::from_hours(30);
 /// In cents: Stripe does not charge less than this.
 const CHARGE_MIN: i64 = 50;
 
@@ -217,6 +218,9 @@ pub struct Stripe {
     refused: BTreeMap<CustomerId, RefusalReason>,
     /// In cents, negative if Stripe owes the customer.
     balances: BTreeMap<CustomerId, i64>,
+    /// The invoices of purchases.
+    pub bills: Vec<Bill>,
+    bill_keys: Keys<PurchaseId, InvoiceId>,
     pub invoices: Vec<Invoice>,
     invoice_keys: Keys<TopUpId, InvoiceId>,
     pay_keys: BTreeMap<TopUpId, Kept<Option<BankAnswer>>>,
@@ -258,7 +262,7 @@ impl Stripe {
         self.counter
     }
 
-    fn tell(&mut self, subject: Subject) {
+    pub fn tell(&mut self, subject: Subject) {
         let id = EventId::parse(format!("evt_{}", self.number())).expect("evt_ and digits are a valid id");
         self.events.push(Event { id, subject, is_delivered: false });
     }
@@ -298,6 +302,10 @@ impl Stripe {
             Some(reason) => drop(self.refused.insert(customer, reason)),
             None => drop(self.refused.remove(&customer)),
         }
+    }
+
+    pub fn refusal_of(&self, customer: &CustomerId) -> Option<RefusalReason> {
+        self.refused.get(customer).copied()
     }
 
     pub fn is_refused(&self, customer: &CustomerId) -> bool {
@@ -646,6 +654,7 @@ impl Stripe {
                 payment_intent: PaymentIntentId::parse(format!("pi_{id}")).ok(),
                 payment_method: session.paid_with.clone(),
                 receipt: None,
+                by_invoice: None,
             }),
         };
         let purchase = Some((session.account.clone(), session.purchase.clone()));
@@ -725,6 +734,49 @@ impl Stripe {
         for subject in expired {
             self.tell(subject);
         }
+    }
+
+    /// Creates and finalizes the invoice of a purchase, or returns the same one again under the purchase's key.
+    ///
+    /// # Errors
+    /// A 500 from Stripe. The inner result says why this customer is permanently refused.
+    pub fn bill_create(
+        &mut self,
+        (customer, purchase): (&CustomerId, &Purchase),
+        used: u32,
+        now: Timestamp,
+    ) -> Result<Result<NewInvoice, RefusalReason>, Failed> {
+        if let Some(kept) = self.bill_keys.kept(&purchase.id, used, now) {
+            let id = kept?;
+            return self.bill(&id).map(|bill| Ok(bill.made())).ok_or(Failed);
+        }
+        if let Some(reason) = self.why_no_bill(customer) {
+            return Ok(Err(reason));
+        }
+        let failure = self.next_failure.take();
+        if failure == Some(Failure::BeforeEffect) {
+            drop(self.bill_keys.keep(&purchase.id, used, now, Err(Failed)));
+            return Err(Failed);
+        }
+        let id = InvoiceId::parse(format!("in_{}", self.number())).expect("in_ and digits are a valid id");
+        let days = purchase.by_invoice.as_ref().map_or(0, |by_invoice| by_invoice.terms.days_until_due);
+        let bill = Bill {
+            id: id.clone(),
+            account: purchase.account.clone(),
+            purchase: purchase.id.clone(),
+            customer: customer.clone(),
+            amount: purchase.price,
+            due_at: now + SignedDuration::from_hours(24 * i64::from(days)),
+            status: BillStatus::Open,
+            amount_paid: 0,
+            credited: 0,
+            overpaid: 0,
+            is_out_of_band: false,
+        };
+        let made = bill.made();
+        self.bills.push(bill);
+        let answer = failure.map_or(Ok(id), |_| Err(Failed));
+        self.bill_keys.keep(&purchase.id, used, now, answer).map(|_| Ok(made))
     }
 
     // ── Invoices of top-ups ──────────────────────────────────────────────────────────────────────────────────────
@@ -920,6 +972,7 @@ impl Stripe {
 
     /// The banks answer the debits that have been under way for days: some succeed and some fail.
     pub fn settle_debits(&mut self, now: Timestamp) {
+        self.settle_bills(now);
         for position in 0..self.invoices.len() {
             let invoice = &self.invoices[position];
             let since = invoice.refused_at.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
@@ -986,7 +1039,7 @@ impl Stripe {
 
     /// `None` for a deleted invoice.
     pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
-        let invoice = self.invoice(id)?;
+        let Some(invoice) = self.invoice(id) else { return self.bill_report(id) };
         let outcome = match (invoice.status, invoice.last_answer) {
             (InvoiceStatus::Paid, _) => invoice.paid(),
             (InvoiceStatus::Void, _) => TopUpOutcome::Abandoned,
@@ -997,7 +1050,7 @@ impl Stripe {
         let is_waiting = is_open && !invoice.is_processing();
         let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
         let top_up = Some((invoice.account.clone(), invoice.top_up.clone()));
-        Some(InvoiceReport { top_up, outcome, is_waiting, hosted_url })
+        Some(InvoiceReport { top_up, outcome, purchase: None, is_waiting, hosted_url })
     }
 }
 
@@ -1042,6 +1095,7 @@ impl Invoice {
             payment_intent: PaymentIntentId::parse(format!("pi_{}", self.id)).ok(),
             payment_method: self.paid_with.clone(),
             receipt: None,
+            by_invoice: None,
         };
         let amounts = PaidInvoice {
             total: self.amount.minor(),

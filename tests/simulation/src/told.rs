@@ -23,6 +23,7 @@ pub enum PurchaseConclusion {
     Processing,
     Failed,
     Expired,
+    Voided,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Told {
     /// When Stripe last said that an attempt's invoice is open and waits for the customer.
     pub waiting_at: BTreeMap<TopUpId, Timestamp>,
     pub purchases: BTreeSet<(PurchaseId, PurchaseConclusion)>,
+    /// When Stripe last said that a purchase's invoice is open.
+    pub bills_waiting_at: BTreeMap<PurchaseId, Timestamp>,
     /// The purchases that were refused because their customer was deleted.
     pub refused_purchases: BTreeSet<PurchaseId>,
 }

@@ -6,6 +6,7 @@
 
 use crate::contacts;
 use crate::cores::on_all_cores;
+use crate::invoices;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
@@ -36,7 +37,145 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 87] = [
+pub const WORKFLOWS: [Workflow; 100] = [
+    Workflow {
+        name: "buy by invoice, and pay by a transfer that arrives days later",
+        acts: &[Ask(invoices::buy_first), Deliver, Outside(invoices::pass_two_days), Outside(invoices::pay), Deliver],
+    },
+    Workflow {
+        name: "buy by invoice, and look at a payment of which no event came",
+        acts: &[Ask(invoices::buy_first), Outside(invoices::pay), Ask(look), Ask(look), Deliver],
+    },
+    Workflow {
+        name: "buy by invoice, be reminded before and after it is due, and pay",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_to_three_days_before),
+            Ask(follow_up),
+            Ask(follow_up),
+            Outside(invoices::pass_to_a_day_after),
+            Ask(follow_up),
+            Outside(invoices::pass_to_a_week_after),
+            Ask(follow_up),
+            Deliver,
+            Outside(invoices::pay),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "buy by invoice, and leave it unpaid until it is voided",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_to_a_week_after),
+            Ask(follow_up),
+            Ask(follow_up),
+            Outside(invoices::pass_to_the_end),
+            Ask(follow_up),
+            Ask(follow_up),
+            Deliver,
+            Ask(invoices::buy_first),
+        ],
+    },
+    Workflow {
+        name: "buy by invoice, and pay while the run voids it",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_to_the_end),
+            Ask(follow_up),
+            Outside(invoices::pay),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "buy by invoice, and pay it in the moment before it is voided",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_to_the_end),
+            Outside(invoices::pay),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "buy by invoice, and order a debit that is under way when it would be voided",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_to_the_end),
+            Outside(invoices::order_a_debit),
+            Ask(follow_up),
+            Outside(invoices::pass_two_days),
+            Deliver,
+            Ask(follow_up),
+        ],
+    },
+    Workflow {
+        name: "buy by two invoices, and order debits of which one fails",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::order_a_debit_of_the_first),
+            Ask(look),
+            Ask(invoices::buy_second),
+            Outside(invoices::order_a_debit),
+            Ask(look),
+            Outside(invoices::pass_two_days),
+            Deliver,
+            Ask(look),
+        ],
+    },
+    Workflow {
+        name: "pay a part of an invoice, and the rest",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pay_a_part),
+            Ask(look),
+            Outside(invoices::pay_the_rest),
+            Deliver,
+            Ask(look),
+        ],
+    },
+    Workflow {
+        name: "pay a part of an invoice, and nothing more until it would be voided",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pay_a_part),
+            Ask(look),
+            Outside(invoices::pass_to_the_end),
+            Ask(follow_up),
+            Ask(follow_up),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "pay a part of an invoice of which the company credits the rest",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pay_a_part),
+            Outside(invoices::credit_the_rest),
+            Deliver,
+            Ask(look),
+        ],
+    },
+    Workflow {
+        name: "buy by more invoices than are allowed, and by one more after one is paid",
+        acts: &[
+            Ask(invoices::buy_first),
+            Ask(invoices::buy_second),
+            Ask(invoices::buy_third),
+            Ask(invoices::buy_fourth),
+            Outside(invoices::pay_too_much),
+            Deliver,
+            Ask(invoices::buy_fourth),
+            Outside(invoices::void),
+            Deliver,
+            Outside(invoices::pay_out_of_band),
+        ],
+    },
+    Workflow {
+        name: "buy by an invoice that the next run has to make",
+        acts: &[Ask(invoices::buy_first), Outside(invoices::pass_an_hour), Ask(follow_up), Deliver],
+    },
     Workflow {
         name: "have a card that expires, and be told a month and a week before",
         acts: &[

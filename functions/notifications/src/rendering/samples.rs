@@ -1,7 +1,9 @@
 //! One notice or more of every kind, with content as a customer gets it.
 
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{CardFace, DeclineReason, Expiry, Receipt, RefusalReason};
+use shared::domain::payments::{
+    CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, Receipt, RefusalReason,
+};
 use shared::domain::{
     Amount, ContactId, ContactsChange, Credits, Currency, EmailAddress, NoticeKind, PackageId, PurchaseId, TopUpId,
 };
@@ -20,6 +22,18 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         last4: Some("4242".into()),
     };
     let receipt = Some(Box::new(receipt));
+    let invoice = |amount_paid| {
+        let due_at = "2026-12-22T09:30:00Z".parse().unwrap();
+        let number = Some("ABCDEFGH-0007".into());
+        Box::new(IssuedInvoice { number, total: 5_350, due_at, amount_paid, overpaid: 0 })
+    };
+    let reminder_of_invoice = |reminder, amount_paid| NoticeKind::InvoiceReminder {
+        purchase: purchase.clone(),
+        credits,
+        price,
+        invoice: invoice(amount_paid),
+        reminder,
+    };
     let card = CardFace { brand: Some("visa".into()), last4: Some("4242".into()) };
     let addresses = |names: &[&str]| names.iter().map(|name| address(name)).collect::<Vec<_>>();
     let change = ContactsChange {
@@ -42,7 +56,12 @@ pub(super) fn samples() -> Vec<NoticeKind> {
             balance,
             receipt: receipt.clone(),
         },
-        NoticeKind::PurchaseFailed { purchase, package, credits, price },
+        NoticeKind::PurchaseFailed { purchase: purchase.clone(), package, credits, price },
+        NoticeKind::InvoiceIssued { purchase: purchase.clone(), credits, price, invoice: invoice(0) },
+        reminder_of_invoice(InvoiceReminder::Overdue, 1_000),
+        reminder_of_invoice(InvoiceReminder::DueSoon, 0),
+        reminder_of_invoice(InvoiceReminder::PaymentFailed, 0),
+        NoticeKind::InvoiceVoided { purchase: purchase.clone(), credits, price, invoice: invoice(0) },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt: None },
         reminder_of_decline,

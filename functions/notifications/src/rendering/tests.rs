@@ -1,6 +1,6 @@
 use super::samples::samples;
 use super::*;
-use crate::content::{Action, Fact};
+use crate::parts::{Action, Fact};
 use shared::domain::account::decide_open_account;
 use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::{CardFace, DeclineReason, Expiry, PaymentIssueKind, Receipt};

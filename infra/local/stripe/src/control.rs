@@ -29,6 +29,9 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
             let delivered = stripe.deliver_due().await;
             respond(StatusCode::OK, &json!({ "delivered": delivered }))
         }
+        ("POST", ["customers", customer, "bank_transfer"]) => {
+            with_fallible_body(body, |sum: PagePrice| stripe.receive_transfer(customer, &sum.currency, sum.amount))
+        }
         ("POST", ["customers", customer, "discount"]) => {
             with_fallible_body(body, |discount| stripe.give_discount(customer, discount))
         }
@@ -60,7 +63,7 @@ struct Expiry {
     exp_year: i16,
 }
 
-/// The amount that a page has to ask for.
+/// The amount that a page has to ask for, or that a transfer brings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PagePrice {

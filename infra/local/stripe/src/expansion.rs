@@ -53,6 +53,9 @@ fn expand_at(state: &State, value: &mut Value, segments: &[&str]) -> Result<(), 
 fn includable(state: &State, value: &Value, field: &str) -> Option<Value> {
     let id = value.get("id")?.as_str()?;
     match (value.get("object")?.as_str()?, field) {
+        ("invoice", "amount_paid_off_stripe") => {
+            state.invoices.find(id).map(|invoice| Value::from(invoice.amount_paid_off_stripe))
+        }
         ("invoice", "payments") => Some(invoice_payment::list_of_invoice(state, id)),
         ("customer", "tax_ids") => Some(tax_id::included(state, id)),
         ("checkout.session", "line_items") => {

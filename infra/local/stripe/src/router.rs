@@ -102,6 +102,7 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["invoiceitems", id] => invoice_item::update(state, id, encoded),
         ["invoices"] => invoice_operations::create(state, encoded),
         ["invoices", id] => invoice_operations::update(state, id, encoded),
+        ["invoices", id, "attach_payment"] => invoice_operations::attach_payment(state, id, encoded),
         ["invoices", id, "finalize"] => invoice_operations::finalize(state, id, encoded),
         ["invoices", id, "mark_uncollectible"] => invoice_operations::mark_uncollectible(state, id, encoded),
         ["invoices", id, "pay"] => invoice_operations::pay(state, id, encoded),

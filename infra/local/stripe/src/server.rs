@@ -21,7 +21,7 @@ use crate::faults::{Fault, Faults, RandomFaults};
 use crate::idempotency::Keys;
 use crate::instruments::DisputeKind;
 use crate::objects::discount::{self, CustomerDiscount};
-use crate::objects::{checkout_session, dispute, payment_method, webhook_endpoint};
+use crate::objects::{bank_transfer, checkout_session, dispute, payment_method, webhook_endpoint};
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::state::{AccountSettings, State};
 use crate::webhooks::{self, WebhookConduct, WebhookTarget};
@@ -250,6 +250,14 @@ impl LocalStripe {
     /// If the payment method is unknown, is no card, or is not saved.
     pub fn reissue_card(&self, payment_method: &str, exp_month: u8, exp_year: i16) -> Result<(), Refusal> {
         Ok(payment_method::reissue(&mut self.core().state, payment_method, exp_month, exp_year)?)
+    }
+
+    /// A bank transfer of a customer arrives.
+    ///
+    /// # Errors
+    /// If the customer or the currency is unknown, or the amount is not positive.
+    pub fn receive_transfer(&self, customer: &str, currency: &str, amount: i64) -> Result<(), Refusal> {
+        Ok(bank_transfer::arrive(&mut self.core().state, customer, currency, amount)?)
     }
 
     /// Gives a customer a discount on every invoice, as in the dashboard.

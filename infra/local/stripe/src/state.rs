@@ -100,6 +100,8 @@ pub(crate) struct State {
     pub(crate) settings: AccountSettings,
     pub(crate) customers: Table<Customer>,
     pub(crate) tax_ids: Table<TaxId>,
+    /// What bank transfers brought and no invoice took, by customer and currency.
+    pub(crate) cash_balances: BTreeMap<(String, String), i64>,
     pub(crate) customer_balance_transactions: Table<CustomerBalanceTransaction>,
     pub(crate) payment_methods: Table<PaymentMethod>,
     pub(crate) payment_intents: Table<PaymentIntent>,
@@ -130,6 +132,7 @@ impl State {
             settings,
             customers: Table::default(),
             tax_ids: Table::default(),
+            cash_balances: BTreeMap::new(),
             customer_balance_transactions: Table::default(),
             payment_methods: Table::default(),
             payment_intents: Table::default(),

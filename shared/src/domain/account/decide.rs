@@ -33,6 +33,7 @@ pub fn decide_open_account(
         limits: Limits::default(),
         limits_date: None,
         limited_spenders: 0,
+        unpaid_invoices: 0,
         watch: None,
         chain: Some(Chain::starting(salt)),
     };

@@ -65,6 +65,8 @@ pub struct Account {
     pub limits_date: Option<Date>,
     /// How many spenders have limits of their own. A charge looks for them only if there are any.
     pub limited_spenders: u32,
+    /// How many purchases by invoice are unpaid.
+    pub unpaid_invoices: u8,
     /// The bounds of the balance within which no alert is due. `None` in a new account and in one of an earlier release,
     /// until the first movement.
     pub watch: Option<Watch>,

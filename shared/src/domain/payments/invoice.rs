@@ -30,7 +30,7 @@ pub struct CustomerInvoice {
 }
 
 /// What an invoice is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invoiced {
     Purchase(PurchaseId),
     TopUp(TopUpId),

@@ -3,6 +3,7 @@
 mod asked_card;
 mod auto_top_up;
 mod billing_details;
+mod by_invoice;
 mod counted;
 mod default_card;
 mod expiry;
@@ -14,6 +15,7 @@ mod outlook;
 mod payment;
 mod payment_issue;
 mod purchase;
+mod purchase_invoice;
 mod received;
 mod records;
 mod reminder;
@@ -32,6 +34,7 @@ pub use billing_details::{
     AddressLine, BillingAddress, BillingDetails, Company, Country, KnownAddress, KnownBillingDetails, KnownTaxId,
     PoNumber, PostalCode, RefusedDetail, TaxId, TaxIdType, TaxIdValue, Text,
 };
+pub use by_invoice::{ByInvoice, DefaultBefore, InvoiceReminder, InvoiceTerms, IssuedInvoice, NewInvoice};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use expiry::Expiry;
 pub use expiry_warning::decide_expiry_warning;
@@ -39,12 +42,13 @@ pub use gates::{GATE_COUNT, Gate, GateName, GateState, NotDue, gates, top_up_cre
 pub use invoice::{CustomerInvoice, Invoiced, Receipt, TaxLine};
 pub use monthly_cap::MonthlyCap;
 pub use outlook::{Cure, NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
-pub use payment::{CheckoutOutcome, GrantRefusal, Payment, TopUpOutcome};
+pub use payment::{CheckoutOutcome, GrantRefusal, PaidByInvoice, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
 pub use purchase::{
-    OpenedCheckout, card_to_offer, check_purchase_replay, decide_checkout_opened, decide_open_purchase,
-    decide_purchase_outcome,
+    OpenedCheckout, PayBy, TooManyUnpaidInvoices, card_to_offer, check_purchase_replay, decide_checkout_opened,
+    decide_open_purchase, decide_purchase_outcome,
 };
+pub use purchase_invoice::{decide_invoice_issued, decide_invoice_refused, decide_invoice_reminder};
 pub use received::{PaidInvoice, Received};
 pub use records::{
     AutoTopUp, Checkout, Consent, ConsentRecord, OffReason, Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus,

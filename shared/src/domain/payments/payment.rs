@@ -19,9 +19,21 @@ pub struct Payment {
     pub payment_method: Option<PaymentMethodId>,
     /// What the receipt says besides, as far as it is known.
     pub receipt: Option<Box<Receipt>>,
+    /// What the invoice says, if a purchase was paid by one.
+    pub by_invoice: Option<PaidByInvoice>,
 }
 
-/// What Stripe reports about a purchase's page.
+/// What a paid invoice says about its payment. Amounts are in the minor unit of its currency, with tax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaidByInvoice {
+    pub amount_paid: i64,
+    /// What was paid beyond what was due.
+    pub overpaid: i64,
+    /// The company marked it as paid, because the money did not come through the payment provider.
+    pub is_out_of_band: bool,
+}
+
+/// What Stripe reports about a purchase's page, or about its invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckoutOutcome {
     Paid(Payment),
@@ -31,6 +43,14 @@ pub enum CheckoutOutcome {
     /// The bank debit failed.
     Failed,
     Expired,
+    /// The invoice is open. So much of it is paid, in the minor unit and with tax.
+    Waiting {
+        amount_paid: i64,
+    },
+    /// The invoice counts as paid, but the company credited a part of it, or all.
+    PaidInPart(Payment),
+    /// The invoice is void.
+    Voided,
 }
 
 /// What Stripe reports about an attempt.

@@ -1,22 +1,47 @@
-//! Credits that the customer buys on a payment page.
+//! Credits that the customer buys on a payment page or by invoice.
 
+use super::by_invoice::{ByInvoice, InvoiceReminder, InvoiceTerms, IssuedInvoice};
 use super::default_card::{BoughtWith, OfferedCard};
 use super::payment::{CheckoutOutcome, Payment, check_payment};
+use super::purchase_invoice::reminder_of;
 use super::records::{Checkout, Purchase, PurchaseStatus};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, NoticeId, NoticeKind, OutboundEventKind,
-    Package, PackageId, PaymentMethodId, PurchaseId, Record,
+    Package, PackageId, PaymentMethodId, PriceBook, PurchaseId, Record,
 };
 use jiff::Timestamp;
 
-/// Opens a purchase. It is stored before Stripe is asked for a page, so a crash leaves something to find.
+/// How a purchase is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayBy {
+    /// On a page of the payment provider.
+    Page,
+    Invoice(InvoiceTerms),
+}
+
+/// The account has as many unpaid purchases by invoice as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} purchases by invoice are unpaid", PriceBook::UNPAID_INVOICES_MAX)]
+pub struct TooManyUnpaidInvoices;
+
+/// Opens a purchase. It is stored before Stripe is asked for a page or an invoice, so a crash leaves something to find.
+///
+/// # Errors
+/// [`TooManyUnpaidInvoices`].
 pub fn decide_open_purchase(
     account: &Account,
-    package: &Package,
+    (package, pay_by): (&Package, &PayBy),
     key: IdempotencyKey,
     id: PurchaseId,
     now: Timestamp,
-) -> (Change, Purchase) {
+) -> Result<(Change, Purchase), TooManyUnpaidInvoices> {
+    let by_invoice = match pay_by {
+        PayBy::Page => None,
+        PayBy::Invoice(_) if account.unpaid_invoices >= PriceBook::UNPAID_INVOICES_MAX => {
+            return Err(TooManyUnpaidInvoices);
+        }
+        PayBy::Invoice(terms) => Some(ByInvoice::new(terms.clone())),
+    };
     let purchase = Purchase {
         id: id.clone(),
         account: account.id.clone(),
@@ -30,21 +55,30 @@ pub fn decide_open_purchase(
         default_card: None,
         payment_intent: None,
         invoice: None,
+        by_invoice,
         opened_at: now,
         ended_at: None,
     };
     let mut change = Change::on(account, now);
+    if purchase.awaits_invoice() {
+        change.account.unpaid_invoices = change.account.unpaid_invoices.saturating_add(1);
+    }
     change.records.push(Record::Purchase(purchase.clone()));
     change.records.push(Record::PurchaseKey { key, purchase: id });
-    (change, purchase)
+    Ok((change, purchase))
 }
 
-/// Whether a purchase opened under a key answers a request for this package.
+/// Whether a purchase opened under a key answers a request for this package, paid in this way.
 ///
 /// # Errors
-/// [`KeyReused`] when the key opened a purchase of another package.
-pub fn check_purchase_replay(purchase: &Purchase, package: &PackageId) -> Result<(), KeyReused> {
-    if purchase.package == *package { Ok(()) } else { Err(KeyReused { key: purchase.key.clone() }) }
+/// [`KeyReused`] when the key opened another purchase.
+pub fn check_purchase_replay(purchase: &Purchase, package: &PackageId, pay_by: &PayBy) -> Result<(), KeyReused> {
+    let is_paid_so = match (&purchase.by_invoice, pay_by) {
+        (None, PayBy::Page) => true,
+        (Some(by_invoice), PayBy::Invoice(terms)) => by_invoice.terms == *terms,
+        (None, PayBy::Invoice(_)) | (Some(_), PayBy::Page) => false,
+    };
+    if purchase.package == *package && is_paid_so { Ok(()) } else { Err(KeyReused { key: purchase.key.clone() }) }
 }
 
 /// A payment page, and the customer's default card when it was opened.
@@ -110,13 +144,21 @@ pub fn decide_purchase_outcome(
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Option<Change>, BalanceOutOfRange> {
-    use PurchaseStatus::{Expired, Failed, InReview, Open, Paid, Processing};
+    use PurchaseStatus::{Expired, Failed, InReview, Open, Paid, Processing, Voided};
     match (purchase.status, outcome) {
         (Paid, _) | (_, CheckoutOutcome::Open) => Ok(None),
         (status, CheckoutOutcome::Paid(payment)) => match check_payment(account, payment, purchase.price) {
             Ok(()) => Ok(Some(grant_purchase(account, purchase, payment, default_card, notice, now)?)),
             Err(_) => Ok((status != InReview).then(|| review(account, purchase, payment, now))),
         },
+        // Only a person knows what the company meant to give for it.
+        (status, CheckoutOutcome::PaidInPart(payment)) => {
+            Ok((status != InReview).then(|| review(account, purchase, payment, now)))
+        }
+        (Open | Processing, CheckoutOutcome::Waiting { amount_paid }) => {
+            Ok(wait(account, purchase, *amount_paid, notice, now))
+        }
+        (Open | Processing, CheckoutOutcome::Voided) => Ok(Some(void(account, purchase, notice, now))),
         // If there were several pages, one may have expired before the customer completed another.
         (Open | Expired, CheckoutOutcome::Processing) => Ok(Some(move_on(account, purchase, Processing, now))),
         (Open | Processing | Expired, CheckoutOutcome::Failed) => Ok(Some(fail(account, purchase, notice, now))),
@@ -124,7 +166,16 @@ pub fn decide_purchase_outcome(
         // A report from an earlier lookup arrives late.
         (Processing | Failed | InReview, CheckoutOutcome::Processing)
         | (Failed | InReview, CheckoutOutcome::Failed)
-        | (Processing | Failed | Expired | InReview, CheckoutOutcome::Expired) => Ok(None),
+        | (Processing | Failed | Expired | InReview, CheckoutOutcome::Expired)
+        | (Failed | Expired | InReview, CheckoutOutcome::Waiting { .. } | CheckoutOutcome::Voided)
+        | (
+            Voided,
+            CheckoutOutcome::Processing
+            | CheckoutOutcome::Failed
+            | CheckoutOutcome::Expired
+            | CheckoutOutcome::Waiting { .. }
+            | CheckoutOutcome::Voided,
+        ) => Ok(None),
     }
 }
 
@@ -132,20 +183,55 @@ pub fn decide_purchase_outcome(
 fn move_on(account: &Account, purchase: &Purchase, status: PurchaseStatus, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
     let ended_at = (status != PurchaseStatus::Processing).then_some(now);
-    change.records.push(Record::Purchase(Purchase { status, ended_at, ..purchase.clone() }));
+    change.replace_purchase(purchase, Purchase { status, ended_at, ..purchase.clone() });
+    change
+}
+
+/// The invoice is open. If a debit failed that should have paid it, the customer has to know.
+fn wait(account: &Account, purchase: &Purchase, amount_paid: i64, notice: NoticeId, now: Timestamp) -> Option<Change> {
+    let (by_invoice, issued) = (purchase.by_invoice.as_ref()?, purchase.issued()?);
+    let has_failed = purchase.status == PurchaseStatus::Processing;
+    if issued.amount_paid == amount_paid && !has_failed {
+        return None;
+    }
+    let issued = IssuedInvoice { amount_paid, ..issued.clone() };
+    let mut change = Change::on(account, now);
+    if has_failed {
+        let kind = reminder_of(purchase, &issued, InvoiceReminder::PaymentFailed);
+        change.notices.extend(account.owed(notice, kind, now));
+    }
+    let by_invoice = Some(ByInvoice { issued: Some(issued), ..by_invoice.clone() });
+    change.replace_purchase(purchase, Purchase { status: PurchaseStatus::Open, by_invoice, ..purchase.clone() });
+    Some(change)
+}
+
+/// Tells the customer, unless the invoice was never told.
+fn void(account: &Account, purchase: &Purchase, notice: NoticeId, now: Timestamp) -> Change {
+    let mut change = move_on(account, purchase, PurchaseStatus::Voided, now);
+    if let Some(issued) = purchase.issued() {
+        let kind = NoticeKind::InvoiceVoided {
+            purchase: purchase.id.clone(),
+            credits: purchase.credits,
+            price: purchase.price,
+            invoice: Box::new(issued.clone()),
+        };
+        change.notices.extend(account.owed(notice, kind, now));
+    }
     change
 }
 
 /// Records the payment, for the person who investigates.
 fn review(account: &Account, purchase: &Purchase, payment: &Payment, now: Timestamp) -> Change {
     let mut change = Change::on(account, now);
-    change.records.push(Record::Purchase(Purchase {
+    let reviewed = Purchase {
         status: PurchaseStatus::InReview,
         payment_intent: payment.payment_intent.clone(),
         invoice: payment.invoice.clone(),
+        by_invoice: paid_by_invoice(purchase, payment),
         ended_at: None,
         ..purchase.clone()
-    }));
+    };
+    change.replace_purchase(purchase, reviewed);
     change
 }
 
@@ -162,6 +248,15 @@ fn fail(account: &Account, purchase: &Purchase, notice: NoticeId, now: Timestamp
     change
 }
 
+/// What is known of its invoice after the payment.
+fn paid_by_invoice(purchase: &Purchase, payment: &Payment) -> Option<ByInvoice> {
+    let by_invoice = purchase.by_invoice.clone()?;
+    let Some(paid) = payment.by_invoice else { return Some(by_invoice) };
+    let (amount_paid, overpaid) = (paid.amount_paid, paid.overpaid);
+    let issued = by_invoice.issued.map(|issued| IssuedInvoice { amount_paid, overpaid, ..issued });
+    Some(ByInvoice { issued, is_paid_out_of_band: paid.is_out_of_band, ..by_invoice })
+}
+
 fn grant_purchase(
     account: &Account,
     purchase: &Purchase,
@@ -174,13 +269,15 @@ fn grant_purchase(
     let cause = Cause::Purchase { purchase: purchase.id.clone(), package: purchase.package.clone() };
     change.post(purchase.credits, cause, now)?;
     change.account.payment_method = default_card.filter(|_| account.closed_at.is_none());
-    change.records.push(Record::Purchase(Purchase {
+    let paid = Purchase {
         status: PurchaseStatus::Paid,
         payment_intent: payment.payment_intent.clone(),
         invoice: payment.invoice.clone(),
+        by_invoice: paid_by_invoice(purchase, payment),
         ended_at: Some(now),
         ..purchase.clone()
-    }));
+    };
+    change.replace_purchase(purchase, paid);
     let kind = NoticeKind::PurchasePaid {
         purchase: purchase.id.clone(),
         package: purchase.package.clone(),
@@ -209,7 +306,7 @@ mod tests {
 
     fn opened() -> Purchase {
         let package = &PriceBook::reference().packages[1];
-        decide_open_purchase(&account(), package, key("buy-1"), PurchaseId::mint(1), at(0)).1
+        decide_open_purchase(&account(), (package, &PayBy::Page), key("buy-1"), PurchaseId::mint(1), at(0)).unwrap().1
     }
 
     fn paid(amount: i64) -> Payment {
@@ -222,13 +319,10 @@ mod tests {
 
     #[test]
     fn opening_stores_the_purchase_and_its_key_and_moves_nothing() {
-        let (change, purchase) = decide_open_purchase(
-            &account(),
-            &PriceBook::reference().packages[0],
-            key("buy-1"),
-            PurchaseId::mint(1),
-            at(0),
-        );
+        let package = &PriceBook::reference().packages[0];
+        let opened =
+            decide_open_purchase(&account(), (package, &PayBy::Page), key("buy-1"), PurchaseId::mint(1), at(0));
+        let (change, purchase) = opened.unwrap();
         assert_eq!((change.account.balance, change.entries), (Credits::ZERO, vec![]));
         assert_eq!((purchase.credits.get(), purchase.price.minor()), (500, 500));
         assert_eq!(change.records.len(), 2);
@@ -314,7 +408,10 @@ mod tests {
     #[test]
     fn a_key_opens_one_package() {
         let packages = PriceBook::reference().packages;
-        assert_eq!(check_purchase_replay(&opened(), &packages[1].id), Ok(()));
-        assert_eq!(check_purchase_replay(&opened(), &packages[0].id), Err(KeyReused { key: key("buy-1") }));
+        let reused = Err(KeyReused { key: key("buy-1") });
+        let by_invoice = PayBy::Invoice(InvoiceTerms { days_until_due: 30, po_number: None });
+        assert_eq!(check_purchase_replay(&opened(), &packages[1].id, &PayBy::Page), Ok(()));
+        assert_eq!(check_purchase_replay(&opened(), &packages[0].id, &PayBy::Page), reused);
+        assert_eq!(check_purchase_replay(&opened(), &packages[1].id, &by_invoice), reused);
     }
 }

@@ -1,6 +1,7 @@
 //! The stored records of payments: purchases, top-up attempts, settings and consents. Only values; the decisions are
 //! elsewhere.
 
+use super::by_invoice::ByInvoice;
 use super::monthly_cap::MonthlyCap;
 use super::payment_issue::{DeclineReason, RefusalReason};
 use crate::domain::{
@@ -28,6 +29,8 @@ pub struct Purchase {
     pub default_card: Option<PaymentMethodId>,
     pub payment_intent: Option<PaymentIntentId>,
     pub invoice: Option<InvoiceId>,
+    /// How it is paid by invoice. `None` for one that is paid on a page.
+    pub by_invoice: Option<ByInvoice>,
     pub opened_at: Timestamp,
     pub ended_at: Option<Timestamp>,
 }
@@ -41,6 +44,8 @@ pub enum PurchaseStatus {
     /// The bank declined, days after the customer completed the page.
     Failed,
     Expired,
+    /// Its invoice was voided, and nothing was paid.
+    Voided,
     /// The payment does not match what was asked for. Nothing is granted until a person has investigated.
     InReview,
 }
@@ -203,7 +208,8 @@ impl AutoTopUp {
 }
 
 impl PurchaseStatus {
-    const ALL: [Self; 6] = [Self::Open, Self::Processing, Self::Paid, Self::Failed, Self::Expired, Self::InReview];
+    const ALL: [Self; 7] =
+        [Self::Open, Self::Processing, Self::Paid, Self::Failed, Self::Expired, Self::Voided, Self::InReview];
 
     /// Its name in table, API and page. The meaning of a name never changes.
     pub fn name(self) -> &'static str {
@@ -213,6 +219,7 @@ impl PurchaseStatus {
             Self::Paid => "paid",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::Voided => "voided",
             Self::InReview => "in_review",
         }
     }

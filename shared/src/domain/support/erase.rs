@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A purchase that was opened longer ago is not being paid any more: a payment page is open for a day, and a bank debit
 /// takes at most two weeks.
-pub const PAYMENT_OPEN_MAX: SignedDuration = SignedDuration::from_hours(60 * 24);
+pub const PAYMENT_OPEN_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Why an account is not closed yet, in order of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +74,10 @@ impl PersonalItem {
                 .is_some()
                 .then(|| Record::PendingCharge(PendingCharge { spender: None, ..pending.clone() })),
             Self::Purchase(purchase) => {
-                let erased = Purchase { checkout: None, default_card: None, ..purchase.clone() };
+                let mut erased = Purchase { checkout: None, default_card: None, ..purchase.clone() };
+                if let Some(by_invoice) = &mut erased.by_invoice {
+                    by_invoice.terms.po_number = None;
+                }
                 (erased != *purchase).then_some(Record::Purchase(erased))
             }
             Self::Consent(record) => {
@@ -98,9 +101,13 @@ impl PersonalItem {
 /// Whether a purchase can still be paid. One without a page cannot: the page of a closed account is not shown any more.
 pub fn is_open_purchase(purchase: &Purchase) -> bool {
     match purchase.status {
-        PurchaseStatus::Open => purchase.checkout.is_some(),
+        PurchaseStatus::Open => purchase.checkout.is_some() || purchase.by_invoice.is_some(),
         PurchaseStatus::Processing => true,
-        PurchaseStatus::Paid | PurchaseStatus::Failed | PurchaseStatus::Expired | PurchaseStatus::InReview => false,
+        PurchaseStatus::Paid
+        | PurchaseStatus::Failed
+        | PurchaseStatus::Expired
+        | PurchaseStatus::Voided
+        | PurchaseStatus::InReview => false,
     }
 }
 
@@ -239,7 +246,9 @@ mod tests {
     fn a_purchase_can_be_paid_while_its_page_or_its_debit_is_open() {
         let package = &PriceBook::reference().packages[0];
         let opened = crate::domain::payments::decide_open_purchase;
-        let without_page = opened(&account(), package, key("buy-1"), PurchaseId::mint(1), at(0)).1;
+        let pay_by = crate::domain::payments::PayBy::Page;
+        let opened = opened(&account(), (package, &pay_by), key("buy-1"), PurchaseId::mint(1), at(0));
+        let without_page = opened.unwrap().1;
         assert!(!is_open_purchase(&without_page), "nobody is shown a page");
         let with = |status| Purchase { status, ..without_page.clone() };
         assert!(is_open_purchase(&with(PurchaseStatus::Processing)));

@@ -43,6 +43,7 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("limits", spending::write_within(account.limits))
         .with_optional("limits_date", account.limits_date.map(text))
         .with_optional("limited_spenders", (account.limited_spenders > 0).then(|| number(account.limited_spenders)))
+        .with_optional("unpaid", (account.unpaid_invoices > 0).then(|| number(account.unpaid_invoices)))
         .with_optional("watch", account.watch.map(write_watch))
         .with_optional("salt", account.chain.map(|chain| bytes(chain.salt.as_bytes())))
         .with_optional("head", account.chain.and_then(|chain| chain.head).map(|head| bytes(head.as_bytes())))
@@ -74,6 +75,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         limits: item.optional("limits", spending::read_within)?.unwrap_or_default(),
         limits_date: item.optional("limits", |item, _| read_limits_date(item))?,
         limited_spenders: item.optional("limited_spenders", Reader::number)?.unwrap_or(0),
+        unpaid_invoices: item.optional("unpaid", Reader::number)?.unwrap_or(0),
         watch: item.optional("watch", read_watch)?,
         chain: item.optional("salt", read_chain)?,
     })

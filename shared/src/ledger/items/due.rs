@@ -1,9 +1,10 @@
 //! Items of the index `due`, which projects keys only.
 
+use crate::domain::payments::Invoiced;
 use crate::domain::{AccountId, IdempotencyKey};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, instant, text};
 use crate::ledger::keys::{self, Due, Key};
-use crate::ports::{DueCharge, DueChargesPage, DueCursor, DuePage, DueTopUp, DueTopUpsPage, Shard};
+use crate::ports::{DueCharge, DueChargesPage, DueCursor, DuePage, Shard, Unpaid, UnpaidPage};
 
 /// The start of the next page, as DynamoDB's exclusive start key.
 pub(in crate::ledger) fn due_cursor_to_key(shard: Shard, cursor: &DueCursor) -> Attributes {
@@ -59,26 +60,30 @@ fn due_charge(item: &Attributes) -> Result<DueCharge, Unreadable> {
     Ok(DueCharge { account: account(&item)?, charge, due_at: item.instant("due_at")? })
 }
 
-/// The start of the next page of unpaid attempts, as DynamoDB's exclusive start key.
-pub(in crate::ledger) fn due_top_up_to_key(shard: Shard, due: &DueTopUp) -> Attributes {
-    Writer::item(keys::top_up(&due.account, &due.top_up))
+/// The start of the next page of what is unpaid, as DynamoDB's exclusive start key.
+pub(in crate::ledger) fn unpaid_to_key(shard: Shard, due: &Unpaid) -> Attributes {
+    let key = match &due.what {
+        Invoiced::Purchase(purchase) => keys::purchase(&due.account, purchase),
+        Invoiced::TopUp(top_up) => keys::top_up(&due.account, top_up),
+    };
+    Writer::item(key)
         .with("due_shard", text(Due::Unpaid.shard(shard)))
         .with("due_at", instant(due.due_at))
         .into_attributes()
 }
 
-pub(in crate::ledger) fn due_top_ups_page(
+pub(in crate::ledger) fn unpaid_page(
     items: &[Attributes],
     last_evaluated_key: Option<&Attributes>,
-) -> Result<DueTopUpsPage, Unreadable> {
-    let top_ups = items.iter().map(due_top_up).collect::<Result<_, _>>()?;
-    Ok(DueTopUpsPage { top_ups, next: last_evaluated_key.map(due_top_up).transpose()? })
+) -> Result<UnpaidPage, Unreadable> {
+    let unpaid_items = items.iter().map(unpaid).collect::<Result<_, _>>()?;
+    Ok(UnpaidPage { unpaid: unpaid_items, next: last_evaluated_key.map(unpaid).transpose()? })
 }
 
-fn due_top_up(item: &Attributes) -> Result<DueTopUp, Unreadable> {
+fn unpaid(item: &Attributes) -> Result<Unpaid, Unreadable> {
     let item = Reader::item(item)?;
-    let top_up = item.id_in_key("SK", Key::top_up_id)?;
-    Ok(DueTopUp { account: account(&item)?, top_up, due_at: item.instant("due_at")? })
+    let what = item.id_in_key("SK", Key::invoiced)?;
+    Ok(Unpaid { account: account(&item)?, what, due_at: item.instant("due_at")? })
 }
 
 fn cursor(key: &Attributes) -> Result<DueCursor, Unreadable> {

@@ -33,8 +33,8 @@ pub(super) use asked_card::{asked_card_from_item, asked_card_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use contacts::{contacts_from_item, contacts_to_item};
 pub(super) use due::{
-    due_alert_to_key, due_card_to_key, due_charge_to_key, due_charges_page, due_cursor_to_key, due_page,
-    due_top_up_to_key, due_top_ups_page,
+    due_alert_to_key, due_card_to_key, due_charge_to_key, due_charges_page, due_cursor_to_key, due_page, unpaid_page,
+    unpaid_to_key,
 };
 pub(super) use entry::{entry_from_item, entry_to_item, entry_to_verify};
 pub(super) use erasure::{erasure_from_item, erasure_to_item, personal_item, stored_item};

@@ -1,7 +1,7 @@
 //! A notice, kept for 30 days.
 
-use super::{alerts, asked_card};
-use crate::domain::payments::{DeclineReason, Receipt, RefusalReason};
+use super::{alerts, asked_card, purchase};
+use crate::domain::payments::{DeclineReason, InvoiceReminder, Receipt, RefusalReason};
 use crate::domain::{ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
 use crate::ledger::attributes::{
     Attributes, Reader, Unreadable, Writer, credits, expiry, flag, instant, list, number, text,
@@ -68,6 +68,18 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("package", text(package))
             .with("credits", credits(*wanted))
             .with_amount("price", *price),
+        NoticeKind::InvoiceIssued { purchase: id, credits: wanted, price, invoice }
+        | NoticeKind::InvoiceVoided { purchase: id, credits: wanted, price, invoice } => item
+            .with("purchase", text(id))
+            .with("credits", credits(*wanted))
+            .with_amount("price", *price)
+            .with("invoice", purchase::write_issued(invoice)),
+        NoticeKind::InvoiceReminder { purchase: id, credits: wanted, price, invoice, reminder } => item
+            .with("purchase", text(id))
+            .with("credits", credits(*wanted))
+            .with_amount("price", *price)
+            .with("invoice", purchase::write_issued(invoice))
+            .with("reminder", text(reminder.name())),
         NoticeKind::TopUpPaid { top_up, credits: bought, price, balance, receipt } => {
             let item = item
                 .with("top_up", text(top_up))
@@ -155,6 +167,25 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             package: item.id("package", PackageId::parse)?,
             credits: credits()?,
             price: price()?,
+        },
+        "invoice_issued" => NoticeKind::InvoiceIssued {
+            purchase: item.id("purchase", PurchaseId::parse)?,
+            credits: credits()?,
+            price: price()?,
+            invoice: purchase::read_issued(item, "invoice")?.into(),
+        },
+        "invoice_reminder" => NoticeKind::InvoiceReminder {
+            purchase: item.id("purchase", PurchaseId::parse)?,
+            credits: credits()?,
+            price: price()?,
+            invoice: purchase::read_issued(item, "invoice")?.into(),
+            reminder: item.word("reminder", InvoiceReminder::of_name)?,
+        },
+        "invoice_voided" => NoticeKind::InvoiceVoided {
+            purchase: item.id("purchase", PurchaseId::parse)?,
+            credits: credits()?,
+            price: price()?,
+            invoice: purchase::read_issued(item, "invoice")?.into(),
         },
         "top_up_paid" => NoticeKind::TopUpPaid {
             top_up: top_up()?,

@@ -99,11 +99,14 @@ async fn is_paid<C: Capabilities<Ledger: TopUps>>(
     Ok(stored.is_some_and(|stored| stored.status == TopUpStatus::Paid && stored.invoice.as_ref() == Some(invoice)))
 }
 
-async fn apply_invoice<C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>>(
-    context: &Context<C>,
-    invoice: &InvoiceId,
-) -> Result<Applied, ApplyEventError> {
+async fn apply_invoice<C>(context: &Context<C>, invoice: &InvoiceId) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + TopUps, Payments: Payments>,
+{
     let Some(report) = found(context.payments.invoice_get(invoice).await)? else { return Ok(Applied::Ignored) };
+    if let Some((account, purchase, outcome)) = &report.purchase {
+        return applied(record_purchase_outcome(context, account, purchase, outcome).await);
+    }
     let Some((account, top_up)) = report.top_up else { return Ok(Applied::Ignored) };
     applied(record_top_up_outcome(context, &account, &top_up, &report.outcome).await)
 }

@@ -1,9 +1,10 @@
 //! Looking up a purchase, and granting what was paid if no event has done so yet.
 
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome};
+use crate::domain::payments::CheckoutOutcome;
 use crate::domain::{AccountId, Purchase, PurchaseId, PurchaseStatus};
 use crate::error::chain;
-use crate::ports::{Accounts, AskedCards, Payments, Purchases};
+use crate::ports::{Accounts, AskedCards, Payments, PaymentsError, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
 
 /// The current purchase. While its outcome is not known, this asks Stripe, and grants what was paid if no webhook did.
@@ -19,15 +20,16 @@ pub async fn check_purchase<C: Capabilities<Ledger: Accounts + AskedCards + Purc
 ) -> Result<Purchase, RecordOutcomeError> {
     let stored = context.ledger.purchase_get(account, purchase).await.map_err(StoreError::from)?;
     let stored = stored.ok_or_else(|| NotFound::Purchase(purchase.clone()))?;
-    let session = match (&stored.status, &stored.checkout) {
-        (PurchaseStatus::Open | PurchaseStatus::Processing, Some(checkout)) => &checkout.session,
-        (PurchaseStatus::Open | PurchaseStatus::Processing, None)
-        | (PurchaseStatus::Paid | PurchaseStatus::Failed | PurchaseStatus::Expired | PurchaseStatus::InReview, _) => {
-            return Ok(stored);
-        }
-    };
-    match context.payments.checkout_get(session).await {
-        Ok(report) => match record_purchase_outcome(context, account, purchase, &report.outcome).await {
+    match stored.status {
+        PurchaseStatus::Open | PurchaseStatus::Processing => {}
+        PurchaseStatus::Paid
+        | PurchaseStatus::Failed
+        | PurchaseStatus::Expired
+        | PurchaseStatus::Voided
+        | PurchaseStatus::InReview => return Ok(stored),
+    }
+    match reported(context, &stored).await {
+        Ok(outcome) => match record_purchase_outcome(context, account, purchase, &outcome).await {
             Err(RecordOutcomeError::Payments(error)) => {
                 let error = chain(&error);
                 tracing::warn!(account.id = %account, purchase.id = %purchase, error, "the purchase could not be granted yet");
@@ -41,4 +43,19 @@ pub async fn check_purchase<C: Capabilities<Ledger: Accounts + AskedCards + Purc
             Ok(stored)
         }
     }
+}
+
+/// What the payment provider says about the page or the invoice of a purchase.
+pub(super) async fn reported<C: Capabilities<Payments: Payments>>(
+    context: &Context<C>,
+    purchase: &Purchase,
+) -> Result<CheckoutOutcome, PaymentsError> {
+    if let Some(checkout) = &purchase.checkout {
+        return Ok(context.payments.checkout_get(&checkout.session).await?.outcome);
+    }
+    let Some(invoice) = purchase.invoice.as_ref().filter(|_| purchase.by_invoice.is_some()) else {
+        return Ok(CheckoutOutcome::Open);
+    };
+    let report = context.payments.invoice_get(invoice).await?;
+    Ok(report.purchase.map_or(CheckoutOutcome::Open, |(_, _, outcome)| outcome))
 }

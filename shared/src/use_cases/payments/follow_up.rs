@@ -1,16 +1,23 @@
-//! The run over unpaid attempts: the reminders of a pause, and its end after 30 days.
+//! The run over what is unpaid: the reminders of a pause and its end after 30 days, and those of a purchase by invoice.
 //!
-//! Each attempt is asked about at Stripe first, so a payment whose event was lost is granted, and nobody is reminded of
-//! what is paid. An attempt whose outcome is not known stays due, and the next run asks again.
+//! Each is asked about at Stripe first, so a payment whose event was lost is granted, and nobody is reminded of
+//! what is paid. What is not known stays due, and the next run asks again.
 
-use super::record_outcome::{RecordOutcomeError, asked_before_outcome};
+use super::check_purchase::reported;
+use super::issue_invoice::{IssueInvoiceError, issue_invoice};
+use super::open_purchase::stored_purchase;
+use super::record_outcome::{RecordOutcomeError, asked_before_outcome, record_purchase_outcome};
 use super::top_up::stored_top_up;
-use crate::domain::payments::{Asked, AskedCard, TopUpOutcome, decide_follow_up};
-use crate::domain::{Account, AccountId, NoticeId, TopUp, TopUpId, TopUpStatus};
+use crate::domain::payments::{
+    Asked, AskedCard, CheckoutOutcome, Invoiced, TopUpOutcome, decide_follow_up, decide_invoice_reminder,
+};
+use crate::domain::{Account, AccountId, NoticeId, Purchase, PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus};
 use crate::error::chain;
-use crate::ports::{Accounts, AskedCards, DueTopUp, DueTopUps, LedgerError, Payments, PaymentsError, Shard, TopUps};
+use crate::ports::{
+    Accounts, AskedCards, DueUnpaid, LedgerError, Payments, PaymentsError, Purchases, Shard, TopUps, Unpaid,
+};
 use crate::use_cases::shards::on_all_shards;
-use crate::use_cases::{Capabilities, Context, StoreError, Updated};
+use crate::use_cases::{Capabilities, Context, OutsideError, StoreError, Updated};
 use jiff::Timestamp;
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -20,7 +27,9 @@ use std::sync::Arc;
 pub struct FollowUpSummary {
     pub due: u64,
     pub reminded: u64,
-    /// It was paid, or its invoice was voided.
+    /// The invoice of a purchase was made and told, because the customer's own request had died.
+    pub issued: u64,
+    /// It was paid, its invoice was voided, or a person has to look into it.
     pub ended: u64,
     /// Stripe gave no definite answer, or a payment is under way. The next run asks again.
     pub unknown: u64,
@@ -32,25 +41,26 @@ pub struct FollowUpSummary {
     pub is_cut_short: bool,
 }
 
-/// What was done about one attempt.
+/// What was done about one attempt or purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FollowedUp {
     Reminded,
+    Issued,
     Ended,
     Unknown,
     Skipped,
 }
 
-/// Follows up all unpaid attempts of which something is due. None begins after `begin_before`.
+/// Follows up everything unpaid of which something is due. None begins after `begin_before`.
 ///
 /// # Errors
 /// Only if a shard cannot be listed. The others have been worked on by then.
 pub async fn follow_up<C>(context: &Context<C>, begin_before: Timestamp) -> Result<FollowUpSummary, StoreError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + DueTopUps, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + TopUps + DueUnpaid, Payments: Payments>,
 {
     let run = Run { context, due_by: context.now(), begin_before };
-    on_all_shards("the unpaid attempts that are due", |shard| run.follow_up_shard(shard)).await
+    on_all_shards("what is unpaid and due", |shard| run.follow_up_shard(shard)).await
 }
 
 struct Run<'a, C: Capabilities> {
@@ -59,7 +69,10 @@ struct Run<'a, C: Capabilities> {
     begin_before: Timestamp,
 }
 
-impl<C: Capabilities<Ledger: Accounts + AskedCards + TopUps + DueTopUps, Payments: Payments>> Run<'_, C> {
+impl<C> Run<'_, C>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + TopUps + DueUnpaid, Payments: Payments>,
+{
     async fn follow_up_shard(&self, shard: Shard) -> Result<FollowUpSummary, LedgerError> {
         let mut sum = FollowUpSummary::default();
         let mut after = None;
@@ -68,19 +81,23 @@ impl<C: Capabilities<Ledger: Accounts + AskedCards + TopUps + DueTopUps, Payment
                 sum.is_cut_short = true;
                 return Ok(sum);
             }
-            let page = self.context.ledger.due_top_ups(shard, self.due_by, after).await?;
-            for DueTopUp { account, top_up, .. } in &page.top_ups {
+            let page = self.context.ledger.due_unpaid(shard, self.due_by, after).await?;
+            for Unpaid { account, what, .. } in &page.unpaid {
                 if self.is_time_up() {
                     sum.is_cut_short = true;
                     return Ok(sum);
                 }
-                let followed_up = follow_up_one(self.context, account, top_up).await;
+                let followed_up = match what {
+                    Invoiced::Purchase(purchase) => follow_up_purchase(self.context, account, purchase).await,
+                    Invoiced::TopUp(top_up) => follow_up_top_up(self.context, account, top_up).await,
+                };
+                let id = what.id();
                 match &followed_up {
                     Ok(done) => {
-                        tracing::info!(account.id = %account, top_up.id = %top_up, outcome = ?done, "followed up");
+                        tracing::info!(account.id = %account, unpaid.id = id, outcome = ?done, "followed up");
                     }
                     Err(error) => {
-                        tracing::error!(account.id = %account, top_up.id = %top_up, error = %chain(error), "an unpaid attempt could not be followed up");
+                        tracing::error!(account.id = %account, unpaid.id = id, error = %chain(error), "what is unpaid could not be followed up");
                     }
                 }
                 sum.count(followed_up);
@@ -97,7 +114,7 @@ impl<C: Capabilities<Ledger: Accounts + AskedCards + TopUps + DueTopUps, Payment
     }
 }
 
-async fn follow_up_one<C>(
+async fn follow_up_top_up<C>(
     context: &Context<C>,
     account: &AccountId,
     top_up: &TopUpId,
@@ -136,6 +153,79 @@ where
     })
 }
 
+/// The invoice of a purchase: made if the customer's request died before, recorded if it is paid or void, voided if it is
+/// given up, and otherwise the customer is reminded.
+async fn follow_up_purchase<C>(
+    context: &Context<C>,
+    account: &AccountId,
+    id: &PurchaseId,
+) -> Result<FollowedUp, RecordOutcomeError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Purchases, Payments: Payments>,
+{
+    let stored = stored_purchase(context, account, id).await?;
+    let now = context.now();
+    if stored.invoice_due_at().is_none_or(|due_at| due_at > now) {
+        return Ok(FollowedUp::Skipped);
+    }
+    if stored.issued().is_none() {
+        return issue(context, account, stored).await;
+    }
+    let asked = match stored.invoice.as_ref().filter(|_| stored.is_invoice_given_up_at(now)) {
+        Some(invoice) => context.payments.purchase_invoice_void(invoice).await,
+        None => reported(context, &stored).await,
+    };
+    let outcome = match asked {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            warn(&error, id.as_str());
+            return Ok(FollowedUp::Unknown);
+        }
+    };
+    let recorded = record_purchase_outcome(context, account, id, &outcome).await?;
+    if recorded.invoice_due_at().is_none() {
+        return Ok(FollowedUp::Ended);
+    }
+    let CheckoutOutcome::Waiting { .. } = outcome else { return Ok(FollowedUp::Unknown) };
+    let read = |_| async { Ok::<_, RecordOutcomeError>(stored_purchase(context, account, id).await?) };
+    let decide = |account: &Account, purchase: &Purchase, now| {
+        let notice = context.mint(NoticeId::mint, now);
+        Ok::<_, RecordOutcomeError>(decide_invoice_reminder(account, purchase, &outcome, notice, now))
+    };
+    Ok(match context.update_with(account, read, decide).await? {
+        Updated::Committed(change, _) => match change.purchase().map(|purchase| purchase.status) {
+            Some(PurchaseStatus::InReview) => {
+                tracing::error!(account.id = %account, purchase.id = %id, "an invoice is overdue and a part of it is paid; a person has to investigate");
+                FollowedUp::Ended
+            }
+            _ => FollowedUp::Reminded,
+        },
+        Updated::Unchanged(..) | Updated::Duplicate(_) => FollowedUp::Skipped,
+    })
+}
+
+/// Makes an invoice that the customer's own request did not make.
+async fn issue<C>(
+    context: &Context<C>,
+    account: &AccountId,
+    purchase: Purchase,
+) -> Result<FollowedUp, RecordOutcomeError>
+where
+    C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments>,
+{
+    let issued = async {
+        let owner = context.account::<IssueInvoiceError>(account).await?;
+        issue_invoice(context, &owner, purchase).await
+    };
+    match issued.await {
+        Ok(_) => Ok(FollowedUp::Issued),
+        Err(IssueInvoiceError::Refused(_)) => Ok(FollowedUp::Ended),
+        Err(IssueInvoiceError::NotFound(missing)) => Err(missing.into()),
+        Err(IssueInvoiceError::Outside(OutsideError::Store(error))) => Err(error.into()),
+        Err(IssueInvoiceError::Outside(OutsideError::Payments(error))) => Err(RecordOutcomeError::Payments(error)),
+    }
+}
+
 /// What the invoice says. Nothing is concluded without an answer.
 async fn look_up<C: Capabilities<Payments: Payments>>(context: &Context<C>, attempt: &TopUp) -> Asked {
     const NO_ANSWER: Asked = Asked { outcome: TopUpOutcome::Unknown, is_waiting: false };
@@ -143,14 +233,18 @@ async fn look_up<C: Capabilities<Payments: Payments>>(context: &Context<C>, atte
     match context.payments.invoice_get(invoice).await {
         Ok(report) => Asked { outcome: report.outcome, is_waiting: report.is_waiting },
         Err(error) => {
-            let (is_retryable, error) = (PaymentsError::is_retryable(&error), chain(&error));
-            if is_retryable {
-                tracing::warn!(top_up.id = %attempt.id, error, "an unpaid invoice cannot be looked up now");
-            } else {
-                tracing::error!(top_up.id = %attempt.id, error, "an unpaid invoice cannot be looked up");
-            }
+            warn(&error, attempt.id.as_str());
             NO_ANSWER
         }
+    }
+}
+
+fn warn(error: &PaymentsError, unpaid: &str) {
+    let (is_retryable, error) = (error.is_retryable(), chain(error));
+    if is_retryable {
+        tracing::warn!(unpaid.id = unpaid, error, "an unpaid invoice cannot be looked up now");
+    } else {
+        tracing::error!(unpaid.id = unpaid, error, "an unpaid invoice cannot be looked up");
     }
 }
 
@@ -158,6 +252,7 @@ impl FollowUpSummary {
     fn count(&mut self, followed_up: Result<FollowedUp, RecordOutcomeError>) {
         let counter = match followed_up {
             Ok(FollowedUp::Reminded) => &mut self.reminded,
+            Ok(FollowedUp::Issued) => &mut self.issued,
             Ok(FollowedUp::Ended) => &mut self.ended,
             Ok(FollowedUp::Unknown) => &mut self.unknown,
             Ok(FollowedUp::Skipped) => &mut self.skipped,
@@ -172,6 +267,7 @@ impl AddAssign for FollowUpSummary {
     fn add_assign(&mut self, other: Self) {
         self.due += other.due;
         self.reminded += other.reminded;
+        self.issued += other.issued;
         self.ended += other.ended;
         self.unknown += other.unknown;
         self.skipped += other.skipped;

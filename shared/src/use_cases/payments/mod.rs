@@ -4,6 +4,7 @@ mod apply_event;
 mod billing_details;
 mod check_purchase;
 mod follow_up;
+mod issue_invoice;
 mod open_purchase;
 mod pay_page;
 mod read_invoices;

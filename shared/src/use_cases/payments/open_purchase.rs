@@ -1,6 +1,10 @@
-//! Opening a purchase and its payment page.
+//! Opening a purchase, and its payment page or its invoice.
 
-use crate::domain::payments::{OpenedCheckout, check_purchase_replay, decide_checkout_opened, decide_open_purchase};
+use super::issue_invoice::{IssueInvoiceError, issue_invoice};
+use crate::domain::payments::{
+    OpenedCheckout, PayBy, RefusalReason, TooManyUnpaidInvoices, check_purchase_replay, decide_checkout_opened,
+    decide_open_purchase,
+};
 use crate::domain::{
     Account, AccountClosed, AccountId, IdempotencyKey, KeyReused, PackageId, PriceBook, Purchase, PurchaseId,
     PurchaseStatus,
@@ -20,18 +24,29 @@ pub enum OpenPurchaseError {
     KeyReused(#[from] KeyReused),
     #[error("the price book has no package {0}")]
     PackageNotFound(PackageId),
+    /// This deployment sells on payment pages only.
+    #[error("this deployment offers no purchases by invoice")]
+    InvoicesNotOffered,
+    #[error(transparent)]
+    TooManyUnpaid(#[from] TooManyUnpaidInvoices),
     /// No payment is possible until the company has repaired the account's record at the payment provider.
     #[error("the account's customer was deleted at the payment provider")]
     CustomerDeleted,
+    /// The payment provider will never make this invoice. The purchase has ended.
+    #[error("the payment provider makes no invoice for this customer: {0:?}")]
+    InvoiceRefused(RefusalReason),
     #[error(transparent)]
     Outside(#[from] OutsideError),
 }
 
-/// A customer's choice of a package.
+/// A customer's choice of a package, and of how to pay for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseCommand {
     pub key: IdempotencyKey,
     pub package: PackageId,
+    pub pay_by: PayBy,
+    /// Whether this deployment offers purchases by invoice.
+    pub offers_invoices: bool,
 }
 
 /// A purchase, and whether an earlier identical request opened it.
@@ -41,10 +56,10 @@ pub struct OpenedPurchase {
     pub is_replay: bool,
 }
 
-/// Opens a purchase and its payment page, once for each key.
+/// Opens a purchase and its payment page, or its invoice, once for each key.
 ///
 /// The purchase is stored before Stripe is asked, and Stripe is asked under a key made of the purchase's id. So a
-/// request that is repeated after a crash at any point gets the same page.
+/// request that is repeated after a crash at any point gets the same page or the same invoice.
 ///
 /// # Errors
 /// [`OpenPurchaseError`].
@@ -57,6 +72,10 @@ where
     C: Capabilities<Ledger: Accounts + Purchases, Payments: Payments, PriceBook = PriceBook>,
 {
     let (owner, opened) = claim_key(context, account, command).await?;
+    if opened.purchase.by_invoice.is_some() {
+        let purchase = issue_invoice(context, &owner, opened.purchase).await?;
+        return Ok(OpenedPurchase { purchase, ..opened });
+    }
     if opened.purchase.status != PurchaseStatus::Open || opened.purchase.checkout.is_some() {
         return Ok(opened);
     }
@@ -106,13 +125,17 @@ async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, PriceBook = Pri
     let decide = |account: &Account, opened_before: &Option<Purchase>, now| {
         account.check_not_closed()?;
         if let Some(purchase) = opened_before {
-            check_purchase_replay(purchase, &command.package)?;
+            check_purchase_replay(purchase, &command.package, &command.pay_by)?;
             return Ok(None);
         }
         let package = context.price_book.package(&command.package);
         let package = package.ok_or_else(|| OpenPurchaseError::PackageNotFound(command.package.clone()))?;
+        if command.pay_by != PayBy::Page && !command.offers_invoices {
+            return Err(OpenPurchaseError::InvoicesNotOffered);
+        }
         let id = context.mint(PurchaseId::mint, now);
-        Ok(Some(decide_open_purchase(account, package, command.key.clone(), id, now).0))
+        let opened = decide_open_purchase(account, (package, &command.pay_by), command.key.clone(), id, now)?;
+        Ok(Some(opened.0))
     };
     let (account, purchase, is_replay) = match context.update_with(account, read, decide).await? {
         Updated::Committed(change, _) => (change.account.clone(), change.purchase().cloned(), false),
@@ -124,13 +147,24 @@ async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, PriceBook = Pri
     Ok((account, OpenedPurchase { purchase, is_replay }))
 }
 
-async fn stored_purchase<C: Capabilities<Ledger: Purchases>>(
+pub(super) async fn stored_purchase<C: Capabilities<Ledger: Purchases>>(
     context: &Context<C>,
     account: &AccountId,
     purchase: &PurchaseId,
 ) -> Result<Purchase, StoreError> {
     let stored = context.ledger.purchase_get(account, purchase).await?;
     stored.ok_or_else(|| StoreError::Missing(format!("purchase {purchase}")))
+}
+
+impl From<IssueInvoiceError> for OpenPurchaseError {
+    fn from(error: IssueInvoiceError) -> Self {
+        match error {
+            IssueInvoiceError::Refused(RefusalReason::CustomerDeleted) => Self::CustomerDeleted,
+            IssueInvoiceError::Refused(reason) => Self::InvoiceRefused(reason),
+            IssueInvoiceError::NotFound(missing) => missing.into(),
+            IssueInvoiceError::Outside(error) => error.into(),
+        }
+    }
 }
 
 impl From<LedgerError> for OpenPurchaseError {

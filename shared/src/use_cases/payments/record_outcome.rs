@@ -67,6 +67,7 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + AskedCar
             let purchase = change.purchase().cloned().unwrap_or(before);
             warn_of_closed_account(&change);
             warn_of_review(&purchase, outcome);
+            warn_of_overpayment(&purchase);
             Ok(purchase)
         }
         Updated::Unchanged(_, (purchase, _)) => {
@@ -108,7 +109,11 @@ async fn asked_before<C: Capabilities<Ledger: AskedCards>>(
 
 /// An alarm watches for this error: the customer has paid, and only a person can tell what for.
 fn warn_of_review(purchase: &Purchase, outcome: &CheckoutOutcome) {
-    let (PurchaseStatus::InReview, CheckoutOutcome::Paid(payment)) = (purchase.status, outcome) else { return };
+    let (PurchaseStatus::InReview, CheckoutOutcome::Paid(payment) | CheckoutOutcome::PaidInPart(payment)) =
+        (purchase.status, outcome)
+    else {
+        return;
+    };
     tracing::error!(
         account.id = %purchase.account,
         purchase.id = %purchase.id,
@@ -132,6 +137,18 @@ fn warn_of_closed_account(change: &Change) {
         entry = %entry.origin(),
         entry.credits = entry.credits.get(),
         "a payment was made for a closed account; its credits are granted, and the payment must be refunded"
+    );
+}
+
+/// An alarm watches for this error: the credits are those of the package, and only a person can give the rest back.
+fn warn_of_overpayment(purchase: &Purchase) {
+    let Some(issued) = purchase.issued().filter(|issued| issued.overpaid > 0) else { return };
+    tracing::error!(
+        account.id = %purchase.account,
+        purchase.id = %purchase.id,
+        invoice.overpaid_minor = issued.overpaid,
+        invoice.currency = %purchase.price.currency(),
+        "more was paid than an invoice asked for; the rest must be refunded"
     );
 }
 

@@ -4,7 +4,7 @@ use super::DUE_PAGE_SIZE;
 use crate::ledger::samples::*;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::charging::PendingCharge;
-use shared::domain::payments::AutoTopUp;
+use shared::domain::payments::{AutoTopUp, Invoiced};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind, RefusalReason};
 use shared::domain::*;
 use shared::ports::*;
@@ -195,10 +195,11 @@ pub async fn unpaid<L: Ledger>(ledger: &L) {
         account = change.account;
         let due_at = due_after_days.map(|days| at(NOW + days * DAY));
         let before = due_at.map_or(at(i64::from(u32::MAX)), |due_at| due_at - SignedDuration::from_millis(1));
-        assert_eq!(all_due_top_ups(ledger, before).await, [], "{:?}", attempt.status);
+        assert_eq!(all_unpaid(ledger, before).await, [], "{:?}", attempt.status);
         let Some(due_at) = due_at else { continue };
-        let expected = DueTopUp { account: account.id.clone(), top_up: attempt.id.clone(), due_at };
-        assert_eq!(all_due_top_ups(ledger, due_at).await, [expected], "{:?}", attempt.status);
+        let what = Invoiced::TopUp(attempt.id.clone());
+        let expected = Unpaid { account: account.id.clone(), what, due_at };
+        assert_eq!(all_unpaid(ledger, due_at).await, [expected], "{:?}", attempt.status);
     }
 }
 
@@ -214,21 +215,21 @@ pub async fn unpaid_pages<L: Ledger>(ledger: &L) {
         let records = opening.records.iter().cloned().chain([Record::TopUp(attempt)]).collect();
         ledger.commit(&Change { records, ..opening }).await.unwrap();
     }
-    let listed = all_due_top_ups(ledger, at(NOW)).await;
+    let listed = all_unpaid(ledger, at(NOW)).await;
     let accounts: std::collections::BTreeSet<_> = listed.iter().map(|due| due.account.clone()).collect();
     assert_eq!((accounts.len(), listed.len()), (60, 60), "each once");
     assert_eq!(all_due(ledger, at(NOW)).await.concat(), [], "no account is due for a top-up");
     assert_eq!(all_due_charges(ledger, at(NOW)).await.concat(), []);
 }
 
-async fn all_due_top_ups<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<DueTopUp> {
+async fn all_unpaid<L: Ledger>(ledger: &L, now: Timestamp) -> Vec<Unpaid> {
     let mut all = vec![];
     for shard in Shard::all() {
         let (mut listed, mut after) = (vec![], None);
         loop {
-            let DueTopUpsPage { top_ups, next } = ledger.due_top_ups(shard, now, after).await.unwrap();
-            assert!(top_ups.len() <= usize::from(DUE_PAGE_SIZE));
-            listed.extend(top_ups);
+            let UnpaidPage { unpaid, next } = ledger.due_unpaid(shard, now, after).await.unwrap();
+            assert!(unpaid.len() <= usize::from(DUE_PAGE_SIZE));
+            listed.extend(unpaid);
             if next.is_none() {
                 break;
             }

@@ -6,6 +6,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::bank_transfer;
 use super::customer::{self, Customer, TaxExempt};
 use super::customer_balance::{self, Reason};
 use super::discount::Discount;
@@ -81,6 +82,8 @@ pub(crate) struct Invoice {
     /// The amounts that finalization computed; `None` for a draft.
     pub(crate) demand: Option<Demand>,
     pub(crate) amount_paid: i64,
+    pub(crate) amount_overpaid: i64,
+    pub(crate) amount_paid_off_stripe: i64,
     /// By credit notes from before and after the payment.
     pub(crate) pre_payment_credited: i64,
     pub(crate) post_payment_credited: i64,
@@ -175,7 +178,7 @@ impl Invoice {
     }
 
     pub(crate) fn amount_remaining(&self, state: &State) -> i64 {
-        self.amount_due(state) - self.amount_paid
+        (self.amount_due(state) - self.amount_paid).max(0)
     }
 
     /// The most that credit notes may still take back.
@@ -223,7 +226,7 @@ impl Resource for Invoice {
             "account_country": "US",
             "account_name": "Local test account",
             "amount_due": self.amount_due(state),
-            "amount_overpaid": 0,
+            "amount_overpaid": self.amount_overpaid,
             "amount_paid": self.amount_paid,
             "amount_remaining": self.amount_remaining(state),
             "amount_shipping": 0,
@@ -334,7 +337,11 @@ pub(crate) fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
         invoice_payment::insert(state, id, &intent, demand.amount);
     }
     state.emit("invoice.finalized", id);
-    if demand.amount == 0 { mark_paid(state, id) } else { Ok(()) }
+    if demand.amount == 0 {
+        return mark_paid(state, id);
+    }
+    let customer = state.invoices.get(id)?.customer.clone();
+    bank_transfer::reconcile(state, &customer)
 }
 
 /// Gives the draft its number and its amount due.
@@ -398,11 +405,53 @@ pub(crate) fn mark_paid(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A part was paid, or more than was due, by a payment of its own. What is beyond is kept as the customer's credit:
+/// <https://docs.stripe.com/invoicing/partial-payments>.
+pub(crate) fn pay_part(
+    state: &mut State,
+    id: &str,
+    payment_intent: Option<String>,
+    amount: i64,
+) -> Result<(), ApiError> {
+    let before = state.render(id);
+    let is_off_stripe = payment_intent.is_none();
+    let due = state.invoices.get(id)?.amount_remaining(state);
+    invoice_payment::insert_paid(state, id, payment_intent, amount);
+    let overpaid = (amount - due).max(0);
+    let invoice = state.invoices.get_mut(id)?;
+    invoice.amount_paid += amount;
+    invoice.amount_overpaid = overpaid;
+    if is_off_stripe {
+        invoice.amount_paid_off_stripe += amount;
+    }
+    let (customer, currency) = (invoice.customer.clone(), invoice.currency.clone());
+    if amount < due {
+        invoice_payment::request(state, id, due - amount)?;
+        state.emit_update("invoice.updated", id, &before);
+        return Ok(());
+    }
+    if let Some(intent) = invoice_payment::intent_of_invoice(state, id) {
+        payment_intent::cancel(state, &intent, "automatic")?;
+    }
+    invoice_payment::cancel(state, id);
+    if overpaid > 0 {
+        customer_balance::change(state, &customer, -overpaid, &currency, Reason::Adjustment)?;
+    }
+    mark_paid(state, id)?;
+    if overpaid > 0 {
+        state.emit("invoice.overpaid", id);
+    }
+    Ok(())
+}
+
 /// Voids an open invoice, cancels its payment intent and restores the customer's balance.
 ///
 /// # Errors
-/// If a payment is processing, because it cannot be canceled.
+/// If a payment is processing, because it cannot be canceled, or if a part is paid, which only a credit note takes back.
 pub(crate) fn void(state: &mut State, id: &str) -> Result<(), ApiError> {
+    if state.invoices.get(id)?.amount_paid > 0 {
+        return Err(ApiError::invalid_state(None, "An invoice of which a part is paid cannot be voided."));
+    }
     let before = state.render(id);
     if let Some(intent) = invoice_payment::intent_of_invoice(state, id) {
         payment_intent::cancel(state, &intent, "void_invoice")?;

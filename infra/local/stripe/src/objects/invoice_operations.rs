@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::invoice::{self, Invoice, Status, Transitions};
 use super::payment_intent::{self, Outcome};
-use super::{AutomaticTax, customer, invoice_item, invoice_payment, payment_method};
+use super::{AutomaticTax, CustomFields, customer, invoice_item, invoice_payment, payment_method};
 use crate::error::ApiError;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, currency, merge_metadata, parse, parse_filters,
@@ -22,6 +22,7 @@ struct Creation {
     automatic_tax: AutomaticTax,
     collection_method: Option<String>,
     currency: Option<String>,
+    custom_fields: Option<CustomFields>,
     days_until_due: Option<i64>,
     default_payment_method: Option<String>,
     description: Option<String>,
@@ -34,6 +35,7 @@ struct Creation {
 pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiError> {
     let creation: Creation = parse(encoded)?;
     let customer = required(creation.customer, "customer")?;
+    let custom_fields = creation.custom_fields;
     let metadata = merge_metadata(&Metadata::new(), creation.metadata)?;
     let includes_pending = match creation.pending_invoice_items_behavior.as_deref() {
         None | Some("exclude") => false,
@@ -64,7 +66,11 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     let currency = given_currency.or_else(|| pending_currency.cloned()).unwrap_or_else(|| "usd".to_owned());
     let id = insert(state, &customer, &currency, creation.automatic_tax.enabled, metadata);
     let discount = state.customers.get(&customer)?.discount.clone();
+    let custom_fields = custom_fields.map(|fields| fields.checked("custom_fields")).transpose()?;
     let invoice = state.invoices.get_mut(&id)?;
+    if let Some(fields) = custom_fields {
+        invoice.custom_fields = fields;
+    }
     invoice.discount = discount;
     invoice.auto_advance = creation.auto_advance;
     invoice.collection_method = collection_method;
@@ -115,6 +121,8 @@ pub(crate) fn insert(
         discount: None,
         demand: None,
         amount_paid: 0,
+        amount_overpaid: 0,
+        amount_paid_off_stripe: 0,
         pre_payment_credited: 0,
         post_payment_credited: 0,
     };
@@ -187,6 +195,7 @@ pub(crate) fn finalize(state: &mut State, id: &str, encoded: &[u8]) -> Result<Va
 struct Payment {
     payment_method: Option<String>,
     off_session: Option<bool>,
+    paid_out_of_band: bool,
 }
 
 /// <https://docs.stripe.com/api/invoices/pay>
@@ -203,6 +212,14 @@ pub(crate) fn pay(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, 
         Status::Void => return Err(ApiError::invalid_state(None, "A voided invoice cannot be paid.")),
     }
     invoice_payment::require_not_processing(state, id)?;
+    if payment.paid_out_of_band {
+        if invoice.status == Status::Draft {
+            return Err(ApiError::invalid_state(None, "Only a finalized invoice can be marked as paid out of band."));
+        }
+        let due = invoice.amount_remaining(state);
+        invoice::pay_part(state, id, None, due)?;
+        return Ok(state.render(id));
+    }
     if let Some(given) = &payment.payment_method {
         payment_method::require_attached(state, given, &invoice.customer, "payment_method")?;
     }
@@ -223,6 +240,37 @@ pub(crate) fn pay(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, 
             Err(refusal.with("payment_intent", state.render(&intent)))
         }
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attachment {
+    payment_intent: Option<String>,
+}
+
+/// Counts a payment of its own for an open invoice: <https://docs.stripe.com/api/invoices/attach_payment>.
+///
+/// # Errors
+/// Unless the payment has succeeded, is the same customer's in the same currency, and pays nothing else. Stripe also takes
+/// payments that have yet to succeed.
+pub(crate) fn attach_payment(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let attachment: Attachment = parse(encoded)?;
+    let given = required(attachment.payment_intent, "payment_intent")?;
+    let intent = state.payment_intents.get_for(&given, "payment_intent")?;
+    let invoice = state.invoices.get(id)?;
+    let is_such = intent.customer.as_ref() == Some(&invoice.customer)
+        && intent.currency == invoice.currency
+        && intent.status == payment_intent::Status::Succeeded
+        && !invoice_payment::is_attached(state, &given);
+    if invoice.status != Status::Open || !is_such {
+        let message =
+            "Only a payment of the same customer and currency that pays nothing else is attached to an open invoice.";
+        return Err(ApiError::invalid_parameter("parameter_invalid", "payment_intent", message));
+    }
+    invoice_payment::require_not_processing(state, id)?;
+    let amount = intent.amount;
+    invoice::pay_part(state, id, Some(given), amount)?;
+    Ok(state.render(id))
 }
 
 pub(crate) fn void(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {

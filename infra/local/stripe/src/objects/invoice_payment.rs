@@ -30,7 +30,9 @@ pub(crate) struct InvoicePayment {
     id: String,
     created: i64,
     invoice: String,
-    payment_intent: String,
+    /// `None` for money that did not come through Stripe.
+    payment_intent: Option<String>,
+    is_default: bool,
     currency: String,
     amount_requested: i64,
     status: Status,
@@ -50,9 +52,12 @@ impl Resource for InvoicePayment {
             "created": self.created,
             "currency": self.currency,
             "invoice": self.invoice,
-            "is_default": true,
+            "is_default": self.is_default,
             "livemode": false,
-            "payment": { "type": "payment_intent", "payment_intent": self.payment_intent },
+            "payment": match &self.payment_intent {
+                Some(intent) => json!({ "type": "payment_intent", "payment_intent": intent }),
+                None => json!({ "type": "payment_record", "payment_record": format!("pr_{}", self.id) }),
+            },
             "status": self.status.as_str(),
             "status_transitions": { "canceled_at": self.canceled_at, "paid_at": self.paid_at },
         })
@@ -66,7 +71,8 @@ pub(crate) fn insert(state: &mut State, invoice: &str, payment_intent: &str, amo
         id: id.clone(),
         created: state.now_seconds(),
         invoice: invoice.to_owned(),
-        payment_intent: payment_intent.to_owned(),
+        payment_intent: Some(payment_intent.to_owned()),
+        is_default: true,
         currency,
         amount_requested: amount,
         status: Status::Open,
@@ -80,8 +86,39 @@ fn of_invoice<'state>(state: &'state State, invoice: &'state str) -> impl Iterat
     state.invoice_payments.iter().map(|(_, payment)| payment).filter(move |payment| payment.invoice == invoice)
 }
 
+/// The payment that was made for the whole invoice when it was finalized.
+fn default_of<'state>(state: &'state State, invoice: &'state str) -> Option<&'state InvoicePayment> {
+    of_invoice(state, invoice).find(|payment| payment.is_default)
+}
+
+/// Another payment that the invoice has, made already. `None` for an intent: the money did not come through Stripe.
+pub(crate) fn insert_paid(state: &mut State, invoice: &str, payment_intent: Option<String>, amount: i64) {
+    let id = state.ids.next("inpay_");
+    let currency = state.invoices.find(invoice).map(|invoice| invoice.currency.clone()).unwrap_or_default();
+    let now = state.now_seconds();
+    let payment = InvoicePayment {
+        id: id.clone(),
+        created: now,
+        invoice: invoice.to_owned(),
+        payment_intent,
+        is_default: false,
+        currency,
+        amount_requested: amount,
+        status: Status::Paid,
+        paid_at: Some(now),
+        canceled_at: None,
+    };
+    state.invoice_payments.insert(&id, payment);
+    state.emit("invoice_payment.paid", &id);
+}
+
+/// Whether an intent pays an invoice.
+pub(crate) fn is_attached(state: &State, intent: &str) -> bool {
+    invoice_of_intent(state, intent).is_some()
+}
+
 pub(crate) fn intent_of_invoice(state: &State, invoice: &str) -> Option<String> {
-    of_invoice(state, invoice).next().map(|payment| payment.payment_intent.clone())
+    default_of(state, invoice)?.payment_intent.clone()
 }
 
 /// # Errors
@@ -106,7 +143,7 @@ pub(crate) fn request(state: &mut State, invoice: &str, amount: i64) -> Result<(
 /// The invoice that an intent pays, if any.
 pub(crate) fn invoice_of_intent(state: &State, intent: &str) -> Option<String> {
     let mut payments = state.invoice_payments.iter().map(|(_, payment)| payment);
-    payments.find(|payment| payment.payment_intent == intent).map(|payment| payment.invoice.clone())
+    payments.find(|payment| payment.payment_intent.as_deref() == Some(intent)).map(|payment| payment.invoice.clone())
 }
 
 pub(crate) fn settle(state: &mut State, invoice: &str) {
@@ -128,7 +165,7 @@ pub(crate) fn cancel(state: &mut State, invoice: &str) {
 }
 
 fn change(state: &mut State, invoice: &str, apply: impl FnOnce(&mut InvoicePayment)) -> Option<String> {
-    let id = of_invoice(state, invoice).next()?.id.clone();
+    let id = default_of(state, invoice)?.id.clone();
     apply(state.invoice_payments.get_mut(&id).ok()?);
     Some(id)
 }
@@ -165,8 +202,9 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
     let filters: Filters = parse_filters(encoded)?;
     state.list(&state.invoice_payments, &Page::parse(encoded)?, "/v1/invoice_payments", |payment| {
         filters.invoice.as_ref().is_none_or(|invoice| payment.invoice == *invoice)
-            && filters.payment.payment_intent.as_ref().is_none_or(|intent| payment.payment_intent == *intent)
-            && filters.status.as_ref().is_none_or(|status| payment.status.as_str() == status)
-            && filters.created.is_none_or(|range| range.contains(payment.created))
+            && filters.payment.payment_intent.is_none()
+            || payment.payment_intent == filters.payment.payment_intent
+                && filters.status.as_ref().is_none_or(|status| payment.status.as_str() == status)
+                && filters.created.is_none_or(|range| range.contains(payment.created))
     })
 }

@@ -1,5 +1,6 @@
 //! One module per object of the API: its fields, its JSON, and its operations.
 
+pub(crate) mod bank_transfer;
 pub(crate) mod billing_portal;
 pub(crate) mod charge;
 pub(crate) mod checkout_operations;

@@ -319,6 +319,15 @@ fn save_card_if_wanted(state: &mut State, id: &str, payment_method: &str) -> Res
     payment_method::attach_to(state, payment_method, &customer).map(drop)
 }
 
+/// A bank transfer paid it: <https://docs.stripe.com/payments/customer-balance>.
+pub(crate) fn succeed_by_transfer(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let intent = state.payment_intents.get_mut(id)?;
+    intent.status = Status::Succeeded;
+    intent.last_payment_error = None;
+    state.emit("payment_intent.succeeded", id);
+    Ok(())
+}
+
 pub(crate) fn set_amount(state: &mut State, id: &str, amount: i64) -> Result<(), ApiError> {
     state.payment_intents.get_mut(id)?.amount = amount;
     Ok(())
