@@ -375,8 +375,7 @@ async fn unpaid_for_a_month(cloud: &TestCloud) {
         assert_eq!(json!([unpaid["reminded"], unpaid["ended"]]), expected, "{unpaid}");
         cloud.settle().await;
     }
-    for said in
-        ["followed up", "an unpaid attempt could not be followed up", "an unpaid invoice cannot be looked up now"]
+    for said in ["followed up", "what is unpaid could not be followed up", "an unpaid invoice cannot be looked up now"]
     {
         assert!(cloud.log().concat().contains(&format!("\"{said}\"")), "{said} is not in the log");
     }

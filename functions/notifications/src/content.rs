@@ -8,9 +8,7 @@ use crate::parts::{Action, Content, Fact, Link, Sale, account, date, fact};
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::{CardFace, DeclineReason, Expiry, Invoiced, PaymentIssueKind, Receipt, RefusalReason};
-use shared::domain::{
-    Amount, ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, PriceBook, TopUpId,
-};
+use shared::domain::{ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, PriceBook, TopUpId};
 use shared::words::{
     Explanation, card_face, card_of_receipt, credits as count, date_and_time, decline, month_and_year, payment_issue,
     refusal,

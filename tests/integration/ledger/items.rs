@@ -516,10 +516,8 @@ async fn a_complete_account_fits_in_one_write_unit() {
         let auto_top_up = account.auto_top_up.clone().map(|settings| AutoTopUp { cap, ..settings });
         Account { auto_top_up, email: EmailAddress::parse(address).ok(), ..account }
     };
-    let (long, short) = (
-        format!("{}@{}.{}.com", longest(64), longest(63), longest(37)),
-        format!("{}@{}.com", longest(5), longest(10)),
-    );
+    let (long, short) =
+        (format!("{}@{}.{}.com", longest(64), longest(63), longest(37)), format!("{}@{}.com", longest(5), longest(10)));
     let (open, paused) = (
         Account { open_top_up: Some(TopUpId::mint(u128::MAX)), ..bare.clone() },
         Account { payment_issue: Some(issue), ..bare },

@@ -4,8 +4,7 @@
 //! what is paid. What is not known stays due, and the next run asks again.
 
 use super::check_purchase::reported;
-use super::issue_invoice::{IssueInvoiceError, issue_invoice};
-use super::open_purchase::stored_purchase;
+use super::issue_invoice::{IssueInvoiceError, issue_invoice, stored_purchase};
 use super::record_outcome::{RecordOutcomeError, asked_before_outcome, record_purchase_outcome};
 use super::top_up::stored_top_up;
 use crate::domain::payments::{

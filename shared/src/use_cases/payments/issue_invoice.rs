@@ -2,11 +2,10 @@
 //!
 //! The customer's request does it, and the run over what is unpaid if that request died. Both ask for the same invoice.
 
-use super::open_purchase::stored_purchase;
 use crate::domain::payments::{
     DefaultBefore, NewInvoice, RefusalReason, decide_invoice_issued, decide_invoice_refused,
 };
-use crate::domain::{Account, NoticeId, Purchase, PurchaseStatus};
+use crate::domain::{Account, AccountId, NoticeId, Purchase, PurchaseId, PurchaseStatus};
 use crate::ports::{Accounts, InvoiceError, LedgerError, Payments, PaymentsError, Purchases};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 
@@ -83,6 +82,16 @@ async fn made<C: Capabilities<Payments: Payments>>(
     };
     let invoice = context.payments.purchase_invoice(&owner.customer, purchase).await?;
     Ok((invoice, DefaultBefore { card, read_at }))
+}
+
+/// A purchase that is known to exist.
+pub(super) async fn stored_purchase<C: Capabilities<Ledger: Purchases>>(
+    context: &Context<C>,
+    account: &AccountId,
+    purchase: &PurchaseId,
+) -> Result<Purchase, StoreError> {
+    let stored = context.ledger.purchase_get(account, purchase).await?;
+    stored.ok_or_else(|| StoreError::Missing(format!("purchase {purchase}")))
 }
 
 impl From<LedgerError> for IssueInvoiceError {

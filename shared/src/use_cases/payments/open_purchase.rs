@@ -1,6 +1,6 @@
 //! Opening a purchase, and its payment page or its invoice.
 
-use super::issue_invoice::{IssueInvoiceError, issue_invoice};
+use super::issue_invoice::{IssueInvoiceError, issue_invoice, stored_purchase};
 use crate::domain::payments::{
     OpenedCheckout, PayBy, RefusalReason, TooManyUnpaidInvoices, check_purchase_replay, decide_checkout_opened,
     decide_open_purchase,
@@ -145,15 +145,6 @@ async fn claim_key<C: Capabilities<Ledger: Accounts + Purchases, PriceBook = Pri
     };
     let purchase = purchase.ok_or_else(|| StoreError::Missing("the opened purchase".to_owned()))?;
     Ok((account, OpenedPurchase { purchase, is_replay }))
-}
-
-pub(super) async fn stored_purchase<C: Capabilities<Ledger: Purchases>>(
-    context: &Context<C>,
-    account: &AccountId,
-    purchase: &PurchaseId,
-) -> Result<Purchase, StoreError> {
-    let stored = context.ledger.purchase_get(account, purchase).await?;
-    stored.ok_or_else(|| StoreError::Missing(format!("purchase {purchase}")))
 }
 
 impl From<IssueInvoiceError> for OpenPurchaseError {
