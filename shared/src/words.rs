@@ -39,7 +39,7 @@ pub fn refusal(reason: RefusalReason) -> Explanation {
     match reason {
         RefusalReason::NoTaxLocation => Explanation {
             reason: "We cannot work out the tax, because your billing address is missing or incomplete.",
-            remedy: "Send us your full billing address, then turn automatic top-ups on again.",
+            remedy: "Enter your full address in your billing details, then turn automatic top-ups on again.",
         },
         RefusalReason::AboveConsent => Explanation {
             reason: "With tax, it would cost more than you agreed to.",

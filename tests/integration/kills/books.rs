@@ -170,6 +170,10 @@ impl Books {
             );
         }
         for (id, purchase) in self.of_kind("PURCHASE") {
+            if purchase.get("by_invoice").is_some() {
+                self.check_invoiced(id, purchase)?;
+                continue;
+            }
             let pages: Vec<_> = self.sessions.iter().filter(|page| page["metadata"]["purchase"] == id).collect();
             rule!(pages.len() == 1, "{id} has {} pages", pages.len());
             let is_paid = pages[0]["payment_status"] == "paid";
@@ -179,6 +183,22 @@ impl Books {
             let status = if is_paid { "paid" } else { "open" };
             rule!(purchase["status"] == status, "{id} stays {} although it is {status}", purchase["status"]);
         }
+        Ok(())
+    }
+
+    /// One invoice, and a purchase that is what its invoice says.
+    fn check_invoiced(&self, id: &str, purchase: &Value) -> Result<(), Broken> {
+        let made: Vec<_> = self.invoices.iter().filter(|made| made["metadata"]["purchase"] == id).collect();
+        rule!(made.len() == 1, "{id} has {} invoices", made.len());
+        rule!(purchase["invoice"] == made[0]["id"], "{id} does not know its invoice");
+        rule!(made[0]["total"] == purchase["price"], "{id} costs {}, not its price", made[0]["total"]);
+        let is_paid = made[0]["status"] == "paid";
+        let granted = self.entry(&format!("purchase:{id}")).map(|entry| number(entry, "credits"));
+        let expected = is_paid.then(|| number(purchase, "credits"));
+        rule!(granted == expected, "{id} granted {granted:?}, not {expected:?}");
+        let status = if is_paid { "paid" } else { "voided" };
+        rule!(purchase["status"] == status, "{id} stays {} although it is {status}", purchase["status"]);
+        rule!(purchase.get("due_at").is_none(), "{id} has ended and stays due");
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub enum Workflow {
     Capture,
     Expiry,
     Purchase,
+    Invoice,
     AutoTopUp,
     SweepPaid,
     SweepDeclined,
@@ -46,6 +47,7 @@ impl Workflow {
             Self::Capture => "capture or void",
             Self::Expiry => "expiry",
             Self::Purchase => "purchase",
+            Self::Invoice => "purchase by invoice",
             Self::AutoTopUp => "auto top-up settings",
             Self::SweepPaid => "sweep, paid",
             Self::SweepDeclined => "sweep, declined",
@@ -70,6 +72,7 @@ impl Workflow {
             Self::Expiry => &["charge-expiry"],
             Self::Alerts | Self::ExpiringCard => &["alerts"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
+            Self::Invoice => &["purchases", "stripe-webhooks", "top-up-sweep"],
             Self::Retry | Self::Resume => &["accounts", "stripe-webhooks"],
             Self::SweepPaid | Self::Reminders => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
@@ -93,6 +96,7 @@ impl Workflow {
             Self::Alerts => alerts(world, &account).await?,
             Self::ExpiringCard => expiring_card(world, &account).await?,
             Self::Purchase => purchase(world, &account).await?,
+            Self::Invoice => invoice(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
             Self::SweepDeclined => sweep_declined(world, &account).await?,
@@ -403,6 +407,47 @@ async fn purchase(world: &mut World, account: &str) -> Result<(), Broken> {
     let customer = world.cloud.stripe_get(&format!("/v1/customers/{}", text(&books.state, "customer"))).await;
     let default = &customer["invoice_settings"]["default_payment_method"];
     rule!(books.state["payment_method"] == *default, "{default} is not the card of {account}");
+    Ok(())
+}
+
+/// An invoice is made once and told once; it is paid on its page, or reminded of and voided by sweeps.
+async fn invoice(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.arm();
+    let path = format!("/v1/accounts/{account}/purchases");
+    let order = json!({"package": "credits_5000", "pay_by": "invoice", "days_until_due": 7});
+    let ordered = world.post(&path, "buy", &order).await;
+    rule!(matches!(ordered.status, 200 | 201), "an order is answered with {}: {}", ordered.status, ordered.text);
+    let id = text(&ordered.body["invoice"], "invoice").to_owned();
+    let owed = |books: &Books, kind: &str| books.of_kind("NOTICE").filter(|(_, notice)| notice["kind"] == kind).count();
+    let issued = owed(&Books::read(&world.cloud, account).await?, "invoice_issued");
+    rule!(issued == 1, "the invoice of {account} is told {issued} times");
+    let is_paid = world.random.bool();
+    if is_paid {
+        let made = world.cloud.stripe_get(&format!("/v1/invoices/{id}")).await;
+        world.cloud.pay_page(text(&made, "hosted_invoice_url"), CARD).await;
+        world.arm();
+        let path = format!("{path}/{}", text(&ordered.body, "purchase"));
+        if world.random.bool() {
+            let token = world.cloud.cloud.customer_token(account);
+            let seen = world.send(Method::GET, &path, &token, None, &Value::Null).await;
+            rule!(seen.body["status"] == "paid", "the customer sees {}", seen.text);
+        }
+    } else {
+        for days in [8, 14] {
+            world.let_invoices_age(account, days).await;
+            world.arm();
+            world.sweep().await?;
+        }
+    }
+    world.arm();
+    world.deliver_webhooks().await?;
+    world.killer.disarm();
+    let books = Books::read(&world.cloud, account).await?;
+    let told = ["invoice_reminder", "invoice_voided", "purchase_paid"].map(|kind| owed(&books, kind));
+    let expected = if is_paid { [0, 0, 1] } else { [1, 1, 0] };
+    rule!(told == expected, "{account} is owed {told:?} mails, not {expected:?}");
+    rule!(books.state.get("unpaid").is_none(), "{account} still counts an unpaid invoice");
     Ok(())
 }
 

@@ -144,6 +144,24 @@ impl World {
         update.send().await.expect("the table answers");
     }
 
+    /// Makes the purchases by invoice of an account some days older.
+    pub async fn let_invoices_age(&self, account: &str, days: i64) {
+        let client = self.cloud.cloud.aws.dynamodb.client();
+        let pk = AttributeValue::S(format!("ACCOUNT#{account}"));
+        let listed = client.query().table_name(self.cloud.table()).consistent_read(true);
+        let listed = listed.key_condition_expression("PK = :pk AND begins_with(SK, :purchase)");
+        let listed = listed.expression_attribute_values(":pk", pk.clone());
+        let listed = listed.expression_attribute_values(":purchase", AttributeValue::S("PURCHASE#".to_owned()));
+        let listed = listed.send().await.expect("the table answers");
+        for purchase in listed.items() {
+            let update = client.update_item().table_name(self.cloud.table()).key("PK", pk.clone());
+            let older = "SET due_at = due_at - :passed, by_invoice.issued.due_at = by_invoice.issued.due_at - :passed";
+            let update = update.key("SK", purchase["SK"].clone()).update_expression(older);
+            let passed = AttributeValue::N((days * 86_400_000).to_string());
+            update.expression_attribute_values(":passed", passed).send().await.expect("the table answers");
+        }
+    }
+
     /// Makes the pause of an account, and the attempt that caused it, some days older.
     pub async fn let_days_pass(&self, account: &str, days: i64) {
         let client = self.cloud.cloud.aws.dynamodb.client();

@@ -53,6 +53,21 @@ fn both_forms_lead_to_the_same_addresses() {
     }
 }
 
+/// `make mails` takes the pictures, which people look at.
+#[test]
+fn there_is_a_picture_of_every_kind() {
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mails");
+    let index = std::fs::read_to_string(pictures.join("README.md")).unwrap();
+    for (name, mail) in mails() {
+        assert!(pictures.join(format!("{name}.png")).exists(), "make mails takes the picture of {name}");
+        assert!(
+            index.contains(&format!("## `{name}`")),
+            "docs/mails/README.md does not show {name} ({})",
+            mail.subject
+        );
+    }
+}
+
 #[test]
 #[ignore = "writes the files that make mails takes pictures of"]
 fn write_every_mail() {
