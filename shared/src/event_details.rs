@@ -3,7 +3,7 @@
 //! It is made when the event is stored, so that an event that is published twice is the same event.
 
 use crate::domain::alerts::AlertLevel;
-use crate::domain::payments::PaymentIssueKind;
+use crate::domain::payments::{PaidFor, PaymentIssueKind};
 use crate::domain::{Amount, OutboundEvent, OutboundEventKind, ReachedLimit};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -45,6 +45,20 @@ fn data(kind: &OutboundEventKind) -> Value {
             "price": amount(*price),
             "balance": balance.get(),
         }),
+        OutboundEventKind::CreditsReversed { paid_for, because, credits, balance, is_paused } => {
+            let (purchase, top_up) = match paid_for {
+                PaidFor::Purchase(purchase) => (Some(purchase.as_str()), None),
+                PaidFor::TopUp(top_up) => (None, Some(top_up.as_str())),
+            };
+            json!({
+                "purchase": purchase,
+                "top_up": top_up,
+                "because": because.name(),
+                "credits": credits.get(),
+                "balance": balance.get(),
+                "top_ups_paused": is_paused,
+            })
+        }
         OutboundEventKind::TopUpPaused { top_up, issue } => {
             json!({ "top_up": top_up.as_str(), "issue": issue.name(), "reason": reason(*issue) })
         }

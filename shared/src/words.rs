@@ -9,8 +9,8 @@ pub use diagnosis::{Diagnosis, diagnosis};
 pub use explanation::explanation;
 
 use crate::domain::payments::{
-    CardFace, CustomerInvoice, DeclineReason, Expiry, MonthlyCap, PaymentIssueKind, Receipt, RefusalReason, SavedCard,
-    SavedCards,
+    CardFace, CustomerInvoice, DeclineReason, Expiry, MonthlyCap, PaymentIssueKind, Receipt, RefusalReason,
+    ReturnReason, SavedCard, SavedCards,
 };
 use crate::domain::{Amount, Credits, PriceBook, PurchaseStatus};
 use jiff::Timestamp;
@@ -32,6 +32,20 @@ pub fn payment_issue(kind: PaymentIssueKind) -> Explanation {
         },
         PaymentIssueKind::Refused(reason) => refusal(reason),
     }
+}
+
+/// Why automatic top-ups are paused although no payment failed, and what ends the pause.
+pub fn reversal_pause(because: ReturnReason, balance: Credits) -> Explanation {
+    let reason = match because {
+        ReturnReason::Refund => "A payment was refunded, and its credits had been used, so the balance is below zero.",
+        ReturnReason::Dispute => "A payment is disputed with the bank, so we took its credits back.",
+    };
+    let remedy = if balance.is_negative() {
+        "Buy enough credits to bring the balance to zero or above, or resume automatic top-ups."
+    } else {
+        "Buy a package, or resume automatic top-ups."
+    };
+    Explanation { reason, remedy }
 }
 
 /// Why the customer's automatic payments are refused, and who can change that.

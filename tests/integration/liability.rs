@@ -81,7 +81,7 @@ async fn a_day_is_closed_after_its_end_and_says_what_moved_and_what_is_left() {
         "opening": 0, "brought_forward": 0, "credits_sold": 500, "credits_purchased": 500, "credits_topped_up": 0,
         "credits_imported": 1_250, "credits_adjusted": -7, "credits_used": 30, "credits_charged": 80,
         "credits_captured_back": 0, "credits_voided": 0, "credits_expired": 0, "credits_restored": 50,
-        "outstanding": 1_713, "difference": 0,
+        "outstanding": 1_713, "difference": 0, "credits_reversed": 0,
     });
     assert_eq!((&answer["day"], &answer["total"]), (&flow, &flow));
     assert_eq!(
@@ -130,7 +130,7 @@ async fn missed_days_are_caught_up_in_order_and_months_are_a_table() {
     let table = cloud.send(table.bearer_auth(&token).header("accept", "text/csv")).await.expect(200);
     let lines: Vec<&str> = table.text.split("\r\n").collect();
     assert!(lines[0].starts_with("month,accounts,opening,brought_forward,credits_sold,"), "{}", table.text);
-    let expected = format!("{},1,490,0,0,0,0,0,0,10,10,0,0,0,0,480,0", months[1].strftime("%Y-%m"));
+    let expected = format!("{},1,490,0,0,0,0,0,0,10,10,0,0,0,0,480,0,0", months[1].strftime("%Y-%m"));
     assert_eq!((lines[1], lines.len()), (expected.as_str(), 4));
     for query in ["on=2026-02-30", "on=x", "from=2026-13", "from=2026-02&to=2026-01", "from=2020-01&to=2026-01", "x=1"]
     {

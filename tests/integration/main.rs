@@ -36,6 +36,7 @@ mod purchases;
 mod purchases_by_invoice;
 mod rates;
 mod receipts;
+mod returns;
 mod support;
 mod sweeps;
 mod top_ups;

@@ -100,6 +100,7 @@ async fn what_a_charge_moves_counts_at_once_for_its_operation_and_its_spender() 
             "credits_topped_up",
             "credits_adjusted",
             "credits_imported",
+            "credits_reversed",
             "credits_spent",
         ];
         let zeros: Value = names.map(|name| (name.to_owned(), json!(0))).into_iter().collect();
@@ -241,10 +242,10 @@ async fn usage_is_a_table_for_whoever_accepts_one() {
     charge_many(&cloud, "job", 4).await;
     cloud.charge("acme", "alone", 2).await.expect(201);
     let head = "from,to,kind,name,charges,duration_ms,max_minutes,quantity,credits_charged,credits_captured_back,\
-                credits_voided,credits_expired,credits_restored,credits_purchased,credits_topped_up,credits_adjusted,credits_imported,credits_spent\r\n";
+                credits_voided,credits_expired,credits_restored,credits_purchased,credits_topped_up,credits_adjusted,credits_imported,credits_spent,credits_reversed\r\n";
     let day = "2026-01-05,2026-01-05";
     let total = table(&cloud, "").await;
-    assert_eq!(total.text, format!("{head}{day},total,,5,0,6,0,60,0,0,0,0,50000,0,0,0,60\r\n"));
+    assert_eq!(total.text, format!("{head}{day},total,,5,0,6,0,60,0,0,0,0,50000,0,0,0,60,0\r\n"));
     assert_eq!(total.content_type, "text/csv; charset=utf-8; header=present");
     let header = |name: &str| total.headers.get(name).map(String::as_str);
     assert_eq!(
@@ -253,8 +254,8 @@ async fn usage_is_a_table_for_whoever_accepts_one() {
     );
     assert_eq!(header("usage-as-of"), Some("2026-01-05T00:00:00.000Z"));
     let spenders = format!(
-        "{head}{day},named,key-0,2,0,2,0,20,0,0,0,0,0,0,0,0,20\r\n{day},named,key-1,1,0,1,0,10,0,0,0,0,0,0,0,0,10\r\n\
-         {day},named,key-2,1,0,1,0,10,0,0,0,0,0,0,0,0,10\r\n{day},unnamed,,1,0,2,0,20,0,0,0,0,0,0,0,0,20\r\n"
+        "{head}{day},named,key-0,2,0,2,0,20,0,0,0,0,0,0,0,0,20,0\r\n{day},named,key-1,1,0,1,0,10,0,0,0,0,0,0,0,0,10,0\r\n\
+         {day},named,key-2,1,0,1,0,10,0,0,0,0,0,0,0,0,10,0\r\n{day},unnamed,,1,0,2,0,20,0,0,0,0,0,0,0,0,20,0\r\n"
     );
     assert_eq!(table(&cloud, "group_by=spender").await.text, spenders);
     assert_eq!(table(&cloud, "to=2026-01-04").await.text, head, "no usage");

@@ -10,7 +10,7 @@ use shared::domain::payments::{
 };
 use shared::domain::price_book::AutoTopUpLimits;
 use shared::domain::{Account, Actor, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
-use shared::http::bodies::{PaymentIssueBody, TopUpBody, TopUpCheckBody};
+use shared::http::bodies::{PaymentIssueBody, ReversalPauseBody, TopUpBody, TopUpCheckBody};
 use shared::http::{
     Caller, Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query,
     text, time,
@@ -175,6 +175,8 @@ struct AutoTopUpBody<'a> {
     /// Why they are off, if they were on before.
     off_reason: Option<&'static str>,
     payment_issue: Option<PaymentIssueBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversal_pause: Option<ReversalPauseBody>,
     last_top_up_at: Option<String>,
     next_top_up: NextTopUpBody<'a>,
     limits: LimitsBody,
@@ -287,6 +289,7 @@ impl<'a> AutoTopUpBody<'a> {
             changed_at: changed.at.map(time),
             off_reason: changed.off_reason,
             payment_issue: account.payment_issue.as_ref().map(PaymentIssueBody::of),
+            reversal_pause: ReversalPauseBody::of(account),
             last_top_up_at: account.last_top_up_at.map(time),
             next_top_up: NextTopUpBody::of(as_if_saved, price_book, now),
             limits: LimitsBody {

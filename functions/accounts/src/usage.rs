@@ -36,14 +36,21 @@ pub async fn get<O: Outside>(
     if wants_csv(request) { csv(&body) } else { Reply::ok(&body) }
 }
 
+/// New columns come last, so that those who count columns keep theirs.
+const NAMES_BEFORE_SPENT: &[&str] = UsageCounts::NAMES.split_at(13).0;
+const NAMES_AFTER_SPENT: &[&str] = UsageCounts::NAMES.split_at(13).1;
+
 /// One line for each period, or with groups one for each of them. What a table cannot hold is in headers.
 fn csv(body: &UsageBody<'_>) -> Result<Reply, Problem> {
-    let names = ["from", "to", "kind", "name"].into_iter().chain(UsageCounts::NAMES.iter().copied());
-    let mut table = CsvTable::page(&names.chain(["credits_spent"]).collect::<Vec<_>>(), true)?;
+    let names = ["from", "to", "kind", "name"].into_iter().chain(NAMES_BEFORE_SPENT.iter().copied());
+    let names = names.chain(["credits_spent"]).chain(NAMES_AFTER_SPENT.iter().copied());
+    let mut table = CsvTable::page(&names.collect::<Vec<_>>(), true)?;
     for row in &body.page.data {
         let mut line = |kind: &str, name: &str, CountsBody(counts): &CountsBody<'_>| {
             let dates = [row.from, row.to].map(|date| Cell::text(date.to_string()));
-            let numbers = counts.values().chain([counts.credits_spent()]).map(Cell::Number);
+            let (before, after) =
+                (counts.values().take(NAMES_BEFORE_SPENT.len()), counts.values().skip(NAMES_BEFORE_SPENT.len()));
+            let numbers = before.chain([counts.credits_spent()]).chain(after).map(Cell::Number);
             table.row(dates.into_iter().chain([kind, name].map(Cell::text)).chain(numbers))
         };
         match &row.groups {

@@ -9,9 +9,12 @@ pub mod wiring;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde_json::Value;
-use shared::domain::{CheckoutSessionId, CustomerId, InvoiceId, PaymentMethodId};
+use shared::domain::{CardPaymentId, CheckoutSessionId, CustomerId, DisputeId, InvoiceId, PaymentMethodId, RefundId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
-use shared::ports::{Accounts, AskedCards, CardWallet, Consents, Customers, Events, Payments, Purchases, TopUps};
+use shared::ports::{
+    Accounts, AskedCards, CardWallet, Consents, Customers, Entries, Events, PaymentReturns, Payments, Purchases,
+    ReturnedObject, TopUps,
+};
 use shared::stripe::SecretString;
 use shared::stripe::webhook::{Event, ObjectKind, verify};
 use shared::telemetry::embedded_metrics;
@@ -21,16 +24,16 @@ use shared::use_cases::{Capabilities, Context};
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + Customers + Events,
-        Payments: Payments + CardWallet,
+        Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events,
+        Payments: Payments + CardWallet + PaymentReturns,
     >
 {
 }
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + Customers + Events,
-            Payments: Payments + CardWallet,
+            Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events,
+            Payments: Payments + CardWallet + PaymentReturns,
         >,
 > Outside for C
 {
@@ -75,7 +78,9 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
             tracing::info!(event.id = %event.id, event.kind = event.kind, ?applied, "event");
             Ok(Reply::empty())
         }
-        Err(error @ ApplyEventError::Mismatch(_)) => Err(Problem::internal(error)),
+        Err(error @ (ApplyEventError::Mismatch(_) | ApplyEventError::BalanceOutOfRange(_))) => {
+            Err(Problem::internal(error))
+        }
         Err(ApplyEventError::Outside(error)) => Err(error.into()),
     }
 }
@@ -94,6 +99,11 @@ fn subject_of(event: &Event) -> Subject {
         Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
         Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
         Some(ObjectKind::PaymentMethod) => PaymentMethodId::parse(id).map(Subject::Card),
+        Some(ObjectKind::Charge) => {
+            CardPaymentId::parse(id).map(|id| Subject::Returned(ReturnedObject::CardPayment(id)))
+        }
+        Some(ObjectKind::Refund) => RefundId::parse(id).map(|id| Subject::Returned(ReturnedObject::Refund(id))),
+        Some(ObjectKind::Dispute) => DisputeId::parse(id).map(|id| Subject::Returned(ReturnedObject::Dispute(id))),
         None => Ok(Subject::Other),
     };
     subject.unwrap_or(Subject::Other)

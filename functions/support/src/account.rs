@@ -13,7 +13,7 @@ use shared::domain::payments::{ConsentRecord, gates};
 use shared::domain::spending::Limit;
 use shared::domain::usage::Flag;
 use shared::domain::{Account, Act, Contacts, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
-use shared::http::bodies::{AlertsBody, ContactsBody, GateBody, PaymentIssueBody, TopUpBody};
+use shared::http::bodies::{AlertsBody, ContactsBody, GateBody, PaymentIssueBody, ReversalPauseBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::ports::{
     Acts, AlertRows, Consents, ContactRecords, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges,
@@ -178,6 +178,8 @@ struct AutoTopUpBody<'a> {
     /// The saved card, by its id at Stripe.
     payment_method: Option<&'a str>,
     payment_issue: Option<PaymentIssueBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversal_pause: Option<ReversalPauseBody>,
     open_top_up: Option<&'a str>,
     last_top_up_at: Option<String>,
     /// Every condition between the account and its next top-up. The first closed one decides.
@@ -195,6 +197,7 @@ impl<'a> AutoTopUpBody<'a> {
             consent: consent.map(ConsentBody::of),
             payment_method: account.payment_method.as_ref().map(|card| card.as_str()),
             payment_issue: account.payment_issue.as_ref().map(PaymentIssueBody::of),
+            reversal_pause: ReversalPauseBody::of(account),
             open_top_up: account.open_top_up.as_ref().map(|top_up| top_up.as_str()),
             last_top_up_at: account.last_top_up_at.map(time),
             gates: gates(account, price_book, now).iter().map(GateBody::of).collect(),

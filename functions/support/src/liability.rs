@@ -98,7 +98,7 @@ impl DayBody {
     }
 }
 
-/// `opening` + `brought_forward` + what came in − `credits_used` + `difference` = `outstanding`.
+/// `opening` + `brought_forward` + what came in − `credits_reversed` − `credits_used` + `difference` = `outstanding`.
 #[derive(Serialize)]
 struct FlowBody {
     opening: i64,
@@ -116,6 +116,7 @@ struct FlowBody {
     credits_restored: i64,
     outstanding: i64,
     difference: i64,
+    credits_reversed: i64,
 }
 
 impl FlowBody {
@@ -137,6 +138,7 @@ impl FlowBody {
             credits_restored: moved.credits_restored,
             outstanding: flow.outstanding,
             difference: flow.difference(),
+            credits_reversed: moved.credits_reversed,
         }
     }
 }
@@ -168,7 +170,7 @@ impl MonthBody {
 }
 
 /// New columns come last, so that those who count columns keep theirs.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "month",
     "accounts",
     "opening",
@@ -186,6 +188,7 @@ const COLUMNS: [&str; 17] = [
     "credits_restored",
     "outstanding",
     "difference",
+    "credits_reversed",
 ];
 
 fn table(months: &[MonthLiability]) -> Result<Reply, Problem> {
@@ -208,6 +211,7 @@ fn table(months: &[MonthLiability]) -> Result<Reply, Problem> {
             flow.credits_restored,
             flow.outstanding,
             flow.difference,
+            flow.credits_reversed,
         ];
         table.row([Cell::Text(month)].into_iter().chain(numbers.map(Cell::Number)))?;
     }

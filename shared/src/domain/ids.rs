@@ -268,6 +268,14 @@ id!(
     CardPaymentId, "card payment", "a Stripe object id", is_stripe_id
 );
 id!(
+    /// Stripe's refund (`re_…`, `pyr_…`).
+    RefundId, "refund", "a Stripe object id", is_stripe_id
+);
+id!(
+    /// Stripe's dispute (`du_…`, `dp_…`).
+    DisputeId, "dispute", "a Stripe object id", is_stripe_id
+);
+id!(
     /// The number that is printed on an invoice of Stripe's.
     InvoiceNumber, "invoice number", "1 to 64 characters of A-Z a-z 0-9 -",
     |text| has_characters(text, 64, |byte| byte.is_ascii_alphanumeric() || byte == b'-')

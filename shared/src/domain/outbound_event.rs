@@ -3,7 +3,7 @@
 //! It is published at least once, under an id that is made of its cause, so that a receiver can tell a repetition.
 
 use super::alerts::AlertLevel;
-use super::payments::PaymentIssueKind;
+use super::payments::{PaidFor, PaymentIssueKind, ReturnReason};
 use super::spending::LimitName;
 use super::{AccountId, Amount, Credits, OutboundEventId, PackageId, PurchaseId, RestrictionReason, Spender, TopUpId};
 use jiff::Timestamp;
@@ -31,6 +31,16 @@ pub enum OutboundEventKind {
     PurchasePaid { purchase: PurchaseId, package: PackageId, credits: Credits, price: Amount, balance: Credits },
     /// An automatic top-up was paid, or a part of it.
     TopUpPaid { top_up: TopUpId, credits: Credits, price: Amount, balance: Credits },
+    /// Credits were taken back because their payment went back, or were given back again.
+    CreditsReversed {
+        paid_for: PaidFor,
+        because: ReturnReason,
+        /// Negative if they were taken back.
+        credits: Credits,
+        balance: Credits,
+        /// Whether automatic top-ups are paused for it from then on.
+        is_paused: bool,
+    },
     /// Automatic top-ups are paused, because this attempt failed.
     TopUpPaused { top_up: TopUpId, issue: PaymentIssueKind },
     /// The pause that this attempt caused is over.
@@ -64,6 +74,7 @@ impl OutboundEventKind {
             Self::CreditsExhausted { .. } => "credits.exhausted",
             Self::PurchasePaid { .. } => "purchase.paid",
             Self::TopUpPaid { .. } => "top_up.paid",
+            Self::CreditsReversed { .. } => "credits.reversed",
             Self::TopUpPaused { .. } => "top_up.paused",
             Self::TopUpResumed { .. } => "top_up.resumed",
             Self::PaymentActionRequired { .. } => "payment.action_required",

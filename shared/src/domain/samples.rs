@@ -67,6 +67,7 @@ pub fn top_up(number: u128, credits: i64) -> TopUp {
         ended_at: None,
         retries: 0,
         reminders: 0,
+        reversed: Default::default(),
     }
 }
 

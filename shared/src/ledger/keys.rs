@@ -4,7 +4,7 @@
 //! different kinds never share one.
 
 use crate::domain::charging::RefusalPlace;
-use crate::domain::payments::Invoiced;
+use crate::domain::payments::{Invoiced, PaidFor};
 use crate::domain::support::ItemKey;
 use crate::domain::usage::FlagPlace;
 use crate::domain::{
@@ -332,6 +332,10 @@ impl Key {
             "restore" => Origin::Restore(IdempotencyKey::parse(cause).ok()?),
             "purchase" => Origin::Purchase(PurchaseId::parse(cause).ok()?),
             "top_up" => Origin::TopUp(TopUpId::parse(cause).ok()?),
+            "reversal" => {
+                let (paid_for, number) = cause.split_once(':')?;
+                Origin::Reversal(PaidFor::parse(paid_for).ok()?, number.parse().ok()?)
+            }
             "adjustment" => Origin::Adjustment(IdempotencyKey::parse(cause).ok()?),
             "import" => Origin::Import(SourceId::parse(cause).ok()?),
             _ => return None,

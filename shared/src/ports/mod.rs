@@ -9,6 +9,7 @@ mod liability;
 mod mailer;
 mod pauses;
 mod payments;
+mod returns;
 mod sweep_part;
 mod timers;
 mod whole_ledger;
@@ -32,6 +33,7 @@ pub use payments::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
     Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
+pub use returns::{PaymentReturns, ReturnedObject, ReturnsReport};
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};
 pub use whole_ledger::Ledger;

@@ -19,6 +19,7 @@ mod outcome;
 mod purchase_invoices;
 mod rate_limiter;
 mod responses;
+mod returns;
 mod search;
 mod settings;
 mod top_ups;
@@ -34,12 +35,12 @@ use crate::domain::payments::{
     SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
-    AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentMethodId, Purchase, TopUp,
-    TopUpRetry,
+    AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentIntentId, PaymentMethodId,
+    Purchase, TopUp, TopUpRetry,
 };
 use crate::ports::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
-    Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+    Paid, PaymentReturns, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use client::{Client, Transport};
 use hyper::Uri;
@@ -275,6 +276,16 @@ impl CustomerInvoices for StripePayments {
 impl PaymentSearch for StripePayments {
     async fn customers_find(&self, paid: &Paid) -> Result<Vec<CustomerId>, PaymentsError> {
         search::customers(&self.client, paid).await.map_err(|error| error.during("customers_find"))
+    }
+}
+
+impl PaymentReturns for StripePayments {
+    async fn returned_payment_find(&self, named: &ReturnedObject) -> Result<Option<PaymentIntentId>, PaymentsError> {
+        returns::find(&self.client, named).await.map_err(|error| error.during("returned_payment_find"))
+    }
+
+    async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
+        returns::report(&self.client, payment).await.map_err(|error| error.during("returned_payment_get"))
     }
 }
 

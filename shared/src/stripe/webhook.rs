@@ -27,6 +27,9 @@ pub enum ObjectKind {
     Checkout,
     Customer,
     PaymentMethod,
+    Charge,
+    Refund,
+    Dispute,
 }
 
 /// The types of events that concern us, each with the object to fetch. An endpoint subscribes only to these.
@@ -34,7 +37,13 @@ pub enum ObjectKind {
 ///
 /// All types about one kind of object are handled the same way, since only the fetched object is trusted. The type adds
 /// nothing to what the object says.
-pub const EVENT_TYPES: [(&str, ObjectKind); 12] = [
+pub const EVENT_TYPES: [(&str, ObjectKind); 21] = [
+    ("charge.dispute.closed", ObjectKind::Dispute),
+    ("charge.dispute.created", ObjectKind::Dispute),
+    ("charge.dispute.funds_reinstated", ObjectKind::Dispute),
+    ("charge.dispute.funds_withdrawn", ObjectKind::Dispute),
+    ("charge.dispute.updated", ObjectKind::Dispute),
+    ("charge.refunded", ObjectKind::Charge),
     ("checkout.session.async_payment_failed", ObjectKind::Checkout),
     ("checkout.session.async_payment_succeeded", ObjectKind::Checkout),
     ("checkout.session.completed", ObjectKind::Checkout),
@@ -47,6 +56,9 @@ pub const EVENT_TYPES: [(&str, ObjectKind); 12] = [
     ("invoice.voided", ObjectKind::Invoice),
     ("payment_method.automatically_updated", ObjectKind::PaymentMethod),
     ("payment_method.updated", ObjectKind::PaymentMethod),
+    ("refund.created", ObjectKind::Refund),
+    ("refund.failed", ObjectKind::Refund),
+    ("refund.updated", ObjectKind::Refund),
 ];
 
 /// The part of an event that is read. <https://docs.stripe.com/api/events/object>

@@ -1,6 +1,6 @@
 //! What becomes of the next automatic top-up, in a sentence, and what the customer can do about it.
 
-use super::{credits, date_and_time, payment_issue};
+use super::{credits, date_and_time, payment_issue, reversal_pause};
 use crate::domain::payments::{NoTopUp, TopUpOutlook, top_up_credits};
 use crate::domain::{Account, PriceBook};
 use jiff::Timestamp;
@@ -28,6 +28,10 @@ pub fn diagnosis(outlook: &TopUpOutlook, account: &Account, price_book: &PriceBo
         TopUpOutlook::Off(reason) => off(reason, account),
         TopUpOutlook::Paused(kind) => {
             let words = payment_issue(kind);
+            Diagnosis { verdict: format!("Automatic top-ups are paused. {}", words.reason), remedy: Some(words.remedy) }
+        }
+        TopUpOutlook::PausedByReversal(because) => {
+            let words = reversal_pause(because, account.balance);
             Diagnosis { verdict: format!("Automatic top-ups are paused. {}", words.reason), remedy: Some(words.remedy) }
         }
         TopUpOutlook::Waiting { next_check_at, next_eligible_at, is_capped: true, .. } => {

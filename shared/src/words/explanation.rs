@@ -1,6 +1,7 @@
 //! What an entry says about itself, in one sentence: measure, what was billed, credits.
 
 use super::credits;
+use crate::domain::payments::ReturnReason;
 use crate::domain::{Cause, Credits, Entry, Measure, Operation, PriceLine};
 
 /// `1 min 30.001 s of audio, billed as 90.001 s: 16 credits.`
@@ -28,6 +29,20 @@ pub fn explanation(entry: &Entry) -> String {
         Cause::Restore { charge } => format!("Charge {charge} was restored: {} given back.", credits(moved)),
         Cause::Purchase { package, .. } => format!("Package {package} was bought: {} added.", credits(moved)),
         Cause::TopUp { .. } => format!("Automatic top-up: {} added.", credits(moved)),
+        Cause::Reversal { because, .. } if moved < Credits::ZERO => {
+            let taken = credits(moved.negated());
+            match because {
+                ReturnReason::Refund => format!("The payment was refunded: {taken} taken back."),
+                ReturnReason::Dispute => format!("The payment was disputed: {taken} taken back."),
+            }
+        }
+        Cause::Reversal { because, .. } => {
+            let given = credits(moved);
+            match because {
+                ReturnReason::Refund => format!("The refund was not made: {given} given back."),
+                ReturnReason::Dispute => format!("The dispute was won: {given} given back."),
+            }
+        }
         Cause::Adjustment { .. } if moved < Credits::ZERO => {
             format!("Adjusted by support: {} taken.", credits(moved.negated()))
         }

@@ -8,17 +8,18 @@ use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::{
     BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
-    SavedCard, SavedCards, SetUpCard, TopUpOutcome,
+    ReturnedPayment, Returns, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
     Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
-    PackageId, PaymentMethodId, PriceBook, Purchase, PurchaseId, Salt, TopUp, TopUpRetry,
+    PackageId, PaymentIntentId, PaymentMethodId, PriceBook, Purchase, PurchaseId, Salt, TopUp, TopUpRetry,
 };
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, IdGenerator, InvoiceError, InvoiceReport,
-    InvoicesPage, NoPauses, Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+    InvoicesPage, NoPauses, Paid, PaymentReturns, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+    ReturnedObject, ReturnsReport,
 };
 use shared::statements::StatementKey;
 use shared::stripe::SecretString;
@@ -380,6 +381,18 @@ impl Payments for AgreeablePayments {
 
     async fn invoice_get(&self, _: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
         Err(PaymentsError::NotFound { operation: "invoice_get" })
+    }
+}
+
+impl PaymentReturns for AgreeablePayments {
+    async fn returned_payment_find(&self, _: &ReturnedObject) -> Result<Option<PaymentIntentId>, PaymentsError> {
+        Ok(PaymentIntentId::parse("pi_1").ok())
+    }
+
+    async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
+        let (currency, returns) = ("usd".to_owned(), Returns::default());
+        let returned = ReturnedPayment { payment: payment.clone(), invoice: None, currency, returns };
+        Ok(ReturnsReport { paid_for: None, returned })
     }
 }
 

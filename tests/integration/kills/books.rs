@@ -70,6 +70,7 @@ impl Books {
         self.check_purchases()?;
         self.check_top_ups()?;
         self.check_money()?;
+        self.check_reversals()?;
         self.check_events(cloud)?;
         self.check_notices(cloud, killer)
     }
@@ -255,6 +256,21 @@ impl Books {
         let refused = self.charges.iter().filter(|charge| charge["paid"] == false).count();
         let top_ups = self.of_kind("TOP_UP").count();
         rule!(refused <= top_ups, "the bank refused {refused} times for {top_ups} top-ups of {account}");
+        Ok(())
+    }
+
+    /// What went back of the money of a purchase took back the same part of its credits, rounded down.
+    pub fn check_reversals(&self) -> Result<(), Broken> {
+        for charge in self.charges.iter().filter(|charge| charge["paid"] == true) {
+            let is_of = |(_, bought): &(&str, &Value)| bought["payment_intent"] == charge["payment_intent"];
+            let Some((id, purchase)) = self.of_kind("PURCHASE").find(is_of) else { continue };
+            let of_purchase = |origin: &str| origin.starts_with(&format!("reversal:{id}:"));
+            let reversals = self.of_kind("ENTRY").filter(|(origin, _)| of_purchase(origin));
+            let taken: i64 = reversals.map(|(_, entry)| -number(entry, "credits")).sum();
+            let (refunded, amount) = (number(charge, "amount_refunded"), number(charge, "amount"));
+            let expected = number(purchase, "credits") * refunded / amount;
+            rule!(taken == expected, "{taken} credits of {id} are taken back, not {expected}");
+        }
         Ok(())
     }
 

@@ -20,6 +20,7 @@ pub enum Workflow {
     Expiry,
     Purchase,
     Invoice,
+    Refund,
     AutoTopUp,
     SweepPaid,
     SweepDeclined,
@@ -48,6 +49,7 @@ impl Workflow {
             Self::Expiry => "expiry",
             Self::Purchase => "purchase",
             Self::Invoice => "purchase by invoice",
+            Self::Refund => "refund",
             Self::AutoTopUp => "auto top-up settings",
             Self::SweepPaid => "sweep, paid",
             Self::SweepDeclined => "sweep, declined",
@@ -73,6 +75,7 @@ impl Workflow {
             Self::Alerts | Self::ExpiringCard => &["alerts"],
             Self::Purchase => &["purchases", "stripe-webhooks"],
             Self::Invoice => &["purchases", "stripe-webhooks", "top-up-sweep"],
+            Self::Refund => &["stripe-webhooks"],
             Self::Retry | Self::Resume => &["accounts", "stripe-webhooks"],
             Self::SweepPaid | Self::Reminders => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
@@ -97,6 +100,7 @@ impl Workflow {
             Self::ExpiringCard => expiring_card(world, &account).await?,
             Self::Purchase => purchase(world, &account).await?,
             Self::Invoice => invoice(world, &account).await?,
+            Self::Refund => refund(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
             Self::SweepDeclined => sweep_declined(world, &account).await?,
@@ -448,6 +452,28 @@ async fn invoice(world: &mut World, account: &str) -> Result<(), Broken> {
     let expected = if is_paid { [0, 0, 1] } else { [1, 1, 0] };
     rule!(told == expected, "{account} is owed {told:?} mails, not {expected:?}");
     rule!(books.state.get("unpaid").is_none(), "{account} still counts an unpaid invoice");
+    Ok(())
+}
+
+/// Refunds in parts, some of which fail, and the events about them.
+async fn refund(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_5000", CARD).await;
+    let charge = Books::read(&world.cloud, account).await?.charges[0].clone();
+    for _ in 0..6 {
+        let amount = world.random.i64(1..=800).to_string();
+        let form = [("charge", text(&charge, "id")), ("amount", amount.as_str())];
+        let made = world.cloud.stripe_post("/v1/refunds", &form).await;
+        let fails = world.random.bool();
+        if fails {
+            let failed = world.cloud.cloud.stripe.settle_refund(text(&made, "id"), "failed");
+            rule!(failed.is_ok(), "{made} does not fail: {failed:?}");
+        }
+        world.arm();
+        world.deliver_webhooks().await?;
+        world.killer.disarm();
+        Books::read(&world.cloud, account).await?.check_reversals()?;
+    }
     Ok(())
 }
 

@@ -111,7 +111,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 104] = [
+const MAY_BE_ABSENT: [&str; 111] = [
     "accepted_by",
     "added",
     "addressed",
@@ -140,6 +140,7 @@ const MAY_BE_ABSENT: [&str; 104] = [
     "completed_at",
     "confirmed",
     "credits_per_day",
+    "credits_reversed",
     "currency",
     "day",
     "default_card",
@@ -195,12 +196,18 @@ const MAY_BE_ABSENT: [&str; 104] = [
     "receipt.last4",
     "receipt.number",
     "reference",
+    "refund_pause",
     "reminders",
     "removed",
     "request_id",
     "restriction",
     "retries",
     "returned_at",
+    "reversed",
+    "reversed.refunds",
+    "reversed.refunds_failed",
+    "reversed.reinstated",
+    "reversed.withdrawn",
     "salt",
     "sent_at",
     "sent_to",
@@ -686,8 +693,10 @@ fn stored_items() -> Vec<Stored> {
         ("restore", entry(8), Kind::Entry(8)),
         ("entry of a purchase", entry(9), Kind::Entry(9)),
         ("entry of a top-up", entry(10), Kind::Entry(10)),
-        ("entry of an adjustment", entry(11), Kind::Entry(11)),
-        ("entry of an import", entry(12), Kind::Entry(12)),
+        ("entry of a refund", entry(11), Kind::Entry(11)),
+        ("entry of a dispute", entry(12), Kind::Entry(12)),
+        ("entry of an adjustment", entry(13), Kind::Entry(13)),
+        ("entry of an import", entry(14), Kind::Entry(14)),
         ("adjusted", act(1), Kind::Act(1)),
         ("restricted", act(2), Kind::Act(2)),
         ("restriction lifted", act(3), Kind::Act(3)),

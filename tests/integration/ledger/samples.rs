@@ -13,6 +13,7 @@ use shared::domain::payments::{Ahead, AskedCard, CardFace, Expiry, KnownCard, Wa
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
 use shared::domain::payments::{ByInvoice, Checkout, InvoiceReminder, InvoiceTerms, IssuedInvoice, PoNumber};
 use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIssueKind, RefusalReason, TurnedOff};
+use shared::domain::payments::{PaidFor, ReturnReason, Returns, ReversalPause, Reversed};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
 use shared::domain::usage::{Flag, FlagKind};
@@ -134,7 +135,7 @@ pub fn charge_for(text: &str, measure: Measure, amount: i64) -> Cause {
     }
 }
 
-pub fn causes() -> [Cause; 13] {
+pub fn causes() -> [Cause; 15] {
     let (purchase, package, top_up) = (PurchaseId::mint(7), package_id(), TopUpId::mint(7));
     [
         charge("job:1"),
@@ -170,6 +171,8 @@ pub fn causes() -> [Cause; 13] {
         Cause::Restore { charge: key("job:1") },
         Cause::Purchase { purchase, package },
         Cause::TopUp { top_up },
+        Cause::Reversal { paid_for: PaidFor::Purchase(PurchaseId::mint(7)), number: 1, because: ReturnReason::Refund },
+        Cause::Reversal { paid_for: PaidFor::TopUp(TopUpId::mint(7)), number: 12, because: ReturnReason::Dispute },
         Cause::Adjustment { key: key("case:1"), reason: Some(act_reason()), operator: Some(operator()) },
         Cause::Import { source: source_id(), reference: Reference::parse("Konto 7: 12,50 €").ok() },
     ]
@@ -366,6 +369,7 @@ pub fn complete_account() -> Account {
         last_top_up_at: Some(at(3)),
         open_top_up: Some(TopUpId::mint(4)),
         payment_issue: Some(payment_issue(PaymentIssueKind::Declined(DeclineReason::ExpiredCard))),
+        reversal_pause: Some(ReversalPause { because: ReturnReason::Refund, since: at(7) }),
         restriction: Some(Restriction {
             reason: RestrictionReason::parse("An unusual day: 1 → 1,000").unwrap(),
             until: at(86_400_000),
@@ -418,6 +422,7 @@ fn usage_counts() -> UsageCounts {
         credits_topped_up: 121,
         credits_adjusted: -8,
         credits_imported: -1_250,
+        credits_reversed: 132,
     }
 }
 
@@ -489,6 +494,7 @@ pub fn purchase(status: PurchaseStatus) -> Purchase {
         by_invoice: None,
         opened_at: at(4),
         ended_at: None,
+        reversed: Reversed::default(),
     }
 }
 
@@ -503,6 +509,12 @@ pub fn issued() -> IssuedInvoice {
     IssuedInvoice { number: Some("A-0001".into()), total: 535, due_at: at(1_209_604), amount_paid: 100, overpaid: 3 }
 }
 
+/// Everything that may be known of a payment's refunds and disputes.
+pub fn reversed() -> Reversed {
+    let returns = Returns { paid: 595, refunds: 100, refunds_failed: 50, withdrawn: 545, reinstated: 300 };
+    Reversed { returns, taken: credits(247), entries: 3 }
+}
+
 pub fn complete_purchase() -> Purchase {
     let session = CheckoutSessionId::parse("cs_test_1").unwrap();
     Purchase {
@@ -512,6 +524,7 @@ pub fn complete_purchase() -> Purchase {
         payment_intent: PaymentIntentId::parse("pi_1").ok(),
         invoice: InvoiceId::parse("in_1").ok(),
         ended_at: Some(at(9)),
+        reversed: reversed(),
         ..invoiced_purchase(PurchaseStatus::Paid, 3)
     }
 }
@@ -531,6 +544,7 @@ pub fn top_up(status: TopUpStatus) -> TopUp {
         ended_at: None,
         retries: 0,
         reminders: 0,
+        reversed: Reversed::default(),
     }
 }
 
@@ -554,6 +568,7 @@ pub fn complete_top_up() -> TopUp {
         ended_at: Some(at(9)),
         retries: 2,
         reminders: 1,
+        reversed: reversed(),
         ..top_up(TopUpStatus::Declined(DeclineReason::Generic))
     }
 }
@@ -749,6 +764,20 @@ pub fn outbound_events() -> Vec<OutboundEvent> {
             levels: vec![AlertLevel::days_left(7).unwrap(), AlertLevel::credits(500).unwrap()],
         },
         OutboundEventKind::CreditsExhausted { balance: self::credits(9), required: self::credits(10) },
+        OutboundEventKind::CreditsReversed {
+            paid_for: PaidFor::Purchase(PurchaseId::mint(5)),
+            because: ReturnReason::Refund,
+            credits: self::credits(-500),
+            balance: self::credits(-100),
+            is_paused: true,
+        },
+        OutboundEventKind::CreditsReversed {
+            paid_for: PaidFor::TopUp(TopUpId::mint(6)),
+            because: ReturnReason::Dispute,
+            credits: self::credits(500),
+            balance: self::credits(900),
+            is_paused: false,
+        },
     ]);
     let event = |(number, kind)| OutboundEvent {
         id: OutboundEventId::mint(number),

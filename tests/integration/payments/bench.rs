@@ -130,6 +130,7 @@ impl Bench {
             ended_at: None,
             retries: 0,
             reminders: 0,
+            reversed: Default::default(),
         }
     }
 
@@ -150,6 +151,7 @@ impl Bench {
             by_invoice: None,
             opened_at: self.now(),
             ended_at: None,
+            reversed: Default::default(),
         }
     }
 

@@ -196,7 +196,8 @@ fn may_be_topped_up(account: &Account) -> bool {
     let Some(settings) = account.auto_top_up.as_ref().filter(|settings| settings.is_enabled) else { return false };
     let is_stopped = account.spending.is_some_and(|spending| spending.is_stopped);
     let is_low = account.balance < settings.threshold;
-    let is_possible = is_low && !is_stopped && account.payment_issue.is_none() && account.payment_method.is_some();
+    let is_paused = account.payment_issue.is_some() || account.reversal_pause.is_some();
+    let is_possible = is_low && !is_stopped && !is_paused && account.payment_method.is_some();
     is_possible || account.open_top_up.is_some()
 }
 

@@ -149,6 +149,7 @@ fn hash(account: &AccountId, salt: &Salt, previous: Option<EntryHash>, entry: &E
             let reference = reference.or(kept(erased.reference));
             reference.into_iter().for_each(|digest| field("reference_digest", digest));
         }
+        Cause::Reversal { because, .. } => field("because", because.name().into()),
         Cause::Capture { .. }
         | Cause::Void { .. }
         | Cause::Expiry { .. }

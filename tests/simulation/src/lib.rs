@@ -25,6 +25,7 @@ mod limits;
 mod names;
 mod outside;
 mod request;
+mod returns;
 mod rules;
 mod run;
 mod schedule;
@@ -38,6 +39,7 @@ mod world;
 
 pub use cores::on_all_cores;
 pub use digest::{Digest, digest};
+pub use returns::{LIVES, play_life};
 pub use schedule::Schedule;
 pub use shrink::shrink;
 pub use workflows::{Enumerated, Fault, WORKFLOWS, Workflow};

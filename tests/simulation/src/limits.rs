@@ -126,7 +126,11 @@ impl AccountSpent {
                 let charged = self.charges.iter_mut().find(|charged| charged.key == charge.as_str());
                 charged.into_iter().for_each(|charged| charged.returned.push((day, entry.credits.get())));
             }
-            Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. } => {}
+            Cause::Purchase { .. }
+            | Cause::TopUp { .. }
+            | Cause::Reversal { .. }
+            | Cause::Adjustment { .. }
+            | Cause::Import { .. } => {}
         }
     }
 

@@ -21,18 +21,19 @@ use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUp
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
     Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
-    IdempotencyKey, InvoiceId, Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PriceBook, Purchase,
-    PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, TopUpRetry, UsageCursor, UsageFold, UsageRow,
+    IdempotencyKey, InvoiceId, Notice, NoticeId, NoticeKind, Origin, PaymentIntentId, PaymentMethodId, Periods,
+    PriceBook, Purchase, PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, TopUpRetry, UsageCursor,
+    UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, AskedCards, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
     ContactRecords, Customers, Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor,
     DueIndex, DuePage, DueUnpaid, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator,
     Imports, InvoiceError, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
-    Notices, Pauses, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage, PurchaseList,
-    Purchases, PurchasesPage, RefusalRows, ReplaceError, Shard, SpenderList, Spenders, SpendersPage, StoredEntries,
-    StoredEntriesPage, SweepLogs, Timer, Timers, TimersError, TopUpList, TopUpRetries, TopUps, Unpaid, UnpaidPage,
-    UsageFolds, UsageRows, Wake,
+    Notices, Pauses, PaymentReturns, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage,
+    PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, ReturnedObject, ReturnsReport, Shard,
+    SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, SweepLogs, Timer, Timers, TimersError,
+    TopUpList, TopUpRetries, TopUps, Unpaid, UnpaidPage, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -491,6 +492,8 @@ fn why_not_charged(world: &World, account: &AccountId, top_up: &TopUpId) -> Opti
     let is_old = |issue: &PaymentIssue| world.time().duration_since(issue.since) >= PROCESS_LIFE_MAX;
     if account.payment_issue.as_ref().is_some_and(|issue| issue.top_up != *top_up || is_old(issue)) {
         Some("which is paused")
+    } else if account.reversal_pause.is_some_and(|pause| world.time().duration_since(pause.since) >= PROCESS_LIFE_MAX) {
+        Some("of which a payment went back")
     } else if off.is_some_and(|off| world.desk().off_for_long.contains(&off.consent.id)) {
         Some("which switched top-ups off long ago")
     } else {
@@ -1231,6 +1234,21 @@ impl Payments for Outside {
             }
         }
         Ok(report)
+    }
+}
+
+impl PaymentReturns for Outside {
+    async fn returned_payment_find(&self, named: &ReturnedObject) -> Result<Option<PaymentIntentId>, PaymentsError> {
+        let named = named.clone();
+        let find = move |world: &World| world.stripe().returned_payment(&named);
+        self.stripe_or_unavailable("returned_payment_find", find).await
+    }
+
+    async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
+        let payment = payment.clone();
+        let get = move |world: &World| world.stripe().returns_of(&payment);
+        let report = self.stripe_or_unavailable("returned_payment_get", get).await?;
+        report.ok_or(PaymentsError::NotFound { operation: "returned_payment_get" })
     }
 }
 

@@ -989,6 +989,13 @@ async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
     let after = stored_account(outside, account);
     let issue = before.as_ref().and_then(|before| before.payment_issue.as_ref()).map(|issue| &issue.top_up);
     match answer {
+        Ok(resumed)
+            if resumed.ending == PauseEnding::Resumed
+                && resumed.account.reversal_pause.is_some()
+                && resumed.account.reversal_pause == before.as_ref().and_then(|before| before.reversal_pause) =>
+        {
+            Wrong("a pause is reported as over, and it lasts".into())
+        }
         Ok(resumed) if resumed.ending == PauseEnding::Resumed && resumed.account.payment_issue.is_some() => {
             let issue_now = resumed.account.payment_issue.map(|issue| issue.top_up);
             if issue_now.as_ref() == issue {
@@ -1032,6 +1039,7 @@ async fn run_event(outside: &Outside, id: &EventId, subject: &Subject) -> Ended 
     match apply_event(&outside.context(), id, subject).await {
         Ok(applied) => outside.answered(format_args!("{applied:?}")),
         Err(ApplyEventError::Mismatch(refusal)) => Wrong(refusal.to_string()),
+        Err(ApplyEventError::BalanceOutOfRange(error)) => Wrong(error.to_string()),
         Err(ApplyEventError::Outside(error)) => other(outside, &error),
     }
 }

@@ -73,6 +73,7 @@ impl Rules {
             self.alerts.check(committed)?;
             self.invoices.check(committed, &world.stripe())?;
             crate::expiring::check_commit(committed)?;
+            crate::returns::check_commit(committed)?;
         }
         for committed in &journal {
             let tables = world.ledger.tables();
@@ -81,6 +82,7 @@ impl Rules {
             check_partition(partition)?;
             crate::expiring::check_partition(partition)?;
             crate::invoices::check_partition(partition)?;
+            crate::returns::check_partition(partition)?;
             check_refusals(partition)?;
         }
         self.check_folds(world)
@@ -205,6 +207,7 @@ impl Rules {
                 let frozen = known.map_or(entry.credits, |known| known.credits);
                 rule!(frozen == entry.credits, "{top_up} grants {credits}, not {frozen}");
             }
+            Cause::Reversal { paid_for, .. } => rule!(credits != 0, "a reversal of {paid_for} moves nothing"),
             Cause::Adjustment { key, reason, .. } => {
                 rule!(credits != 0, "the adjustment {key} moves nothing");
                 let may_go_below_zero = reason.as_ref().is_some_and(|reason| reason.as_str() == BELOW_ZERO);
@@ -276,7 +279,13 @@ impl Rules {
                 };
                 rule!(frozen(known) == frozen(top_up), "what {id} froze when it was opened has changed");
                 let was_paid = matches!(known.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid);
-                rule!(!was_paid, "{id} is changed after it was paid");
+                let payment_intent = top_up.payment_intent.clone();
+                let is_reversed = TopUp { reversed: top_up.reversed, payment_intent, ..known.clone() } == *top_up;
+                rule!(!was_paid || is_reversed, "{id} is changed after it was paid");
+                if is_reversed {
+                    self.top_ups.insert(id.clone(), top_up.clone());
+                    return Ok(());
+                }
                 let card_before = before.and_then(|before| before.payment_method.as_ref());
                 let is_chosen_since = card_before != top_up.payment_method.as_ref();
                 let is_kept = account.payment_method.as_ref() == card_before;
@@ -376,7 +385,10 @@ impl Rules {
                 erased
             };
             let is_erased = *purchase == without_page(known);
-            rule!(known.status != PurchaseStatus::Paid || is_erased, "{id} is changed after it was paid");
+            let payment_intent = purchase.payment_intent.clone();
+            let is_reversed = Purchase { reversed: purchase.reversed, payment_intent, ..known.clone() } == *purchase;
+            let may_change = is_erased || is_reversed;
+            rule!(known.status != PurchaseStatus::Paid || may_change, "{id} is changed after it was paid");
         }
         let conclusion = match purchase.status {
             PurchaseStatus::Open => None,
@@ -417,6 +429,7 @@ fn check_closed(
     let has_none = account.auto_top_up.is_none() && account.payment_method.is_none() && account.spending.is_none();
     let has_none = has_none && account.limits == Limits::default() && account.restriction.is_none();
     rule!(has_none && account.limited_spenders == 0, "{id} is closed and keeps settings");
+    rule!(account.reversal_pause.is_none(), "{id} is closed and paused");
     rule!(account.pending.get() == 0, "{id} is closed while charges are pending");
     rule!(account.open_top_up.is_none() && account.payment_issue.is_none(), "{id} is closed while a top-up is payable");
     rule!(change.notices.is_empty(), "{id} is closed and owed an e-mail");
@@ -430,7 +443,10 @@ fn check_closed(
         rule!(payable.is_none(), "{id} is closed while {payable:?} can be paid");
     }
     for entry in &change.entries {
-        let is_late = matches!(entry.cause, Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Restore { .. });
+        let is_late = matches!(
+            entry.cause,
+            Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Restore { .. } | Cause::Reversal { .. }
+        );
         rule!(is_late, "{} is posted although the account is closed", entry.origin());
     }
     Ok(())
@@ -565,6 +581,7 @@ fn check_opening(before: Option<&Account>, top_up: &TopUp, used: i64) -> Result<
     rule!(top_up.status == TopUpStatus::Open, "{id} is new and not open");
     rule!(account.open_top_up.is_none(), "{id} opens while another top-up is open");
     rule!(account.payment_issue.is_none(), "{id} opens while top-ups are paused");
+    rule!(account.reversal_pause.is_none(), "{id} opens although a payment went back");
     let is_stopped = account.spending.is_some_and(|spending| spending.is_stopped);
     rule!(!is_stopped, "{id} opens while spending is stopped");
     let (balance, threshold, target) = (account.balance.get(), settings.threshold.get(), settings.target.get());
@@ -624,7 +641,8 @@ fn check_partition(partition: &Partition) -> Result<(), Broken> {
     for (origin, entry) in &partition.entries {
         rule!(is_origin_of(origin, &entry.cause), "{id} keeps an entry for {:?} under {origin}", entry.cause);
     }
-    let mut causes: Vec<_> = entries.iter().map(|entry| cause(entry)).collect();
+    let is_numbered = |entry: &&&Entry| !matches!(entry.cause, Cause::Reversal { .. });
+    let mut causes: Vec<_> = entries.iter().filter(is_numbered).map(|entry| cause(entry)).collect();
     causes.sort_unstable();
     for pair in causes.windows(2) {
         rule!(pair[0] != pair[1], "{id} has two entries for the {} {}", pair[0].0, pair[0].1);
@@ -696,6 +714,9 @@ fn is_origin_of(origin: &Origin, cause: &Cause) -> bool {
         | (Origin::Restore(named), Cause::Restore { charge }) => named == charge,
         (Origin::Purchase(named), Cause::Purchase { purchase, .. }) => named == purchase,
         (Origin::TopUp(named), Cause::TopUp { top_up }) => named == top_up,
+        (Origin::Reversal(named, counted), Cause::Reversal { paid_for, number, .. }) => {
+            (named, counted) == (paid_for, number)
+        }
         (Origin::Adjustment(named), Cause::Adjustment { key, .. }) => named == key,
         (Origin::Import(named), Cause::Import { source, .. }) => named == source,
         _ => false,
@@ -712,6 +733,7 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
         Cause::Restore { charge } => ("restore of", charge.as_str()),
         Cause::Purchase { purchase, .. } => ("purchase", purchase.as_str()),
         Cause::TopUp { top_up } => ("top-up", top_up.as_str()),
+        Cause::Reversal { paid_for, .. } => ("reversal of", paid_for.as_str()),
         Cause::Adjustment { key, .. } => ("adjustment", key.as_str()),
         Cause::Import { source, .. } => ("import", source.as_str()),
     }
@@ -874,6 +896,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             }
             check_purchase_settled(partition, purchase, &stripe)?;
         }
+        crate::returns::check_at_rest(id, partition, &stripe)?;
         for notice in partition.notices.keys() {
             let is_in_vain = world.readers().undeliverable.contains(notice);
             rule!(world.outbox().is_sent(notice) || is_in_vain, "{notice} was never sent");
@@ -976,7 +999,8 @@ fn due_at(account: &Account) -> Option<Timestamp> {
     let settings = account.auto_top_up.as_ref()?;
     let is_stopped = account.spending.is_some_and(|spending| spending.is_stopped);
     let is_wanted = settings.is_enabled && !is_stopped;
-    let is_due = is_wanted && account.balance < settings.threshold && account.payment_issue.is_none();
+    let is_paused = account.payment_issue.is_some() || account.reversal_pause.is_some();
+    let is_due = is_wanted && account.balance < settings.threshold && !is_paused;
     let Some(last) = account.last_top_up_at else { return is_due.then_some(account.created_at) };
     let is_closed = settings.cap.is_some_and(|cap| cap.max.minor() - cap.used < SMALLEST);
     let month = if is_closed { start_of_next_month(last) } else { last };

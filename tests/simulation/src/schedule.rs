@@ -6,6 +6,7 @@ use crate::expiring::use_expiring_cards;
 use crate::invoices::use_invoices;
 use crate::names;
 use crate::request::{FOLD_LIMITS, Request};
+use crate::returns::use_returns;
 use crate::run::Run;
 use crate::stripe::{Failure, InvoiceStatus, Mood, SessionStatus};
 use crate::wallet::use_cards;
@@ -14,7 +15,9 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::charging::ExpiresIn;
 use shared::domain::payments::{AutoTopUpCommand, RefusalReason, RetryCommand};
-use shared::domain::{AccountId, CustomerId, Granularity, PaymentMethodId, Spender, date_of, start_of_next_month};
+use shared::domain::{
+    Account, AccountId, CustomerId, Granularity, PaymentMethodId, Spender, date_of, start_of_next_month,
+};
 use shared::ports::SweepPart;
 use shared::ports::Wake;
 use std::ops::Range;
@@ -49,6 +52,7 @@ const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
 const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
 const INVOICES_SALT: u64 = 0x1D8E_4E27_C47D_124F;
+const RETURNS_SALT: u64 = 0x6A09_E667_F3BC_C908;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +155,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, INVOICES_SALT);
         if self.focus == Focus::Everything && own.u32(0..60) == 0 && use_invoices(run, &mut own, ACCOUNTS[0]) {
+            return;
+        }
+        let mut own = own_numbers(rng, RETURNS_SALT);
+        if own.u32(0..70) == 0 && use_returns(run, &mut own) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -744,7 +752,7 @@ fn follow_up(run: &mut Run, rng: &mut Rng) -> bool {
 }
 
 /// Lets a task go on by one call. Whether it waited for one.
-fn resume_task(run: &mut Run, task: u32) -> bool {
+pub fn resume_task(run: &mut Run, task: u32) -> bool {
     let position = run.world().desk().gates.iter().position(|gate| gate.task == task);
     let Some(position) = position else { return false };
     run.resume(position, Fate::Works);
@@ -756,7 +764,8 @@ fn resume_task(run: &mut Run, task: u32) -> bool {
 fn leave_pause(run: &mut Run, rng: &mut Rng) -> bool {
     let paused: Vec<_> = {
         let tables = run.world().ledger.tables();
-        tables.accounts().filter(|account| account.payment_issue.is_some()).map(|account| account.id.clone()).collect()
+        let is_paused = |account: &&Account| account.payment_issue.is_some() || account.reversal_pause.is_some();
+        tables.accounts().filter(is_paused).map(|account| account.id.clone()).collect()
     };
     let Some(account) = rng.choice(paused) else { return false };
     let card = names::card(rng.u32(1..6));

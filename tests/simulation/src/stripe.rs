@@ -4,6 +4,7 @@
 
 use crate::bugs::has_bug;
 use crate::invoices::{Bill, BillStatus};
+use crate::returns::MoneyBack;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::payments::{
@@ -235,6 +236,7 @@ pub struct Stripe {
     pub sessions: Vec<Session>,
     /// Each with the deployment whose parameters the page was requested with.
     session_keys: Keys<PurchaseId, (Checkout, u32)>,
+    pub money_back: MoneyBack,
     pub events: Vec<Event>,
     pub told: Told,
 }
@@ -257,7 +259,7 @@ pub enum Asked {
 }
 
 impl Stripe {
-    fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.counter += 1;
         self.counter
     }

@@ -129,6 +129,7 @@ pub fn counted(entry: &Entry) -> (&'static str, i64) {
         Cause::Restore { .. } => ("credits_restored", moved),
         Cause::Purchase { .. } => ("credits_purchased", moved),
         Cause::TopUp { .. } => ("credits_topped_up", moved),
+        Cause::Reversal { .. } => ("credits_reversed", -moved),
         Cause::Adjustment { .. } => ("credits_adjusted", moved),
         Cause::Import { .. } => ("credits_imported", moved),
     }
@@ -144,7 +145,11 @@ fn numbers_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
             let is_spent = |entry: &&Entry| {
                 !matches!(
                     entry.cause,
-                    Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. }
+                    Cause::Purchase { .. }
+                        | Cause::TopUp { .. }
+                        | Cause::Reversal { .. }
+                        | Cause::Adjustment { .. }
+                        | Cause::Import { .. }
                 )
             };
             of_day.filter(is_spent).map(|entry| -entry.credits.get()).sum()
@@ -226,7 +231,11 @@ fn charge_of(partition: &Partition, entry: &Entry) -> Option<(Operation, Option<
         | Cause::Void { charge }
         | Cause::Expiry { charge }
         | Cause::Restore { charge } => partition.entries.get(&Origin::Charge(charge.clone()))?,
-        Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. } => return None,
+        Cause::Purchase { .. }
+        | Cause::TopUp { .. }
+        | Cause::Reversal { .. }
+        | Cause::Adjustment { .. }
+        | Cause::Import { .. } => return None,
     };
     match &charge.cause {
         Cause::Charge { operation, spender, .. } => Some((operation.clone(), spender.clone())),

@@ -11,7 +11,7 @@ use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, expiring, names, wallet};
+use crate::{Failure, expiring, names, returns, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -37,7 +37,164 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 100] = [
+pub const WORKFLOWS: [Workflow; 111] = [
+    Workflow {
+        name: "refund a part of a purchase, then the rest, and have the rest fail",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(returns::refund_a_third),
+            Deliver,
+            Outside(returns::refund_last),
+            Deliver,
+            Outside(returns::refund_fails),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "refund a purchase before its payment is heard of",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Outside(returns::refund_a_third),
+            Outside(returns::hear_of_money_back),
+            Deliver,
+            Ask(look),
+        ],
+    },
+    Workflow {
+        name: "refund a purchase whose credits are spent, and sweep until the customer resumes",
+        acts: &[
+            Ask(charge_290),
+            Outside(returns::refund_first),
+            Deliver,
+            Ask(sweep),
+            Deliver,
+            Ask(resume),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "refund a purchase whose credits are spent, and buy for more than the debt",
+        acts: &[
+            Ask(charge_290),
+            Outside(returns::refund_first),
+            Deliver,
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Ask(charge_290),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "dispute a purchase after a refund, and win",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(returns::refund_a_third),
+            Outside(returns::dispute_last),
+            Deliver,
+            Ask(charge_290),
+            Ask(sweep),
+            Outside(returns::win_dispute),
+            Deliver,
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "refund a part of a purchase, and dispute the whole",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(returns::refund_a_third),
+            Deliver,
+            Outside(returns::dispute_whole),
+            Deliver,
+            Outside(returns::win_dispute),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "check a top-up by hand after a refund of credits that are spent, and buy less than the debt",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Ask(charge_400),
+            Ask(charge_290),
+            Outside(returns::refund_all),
+            Deliver,
+            Ask(check),
+            Ask(buy_again),
+            Outside(pay_page),
+            Deliver,
+            Ask(check),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "refund a purchase while a top-up is under way that nobody has paid yet",
+        acts: &[
+            Ask(charge_400),
+            Outside(stripe_goes_down),
+            Ask(sweep),
+            Outside(stripe_comes_up),
+            Outside(returns::refund_first),
+            Deliver,
+            Outside(pass_half_an_hour),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "refund a top-up whose debit nobody has heard of",
+        acts: &[
+            Outside(take_days),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pass_a_day),
+            Outside(pass_a_day),
+            Outside(returns::refund_last),
+            Outside(returns::hear_of_money_back),
+            Ask(sweep),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "inquire about a purchase, dispute it, and lose",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(returns::inquire_last),
+            Deliver,
+            Outside(returns::lose_dispute),
+            Deliver,
+            Outside(returns::lose_dispute),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "dispute a top-up, and lose in part",
+        acts: &[
+            Ask(charge_400),
+            Ask(sweep),
+            Deliver,
+            Outside(returns::dispute_last),
+            Deliver,
+            Ask(charge_290),
+            Ask(sweep),
+            Outside(returns::lose_dispute_in_part),
+            Deliver,
+        ],
+    },
     Workflow {
         name: "buy by invoice, and pay by a transfer that arrives days later",
         acts: &[Ask(invoices::buy_first), Deliver, Outside(invoices::pass_two_days), Outside(invoices::pay), Deliver],

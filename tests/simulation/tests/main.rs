@@ -6,7 +6,7 @@
 mod hot_accounts;
 mod ledger;
 
-use simulation::{Schedule, WORKFLOWS, digest, play, shrink};
+use simulation::{LIVES, Schedule, WORKFLOWS, digest, play, play_life, shrink};
 use std::collections::BTreeSet;
 
 const SEEDS: u64 = 1_000;
@@ -38,6 +38,34 @@ fn no_fault_breaks_a_workflow() {
             Ok(enumerated) => println!("{:4} calls, {:6} runs: {}", enumerated.calls, enumerated.runs, workflow.name),
             Err((faults, failure)) => {
                 panic!("{} with {faults:?}: {}\n{}", workflow.name, failure.rule, failure.story.join("\n"));
+            }
+        }
+    }
+}
+
+/// All orders of 0 to 4.
+fn orders() -> Vec<Vec<usize>> {
+    let mut orders = vec![vec![]];
+    for place in 0..5 {
+        let longer = orders.iter().flat_map(|order: &Vec<usize>| {
+            (0..=order.len()).map(move |at| [&order[..at], &[place], &order[at..]].concat())
+        });
+        orders = longer.collect();
+    }
+    orders
+}
+
+/// The report of each event is fetched when the event occurs, and they are written in every order.
+#[test]
+fn every_order_of_five_events_with_any_repeated_or_lost_ends_in_one_state() {
+    assert_eq!(orders().len(), 120);
+    let one = || (0..5).map(Some).chain([None]);
+    for life in LIVES {
+        for order in orders() {
+            for (repeated, lost) in one().map(|place| (place, None)).chain(one().map(|place| (None, place))) {
+                if let Err(broken) = play_life(life, &order, repeated, lost) {
+                    panic!("in the order {order:?}, {repeated:?} repeated and {lost:?} lost: {broken}");
+                }
             }
         }
     }

@@ -45,11 +45,15 @@ pub(crate) async fn answer(stripe: &LocalStripe, request: &Request<Bytes>) -> Re
             Ok(dispute) => respond(StatusCode::OK, &json!({ "dispute": dispute })),
             Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
         },
+        ("POST", ["charges", charge, "inquiry"]) => match stripe.open_inquiry(charge) {
+            Ok(dispute) => respond(StatusCode::OK, &json!({ "dispute": dispute })),
+            Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
+        },
+        ("POST", ["disputes", dispute, "escalate"]) => done(stripe.escalate_inquiry(dispute)),
+        ("POST", ["disputes", dispute, "lost_in_part"]) => done(stripe.lose_dispute_in_part(dispute)),
+        ("POST", ["refunds", refund, status]) => done(stripe.settle_refund(refund, status)),
         ("POST", ["disputes", dispute, verdict @ ("won" | "lost")]) => {
-            match stripe.decide_dispute(dispute, *verdict == "won") {
-                Ok(()) => respond(StatusCode::OK, &json!({})),
-                Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
-            }
+            done(stripe.decide_dispute(dispute, *verdict == "won"))
         }
         _ => respond(StatusCode::NOT_FOUND, &json!({ "error": "no such control" })),
     }
@@ -79,6 +83,13 @@ fn with_fallible_body<T: DeserializeOwned>(
         Ok(Ok(())) => respond(StatusCode::OK, &json!({})),
         Ok(Err(refusal)) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
         Err(error) => respond(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),
+    }
+}
+
+fn done(result: Result<(), Refusal>) -> Response<Bytes> {
+    match result {
+        Ok(()) => respond(StatusCode::OK, &json!({})),
+        Err(refusal) => respond(StatusCode::CONFLICT, &json!({ "error": refusal.to_string() })),
     }
 }
 

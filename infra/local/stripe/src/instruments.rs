@@ -75,6 +75,13 @@ pub(crate) enum DisputeKind {
     Inquiry,
 }
 
+/// <https://docs.stripe.com/testing#refunds>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefundStart {
+    Succeeded,
+    Pending,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decline {
     pub(crate) code: &'static str,
@@ -108,6 +115,8 @@ pub(crate) struct Instrument {
     pub(crate) on_payment: Verdict,
     /// The dispute that each successful payment causes immediately.
     pub(crate) dispute: Option<DisputeKind>,
+    /// The status that a refund of its payments begins with.
+    pub(crate) refund: RefundStart,
 }
 
 impl Instrument {
@@ -144,6 +153,7 @@ pub(crate) const fn instrument(name: &'static str, number: &'static str, brand: 
         on_attach: Verdict::Approve,
         on_payment: Verdict::Approve,
         dispute: None,
+        refund: RefundStart::Succeeded,
     }
 }
 
@@ -192,6 +202,8 @@ static CARDS: &[Instrument] = &[
         dispute: Some(DisputeKind::Inquiry),
         ..instrument("createDisputeInquiry", "4000000000001976", "visa")
     },
+    Instrument { refund: RefundStart::Pending, ..instrument("pendingRefund", "4000000000007726", "visa") },
+    instrument("refundFail", "4000000000005126", "visa"),
     declining("chargeDeclined", "4000000000000002", &GENERIC),
     declining("chargeDeclinedInsufficientFunds", "4000000000009995", &FUNDS),
     declining("chargeDeclinedLostCard", "4000000000009987", &LOST),

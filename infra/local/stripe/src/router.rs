@@ -97,6 +97,7 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["customers", id, "balance_transactions"] => customer_balance::create(state, id, encoded),
         ["customers", id] => customer::update(state, id, encoded),
         ["customers", id, "tax_ids"] => tax_id::create(state, id, encoded),
+        ["disputes", id] => dispute::update(state, id, encoded),
         ["disputes", id, "close"] => dispute::close(state, id, encoded),
         ["invoiceitems"] => invoice_item::create(state, encoded),
         ["invoiceitems", id] => invoice_item::update(state, id, encoded),

@@ -21,7 +21,8 @@ use crate::faults::{Fault, Faults, RandomFaults};
 use crate::idempotency::Keys;
 use crate::instruments::DisputeKind;
 use crate::objects::discount::{self, CustomerDiscount};
-use crate::objects::{bank_transfer, checkout_session, dispute, payment_method, webhook_endpoint};
+use crate::objects::dispute::Decision;
+use crate::objects::{bank_transfer, checkout_session, dispute, payment_method, refund, webhook_endpoint};
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::state::{AccountSettings, State};
 use crate::webhooks::{self, WebhookConduct, WebhookTarget};
@@ -236,12 +237,45 @@ impl LocalStripe {
         Ok(dispute::open(&mut self.core().state, charge, DisputeKind::Chargeback)?)
     }
 
+    /// Opens an inquiry about a paid charge: the bank asks, and takes no money.
+    ///
+    /// # Errors
+    /// As [`LocalStripe::open_dispute`].
+    pub fn open_inquiry(&self, charge: &str) -> Result<String, Refusal> {
+        Ok(dispute::open(&mut self.core().state, charge, DisputeKind::Inquiry)?)
+    }
+
+    /// An inquiry becomes a dispute, and its money is withdrawn.
+    ///
+    /// # Errors
+    /// If it is unknown or no open inquiry.
+    pub fn escalate_inquiry(&self, dispute: &str) -> Result<(), Refusal> {
+        Ok(dispute::escalate(&mut self.core().state, dispute)?)
+    }
+
+    /// The bank gives half of a dispute's money back.
+    ///
+    /// # Errors
+    /// As [`LocalStripe::decide_dispute`].
+    pub fn lose_dispute_in_part(&self, dispute: &str) -> Result<(), Refusal> {
+        Ok(dispute::decide(&mut self.core().state, dispute, Decision::LostInPart)?)
+    }
+
+    /// What became of a refund: `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
+    ///
+    /// # Errors
+    /// If the refund is unknown, or cannot get that status any more.
+    pub fn settle_refund(&self, refund: &str, status: &str) -> Result<(), Refusal> {
+        Ok(refund::settle(&mut self.core().state, refund, status)?)
+    }
+
     /// Closes a dispute with the bank's decision.
     ///
     /// # Errors
     /// If the dispute is unknown or closed.
     pub fn decide_dispute(&self, dispute: &str, is_won: bool) -> Result<(), Refusal> {
-        Ok(dispute::decide(&mut self.core().state, dispute, is_won)?)
+        let decision = if is_won { Decision::Won } else { Decision::Lost };
+        Ok(dispute::decide(&mut self.core().state, dispute, decision)?)
     }
 
     /// Gives a saved card a new expiry, as its network does when the bank issues it again.

@@ -84,6 +84,7 @@ impl Entry {
                 visit_price(price, &mut text);
             }
             Cause::Purchase { purchase: _, package } => text("package", package),
+            Cause::Reversal { paid_for: _, number: _, because } => text("because", because),
             Cause::Import { source: _, reference } => {
                 let reference = reference.as_ref().map(|text| digest("reference", text.as_str())).or(erased.reference);
                 reference.into_iter().for_each(|digest| field("reference_digest", HashedValue::Digest(digest)));

@@ -27,6 +27,7 @@ pub fn decide_open_account(
         last_top_up_at: None,
         open_top_up: None,
         payment_issue: None,
+        reversal_pause: None,
         closed_at: None,
         restriction: None,
         spending: None,

@@ -2,6 +2,7 @@
 
 use super::hash::Link;
 use crate::domain::charging::ExpiresIn;
+use crate::domain::payments::{PaidFor, ReturnReason};
 use crate::domain::{
     ActReason, Credits, IdempotencyKey, Operation, Operator, PackageId, PriceLine, PurchaseId, Reference, RequestId,
     SourceId, Spender, TopUpId,
@@ -73,6 +74,13 @@ pub enum Cause {
     TopUp {
         top_up: TopUpId,
     },
+    /// Credits were taken back because their payment went back, or were given back again because it came back.
+    Reversal {
+        paid_for: PaidFor,
+        /// 1 for the first reversal of this payment, and one more for each that follows.
+        number: u32,
+        because: ReturnReason,
+    },
     /// Support gave or took credits.
     Adjustment {
         key: IdempotencyKey,
@@ -98,6 +106,7 @@ impl Cause {
             Self::Restore { charge } => Origin::Restore(charge.clone()),
             Self::Purchase { purchase, .. } => Origin::Purchase(purchase.clone()),
             Self::TopUp { top_up } => Origin::TopUp(top_up.clone()),
+            Self::Reversal { paid_for, number, .. } => Origin::Reversal(paid_for.clone(), *number),
             Self::Adjustment { key, .. } => Origin::Adjustment(key.clone()),
             Self::Import { source, .. } => Origin::Import(source.clone()),
         }
@@ -115,14 +124,17 @@ pub enum Origin {
     Restore(IdempotencyKey),
     Purchase(PurchaseId),
     TopUp(TopUpId),
+    /// The number keeps apart the reversals of one payment, of which there may be several. It is counted in the record that
+    /// is written with the entry, so it names the state of refunds and disputes that the entry was made for.
+    Reversal(PaidFor, u32),
     Adjustment(IdempotencyKey),
     Import(SourceId),
 }
 
 impl Origin {
     /// Every [`Origin::kind`].
-    pub const KINDS: [&str; 9] =
-        ["charge", "capture", "void", "expiry", "restore", "purchase", "top_up", "adjustment", "import"];
+    pub const KINDS: [&str; 10] =
+        ["charge", "capture", "void", "expiry", "restore", "purchase", "top_up", "reversal", "adjustment", "import"];
 
     /// The name of this kind of entry in table, API and page.
     pub fn kind(&self) -> &'static str {
@@ -134,6 +146,7 @@ impl Origin {
             Self::Restore(_) => "restore",
             Self::Purchase(_) => "purchase",
             Self::TopUp(_) => "top_up",
+            Self::Reversal(..) => "reversal",
             Self::Adjustment(_) => "adjustment",
             Self::Import(_) => "import",
         }
@@ -152,6 +165,7 @@ impl fmt::Display for Origin {
             | Self::Adjustment(key) => write!(formatter, "{kind}:{key}"),
             Self::Purchase(purchase) => write!(formatter, "{kind}:{purchase}"),
             Self::TopUp(top_up) => write!(formatter, "{kind}:{top_up}"),
+            Self::Reversal(paid_for, number) => write!(formatter, "{kind}:{paid_for}:{number}"),
             Self::Import(source) => write!(formatter, "{kind}:{source}"),
         }
     }

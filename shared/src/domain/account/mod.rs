@@ -18,7 +18,7 @@ pub use restriction::Restriction;
 
 use super::alerts::Watch;
 use super::calendar::date_of;
-use super::payments::{AutoTopUp, PaymentIssue};
+use super::payments::{AutoTopUp, PaymentIssue, ReversalPause};
 use super::spending::{Limits, Spending};
 use super::{AccountId, Credits, CustomerId, EmailAddress, PaymentMethodId, PriceBook, TopUpId};
 use jiff::Timestamp;
@@ -53,6 +53,8 @@ pub struct Account {
     pub open_top_up: Option<TopUpId>,
     /// Why automatic top-ups are paused, if they are.
     pub payment_issue: Option<PaymentIssue>,
+    /// Why automatic top-ups are paused although no payment failed, if they are.
+    pub reversal_pause: Option<ReversalPause>,
     /// When the account was closed, if it was. Nothing is charged, bought or set any more.
     pub closed_at: Option<Timestamp>,
     /// Why charges are blocked for a time, if they are.
@@ -87,7 +89,8 @@ impl Account {
         if self.spending_stopped_at().is_some() {
             return None;
         }
-        let is_due = self.balance < settings.threshold && self.payment_issue.is_none();
+        let is_reversed = self.reversal_pause.is_some();
+        let is_due = self.balance < settings.threshold && self.payment_issue.is_none() && !is_reversed;
         // A month that the cap closed is over when the next one begins.
         let last = self.last_top_up_at;
         let next_month = settings.cap.and_then(|cap| cap.closed_until(last, last?));

@@ -167,7 +167,10 @@ impl Evaluation<'_> {
 /// Whether a top-up that nothing stops comes within the hour and lifts the balance to this level.
 fn is_about_to_be_cured(account: &Account, price_book: &PriceBook, level: Credits, now: Timestamp) -> bool {
     let comes_at = match top_up_outlook(account, price_book, Credits::ZERO, now) {
-        TopUpOutlook::InProgress { is_wanted: false, .. } | TopUpOutlook::Off(_) | TopUpOutlook::Paused(_) => None,
+        TopUpOutlook::InProgress { is_wanted: false, .. }
+        | TopUpOutlook::Off(_)
+        | TopUpOutlook::Paused(_)
+        | TopUpOutlook::PausedByReversal(_) => None,
         TopUpOutlook::InProgress { next_check_at, .. }
         | TopUpOutlook::Waiting { next_check_at, .. }
         | TopUpOutlook::Due { next_check_at, .. } => Some(next_check_at),

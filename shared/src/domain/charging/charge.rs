@@ -1,7 +1,7 @@
 //! Taking credits for one operation.
 
 use super::pending_charge::{ExpiresIn, PendingCharge};
-use crate::domain::payments::{TopUpOutlook, top_up_outlook};
+use crate::domain::payments::{ReturnReason, TopUpOutlook, top_up_outlook};
 use crate::domain::spending::{Counters, Payer};
 use crate::domain::{
     Account, AccountClosed, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused, LimitReached,
@@ -72,7 +72,13 @@ pub enum ChargeRefusal {
     #[error(transparent)]
     LimitReached(#[from] LimitReached),
     #[error("the operation costs {required} credits, the balance is {balance}")]
-    InsufficientCredits { balance: Credits, required: Credits, top_up: TopUpOutlook },
+    InsufficientCredits {
+        balance: Credits,
+        required: Credits,
+        top_up: TopUpOutlook,
+        /// Why the balance is below zero, if a payment went back.
+        reversal: Option<ReturnReason>,
+    },
     #[error(transparent)]
     BalanceOutOfRange(#[from] BalanceOutOfRange),
 }
@@ -122,7 +128,9 @@ pub fn check_charge(
     Counters::at(payer, now).check(required)?;
     if account.balance < required {
         let top_up = top_up_outlook(account, price_book, required, now);
-        return Err(ChargeRefusal::InsufficientCredits { balance: account.balance, required, top_up });
+        let below_zero = account.reversal_pause.filter(|_| account.balance.is_negative());
+        let (balance, reversal) = (account.balance, below_zero.map(|pause| pause.because));
+        return Err(ChargeRefusal::InsufficientCredits { balance, required, top_up, reversal });
     }
     Ok(())
 }
@@ -169,6 +177,7 @@ mod tests {
                 balance: Credits::constant(balance),
                 required: Credits::constant(10),
                 top_up: TopUpOutlook::Off(NoTopUp::NotTurnedOn),
+                reversal: None,
             })
         };
         let with = |balance: i64| Account { balance: Credits::constant(balance), ..account() };

@@ -294,6 +294,7 @@ mod tests {
                 ended_at,
                 retries: 0,
                 reminders: 0,
+                reversed: Default::default(),
             }
         };
         let attempts = [

@@ -123,7 +123,9 @@ pub fn gates(account: &Account, price_book: &PriceBook, now: Timestamp) -> [Gate
     let turned_on = settings.is_none_or(|settings| !settings.is_enabled).then_some(NotDue::Off);
     let spending_allowed = account.spending_stopped_at().map(|stopped_at| NotDue::SpendingStopped { stopped_at });
     let no_open_attempt = account.open_top_up.clone().map(NotDue::AttemptOpen);
-    let not_paused = account.payment_issue.as_ref().map(|issue| NotDue::Paused { since: issue.since });
+    let of_issue = account.payment_issue.as_ref().map(|issue| issue.since);
+    let of_reversal = account.reversal_pause.map(|pause| pause.since);
+    let not_paused = of_issue.or(of_reversal).map(|since| NotDue::Paused { since });
     let interval_passed = account.next_top_up_at().filter(|until| now < *until).map(|until| NotDue::TooSoon { until });
     [
         (GateName::TurnedOn, Some(turned_on)),

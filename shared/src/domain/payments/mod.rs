@@ -3,6 +3,7 @@
 mod asked_card;
 mod auto_top_up;
 mod billing_details;
+mod bought;
 mod by_invoice;
 mod counted;
 mod default_card;
@@ -21,6 +22,8 @@ mod records;
 mod reminder;
 mod resume;
 mod retry;
+mod returned;
+mod reversal;
 mod saved_cards;
 mod sweep_log;
 mod top_up;
@@ -34,6 +37,7 @@ pub use billing_details::{
     AddressLine, BillingAddress, BillingDetails, Company, Country, KnownAddress, KnownBillingDetails, KnownTaxId,
     PoNumber, PostalCode, RefusedDetail, TaxId, TaxIdType, TaxIdValue, Text,
 };
+pub use bought::Bought;
 pub use by_invoice::{ByInvoice, DefaultBefore, InvoiceReminder, InvoiceTerms, IssuedInvoice, NewInvoice};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use expiry::Expiry;
@@ -60,6 +64,9 @@ pub use retry::{
     RetryCommand, RetryRefusal, RetryStep, check_retry, check_retry_replay, decide_retry, decide_retry_outcome,
     next_retry_step,
 };
+pub use returned::{PaidFor, ReturnReason, ReturnedPayment, Returns, ReversalPause, Reversed};
+pub(in crate::domain) use reversal::end_pause;
+pub use reversal::{ReturnOutcome, decide_resume_reversal, decide_returned};
 pub use saved_cards::{Removal, SavedCard, SavedCards, SeenCards, SetUpCard, decide_saved_cards};
 pub use sweep_log::{SweepLog, SweepSkip};
 pub use top_up::{Demand, NextStep, check_demand, decide_open_top_up, decide_top_up_outcome, next_step};

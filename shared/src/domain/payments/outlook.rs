@@ -4,6 +4,7 @@
 
 use super::gates::{GateState, NotDue, gates, top_up_credits};
 use super::payment_issue::PaymentIssueKind;
+use super::returned::ReturnReason;
 use crate::domain::{Account, Credits, PriceBook};
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
@@ -20,6 +21,8 @@ pub enum TopUpOutlook {
     Off(NoTopUp),
     /// None comes until the payment issue ends.
     Paused(PaymentIssueKind),
+    /// None comes until the customer acts, because a payment went back.
+    PausedByReversal(ReturnReason),
     /// The last attempt was opened less than six hours ago, or the monthly cap leaves too little. The first sweep after
     /// that opens the next one.
     Waiting { next_check_at: Timestamp, next_eligible_at: Timestamp, is_enough: bool, is_capped: bool },
@@ -46,7 +49,7 @@ pub enum Cure {
     /// Turn automatic top-ups on, or choose other settings.
     ChooseSettings,
     AllowSpending,
-    /// The card that pays a package is saved.
+    /// The card that pays a package is saved, and a pause after a refund or a dispute ends.
     BuyPackage,
     /// Pay the attempt's open invoice.
     PayInvoice,
@@ -77,7 +80,10 @@ fn outlook_of(not_due: &NotDue, account: &Account, is_enough: bool, now: Timesta
         },
         NotDue::Off => TopUpOutlook::Off(NoTopUp::NotTurnedOn),
         NotDue::SpendingStopped { .. } => TopUpOutlook::Off(NoTopUp::SpendingStopped),
-        NotDue::Paused { .. } => TopUpOutlook::Paused(account.payment_issue.as_ref()?.kind),
+        NotDue::Paused { .. } => match &account.payment_issue {
+            Some(issue) => TopUpOutlook::Paused(issue.kind),
+            None => TopUpOutlook::PausedByReversal(account.reversal_pause?.because),
+        },
         NotDue::NotBelowThreshold { .. } => TopUpOutlook::Off(NoTopUp::BalanceNotBelowThreshold),
         NotDue::PriceOutOfRange { .. } => TopUpOutlook::Off(NoTopUp::PriceOutOfRange),
         NotDue::BeyondConsent { .. } => TopUpOutlook::Off(NoTopUp::BeyondConsent),
@@ -122,7 +128,7 @@ impl TopUpOutlook {
         match self {
             Self::InProgress { .. } => 0,
             Self::Off(NoTopUp::NotTurnedOn | NoTopUp::SpendingStopped) => 1,
-            Self::Paused(_) => 2,
+            Self::Paused(_) | Self::PausedByReversal(_) => 2,
             Self::Off(NoTopUp::NoCard) => 3,
             Self::Off(NoTopUp::BalanceNotBelowThreshold) => 4,
             Self::Off(NoTopUp::PriceOutOfRange) => 5,
@@ -138,7 +144,7 @@ impl TopUpOutlook {
         match self {
             Self::InProgress { .. } => "in_progress",
             Self::Off(_) => "off",
-            Self::Paused(_) => "paused",
+            Self::Paused(_) | Self::PausedByReversal(_) => "paused",
             Self::Waiting { .. } => "waiting",
             Self::Due { .. } => "due",
         }
@@ -151,7 +157,7 @@ impl TopUpOutlook {
             Self::InProgress { next_check_at, .. }
             | Self::Waiting { next_check_at, .. }
             | Self::Due { next_check_at, .. } => Some(*next_check_at),
-            Self::Off(_) | Self::Paused(_) => None,
+            Self::Off(_) | Self::Paused(_) | Self::PausedByReversal(_) => None,
         }
     }
 
@@ -160,7 +166,7 @@ impl TopUpOutlook {
         match self {
             Self::Waiting { next_eligible_at, .. } => Some(*next_eligible_at),
             Self::InProgress { next_eligible_at, .. } => *next_eligible_at,
-            Self::Off(_) | Self::Paused(_) | Self::Due { .. } => None,
+            Self::Off(_) | Self::Paused(_) | Self::PausedByReversal(_) | Self::Due { .. } => None,
         }
     }
 
@@ -172,7 +178,7 @@ impl TopUpOutlook {
             // Nothing can be paid. Once the cause is gone, the customer chooses the settings again.
             | Self::Paused(PaymentIssueKind::Refused(_)) => Some(Cure::ChooseSettings),
             Self::Off(NoTopUp::SpendingStopped) => Some(Cure::AllowSpending),
-            Self::Off(NoTopUp::NoCard) => Some(Cure::BuyPackage),
+            Self::Off(NoTopUp::NoCard) | Self::PausedByReversal(_) => Some(Cure::BuyPackage),
             Self::Paused(PaymentIssueKind::Declined(_) | PaymentIssueKind::ActionRequired) => Some(Cure::PayInvoice),
             Self::Off(NoTopUp::BalanceNotBelowThreshold)
             | Self::InProgress { .. }
@@ -188,6 +194,7 @@ impl TopUpOutlook {
             Self::Paused(PaymentIssueKind::Declined(reason)) => Some(reason.name()),
             Self::Paused(PaymentIssueKind::Refused(reason)) => Some(reason.name()),
             Self::Paused(kind @ PaymentIssueKind::ActionRequired) => Some(kind.name()),
+            Self::PausedByReversal(because) => Some(because.name()),
             Self::Waiting { is_capped: true, .. } => Some("monthly_cap_reached"),
             Self::Waiting { is_enough, .. } | Self::Due { is_enough, .. } => (!is_enough).then_some("not_enough"),
             Self::InProgress { is_wanted, .. } => (!is_wanted).then(|| NoTopUp::NotTurnedOn.name()),

@@ -5,6 +5,8 @@ use super::default_card::{BoughtWith, OfferedCard};
 use super::payment::{CheckoutOutcome, Payment, check_payment};
 use super::purchase_invoice::reminder_of;
 use super::records::{Checkout, Purchase, PurchaseStatus};
+use super::returned::{PaidFor, Reversed};
+use super::reversal::{end_pause, take_back_known};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, NoticeId, NoticeKind, OutboundEventKind,
     Package, PackageId, PaymentMethodId, PriceBook, PurchaseId, Record,
@@ -58,6 +60,7 @@ pub fn decide_open_purchase(
         by_invoice,
         opened_at: now,
         ended_at: None,
+        reversed: Reversed::default(),
     };
     let mut change = Change::on(account, now);
     if purchase.awaits_invoice() {
@@ -229,6 +232,12 @@ fn review(account: &Account, purchase: &Purchase, payment: &Payment, now: Timest
         invoice: payment.invoice.clone(),
         by_invoice: paid_by_invoice(purchase, payment),
         ended_at: None,
+        // What went back of another payment is no part of this one.
+        reversed: if purchase.payment_intent == payment.payment_intent {
+            purchase.reversed
+        } else {
+            Reversed::default()
+        },
         ..purchase.clone()
     };
     change.replace_purchase(purchase, reviewed);
@@ -269,9 +278,17 @@ fn grant_purchase(
     let cause = Cause::Purchase { purchase: purchase.id.clone(), package: purchase.package.clone() };
     change.post(purchase.credits, cause, now)?;
     change.account.payment_method = default_card.filter(|_| account.closed_at.is_none());
+    end_pause(&mut change.account);
+    let is_same_payment = payment.payment_intent.is_none()
+        || purchase.payment_intent == payment.payment_intent
+        || (purchase.invoice.is_some() && purchase.invoice == payment.invoice);
+    let known = (purchase.reversed, is_same_payment);
+    let paid_for = (PaidFor::Purchase(purchase.id.clone()), purchase.credits);
+    let reversed = take_back_known(&mut change, paid_for, known, now)?;
     let paid = Purchase {
         status: PurchaseStatus::Paid,
-        payment_intent: payment.payment_intent.clone(),
+        reversed,
+        payment_intent: payment.payment_intent.clone().or(purchase.payment_intent.clone()),
         invoice: payment.invoice.clone(),
         by_invoice: paid_by_invoice(purchase, payment),
         ended_at: Some(now),

@@ -42,7 +42,7 @@ impl PaidInvoice {
     }
 
     /// What the customer's own credit paid.
-    fn own_credit(self) -> i64 {
+    pub fn own_credit(self) -> i64 {
         self.ending_balance.min(0).saturating_sub(self.starting_balance.min(0)).max(0)
     }
 

@@ -4,6 +4,7 @@
 use super::by_invoice::ByInvoice;
 use super::monthly_cap::MonthlyCap;
 use super::payment_issue::{DeclineReason, RefusalReason};
+use super::returned::Reversed;
 use crate::domain::{
     AccountId, Actor, Amount, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
     PackageId, PaymentIntentId, PaymentMethodId, PurchaseId, TopUpId,
@@ -33,6 +34,8 @@ pub struct Purchase {
     pub by_invoice: Option<ByInvoice>,
     pub opened_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// What went back of its payment.
+    pub reversed: Reversed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +80,8 @@ pub struct TopUp {
     pub retries: u32,
     /// How many of the reminders were sent or passed over.
     pub reminders: u8,
+    /// What went back of its payment.
+    pub reversed: Reversed,
 }
 
 /// A customer's request to pay an attempt's open invoice now, stored before Stripe is asked.

@@ -5,6 +5,8 @@ use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
+use super::returned::{PaidFor, Reversed};
+use super::reversal::take_back_known;
 use super::unpaid::give_up;
 use crate::domain::{
     Account, Amount, Cause, Change, Credits, InvoiceId, NoticeId, NoticeKind, OutboundEventKind, PriceBook, Record,
@@ -40,6 +42,7 @@ pub fn decide_open_top_up(
         ended_at: None,
         retries: 0,
         reminders: 0,
+        reversed: Reversed::default(),
     };
     let mut change = Change::on(account, now);
     count_opened(&mut change.account, &top_up);
@@ -58,10 +61,11 @@ pub enum NextStep {
     LookUpAndClose,
 }
 
-/// An attempt is sent while Stripe still remembers its keys and the customer still wants top-ups. After that it is only
-/// closed. An attempt whose debit is in progress is never sent again.
+/// An attempt is sent while Stripe still remembers its keys and the customer wants top-ups, and no payment went back. After
+/// that it is only closed. An attempt whose debit is in progress is never sent again.
 pub fn next_step(account: &Account, top_up: &TopUp, now: Timestamp) -> NextStep {
-    let is_wanted = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
+    let is_enabled = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
+    let is_wanted = is_enabled && account.reversal_pause.is_none();
     let is_remembered = now.duration_since(top_up.opened_at) < PriceBook::TOP_UP_SEND_WINDOW;
     let is_unanswered = top_up.status == TopUpStatus::Open;
     if is_wanted && is_remembered && is_unanswered { NextStep::Pay } else { NextStep::LookUpAndClose }
@@ -204,10 +208,14 @@ fn grant_top_up(
     if payment.payment_method.is_some() && !is_kept {
         change.account.payment_method = payment.payment_method.clone();
     }
+    let known = (top_up.reversed, payment.payment_intent.is_none() || top_up.payment_intent == payment.payment_intent);
+    let paid_for = (PaidFor::TopUp(top_up.id.clone()), bought.credits);
+    let reversed = take_back_known(&mut change, paid_for, known, now)?;
     change.records.push(Record::TopUp(TopUp {
         status: bought.status,
+        reversed,
         invoice: payment.invoice.clone().or(top_up.invoice.clone()),
-        payment_intent: payment.payment_intent.clone(),
+        payment_intent: payment.payment_intent.clone().or(top_up.payment_intent.clone()),
         ended_at: Some(now),
         ..top_up.clone()
     }));

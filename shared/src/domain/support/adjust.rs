@@ -1,6 +1,7 @@
 //! Giving credits to an account, or taking them, by hand.
 
 use super::{ActKind, Acting};
+use crate::domain::payments::end_pause;
 use crate::domain::{
     Account, AccountClosed, ActReason, BalanceOutOfRange, Cause, Change, Credits, Entry, IdempotencyKey, KeyReused,
     OutOfRange, PriceBook, within,
@@ -70,6 +71,9 @@ pub fn decide_adjust(
     let (key, mut change) = (adjustment.key.clone(), Change::on(account, now));
     let (reason, operator) = (Some(acting.reason.clone()), Some(acting.operator.clone()));
     change.post(credits, Cause::Adjustment { key: key.clone(), reason, operator }, now)?;
+    if !credits.is_negative() {
+        end_pause(&mut change.account);
+    }
     change.records.push(acting.record(ActKind::Adjusted { key, credits }, now));
     Ok(change)
 }

@@ -144,6 +144,7 @@ pub fn decide_close(
     closed.auto_top_up = None;
     closed.payment_method = None;
     closed.payment_issue = None;
+    closed.reversal_pause = None;
     closed.restriction = None;
     closed.spending = None;
     closed.set_limits(Limits::default(), now);

@@ -59,6 +59,8 @@ counts! {
     credits_adjusted,
     /// Credits that were brought over from another system, less debts.
     credits_imported,
+    /// Credits that were taken back because their payment went back, less those that were given back again.
+    credits_reversed,
 }
 
 impl UsageCounts {
@@ -85,8 +87,10 @@ impl UsageCounts {
             credits_topped_up,
             credits_adjusted,
             credits_imported,
+            credits_reversed,
         } = *self;
-        let received = [credits_purchased, credits_topped_up, credits_adjusted, credits_imported];
+        let kept = credits_purchased.saturating_add(credits_topped_up).saturating_sub(credits_reversed);
+        let received = [kept, credits_adjusted, credits_imported];
         received.into_iter().fold(self.credits_spent().saturating_neg(), i64::saturating_add)
     }
 

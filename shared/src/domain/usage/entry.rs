@@ -23,6 +23,7 @@ impl UsageEntry {
             Cause::Charge { .. }
             | Cause::Purchase { .. }
             | Cause::TopUp { .. }
+            | Cause::Reversal { .. }
             | Cause::Adjustment { .. }
             | Cause::Import { .. } => None,
         }
@@ -45,6 +46,7 @@ impl UsageEntry {
             Cause::Restore { .. } => UsageCounts { credits_restored: credits, ..zero },
             Cause::Purchase { .. } => UsageCounts { credits_purchased: credits, ..zero },
             Cause::TopUp { .. } => UsageCounts { credits_topped_up: credits, ..zero },
+            Cause::Reversal { .. } => UsageCounts { credits_reversed: credits.saturating_neg(), ..zero },
             Cause::Adjustment { .. } => UsageCounts { credits_adjusted: credits, ..zero },
             Cause::Import { .. } => UsageCounts { credits_imported: credits, ..zero },
         }
@@ -61,7 +63,11 @@ impl UsageEntry {
     pub(super) fn dimensions(&self) -> Option<(Option<&OperationName>, Option<&Spender>)> {
         let is_about_no_charge = matches!(
             self.entry.cause,
-            Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. }
+            Cause::Purchase { .. }
+                | Cause::TopUp { .. }
+                | Cause::Reversal { .. }
+                | Cause::Adjustment { .. }
+                | Cause::Import { .. }
         );
         (!is_about_no_charge).then(|| match &self.the_charge().cause {
             Cause::Charge { operation, spender, .. } => (Some(&operation.name), spender.as_ref()),

@@ -1,5 +1,6 @@
 //! An entry as JSON: the movement, its cause, and the numbers that it was computed with.
 
+use crate::domain::payments::PaidFor;
 use crate::domain::{Cause, Entry, Measure, Operation, PriceLine};
 use crate::http::time;
 use serde::Serialize;
@@ -32,6 +33,8 @@ pub struct CauseBody<'a> {
     pub package: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_up: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +116,13 @@ impl<'a> CauseBody<'a> {
                 reference: reference.as_ref().map(|reference| reference.as_str()),
                 ..Self::default()
             },
+            Cause::Reversal { paid_for, number: _, because } => {
+                let body = Self { because: Some(because.name()), ..Self::default() };
+                match paid_for {
+                    PaidFor::Purchase(purchase) => Self { purchase: Some(purchase.as_str()), ..body },
+                    PaidFor::TopUp(top_up) => Self { top_up: Some(top_up.as_str()), ..body },
+                }
+            }
             // Who adjusted is for support alone.
             Cause::Adjustment { reason, .. } => {
                 Self { reason: reason.as_ref().map(|reason| reason.as_str()), ..Self::default() }

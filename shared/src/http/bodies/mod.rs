@@ -6,6 +6,7 @@ mod entry;
 mod gate;
 mod payment_issue;
 mod remedy;
+mod reversal_pause;
 mod top_up;
 mod top_up_check;
 
@@ -15,5 +16,6 @@ pub use entry::{CauseBody, EntryBody, OperationBody, PriceBody};
 pub use gate::GateBody;
 pub use payment_issue::PaymentIssueBody;
 pub use remedy::RemedyBody;
+pub use reversal_pause::ReversalPauseBody;
 pub use top_up::TopUpBody;
 pub use top_up_check::TopUpCheckBody;

@@ -3,7 +3,7 @@
 use super::Problem;
 use crate::domain::LimitReached;
 use crate::domain::charging::{ChargeRefusal, RefusedBecause};
-use crate::domain::payments::TopUpOutlook;
+use crate::domain::payments::{ReturnReason, TopUpOutlook};
 use crate::http::time;
 use crate::use_cases::charging::{ChargeError, ForeseeError};
 use serde_json::{Value, json};
@@ -43,14 +43,30 @@ impl From<ChargeRefusal> for Problem {
                 Self::new(403, "spending_stopped", "Spending stopped", detail).with("stopped_at", time(stopped_at))
             }
             ChargeRefusal::LimitReached(reached) => limit_reached(reached),
-            ChargeRefusal::InsufficientCredits { balance, required, top_up } => {
+            ChargeRefusal::InsufficientCredits { balance, required, top_up, reversal } => {
                 let missing = required.get().saturating_sub(balance.get());
-                let detail = format!("The charge costs {required} credits, {missing} more than the balance.");
-                Self::new(402, "insufficient_credits", "Insufficient credits", detail)
+                let detail = match reversal {
+                    None => format!("The charge costs {required} credits, {missing} more than the balance."),
+                    Some(ReturnReason::Refund) => {
+                        format!(
+                            "The balance is {balance} credits because a payment was refunded; {missing} are missing."
+                        )
+                    }
+                    Some(ReturnReason::Dispute) => {
+                        format!(
+                            "The balance is {balance} credits because a payment is disputed; {missing} are missing."
+                        )
+                    }
+                };
+                let problem = Self::new(402, "insufficient_credits", "Insufficient credits", detail)
                     .with("balance", balance.get())
                     .with("required", required.get())
                     .with("missing", missing)
-                    .with("top_up", top_up_body(&top_up))
+                    .with("top_up", top_up_body(&top_up));
+                match reversal {
+                    Some(because) => problem.with("reversal", because.name()),
+                    None => problem,
+                }
             }
             error @ ChargeRefusal::BalanceOutOfRange(_) => Self::internal(error),
         }

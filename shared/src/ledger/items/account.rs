@@ -3,7 +3,9 @@
 
 use super::{consent, spending};
 use crate::domain::alerts::Watch;
-use crate::domain::payments::{AutoTopUp, DeclineReason, MonthlyCap, PaymentIssue, PaymentIssueKind, RefusalReason};
+use crate::domain::payments::{
+    AutoTopUp, DeclineReason, MonthlyCap, PaymentIssue, PaymentIssueKind, RefusalReason, ReturnReason, ReversalPause,
+};
 use crate::domain::spending::Spending;
 use crate::domain::{
     Account, Amount, Chain, Credits, Currency, CustomerId, EmailAddress, PaymentMethodId, Restriction,
@@ -36,6 +38,8 @@ pub(in crate::ledger) fn account_to_item(account: &Account) -> Attributes {
         .with_optional("last_top_up_at", account.last_top_up_at.map(instant))
         .with_optional("open_top_up", account.open_top_up.as_ref().map(text))
         .with_optional("payment_issue", account.payment_issue.as_ref().map(write_payment_issue))
+        .with_optional("refund_pause", reversal_pause(account, ReturnReason::Refund))
+        .with_optional("dispute_pause", reversal_pause(account, ReturnReason::Dispute))
         .with_optional("closed_at", account.closed_at.map(instant))
         .with_optional("restriction", account.restriction.as_ref().map(write_restriction))
         .with_optional("spending_stopped_at", changed_at(true))
@@ -69,6 +73,7 @@ pub(in crate::ledger) fn account_from_item(item: &Attributes) -> Result<Account,
         last_top_up_at: item.optional("last_top_up_at", Reader::instant)?,
         open_top_up: item.optional("open_top_up", |item, name| item.id(name, TopUpId::parse))?,
         payment_issue: item.optional("payment_issue", read_payment_issue)?,
+        reversal_pause: read_reversal_pause(&item)?,
         closed_at: item.optional("closed_at", Reader::instant)?,
         restriction: item.optional("restriction", read_restriction)?,
         spending: read_spending(&item)?,
@@ -158,6 +163,21 @@ fn read_payment_issue(item: &Reader<'_>, name: &str) -> Result<PaymentIssue, Unr
         _ => return Err(issue.invalid("kind")),
     };
     Ok(PaymentIssue { kind, top_up: issue.id("top_up", TopUpId::parse)?, since: issue.instant("since")? })
+}
+
+/// One attribute at most, because an account has little room: its name says why, and its value since when.
+fn reversal_pause(account: &Account, because: ReturnReason) -> Option<AttributeValue> {
+    account.reversal_pause.filter(|pause| pause.because == because).map(|pause| instant(pause.since))
+}
+
+fn read_reversal_pause(item: &Reader<'_>) -> Result<Option<ReversalPause>, Unreadable> {
+    let of = |because, since: Option<_>| since.map(|since| ReversalPause { because, since });
+    let refund = of(ReturnReason::Refund, item.optional("refund_pause", Reader::instant)?);
+    let dispute = of(ReturnReason::Dispute, item.optional("dispute_pause", Reader::instant)?);
+    if refund.is_some() && dispute.is_some() {
+        return Err(item.invalid("refund_pause"));
+    }
+    Ok(dispute.or(refund))
 }
 
 /// The release before kept the usage of the day within the account, and its functions require that while this release is

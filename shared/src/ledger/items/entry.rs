@@ -2,6 +2,7 @@
 
 use crate::domain::account::{ErasedTexts, TextDigest};
 use crate::domain::charging::ExpiresIn;
+use crate::domain::payments::ReturnReason;
 use crate::domain::{
     AccountId, ActReason, Cause, Entry, InvalidId, Link, Measure, Operation, OperationName, Operator, Origin,
     PackageId, PriceBookVersion, PriceLine, Reference, RequestId, Spender,
@@ -32,6 +33,7 @@ pub(in crate::ledger) fn entry_to_item(account: &AccountId, entry: &Entry) -> At
         Cause::Adjustment { key: _, reason, operator } => item
             .with_optional("reason", reason.as_ref().map(text))
             .with_optional("operator", operator.as_ref().map(text)),
+        Cause::Reversal { paid_for: _, number: _, because } => item.with("because", text(because)),
         Cause::Import { source: _, reference } => item.with_optional("reference", reference.as_ref().map(text)),
         Cause::Void { charge: _ }
         | Cause::Expiry { charge: _ }
@@ -65,6 +67,9 @@ pub(in crate::ledger) fn entry_from_item(item: &Attributes) -> Result<Entry, Unr
         Origin::Restore(charge) => Cause::Restore { charge },
         Origin::Purchase(purchase) => Cause::Purchase { purchase, package: item.id("package", PackageId::parse)? },
         Origin::TopUp(top_up) => Cause::TopUp { top_up },
+        Origin::Reversal(paid_for, number) => {
+            Cause::Reversal { paid_for, number, because: item.word("because", ReturnReason::of_name)? }
+        }
         Origin::Import(source) => Cause::Import {
             source,
             reference: item.optional("reference", |item, name| item.id(name, Reference::parse))?,

@@ -21,6 +21,7 @@ mod outbound_event;
 mod pending_charge;
 mod purchase;
 mod refusal;
+mod reversed;
 mod spending;
 mod sweep_log;
 mod top_up;

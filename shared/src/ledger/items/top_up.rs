@@ -1,5 +1,6 @@
 //! An automatic top-up attempt, overwritten at each change of its status, and the customer's requests to pay it now.
 
+use super::reversed;
 use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpId, TopUpRetry, TopUpStatus};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
@@ -21,6 +22,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with_optional("ended_at", top_up.ended_at.map(instant))
         .with_optional("retries", (top_up.retries > 0).then(|| number(top_up.retries)))
         .with_optional("reminders", (top_up.reminders > 0).then(|| number(top_up.reminders)))
+        .with_optional("reversed", reversed::write(top_up.reversed))
         // Both attributes or neither: an attempt of which nothing is due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::Unpaid.shard_of(&top_up.account))))
         .with_optional("due_at", due_at.map(instant))
@@ -43,6 +45,7 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
         ended_at: item.optional("ended_at", Reader::instant)?,
         retries: item.optional("retries", Reader::number)?.unwrap_or(0),
         reminders: item.optional("reminders", Reader::number)?.unwrap_or(0),
+        reversed: reversed::read(&item)?,
     })
 }
 

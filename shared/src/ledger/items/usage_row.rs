@@ -112,6 +112,7 @@ pub(super) fn write(counts: &UsageCounts) -> AttributeValue {
         .with_optional("credits_topped_up", unless_zero(counts.credits_topped_up))
         .with_optional("credits_adjusted", unless_zero(counts.credits_adjusted))
         .with_optional("credits_imported", unless_zero(counts.credits_imported))
+        .with_optional("credits_reversed", unless_zero(counts.credits_reversed))
         .into_value()
 }
 
@@ -131,6 +132,7 @@ pub(super) fn read(counts: &Reader<'_>) -> Result<UsageCounts, Unreadable> {
         credits_topped_up: read("credits_topped_up")?,
         credits_adjusted: read("credits_adjusted")?,
         credits_imported: read("credits_imported")?,
+        credits_reversed: read("credits_reversed")?,
     })
 }
 

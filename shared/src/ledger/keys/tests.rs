@@ -24,6 +24,11 @@ fn every_kind_of_item_has_its_own_key() {
         (entry(&acme(), &Origin::Restore(key("job:1"))), "ACCOUNT#acme", "ENTRY#restore:job:1".into()),
         (entry(&acme(), &Origin::Purchase(PurchaseId::mint(1))), "ACCOUNT#acme", format!("ENTRY#purchase:pur_{hex}")),
         (entry(&acme(), &Origin::TopUp(TopUpId::mint(1))), "ACCOUNT#acme", format!("ENTRY#top_up:top_{hex}")),
+        (
+            entry(&acme(), &Origin::Reversal(PaidFor::Purchase(PurchaseId::mint(1)), 2)),
+            "ACCOUNT#acme",
+            format!("ENTRY#reversal:pur_{hex}:2"),
+        ),
         (entry(&acme(), &Origin::Capture(key("job:1"))), "ACCOUNT#acme", "ENTRY#capture:job:1".into()),
         (entry(&acme(), &Origin::Void(key("job:1"))), "ACCOUNT#acme", "ENTRY#void:job:1".into()),
         (entry(&acme(), &Origin::Expiry(key("job:1"))), "ACCOUNT#acme", "ENTRY#expiry:job:1".into()),
@@ -96,6 +101,7 @@ fn an_origin_is_parsed_from_its_key_and_an_unknown_kind_is_not() {
         Origin::Expiry(key("capture:x")),
         Origin::Purchase(PurchaseId::mint(7)),
         Origin::TopUp(TopUpId::mint(7)),
+        Origin::Reversal(PaidFor::TopUp(TopUpId::mint(7)), 12),
         Origin::Adjustment(key("purchase:x")),
         Origin::Import(SourceId::parse("a:b#c").unwrap()),
     ] {

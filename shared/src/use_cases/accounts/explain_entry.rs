@@ -1,6 +1,7 @@
 //! Explaining one entry of an account's history.
 
 use crate::domain::charging::{ChargeStatus, PendingCharge};
+use crate::domain::payments::PaidFor;
 use crate::domain::{AccountId, Cause, Entry, IdempotencyKey, Origin};
 use crate::ports::{Accounts, Entries, History, LedgerError, PendingCharges};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError};
@@ -11,7 +12,7 @@ pub struct ExplainedEntry {
     pub entry: Entry,
     /// Of a charge only.
     pub status: Option<ChargeStatus>,
-    /// For a charge, the entries that gave its credits back; for one of those, the charge.
+    /// For a charge, the entries that gave its credits back; for one of those, the charge. For a reversal, what was bought.
     pub related: Vec<Entry>,
 }
 
@@ -56,6 +57,10 @@ pub async fn explain_entry<C: Capabilities<Ledger: Accounts + Entries + History 
         | Cause::Void { charge }
         | Cause::Expiry { charge }
         | Cause::Restore { charge } => (None, vec![Origin::Charge(charge.clone())]),
+        Cause::Reversal { paid_for: PaidFor::Purchase(purchase), .. } => {
+            (None, vec![Origin::Purchase(purchase.clone())])
+        }
+        Cause::Reversal { paid_for: PaidFor::TopUp(top_up), .. } => (None, vec![Origin::TopUp(top_up.clone())]),
         Cause::Purchase { .. } | Cause::TopUp { .. } | Cause::Adjustment { .. } | Cause::Import { .. } => {
             (None, vec![])
         }

@@ -3,15 +3,17 @@
 //! Events arrive late, twice and in any order. That does not matter, since only the fetched object is trusted. An event
 //! about an invoice that the ledger has as paid is skipped: it could change nothing, and a sweep causes thousands.
 
+use super::apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned_object};
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use super::saved_cards::consent_to_end;
 use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SeenCards, SetUpCard, decide_saved_cards};
 use crate::domain::{
-    Account, AccountId, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId, TopUpId, TopUpStatus,
+    Account, AccountId, BalanceOutOfRange, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId, TopUpId,
+    TopUpStatus,
 };
 use crate::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, Events, LedgerError, Payments, PaymentsError, Purchases,
-    TopUps,
+    Accounts, AskedCards, CardWallet, Consents, Customers, Entries, Events, LedgerError, PaymentReturns, Payments,
+    PaymentsError, Purchases, ReturnedObject, TopUps,
 };
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -28,6 +30,8 @@ pub enum Subject {
     Customer(CustomerId),
     /// A saved card, or another payment method.
     Card(PaymentMethodId),
+    /// A refund or a dispute, or a charge of which something went back.
+    Returned(ReturnedObject),
     Other,
 }
 
@@ -46,6 +50,9 @@ pub enum ApplyEventError {
     /// The payment does not match what was asked for. A person has to investigate.
     #[error("the payment does not match what was asked for")]
     Mismatch(#[source] GrantRefusal),
+    /// A person has to investigate.
+    #[error(transparent)]
+    BalanceOutOfRange(#[from] BalanceOutOfRange),
     #[error(transparent)]
     Outside(#[from] OutsideError),
 }
@@ -61,8 +68,8 @@ pub async fn apply_event<C>(
 ) -> Result<Applied, ApplyEventError>
 where
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + Customers + Events,
-            Payments: Payments + CardWallet,
+            Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events,
+            Payments: Payments + CardWallet + PaymentReturns,
         >,
 {
     if *subject == Subject::Other {
@@ -81,6 +88,7 @@ where
         Subject::Checkout(session) => apply_checkout(context, session).await?,
         Subject::Customer(customer) => apply_customer(context, customer).await?,
         Subject::Card(card) => apply_card(context, card).await?,
+        Subject::Returned(named) => apply_returned_to(context, named).await?,
         Subject::Other => Applied::Ignored,
     };
     context.ledger.event_mark_applied(event, context.now()).await?;
@@ -146,6 +154,37 @@ where
         Err(error) => return Err(OutsideError::from(error).into()),
     }
     apply_customer(context, customer).await
+}
+
+/// Takes back the credits for what went back of a payment.
+async fn apply_returned_to<C>(context: &Context<C>, named: &ReturnedObject) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps, Payments: PaymentReturns>,
+{
+    let applied = apply_returned_object(context, named).await.map_err(|error| match error {
+        ApplyReturnedError::BalanceOutOfRange(error) => ApplyEventError::BalanceOutOfRange(error),
+        ApplyReturnedError::Outside(error) => ApplyEventError::Outside(error),
+    })?;
+    Ok(match &applied {
+        AppliedReturn::NotOurs => Applied::Ignored,
+        AppliedReturn::Unknown { account, paid_for } => {
+            tracing::warn!(account.id = %account, paid_for = %paid_for, "money went back of a payment that is not known here");
+            Applied::Ignored
+        }
+        AppliedReturn::OtherPayment { account, paid_for } | AppliedReturn::OtherCurrency { account, paid_for } => {
+            tracing::info!(account.id = %account, paid_for = %paid_for, ?applied, "money went back of a payment that granted nothing");
+            Applied::Now
+        }
+        AppliedReturn::NeverGranted { account, paid_for } => {
+            tracing::warn!(account.id = %account, paid_for = %paid_for, "money went back before its credits were granted");
+            Applied::Now
+        }
+        AppliedReturn::Known { .. } => Applied::Now,
+        AppliedReturn::Recorded { account, paid_for, credits } => {
+            tracing::info!(account.id = %account, paid_for = %paid_for, entry.credits = credits.get(), "money went back");
+            Applied::Now
+        }
+    })
 }
 
 /// Follows what the network, or the customer, changed about a saved card, if it is the one that is asked. Its id stays, so

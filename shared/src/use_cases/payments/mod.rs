@@ -1,6 +1,7 @@
 //! Incoming money: purchases, automatic top-ups, and what Stripe reports about both.
 
 mod apply_event;
+mod apply_returned;
 mod billing_details;
 mod check_purchase;
 mod follow_up;
@@ -17,6 +18,7 @@ mod sweep;
 mod top_up;
 
 pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
+pub use apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned, apply_returned_object};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
 pub use check_purchase::check_purchase;
 pub use follow_up::{FollowUpSummary, follow_up};

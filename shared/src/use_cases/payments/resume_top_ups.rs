@@ -4,8 +4,8 @@ use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use super::saved_cards::cards_left;
 use super::top_up::stored_top_up;
 use crate::domain::payments::{
-    GrantRefusal, PaymentIssueKind, ResumeRefusal, SavedCard, check_resume, check_voided, decide_resume_refused,
-    needs_card,
+    GrantRefusal, PaymentIssue, PaymentIssueKind, ResumeRefusal, SavedCard, check_resume, check_voided,
+    decide_resume_refused, decide_resume_reversal, needs_card,
 };
 use crate::domain::{Account, AccountId, TopUpId, TopUpStatus};
 use crate::ports::{Accounts, AskedCards, CardWallet, LedgerError, Payments, PaymentsError, TopUps};
@@ -58,12 +58,31 @@ where
     C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments + CardWallet>,
 {
     let current = context.account::<ResumeError>(account).await?;
-    let Some(issue) = current.payment_issue.clone() else {
+    if current.payment_issue.is_none() && current.reversal_pause.is_none() {
         current.check_not_closed().map_err(ResumeRefusal::from)?;
         return Ok(Resumed { ending: PauseEnding::NotPaused, account: current });
-    };
+    }
     let card = if needs_card(&current) { card_of(context, &current).await? } else { None };
     check_resume(&current, card.as_ref(), context.now())?;
+    // The issue first: if its payment is under way, nothing is resumed.
+    let of_issue = match &current.payment_issue {
+        Some(issue) => Some(end_issue(context, account, issue).await?),
+        None => None,
+    };
+    let of_reversal = match current.reversal_pause {
+        Some(_) => Some(end_reversal_pause(context, account).await?),
+        None => None,
+    };
+    let ending = of_issue.as_ref().or(of_reversal.as_ref()).map_or(PauseEnding::NotPaused, |resumed| resumed.ending);
+    let account = of_reversal.or(of_issue).map_or(current, |resumed| resumed.account);
+    Ok(Resumed { ending, account })
+}
+
+/// Ends a pause because of a payment that failed.
+async fn end_issue<C>(context: &Context<C>, account: &AccountId, issue: &PaymentIssue) -> Result<Resumed, ResumeError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>,
+{
     if matches!(issue.kind, PaymentIssueKind::Refused(_)) {
         return end_refused(context, account, &issue.top_up).await;
     }
@@ -88,6 +107,14 @@ async fn card_of<C: Capabilities<Payments: CardWallet>>(
     Ok(cards.default.as_ref().and_then(|default| cards.find(default)).cloned())
 }
 
+/// Ends a pause because a payment went back.
+async fn end_reversal_pause<C: Capabilities<Ledger: Accounts>>(
+    context: &Context<C>,
+    account: &AccountId,
+) -> Result<Resumed, ResumeError> {
+    resumed(context.update(account, |account, now| Ok::<_, ResumeError>(decide_resume_reversal(account, now))).await?)
+}
+
 /// Ends a pause that left no invoice.
 async fn end_refused<C: Capabilities<Ledger: Accounts>>(
     context: &Context<C>,
@@ -101,6 +128,10 @@ async fn end_refused<C: Capabilities<Ledger: Accounts>>(
             Ok::<_, ResumeError>(decide_resume_refused(account, now).filter(|_| is_same))
         })
         .await?;
+    resumed(updated)
+}
+
+fn resumed(updated: Updated) -> Result<Resumed, ResumeError> {
     match updated {
         Updated::Committed(change, ()) => Ok(Resumed { ending: PauseEnding::Resumed, account: change.account }),
         Updated::Unchanged(account, ()) => {

@@ -53,7 +53,7 @@ pub(crate) struct Charge {
     pub(crate) currency: String,
     pub(crate) customer: Option<String>,
     pub(crate) payment_intent: String,
-    payment_method: String,
+    pub(crate) payment_method: String,
     answer: Answer,
     pub(crate) amount_refunded: i64,
     pub(crate) is_disputed: bool,

@@ -1,12 +1,16 @@
 //! Disputes, opened by a test card or by a test, and closed by the bank's decision:
 //! <https://docs.stripe.com/api/disputes>.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::instruments::DisputeKind;
-use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
+use crate::parameters::{
+    CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters,
+};
 use crate::state::{Resource, State};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,28 +43,69 @@ pub(crate) struct Dispute {
     charge: String,
     payment_intent: String,
     status: Status,
+    metadata: Metadata,
+    /// What it took from the company's balance and gave back, in this order.
+    moves: Vec<Move>,
 }
+
+#[derive(Debug)]
+struct Move {
+    id: String,
+    at: i64,
+    amount: i64,
+}
+
+/// For each withdrawal, in the minor unit: <https://docs.stripe.com/disputes/how-disputes-work#dispute-fees>.
+const FEE: i64 = 1_500;
+/// The company has this many days to respond.
+const DAYS_TO_RESPOND: i64 = 7;
 
 impl Resource for Dispute {
     const NAME: &'static str = "dispute";
 
     fn render(&self, _: &State) -> Value {
+        let transaction = |moved: &Move| {
+            let fee = if moved.amount < 0 { FEE } else { 0 };
+            json!({
+                "id": moved.id,
+                "object": "balance_transaction",
+                "amount": moved.amount,
+                "created": moved.at,
+                "currency": self.currency,
+                "fee": fee,
+                "net": moved.amount - fee,
+                "reporting_category": if moved.amount < 0 { "dispute" } else { "dispute_reversal" },
+                "source": self.id,
+                "type": "adjustment",
+            })
+        };
+        let due_by = self.created + DAYS_TO_RESPOND * 86_400;
         json!({
             "id": self.id,
             "object": "dispute",
             "amount": self.amount,
-            "balance_transactions": [],
+            "balance_transactions": self.moves.iter().map(transaction).collect::<Vec<_>>(),
             "charge": self.charge,
             "created": self.created,
             "currency": self.currency,
-            "is_charge_refundable": false,
+            "evidence_details": { "due_by": due_by, "has_evidence": false, "past_due": false, "submission_count": 0 },
+            "is_charge_refundable": matches!(self.status, Status::WarningNeedsResponse | Status::WarningClosed),
             "livemode": false,
-            "metadata": {},
+            "metadata": self.metadata,
             "payment_intent": self.payment_intent,
             "reason": "fraudulent",
             "status": self.status.as_str(),
         })
     }
+}
+
+/// The bank's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Won,
+    Lost,
+    /// Half of the money comes back.
+    LostInPart,
 }
 
 /// The cardholder disputes a payment.
@@ -80,40 +125,105 @@ pub(crate) fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result
             DisputeKind::Chargeback => Status::NeedsResponse,
             DisputeKind::Inquiry => Status::WarningNeedsResponse,
         },
+        metadata: Metadata::new(),
+        moves: vec![],
     };
     let id = dispute.id.clone();
     state.disputes.insert(&id, dispute);
     state.charges.get_mut(charge)?.is_disputed = true;
-    state.emit("charge.dispute.created", &id);
-    if kind == DisputeKind::Chargeback {
-        state.emit("charge.dispute.funds_withdrawn", &id);
+    if kind == DisputeKind::Inquiry {
+        state.emit("charge.dispute.created", &id);
+        return Ok(id);
     }
+    withdraw(state, &id)?;
+    state.emit("charge.dispute.created", &id);
+    state.emit("charge.dispute.funds_withdrawn", &id);
     Ok(id)
 }
 
-/// The bank's decision. If the dispute is won, the money comes back.
-pub(crate) fn decide(state: &mut State, id: &str, is_won: bool) -> Result<(), ApiError> {
+/// What the dispute is about leaves the company's balance.
+fn withdraw(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let amount = state.disputes.get(id)?.amount;
+    move_funds(state, id, -amount)
+}
+
+fn move_funds(state: &mut State, id: &str, amount: i64) -> Result<(), ApiError> {
+    let moved = Move { id: state.ids.next("txn_"), at: state.now_seconds(), amount };
+    state.disputes.get_mut(id)?.moves.push(moved);
+    Ok(())
+}
+
+/// The cardholder is not satisfied with the answer to an inquiry:
+/// <https://docs.stripe.com/disputes/how-disputes-work#inquiries>.
+pub(crate) fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let dispute = state.disputes.get_mut(id)?;
-    dispute.status = match dispute.status {
-        Status::NeedsResponse if is_won => Status::Won,
-        Status::NeedsResponse => Status::Lost,
-        Status::WarningNeedsResponse => Status::WarningClosed,
-        Status::Won | Status::Lost | Status::WarningClosed => {
+    if dispute.status != Status::WarningNeedsResponse {
+        return Err(ApiError::invalid_state(None, "Only an open inquiry becomes a dispute."));
+    }
+    dispute.status = Status::NeedsResponse;
+    withdraw(state, id)?;
+    state.emit("charge.dispute.updated", id);
+    state.emit("charge.dispute.funds_withdrawn", id);
+    Ok(())
+}
+
+/// Closes a dispute. As far as it is won, the money comes back.
+pub(crate) fn decide(state: &mut State, id: &str, decision: Decision) -> Result<(), ApiError> {
+    let dispute = state.disputes.get_mut(id)?;
+    let (status, reinstated) = match (dispute.status, decision) {
+        (Status::NeedsResponse, Decision::Won) => (Status::Won, dispute.amount),
+        (Status::NeedsResponse, Decision::Lost) => (Status::Lost, 0),
+        (Status::NeedsResponse, Decision::LostInPart) => (Status::Lost, dispute.amount / 2),
+        (Status::WarningNeedsResponse, _) => (Status::WarningClosed, 0),
+        (Status::Won | Status::Lost | Status::WarningClosed, _) => {
             return Err(ApiError::invalid_state(None, "This dispute is already closed."));
         }
     };
-    let brings_money_back = dispute.status == Status::Won;
+    dispute.status = status;
+    if reinstated > 0 {
+        move_funds(state, id, reinstated)?;
+    }
     state.emit("charge.dispute.closed", id);
-    if brings_money_back {
+    if reinstated > 0 {
         state.emit("charge.dispute.funds_reinstated", id);
     }
     Ok(())
 }
 
+/// A charge cannot be refunded while its money is disputed or after it was lost. An inquiry takes no money, and a refund
+/// may settle it.
+pub(crate) fn forbids_refund(state: &State, charge: &str) -> bool {
+    let mut disputes = state.disputes.iter().map(|(_, dispute)| dispute);
+    disputes.any(|dispute| dispute.charge == charge && matches!(dispute.status, Status::NeedsResponse | Status::Lost))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Update {
+    metadata: Option<MetadataChange>,
+    evidence: Option<BTreeMap<String, String>>,
+    submit: Option<bool>,
+}
+
+/// Evidence that is submitted is decided at once, if it says how: <https://docs.stripe.com/testing#evidence>.
+pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let update: Update = parse(encoded)?;
+    let dispute = state.disputes.get_mut(id)?;
+    dispute.metadata = merge_metadata(&dispute.metadata, update.metadata)?;
+    state.emit("charge.dispute.updated", id);
+    let text = update.evidence.as_ref().and_then(|evidence| evidence.get("uncategorized_text"));
+    match text.filter(|_| update.submit.unwrap_or(true)).map(String::as_str) {
+        Some("winning_evidence") => decide(state, id, Decision::Won)?,
+        Some("losing_evidence") => decide(state, id, Decision::Lost)?,
+        _ => {}
+    }
+    Ok(state.render(id))
+}
+
 /// `POST …/close` concedes the dispute.
 pub(crate) fn close(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
     parse::<NoParameters>(encoded)?;
-    decide(state, id, false)?;
+    decide(state, id, Decision::Lost)?;
     Ok(state.render(id))
 }
 

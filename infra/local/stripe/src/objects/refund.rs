@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::charge::Charge;
-use super::invoice_payment;
+use super::{dispute, invoice_payment};
 use crate::currencies::require_step;
 use crate::error::ApiError;
+use crate::instruments::RefundStart;
 use crate::parameters::{
     CreatedRange, Metadata, MetadataChange, NoParameters, Page, merge_metadata, parse, parse_filters,
 };
@@ -22,6 +23,46 @@ pub(crate) struct Refund {
     payment_intent: String,
     reason: Option<String>,
     metadata: Metadata,
+    status: Status,
+}
+
+/// <https://docs.stripe.com/api/refunds/object#refund_object-status>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Pending,
+    RequiresAction,
+    Succeeded,
+    Failed,
+    Canceled,
+}
+
+impl Status {
+    const ALL: [Self; 5] = [Self::Pending, Self::RequiresAction, Self::Succeeded, Self::Failed, Self::Canceled];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::RequiresAction => "requires_action",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether its money is on its way to the customer, or there.
+    fn is_alive(self) -> bool {
+        !matches!(self, Self::Failed | Self::Canceled)
+    }
+
+    /// A refund may even fail after it succeeded: <https://docs.stripe.com/refunds#failed-refunds>.
+    fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Pending => next != Self::Pending,
+            Self::RequiresAction => next != Self::RequiresAction,
+            Self::Succeeded => next == Self::Failed,
+            Self::Failed | Self::Canceled => false,
+        }
+    }
 }
 
 impl Resource for Refund {
@@ -40,7 +81,8 @@ impl Resource for Refund {
             "payment_intent": self.payment_intent,
             "reason": self.reason,
             "receipt_number": null,
-            "status": "succeeded",
+            "failure_reason": (self.status == Status::Failed).then_some("lost_or_stolen_card"),
+            "status": self.status.as_str(),
         })
     }
 }
@@ -91,7 +133,11 @@ fn insert(
     let paid = state.charges.get_for(charge, "charge")?;
     let left = paid.amount - paid.amount_refunded;
     let amount = amount.unwrap_or(left);
-    require_refundable(paid, amount, left)?;
+    require_refundable(state, paid, amount, left)?;
+    let status = match state.payment_methods.find(&paid.payment_method).map(|method| method.instrument.refund) {
+        Some(RefundStart::Pending) => Status::Pending,
+        Some(RefundStart::Succeeded) | None => Status::Succeeded,
+    };
     let refund = Refund {
         id: state.ids.next("re_"),
         created: state.now_seconds(),
@@ -101,6 +147,7 @@ fn insert(
         payment_intent: paid.payment_intent.clone(),
         reason,
         metadata,
+        status,
     };
     let id = refund.id.clone();
     state.refunds.insert(&id, refund);
@@ -111,11 +158,34 @@ fn insert(
     Ok(id)
 }
 
-fn require_refundable(paid: &Charge, amount: i64, left: i64) -> Result<(), ApiError> {
+/// What became of a refund. One that fails or is canceled goes back to the company's balance, and the charge is refunded by
+/// so much less.
+///
+/// # Errors
+/// For a status that does not exist, or that does not follow.
+pub(crate) fn settle(state: &mut State, id: &str, status: &str) -> Result<(), ApiError> {
+    let next = Status::ALL.into_iter().find(|known| known.as_str() == status);
+    let refund = state.refunds.get_mut(id)?;
+    let next = next.filter(|next| refund.status.may_become(*next));
+    let next = next.ok_or_else(|| ApiError::invalid_state(None, "This refund cannot get that status."))?;
+    let (before, amount, charge) = (refund.status, refund.amount, refund.charge.clone());
+    refund.status = next;
+    if before.is_alive() && !next.is_alive() {
+        state.charges.get_mut(&charge)?.amount_refunded -= amount;
+    }
+    state.emit("refund.updated", id);
+    state.emit("charge.refund.updated", id);
+    if next == Status::Failed {
+        state.emit("refund.failed", id);
+    }
+    Ok(())
+}
+
+fn require_refundable(state: &State, paid: &Charge, amount: i64, left: i64) -> Result<(), ApiError> {
     if !paid.is_paid() {
         return Err(ApiError::invalid_state(None, "A charge that is not paid cannot be refunded."));
     }
-    if paid.is_disputed {
+    if dispute::forbids_refund(state, &paid.id) {
         return Err(ApiError::invalid_state(Some("charge_disputed"), "A disputed charge cannot be refunded."));
     }
     if left == 0 {

@@ -1,0 +1,86 @@
+//! A purchase or a top-up, as far as it matters that money was paid for it.
+
+use super::records::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
+use super::returned::{PaidFor, ReturnedPayment, Reversed};
+use crate::domain::{Credits, Currency, InvoiceId, PaymentIntentId, Record};
+
+/// What was bought with a payment, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bought {
+    Purchase(Purchase),
+    /// With the credits of its entry, if only a part was paid: the attempt keeps those that it was opened for.
+    TopUp(TopUp, Option<Credits>),
+}
+
+impl Bought {
+    pub fn paid_for(&self) -> PaidFor {
+        match self {
+            Self::Purchase(purchase) => PaidFor::Purchase(purchase.id.clone()),
+            Self::TopUp(top_up, _) => PaidFor::TopUp(top_up.id.clone()),
+        }
+    }
+
+    /// The credits that were granted. `None` if none were.
+    pub fn granted(&self) -> Option<Credits> {
+        match self {
+            Self::Purchase(purchase) => (purchase.status == PurchaseStatus::Paid).then_some(purchase.credits),
+            Self::TopUp(top_up, of_entry) => match top_up.status {
+                TopUpStatus::Paid => Some(top_up.credits),
+                TopUpStatus::PartlyPaid => *of_entry,
+                TopUpStatus::Open
+                | TopUpStatus::Processing
+                | TopUpStatus::Declined(_)
+                | TopUpStatus::ActionRequired
+                | TopUpStatus::Refused(_)
+                | TopUpStatus::Abandoned => None,
+            },
+        }
+    }
+
+    /// Whether this payment is the one that it was granted for. Before it is granted, the first payment is taken for it.
+    pub fn is_paid_by(&self, payment: &ReturnedPayment) -> bool {
+        match (self.invoice(), &payment.invoice, self.payment_intent()) {
+            // An invoice may be paid by several payments, and the report is about all of them.
+            (Some(known), Some(invoice), _) => known == invoice,
+            (_, _, Some(known)) => *known == payment.payment,
+            (_, _, None) => self.granted().is_none(),
+        }
+    }
+
+    pub fn payment_intent(&self) -> Option<&PaymentIntentId> {
+        match self {
+            Self::Purchase(purchase) => purchase.payment_intent.as_ref(),
+            Self::TopUp(top_up, _) => top_up.payment_intent.as_ref(),
+        }
+    }
+
+    pub fn invoice(&self) -> Option<&InvoiceId> {
+        match self {
+            Self::Purchase(purchase) => purchase.invoice.as_ref(),
+            Self::TopUp(top_up, _) => top_up.invoice.as_ref(),
+        }
+    }
+
+    pub fn currency(&self) -> Currency {
+        match self {
+            Self::Purchase(purchase) => purchase.price.currency(),
+            Self::TopUp(top_up, _) => top_up.price.currency(),
+        }
+    }
+
+    pub fn reversed(&self) -> Reversed {
+        match self {
+            Self::Purchase(purchase) => purchase.reversed,
+            Self::TopUp(top_up, _) => top_up.reversed,
+        }
+    }
+
+    /// The record with what is known now of this payment.
+    pub(super) fn record(&self, reversed: Reversed, payment: &ReturnedPayment) -> Record {
+        let payment_intent = Some(payment.payment.clone());
+        match self {
+            Self::Purchase(purchase) => Record::Purchase(Purchase { reversed, payment_intent, ..purchase.clone() }),
+            Self::TopUp(top_up, _) => Record::TopUp(TopUp { reversed, payment_intent, ..top_up.clone() }),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Applying what went back of a payment: ask what all its refunds and disputes return by now, then take back the credits
+//! for that, or give them back.
+
+use crate::domain::payments::{Bought, PaidFor, ReturnOutcome, decide_returned};
+use crate::domain::{Account, AccountId, BalanceOutOfRange, Credits, Origin, PaymentIntentId, TopUpStatus};
+use crate::ports::{Accounts, Entries, LedgerError, PaymentReturns, PaymentsError, Purchases, ReturnedObject, TopUps};
+use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
+use std::sync::Arc;
+
+/// What came of a report about money that went back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppliedReturn {
+    /// The payment was made for nothing of this system.
+    NotOurs,
+    /// It names a purchase or a top-up that does not exist here.
+    Unknown { account: AccountId, paid_for: PaidFor },
+    /// Credits were granted for another payment of the same purchase, and none for this one.
+    OtherPayment { account: AccountId, paid_for: PaidFor },
+    /// It was paid in another currency than the price, and granted nothing.
+    OtherCurrency { account: AccountId, paid_for: PaidFor },
+    /// No credits were granted yet. What went back is taken off when they are.
+    NeverGranted { account: AccountId, paid_for: PaidFor },
+    /// Everything was known.
+    Known { account: AccountId, paid_for: PaidFor },
+    /// It was recorded. The credits are negative if they were taken back, and zero if nothing moved.
+    Recorded { account: AccountId, paid_for: PaidFor, credits: Credits },
+}
+
+/// Why it was not applied. The same call applies it later.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyReturnedError {
+    #[error(transparent)]
+    BalanceOutOfRange(#[from] BalanceOutOfRange),
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+}
+
+/// Applies what went back of the payment that a refund or a dispute is about.
+///
+/// # Errors
+/// As [`apply_returned`].
+pub async fn apply_returned_object<C>(
+    context: &Context<C>,
+    named: &ReturnedObject,
+) -> Result<AppliedReturn, ApplyReturnedError>
+where
+    C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps, Payments: PaymentReturns>,
+{
+    match context.payments.returned_payment_find(named).await {
+        Ok(Some(payment)) => apply_returned(context, &payment).await,
+        Ok(None) | Err(PaymentsError::NotFound { .. }) => Ok(AppliedReturn::NotOurs),
+        Err(error) => Err(OutsideError::from(error).into()),
+    }
+}
+
+/// Applies what went back of a payment by now, by whichever refunds and disputes.
+///
+/// Two calls may ask Stripe one after the other and commit in the other order: what is known only grows, so the later
+/// commit does not undo what the newer report said.
+///
+/// # Errors
+/// [`ApplyReturnedError`]. Nothing was applied, or it is not known whether it was; a repeated call finds out.
+pub async fn apply_returned<C>(
+    context: &Context<C>,
+    payment: &PaymentIntentId,
+) -> Result<AppliedReturn, ApplyReturnedError>
+where
+    C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps, Payments: PaymentReturns>,
+{
+    let report = match context.payments.returned_payment_get(payment).await {
+        Ok(report) => report,
+        Err(PaymentsError::NotFound { .. }) => return Ok(AppliedReturn::NotOurs),
+        Err(error) => return Err(OutsideError::from(error).into()),
+    };
+    let Some((account, paid_for)) = report.paid_for else { return Ok(AppliedReturn::NotOurs) };
+    let mut outcome = ReturnOutcome::Known;
+    let updated: Result<_, Failure> = {
+        let (account, paid_for) = (&account, &paid_for);
+        let read = |_: Arc<Account>| read(context, account, paid_for);
+        let decide = |account: &Account, bought: &Bought, now| {
+            outcome = decide_returned(account, bought, &report.returned, now)?;
+            Ok(match &outcome {
+                ReturnOutcome::NeverGranted(change) | ReturnOutcome::Recorded(change) => Some((**change).clone()),
+                ReturnOutcome::OtherPayment | ReturnOutcome::OtherCurrency | ReturnOutcome::Known => None,
+            })
+        };
+        context.update_with(account, read, decide).await
+    };
+    match updated {
+        // A reversal is numbered in the record that is read with the account, so an entry of the same number was made by
+        // a change of the same account, and this one is decided again.
+        Ok(Updated::Duplicate(_)) => Err(OutsideError::from(StoreError::Contended).into()),
+        Ok(Updated::Committed(..) | Updated::Unchanged(..)) => Ok(match outcome {
+            ReturnOutcome::OtherPayment => AppliedReturn::OtherPayment { account, paid_for },
+            ReturnOutcome::OtherCurrency => AppliedReturn::OtherCurrency { account, paid_for },
+            ReturnOutcome::Known => AppliedReturn::Known { account, paid_for },
+            ReturnOutcome::NeverGranted(_) => AppliedReturn::NeverGranted { account, paid_for },
+            ReturnOutcome::Recorded(change) => {
+                let credits = change.entries.first().map_or(Credits::ZERO, |entry| entry.credits);
+                AppliedReturn::Recorded { account, paid_for, credits }
+            }
+        }),
+        Err(Failure::Missing) => Ok(AppliedReturn::Unknown { account, paid_for }),
+        Err(Failure::BalanceOutOfRange(error)) => Err(error.into()),
+        Err(Failure::Store(error)) => Err(OutsideError::from(error).into()),
+    }
+}
+
+async fn read<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
+    context: &Context<C>,
+    account: &AccountId,
+    paid_for: &PaidFor,
+) -> Result<Bought, Failure> {
+    match paid_for {
+        PaidFor::Purchase(purchase) => {
+            let stored = context.ledger.purchase_get(account, purchase).await?;
+            stored.map(Bought::Purchase).ok_or(Failure::Missing)
+        }
+        PaidFor::TopUp(id) => {
+            let top_up = context.ledger.top_up_get(account, id).await?.ok_or(Failure::Missing)?;
+            let entry = match top_up.status {
+                TopUpStatus::PartlyPaid => context.ledger.entry_get(account, &Origin::TopUp(id.clone())).await?,
+                _ => None,
+            };
+            Ok(Bought::TopUp(top_up, entry.map(|entry| entry.credits)))
+        }
+    }
+}
+
+enum Failure {
+    /// There is no such account, purchase or attempt.
+    Missing,
+    BalanceOutOfRange(BalanceOutOfRange),
+    Store(StoreError),
+}
+
+impl From<NotFound> for Failure {
+    fn from(_: NotFound) -> Self {
+        Self::Missing
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<BalanceOutOfRange> for Failure {
+    fn from(error: BalanceOutOfRange) -> Self {
+        Self::BalanceOutOfRange(error)
+    }
+}
