@@ -5,6 +5,7 @@ use crate::names;
 use crate::outside::Outside;
 use crate::request::Request;
 use crate::run::Run;
+use crate::schedule::resume_task;
 use crate::stripe::{DEBIT_TAKES, Stripe};
 use crate::told::PurchaseConclusion;
 use crate::world::World;
@@ -27,6 +28,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const REMINDERS: [i64; 3] = [-3, 1, 7];
 const GRACE_DAYS: i64 = 14;
 const UNPAID_MAX: usize = 3;
+/// The number of calls in which a run has asked each shard and follows up the first purchase.
+const FOLLOW_UP_CALLS: usize = 28;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BillStatus {
@@ -432,8 +435,7 @@ pub fn use_invoices(run: &mut Run, rng: &mut Rng, name: &str) -> bool {
             "a debit of"
         }
         7 => {
-            let id = run.world().stripe().bills[position].id.clone();
-            run.world().stripe().bill_void(&id);
+            void_one(run, position);
             "a void of"
         }
         _ => return pass_to_the_next(run, rng),
@@ -453,11 +455,28 @@ fn pass_to_the_next(run: &mut Run, rng: &mut Rng) -> bool {
     let Some(due_at) = due_at else { return false };
     let late = DAY * [0, 0, 0, 5, 9][rng.usize(0..5)];
     run.pass((due_at.duration_since(run.world().time()) + late).max(SignedDuration::ZERO));
-    run.start(Request::FollowUp);
-    if rng.u32(0..3) == 0 {
-        run.run_now(Request::FollowUp);
+    let task = run.start(Request::FollowUp);
+    for _ in 0..rng.usize(0..FOLLOW_UP_CALLS) {
+        resume_task(run, task);
+    }
+    match rng.u32(0..3) {
+        0 => run.run_now(Request::FollowUp),
+        1 => pay_and_look(run),
+        _ => {}
     }
     true
+}
+
+/// The customer pays the first open invoice, and looks at the purchase at once.
+fn pay_and_look(run: &mut Run) {
+    let open = {
+        let stripe = run.world().stripe();
+        let position = stripe.bills.iter().position(|bill| bill.status == BillStatus::Open);
+        position.map(|position| (position, stripe.bills[position].clone()))
+    };
+    let Some((position, bill)) = open else { return };
+    run.world().stripe().bill_receive(position, bill.due(), false);
+    run.run_now(Request::CheckPurchase(bill.account, bill.purchase));
 }
 
 // ── Steps of workflows ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -525,9 +544,20 @@ pub fn order_a_debit_of_the_first(run: &mut Run) {
 
 pub fn void(run: &mut Run) {
     let last = last(run);
-    let id = run.world().stripe().bills.get(last).map(|bill| bill.id.clone());
-    if let Some(id) = id {
-        run.world().stripe().bill_void(&id);
+    void_one(run, last);
+}
+
+/// The company voids only what the customer was told of.
+fn void_one(run: &Run, position: usize) {
+    let Some(bill) = run.world().stripe().bills.get(position).cloned() else { return };
+    let is_told = {
+        let tables = run.world().ledger.tables();
+        let partition = tables.partitions.get(&bill.account);
+        let purchase = partition.and_then(|partition| partition.purchases.get(&bill.purchase));
+        purchase.is_some_and(|purchase| purchase.invoice.as_ref() == Some(&bill.id))
+    };
+    if is_told {
+        run.world().stripe().bill_void(&bill.id);
     }
 }
 

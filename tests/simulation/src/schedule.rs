@@ -154,7 +154,7 @@ impl Schedule {
             return;
         }
         let mut own = own_numbers(rng, INVOICES_SALT);
-        if self.focus == Focus::Everything && own.u32(0..60) == 0 && use_invoices(run, &mut own, ACCOUNTS[0]) {
+        if self.is_about_invoices() && own.u32(0..8) == 0 && use_invoices(run, &mut own, ACCOUNTS[0]) {
             return;
         }
         let mut own = own_numbers(rng, RETURNS_SALT);
@@ -183,6 +183,11 @@ impl Schedule {
         if !is_done && !go_on(run, rng, self.faults_percent) {
             self.ask(run, rng);
         }
+    }
+
+    /// Few runs, in which invoices come often: all others are as they would be without them.
+    fn is_about_invoices(&self) -> bool {
+        self.focus == Focus::Everything && self.steps.first().is_some_and(|step| step % 16 == 0)
     }
 
     /// Sends a random request.

@@ -56,8 +56,8 @@ where
     };
     match context.update_with(account, read, decide).await? {
         Updated::Committed(change, before) => Ok(change.purchase().cloned().unwrap_or(before)),
-        Updated::Unchanged(_, purchase) if purchase.status == PurchaseStatus::Failed => {
-            // It ended while the provider was asked, so nobody may pay this invoice.
+        Updated::Unchanged(_, purchase) if !purchase.awaits_invoice() => {
+            // It ended while the provider was asked, so this invoice may not be paid any more. One that is paid stays so.
             context.payments.purchase_invoice_void(&invoice.id).await?;
             Ok(purchase)
         }
