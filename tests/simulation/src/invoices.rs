@@ -248,6 +248,10 @@ impl KnownInvoices {
         let before = committed.before.as_ref().map_or(0, |before| before.unpaid_invoices);
         for record in &change.records {
             let Record::Purchase(purchase) = record else { continue };
+            let (listed, expected) = (purchase.invoice_due_at(), due_at(purchase));
+            if listed != expected {
+                return Err(format!("{} is listed as due at {listed:?}, not {expected:?}", purchase.id));
+            }
             let known = self.0.insert(purchase.id.clone(), purchase.clone());
             let has_failed = known.is_some_and(|known| known.status == PurchaseStatus::Processing)
                 && purchase.status == PurchaseStatus::Open;
@@ -583,6 +587,28 @@ pub fn pass_to_a_week_after(run: &mut Run) {
 
 pub fn pass_to_the_end(run: &mut Run) {
     pass_to(run, GRACE_DAYS);
+}
+
+/// A run looks at the invoice, and before it reminds, the customer pays and looks at the purchase.
+fn overtake_the_run(run: &mut Run, calls: usize) {
+    let task = run.start(Request::FollowUp);
+    for _ in 0..calls {
+        resume_task(run, task);
+    }
+    pay_and_look(run);
+    while resume_task(run, task) {}
+}
+
+pub fn pay_before_the_run_records(run: &mut Run) {
+    overtake_the_run(run, 4);
+}
+
+pub fn pay_before_the_run_reminds(run: &mut Run) {
+    overtake_the_run(run, 5);
+}
+
+pub fn pay_while_the_run_reminds(run: &mut Run) {
+    overtake_the_run(run, 6);
 }
 
 pub fn pass_an_hour(run: &mut Run) {

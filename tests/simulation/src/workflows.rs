@@ -37,7 +37,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 111] = [
+pub const WORKFLOWS: [Workflow; 112] = [
     Workflow {
         name: "refund a part of a purchase, then the rest, and have the rest fail",
         acts: &[
@@ -327,6 +327,21 @@ pub const WORKFLOWS: [Workflow; 111] = [
             Outside(invoices::void),
             Deliver,
             Outside(invoices::pay_out_of_band),
+        ],
+    },
+    Workflow {
+        name: "pay invoices while a run is about to remind of them",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_to_three_days_before),
+            Outside(invoices::pay_before_the_run_records),
+            Ask(invoices::buy_second),
+            Outside(invoices::pass_to_three_days_before),
+            Outside(invoices::pay_before_the_run_reminds),
+            Ask(invoices::buy_third),
+            Outside(invoices::pass_to_three_days_before),
+            Outside(invoices::pay_while_the_run_reminds),
+            Deliver,
         ],
     },
     Workflow {
