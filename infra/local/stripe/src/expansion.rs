@@ -34,7 +34,12 @@ fn expand_at(state: &State, value: &mut Value, segments: &[&str]) -> Result<(), 
     };
     if value.get(segment).is_none() {
         let included = includable(state, value, segment).ok_or(NotExpandable)?;
+        let is_plain = included.is_number();
         value[*segment] = included;
+        // A number that is left out unless it is requested has nothing in it to expand.
+        if is_plain && rest.is_empty() {
+            return Ok(());
+        }
     }
     match &mut value[*segment] {
         Value::Null => Ok(()),
