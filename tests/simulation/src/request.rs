@@ -921,6 +921,13 @@ fn stored_account(outside: &Outside, account: &AccountId) -> Option<Account> {
     outside.0.ledger.tables().partitions.get(account)?.account.clone()
 }
 
+/// How often credits were taken back from the account, or given back again.
+fn reversals(outside: &Outside, account: &AccountId) -> usize {
+    let tables = outside.0.ledger.tables();
+    let entries = tables.partitions.get(account).map(|partition| partition.entries.keys());
+    entries.into_iter().flatten().filter(|origin| matches!(origin, Origin::Reversal(..))).count()
+}
+
 fn stored_retry(outside: &Outside, account: &AccountId, key: &IdempotencyKey) -> Option<TopUpRetry> {
     outside.0.ledger.tables().partitions.get(account)?.retries.get(key).cloned()
 }
@@ -985,8 +992,12 @@ async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
     let customer = stored_account(outside, account).map(|account| account.customer);
     let has_card = || customer.as_ref().is_some_and(|customer| outside.0.stripe().has_valid_card(customer));
     let (before, had_card) = (stored_account(outside, account), has_card());
+    let reversals_before = reversals(outside, account);
     let answer = resume_top_ups(&outside.context(), account).await;
     let after = stored_account(outside, account);
+    // While the request waited to be begun, the invoice may have been paid and another payment refunded.
+    let may_be_of_reversal = before.as_ref().is_some_and(|before| before.reversal_pause.is_some())
+        || reversals(outside, account) > reversals_before;
     let issue = before.as_ref().and_then(|before| before.payment_issue.as_ref()).map(|issue| &issue.top_up);
     match answer {
         Ok(resumed)
@@ -1005,6 +1016,7 @@ async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
         }
         Ok(resumed)
             if resumed.ending == PauseEnding::Resumed
+                && !may_be_of_reversal
                 && issue.is_some_and(|issue| outside.0.stripe().has_received_for(issue)) =>
         {
             Wrong("a pause is reported as over without a payment, and its invoice is paid".into())
