@@ -58,6 +58,11 @@ pub struct Bill {
 }
 
 impl Bill {
+    /// Whether a part of it is paid, or a payment is under way.
+    pub fn has_money(&self) -> bool {
+        matches!(self.status, BillStatus::Processing(_)) || (self.status == BillStatus::Open && self.amount_paid > 0)
+    }
+
     pub fn subject(&self) -> Subject {
         Subject::Invoice { id: self.id.clone(), top_up: None }
     }
