@@ -119,6 +119,7 @@ fn post(state: &mut State, segments: &[&str], encoded: &[u8]) -> Answer {
         ["prices"] => price::create(state, encoded),
         ["products"] => product::create(state, encoded),
         ["refunds"] => refund::create(state, encoded),
+        ["refunds", id] => refund::update(state, id, encoded),
         ["setup_intents"] => setup_intent::create(state, encoded),
         ["setup_intents", id, "confirm"] => setup_intent::confirm(state, id, encoded),
         ["webhook_endpoints"] => webhook_endpoint::create(state, encoded),

@@ -29,10 +29,11 @@ const OTHERS: [&str; 8] = [
     "payment_method.detached",
     "setup_intent.succeeded",
 ];
-/// Events for which the command line has no scenario: no request can bring about the first one, and the others accompany
-/// events that have one, or follow days later.
-const WITHOUT_SCENARIO: [&str; 6] = [
+/// Events for which the command line has no scenario: no request can bring about the first one, the second one takes a
+/// bank transfer, and the others accompany events that have one, or follow days later.
+const WITHOUT_SCENARIO: [&str; 7] = [
     "payment_method.automatically_updated",
+    "invoice.overpaid",
     "charge.dispute.funds_reinstated",
     "charge.dispute.funds_withdrawn",
     "refund.created",

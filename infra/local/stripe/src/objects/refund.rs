@@ -114,6 +114,22 @@ pub(crate) fn create(state: &mut State, encoded: &[u8]) -> Result<Value, ApiErro
     Ok(state.render(&id))
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Update {
+    metadata: Option<MetadataChange>,
+}
+
+/// Only the metadata can be changed: <https://docs.stripe.com/api/refunds/update>.
+pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
+    let update: Update = parse(encoded)?;
+    let refund = state.refunds.get_mut(id)?;
+    refund.metadata = merge_metadata(&refund.metadata, update.metadata)?;
+    state.emit("refund.updated", id);
+    state.emit("charge.refund.updated", id);
+    Ok(state.render(id))
+}
+
 /// The refund by which a credit note gives back a part of the invoice's payment.
 pub(crate) fn of_invoice(state: &mut State, invoice: &str, amount: i64) -> Result<String, ApiError> {
     let intent = invoice_payment::intent_of_invoice(state, invoice);
