@@ -285,10 +285,12 @@ impl KnownInvoices {
             NoticeKind::InvoiceReminder { purchase, .. } => (purchase, notice.created_at),
             _ => return Ok(()),
         };
-        let (Some(known), Some(written), Some(bill)) =
-            (self.0.get(id), written.filter(|written| written.id == *id), stripe.bill_of(id))
-        else {
-            return Err(format!("a reminder of {id}, of which nothing is known or left"));
+        let (Some(known), Some(written)) = (self.0.get(id), written.filter(|written| written.id == *id)) else {
+            return Err(format!("a reminder of {id}, of which nothing is known"));
+        };
+        // It may be paid or void since it was looked at.
+        let Some(bill) = known.invoice.as_ref().and_then(|invoice| stripe.bill(invoice)) else {
+            return Err(format!("a reminder of {id}, of which no invoice was told"));
         };
         if !awaits(known) || !awaits(written) {
             return Err(format!("a reminder of {id}, which has ended"));

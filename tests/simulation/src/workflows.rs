@@ -37,7 +37,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 112] = [
+pub const WORKFLOWS: [Workflow; 113] = [
     Workflow {
         name: "refund a part of a purchase, then the rest, and have the rest fail",
         acts: &[
@@ -925,6 +925,10 @@ pub const WORKFLOWS: [Workflow; 112] = [
         acts: &[Outside(decline), Ask(charge_400), Ask(sweep), Outside(pay_invoice), Ask(resume), Deliver],
     },
     Workflow {
+        name: "top up with a card that is declined, and pay on its page just before a resume voids the invoice",
+        acts: &[Outside(decline), Ask(charge_400), Ask(sweep), Outside(pay_before_the_void), Deliver],
+    },
+    Workflow {
         name: "top up with a card that is declined, resume with another one, and top up again",
         acts: &[
             Outside(decline),
@@ -1427,6 +1431,21 @@ fn follow_up(_: &Run) -> Request {
 
 fn resume(_: &Run) -> Request {
     names::resume("acme")
+}
+
+/// The number of calls in which a resume has looked at the open invoice. Without it, a mutant is not found.
+const CALLS_BEFORE_THE_VOID: usize = 4;
+
+/// The customer resumes top-ups, and pays on the page just before the void reaches Stripe.
+fn pay_before_the_void(run: &mut Run) {
+    run.start(names::resume("acme"));
+    for _ in 0..CALLS_BEFORE_THE_VOID {
+        run.resume(0, Fate::Works);
+    }
+    pay_invoice(run);
+    while run.waiting() > 0 {
+        run.resume(0, Fate::Works);
+    }
 }
 
 /// The customer checks the last purchase.
