@@ -87,7 +87,7 @@ hot-accounts: ## Simulate many writers on one account in virtual time, and print
 	cargo run -q --bin hot-accounts $(AS_TESTS)
 
 bench-sweep: ## Measure a sweep of a million accounts in real time: DUE (1000) of them are due, RATE attempts per second
-	cargo build -q --release -p top-up-sweep
+	cargo build -q --release -p top-up-sweep -p stripe-webhooks
 	cargo run -q --profile simulation -p sweep-bench -- --functions $${CARGO_TARGET_DIR:-target}/release --due $${DUE:-1000} $(if $(RATE),--rate $(RATE))
 
 # As they are deployed: cargo-lambda links fewer libraries than the compiler does by itself. The two functions are built

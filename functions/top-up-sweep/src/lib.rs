@@ -48,7 +48,7 @@ pub struct App<O: Outside> {
 
 /// Attempts that run at once: as many as start in four seconds, which is about how long one takes. The payments adapter
 /// enforces Stripe's own limits.
-const CONCURRENCY: usize = 80;
+const CONCURRENCY: usize = 92;
 /// The last attempt starts this long before Lambda ends the function. This is longer than one attempt takes, even if
 /// each of its four calls is tried three times and times out each time.
 const MARGIN: SignedDuration = SignedDuration::from_secs(240);

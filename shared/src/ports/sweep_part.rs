@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 /// The interval between sweeps, as scheduled in `template.yaml`.
 pub const SWEEP_PERIOD: SignedDuration = SignedDuration::from_mins(SWEEP_MINUTES);
 
-/// A sweep starts nothing new this long before the next one. Work in progress can finish, and the next sweep may start up
-/// to a minute early by this one's clock.
+/// A sweep starts nothing new this long before the next one, so that work in progress can finish. Scheduler starts the next
+/// one within the minute that follows its time, and never before.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
-const HANDOVER: SignedDuration = SignedDuration::from_secs(60);
+const HANDOVER: SignedDuration = SignedDuration::from_secs(20);
 
 /// One part of a sweep: the work that remains.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
 /// A top-up attempt calls this many endpoints once each, so this total rate keeps all of them equally busy.
 const ENDPOINTS_PER_TOP_UP: u32 = 4;
@@ -21,7 +21,7 @@ pub(super) struct RateLimiter {
     limits: Mutex<HashMap<String, Limit>>,
 }
 
-type Limit = Arc<tokio::sync::Mutex<Interval>>;
+type Limit = Arc<tokio::sync::Mutex<Permits>>;
 
 impl RateLimiter {
     /// `calls_per_second` to each endpoint, and four times as many in total.
@@ -38,18 +38,33 @@ impl RateLimiter {
         let own = self.limit(endpoint(path), period);
         let total = self.limit(TOTAL.to_owned(), period / ENDPOINTS_PER_TOP_UP);
         let mut own = own.lock().await;
-        own.tick().await;
-        total.lock().await.tick().await;
+        sleep_until(own.next_at).await;
+        let mut total = total.lock().await;
+        sleep_until(total.next_at).await;
+        total.give();
+        own.give();
     }
 
     fn limit(&self, name: String, period: Duration) -> Limit {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = limits.entry(name).or_insert_with(|| {
-            let mut ticks = interval(period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            Arc::new(tokio::sync::Mutex::new(ticks))
-        });
-        Arc::clone(limit)
+        let new = || Arc::new(tokio::sync::Mutex::new(Permits { period, next_at: Instant::now() }));
+        Arc::clone(limits.entry(name).or_insert_with(new))
+    }
+}
+
+/// The permits of one limit, a period apart.
+#[derive(Debug)]
+struct Permits {
+    period: Duration,
+    next_at: Instant,
+}
+
+impl Permits {
+    /// Gives the permit that is due. One that is late delays the next one only by what exceeds half a period: timers always
+    /// wake a little late, and a sum of such delays would lower the rate.
+    fn give(&mut self) {
+        let earliest = Instant::now().checked_sub(self.period / 2);
+        self.next_at = earliest.map_or(self.next_at, |earliest| self.next_at.max(earliest)) + self.period;
     }
 }
 
@@ -115,6 +130,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn permits_that_are_a_little_late_do_not_lower_the_rate() {
+        let (limiter, mut permitted) = (limiter(), vec![]);
+        for milliseconds in [65, 10].repeat(30) {
+            limiter.acquire_permit("/invoices").await;
+            permitted.push(Instant::now());
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        }
+        let took = permitted[59].duration_since(permitted[0]);
+        assert!((2_950..2_980).contains(&took.as_millis()), "59 times 50 ms: {took:?}");
+        assert!(most_in_a_second(&permitted) <= 21, "{}", most_in_a_second(&permitted));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_pause_is_not_followed_by_a_burst() {
         let limiter = limiter();
         limiter.acquire_permit("/invoices").await;
@@ -123,7 +151,8 @@ mod tests {
         for _ in 0..3 {
             limiter.acquire_permit("/invoices").await;
         }
-        assert!(resumed.elapsed() >= Duration::from_millis(100), "{:?}", resumed.elapsed());
+        // Half a period is made up for, whatever the pause.
+        assert!(resumed.elapsed() >= Duration::from_millis(75), "{:?}", resumed.elapsed());
     }
 
     /// At first more calls are waiting than the total limit permits; at the end only those to the last endpoint remain.

@@ -11,7 +11,7 @@ use miniserde::Deserialize;
 use stripe_billing::invoice_payment::{
     ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType as PaymentType,
 };
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{CustomizableStripeRequest, StripeRequest};
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::dispute::{ListDispute, RetrieveDispute};
 use stripe_core::payment_intent::RetrievePaymentIntent;
@@ -167,35 +167,38 @@ async fn returns_of(client: &Client, payment: &PaymentIntentId) -> Result<Return
 }
 
 async fn refunds_of(client: &Client, payment: &PaymentIntentId) -> Result<Vec<Refund>, StripeError> {
-    let mut found: Vec<Refund> = vec![];
-    for _ in 0..PAGES_MAX {
-        let mut request = ListRefund::new().payment_intent(payment.as_str()).limit(PAGE_LIMIT);
-        if let Some(last) = found.last() {
-            request = request.starting_after(last.id.as_str());
-        }
-        let page: List<Refund> = request.build().customize().send(client).await?;
-        found.extend(page.data);
-        if !page.has_more {
-            return Ok(found);
-        }
-    }
-    Err(StripeError::Unreadable(format!("a payment has more than {PAGES_MAX} pages of refunds")))
+    let of_payment = || ListRefund::new().payment_intent(payment.as_str()).limit(PAGE_LIMIT);
+    let page = |after: Option<&Refund>| match after {
+        Some(last) => of_payment().starting_after(last.id.as_str()).build(),
+        None => of_payment().build(),
+    };
+    all_pages(client, |after| page(after).customize()).await
 }
 
 async fn disputes_of(client: &Client, payment: &PaymentIntentId) -> Result<Vec<Dispute>, StripeError> {
-    let mut found: Vec<Dispute> = vec![];
+    let of_payment = || ListDispute::new().payment_intent(payment.as_str()).limit(PAGE_LIMIT);
+    let page = |after: Option<&Dispute>| match after {
+        Some(last) => of_payment().starting_after(last.id.as_str()).build(),
+        None => of_payment().build(),
+    };
+    all_pages(client, |after| page(after).customize()).await
+}
+
+/// Every object of a list. `page` requests those after one of them.
+async fn all_pages<T: Deserialize + Send>(
+    client: &Client,
+    page: impl Fn(Option<&T>) -> CustomizableStripeRequest<List<T>>,
+) -> Result<Vec<T>, StripeError> {
+    let mut found = vec![];
     for _ in 0..PAGES_MAX {
-        let mut request = ListDispute::new().payment_intent(payment.as_str()).limit(PAGE_LIMIT);
-        if let Some(last) = found.last() {
-            request = request.starting_after(last.id.as_str());
-        }
-        let page: List<Dispute> = request.build().customize().send(client).await?;
+        let request = page(found.last());
+        let page = request.send(client).await?;
         found.extend(page.data);
         if !page.has_more {
             return Ok(found);
         }
     }
-    Err(StripeError::Unreadable(format!("a payment has more than {PAGES_MAX} pages of disputes")))
+    Err(StripeError::Unreadable(format!("a payment has more than {PAGES_MAX} pages of refunds or disputes")))
 }
 
 /// What a dispute withdrew and what came back of that, in the payment's currency.

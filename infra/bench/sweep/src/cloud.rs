@@ -2,6 +2,7 @@
 
 use crate::measure::{Report, Sampler, Tally};
 use crate::stripe::Stripe;
+use crate::webhooks::{self, Delivered};
 use crate::{Arguments, Error, accounts, say};
 use jiff::Timestamp;
 use local_aws::access::Access;
@@ -22,10 +23,12 @@ use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const BINARY: &str = "top-up-sweep";
+const WEBHOOKS: &str = "stripe-webhooks";
 const TICK: Duration = Duration::from_millis(500);
 
 /// All services that the function uses, on ports of 127.0.0.1.
@@ -34,6 +37,7 @@ pub struct Cloud {
     pub stripe: Stripe,
     template: Template,
     functions: Functions,
+    delivered: Delivered,
 }
 
 impl Cloud {
@@ -41,9 +45,9 @@ impl Cloud {
         let (aws_listener, stripe_listener) = (bind(0).await?, bind(0).await?);
         let aws_url = format!("http://{}", aws_listener.local_addr()?);
         let mut template = template(&format!("http://{}", stripe_listener.local_addr()?))?;
-        template.functions.retain(|_, function| function.binary == BINARY);
+        template.functions.retain(|_, function| [BINARY, WEBHOOKS].contains(&function.binary.as_str()));
         let clock: GatewayClock = Arc::new(|| SystemClock.now());
-        let secret = json!({"api_key": "sk_test_local", "webhook_secrets": ["none"]}).to_string();
+        let secret = json!({"api_key": "sk_test_local", "webhook_secrets": [webhooks::SECRET]}).to_string();
         let aws = LocalAws {
             dynamodb: LocalDynamoDb::in_memory(),
             ses: LocalSes::new(["nobody@prepaid.example"], Arc::clone(&clock)),
@@ -56,15 +60,17 @@ impl Cloud {
         // The stream is not read here, and in memory each write would search all of it.
         properties.as_object_mut().map(|properties| properties.remove("StreamSpecification"));
         aws.dynamodb.create_table(&template.tables["Table"].name, &properties).await?;
-        let stripe = Stripe::new(arguments.latency);
+        let (tell, paid) = unbounded_channel();
+        let stripe = Stripe::new(arguments.latency, tell);
         tokio::spawn({
             let aws = aws.clone();
             async move { aws.serve(aws_listener, pending()).await }
         });
-        tokio::spawn(stripe.clone().serve(stripe_listener));
+        stripe.clone().serve(stripe_listener)?;
         let programs = programs(arguments, &aws_url);
-        let functions = Functions::new(&template, runtime_api::functions(&template, &programs)?, clock)?;
-        Ok(Self { aws, stripe, template, functions })
+        let functions = Functions::new(&template, runtime_api::functions(&template, &programs)?, Arc::clone(&clock))?;
+        let delivered = webhooks::deliver(&template, functions.clone(), clock, paid).await?;
+        Ok(Self { aws, stripe, template, functions, delivered })
     }
 
     pub fn table(&self) -> String {
@@ -106,7 +112,9 @@ impl Cloud {
             }
             tally.count(&recording.take());
             sampler.sample(began.elapsed());
-            let is_quiet = parts.is_empty() && self.aws.scheduler.next_due().is_none();
+            let is_quiet = parts.is_empty()
+                && self.aws.scheduler.next_due().is_none()
+                && self.delivered.accepted() + self.delivered.refused() == self.stripe.paid();
             if is_quiet {
                 if accounts::due(&self.aws.dynamodb, &self.table()).await? == 0 {
                     break;
@@ -116,7 +124,8 @@ impl Cloud {
             }
         }
         report.seconds = self.stripe.calls().latest.map_or(0.0, |latest| latest.duration_since(began).as_secs_f64());
-        Ok(Report { calls: self.stripe.calls(), tally, memory: sampler, ..report })
+        let events = (self.delivered.accepted(), self.delivered.refused());
+        Ok(Report { calls: self.stripe.calls(), tally, memory: sampler, events, ..report })
     }
 }
 

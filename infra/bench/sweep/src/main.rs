@@ -9,6 +9,7 @@ mod accounts;
 mod cloud;
 mod measure;
 mod stripe;
+mod webhooks;
 
 use clap::Parser;
 use cloud::Cloud;

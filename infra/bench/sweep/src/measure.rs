@@ -135,6 +135,8 @@ pub struct Report {
     /// The time until the last call.
     pub seconds: f64,
     pub calls: Calls,
+    /// The events about payments that were accepted, and those that were not.
+    pub events: (usize, usize),
     pub tally: Tally,
     pub memory: Sampler,
     pub topped_up: usize,
@@ -142,7 +144,7 @@ pub struct Report {
 }
 
 impl Report {
-    fn promises(&self) -> [(String, bool); 5] {
+    fn promises(&self) -> [(String, bool); 6] {
         let items_max = self.due * 11 / 10 + usize::from(Shard::COUNT);
         let most = self.calls.endpoints.values().map(|(_, most)| *most).max().unwrap_or_default();
         let growth = self.memory.peak().saturating_sub(self.memory.early());
@@ -155,6 +157,10 @@ impl Report {
                     self.calls.most
                 ),
                 most <= ENDPOINT_CALLS_MAX && self.calls.most <= CALLS_MAX,
+            ),
+            (
+                format!("events accepted {} = due {}, others: {}", self.events.0, self.due, self.events.1),
+                self.events == (self.due, 0),
             ),
             (
                 format!("topped up once {} = paid once {} = due {}", self.topped_up, self.paid, self.due),

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 pub const ENDPOINT_CALLS_MAX: usize = 25;
@@ -22,12 +23,20 @@ pub const CALLS_MAX: usize = 100;
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// A Stripe with invoices and rate limits. Clones share their state.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Stripe(Arc<Mutex<Books>>);
 
-#[derive(Default)]
+/// A paid invoice, and what its metadata names.
+pub struct Paid {
+    pub invoice: String,
+    pub account: String,
+    pub top_up: String,
+}
+
 struct Books {
     latency_percent: u32,
+    paid: UnboundedSender<Paid>,
+    paid_count: usize,
     invoices: HashMap<String, Invoice>,
     /// The request's body and the answer by idempotency key.
     keys: HashMap<String, (Bytes, Value)>,
@@ -77,12 +86,31 @@ pub struct Calls {
 }
 
 impl Stripe {
-    pub fn new(latency_percent: u32) -> Self {
-        Self(Arc::new(Mutex::new(Books { latency_percent, ..Books::default() })))
+    /// Each invoice is sent to `paid` when it is paid.
+    pub fn new(latency_percent: u32, paid: UnboundedSender<Paid>) -> Self {
+        Self(Arc::new(Mutex::new(Books {
+            latency_percent,
+            paid,
+            paid_count: 0,
+            invoices: HashMap::new(),
+            keys: HashMap::new(),
+            call_counts: BTreeMap::new(),
+            refusals: 0,
+            latest: None,
+        })))
     }
 
-    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        axum::serve(listener, Router::new().fallback(answer).with_state(self)).await
+    /// Serves on a thread of its own, so that calls are counted when they arrive and not when the embedded DynamoDB leaves
+    /// time for it.
+    pub fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let listener = listener.into_std()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let serve = async move {
+            let listener = TcpListener::from_std(listener)?;
+            axum::serve(listener, Router::new().fallback(answer).with_state(self)).await
+        };
+        std::thread::spawn(move || runtime.block_on(serve));
+        Ok(())
     }
 
     pub fn calls(&self) -> Calls {
@@ -95,6 +123,11 @@ impl Stripe {
             refusals: books.refusals,
             latest: books.latest,
         }
+    }
+
+    /// The number of paid invoices.
+    pub fn paid(&self) -> usize {
+        self.books().paid_count
     }
 
     /// The number of customers with exactly one paid invoice; no customer may have more.
@@ -167,7 +200,7 @@ impl Books {
             }
             ("POST", ["invoiceitems"]) => self.add(&field("invoice"), field("amount").parse().unwrap_or_default()),
             ("POST", ["invoices", id, "finalize"]) => self.step(id, "draft", "open"),
-            ("POST", ["invoices", id, "pay"]) => self.step(id, "open", "paid"),
+            ("POST", ["invoices", id, "pay"]) => self.step(id, "open", "paid").inspect(|id| self.tell(id)),
             ("GET", ["invoices", id]) => Ok((*id).to_owned()),
             _ => Err("The sweep does not call this endpoint."),
         };
@@ -200,6 +233,13 @@ impl Books {
         let invoice = self.invoices.get_mut(id).filter(|invoice| invoice.status == from);
         invoice.ok_or("The invoice is in another state.")?.status = to;
         Ok(id.to_owned())
+    }
+
+    fn tell(&mut self, id: &str) {
+        self.paid_count += 1;
+        let Some(Invoice { account, top_up, .. }) = self.invoices.get(id) else { return };
+        // The receiver is gone only at the end.
+        let _ = self.paid.send(Paid { invoice: id.to_owned(), account: account.clone(), top_up: top_up.clone() });
     }
 
     fn render(&self, id: &str) -> Option<Value> {

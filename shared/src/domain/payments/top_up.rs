@@ -118,7 +118,7 @@ pub fn decide_top_up_outcome(
         (Paid | PartlyPaid, _) | (_, TopUpOutcome::Unknown) | (Abandoned, TopUpOutcome::Abandoned) => Ok(None),
         (Open | Processing | Declined(_) | ActionRequired | Refused(_) | Abandoned, TopUpOutcome::Paid(payment)) => {
             check_payment(account, payment, top_up.price)?;
-            let whole = Bought { credits: top_up.credits, price: top_up.price, status: Paid };
+            let whole = Grant { credits: top_up.credits, price: top_up.price, status: Paid };
             grant_top_up(account, top_up, (payment, whole), notice, now).map(Some)
         }
         (
@@ -128,7 +128,7 @@ pub fn decide_top_up_outcome(
             check_payment(account, payment, top_up.price)?;
             // For the receipt; a part can lie between two steps of the currency.
             let price = Amount::at_most(top_up.price.currency(), *received).unwrap_or(top_up.price);
-            let part = Bought { credits: credits_for(top_up, *received), price, status: PartlyPaid };
+            let part = Grant { credits: credits_for(top_up, *received), price, status: PartlyPaid };
             grant_top_up(account, top_up, (payment, part), notice, now).map(Some)
         }
         (Open, TopUpOutcome::Processing { invoice }) => {
@@ -178,7 +178,7 @@ fn is_last_word(account: &Account, top_up: &TopUp) -> bool {
 }
 
 /// What a payment buys, and the attempt's status afterwards.
-struct Bought {
+struct Grant {
     credits: Credits,
     price: Amount,
     status: TopUpStatus,
@@ -195,7 +195,7 @@ fn credits_for(top_up: &TopUp, received: i64) -> Credits {
 fn grant_top_up(
     account: &Account,
     top_up: &TopUp,
-    (payment, bought): (&Payment, Bought),
+    (payment, bought): (&Payment, Grant),
     notice: NoticeId,
     now: Timestamp,
 ) -> Result<Change, GrantRefusal> {
@@ -219,7 +219,7 @@ fn grant_top_up(
         ended_at: Some(now),
         ..top_up.clone()
     }));
-    let (top_up, balance, Bought { credits, price, .. }) = (top_up.id.clone(), change.account.balance, bought);
+    let (top_up, balance, Grant { credits, price, .. }) = (top_up.id.clone(), change.account.balance, bought);
     let receipt = payment.receipt.clone();
     let kind = NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt };
     change.notices.extend(account.owed(notice, kind, now));
