@@ -9,6 +9,7 @@ use crate::cores::on_all_cores;
 use crate::invoices;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::run::Run;
+use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
 use crate::{Failure, expiring, names, returns, wallet};
@@ -1438,14 +1439,12 @@ const CALLS_BEFORE_THE_VOID: usize = 4;
 
 /// The customer resumes top-ups, and pays on the page just before the void reaches Stripe.
 fn pay_before_the_void(run: &mut Run) {
-    run.start(names::resume("acme"));
+    let task = run.start(names::resume("acme"));
     for _ in 0..CALLS_BEFORE_THE_VOID {
-        run.resume(0, Fate::Works);
+        resume_task(run, task);
     }
     pay_invoice(run);
-    while run.waiting() > 0 {
-        run.resume(0, Fate::Works);
-    }
+    while resume_task(run, task) {}
 }
 
 /// The customer checks the last purchase.
