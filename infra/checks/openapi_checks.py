@@ -15,6 +15,8 @@ MOVES_MONEY = {
     ("POST", "/v1/accounts/{account}/purchases"),
     ("POST", "/v1/accounts/{account}/auto-top-up/retry"),
     ("POST", "/v1/support/accounts/{account}/adjustments"),
+    ("POST", "/v1/support/accounts/{account}/purchases/{purchase}/refunds"),
+    ("POST", "/v1/support/accounts/{account}/top-ups/{top_up}/refunds"),
 }
 
 

@@ -491,6 +491,7 @@ async fn acts_of_support(cloud: &TestCloud) {
     cloud.get("/v1/support/liability?on=2020-01-01", &token).await.expect_problem(404, "not_found");
     cloud.get("/v1/support/liability", &token).await.expect(200);
     cloud.get("/v1/support/liability?on=x", &token).await.expect(422);
+    refunds(cloud).await;
     erasures(cloud).await;
     cloud.get("/v1/support/flags?account=acme&limit=1", &token).await.expect(200);
     cloud.get("/v1/support/flags?cursor=1", &token).await.expect(422);
@@ -498,6 +499,32 @@ async fn acts_of_support(cloud: &TestCloud) {
         cloud.get(&format!("{account}{list}"), &token).await.expect(200);
         cloud.get(&format!("{account}{list}?limit=0"), &token).await.expect(422);
         cloud.get(&format!("/v1/support/accounts/nobody{list}"), &token).await.expect(404);
+    }
+}
+
+/// Refunds of a purchase and of a top-up.
+async fn refunds(cloud: &TestCloud) {
+    let token = cloud.support_token();
+    cloud.open_due_account("refunded", "pm_card_visa").await;
+    cloud.sweep().await;
+    cloud.buy("refunded", "credits_500", "4242424242424242").await;
+    let no_one = cloud.cloud.token("", &["credits/support"]);
+    let body = json!({"amount": 1, "reason": "The customer asks."});
+    let seen = cloud.get("/v1/support/accounts/refunded", &token).await.expect(200).body;
+    for (list, id) in [("purchases", "purchase"), ("top_ups", "top_up")] {
+        let path = format!("{}/{}/refunds", list.replace('_', "-"), seen[list][0][id].as_str().unwrap());
+        let ask = |account: &str, token: &str| {
+            let request = cloud.request(Method::POST, &format!("/v1/support/accounts/{account}/{path}"));
+            request.bearer_auth(token).header("Idempotency-Key", "refund-1")
+        };
+        for status in [201, 200] {
+            cloud.send(ask("refunded", &token).json(&body)).await.expect(status);
+        }
+        cloud.send(ask("refunded", &token).json(&json!({"amount": 2, "reason": "Other."}))).await.expect(409);
+        cloud.send(ask("refunded", &no_one).json(&body)).await.expect_problem(403, "forbidden");
+        cloud.send(ask("nobody", &token).json(&body)).await.expect(404);
+        cloud.send(ask("refunded", &token).json(&json!({}))).await.expect(422);
+        cloud.send(ask("refunded", &token).body("{")).await.expect(400);
     }
 }
 
@@ -710,7 +737,10 @@ async fn support_outages(cloud: &TestCloud) {
     let reason = json!({"reason": "The customer asks."});
     let resend = format!("{account}/notices/ntc_00000000000000000000000000000001/resend");
     let adjust = json!({"credits": 1, "reason": "The customer asks."});
+    let refund = json!({"amount": 1, "reason": "The customer asks."});
     for (path, body) in [
+        (format!("{account}/purchases/pur_00000000000000000000000000000001/refunds"), &refund),
+        (format!("{account}/top-ups/top_00000000000000000000000000000001/refunds"), &refund),
         (format!("{account}/adjustments"), &adjust),
         (resend, &reason),
         (format!("{account}/auto-top-up/check"), &reason),

@@ -36,6 +36,7 @@ mod purchases;
 mod purchases_by_invoice;
 mod rates;
 mod receipts;
+mod refunds;
 mod returns;
 mod support;
 mod sweeps;

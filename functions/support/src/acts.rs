@@ -50,6 +50,14 @@ struct WhatBody<'a> {
     notice: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resent_as: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paid_for: Option<&'a str>,
+    /// The key of the request for a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+    /// In the minor unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<i64>,
 }
 
 impl<'a> ActBody<'a> {
@@ -65,6 +73,12 @@ impl<'a> ActBody<'a> {
             ActKind::NoticeResent { notice, resent_as } => {
                 WhatBody { notice: Some(notice.as_str()), resent_as: Some(resent_as.as_str()), ..WhatBody::default() }
             }
+            ActKind::Refunded { paid_for, key, amount } => WhatBody {
+                paid_for: Some(paid_for.as_str()),
+                request: Some(key.as_str()),
+                amount: Some(*amount),
+                ..WhatBody::default()
+            },
             ActKind::RestrictionLifted | ActKind::Erased | ActKind::TopUpChecked => WhatBody::default(),
         };
         Self {

@@ -1,5 +1,5 @@
 //! What the company's support sees and does: it finds accounts, reads everything about one, adjusts credits, restricts
-//! charges, sends e-mails again, checks a top-up, and exports and erases what is stored about a person. Every act is recorded with its operator and reason.
+//! charges, gives money back, sends e-mails again, checks a top-up, and exports and erases what is stored about a person. Every act is recorded with its operator and reason.
 mod account;
 mod acts;
 mod adjustments;
@@ -11,6 +11,7 @@ mod flags;
 mod imports;
 mod liability;
 mod notices;
+mod refunds;
 mod restriction;
 mod top_up_check;
 pub mod wiring;
@@ -24,8 +25,9 @@ use shared::http::{
 };
 use shared::ports::{
     Accounts, Acts, AlertRows, AskedCards, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags,
-    History, IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentSearch, Payments, PurchaseList,
-    SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds, UsageRows,
+    History, IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentRefunds, PaymentReturns, PaymentSearch,
+    Payments, PurchaseList, Purchases, SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds,
+    UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -49,6 +51,7 @@ pub trait Records:
     + NoticeList
     + Notices
     + PurchaseList
+    + Purchases
     + SpendingChanges
     + StoredItems
     + SweepLogs
@@ -77,6 +80,7 @@ impl<
         + NoticeList
         + Notices
         + PurchaseList
+        + Purchases
         + SpendingChanges
         + StoredItems
         + SweepLogs
@@ -88,16 +92,15 @@ impl<
 {
 }
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<Ledger: Records, Payments: Payments + PaymentSearch, Ids: IdGenerator, PriceBook = PriceBook>
-{
-}
+/// What the function asks of the payment provider.
+pub trait Provider: Payments + PaymentSearch + PaymentReturns + PaymentRefunds {}
 
-impl<C: Capabilities<Ledger: Records, Payments: Payments + PaymentSearch, Ids: IdGenerator, PriceBook = PriceBook>>
-    Outside for C
-{
-}
+impl<P: Payments + PaymentSearch + PaymentReturns + PaymentRefunds> Provider for P {}
+
+/// The ports that the function needs.
+pub trait Outside: Capabilities<Ledger: Records, Payments: Provider, Ids: IdGenerator, PriceBook = PriceBook> {}
+
+impl<C: Capabilities<Ledger: Records, Payments: Provider, Ids: IdGenerator, PriceBook = PriceBook>> Outside for C {}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {
@@ -115,6 +118,8 @@ pub enum Operation {
     Notices,
     ResendNotice,
     CheckTopUp,
+    RefundPurchase,
+    RefundTopUp,
     Acts,
     Export,
     Erase,
@@ -137,6 +142,8 @@ pub const ROUTES: &[Route<Operation>] = &[
     route(Method::GET, "/v1/support/accounts/{account}/notices", Operation::Notices),
     route(Method::POST, "/v1/support/accounts/{account}/notices/{notice}/resend", Operation::ResendNotice),
     route(Method::POST, "/v1/support/accounts/{account}/auto-top-up/check", Operation::CheckTopUp),
+    route(Method::POST, "/v1/support/accounts/{account}/purchases/{purchase}/refunds", Operation::RefundPurchase),
+    route(Method::POST, "/v1/support/accounts/{account}/top-ups/{top_up}/refunds", Operation::RefundTopUp),
     route(Method::GET, "/v1/support/accounts/{account}/acts", Operation::Acts),
     route(Method::GET, "/v1/support/accounts/{account}/export", Operation::Export),
     route(Method::POST, "/v1/support/accounts/{account}/erase", Operation::Erase),
@@ -176,6 +183,8 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
         Operation::Notices => notices::get(context, request, found.account()?).await,
         Operation::ResendNotice => notices::resend(context, request, &found).await,
         Operation::CheckTopUp => top_up_check::post(context, request, &found).await,
+        Operation::RefundPurchase => refunds::of_purchase(context, request, &found).await,
+        Operation::RefundTopUp => refunds::of_top_up(context, request, &found).await,
         Operation::Acts => acts::get(context, request, found.account()?).await,
         Operation::Export => export::get(context, request, found.account()?).await,
         Operation::Flags => flags::get(context, request).await,

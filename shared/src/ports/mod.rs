@@ -33,7 +33,10 @@ pub use payments::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
     Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
-pub use returns::{PaymentReturns, ReturnedObject, ReturnsReport};
+pub use returns::{
+    MadeRefund, MadeRefundStatus, PaymentRefunds, PaymentReturns, RefundError, RefundOrder, ReturnedObject,
+    ReturnsReport,
+};
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};
 pub use whole_ledger::Ledger;

@@ -2,7 +2,7 @@
 
 use super::payments::PaymentsError;
 use crate::domain::payments::{PaidFor, ReturnedPayment};
-use crate::domain::{AccountId, CardPaymentId, DisputeId, PaymentIntentId, RefundId};
+use crate::domain::{AccountId, CardPaymentId, DisputeId, IdempotencyKey, PaymentIntentId, RefundId};
 use std::future::Future;
 
 /// What went back of payments, by refunds and disputes, whoever made them. Nothing is changed.
@@ -42,4 +42,71 @@ pub struct ReturnsReport {
     /// What its metadata, or that of its invoice, names, if this system created it.
     pub paid_for: Option<(AccountId, PaidFor)>,
     pub returned: ReturnedPayment,
+}
+
+/// Refunds that support makes.
+pub trait PaymentRefunds: Send + Sync {
+    /// Gives back a part of a payment, once for each order, however often this is called.
+    ///
+    /// # Errors
+    /// [`RefundError`].
+    fn refund_make(&self, order: &RefundOrder) -> impl Future<Output = Result<MadeRefund, RefundError>> + Send;
+}
+
+/// A refund to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundOrder {
+    pub account: AccountId,
+    pub paid_for: PaidFor,
+    pub payment: PaymentIntentId,
+    /// The key of the operator's request, which identifies the refund among those of the payment.
+    pub key: IdempotencyKey,
+    /// In the minor unit, with tax.
+    pub amount: i64,
+}
+
+/// A refund as the payment provider made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeRefund {
+    pub id: RefundId,
+    pub status: MadeRefundStatus,
+}
+
+/// How far a refund has come. <https://docs.stripe.com/api/refunds/object#refund_object-status>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeRefundStatus {
+    Pending,
+    RequiresAction,
+    Succeeded,
+    Failed,
+    Canceled,
+}
+
+impl MadeRefundStatus {
+    pub const ALL: [Self; 5] = [Self::Pending, Self::RequiresAction, Self::Succeeded, Self::Failed, Self::Canceled];
+
+    /// Its name in the API, which is Stripe's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::RequiresAction => "requires_action",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// Why a refund is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum RefundError {
+    /// The payment provider will not make it, and no money moved.
+    #[error("the payment provider refuses the refund: {}", code.as_deref().unwrap_or("without a code"))]
+    Refused { code: Option<String> },
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
 }

@@ -1,8 +1,8 @@
 //! The metadata of our objects at Stripe: the account, and the top-up or purchase that they pay for.
 
-use crate::domain::payments::BoughtWith;
+use crate::domain::payments::{BoughtWith, PaidFor};
 use crate::domain::{AccountId, CheckoutSessionId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
-use crate::ports::CardPage;
+use crate::ports::{CardPage, RefundOrder};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,6 +37,22 @@ pub(super) fn of_purchase(purchase: &Purchase) -> Given {
 
 pub(super) fn of_top_up(top_up: &TopUp) -> Given {
     given([(ACCOUNT, top_up.account.as_str()), (TOP_UP, top_up.id.as_str())])
+}
+
+/// The request that a refund was made for.
+const REFUND: &str = "refund";
+
+pub(super) fn of_refund(order: &RefundOrder) -> Given {
+    let of = match &order.paid_for {
+        PaidFor::Purchase(purchase) => (PURCHASE, purchase.as_str()),
+        PaidFor::TopUp(top_up) => (TOP_UP, top_up.as_str()),
+    };
+    given([(ACCOUNT, order.account.as_str()), of, (REFUND, order.key.as_str())])
+}
+
+/// Whether a refund was made for this request. It is looked for among the refunds of one payment.
+pub(super) fn is_of_refund(metadata: &Metadata, order: &RefundOrder) -> bool {
+    metadata.get(REFUND).map(String::as_str) == Some(order.key.as_str())
 }
 
 pub(super) fn of_bought_with(bought_with: &BoughtWith) -> Given {

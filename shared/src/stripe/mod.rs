@@ -18,6 +18,7 @@ mod metadata;
 mod outcome;
 mod purchase_invoices;
 mod rate_limiter;
+mod refunds;
 mod responses;
 mod returns;
 mod search;
@@ -40,7 +41,8 @@ use crate::domain::{
 };
 use crate::ports::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
-    Paid, PaymentReturns, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError, ReturnedObject, ReturnsReport,
+    MadeRefund, Paid, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
+    ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use client::{Client, Transport};
 use hyper::Uri;
@@ -286,6 +288,12 @@ impl PaymentReturns for StripePayments {
 
     async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
         returns::report(&self.client, payment).await.map_err(|error| error.during("returned_payment_get"))
+    }
+}
+
+impl PaymentRefunds for StripePayments {
+    async fn refund_make(&self, order: &RefundOrder) -> Result<MadeRefund, RefundError> {
+        refunds::make(&self.client, order).await
     }
 }
 

@@ -53,6 +53,7 @@ survives! {
     a_purchase_is_granted_once_though_functions_are_killed: Purchase,
     an_invoice_is_made_told_and_granted_or_voided_once_though_functions_are_killed: Invoice,
     refunds_take_credits_back_once_though_functions_are_killed: Refund,
+    support_gives_money_back_once_though_functions_are_killed: SupportRefund,
     settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
     a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,
     a_declined_top_up_is_resumed_once_though_functions_are_killed: SweepDeclined,

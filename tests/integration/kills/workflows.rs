@@ -21,6 +21,7 @@ pub enum Workflow {
     Purchase,
     Invoice,
     Refund,
+    SupportRefund,
     AutoTopUp,
     SweepPaid,
     SweepDeclined,
@@ -50,6 +51,7 @@ impl Workflow {
             Self::Purchase => "purchase",
             Self::Invoice => "purchase by invoice",
             Self::Refund => "refund",
+            Self::SupportRefund => "refund by support",
             Self::AutoTopUp => "auto top-up settings",
             Self::SweepPaid => "sweep, paid",
             Self::SweepDeclined => "sweep, declined",
@@ -76,6 +78,7 @@ impl Workflow {
             Self::Purchase => &["purchases", "stripe-webhooks"],
             Self::Invoice => &["purchases", "stripe-webhooks", "top-up-sweep"],
             Self::Refund => &["stripe-webhooks"],
+            Self::SupportRefund => &["support", "stripe-webhooks"],
             Self::Retry | Self::Resume => &["accounts", "stripe-webhooks"],
             Self::SweepPaid | Self::Reminders => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
@@ -101,6 +104,7 @@ impl Workflow {
             Self::Purchase => purchase(world, &account).await?,
             Self::Invoice => invoice(world, &account).await?,
             Self::Refund => refund(world, &account).await?,
+            Self::SupportRefund => support_refund(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
             Self::SweepDeclined => sweep_declined(world, &account).await?,
@@ -473,6 +477,34 @@ async fn refund(world: &mut World, account: &str) -> Result<(), Broken> {
         world.deliver_webhooks().await?;
         world.killer.disarm();
         Books::read(&world.cloud, account).await?.check_reversals()?;
+    }
+    Ok(())
+}
+
+/// Refunds that support asks for, each until it is answered, and the events about them.
+async fn support_refund(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    world.cloud.buy(account, "credits_5000", CARD).await;
+    let purchases =
+        world.cloud.get(&format!("/v1/accounts/{account}/purchases"), &world.cloud.cloud.service_token()).await;
+    let path =
+        format!("/v1/support/accounts/{account}/purchases/{}/refunds", text(&purchases.body["data"][0], "purchase"));
+    let (token, mut refunded) = (world.cloud.support_token(), 0);
+    for number in 0..6 {
+        let amount = world.random.i64(1..=800);
+        let body = json!({"amount": amount, "reason": "The customer asks."});
+        world.arm();
+        let answer = world.send(Method::POST, &path, &token, Some(&format!("refund-{number}")), &body).await;
+        rule!([200, 201].contains(&answer.status), "a refund is answered with {}: {}", answer.status, answer.text);
+        refunded += amount;
+        rule!(answer.body["amount"] == amount, "{amount} were to be refunded: {}", answer.text);
+        world.arm();
+        world.deliver_webhooks().await?;
+        world.killer.disarm();
+        let books = Books::read(&world.cloud, account).await?;
+        books.check_reversals()?;
+        let at_stripe = books.charges[0]["amount_refunded"].as_i64();
+        rule!(at_stripe == Some(refunded), "Stripe gave back {at_stripe:?}, not {refunded}");
     }
     Ok(())
 }

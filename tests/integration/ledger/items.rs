@@ -111,7 +111,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 111] = [
+const MAY_BE_ABSENT: [&str; 115] = [
     "accepted_by",
     "added",
     "addressed",
@@ -197,6 +197,10 @@ const MAY_BE_ABSENT: [&str; 111] = [
     "receipt.number",
     "reference",
     "refund_pause",
+    "refunds",
+    "refunds.refund",
+    "refunds.refused",
+    "refunds.unused_credits",
     "reminders",
     "removed",
     "request_id",
@@ -703,6 +707,7 @@ fn stored_items() -> Vec<Stored> {
         ("notice resent", act(4), Kind::Act(4)),
         ("top-up checked", act(5), Kind::Act(5)),
         ("erased", act(6), Kind::Act(6)),
+        ("refunded", act(8), Kind::Act(8)),
         ("imported", act(7), Kind::Act(7)),
         ("sweep log", "SWEEP_LOG".into(), Kind::SweepLog),
         ("erasure", "ERASURE".into(), Kind::Erasure),

@@ -13,7 +13,9 @@ use shared::domain::payments::{Ahead, AskedCard, CardFace, Expiry, KnownCard, Wa
 use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
 use shared::domain::payments::{ByInvoice, Checkout, InvoiceReminder, InvoiceTerms, IssuedInvoice, PoNumber};
 use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIssueKind, RefusalReason, TurnedOff};
-use shared::domain::payments::{PaidFor, ReturnReason, Returns, ReversalPause, Reversed};
+use shared::domain::payments::{
+    PaidFor, Refund, RefundStatus, ReturnReason, Returns, ReversalPause, Reversed, WantedRefund,
+};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
 use shared::domain::usage::{Flag, FlagKind};
@@ -226,6 +228,7 @@ pub fn acts() -> Vec<Act> {
         ActKind::TopUpChecked,
         ActKind::Erased,
         ActKind::Imported { source: source_id(), credits: credits(-1_250) },
+        ActKind::Refunded { paid_for: PaidFor::Purchase(PurchaseId::mint(5)), key: key("case:1"), amount: 50 },
     ];
     let act = |(number, kind)| Act {
         id: ActId::mint(number),
@@ -495,6 +498,7 @@ pub fn purchase(status: PurchaseStatus) -> Purchase {
         opened_at: at(4),
         ended_at: None,
         reversed: Reversed::default(),
+        refunds: vec![],
     }
 }
 
@@ -515,6 +519,17 @@ pub fn reversed() -> Reversed {
     Reversed { returns, taken: credits(247), entries: 3 }
 }
 
+/// Refunds that support asked for, one of each kind.
+pub fn refunds() -> Vec<Refund> {
+    let refund =
+        |name: &str, wanted, amount, status| Refund { key: key(name), wanted, amount, asked_at: at(10), status };
+    vec![
+        refund("case:1", WantedRefund::Amount(50), 50, RefundStatus::Made(RefundId::parse("re_1").unwrap())),
+        refund("case:2", WantedRefund::UnusedCredits, 60, RefundStatus::Refused),
+        refund("case:3", WantedRefund::Amount(70), 70, RefundStatus::Asked),
+    ]
+}
+
 pub fn complete_purchase() -> Purchase {
     let session = CheckoutSessionId::parse("cs_test_1").unwrap();
     Purchase {
@@ -525,6 +540,7 @@ pub fn complete_purchase() -> Purchase {
         invoice: InvoiceId::parse("in_1").ok(),
         ended_at: Some(at(9)),
         reversed: reversed(),
+        refunds: refunds(),
         ..invoiced_purchase(PurchaseStatus::Paid, 3)
     }
 }
@@ -545,6 +561,7 @@ pub fn top_up(status: TopUpStatus) -> TopUp {
         retries: 0,
         reminders: 0,
         reversed: Reversed::default(),
+        refunds: vec![],
     }
 }
 
@@ -569,6 +586,7 @@ pub fn complete_top_up() -> TopUp {
         retries: 2,
         reminders: 1,
         reversed: reversed(),
+        refunds: refunds(),
         ..top_up(TopUpStatus::Declined(DeclineReason::Generic))
     }
 }

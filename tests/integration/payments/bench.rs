@@ -131,6 +131,7 @@ impl Bench {
             retries: 0,
             reminders: 0,
             reversed: Default::default(),
+            refunds: vec![],
         }
     }
 
@@ -152,6 +153,7 @@ impl Bench {
             opened_at: self.now(),
             ended_at: None,
             reversed: Default::default(),
+            refunds: vec![],
         }
     }
 

@@ -24,6 +24,7 @@ mod liability;
 mod limits;
 mod names;
 mod outside;
+mod refunds;
 mod request;
 mod returns;
 mod rules;

@@ -24,7 +24,7 @@ pub fn card(number: u32) -> PaymentMethodId {
     PaymentMethodId::parse(format!("pm_{number}")).expect("pm_ and digits are a valid id")
 }
 
-fn key(kind: &str, number: u32) -> IdempotencyKey {
+pub fn key(kind: &str, number: u32) -> IdempotencyKey {
     IdempotencyKey::parse(format!("{kind}-{number}")).expect("a word and a number are a valid key")
 }
 

@@ -230,7 +230,7 @@ impl Outside {
         answer.and_then(|answer| answer.ok_or(Lost))
     }
 
-    async fn stripe_or_unavailable<T: Send + 'static>(
+    pub async fn stripe_or_unavailable<T: Send + 'static>(
         &self,
         operation: &'static str,
         effect: impl FnOnce(&World) -> T + Send + 'static,
@@ -1249,10 +1249,12 @@ impl PaymentReturns for Outside {
     }
 
     async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
-        let payment = payment.clone();
-        let get = move |world: &World| world.stripe().returns_of(&payment);
+        let id = payment.clone();
+        let get = move |world: &World| world.stripe().returns_of(&id);
         let report = self.stripe_or_unavailable("returned_payment_get", get).await?;
-        report.ok_or(PaymentsError::NotFound { operation: "returned_payment_get" })
+        let report = report.ok_or(PaymentsError::NotFound { operation: "returned_payment_get" })?;
+        self.0.stripe().told.returns.push((payment.clone(), report.returned.returns));
+        Ok(report)
     }
 }
 

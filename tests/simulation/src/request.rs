@@ -11,7 +11,7 @@ use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
 use shared::domain::contacts::{ASKS_PER_DAY_MAX, Contact, ContactList, ContactsRefusal, Role};
-use shared::domain::payments::{AutoTopUp, AutoTopUpCommand, RetryCommand, RetryRefusal};
+use shared::domain::payments::{AutoTopUp, AutoTopUpCommand, PaidFor, RetryCommand, RetryRefusal, WantedRefund};
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
     ActKind, AdjustRefusal, Adjustment, Import, ImportRefusal, Imported, ResendRefusal, UntilOutOfRange,
@@ -103,6 +103,8 @@ pub enum Request {
     /// The mail service reports an e-mail that came back.
     Report(Report),
     CheckTopUp(AccountId),
+    /// Support gives back money of a payment.
+    Refund(AccountId, PaidFor, IdempotencyKey, WantedRefund),
     /// Support closes an account and erases what is personal in it.
     Erase(AccountId),
     /// Support imports an account with its balance.
@@ -175,6 +177,7 @@ impl Request {
             | Self::SetLimits(..)
             | Self::SetAlerts(..)
             | Self::Adjust(..)
+            | Self::Refund(..)
             | Self::Import(_)
             | Self::Restrict(..)
             | Self::Erase(_)
@@ -259,6 +262,9 @@ impl Request {
             }
             Self::Adjust(account, adjustment, asked) => {
                 Box::pin(async move { run_adjust(&outside, &account, &adjustment, &asked).await })
+            }
+            Self::Refund(account, paid_for, key, wanted) => {
+                Box::pin(async move { crate::refunds::run_refund(&outside, &account, &paid_for, (&key, wanted)).await })
             }
             Self::Restrict(account, restriction) => {
                 Box::pin(async move { run_restrict(&outside, &account, restriction.as_ref()).await })

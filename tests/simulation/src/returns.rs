@@ -29,7 +29,7 @@ pub struct Paid {
     /// In cents, by the card alone.
     amount: i64,
     /// In cents, by the card and the customer's own credit.
-    paid: i64,
+    pub paid: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -161,22 +161,33 @@ impl Stripe {
         }
     }
 
-    /// The company gives back a part of a payment, in hundredths of what is left. Stripe refuses that during a dispute.
-    pub fn refund(&mut self, payment: &Paid, percent: i64) -> Option<i64> {
+    /// `None` during a dispute.
+    fn left_to_refund(&self, payment: &Paid) -> Option<i64> {
         let is_disputed =
             self.money_back.disputes.iter().any(|dispute| dispute.intent == payment.intent && !dispute.is_closed);
         let returns = self.money_back.of(&payment.intent);
         let held = returns.withdrawn - returns.reinstated;
         let left = payment.amount - (returns.refunds - returns.refunds_failed) - held;
-        if is_disputed || left < 1 {
+        (!is_disputed).then_some(left)
+    }
+
+    /// The company gives back a part of a payment, in hundredths of what is left.
+    pub fn refund(&mut self, payment: &Paid, percent: i64) -> Option<i64> {
+        let left = self.left_to_refund(payment)?;
+        let amount = (left * percent / 100).max(1);
+        self.refund_cents(payment, amount).map(|_| amount)
+    }
+
+    /// The company gives back so many cents of a payment. Stripe refuses that during a dispute, and more than is left.
+    pub fn refund_cents(&mut self, payment: &Paid, amount: i64) -> Option<RefundId> {
+        if !(1..=self.left_to_refund(payment)?).contains(&amount) {
             return None;
         }
-        let amount = (left * percent / 100).max(1);
         let id = RefundId::parse(format!("re_{}", self.number())).expect("re_ and digits are a valid id");
         let intent = payment.intent.clone();
         self.money_back.refunds.push(Refund { id: id.clone(), intent, amount, is_failed: false });
-        self.tell_of(&payment.intent, ReturnedObject::Refund(id));
-        Some(amount)
+        self.tell_of(&payment.intent, ReturnedObject::Refund(id.clone()));
+        Some(id)
     }
 
     /// The customer's bank sends a refund back.
@@ -233,7 +244,7 @@ fn reversed(partition: &Partition, paid_for: &PaidFor) -> Option<Reversed> {
     }
 }
 
-fn granted(partition: &Partition, paid_for: &PaidFor) -> i64 {
+pub fn granted(partition: &Partition, paid_for: &PaidFor) -> i64 {
     let origin = match paid_for {
         PaidFor::Purchase(purchase) => Origin::Purchase(purchase.clone()),
         PaidFor::TopUp(top_up) => Origin::TopUp(top_up.clone()),

@@ -83,6 +83,8 @@ impl Rules {
             crate::expiring::check_partition(partition)?;
             crate::invoices::check_partition(partition)?;
             crate::returns::check_partition(partition)?;
+            crate::refunds::check_commit(committed, partition, &world.stripe())?;
+            crate::refunds::check_partition(partition, &world.stripe())?;
             check_refusals(partition)?;
         }
         self.check_folds(world)
@@ -280,7 +282,9 @@ impl Rules {
                 rule!(frozen(known) == frozen(top_up), "what {id} froze when it was opened has changed");
                 let was_paid = matches!(known.status, TopUpStatus::Paid | TopUpStatus::PartlyPaid);
                 let payment_intent = top_up.payment_intent.clone();
-                let is_reversed = TopUp { reversed: top_up.reversed, payment_intent, ..known.clone() } == *top_up;
+                let (reversed, refunds) = (top_up.reversed, top_up.refunds.clone());
+                let is_reversed = TopUp { reversed, payment_intent, refunds, ..known.clone() } == *top_up;
+                crate::refunds::check_kept(id.as_str(), &known.refunds, &top_up.refunds)?;
                 rule!(!was_paid || is_reversed, "{id} is changed after it was paid");
                 if is_reversed {
                     self.top_ups.insert(id.clone(), top_up.clone());
@@ -386,7 +390,9 @@ impl Rules {
             };
             let is_erased = *purchase == without_page(known);
             let payment_intent = purchase.payment_intent.clone();
-            let is_reversed = Purchase { reversed: purchase.reversed, payment_intent, ..known.clone() } == *purchase;
+            let (reversed, refunds) = (purchase.reversed, purchase.refunds.clone());
+            let is_reversed = Purchase { reversed, payment_intent, refunds, ..known.clone() } == *purchase;
+            crate::refunds::check_kept(id.as_str(), &known.refunds, &purchase.refunds)?;
             let may_change = is_erased || is_reversed;
             rule!(known.status != PurchaseStatus::Paid || may_change, "{id} is changed after it was paid");
         }
@@ -509,6 +515,7 @@ fn check_act(act: &Act, change: &Change) -> Result<(), Broken> {
         ActKind::NoticeResent { resent_as, .. } => change.notices.iter().any(|notice| notice.id == *resent_as),
         ActKind::Erased => account.closed_at == Some(act.at),
         ActKind::TopUpChecked => change.entries.is_empty(),
+        ActKind::Refunded { .. } => crate::refunds::is_asked_for(act, change),
     };
     rule!(is_done, "{id} says {:?}, which was not done with it", act.kind);
     Ok(())

@@ -5,6 +5,7 @@ use crate::contacts::use_contacts;
 use crate::expiring::use_expiring_cards;
 use crate::invoices::use_invoices;
 use crate::names;
+use crate::refunds::use_refunds;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::returns::use_returns;
 use crate::run::Run;
@@ -53,6 +54,7 @@ const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
 const INVOICES_SALT: u64 = 0x1D8E_4E27_C47D_124F;
 const RETURNS_SALT: u64 = 0x6A09_E667_F3BC_C908;
+const REFUNDS_SALT: u64 = 0xBB67_AE85_84CA_A73B;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +166,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, RETURNS_SALT);
         if own.u32(0..70) == 0 && use_returns(run, &mut own) {
+            return;
+        }
+        let mut own = own_numbers(rng, REFUNDS_SALT);
+        if own.u32(0..140) == 0 && use_refunds(run, &mut own) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.

@@ -4,6 +4,7 @@
 
 use crate::bugs::has_bug;
 use crate::invoices::{Bill, BillStatus};
+use crate::refunds::OrderedRefund;
 use crate::returns::MoneyBack;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
@@ -237,6 +238,8 @@ pub struct Stripe {
     /// Each with the deployment whose parameters the page was requested with.
     session_keys: Keys<PurchaseId, (Checkout, u32)>,
     pub money_back: MoneyBack,
+    /// The refunds that support asked for.
+    pub ordered_refunds: Vec<OrderedRefund>,
     pub events: Vec<Event>,
     pub told: Told,
 }

@@ -1,7 +1,8 @@
 //! The conclusions that Stripe's answers have allowed so far, counting only answers that arrived.
 
 use jiff::Timestamp;
-use shared::domain::{PurchaseId, TopUpId};
+use shared::domain::payments::Returns;
+use shared::domain::{PaymentIntentId, PurchaseId, TopUpId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A definite outcome of a top-up.
@@ -36,4 +37,6 @@ pub struct Told {
     pub bills_waiting_at: BTreeMap<PurchaseId, Timestamp>,
     /// The purchases that were refused because their customer was deleted.
     pub refused_purchases: BTreeSet<PurchaseId>,
+    /// What Stripe said about the refunds and disputes of payments.
+    pub returns: Vec<(PaymentIntentId, Returns)>,
 }

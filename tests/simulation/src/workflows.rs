@@ -12,7 +12,7 @@ use crate::run::Run;
 use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, expiring, names, returns, wallet};
+use crate::{Failure, expiring, names, refunds, returns, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -38,7 +38,57 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 113] = [
+pub const WORKFLOWS: [Workflow; 118] = [
+    Workflow {
+        name: "have support refund the unused credits of a purchase, twice under one key",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Ask(charge_150),
+            Ask(refunds::refund_unused),
+            Ask(refunds::refund_unused),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "have support refund a part of a purchase, then too much, then what is unused",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Ask(refunds::refund_a_part),
+            Ask(refunds::refund_another_part),
+            Ask(refunds::refund_too_much),
+            Ask(charge_150),
+            Ask(refunds::refund_unused),
+            Deliver,
+            Ask(refunds::refund_unused_again),
+        ],
+    },
+    Workflow {
+        name: "have support refund a part, and ask again a day after the process died",
+        acts: &[Ask(buy), Outside(pay_page), Deliver, Outside(refunds::die_after_the_refund), Deliver],
+    },
+    Workflow {
+        name: "have two operators refund what is unused at once",
+        acts: &[Ask(buy), Outside(pay_page), Deliver, Outside(refunds::refund_unused_twice_at_once), Deliver],
+    },
+    Workflow {
+        name: "have support refund a purchase that is disputed, and after that was won",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(returns::dispute_last),
+            Ask(refunds::refund_a_part),
+            Deliver,
+            Outside(returns::win_dispute),
+            Deliver,
+            Ask(refunds::refund_a_part),
+            Deliver,
+        ],
+    },
     Workflow {
         name: "refund a part of a purchase, then the rest, and have the rest fail",
         acts: &[

@@ -1,7 +1,7 @@
 //! A purchase or a top-up, as far as it matters that money was paid for it.
 
 use super::records::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
-use super::returned::{PaidFor, ReturnedPayment, Reversed};
+use super::returned::{PaidFor, Refund, ReturnedPayment, Reversed};
 use crate::domain::{Credits, Currency, InvoiceId, PaymentIntentId, Record};
 
 /// What was bought with a payment, as it is stored.
@@ -81,6 +81,27 @@ impl Bought {
         match self {
             Self::Purchase(purchase) => Record::Purchase(Purchase { reversed, payment_intent, ..purchase.clone() }),
             Self::TopUp(top_up, _) => Record::TopUp(TopUp { reversed, payment_intent, ..top_up.clone() }),
+        }
+    }
+
+    /// The refunds that support asked for, in their order.
+    pub fn refunds(&self) -> &[Refund] {
+        match self {
+            Self::Purchase(purchase) => &purchase.refunds,
+            Self::TopUp(top_up, _) => &top_up.refunds,
+        }
+    }
+
+    /// The record with one refund more, or with what is known now of one.
+    pub(in crate::domain) fn with_refund(&self, refund: Refund) -> Record {
+        let mut refunds = self.refunds().to_vec();
+        match refunds.iter_mut().find(|known| known.key == refund.key) {
+            Some(known) => *known = refund,
+            None => refunds.push(refund),
+        }
+        match self {
+            Self::Purchase(purchase) => Record::Purchase(Purchase { refunds, ..purchase.clone() }),
+            Self::TopUp(top_up, _) => Record::TopUp(TopUp { refunds, ..top_up.clone() }),
         }
     }
 }

@@ -64,7 +64,9 @@ pub use retry::{
     RetryCommand, RetryRefusal, RetryStep, check_retry, check_retry_replay, decide_retry, decide_retry_outcome,
     next_retry_step,
 };
-pub use returned::{PaidFor, ReturnReason, ReturnedPayment, Returns, ReversalPause, Reversed};
+pub use returned::{
+    PaidFor, Refund, RefundStatus, ReturnReason, ReturnedPayment, Returns, ReversalPause, Reversed, WantedRefund,
+};
 pub(in crate::domain) use reversal::end_pause;
 pub use reversal::{ReturnOutcome, decide_resume_reversal, decide_returned};
 pub use saved_cards::{Removal, SavedCard, SavedCards, SeenCards, SetUpCard, decide_saved_cards};

@@ -61,6 +61,7 @@ pub fn decide_open_purchase(
         opened_at: now,
         ended_at: None,
         reversed: Reversed::default(),
+        refunds: vec![],
     };
     let mut change = Change::on(account, now);
     if purchase.awaits_invoice() {

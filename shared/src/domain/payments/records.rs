@@ -4,7 +4,7 @@
 use super::by_invoice::ByInvoice;
 use super::monthly_cap::MonthlyCap;
 use super::payment_issue::{DeclineReason, RefusalReason};
-use super::returned::Reversed;
+use super::returned::{Refund, Reversed};
 use crate::domain::{
     AccountId, Actor, Amount, CheckoutSessionId, ConsentId, Consenter, Credits, CustomerId, IdempotencyKey, InvoiceId,
     PackageId, PaymentIntentId, PaymentMethodId, PurchaseId, TopUpId,
@@ -36,6 +36,8 @@ pub struct Purchase {
     pub ended_at: Option<Timestamp>,
     /// What went back of its payment.
     pub reversed: Reversed,
+    /// The refunds that support asked for, in their order.
+    pub refunds: Vec<Refund>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +84,8 @@ pub struct TopUp {
     pub reminders: u8,
     /// What went back of its payment.
     pub reversed: Reversed,
+    /// The refunds that support asked for, in their order.
+    pub refunds: Vec<Refund>,
 }
 
 /// A customer's request to pay an attempt's open invoice now, stored before Stripe is asked.

@@ -1,7 +1,7 @@
 //! Money of a payment that went back to the customer, and the credits that were taken back for it. Only values; the
 //! decisions are in [`super::reversal`].
 
-use crate::domain::{Credits, InvalidId, InvoiceId, PaymentIntentId, PurchaseId, TopUpId};
+use crate::domain::{Credits, IdempotencyKey, InvalidId, InvoiceId, PaymentIntentId, PurchaseId, RefundId, TopUpId};
 use jiff::Timestamp;
 use std::fmt;
 
@@ -161,6 +161,37 @@ pub struct ReturnedPayment {
 pub struct ReversalPause {
     pub because: ReturnReason,
     pub since: Timestamp,
+}
+
+/// How much of a payment an operator wants to give back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedRefund {
+    /// In the minor unit, with tax.
+    Amount(i64),
+    /// As much as the payment's credits that are not spent were paid with, and the tax on that.
+    UnusedCredits,
+}
+
+/// A refund that an operator asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// The key of the operator's request.
+    pub key: IdempotencyKey,
+    pub wanted: WantedRefund,
+    /// In the minor unit, with tax. Frozen when it was asked for, whatever is spent until the request is repeated.
+    pub amount: i64,
+    pub asked_at: Timestamp,
+    pub status: RefundStatus,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundStatus {
+    /// It is not known yet whether the payment provider made it. The same request finds out.
+    Asked,
+    Made(RefundId),
+    /// The payment provider refused it, and no money moved.
+    Refused,
 }
 
 #[cfg(test)]

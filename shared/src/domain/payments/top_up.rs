@@ -43,6 +43,7 @@ pub fn decide_open_top_up(
         retries: 0,
         reminders: 0,
         reversed: Reversed::default(),
+        refunds: vec![],
     };
     let mut change = Change::on(account, now);
     count_opened(&mut change.account, &top_up);
@@ -269,10 +270,9 @@ fn release(account: &mut Account, top_up: &TopUpId) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Currency;
-    use crate::domain::Origin;
     use crate::domain::payments::{AutoTopUp, DeclineReason, Payment};
     use crate::domain::samples::*;
+    use crate::domain::{Currency, Origin};
 
     const HOUR: i64 = 3_600;
 

@@ -1,5 +1,6 @@
 //! The record of an act: who did what to an account, when and why.
 
+use crate::domain::payments::PaidFor;
 use crate::domain::{ActId, ActReason, Credits, IdempotencyKey, NoticeId, Operator, SourceId};
 use jiff::Timestamp;
 
@@ -30,6 +31,8 @@ pub enum ActKind {
     Erased,
     /// A top-up check was run. What came of it is in the account's attempts.
     TopUpChecked,
+    /// Money was to be given back, in the minor unit. What came of it is in the purchase or the attempt.
+    Refunded { paid_for: PaidFor, key: IdempotencyKey, amount: i64 },
 }
 
 impl ActKind {
@@ -43,6 +46,7 @@ impl ActKind {
             Self::NoticeResent { .. } => "notice_resent",
             Self::Erased => "erased",
             Self::TopUpChecked => "top_up_checked",
+            Self::Refunded { .. } => "refunded",
         }
     }
 }

@@ -9,6 +9,7 @@ mod erase;
 mod erasure;
 mod import;
 mod imported;
+mod refund;
 mod resend;
 mod restrict;
 
@@ -21,5 +22,6 @@ pub use erase::{
 pub use erasure::{Erasure, ItemKey};
 pub use import::{Import, ImportRefusal, ImportState, ImportedCredits, decide_import};
 pub use imported::Imported;
+pub use refund::{REFUNDS_MAX, RefundDecision, RefundRefusal, decide_refund, decide_refund_ended};
 pub use resend::{NoticeState, RESENDS_PER_DAY_MAX, ResendRefusal, decide_resend};
 pub use restrict::{RESTRICTION_MAX, UntilOutOfRange, decide_lift, decide_restrict};

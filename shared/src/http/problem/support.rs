@@ -1,9 +1,12 @@
 //! The problems for acts of support that are refused.
 
 use super::Problem;
-use crate::domain::support::{AdjustRefusal, EraseRefusal, RESENDS_PER_DAY_MAX, ResendRefusal};
+use crate::domain::support::{
+    AdjustRefusal, EraseRefusal, REFUNDS_MAX, RESENDS_PER_DAY_MAX, RefundRefusal, ResendRefusal,
+};
 use crate::http::{FieldError, time};
-use crate::use_cases::support::{AdjustError, EraseError, ResendError, RestrictError};
+use crate::use_cases::payments::ApplyReturnedError;
+use crate::use_cases::support::{AdjustError, EraseError, MakeRefundError, ResendError, RestrictError};
 
 impl Problem {
     /// The token has the scope, but names no one whom an act could be recorded with.
@@ -31,6 +34,68 @@ impl From<AdjustError> for Problem {
             }
             AdjustError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<MakeRefundError> for Problem {
+    fn from(error: MakeRefundError) -> Self {
+        match error {
+            MakeRefundError::NotFound(error) => error.into(),
+            MakeRefundError::Refused(refusal) => not_refunded(refusal),
+            MakeRefundError::RefusedByProvider { code } => {
+                let detail =
+                    "Stripe refuses this refund, and no money moved. Stripe's dashboard says more about the payment.";
+                let problem = Self::new(409, "refund_refused", "Refund refused", detail);
+                match code {
+                    Some(code) => problem.with("stripe_code", code),
+                    None => problem,
+                }
+            }
+            MakeRefundError::Applied(ApplyReturnedError::Outside(error)) | MakeRefundError::Outside(error) => {
+                error.into()
+            }
+            MakeRefundError::Applied(error @ ApplyReturnedError::BalanceOutOfRange(_)) => Self::internal(error),
+        }
+    }
+}
+
+fn not_refunded(refusal: RefundRefusal) -> Problem {
+    match refusal {
+        RefundRefusal::KeyReused(error) => error.into(),
+        RefundRefusal::NotPaid => {
+            let detail = "No credits were granted for it, so there is nothing to give back.";
+            Problem::new(409, "not_paid", "Not paid", detail)
+        }
+        RefundRefusal::PaidElsewhere => {
+            let detail =
+                "It was paid outside of Stripe. Give the money back where it came from, and adjust the credits.";
+            Problem::new(409, "paid_elsewhere", "Paid elsewhere", detail)
+        }
+        RefundRefusal::UnderWay(key) => {
+            let detail = format!("It is not known yet what became of the refund {key}. Send that request again first.");
+            Problem::new(409, "refund_under_way", "Refund under way", detail).with("refund_request", key.as_str())
+        }
+        RefundRefusal::TooMany => {
+            let detail = format!("{REFUNDS_MAX} refunds of it were asked for. Make any others in Stripe's dashboard.");
+            Problem::new(409, "too_many_refunds", "Too many refunds", detail)
+        }
+        RefundRefusal::Disputed => {
+            let detail =
+                "The customer disputes the payment, and the bank has the money. A refund would return it twice.";
+            Problem::new(409, "payment_disputed", "Payment disputed", detail)
+        }
+        RefundRefusal::NothingUnused => {
+            let detail = "All credits of it are spent or taken back.";
+            Problem::new(409, "nothing_unused", "Nothing unused", detail)
+        }
+        RefundRefusal::AboveLeft { left: 0 } => {
+            let detail = "All of it has gone back already.";
+            Problem::new(409, "nothing_left", "Nothing left", detail)
+        }
+        RefundRefusal::AboveLeft { left } => Problem::invalid(vec![FieldError::new(
+            "amount",
+            format!("must be from 1 to {left}, which have not gone back"),
+        )]),
     }
 }
 

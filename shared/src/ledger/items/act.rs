@@ -1,8 +1,9 @@
 //! An act of support. It is kept permanently.
 
+use crate::domain::payments::PaidFor;
 use crate::domain::support::ActKind;
 use crate::domain::{AccountId, Act, ActReason, IdempotencyKey, NoticeId, Operator, SourceId};
-use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, text};
+use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
 use crate::ledger::keys::{self, Key};
 
 pub(in crate::ledger) fn act_to_item(account: &AccountId, act: &Act) -> Attributes {
@@ -19,6 +20,9 @@ pub(in crate::ledger) fn act_to_item(account: &AccountId, act: &Act) -> Attribut
         ActKind::Restricted { until } => item.with("until", instant(*until)),
         ActKind::NoticeResent { notice, resent_as } => {
             item.with("notice", text(notice)).with("resent_as", text(resent_as))
+        }
+        ActKind::Refunded { paid_for, key, amount } => {
+            item.with("paid_for", text(paid_for.as_str())).with("key", text(key)).with("amount", number(*amount))
         }
         ActKind::RestrictionLifted | ActKind::Erased | ActKind::TopUpChecked => item,
     };
@@ -52,6 +56,11 @@ fn read_kind(item: &Reader<'_>) -> Result<ActKind, Unreadable> {
         },
         "erased" => ActKind::Erased,
         "top_up_checked" => ActKind::TopUpChecked,
+        "refunded" => ActKind::Refunded {
+            paid_for: item.id("paid_for", PaidFor::parse)?,
+            key: item.id("key", IdempotencyKey::parse)?,
+            amount: item.number("amount")?,
+        },
         _ => return Err(item.invalid("kind")),
     };
     Ok(kind)

@@ -20,6 +20,7 @@ mod notice;
 mod outbound_event;
 mod pending_charge;
 mod purchase;
+mod refunds;
 mod refusal;
 mod reversed;
 mod spending;

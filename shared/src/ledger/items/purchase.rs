@@ -1,6 +1,6 @@
 //! A purchase, overwritten at each change of its status.
 
-use super::reversed;
+use super::{refunds, reversed};
 use crate::domain::payments::{ByInvoice, Checkout, InvoiceTerms, IssuedInvoice, PoNumber};
 use crate::domain::{
     CheckoutSessionId, IdempotencyKey, InvoiceId, PackageId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseStatus,
@@ -28,6 +28,7 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
         .with("opened_at", instant(purchase.opened_at))
         .with_optional("ended_at", purchase.ended_at.map(instant))
         .with_optional("reversed", reversed::write(purchase.reversed))
+        .with_optional("refunds", refunds::write(&purchase.refunds))
         .with_optional("by_invoice", purchase.by_invoice.as_ref().map(write_by_invoice))
         // Both attributes or neither: a purchase of which nothing is due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::Unpaid.shard_of(&purchase.account))))
@@ -54,6 +55,7 @@ pub(in crate::ledger) fn purchase_from_item(item: &Attributes) -> Result<Purchas
         opened_at: item.instant("opened_at")?,
         ended_at: item.optional("ended_at", Reader::instant)?,
         reversed: reversed::read(&item)?,
+        refunds: refunds::read(&item)?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! An automatic top-up attempt, overwritten at each change of its status, and the customer's requests to pay it now.
 
-use super::reversed;
+use super::{refunds, reversed};
 use crate::domain::payments::{DeclineReason, RefusalReason};
 use crate::domain::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, TopUp, TopUpId, TopUpRetry, TopUpStatus};
 use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits, instant, number, text};
@@ -23,6 +23,7 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with_optional("retries", (top_up.retries > 0).then(|| number(top_up.retries)))
         .with_optional("reminders", (top_up.reminders > 0).then(|| number(top_up.reminders)))
         .with_optional("reversed", reversed::write(top_up.reversed))
+        .with_optional("refunds", refunds::write(&top_up.refunds))
         // Both attributes or neither: an attempt of which nothing is due must not be in the index.
         .with_optional("due_shard", due_at.map(|_| text(Due::Unpaid.shard_of(&top_up.account))))
         .with_optional("due_at", due_at.map(instant))
@@ -46,6 +47,7 @@ pub(in crate::ledger) fn top_up_from_item(item: &Attributes) -> Result<TopUp, Un
         retries: item.optional("retries", Reader::number)?.unwrap_or(0),
         reminders: item.optional("reminders", Reader::number)?.unwrap_or(0),
         reversed: reversed::read(&item)?,
+        refunds: refunds::read(&item)?,
     })
 }
 

@@ -76,7 +76,7 @@ where
     let mut outcome = ReturnOutcome::Known;
     let updated: Result<_, Failure> = {
         let (account, paid_for) = (&account, &paid_for);
-        let read = |_: Arc<Account>| read(context, account, paid_for);
+        let read = |_: Arc<Account>| async { Ok::<_, Failure>(stored_bought(context, account, paid_for).await?) };
         let decide = |account: &Account, bought: &Bought, now| {
             outcome = decide_returned(account, bought, &report.returned, now)?;
             Ok(match &outcome {
@@ -106,18 +106,23 @@ where
     }
 }
 
-async fn read<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
+/// What a payment was made for, as it is stored.
+///
+/// # Errors
+/// [`BoughtError`].
+pub(in crate::use_cases) async fn stored_bought<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
     context: &Context<C>,
     account: &AccountId,
     paid_for: &PaidFor,
-) -> Result<Bought, Failure> {
+) -> Result<Bought, BoughtError> {
     match paid_for {
         PaidFor::Purchase(purchase) => {
             let stored = context.ledger.purchase_get(account, purchase).await?;
-            stored.map(Bought::Purchase).ok_or(Failure::Missing)
+            stored.map(Bought::Purchase).ok_or_else(|| NotFound::Purchase(purchase.clone()).into())
         }
         PaidFor::TopUp(id) => {
-            let top_up = context.ledger.top_up_get(account, id).await?.ok_or(Failure::Missing)?;
+            let top_up = context.ledger.top_up_get(account, id).await?;
+            let top_up = top_up.ok_or_else(|| NotFound::TopUp(id.clone()))?;
             let entry = match top_up.status {
                 TopUpStatus::PartlyPaid => context.ledger.entry_get(account, &Origin::TopUp(id.clone())).await?,
                 _ => None,
@@ -125,6 +130,15 @@ async fn read<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
             Ok(Bought::TopUp(top_up, entry.map(|entry| entry.credits)))
         }
     }
+}
+
+/// Why it cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BoughtError {
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    #[error(transparent)]
+    Store(#[from] LedgerError),
 }
 
 enum Failure {
@@ -137,6 +151,15 @@ enum Failure {
 impl From<NotFound> for Failure {
     fn from(_: NotFound) -> Self {
         Self::Missing
+    }
+}
+
+impl From<BoughtError> for Failure {
+    fn from(error: BoughtError) -> Self {
+        match error {
+            BoughtError::NotFound(_) => Self::Missing,
+            BoughtError::Store(error) => Self::Store(error.into()),
+        }
     }
 }
 

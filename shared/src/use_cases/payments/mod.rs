@@ -19,6 +19,7 @@ mod top_up;
 
 pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
 pub use apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned, apply_returned_object};
+pub(in crate::use_cases) use apply_returned::{BoughtError, stored_bought};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
 pub use check_purchase::check_purchase;
 pub use follow_up::{FollowUpSummary, follow_up};

@@ -6,6 +6,7 @@ mod erase;
 mod find_accounts;
 mod import;
 mod list_flags;
+mod refund;
 mod resend_notice;
 mod restrict;
 
@@ -15,6 +16,7 @@ pub use erase::{EraseError, Erased, ErasingLedger, ErasureLimits, erase};
 pub use find_accounts::{Criterion, find_accounts};
 pub use import::{ImportError, ImportOutcome, import, preview_imports};
 pub use list_flags::list_flags;
+pub use refund::{MakeRefundError, Refunded, refund};
 pub use resend_notice::{ResendError, resend_notice};
 pub use restrict::{RestrictError, lift_restriction, restrict};
 

@@ -9,12 +9,12 @@ pub async fn acts<L: Ledger>(ledger: &L) {
     let account = filled(ledger).await;
     let expected: Vec<Act> = acts_newest_first();
     for (after, limit, from, to, has_more) in [
-        (None, 100, 0, 7, false),
-        (None, 7, 0, 7, false),
+        (None, 100, 0, 8, false),
+        (None, 8, 0, 8, false),
         (None, 4, 0, 4, true),
-        (Some(3), 2, 5, 7, false),
-        (Some(3), 1, 5, 6, true),
-        (Some(1), 9, 7, 7, false),
+        (Some(3), 2, 6, 8, false),
+        (Some(3), 1, 6, 7, true),
+        (Some(1), 9, 8, 8, false),
         (None, 0, 0, 1, true),
     ] {
         let after = after.map(ActId::mint);
