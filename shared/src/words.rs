@@ -5,7 +5,7 @@
 mod diagnosis;
 mod explanation;
 
-pub use diagnosis::{Diagnosis, diagnosis};
+pub use diagnosis::{Diagnosis, KnownOfTopUps, diagnosis, off_because};
 pub use explanation::explanation;
 
 use crate::domain::payments::{

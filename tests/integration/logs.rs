@@ -131,7 +131,9 @@ async fn good_days(cloud: &TestCloud) {
     let another = json!({"package": "credits_500"});
     let key = format!("{MARK}-purchase");
     let opened = cloud.post("/v1/accounts/acme/purchases", &cloud.cloud.service_token(), Some(&key), &another).await;
-    cloud.visit(opened.expect(201).body["checkout_url"].as_str().unwrap()).await.expect(200);
+    let opened = opened.expect(201).body;
+    cloud.visit(opened["checkout_url"].as_str().unwrap()).await.expect(200);
+    pay_link(cloud, opened["pay_link"].as_str().unwrap()).await;
     cloud.history("acme").await;
     for what in ["verify", "chain", "statement"] {
         cloud.get(&format!("/v1/accounts/acme/history/{what}"), &cloud.cloud.service_token()).await.expect(200);
@@ -144,6 +146,17 @@ async fn good_days(cloud: &TestCloud) {
         cloud.get(&format!("/v1/accounts/acme/{path}"), &cloud.cloud.service_token()).await.expect(200);
     }
     supported(cloud).await;
+}
+
+/// The link of a purchase, genuine, forged, and while Stripe is down.
+async fn pay_link(cloud: &TestCloud, link: &str) {
+    let link = &link[cloud.cloud.urls.api.len()..];
+    cloud.visit(link).await.expect(302);
+    cloud.visit(&format!("{link}A")).await.expect(404);
+    let (path, action) = ("/v1/checkout/sessions/*".to_owned(), FaultAction::Unavailable);
+    cloud.cloud.stripe.add_fault(local_stripe::Fault { method: None, path, action, count: u32::MAX });
+    cloud.visit(link).await.expect(503);
+    cloud.cloud.stripe.clear_faults();
 }
 
 /// A customer with a company's details, which Stripe takes, does not take, and takes without an answer.

@@ -8,6 +8,7 @@ mod agreement;
 mod alerts;
 mod architecture;
 mod billing_details;
+mod cards_of_top_ups;
 mod charging;
 mod command_line;
 mod contacts;

@@ -1,13 +1,14 @@
-//! The link in e-mails: it leads only to one attempt's payment page. If it does not, a page says why.
+//! The links to what can be paid: each leads only to the payment page of one attempt or one purchase. If it does not, a
+//! page says why.
 
-use crate::support::{Answer, TestCloud};
+use crate::support::{Answer, TestCloud, options};
 use jiff::SignedDuration;
 use local_stripe::{Fault, FaultAction, WebhookConduct};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::domain::{AccountId, TopUpId};
-use shared::links::LINK_LIFETIME;
+use shared::domain::{AccountId, PurchaseId, TopUpId};
+use shared::links::{LINK_LIFETIME, PURCHASE_LINK_LIFETIME};
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
 const VISA: &str = "4242424242424242";
@@ -229,4 +230,126 @@ async fn no_page_of_a_link_names_account_amount_or_token() {
             assert!(!page.contains(secret), "{secret} is in {page}");
         }
     }
+}
+
+const PURCHASES: &str = "/v1/accounts/acme/purchases";
+
+/// A purchase by acme, and the path of the link that acme may hand on.
+async fn purchase(cloud: &TestCloud, key: &str, pay_by: &str) -> (Value, String) {
+    let body = json!({"package": "credits_5000", "pay_by": pay_by});
+    let opened = cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), Some(key), &body).await.expect(201).body;
+    let link = opened["pay_link"].as_str().unwrap()[cloud.cloud.urls.api.len()..].to_owned();
+    (opened, link)
+}
+
+async fn read(cloud: &TestCloud, purchase: &Value) -> Value {
+    let path = format!("{PURCHASES}/{}", purchase["purchase"].as_str().unwrap());
+    cloud.get(&path, &cloud.cloud.customer_token("acme")).await.expect(200).body
+}
+
+/// Whoever pays for the company needs no login, and is told when there is nothing left to pay.
+#[tokio::test]
+async fn somebody_else_pays_a_purchase_by_the_link_that_the_customer_handed_on() {
+    for pay_by in ["page", "invoice"] {
+        let cloud = TestCloud::start().await;
+        cloud.open_account("acme").await;
+        let (opened, link) = purchase(&cloud, "buy-1", pay_by).await;
+        assert_eq!(read(&cloud, &opened).await["pay_link"], opened["pay_link"], "the link stays the same");
+        let page = cloud.visit(&link).await.expect(302);
+        assert_guarded(&page);
+        let page = page.location.unwrap();
+        assert!(page.starts_with(&cloud.cloud.urls.stripe), "{page}");
+        cloud.pay_page(&page, VISA).await;
+        // No event has come yet: following the link finds the payment, so nobody pays twice.
+        assert_page(&cloud.visit(&link).await, 200, "This purchase is paid");
+        cloud.settle().await;
+        assert_eq!((cloud.balance("acme").await, cloud.entries("acme", "purchase").await), (5_000, vec![5_000]));
+        assert_page(&cloud.visit(&link).await, 200, "This purchase is paid");
+        let paid = read(&cloud, &opened).await;
+        assert_eq!((&paid["status"], paid.get("pay_link")), (&json!("paid"), None), "nothing is left to pay");
+    }
+}
+
+/// Stripe's own addresses expire, and the link outlives them.
+#[tokio::test]
+async fn the_link_of_a_purchase_leads_to_the_page_as_it_is_now() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let (_, link) = purchase(&cloud, "buy-1", "invoice").await;
+    let first = cloud.visit(&link).await.expect(302).location.unwrap();
+    cloud.cloud.clock.advance(SignedDuration::from_hours(24 * 29)).unwrap();
+    let later = cloud.visit(&link).await.expect(302).location.unwrap();
+    assert_ne!(later, first);
+    cloud.visit(&later).await.expect(200);
+    for action in [FaultAction::Unavailable, FaultAction::LoseAnswer] {
+        let path = "/v1/invoices/*".to_owned();
+        cloud.cloud.stripe.add_fault(Fault { method: None, path, action, count: u32::MAX });
+        assert_page(&cloud.visit(&link).await, 503, "Please try again in a moment");
+        cloud.cloud.stripe.clear_faults();
+    }
+}
+
+#[tokio::test]
+async fn the_link_of_what_expired_was_voided_or_is_on_its_way_says_so() {
+    let cloud = TestCloud::start().await;
+    cloud.open_account("acme").await;
+    let (_, by_page) = purchase(&cloud, "buy-1", "page").await;
+    let (invoiced, by_invoice) = purchase(&cloud, "buy-2", "invoice").await;
+    let (_, by_debit) = purchase(&cloud, "buy-3", "page").await;
+    let page = cloud.visit(&by_debit).await.expect(302).location.unwrap();
+    cloud.pay_page(&page, "000123456789").await;
+    assert_page(&cloud.visit(&by_debit).await, 200, "A payment was made");
+    let invoice = invoiced["invoice"]["invoice"].as_str().unwrap();
+    cloud.stripe_post(&format!("/v1/invoices/{invoice}/void"), &[]).await;
+    assert_page(&cloud.visit(&by_invoice).await, 200, "There is nothing to pay");
+    cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
+    assert_page(&cloud.visit(&by_page).await, 200, "There is nothing to pay");
+    for (status, purchase) in [("voided", invoiced)] {
+        assert_eq!(read(&cloud, &purchase).await["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn the_link_of_a_purchase_reaches_that_purchase_for_ninety_days_and_names_nobody() {
+    let cloud = TestCloud::start().await;
+    for account in ["acme", "other"] {
+        cloud.open_account(account).await;
+    }
+    let (opened, link) = purchase(&cloud, "buy-1", "invoice").await;
+    let id = PurchaseId::parse(opened["purchase"].as_str().unwrap()).unwrap();
+    let key = cloud.link_key().await;
+    let until = cloud.now() + PURCHASE_LINK_LIFETIME;
+    let signed =
+        |account: &str, id| format!("/pay/{}", key.sign_purchase(&AccountId::parse(account).unwrap(), id, until));
+    assert_eq!(signed("acme", &id), link);
+    for wrong in
+        [signed("other", &id), signed("stranger", &id), signed("acme", &PurchaseId::mint(1)), format!("{link}A")]
+    {
+        assert_page(&cloud.visit(&wrong).await, 404, "This link does not work");
+    }
+    cloud.cloud.clock.advance(PURCHASE_LINK_LIFETIME - SignedDuration::from_millis(1)).unwrap();
+    let closed = cloud.visit(&link).await;
+    assert_eq!(closed.status, 302, "the stand-in does not void by itself: {}", closed.text);
+    cloud.cloud.clock.advance(SignedDuration::from_millis(1)).unwrap();
+    let expired = cloud.visit(&link).await;
+    assert_page(&expired, 410, "This link has expired");
+    for secret in ["acme", "50.00", "5,000", "pur_", "in_", &link["/pay/".len()..]] {
+        assert!(!expired.text.contains(secret), "{secret} is in {}", expired.text);
+    }
+}
+
+/// Without a domain of its own, the API has the name that API Gateway gave it.
+#[tokio::test]
+async fn without_a_domain_of_its_own_the_link_has_the_name_of_the_api() {
+    let mut options = options();
+    options.parameters.insert("PublicUrl".to_owned(), String::new());
+    let cloud = TestCloud::start_with(options).await.expect("the local cloud starts");
+    cloud.open_account("acme").await;
+    let body = json!({"package": "credits_5000"});
+    let opened =
+        cloud.post(PURCHASES, &cloud.cloud.customer_token("acme"), Some("buy-1"), &body).await.expect(201).body;
+    let link = opened["pay_link"].as_str().unwrap();
+    let (host, path) = link.strip_prefix("https://").unwrap().split_once('/').unwrap();
+    assert!(host.ends_with(".amazonaws.com") && host.contains(".execute-api."), "{host}");
+    cloud.visit(&format!("/{path}")).await.expect(302);
 }

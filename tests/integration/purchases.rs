@@ -56,7 +56,8 @@ async fn the_packages_are_those_of_the_price_list() {
 async fn a_purchase_opens_a_page_and_a_replay_leads_to_the_same_one() {
     let cloud = opened().await;
     let mut first = open(&cloud, "buy-1", "credits_5000").await.expect(201);
-    let url = first.body["checkout_url"].take();
+    let (url, pay_link) = (first.body["checkout_url"].take(), first.body["pay_link"].take());
+    assert!(pay_link.as_str().unwrap().starts_with(&format!("{}/pay/", cloud.cloud.urls.api)), "{pay_link}");
     assert!(url.as_str().unwrap().starts_with(&cloud.cloud.urls.stripe), "{url}");
     let purchase = first.body["purchase"].clone();
     assert!(purchase.as_str().is_some_and(|id| id.len() == 36 && id.starts_with("pur_")), "{purchase}");
@@ -64,8 +65,8 @@ async fn a_purchase_opens_a_page_and_a_replay_leads_to_the_same_one() {
         first.body,
         json!({
             "purchase": purchase, "package": "credits_5000", "credits": 5_000, "price": 5_000,
-            "currency": "USD", "pay_by": "page", "status": "open", "checkout_url": null, "created_at": "2026-01-05T00:00:00.000Z",
-            "ended_at": null,
+            "currency": "USD", "pay_by": "page", "status": "open", "checkout_url": null, "pay_link": null,
+            "created_at": "2026-01-05T00:00:00.000Z", "ended_at": null,
         })
     );
     let footprint = cloud.footprint();

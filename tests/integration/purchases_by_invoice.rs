@@ -87,11 +87,10 @@ async fn an_invoice_is_sent_by_us_and_a_transfer_days_later_brings_the_credits_o
     for part in ["bank transfer", "Amount due", "19 January 2026", number] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    for suffix in ["", "/pdf"] {
-        let start = format!("{}/receipt/", cloud.cloud.urls.api);
-        let link = text.split_whitespace().find(|word| word.starts_with(&start) && word.ends_with("/pdf")).unwrap();
-        let path = link[cloud.cloud.urls.api.len()..].trim_end_matches("/pdf").to_owned() + suffix;
-        let page = cloud.visit(&path).await.expect(302);
+    for (start, end) in [("pay", ""), ("receipt", "/pdf")] {
+        let start = format!("{}/{start}/", cloud.cloud.urls.api);
+        let link = text.split_whitespace().find(|word| word.starts_with(&start) && word.ends_with(end)).unwrap();
+        let page = cloud.visit(&link[cloud.cloud.urls.api.len()..]).await.expect(302);
         assert!(page.location.unwrap().starts_with(&cloud.cloud.urls.stripe));
     }
 

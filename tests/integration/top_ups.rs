@@ -14,6 +14,7 @@ use shared::domain::payments::{DeclineReason, RefusalReason, TopUpOutcome};
 use shared::domain::{AccountId, InvoiceId, TopUpId};
 use shared::ledger::DynamoLedger;
 use shared::ports::{Accounts, NoPauses, RandomIds};
+use shared::stripe::{SecretString, Settings, StripePayments};
 use shared::use_cases::payments::record_top_up_outcome;
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
 use shared::words::{decline, refusal};
@@ -725,11 +726,13 @@ async fn an_invoice_paid_by_hand_at_stripe_while_its_attempt_is_open_is_granted_
     assert_eq!(cloud.mails("acme").len(), 1);
 }
 
-/// The table without Stripe: everything recorded here is already Stripe's answer.
+/// The table, and a Stripe that is not asked: everything recorded here is already its answer.
 fn ledger_alone(cloud: &TestCloud) -> Context<LedgerAlone> {
+    let mut settings = Settings::new(SecretString::from(cloud.cloud.stripe_api_key.clone()));
+    settings.api_base = cloud.cloud.urls.stripe.clone();
     Context {
         ledger: cloud.ledger(),
-        payments: Absent,
+        payments: StripePayments::new(settings).unwrap(),
         mailer: Absent,
         timers: Absent,
         clock: cloud.cloud.clock.clone(),
@@ -744,7 +747,7 @@ enum LedgerAlone {}
 
 impl Capabilities for LedgerAlone {
     type Ledger = DynamoLedger;
-    type Payments = Absent;
+    type Payments = StripePayments;
     type Mailer = Absent;
     type Timers = Absent;
     type Clock = MovableClock;

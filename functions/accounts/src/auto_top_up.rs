@@ -5,17 +5,17 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::payments::{
-    AutoTopUp, AutoTopUpCommand, Consent, ConsentRecord, MonthlyCap, TopUpOutlook, decide_auto_top_up, top_up_credits,
-    top_up_outlook,
+    AskedCard, AutoTopUp, AutoTopUpCommand, Consent, ConsentRecord, MonthlyCap, OffReason, TopUpOutlook,
+    decide_auto_top_up, top_up_credits, top_up_outlook,
 };
 use shared::domain::price_book::AutoTopUpLimits;
 use shared::domain::{Account, Actor, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
-use shared::http::bodies::{PaymentIssueBody, ReversalPauseBody, TopUpBody, TopUpCheckBody};
+use shared::http::bodies::{CardBody, PaymentIssueBody, ReversalPauseBody, TopUpBody, TopUpCheckBody};
 use shared::http::{
     Caller, Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query,
     text, time,
 };
-use shared::ports::{Accounts, Consents, TopUpList};
+use shared::ports::{Accounts, AskedCards, Consents, TopUpList};
 use shared::use_cases::Context;
 use shared::use_cases::payments::{SetAutoTopUpError, attempts_of_month, set_auto_top_up, top_up};
 use shared::words::{CONSENT_TEXT_VERSION, consent_text};
@@ -146,8 +146,11 @@ async fn answer<O: Outside>(
     };
     let (price_book, now) = (&app.context.price_book, app.context.now());
     let attempts = app.context.ledger.top_ups_page(&account.id, None, 1).await?;
-    let settings = AutoTopUpBody::of((account, consent.as_ref()), as_if_saved, price_book, now);
-    Reply::ok(&AnswerBody { settings, last_top_up: attempts.records.first().map(TopUpBody::of), check })
+    let asked = app.context.ledger.asked_card_get(&account.id).await?;
+    let last_top_up = attempts.records.first().map(|attempt| TopUpBody::of(attempt, &asked));
+    let next_top_up = NextTopUpBody::of((as_if_saved, &asked), price_book, now);
+    let settings = AutoTopUpBody::of((account, consent.as_ref()), (as_if_saved, next_top_up), price_book, now);
+    Reply::ok(&AnswerBody { settings, last_top_up, check })
 }
 
 #[derive(Serialize)]
@@ -192,8 +195,9 @@ struct NextTopUpBody<'a> {
     /// Before tax, in the minor unit.
     price: Option<i64>,
     currency: &'static str,
-    /// The saved card, by its id at Stripe.
+    /// The saved card, by its id at Stripe, and as its owner knows it, as far as that is known.
     payment_method: Option<&'a str>,
+    card: Option<CardBody<'a>>,
     next_check_at: Option<String>,
     next_eligible_at: Option<String>,
 }
@@ -244,7 +248,7 @@ impl MonthlyCapBody {
 }
 
 impl<'a> NextTopUpBody<'a> {
-    fn of(account: &'a Account, price_book: &PriceBook, now: Timestamp) -> Self {
+    fn of((account, asked): (&'a Account, &'a AskedCard), price_book: &PriceBook, now: Timestamp) -> Self {
         let outlook = top_up_outlook(account, price_book, Credits::ZERO, now);
         let is_coming = matches!(outlook, TopUpOutlook::Due { .. } | TopUpOutlook::Waiting { .. });
         let settings = account.auto_top_up.as_ref().filter(|_| is_coming);
@@ -258,6 +262,7 @@ impl<'a> NextTopUpBody<'a> {
             price: credits.and_then(|credits| price_book.top_up_price(credits)).map(Amount::minor),
             currency: price_book.currency.code(),
             payment_method: account.payment_method.as_ref().map(|card| card.as_str()),
+            card: CardBody::of_asked(asked, account.payment_method.as_ref()),
             next_check_at: outlook.next_check_at().map(time),
             next_eligible_at: outlook.next_eligible_at().map(time),
         }
@@ -267,7 +272,7 @@ impl<'a> NextTopUpBody<'a> {
 impl<'a> AutoTopUpBody<'a> {
     fn of(
         (account, consent): (&'a Account, Option<&'a ConsentRecord>),
-        as_if_saved: &'a Account,
+        (as_if_saved, next_top_up): (&'a Account, NextTopUpBody<'a>),
         price_book: &PriceBook,
         now: Timestamp,
     ) -> Self {
@@ -287,11 +292,11 @@ impl<'a> AutoTopUpBody<'a> {
             worst_case_text: wanted.and_then(|wanted| consent_text(price_book, wanted.credits(), wanted.cap.as_ref())),
             changed_by: changed.by,
             changed_at: changed.at.map(time),
-            off_reason: changed.off_reason,
+            off_reason: off_reason(account, consent),
             payment_issue: account.payment_issue.as_ref().map(PaymentIssueBody::of),
             reversal_pause: ReversalPauseBody::of(account),
             last_top_up_at: account.last_top_up_at.map(time),
-            next_top_up: NextTopUpBody::of(as_if_saved, price_book, now),
+            next_top_up,
             limits: LimitsBody {
                 threshold_min: limits.threshold_min,
                 threshold_max: limits.threshold_max,
@@ -305,12 +310,26 @@ impl<'a> AutoTopUpBody<'a> {
     }
 }
 
-/// Who turned automatic top-ups on or off last, and why they are off.
+/// Who turned automatic top-ups on or off last.
 #[derive(Clone, Copy, Default)]
 struct LastChange<'a> {
     by: Option<&'a str>,
     at: Option<Timestamp>,
-    off_reason: Option<&'static str>,
+}
+
+/// Why they were turned off. An earlier release did not keep that.
+pub fn turned_off(account: &Account, consent: Option<&ConsentRecord>) -> Option<OffReason> {
+    account.auto_top_up.as_ref().filter(|settings| !settings.is_enabled)?;
+    Some(consent?.turned_off.as_ref()?.because)
+}
+
+/// Why none happens that the customer wants or wanted: they were turned off, or spending is stopped, and they with it.
+pub fn off_reason(account: &Account, consent: Option<&ConsentRecord>) -> Option<&'static str> {
+    let settings = account.auto_top_up.as_ref()?;
+    if settings.is_enabled {
+        return account.spending_stopped_at().map(|_| "spending_stopped");
+    }
+    turned_off(account, consent).map(OffReason::name)
 }
 
 impl<'a> LastChange<'a> {
@@ -320,13 +339,12 @@ impl<'a> LastChange<'a> {
         if settings.is_enabled {
             let Consent { accepted_by, accepted_at, .. } = &settings.consent;
             let by = accepted_by.as_ref().map(|consenter| consenter.as_str());
-            return Self { by, at: Some(*accepted_at), off_reason: None };
+            return Self { by, at: Some(*accepted_at) };
         }
         let turned_off = consent.and_then(|record| record.turned_off.as_ref());
         Self {
             by: turned_off.and_then(|off| off.by.as_ref()).map(|actor| actor.as_str()),
             at: turned_off.map(|off| off.at),
-            off_reason: turned_off.map(|off| off.because.name()),
         }
     }
 }

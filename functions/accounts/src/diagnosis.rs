@@ -1,14 +1,15 @@
 //! Why a top-up did or did not happen, and what comes next.
 
+use crate::auto_top_up::{off_reason, turned_off};
 use crate::{App, Outside, existing};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::domain::payments::{PaymentIssue, SweepSkip, gates, top_up_outlook};
 use shared::domain::{Credits, TopUp};
-use shared::http::bodies::{GateBody, RemedyBody, TopUpBody};
+use shared::http::bodies::{CardBody, GateBody, RemedyBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
-use shared::ports::{SweepLogs, TopUpList};
-use shared::words::diagnosis;
+use shared::ports::{AskedCards, Consents, SweepLogs, TopUpList};
+use shared::words::{KnownOfTopUps, diagnosis};
 
 /// How many of the last attempts and decisions are shown.
 const SHOWN: u8 = 20;
@@ -24,12 +25,21 @@ pub async fn get<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Result<R
     let (price_book, now) = (&context.price_book, context.now());
     // Whatever one more charge costs, the outlook for the account is the same.
     let outlook = top_up_outlook(&account, price_book, Credits::ZERO, now);
-    let words = diagnosis(&outlook, &account, price_book);
+    let asked = context.ledger.asked_card_get(&account.id).await?;
+    let consent = match &account.auto_top_up {
+        Some(settings) => context.ledger.consent_get(&account.id, &settings.consent.id).await?,
+        None => None,
+    };
+    let card = asked.face_of(account.payment_method.as_ref()).cloned();
+    let known = KnownOfTopUps { turned_off: turned_off(&account, consent.as_ref()), card };
+    let words = diagnosis(&outlook, &account, price_book, &known);
     let expires_at = now.saturating_add(LINK_VALID).unwrap_or(Timestamp::MAX);
     let pay_token = |issue: &PaymentIssue| app.links.sign(&account.id, &issue.top_up, expires_at);
     Reply::ok(&DiagnosisBody {
         account: account.id.as_str(),
         state: outlook.state(),
+        off_reason: off_reason(&account, consent.as_ref()),
+        card: CardBody::of_asked(&asked, account.payment_method.as_ref()),
         verdict: words.verdict,
         remedy: words.remedy,
         remedy_link: outlook.cure().and_then(|cure| RemedyBody::of(cure, &account, pay_token)),
@@ -37,7 +47,7 @@ pub async fn get<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Result<R
         next_check_at: outlook.next_check_at().map(time),
         next_eligible_at: outlook.next_eligible_at().map(time),
         gates: gates(&account, price_book, now).iter().map(GateBody::of).collect(),
-        attempts: attempts.records.iter().map(TopUpBody::of).collect(),
+        attempts: attempts.records.iter().map(|attempt| TopUpBody::of(attempt, &asked)).collect(),
         decisions: decisions(&log.skips, &attempts.records),
         as_of: time(now),
     })
@@ -48,6 +58,10 @@ struct DiagnosisBody<'a> {
     account: &'a str,
     /// `in_progress`, `off`, `paused`, `waiting` or `due`, as in a 402.
     state: &'static str,
+    /// Why automatic top-ups are off, as in the settings.
+    off_reason: Option<&'static str>,
+    /// The card that is asked.
+    card: Option<CardBody<'a>>,
     verdict: String,
     remedy: Option<&'static str>,
     /// Where that is done.

@@ -5,7 +5,7 @@ use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::PaymentMethodId;
 use shared::domain::payments::{PaymentIssueKind, RetryCommand, TopUpStatus};
-use shared::http::bodies::PaymentIssueBody;
+use shared::http::bodies::{CardBody, PaymentIssueBody};
 use shared::http::{Fields, Problem, ReachedAccount, Reply, idempotency_key, parse_optional_body, text};
 use shared::use_cases::payments::{PauseEnding, Resumed, RetriedTopUp, resume_top_ups, retry_top_up};
 use shared::words::{Explanation, payment_issue};
@@ -37,6 +37,8 @@ pub async fn resume<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Resul
 #[derive(Serialize)]
 struct RetriedBody<'a> {
     top_up: &'a str,
+    /// The card that was charged, or was asked in vain.
+    card: Option<CardBody<'a>>,
     outcome: &'static str,
     /// Why the card was not charged, and what helps.
     reason: Option<&'static str>,
@@ -48,10 +50,11 @@ struct RetriedBody<'a> {
 }
 
 impl<'a> RetriedBody<'a> {
-    fn of(RetriedTopUp { retry, account, hosted_url, is_replay: _ }: &'a RetriedTopUp) -> Self {
+    fn of(RetriedTopUp { retry, account, hosted_url, card, is_replay: _ }: &'a RetriedTopUp) -> Self {
         let words = unpaid_because(retry.status).map(payment_issue);
         Self {
             top_up: retry.top_up.as_str(),
+            card: card.as_ref().map(CardBody::of),
             outcome: retry.status.name(),
             reason: words.map(|Explanation { reason, .. }| reason),
             remedy: words.map(|Explanation { remedy, .. }| remedy),

@@ -7,11 +7,15 @@ use crate::invoices;
 use crate::parts::{Action, Content, Fact, Link, Sale, account, date, fact};
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{CardFace, DeclineReason, Expiry, Invoiced, PaymentIssueKind, Receipt, RefusalReason};
-use shared::domain::{ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, PriceBook, TopUpId};
+use shared::domain::payments::{
+    CardFace, DeclineReason, Expiry, Invoiced, OffReason, PaymentIssueKind, Receipt, RefusalReason,
+};
+use shared::domain::{
+    ContactId, ContactsChange, Credits, EmailAddress, Notice, NoticeKind, PriceBook, PurchaseId, TopUpId,
+};
 use shared::words::{
-    Explanation, card_face, card_of_receipt, credits as count, date_and_time, decline, month_and_year, payment_issue,
-    refusal,
+    Explanation, card_face, card_of_receipt, credits as count, date_and_time, decline, month_and_year, off_because,
+    payment_issue, refusal,
 };
 
 /// What a link is for.
@@ -19,14 +23,16 @@ use shared::words::{
 pub enum Purpose<'a> {
     /// The attempt can be paid or confirmed at the bank.
     Pay(&'a TopUpId),
+    /// The invoice of a purchase can be paid.
+    PayPurchase(&'a PurchaseId),
     /// The address can be confirmed.
     Confirm(&'a ContactId),
     /// The invoice of what was paid can be seen.
     Receipt(&'a Invoiced),
 }
 
-/// Writes the content. `link_to` creates the link in it.
-pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Result<Link, E>) -> Result<Content, E> {
+/// Writes the content. `link_to` creates the links in it.
+pub fn write_content<E>(notice: &Notice, link_to: impl Fn(Purpose<'_>) -> Result<Link, E>) -> Result<Content, E> {
     Ok(match &notice.kind {
         NoticeKind::PurchasePaid { purchase, package: _, credits, price, balance, receipt: document } => {
             let sale = Sale { credits: *credits, price: *price };
@@ -36,17 +42,15 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
         }
         NoticeKind::PurchaseFailed { purchase, package: _, credits, price } => {
             let sale = Sale { credits: *credits, price: *price };
-            purchase_failed(failed(notice, sale, fact("Purchase", purchase.to_string())), sale)
+            purchase_failed(failed(notice, sale, vec![fact("Purchase", purchase.to_string())]), sale)
         }
         NoticeKind::InvoiceIssued { purchase, credits, price, invoice } => {
             let sale = Sale { credits: *credits, price: *price };
-            let link = link_to(Purpose::Receipt(&Invoiced::Purchase(purchase.clone())))?;
-            invoices::issued(notice, &link, sale, (purchase, invoice))
+            invoices::issued(notice, &to_invoice(&link_to, purchase)?, sale, (purchase, invoice))
         }
         NoticeKind::InvoiceReminder { purchase, credits, price, invoice, reminder } => {
             let sale = Sale { credits: *credits, price: *price };
-            let link = link_to(Purpose::Receipt(&Invoiced::Purchase(purchase.clone())))?;
-            invoices::reminder(notice, &link, (sale, *reminder), (purchase, invoice))
+            invoices::reminder(notice, &to_invoice(&link_to, purchase)?, (sale, *reminder), (purchase, invoice))
         }
         NoticeKind::InvoiceVoided { purchase, credits, price, invoice } => {
             invoices::voided(notice, Sale { credits: *credits, price: *price }, (purchase, invoice))
@@ -56,39 +60,30 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
             let facts = receipt(notice, (sale, document.as_deref()), *balance, fact("Top-up", top_up.to_string()));
             top_up_paid(facts, &link_to(Purpose::Receipt(&Invoiced::TopUp(top_up.clone())))?, sale)
         }
-        NoticeKind::TopUpDeclined { top_up, credits, price, reason } => {
+        NoticeKind::TopUpDeclined { top_up, credits, price, reason, card } => {
             let sale = Sale { credits: *credits, price: *price };
-            declined(
-                unpaid(notice, sale, fact("Top-up", top_up.to_string())),
-                &link_to(Purpose::Pay(top_up))?,
-                sale,
-                *reason,
-            )
+            declined(unpaid(notice, sale, asked(top_up, card)), &link_to(Purpose::Pay(top_up))?, sale, *reason)
         }
-        NoticeKind::TopUpActionRequired { top_up, credits, price } => {
+        NoticeKind::TopUpActionRequired { top_up, credits, price, card } => {
             let sale = Sale { credits: *credits, price: *price };
-            action_required(
-                unpaid(notice, sale, fact("Top-up", top_up.to_string())),
-                &link_to(Purpose::Pay(top_up))?,
-                sale,
-            )
+            action_required(unpaid(notice, sale, asked(top_up, card)), &link_to(Purpose::Pay(top_up))?, sale)
         }
-        NoticeKind::TopUpRefused { top_up, credits, price, reason } => {
+        NoticeKind::TopUpRefused { top_up, credits, price, reason, card } => {
             let sale = Sale { credits: *credits, price: *price };
-            refused(failed(notice, sale, fact("Top-up", top_up.to_string())), sale, *reason)
+            refused(failed(notice, sale, asked(top_up, card)), sale, *reason)
         }
-        NoticeKind::PaymentReminder { top_up, credits, price, reason, since } => {
+        NoticeKind::PaymentReminder { top_up, credits, price, reason, since, card } => {
             let sale = Sale { credits: *credits, price: *price };
             reminder(
-                unpaid(notice, sale, fact("Top-up", top_up.to_string())),
+                unpaid(notice, sale, asked(top_up, card)),
                 &link_to(Purpose::Pay(top_up))?,
                 sale,
                 (*reason, *since),
             )
         }
-        NoticeKind::TopUpAbandoned { top_up, credits, price } => {
+        NoticeKind::TopUpAbandoned { top_up, credits, price, card } => {
             let sale = Sale { credits: *credits, price: *price };
-            abandoned(failed(notice, sale, fact("Top-up", top_up.to_string())), sale)
+            abandoned(failed(notice, sale, asked(top_up, card)), sale)
         }
         NoticeKind::CardExpiring { card, expiry } => card_expiring(notice, card, *expiry),
         NoticeKind::ContactConfirmation { contact } => {
@@ -97,6 +92,12 @@ pub fn write_content<E>(notice: &Notice, link_to: impl FnOnce(Purpose<'_>) -> Re
         NoticeKind::ContactsChanged(change) => contacts_changed(notice, change),
         NoticeKind::LowBalance { level, balance, per_day } => low_balance(notice, *level, *balance, *per_day),
     })
+}
+
+/// The page on which an invoice is paid, and its document.
+fn to_invoice<E>(link_to: impl Fn(Purpose<'_>) -> Result<Link, E>, purchase: &PurchaseId) -> Result<(Link, String), E> {
+    let document = link_to(Purpose::Receipt(&Invoiced::Purchase(purchase.clone())))?;
+    Ok((link_to(Purpose::PayPurchase(purchase))?, format!("{}/pdf", document.url)))
 }
 
 fn card_expiring(notice: &Notice, card: &CardFace, expiry: Expiry) -> Content {
@@ -342,9 +343,11 @@ fn abandoned(facts: Vec<Fact>, Sale { credits, price }: Sale) -> Content {
                  invoice. You owe nothing for it. {NOTHING_CHARGED}",
                 count(credits)
             ),
-            "Automatic top-ups are off now. To use them again, save a card that works on your billing page, and turn them \
-             on there."
-                .into(),
+            format!(
+                "Automatic top-ups are off now. {} To use them again, save a card that works on your billing page, and turn \
+                 them on there.",
+                off_because(OffReason::UnpaidFor30Days)
+            ),
         ],
         action: None,
         facts,
@@ -386,15 +389,24 @@ fn receipt(
         .collect()
 }
 
-fn unpaid(notice: &Notice, sale: Sale, to_be_paid: Fact) -> Vec<Fact> {
+/// The attempt, and the card that it asked.
+fn asked(top_up: &TopUpId, card: &CardFace) -> Vec<Fact> {
+    let known = card.last4.is_some().then(|| fact("Card", card_face(card)));
+    known.into_iter().chain([fact("Top-up", top_up.to_string())]).collect()
+}
+
+fn unpaid(notice: &Notice, sale: Sale, to_be_paid: Vec<Fact>) -> Vec<Fact> {
     priced(notice, "To pay, before tax", sale, to_be_paid)
 }
 
 /// For what failed for good: nothing is left to pay.
-fn failed(notice: &Notice, sale: Sale, what: Fact) -> Vec<Fact> {
+fn failed(notice: &Notice, sale: Sale, what: Vec<Fact>) -> Vec<Fact> {
     priced(notice, "Price, before tax", sale, what)
 }
 
-fn priced(notice: &Notice, name: &'static str, Sale { credits, price }: Sale, what: Fact) -> Vec<Fact> {
-    vec![account(notice), fact("Credits", credits.grouped()), fact(name, price.with_code()), date(notice), what]
+fn priced(notice: &Notice, name: &'static str, Sale { credits, price }: Sale, what: Vec<Fact>) -> Vec<Fact> {
+    [account(notice), fact("Credits", credits.grouped()), fact(name, price.with_code()), date(notice)]
+        .into_iter()
+        .chain(what)
+        .collect()
 }

@@ -10,7 +10,7 @@ const BY_TRANSFER: &str = "You can pay on the invoice's page, or by bank transfe
 
 pub(super) fn issued(
     notice: &Notice,
-    link: &Link,
+    links: &(Link, String),
     sale: Sale,
     (id, invoice): (&PurchaseId, &IssuedInvoice),
 ) -> Content {
@@ -22,7 +22,7 @@ pub(super) fn issued(
             format!("This is the invoice for your purchase of {credits}. Please pay {amount} by {due}."),
             BY_TRANSFER.into(),
         ],
-        action: Some(see(link)),
+        action: Some(see(links)),
         facts: facts(notice, sale, (id, invoice)),
         closing: "We add the credits as soon as the whole amount has arrived.".into(),
     }
@@ -30,7 +30,7 @@ pub(super) fn issued(
 
 pub(super) fn reminder(
     notice: &Notice,
-    link: &Link,
+    links: &(Link, String),
     (sale, reminder): (Sale, InvoiceReminder),
     (id, invoice): (&PurchaseId, &IssuedInvoice),
 ) -> Content {
@@ -64,7 +64,7 @@ pub(super) fn reminder(
             BY_TRANSFER.into(),
             "If you paid in the last days, there is nothing to do: the payment may still be on its way.".into(),
         ],
-        action: Some(see(link)),
+        action: Some(see(links)),
         facts: facts(notice, sale, (id, invoice)),
         closing: format!(
             "We add the credits as soon as the whole amount has arrived. If it has not arrived on {}, we void the invoice.",
@@ -102,10 +102,14 @@ fn amount(sale: Sale, minor: i64) -> String {
     sale.price.currency().format(minor)
 }
 
-fn see(link: &Link) -> Action {
-    let (url, until) = (&link.url, date_and_time(link.expires_at));
-    let note = format!("This opens our payment provider's secure page. Both links work until {until}.");
-    Action { label: "See and pay the invoice", url: url.clone(), pdf_url: Some(format!("{url}/pdf")), note }
+/// Whoever pays for the company needs the link alone.
+fn see((page, pdf_url): &(Link, String)) -> Action {
+    let (url, until) = (page.url.clone(), date_and_time(page.expires_at));
+    let note = format!(
+        "This opens our payment provider's secure page. You can hand the link on to the person who pays for your company. Both \
+         links work until {until}."
+    );
+    Action { label: "See and pay the invoice", url, pdf_url: Some(pdf_url.clone()), note }
 }
 
 fn facts(notice: &Notice, sale: Sale, (id, invoice): (&PurchaseId, &IssuedInvoice)) -> Vec<Fact> {

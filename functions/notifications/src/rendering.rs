@@ -5,7 +5,7 @@ use crate::parts::{Content, Link};
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::{EmailAddress, Notice};
-use shared::links::{CONFIRMATION_LIFETIME, LINK_LIFETIME, LinkKey, RECEIPT_LIFETIME};
+use shared::links::{CONFIRMATION_LIFETIME, LINK_LIFETIME, LinkKey, PURCHASE_LINK_LIFETIME, RECEIPT_LIFETIME};
 use shared::ports::Email;
 
 /// Why there is no e-mail. The cause is never the content of the notice.
@@ -41,6 +41,9 @@ pub fn render(notice: &Notice, to: EmailAddress, links: Links<'_>) -> Result<Ema
             Purpose::Pay(top_up) => {
                 link(LINK_LIFETIME, &|until| key.pay_url(public_url, &notice.account, top_up, until))
             }
+            Purpose::PayPurchase(purchase) => link(PURCHASE_LINK_LIFETIME, &|until| {
+                key.purchase_pay_url(public_url, &notice.account, purchase, until)
+            }),
             Purpose::Receipt(paid) => {
                 link(RECEIPT_LIFETIME, &|until| key.receipt_url(public_url, &notice.account, paid, until))
             }

@@ -1,9 +1,10 @@
-//! Buying credits: packages, Stripe's payment page or an invoice, invoices, and the links in e-mails to an unpaid
-//! top-up and to an invoice.
+//! Buying credits: packages, Stripe's payment page or an invoice, invoices, and the links to an unpaid top-up, to an open
+//! purchase and to an invoice.
 
 mod invoices;
 mod list;
 mod pay;
+mod pay_link;
 mod purchase;
 mod receipt;
 pub mod wiring;
@@ -14,13 +15,13 @@ use serde::Serialize;
 use shared::domain::{Package, PriceBook};
 use shared::http::{Access, AccountRateLimiter, Problem, Reply, Route, find_route, no_query, respond};
 use shared::links::LinkKey;
-use shared::ports::{Accounts, AskedCards, CustomerInvoices, Payments, PurchaseList, Purchases, TopUps};
+use shared::ports::{Accounts, AskedCards, Consents, CustomerInvoices, Payments, PurchaseList, Purchases, TopUps};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + Purchases + PurchaseList + TopUps,
+        Ledger: Accounts + AskedCards + Consents + Purchases + PurchaseList + TopUps,
         Payments: Payments + CustomerInvoices,
         PriceBook = PriceBook,
     >
@@ -29,7 +30,7 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Purchases + PurchaseList + TopUps,
+            Ledger: Accounts + AskedCards + Consents + Purchases + PurchaseList + TopUps,
             Payments: Payments + CustomerInvoices,
             PriceBook = PriceBook,
         >,
@@ -42,6 +43,8 @@ pub struct App<O: Outside> {
     pub context: Context<O>,
     pub limiter: AccountRateLimiter,
     pub links: LinkKey,
+    /// The API's address for customers, if it has its own domain.
+    pub public_url: Option<String>,
     /// Whether purchases by invoice are offered.
     pub offers_invoices: bool,
 }
@@ -112,8 +115,8 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     match found.operation {
         Operation::Packages => get_packages(&app.context.price_book),
         Operation::OpenPurchase => purchase::post(app, request, found.account()?).await,
-        Operation::Purchases => list::get(&app.context, request, found.account()?).await,
-        Operation::Purchase => purchase::get(app, found.account()?, found.parameter("purchase")).await,
+        Operation::Purchases => list::get(app, request, found.account()?).await,
+        Operation::Purchase => purchase::get(app, request, found.account()?, found.parameter("purchase")).await,
         Operation::Invoices => invoices::list(&app.context, request, found.account()?).await,
         Operation::Invoice => invoices::get(&app.context, found.account()?, found.parameter("invoice")).await,
         Operation::Pay => pay::get(app, found.parameter("token")).await,

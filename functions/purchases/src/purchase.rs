@@ -1,5 +1,6 @@
 //! Opening a purchase, and how a purchase is shown.
 
+use crate::pay_link::PayLinks;
 use crate::{App, Outside};
 use lambda_http::Request;
 use serde::Serialize;
@@ -22,7 +23,7 @@ pub async fn post<O: Outside>(app: &App<O>, request: &Request, account: &Reached
     })?;
     let command = PurchaseCommand { key, package, pay_by, offers_invoices: app.offers_invoices };
     let opened = open_purchase(&app.context, account.id(), &command).await?;
-    Reply::created(&PurchaseBody::of(&opened.purchase), opened.is_replay)
+    Reply::created(&PurchaseBody::of(&opened.purchase, &PayLinks::of(app, request)), opened.is_replay)
 }
 
 fn pay_by(fields: &mut Fields<'_>) -> Option<PayBy> {
@@ -53,10 +54,15 @@ fn days_range() -> RangeInclusive<i64> {
     i64::from(*days.start())..=i64::from(*days.end())
 }
 
-pub async fn get<O: Outside>(app: &App<O>, account: &ReachedAccount, purchase: &str) -> Result<Reply, Problem> {
+pub async fn get<O: Outside>(
+    app: &App<O>,
+    request: &Request,
+    account: &ReachedAccount,
+    purchase: &str,
+) -> Result<Reply, Problem> {
     let purchase = PurchaseId::parse(purchase).map_err(|_| Problem::not_found("purchase"))?;
     let purchase = check_purchase(&app.context, account.id(), &purchase).await?;
-    Reply::ok(&PurchaseBody::of(&purchase))
+    Reply::ok(&PurchaseBody::of(&purchase, &PayLinks::of(app, request)))
 }
 
 #[derive(Serialize)]
@@ -73,6 +79,9 @@ pub struct PurchaseBody<'a> {
     note: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<&'a str>,
+    /// A link of ours to the current page, which the customer may hand on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pay_link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice: Option<InvoiceBody<'a>>,
     created_at: String,
@@ -117,7 +126,7 @@ impl<'a> InvoiceBody<'a> {
 }
 
 impl<'a> PurchaseBody<'a> {
-    pub fn of(purchase: &'a Purchase) -> Self {
+    pub fn of(purchase: &'a Purchase, links: &PayLinks<'_>) -> Self {
         let is_open = purchase.status == PurchaseStatus::Open;
         Self {
             purchase: purchase.id.as_str(),
@@ -129,6 +138,7 @@ impl<'a> PurchaseBody<'a> {
             status: purchase.status.name(),
             note: purchase_note(purchase.status),
             checkout_url: purchase.checkout.as_ref().filter(|_| is_open).map(|checkout| checkout.url.as_str()),
+            pay_link: links.to(purchase),
             invoice: purchase.by_invoice.as_ref().map(|by_invoice| InvoiceBody::of(purchase, by_invoice)),
             created_at: time(purchase.opened_at),
             ended_at: purchase.ended_at.map(time),

@@ -33,6 +33,7 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
     let stripe = surroundings.stripe_secret().await?;
     let links = surroundings.link_key().await?;
     let limiter = AccountRateLimiter::of(&surroundings.environment)?;
+    let public_url = surroundings.environment.optional("PUBLIC_URL");
     let offers_invoices = surroundings.environment.flag("STRIPE_INVOICES")?;
     let context = Context {
         ledger: surroundings.ledger()?,
@@ -45,5 +46,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         memory: Memory::none(),
         clock: surroundings.clock,
     };
-    Ok(App { context, limiter, links, offers_invoices })
+    Ok(App { context, limiter, links, public_url, offers_invoices })
 }

@@ -9,15 +9,15 @@ use crate::{Outside, existing};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::domain::alerts::Alerts;
-use shared::domain::payments::{ConsentRecord, gates};
+use shared::domain::payments::{AskedCard, ConsentRecord, gates};
 use shared::domain::spending::Limit;
 use shared::domain::usage::Flag;
 use shared::domain::{Account, Act, Contacts, Entry, Notice, PriceBook, Purchase, SpendingChange, TopUp};
 use shared::http::bodies::{AlertsBody, ContactsBody, GateBody, PaymentIssueBody, ReversalPauseBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
 use shared::ports::{
-    Acts, AlertRows, Consents, ContactRecords, Flags, History, LedgerError, NoticeList, PurchaseList, SpendingChanges,
-    TopUpList,
+    Acts, AlertRows, AskedCards, Consents, ContactRecords, Flags, History, LedgerError, NoticeList, PurchaseList,
+    SpendingChanges, TopUpList,
 };
 use shared::use_cases::Context;
 
@@ -39,6 +39,7 @@ struct Records {
     spending: Option<SpendingChange>,
     purchases: Vec<Purchase>,
     top_ups: Vec<TopUp>,
+    asked_card: AskedCard,
     entries: Vec<Entry>,
     notices: Vec<Notice>,
     acts: Vec<Act>,
@@ -63,6 +64,7 @@ impl Records {
             consent,
             spending,
             purchases: ledger.purchases_page(id, None, SHOWN).await?.purchases,
+            asked_card: ledger.asked_card_get(id).await?,
             top_ups: ledger.top_ups_page(id, None, SHOWN).await?.records,
             entries: ledger.history_page(id, None, SHOWN.into()).await?,
             notices: ledger.notices_page(id, None, SHOWN).await?.records,
@@ -115,7 +117,7 @@ impl<'a> AccountBody<'a> {
             limits: LimitsBody::of(account, now),
             auto_top_up: AutoTopUpBody::of(account, records.consent.as_ref(), price_book, now),
             purchases: records.purchases.iter().map(PurchaseBody::of).collect(),
-            top_ups: records.top_ups.iter().map(TopUpBody::of).collect(),
+            top_ups: records.top_ups.iter().map(|top_up| TopUpBody::of(top_up, &records.asked_card)).collect(),
             entries: records.entries.iter().map(SupportEntryBody::of).collect(),
             notices: records.notices.iter().map(NoticeBody::of).collect(),
             acts: records.acts.iter().map(ActBody::of).collect(),

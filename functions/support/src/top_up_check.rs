@@ -5,6 +5,7 @@ use lambda_http::Request;
 use serde::Serialize;
 use shared::http::bodies::{TopUpBody, TopUpCheckBody};
 use shared::http::{Found, Problem, Reply, parse_body};
+use shared::ports::AskedCards;
 use shared::use_cases::Context;
 use shared::use_cases::payments::ToppedUp;
 use shared::use_cases::support::check_top_up;
@@ -20,8 +21,9 @@ pub async fn post<O: Outside>(
     let reached = found.account()?;
     let checked = check_top_up(context, reached.id(), &asked(operator, reason)).await?;
     let account = existing(context, reached).await?;
+    let asked_card = context.ledger.asked_card_get(&account.id).await?;
     let attempt = match &checked {
-        ToppedUp::Attempted(attempt) => Some(TopUpBody::of(attempt)),
+        ToppedUp::Attempted(attempt) => Some(TopUpBody::of(attempt, &asked_card)),
         ToppedUp::Skipped(_) => None,
     };
     let check = TopUpCheckBody::of(&checked);

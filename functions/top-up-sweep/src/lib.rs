@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::domain::PriceBook;
 use shared::ports::{
-    Accounts, AskedCards, DueIndex, DueUnpaid, Payments, Purchases, SWEEP_PERIOD, SweepLogs, SweepPart, Timers, TopUps,
-    Wake,
+    Accounts, AskedCards, Consents, DueIndex, DueUnpaid, Payments, Purchases, SWEEP_PERIOD, SweepLogs, SweepPart,
+    Timers, TopUps, Wake,
 };
 use shared::telemetry;
 use shared::timers::wake_of_event;
@@ -20,7 +20,7 @@ use shared::use_cases::{Capabilities, Context};
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
+        Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
         Payments: Payments,
         Timers: Timers,
         PriceBook = PriceBook,
@@ -30,7 +30,7 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
+            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
             Payments: Payments,
             Timers: Timers,
             PriceBook = PriceBook,

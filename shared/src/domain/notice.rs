@@ -68,12 +68,13 @@ pub enum NoticeKind {
     InvoiceVoided { purchase: PurchaseId, credits: Credits, price: Amount, invoice: Box<IssuedInvoice> },
     /// An automatic top-up was paid.
     TopUpPaid { top_up: TopUpId, credits: Credits, price: Amount, balance: Credits, receipt: Option<Box<Receipt>> },
-    /// The card was declined; automatic top-ups are paused.
-    TopUpDeclined { top_up: TopUpId, credits: Credits, price: Amount, reason: DeclineReason },
+    /// The card was declined; automatic top-ups are paused. This kind and the next ones name the card that was asked, as far
+    /// as it is known.
+    TopUpDeclined { top_up: TopUpId, credits: Credits, price: Amount, reason: DeclineReason, card: CardFace },
     /// The bank wants the customer to confirm (3D Secure); automatic top-ups are paused.
-    TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Amount },
+    TopUpActionRequired { top_up: TopUpId, credits: Credits, price: Amount, card: CardFace },
     /// The payment provider will never accept this payment from the customer; automatic top-ups are paused.
-    TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason },
+    TopUpRefused { top_up: TopUpId, credits: Credits, price: Amount, reason: RefusalReason, card: CardFace },
     /// The payment of an automatic top-up is still open. The reason is that of the last decline; `None` if the bank wants the
     /// customer to confirm.
     PaymentReminder {
@@ -82,9 +83,10 @@ pub enum NoticeKind {
         price: Amount,
         reason: Option<DeclineReason>,
         since: Timestamp,
+        card: CardFace,
     },
     /// The invoice of an automatic top-up was voided after 30 days, and automatic top-ups are turned off.
-    TopUpAbandoned { top_up: TopUpId, credits: Credits, price: Amount },
+    TopUpAbandoned { top_up: TopUpId, credits: Credits, price: Amount, card: CardFace },
     /// The card that automatic top-ups ask expires at the end of this month.
     CardExpiring { card: CardFace, expiry: Expiry },
     /// An address is asked to confirm that it wants the account's e-mails.
@@ -125,6 +127,29 @@ impl Account {
 }
 
 impl NoticeKind {
+    /// Names the card that was asked, unless none was.
+    pub(super) fn name_card(&mut self, face: &CardFace) {
+        match self {
+            Self::TopUpDeclined { reason: DeclineReason::NoCard, .. }
+            | Self::PaymentReminder { reason: Some(DeclineReason::NoCard), .. } => {}
+            Self::TopUpDeclined { card, .. }
+            | Self::TopUpActionRequired { card, .. }
+            | Self::TopUpRefused { card, .. }
+            | Self::PaymentReminder { card, .. }
+            | Self::TopUpAbandoned { card, .. } => *card = face.clone(),
+            Self::PurchasePaid { .. }
+            | Self::PurchaseFailed { .. }
+            | Self::InvoiceIssued { .. }
+            | Self::InvoiceReminder { .. }
+            | Self::InvoiceVoided { .. }
+            | Self::TopUpPaid { .. }
+            | Self::CardExpiring { .. }
+            | Self::ContactConfirmation { .. }
+            | Self::ContactsChanged(_)
+            | Self::LowBalance { .. } => {}
+        }
+    }
+
     /// Its name in table and API.
     pub fn name(&self) -> &'static str {
         match self {

@@ -279,6 +279,8 @@ pub struct CheckoutReport {
     pub outcome: CheckoutOutcome,
     /// The card that was saved on it, if it was opened for that.
     pub set_up: Option<(CustomerId, SetUpCard)>,
+    /// The URL of the page while a purchase can be paid on it.
+    pub hosted_url: Option<String>,
 }
 
 /// Stripe's report on an invoice.

@@ -136,7 +136,10 @@ pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Resu
         .send(client)
         .await?;
     let purchase = session.metadata.as_ref().and_then(metadata::purchase);
-    Ok(CheckoutReport { outcome: classify(&session, purchase.is_some()), purchase, set_up: set_up(&session) })
+    let (outcome, set_up) = (classify(&session, purchase.is_some()), set_up(&session));
+    let is_open = session.status.as_deref() == Some("open");
+    let hosted_url = session.url.filter(|_| is_open && purchase.is_some());
+    Ok(CheckoutReport { outcome, purchase, set_up, hosted_url })
 }
 
 /// The card that was saved on a page of ours.

@@ -1,6 +1,6 @@
 //! The metadata of our objects at Stripe: the account, and the top-up or purchase that they pay for.
 
-use crate::domain::payments::{BoughtWith, PaidFor};
+use crate::domain::payments::{BoughtWith, Invoiced, PaidFor};
 use crate::domain::{AccountId, CheckoutSessionId, PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId};
 use crate::ports::{CardPage, RefundOrder};
 use jiff::Timestamp;
@@ -11,10 +11,10 @@ pub(super) type Metadata = BTreeMap<String, String>;
 const ACCOUNT: &str = "account";
 const PURCHASE: &str = "purchase";
 const TOP_UP: &str = "top_up";
-/// The purchase whose card became the customer's default.
+/// The purchase, or the attempt, whose card became the customer's default.
 const DEFAULT_CARD: &str = "default_card";
 const DEFAULT_CARD_PURCHASE: &str = "default_card_purchase";
-/// When that purchase's page was opened, in milliseconds since 1970.
+/// When that purchase's page, or that attempt, was opened, in milliseconds since 1970.
 const DEFAULT_CARD_OPENED_AT: &str = "default_card_opened_at";
 
 /// Of a page on which a card is saved: the default when it was opened.
@@ -59,7 +59,7 @@ pub(super) fn of_bought_with(bought_with: &BoughtWith) -> Given {
     let opened_at = bought_with.opened_at.as_millisecond().to_string();
     given([
         (DEFAULT_CARD, bought_with.card.as_str()),
-        (DEFAULT_CARD_PURCHASE, bought_with.purchase.as_str()),
+        (DEFAULT_CARD_PURCHASE, bought_with.paid_for.id()),
         (DEFAULT_CARD_OPENED_AT, &opened_at),
     ])
 }
@@ -85,12 +85,12 @@ pub(super) fn card_session(metadata: &Metadata) -> Option<CheckoutSessionId> {
     CheckoutSessionId::parse(metadata.get(CARD_SESSION)?.as_str()).ok()
 }
 
-/// The purchase whose card became a customer's default.
+/// The payment whose card became a customer's default.
 pub(super) fn bought_with(metadata: &Metadata) -> Option<BoughtWith> {
     let opened_at = metadata.get(DEFAULT_CARD_OPENED_AT)?.parse().ok()?;
     Some(BoughtWith {
         card: PaymentMethodId::parse(metadata.get(DEFAULT_CARD)?.as_str()).ok()?,
-        purchase: PurchaseId::parse(metadata.get(DEFAULT_CARD_PURCHASE)?).ok()?,
+        paid_for: Invoiced::parse(metadata.get(DEFAULT_CARD_PURCHASE)?.clone()).ok()?,
         opened_at: Timestamp::from_millisecond(opened_at).ok()?,
     })
 }

@@ -216,6 +216,8 @@ impl OpenedSession {
 #[derive(Deserialize)]
 pub(super) struct CheckoutSession {
     pub(super) id: String,
+    /// Its page. A session that is complete or expired has none.
+    pub(super) url: Option<String>,
     pub(super) status: Option<String>,
     pub(super) payment_status: String,
     pub(super) customer: Option<String>,

@@ -1,7 +1,7 @@
 //! What becomes of the next automatic top-up, in a sentence, and what the customer can do about it.
 
-use super::{credits, date_and_time, payment_issue, reversal_pause};
-use crate::domain::payments::{NoTopUp, TopUpOutlook, top_up_credits};
+use super::{card_face, credits, date_and_time, payment_issue, reversal_pause};
+use crate::domain::payments::{CardFace, NoTopUp, OffReason, TopUpOutlook, top_up_credits};
 use crate::domain::{Account, PriceBook};
 use jiff::Timestamp;
 
@@ -13,8 +13,22 @@ pub struct Diagnosis {
     pub remedy: Option<&'static str>,
 }
 
+/// What is known of automatic top-ups beside the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownOfTopUps {
+    /// Why they were turned off.
+    pub turned_off: Option<OffReason>,
+    /// The card that is asked.
+    pub card: Option<CardFace>,
+}
+
 /// The same verdict that the sweep would come to, because both take the first gate that is closed.
-pub fn diagnosis(outlook: &TopUpOutlook, account: &Account, price_book: &PriceBook) -> Diagnosis {
+pub fn diagnosis(
+    outlook: &TopUpOutlook,
+    account: &Account,
+    price_book: &PriceBook,
+    known: &KnownOfTopUps,
+) -> Diagnosis {
     let verdict = |verdict: String| Diagnosis { verdict, remedy: None };
     match *outlook {
         TopUpOutlook::InProgress { next_check_at, is_wanted: true, .. } => verdict(format!(
@@ -25,7 +39,7 @@ pub fn diagnosis(outlook: &TopUpOutlook, account: &Account, price_book: &PriceBo
             "Automatic top-ups are off. A payment that was under way before ends at {}, unless your bank has accepted it.",
             date_and_time(next_check_at)
         )),
-        TopUpOutlook::Off(reason) => off(reason, account),
+        TopUpOutlook::Off(reason) => off(reason, account, known.turned_off),
         TopUpOutlook::Paused(kind) => {
             let words = payment_issue(kind);
             Diagnosis { verdict: format!("Automatic top-ups are paused. {}", words.reason), remedy: Some(words.remedy) }
@@ -43,7 +57,9 @@ pub fn diagnosis(outlook: &TopUpOutlook, account: &Account, price_book: &PriceBo
             date_and_time(next_eligible_at),
             date_and_time(next_check_at)
         )),
-        TopUpOutlook::Due { next_check_at, .. } => verdict(due(account, price_book, next_check_at)),
+        TopUpOutlook::Due { next_check_at, .. } => {
+            verdict(due(account, price_book, next_check_at, known.card.as_ref()))
+        }
     }
 }
 
@@ -59,12 +75,14 @@ fn capped(account: &Account, (next_check_at, next_eligible_at): (Timestamp, Time
     Diagnosis { verdict, remedy: Some("Choose a higher monthly cap, buy a package, or wait for the next month.") }
 }
 
-fn due(account: &Account, price_book: &PriceBook, at: Timestamp) -> String {
+fn due(account: &Account, price_book: &PriceBook, at: Timestamp, card: Option<&CardFace>) -> String {
     let bought = account.auto_top_up.as_ref().map(|settings| top_up_credits(account, settings, price_book, at));
     let at = date_and_time(at);
     match bought.and_then(|bought| Some((bought, price_book.top_up_price(bought)?))) {
         Some((bought, price)) => format!(
-            "The balance is below the threshold. At {at}, your card is charged {} plus tax for {}.",
+            "The balance is below the threshold. At {at}, {} is charged {} plus tax for {}.",
+            card.filter(|card| card.last4.is_some())
+                .map_or("your card".to_owned(), |card| format!("your {}", card_face(card))),
             price.with_code(),
             credits(bought)
         ),
@@ -72,9 +90,21 @@ fn due(account: &Account, price_book: &PriceBook, at: Timestamp) -> String {
     }
 }
 
-fn off(reason: NoTopUp, account: &Account) -> Diagnosis {
+/// Why automatic top-ups were turned off, in a sentence.
+pub fn off_because(reason: OffReason) -> &'static str {
+    match reason {
+        OffReason::Requested => "They were turned off on request.",
+        OffReason::LastCardRemoved => "The last saved card was removed.",
+        OffReason::UnpaidFor30Days => "An automatic top-up was still unpaid after 30 days.",
+    }
+}
+
+fn off(reason: NoTopUp, account: &Account, turned_off: Option<OffReason>) -> Diagnosis {
     let (verdict, remedy) = match reason {
-        NoTopUp::NotTurnedOn => ("Automatic top-ups are off.".to_owned(), Some("Turn automatic top-ups on.")),
+        NoTopUp::NotTurnedOn => {
+            let because = turned_off.map(|reason| format!(" {}", off_because(reason))).unwrap_or_default();
+            (format!("Automatic top-ups are off.{because}"), Some("Turn automatic top-ups on."))
+        }
         NoTopUp::SpendingStopped => {
             ("Spending is stopped, and automatic top-ups with it.".to_owned(), Some("Allow spending again."))
         }

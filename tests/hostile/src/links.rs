@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::TopUpId;
+use shared::domain::payments::Invoiced;
 use shared::links::LinkRejection;
 
 /// A token that is valid for another day.
@@ -25,7 +26,7 @@ pub fn links(data: &[u8]) {
 fn offered(token: &str) {
     // A copied link may end with a slash.
     let verified = link_key().verify(token.trim_end_matches('/'), now());
-    if let Ok((account, top_up)) = &verified {
+    if let Ok((account, Invoiced::TopUp(top_up))) = &verified {
         let signed = link_key().sign(account, top_up, expiry(token));
         assert_eq!(signed, token.trim_end_matches('/'), "a token has one form");
         assert!(now() < expiry(token));

@@ -127,7 +127,8 @@ impl World {
                 Self::Charging(charging::App { context, limiter, refusals: RefusalLog::in_lane(0), emit: |_| {} })
             }
             Function::Purchases => {
-                Self::Purchases(Box::new(purchases::App { context, limiter, links: link_key(), offers_invoices: true }))
+                let (links, public_url) = (link_key(), None);
+                Self::Purchases(Box::new(purchases::App { context, limiter, links, public_url, offers_invoices: true }))
             }
             Function::StripeWebhooks => {
                 let secrets = vec![SecretString::from(WEBHOOK_SECRET)];
@@ -350,7 +351,7 @@ impl Payments for AgreeablePayments {
     }
 
     async fn checkout_get(&self, _: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
-        Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up: None })
+        Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up: None, hosted_url: None })
     }
 
     async fn purchase_invoice(&self, _: &CustomerId, purchase: &Purchase) -> Result<NewInvoice, InvoiceError> {

@@ -31,7 +31,7 @@ fn never_chosen() -> Value {
         "worst_case_text": null, "changed_by": null, "changed_at": null, "off_reason": null, "payment_issue": null, "last_top_up_at": null, "last_top_up": null, "check": null,
         "next_top_up": {
             "would_charge_now": false, "state": "off", "reason": "not_turned_on", "credits": null, "price": null,
-            "currency": "USD", "payment_method": null, "next_check_at": null, "next_eligible_at": null,
+            "currency": "USD", "payment_method": null, "card": null, "next_check_at": null, "next_eligible_at": null,
         },
         "limits": {
             "threshold_min": 100, "threshold_max": 99_000, "target_min": 1_100, "target_max": 100_000, "gap_min": 1_000,

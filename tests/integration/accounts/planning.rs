@@ -34,15 +34,16 @@ async fn the_diagnosis_says_what_the_next_sweep_does() {
     assert_eq!(no_card["remedy_link"], json!({"method": "POST", "href": "/v1/accounts/acme/purchases"}));
     cloud.save_card("acme", "pm_card_visa").await;
     let due = diagnosis(&cloud).await;
-    let charged = "The balance is below the threshold. At 5 January 2026, 00:30 UTC, your card is charged $50.00\u{a0}USD \
-                   plus tax for 5,000 credits.";
+    let charged = "The balance is below the threshold. At 5 January 2026, 00:30 UTC, your Visa •••• 4242 is charged \
+                   $50.00\u{a0}USD plus tax for 5,000 credits.";
     assert_eq!((verdict(&due), closed(&due)), (("due", charged), vec![]));
     assert_eq!((&due["remedy_link"], &due["decisions"]), (&json!(null), &json!([])));
     assert_eq!(due["next_check_at"], json!("2026-01-05T00:30:00.000Z"));
     let settings = cloud.auto_top_up("acme").await;
     let next = json!({
         "would_charge_now": true, "state": "due", "reason": null, "credits": 5_000, "price": 5_000, "currency": "USD",
-        "payment_method": settings["next_top_up"]["payment_method"], "next_check_at": "2026-01-05T00:30:00.000Z", "next_eligible_at": null,
+        "payment_method": settings["next_top_up"]["payment_method"], "card": {"brand": "visa", "last4": "4242"},
+        "next_check_at": "2026-01-05T00:30:00.000Z", "next_eligible_at": null,
     });
     assert_eq!(settings["next_top_up"], next);
     assert!(settings["next_top_up"]["payment_method"].as_str().unwrap().starts_with("pm_"));

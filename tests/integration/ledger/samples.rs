@@ -654,9 +654,21 @@ pub fn notice_kinds() -> [NoticeKind; 16] {
         },
         NoticeKind::PurchaseFailed { purchase: PurchaseId::mint(5), package: package_id(), credits, price },
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt: None },
-        NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason: DeclineReason::NoCard },
-        NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price },
-        NoticeKind::TopUpRefused { top_up: top_up.clone(), credits, price, reason: RefusalReason::OtherPrice },
+        NoticeKind::TopUpDeclined {
+            top_up: top_up.clone(),
+            credits,
+            price,
+            reason: DeclineReason::NoCard,
+            card: CardFace::default(),
+        },
+        NoticeKind::TopUpActionRequired { top_up: top_up.clone(), credits, price, card: face() },
+        NoticeKind::TopUpRefused {
+            top_up: top_up.clone(),
+            credits,
+            price,
+            reason: RefusalReason::OtherPrice,
+            card: face(),
+        },
         NoticeKind::ContactConfirmation { contact: ContactId::mint(3) },
         NoticeKind::ContactsChanged(ContactsChange {
             added: vec![address("a@example.com"), address("b@example.com")],
@@ -672,8 +684,9 @@ pub fn notice_kinds() -> [NoticeKind; 16] {
             price,
             reason: Some(DeclineReason::ExpiredCard),
             since: at(5),
+            card: face(),
         },
-        NoticeKind::TopUpAbandoned { top_up, credits, price },
+        NoticeKind::TopUpAbandoned { top_up, credits, price, card: face() },
         NoticeKind::CardExpiring { card: asked_card().card.unwrap().face, expiry: Expiry::new(2026, 1).unwrap() },
         NoticeKind::InvoiceIssued { purchase: PurchaseId::mint(5), credits, price, invoice: issued().into() },
         NoticeKind::InvoiceReminder {
@@ -687,9 +700,13 @@ pub fn notice_kinds() -> [NoticeKind; 16] {
     ]
 }
 
+fn face() -> CardFace {
+    CardFace { brand: Some("visa".to_owned()), last4: Some("4242".to_owned()) }
+}
+
 /// A card that expires, of which was told before.
 pub fn asked_card() -> AskedCard {
-    let face = CardFace { brand: Some("visa".to_owned()), last4: Some("4242".to_owned()) };
+    let face = face();
     let warning = |card: &str, ahead| Warning { card: card.to_owned(), expiry: Expiry::new(2026, 1).unwrap(), ahead };
     AskedCard {
         card: Some(KnownCard {

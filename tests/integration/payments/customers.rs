@@ -3,7 +3,7 @@
 use super::bench::{Bench, account, email};
 use jiff::{SignedDuration, Timestamp};
 use local_stripe::{Fault, FaultAction};
-use shared::domain::payments::{BoughtWith, OfferedCard};
+use shared::domain::payments::{BoughtWith, Invoiced, OfferedCard};
 use shared::domain::{AccountId, CustomerId, PaymentMethodId, PurchaseId};
 use shared::ports::{Payments, PaymentsError};
 use shared::stripe::SecretString;
@@ -97,7 +97,8 @@ async fn the_default_card_follows_every_purchase_even_a_return_to_an_earlier_car
 /// The card of the purchase with this number, opened when there was no default.
 fn offered(number: u128, card: &PaymentMethodId) -> OfferedCard {
     let opened_at = Timestamp::from_second(number.try_into().unwrap()).unwrap();
-    let bought_with = BoughtWith { card: card.clone(), purchase: PurchaseId::mint(number), opened_at };
+    let bought_with =
+        BoughtWith { card: card.clone(), paid_for: Invoiced::Purchase(PurchaseId::mint(number)), opened_at };
     OfferedCard { bought_with, default_at_opening: None }
 }
 

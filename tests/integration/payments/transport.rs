@@ -3,7 +3,7 @@
 use super::bench::{API_KEY, Bench, account, email};
 use local_stripe::{Fault, FaultAction};
 use shared::domain::PurchaseId;
-use shared::domain::payments::{BoughtWith, OfferedCard};
+use shared::domain::payments::{BoughtWith, Invoiced, OfferedCard};
 use shared::ports::{Payments, PaymentsError};
 use shared::stripe::SecretString;
 use std::io::{Read, Write};
@@ -40,7 +40,8 @@ async fn what_carries_no_key_is_sent_once() {
     let customer = bench.customer().await;
     let card = bench.card(&customer, "pm_card_visa").await;
     bench.stripe.add_fault(Fault::once("POST", "/v1/customers/*", FaultAction::Unavailable));
-    let bought_with = BoughtWith { card, purchase: PurchaseId::mint(1), opened_at: jiff::Timestamp::UNIX_EPOCH };
+    let (paid_for, opened_at) = (Invoiced::Purchase(PurchaseId::mint(1)), jiff::Timestamp::UNIX_EPOCH);
+    let bought_with = BoughtWith { card, paid_for, opened_at };
     let offered = OfferedCard { bought_with, default_at_opening: None };
     assert!(payments.default_payment_method_offer(&customer, &offered).await.is_err());
     assert_eq!(bench.stripe.request_count("POST", "/v1/customers/*"), 1);

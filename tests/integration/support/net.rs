@@ -135,6 +135,7 @@ fn what_is(name: &str) -> Option<&'static str> {
         "accepted_by" => "who consented",
         "changed_by" => "who stopped spending",
         "checkout_url" | "hosted_invoice_url" | "invoice_pdf" | "receipt_url" => "a Stripe page",
+        "pay_link" => "a link to pay",
         "default_payment_method" | "payment_method" => "a saved card",
         "email" | "customer_email" | "receipt_email" => "an e-mail address",
         "city" | "line1" | "line2" => "an address",

@@ -44,7 +44,7 @@ impl Told {
     /// # Errors
     /// The first broken rule.
     pub fn check(&mut self, committed: &Committed) -> Result<(), String> {
-        let Committed { before, change } = committed;
+        let Committed { before, change, .. } = committed;
         let account = &change.account;
         let known = self.0.entry(account.id.clone()).or_default();
         if account.closed_at.is_some() && (!low(change).is_empty() || is_exhausted(change)) {

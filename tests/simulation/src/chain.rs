@@ -32,7 +32,7 @@ pub fn as_opened(change: &Change) -> Change {
 ///
 /// # Errors
 /// The first broken rule.
-pub fn check_commit(Committed { before, change }: &Committed) -> Result<(), Broken> {
+pub fn check_commit(Committed { before, change, .. }: &Committed) -> Result<(), Broken> {
     let (account, id) = (&change.account, &change.account.id);
     if account.version == 1 {
         return Ok(());

@@ -53,7 +53,7 @@ impl KnownContacts {
     /// # Errors
     /// The first broken rule.
     pub fn check(&mut self, committed: &Committed) -> Result<(), String> {
-        let Committed { before, change } = committed;
+        let Committed { before, change, .. } = committed;
         let id = &change.account.id;
         let Some(before) = before else { return Ok(()) };
         if change.account.closed_at.is_some() {

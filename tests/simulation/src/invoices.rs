@@ -138,7 +138,9 @@ impl Stripe {
         let bill = self.bill(id)?;
         let outcome = shared::domain::payments::TopUpOutcome::Unknown;
         let purchase = Some((bill.account.clone(), bill.purchase.clone(), bill.outcome()));
-        Some(InvoiceReport { top_up: None, outcome, purchase, is_waiting: false, hosted_url: None })
+        let is_open = matches!(bill.status, BillStatus::Open | BillStatus::Processing(_));
+        let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
+        Some(InvoiceReport { top_up: None, outcome, purchase, is_waiting: false, hosted_url })
     }
 
     /// Why no invoice is made for a customer.

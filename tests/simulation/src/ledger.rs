@@ -87,6 +87,8 @@ pub struct Tables {
 pub struct Committed {
     pub before: Option<Account>,
     pub change: Change,
+    /// What was known of the asked card.
+    pub asked_before: Option<AskedCard>,
 }
 
 /// All items of one account.
@@ -300,6 +302,7 @@ impl Tables {
         let account = &change.account;
         let partition = self.partitions.entry(account.id.clone()).or_default();
         let before = partition.account.replace(account.clone());
+        let asked_before = partition.asked.clone();
         for entry in &change.entries {
             partition.entries.insert(entry.origin(), entry.clone());
         }
@@ -325,7 +328,7 @@ impl Tables {
         });
         let (id, unpaid) = (account.id.clone(), unpaid.collect());
         self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, unpaid, card, entries });
-        self.journal.push(Committed { before, change: change.clone() });
+        self.journal.push(Committed { before, change: change.clone(), asked_before });
     }
 
     fn put_records(&mut self, change: &Change) {

@@ -62,7 +62,7 @@ impl Spent {
     /// # Errors
     /// The first broken rule.
     pub fn check(&mut self, committed: &Committed) -> Result<(), String> {
-        let Committed { before, change } = committed;
+        let Committed { before, change, .. } = committed;
         let (account, id) = (&change.account, &change.account.id);
         let seq = before.as_ref().map_or(0, |before| before.seq);
         let spent = self.accounts.entry(id.clone()).or_default();

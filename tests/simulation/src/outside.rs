@@ -14,7 +14,8 @@ use shared::domain::charging::{PendingCharge, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
 use shared::domain::payments::{
-    AskedCard, BoughtWith, Checkout, CheckoutOutcome, NewInvoice, OfferedCard, SavedCard, SavedCards, SetUpCard,
+    AskedCard, BoughtWith, Checkout, CheckoutOutcome, Invoiced, NewInvoice, OfferedCard, SavedCard, SavedCards,
+    SetUpCard,
 };
 use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
@@ -1096,17 +1097,27 @@ impl Payments for Outside {
     ) -> Result<Option<PaymentMethodId>, PaymentsError> {
         let (customer, offered) = (customer.clone(), offered.clone());
         let offer = move |world: &World| {
-            let BoughtWith { purchase, opened_at, .. } = &offered.bought_with;
+            let BoughtWith { paid_for, opened_at, .. } = &offered.bought_with;
             let mut stripe = world.stripe();
             stripe.default_card(&customer)?;
             if !stripe.can_offer(&customer, &offered) {
                 return Ok(None);
             }
+            // Of an attempt, Stripe's own invoice says which card was the default.
+            let (is_attempt, default_then) = match paid_for {
+                Invoiced::TopUp(id) => {
+                    let invoice = stripe.invoices.iter().find(|invoice| invoice.top_up == *id);
+                    (true, invoice.and_then(|invoice| invoice.default_card.clone()))
+                }
+                Invoiced::Purchase(_) => (false, None),
+            };
+            let paid_for = paid_for.id();
             if let Some(undone) = stripe.offer_default_card(&customer, &offered)
                 && *opened_at < undone.at
-                && offered.default_at_opening.as_ref() != Some(&undone.card)
+                && offered.default_at_opening.as_ref().filter(|_| !is_attempt) != Some(&undone.card)
+                && default_then.as_ref() != Some(&undone.card)
             {
-                world.violate(format!("{purchase} overwrites the choice of {} by {customer}", undone.card));
+                world.violate(format!("{paid_for} overwrites the choice of {} by {customer}", undone.card));
             }
             stripe.default_card(&customer).map(Some)
         };

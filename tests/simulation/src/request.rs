@@ -11,7 +11,9 @@ use shared::domain::charging::{
     ChargeCommand, ChargeRefusal, ChargeStatus, EndRefusal, Ending, PendingCharge, RefusedRequest, RestoreRefusal,
 };
 use shared::domain::contacts::{ASKS_PER_DAY_MAX, Contact, ContactList, ContactsRefusal, Role};
-use shared::domain::payments::{AutoTopUp, AutoTopUpCommand, PaidFor, RetryCommand, RetryRefusal, WantedRefund};
+use shared::domain::payments::{
+    AutoTopUp, AutoTopUpCommand, Invoiced, PaidFor, RetryCommand, RetryRefusal, WantedRefund,
+};
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
     ActKind, AdjustRefusal, Adjustment, Import, ImportRefusal, Imported, ResendRefusal, UntilOutOfRange,
@@ -20,7 +22,7 @@ use shared::domain::usage::FairUse;
 use shared::domain::{
     Account, AccountId, Actor, Cause, ContactId, Credits, EmailAddress, Entry, EventId, Granularity, IdempotencyKey,
     Measure, Notice, NoticeId, NoticeKind, Origin, PaymentMethodId, Periods, PurchaseId, PurchaseStatus, RequestId,
-    Restriction, Spender, TopUpId, TopUpRetry, TopUpStatus,
+    Restriction, Spender, TopUpRetry, TopUpStatus,
 };
 use shared::ports::Email;
 use shared::ports::SweepPart;
@@ -38,7 +40,6 @@ use shared::use_cases::payments::follow_up;
 use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
 use shared::use_cases::payments::{OpenPurchaseError, PurchaseCommand, check_purchase, open_purchase};
 use shared::use_cases::payments::{PauseEnding, ResumeError, RetryError, resume_top_ups, retry_top_up};
-use shared::use_cases::payments::{PayPageError, pay_page};
 use shared::use_cases::payments::{SetAutoTopUpError, set_auto_top_up};
 use shared::use_cases::payments::{SweepLimits, sweep, sweep_continue};
 use shared::use_cases::support::{
@@ -81,7 +82,8 @@ pub enum Request {
     FollowUp,
     /// A customer ends a pause without paying.
     Resume(AccountId),
-    PayPage(AccountId, TopUpId),
+    /// Somebody follows the link to what can be paid.
+    PayPage(AccountId, Invoiced),
     /// A customer opens a page to save a card, makes a saved card the default, or removes it.
     OpenCardPage(AccountId),
     ChooseCard(AccountId, PaymentMethodId),
@@ -244,7 +246,9 @@ impl Request {
             Self::Retry(account, command) => Box::pin(async move { run_retry(&outside, &account, &command).await }),
             Self::FollowUp => Box::pin(async move { run_follow_up(&outside).await }),
             Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
-            Self::PayPage(account, id) => Box::pin(async move { run_pay_page(&outside, &account, &id).await }),
+            Self::PayPage(account, paid_for) => {
+                Box::pin(async move { crate::pay_links::run_pay_page(&outside, &account, &paid_for).await })
+            }
             Self::OpenCardPage(account) => {
                 Box::pin(async move { crate::wallet::run_open_page(&outside, &account).await })
             }
@@ -1042,14 +1046,6 @@ async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
         Err(ResumeError::Mismatch(refusal)) => Wrong(refusal.to_string()),
         Err(error @ ResumeError::Unknown) => outside.not_now(error),
         Err(ResumeError::Outside(error)) => other(outside, &error),
-    }
-}
-
-async fn run_pay_page(outside: &Outside, account: &AccountId, id: &TopUpId) -> Ended {
-    match pay_page(&outside.context(), account, id).await {
-        Ok(page) => outside.answered(format_args!("{page:?}")),
-        Err(PayPageError::NotFound(_)) => Wrong("a stored top-up is not found".into()),
-        Err(PayPageError::Outside(error)) => other(outside, &error),
     }
 }
 

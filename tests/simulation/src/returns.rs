@@ -293,7 +293,7 @@ pub fn check_partition(partition: &Partition) -> Result<(), Broken> {
 ///
 /// # Errors
 /// The first broken rule.
-pub fn check_commit(Committed { before, change }: &Committed) -> Result<(), Broken> {
+pub fn check_commit(Committed { before, change, .. }: &Committed) -> Result<(), Broken> {
     let (account, id) = (&change.account, &change.account.id);
     let is_taking = |entry: &Entry| matches!(entry.cause, Cause::Reversal { .. }) && entry.credits.is_negative();
     let is_paused = account.reversal_pause.is_some();

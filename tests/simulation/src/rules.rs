@@ -107,8 +107,10 @@ impl Rules {
     }
 
     fn check_commit(&mut self, committed: &Committed, world: &World) -> Result<(), Broken> {
-        let stripe = &*world.stripe();
-        let Committed { before, change } = committed;
+        let mut stripe = world.stripe();
+        crate::remembered::check_commit(committed, &self.top_ups, &mut stripe.expected)?;
+        let stripe = &*stripe;
+        let Committed { before, change, .. } = committed;
         let (account, id) = (&change.account, &change.account.id);
         let (version, seq, balance) =
             before.as_ref().map_or((0, 0, 0), |before| (before.version, before.seq, before.balance.get()));
@@ -293,7 +295,9 @@ impl Rules {
                 let card_before = before.and_then(|before| before.payment_method.as_ref());
                 let is_chosen_since = card_before != top_up.payment_method.as_ref();
                 let is_kept = account.payment_method.as_ref() == card_before;
-                rule!(is_kept || !is_chosen_since, "{id} overwrites the choice of {card_before:?}");
+                let is_followed =
+                    account.payment_method.as_ref().is_none_or(|card| stripe.was_default(&account.customer, card));
+                rule!(is_kept || !is_chosen_since || is_followed, "{id} overwrites the choice of {card_before:?}");
                 rule!(top_up.status != TopUpStatus::Open, "{id} is opened again");
             }
         }
@@ -940,11 +944,11 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
         if let Some(account) = partition.account.as_ref().filter(is_followed) {
             let card = account.payment_method.as_ref();
             let is_chosen = card == stripe.default_cards.get(&account.customer);
-            let is_known = is_chosen || card.is_some_and(|card| stripe.has_paid_invoice(&account.customer, card));
             let is_armed = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
             let is_without = stripe.without_cards.contains(&account.customer);
             rule!(!is_armed || !is_without, "{id} has removed its last card, and top-ups stay on");
-            rule!(is_known, "{id} keeps {card:?}, which is neither its default nor the card of an attempt's payment");
+            rule!(is_chosen, "{id} keeps {card:?}, which is not its default");
+            crate::remembered::check_at_rest(account, &stripe)?;
             check_default_card(partition, account, &stripe)?;
         }
         rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
@@ -995,6 +999,10 @@ fn check_default_card(partition: &Partition, account: &Account, stripe: &Stripe)
     }
     let expected = stripe.card_of(&last.id);
     let default = stripe.default_cards.get(&account.customer);
+    // Or the card of an attempt that was paid on its page.
+    if default.is_some_and(|card| stripe.has_paid_invoice(&account.customer, card)) {
+        return Ok(());
+    }
     rule!(default == expected, "the default of {} is {default:?}, its last purchase says {expected:?}", account.id);
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::contacts::use_contacts;
 use crate::expiring::use_expiring_cards;
 use crate::invoices::use_invoices;
 use crate::names;
+use crate::pay_links::follow_any;
 use crate::refunds::use_refunds;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::returns::use_returns;
@@ -15,7 +16,7 @@ use crate::world::{Fate, SWEEP_TIME};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use shared::domain::charging::ExpiresIn;
-use shared::domain::payments::{AutoTopUpCommand, RefusalReason, RetryCommand};
+use shared::domain::payments::{AutoTopUpCommand, Invoiced, RefusalReason, RetryCommand};
 use shared::domain::{
     Account, AccountId, CustomerId, Granularity, PaymentMethodId, Spender, date_of, start_of_next_month,
 };
@@ -54,7 +55,8 @@ const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
 const INVOICES_SALT: u64 = 0x1D8E_4E27_C47D_124F;
 const RETURNS_SALT: u64 = 0x6A09_E667_F3BC_C908;
-const REFUNDS_SALT: u64 = 0xBB67_AE85_84CA_A73B;
+const REFUNDS_SALT: u64 = 0x3C6E_F372_FE94_F82B;
+const PAY_LINKS_SALT: u64 = 0xBB67_AE85_84CA_A73B;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +172,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, REFUNDS_SALT);
         if own.u32(0..140) == 0 && use_refunds(run, &mut own) {
+            return;
+        }
+        let mut own = own_numbers(rng, PAY_LINKS_SALT);
+        if self.focus == Focus::Everything && own.u32(0..60) == 0 && follow_any(run, &mut own, ACCOUNTS[0]) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.
@@ -514,7 +520,7 @@ fn choose_top_up(run: &Run, rng: &mut Rng, account: &AccountId) -> Option<Reques
     let tables = run.world().ledger.tables();
     let top_ups: Vec<_> = tables.partitions.get(account)?.top_ups.keys().collect();
     let id = (*rng.choice(&top_ups)?).clone();
-    Some(Request::PayPage(account.clone(), id))
+    Some(Request::PayPage(account.clone(), Invoiced::TopUp(id)))
 }
 
 /// Repeats a request, whether or not it was answered.

@@ -5,6 +5,7 @@
 use crate::bugs::has_bug;
 use crate::invoices::{Bill, BillStatus};
 use crate::refunds::OrderedRefund;
+use crate::remembered::{Expected, is_saved_on_page};
 use crate::returns::MoneyBack;
 use crate::told::{Conclusion, Told};
 use jiff::{SignedDuration, Timestamp};
@@ -215,6 +216,7 @@ pub struct Stripe {
     /// What the customer's metadata says about the page whose card became the default.
     card_sessions: BTreeMap<CustomerId, CheckoutSessionId>,
     choices_made: BTreeMap<CustomerId, u32>,
+    pub expected: Expected,
     moods: BTreeMap<PaymentMethodId, Mood>,
     /// The customers whose payments are refused, and why.
     refused: BTreeMap<CustomerId, RefusalReason>,
@@ -354,6 +356,9 @@ impl Stripe {
             self.enter(customer, card);
         }
         *self.choices_made.entry(customer.clone()).or_default() += 1;
+        if self.expected.get(customer).is_some_and(|(expected, _)| expected != card) {
+            self.expected.remove(customer);
+        }
         if self.default_cards.insert(customer.clone(), card.clone()).as_ref() != Some(card) {
             self.tell(Subject::Customer(customer.clone()));
         }
@@ -463,6 +468,7 @@ impl Stripe {
     pub fn detach(&mut self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
         self.saved.entry(customer.clone()).or_default().retain(|known| known != card);
         self.removers.insert(customer.clone());
+        self.expected.remove(customer);
         if self.default_cards.get(customer) == Some(card) {
             self.default_cards.remove(customer);
             *self.choices_made.entry(customer.clone()).or_default() += 1;
@@ -505,6 +511,7 @@ impl Stripe {
         if self.is_deleted(&customer) {
             return false;
         }
+        self.expected.remove(&customer);
         self.enter(&customer, card);
         self.tell(subject);
         true
@@ -517,7 +524,7 @@ impl Stripe {
             let default_at_opening = page.default_at_opening.clone();
             (page.customer.clone(), SetUpCard { account, card, session, default_at_opening })
         });
-        Some(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up })
+        Some(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up, hosted_url: None })
     }
 
     /// Returns the customer's choice that this overwrites, or `None` if the card is not saved any more.
@@ -574,6 +581,11 @@ impl Stripe {
     /// The card that a purchase was paid with.
     pub fn card_of(&self, purchase: &PurchaseId) -> Option<&PaymentMethodId> {
         self.sessions.iter().filter(|session| session.purchase == *purchase).find_map(|page| page.paid_with.as_ref())
+    }
+
+    /// Whether this card was ever the customer's default.
+    pub fn was_default(&self, customer: &CustomerId, card: &PaymentMethodId) -> bool {
+        self.defaults_ever.contains(&(customer.clone(), card.clone()))
     }
 
     /// Whether the customer paid an attempt's invoice with this card.
@@ -663,7 +675,9 @@ impl Stripe {
             }),
         };
         let purchase = Some((session.account.clone(), session.purchase.clone()));
-        Some(CheckoutReport { purchase, outcome, set_up: None })
+        let is_open = session.status == SessionStatus::Open;
+        let hosted_url = is_open.then(|| format!("https://checkout.example.com/{id}"));
+        Some(CheckoutReport { purchase, outcome, set_up: None, hosted_url })
     }
 
     /// The customer pays on the page in another currency than requested.
@@ -997,7 +1011,11 @@ impl Stripe {
         self.invoices.get(position).filter(is_free)?;
         let answer = (self.mood(card) == Mood::Declines).then_some(BankAnswer::Declined);
         let customer = self.invoices[position].customer.clone();
-        self.enter(&customer, card);
+        // The page saves a card only if its owner lets it, and only one that pays.
+        if is_saved_on_page(card) && answer.is_none() {
+            self.expect_remembered(position, card);
+            self.enter(&customer, card);
+        }
         self.answered(position, card, answer);
         Some(answer.is_none())
     }
@@ -1046,7 +1064,10 @@ impl Stripe {
     pub fn invoice_get(&self, id: &InvoiceId) -> Option<InvoiceReport> {
         let Some(invoice) = self.invoice(id) else { return self.bill_report(id) };
         let outcome = match (invoice.status, invoice.last_answer) {
-            (InvoiceStatus::Paid, _) => invoice.paid(),
+            (InvoiceStatus::Paid, _) => {
+                let saved = self.saved_of(&invoice.customer);
+                invoice.paid(invoice.paid_with.clone().filter(|card| saved.contains(card)))
+            }
             (InvoiceStatus::Void, _) => TopUpOutcome::Abandoned,
             (InvoiceStatus::Open, Some(answer)) => refusal(answer, id.clone()),
             (InvoiceStatus::Draft | InvoiceStatus::Open, _) => TopUpOutcome::Unknown,
@@ -1090,15 +1111,15 @@ impl Invoice {
         asked - self.credited - self.amount_paid
     }
 
-    /// Stripe's answer about a paid invoice, read as the adapter reads it.
-    fn paid(&self) -> TopUpOutcome {
+    /// Stripe's answer about a paid invoice, read as the adapter reads it. The card is named only while it is saved.
+    fn paid(&self, payment_method: Option<PaymentMethodId>) -> TopUpOutcome {
         let payment = Payment {
             customer: self.customer.clone(),
             amount: self.amount.minor(),
             currency: "usd".into(),
             invoice: Some(self.id.clone()),
             payment_intent: PaymentIntentId::parse(format!("pi_{}", self.id)).ok(),
-            payment_method: self.paid_with.clone(),
+            payment_method,
             receipt: None,
             by_invoice: None,
         };

@@ -12,11 +12,11 @@ use crate::run::Run;
 use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, expiring, names, refunds, returns, wallet};
+use crate::{Failure, expiring, names, pay_links, refunds, returns, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
-use shared::domain::payments::{AutoTopUpCommand, RefusalReason};
+use shared::domain::payments::{AutoTopUpCommand, Invoiced, RefusalReason};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A workflow of the product.
@@ -38,7 +38,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 118] = [
+pub const WORKFLOWS: [Workflow; 123] = [
     Workflow {
         name: "have support refund the unused credits of a purchase, twice under one key",
         acts: &[
@@ -833,6 +833,43 @@ pub const WORKFLOWS: [Workflow; 118] = [
     Workflow { name: "buy", acts: &[Ask(buy), Outside(pay_page), Deliver] },
     Workflow { name: "buy, and look before the event comes", acts: &[Ask(buy), Outside(pay_page), Ask(look), Deliver] },
     Workflow {
+        name: "buy, and hand the link on to somebody who pays by it",
+        acts: &[
+            Ask(buy),
+            Ask(pay_links::follow),
+            Outside(pay_page),
+            Ask(pay_links::follow),
+            Deliver,
+            Ask(pay_links::follow),
+        ],
+    },
+    Workflow {
+        name: "buy by invoice, and hand the link on to somebody who pays by it",
+        acts: &[
+            Ask(invoices::buy_first),
+            Ask(pay_links::follow),
+            Outside(invoices::pay),
+            Ask(pay_links::follow),
+            Deliver,
+            Ask(pay_links::follow),
+        ],
+    },
+    Workflow {
+        name: "buy, and follow the link after its page has expired",
+        acts: &[Ask(buy), Outside(pass_a_day), Ask(pay_links::follow), Deliver, Ask(pay_links::follow)],
+    },
+    Workflow {
+        name: "buy by a bank debit, and follow the link while it is under way",
+        acts: &[
+            Ask(buy),
+            Outside(debit_page),
+            Ask(pay_links::follow),
+            Outside(pass_a_day),
+            Ask(pay_links::follow),
+            Deliver,
+        ],
+    },
+    Workflow {
         name: "buy, and choose another card before the event comes",
         acts: &[Ask(buy), Outside(pay_page), Outside(choose_card), Ask(look), Deliver],
     },
@@ -1509,7 +1546,8 @@ fn look(run: &Run) -> Request {
 fn link(run: &Run) -> Request {
     let tables = run.world().ledger.tables();
     let top_ups = tables.partitions.values().flat_map(|partition| partition.top_ups.values());
-    top_ups.last().map_or(Request::Sweep(None), |top_up| Request::PayPage(top_up.account.clone(), top_up.id.clone()))
+    let Some(last) = top_ups.last() else { return Request::Sweep(None) };
+    Request::PayPage(last.account.clone(), Invoiced::TopUp(last.id.clone()))
 }
 
 fn pay_page(run: &mut Run) {

@@ -42,11 +42,30 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         changed: addresses(&["finance"]),
         confirmed: addresses(&["owner"]),
     };
-    let declined = DECLINES.map(|reason| NoticeKind::TopUpDeclined { top_up: top_up.clone(), credits, price, reason });
+    let declined = DECLINES.map(|reason| NoticeKind::TopUpDeclined {
+        top_up: top_up.clone(),
+        credits,
+        price,
+        reason,
+        card: if reason == DeclineReason::NoCard { CardFace::default() } else { card.clone() },
+    });
     let since = "2026-11-15T13:30:00Z".parse().unwrap();
-    let reminder = |reason| NoticeKind::PaymentReminder { top_up: top_up.clone(), credits, price, reason, since };
+    let reminder = |reason| NoticeKind::PaymentReminder {
+        top_up: top_up.clone(),
+        credits,
+        price,
+        reason,
+        since,
+        card: card.clone(),
+    };
     let (reminder_of_decline, reminder_to_confirm) = (reminder(Some(DeclineReason::InsufficientFunds)), reminder(None));
-    let refused = REFUSALS.map(|reason| NoticeKind::TopUpRefused { top_up: top_up.clone(), credits, price, reason });
+    let refused = REFUSALS.map(|reason| NoticeKind::TopUpRefused {
+        top_up: top_up.clone(),
+        credits,
+        price,
+        reason,
+        card: card.clone(),
+    });
     [
         NoticeKind::PurchasePaid {
             purchase: purchase.clone(),
@@ -66,8 +85,8 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         NoticeKind::TopUpPaid { top_up: top_up.clone(), credits, price, balance, receipt: None },
         reminder_of_decline,
         reminder_to_confirm,
-        NoticeKind::TopUpAbandoned { top_up: top_up.clone(), credits, price },
-        NoticeKind::TopUpActionRequired { top_up, credits, price },
+        NoticeKind::TopUpAbandoned { top_up: top_up.clone(), credits, price, card: card.clone() },
+        NoticeKind::TopUpActionRequired { top_up, credits, price, card: card.clone() },
         NoticeKind::CardExpiring { card, expiry: Expiry::new(2026, 12).unwrap() },
         NoticeKind::ContactConfirmation { contact: ContactId::mint(3) },
         NoticeKind::ContactsChanged(change),

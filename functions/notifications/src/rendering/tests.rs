@@ -3,7 +3,7 @@ use super::*;
 use crate::parts::{Action, Fact};
 use shared::domain::account::decide_open_account;
 use shared::domain::alerts::AlertLevel;
-use shared::domain::payments::{CardFace, DeclineReason, Expiry, PaymentIssueKind, Receipt};
+use shared::domain::payments::{CardFace, DeclineReason, Expiry, Invoiced, PaymentIssueKind, Receipt};
 use shared::domain::{
     AccountId, Amount, ContactId, ContactsChange, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind,
     PackageId, PurchaseId, Salt, TopUpId,
@@ -32,6 +32,10 @@ fn price() -> Amount {
 
 fn top_up() -> TopUpId {
     TopUpId::mint(0x0193_4f2a)
+}
+
+fn card() -> CardFace {
+    CardFace { brand: Some("visa".into()), last4: Some("4242".into()) }
 }
 
 fn purchase_paid() -> NoticeKind {
@@ -73,11 +77,11 @@ fn document() -> Receipt {
 }
 
 fn declined(reason: DeclineReason) -> NoticeKind {
-    NoticeKind::TopUpDeclined { top_up: top_up(), credits: credits(), price: price(), reason }
+    NoticeKind::TopUpDeclined { top_up: top_up(), credits: credits(), price: price(), reason, card: card() }
 }
 
 fn action_required() -> NoticeKind {
-    NoticeKind::TopUpActionRequired { top_up: top_up(), credits: credits(), price: price() }
+    NoticeKind::TopUpActionRequired { top_up: top_up(), credits: credits(), price: price(), card: card() }
 }
 
 fn unpaid() -> Vec<NoticeKind> {
@@ -86,7 +90,7 @@ fn unpaid() -> Vec<NoticeKind> {
 
 fn reminder(reason: Option<DeclineReason>) -> NoticeKind {
     let since = "2026-11-15T13:30:00Z".parse().unwrap();
-    NoticeKind::PaymentReminder { top_up: top_up(), credits: credits(), price: price(), reason, since }
+    NoticeKind::PaymentReminder { top_up: top_up(), credits: credits(), price: price(), reason, since, card: card() }
 }
 
 fn reminders() -> Vec<NoticeKind> {
@@ -94,7 +98,7 @@ fn reminders() -> Vec<NoticeKind> {
 }
 
 fn abandoned() -> NoticeKind {
-    NoticeKind::TopUpAbandoned { top_up: top_up(), credits: credits(), price: price() }
+    NoticeKind::TopUpAbandoned { top_up: top_up(), credits: credits(), price: price(), card: card() }
 }
 
 fn every_kind() -> Vec<NoticeKind> {
@@ -197,7 +201,7 @@ fn amounts_are_written_in_their_currency_with_its_code_in_the_table() {
         let balance = Credits::ZERO;
         let paid = NoticeKind::TopUpPaid { top_up: top_up(), credits: credits(), price, balance, receipt: None };
         let (reason, credits) = (DeclineReason::ExpiredCard, credits());
-        let declined = NoticeKind::TopUpDeclined { top_up: top_up(), credits, price, reason };
+        let declined = NoticeKind::TopUpDeclined { top_up: top_up(), credits, price, reason, card: card() };
         for (kind, name) in [(paid, "Paid, before tax"), (declined, "To pay, before tax")] {
             let mail = mail(kind);
             assert!(mail.subject.ends_with(subject), "{}", mail.subject);
@@ -290,7 +294,11 @@ fn a_reminder_says_since_when_and_why_and_when_the_invoice_is_voided() {
 fn what_was_closed_after_30_days_says_that_nothing_is_owed_and_that_top_ups_are_off() {
     let mail = mail(abandoned());
     for text in [&mail.text, &visible(&mail.html)] {
-        for said in ["after 30 days", "You owe nothing for it.", "Automatic top-ups are off now."] {
+        for said in [
+            "after 30 days",
+            "You owe nothing for it.",
+            "Automatic top-ups are off now. An automatic top-up was still unpaid after 30 days.",
+        ] {
             assert!(text.contains(said), "{said} in {text}");
         }
         for wrong in ["/pay/", "To pay", "paused", "Action needed"] {
@@ -307,9 +315,42 @@ fn the_link_opens_this_attempt_for_fourteen_days_from_sending() {
         assert_eq!(mail.html.matches(&format!("href=\"https://credits.example.com/pay/{token}\"")).count(), 2);
         let expires_at = now() + LINK_LIFETIME;
         let opened = links().verify(token, expires_at - SignedDuration::from_millis(1));
-        assert_eq!(opened, Ok((notice(action_required()).account, top_up())));
+        assert_eq!(opened, Ok((notice(action_required()).account, Invoiced::TopUp(top_up()))));
         assert_eq!(links().verify(token, expires_at), Err(shared::links::LinkRejection::Expired));
     }
+}
+
+/// Whoever pays for the company gets the page alone; the document needs the other link.
+#[test]
+fn an_invoice_links_to_the_page_on_which_anyone_can_pay_it_and_to_its_document() {
+    let invoices = samples()
+        .into_iter()
+        .filter(|kind| matches!(kind, NoticeKind::InvoiceIssued { .. } | NoticeKind::InvoiceReminder { .. }));
+    let mails: Vec<_> = invoices.map(mail).collect();
+    assert_eq!(mails.len(), 4);
+    for mail in mails {
+        let token = mail.text.split_once("https://credits.example.com/pay/").unwrap().1.lines().next().unwrap();
+        let (account, paid_for) =
+            links().verify(token, now() + PURCHASE_LINK_LIFETIME - SignedDuration::from_millis(1)).unwrap();
+        assert_eq!((account.as_str(), paid_for), ("customer_42", Invoiced::Purchase(PurchaseId::mint(0x0193_4f2b))));
+        assert_eq!(mail.html.matches(&format!("href=\"https://credits.example.com/pay/{token}\"")).count(), 2);
+        let receipt = mail.text.split_once("https://credits.example.com/receipt/").unwrap().1.lines().next().unwrap();
+        let document = receipt.strip_suffix("/pdf").unwrap();
+        assert!(links().verify_receipt(document, now()).is_ok());
+    }
+}
+
+/// A notice of an earlier release does not know its card.
+#[test]
+fn what_was_not_paid_names_the_card_that_was_asked() {
+    for kind in unpaid().into_iter().chain(reminders()).chain([abandoned()]) {
+        let mail = mail(kind);
+        assert!(mail.text.contains("Card: Visa •••• 4242"), "{}", mail.text);
+        assert!(visible(&mail.html).contains("Card Visa •••• 4242"), "{}", mail.html);
+    }
+    let (top_up, credits, price, card) = (top_up(), credits(), price(), CardFace::default());
+    let older = mail(NoticeKind::TopUpActionRequired { top_up, credits, price, card });
+    assert!(!older.text.contains("Card:"), "{}", older.text);
 }
 
 #[test]

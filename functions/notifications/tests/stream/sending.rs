@@ -8,6 +8,7 @@ use local_aws::secrets::LocalSecrets;
 use local_aws::server::{LocalAws, bind};
 use serde_json::Value;
 use shared::domain::TopUpId;
+use shared::domain::payments::Invoiced;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ async fn what_the_ledger_writes_comes_through_the_stream_as_a_mail_with_a_link_t
     for form in [message.text.as_ref().unwrap(), message.html.as_ref().unwrap()] {
         let token = form.split_once("https://credits.example.com/pay/").unwrap().1;
         let token = token.split(['"', '\n']).next().unwrap();
-        assert_eq!(world.app.links.verify(token, now()), Ok((account_id(1), TopUpId::mint(1))));
+        assert_eq!(world.app.links.verify(token, now()), Ok((account_id(1), Invoiced::TopUp(TopUpId::mint(1)))));
     }
 }
 

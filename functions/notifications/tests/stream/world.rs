@@ -138,6 +138,7 @@ impl<M: Mailer + 'static> World<M> {
             credits: Credits::constant(4_501),
             price: Amount::new(Currency::USD, 4_501).unwrap(),
             reason: DeclineReason::ExpiredCard,
+            card: Default::default(),
         };
         change.notices.extend(change.account.owed(notice_id(number), kind, now()));
         self.app.context.ledger.commit(&change).await.unwrap();

@@ -95,8 +95,12 @@ mod tests {
 
     fn sent(to: &str) -> Notice {
         let price = settings(500, 1_500).consent.price_max;
-        let kind =
-            NoticeKind::TopUpActionRequired { top_up: TopUpId::mint(1), credits: crate::domain::Credits::ZERO, price };
+        let kind = NoticeKind::TopUpActionRequired {
+            top_up: TopUpId::mint(1),
+            credits: crate::domain::Credits::ZERO,
+            price,
+            card: Default::default(),
+        };
         let notice = account().owed(NoticeId::mint(1), kind, at(1)).unwrap();
         Notice { sent_at: Some(at(2)), sent_to: Some(parse(to)), ..notice }
     }

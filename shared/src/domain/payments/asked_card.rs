@@ -95,6 +95,11 @@ impl AskedCard {
         }
     }
 
+    /// How its owner knows this card, if it is the one of which details are known.
+    pub fn face_of(&self, card: Option<&PaymentMethodId>) -> Option<&CardFace> {
+        self.card.as_ref().filter(|known| Some(&known.id) == card).map(|known| &known.face)
+    }
+
     pub(super) fn expiring(&self) -> Option<(&KnownCard, Expiry)> {
         let card = self.card.as_ref()?;
         Some((card, card.expiry?))

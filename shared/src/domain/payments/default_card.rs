@@ -1,46 +1,47 @@
-//! Which card a customer pays with by default, when both purchases and the customer can choose one.
+//! Which card a customer pays with by default, when purchases, unpaid top-ups and the customer can choose one.
 
-use crate::domain::{PaymentMethodId, PurchaseId};
+use super::invoice::Invoiced;
+use crate::domain::PaymentMethodId;
 use jiff::Timestamp;
 
-/// A purchase and the card that paid it.
+/// A purchase, or an attempt that the customer paid, and the card that paid it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoughtWith {
     pub card: PaymentMethodId,
-    pub purchase: PurchaseId,
-    /// When the purchase's page was opened. A page may be opened long after its purchase.
+    pub paid_for: Invoiced,
+    /// When the purchase's page was opened, which may be long after the purchase, or when the attempt was opened.
     pub opened_at: Timestamp,
 }
 
-/// The default card at Stripe, and the purchase that made it the default.
+/// The default card at Stripe, and the payment that made it the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultCard {
     pub card: Option<PaymentMethodId>,
-    /// The last purchase whose card became the default.
+    /// The last payment whose card became the default.
     pub bought_with: Option<BoughtWith>,
 }
 
-/// The card of a paid purchase. It becomes the default unless another card was chosen since the page was opened.
+/// The card of a payment. It becomes the default unless another card was chosen since the page or the attempt was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedCard {
     pub bought_with: BoughtWith,
-    /// The default when the purchase's page was opened.
+    /// The default when the purchase's page or the attempt was opened.
     pub default_at_opening: Option<PaymentMethodId>,
 }
 
 impl BoughtWith {
-    /// Whether its page was opened later than the other's. The id decides if both were opened at the same instant.
+    /// Whether it was opened later than the other. The id decides if both were opened at the same instant.
     fn is_newer_than(&self, other: &Self) -> bool {
-        (self.opened_at, &self.purchase) > (other.opened_at, &other.purchase)
+        (self.opened_at, &self.paid_for) > (other.opened_at, &other.paid_for)
     }
 }
 
 impl OfferedCard {
-    /// Whether neither the customer nor a later purchase has chosen a card since the page was opened.
+    /// Whether neither the customer nor a later payment has chosen a card since the opening.
     ///
-    /// Stripe does not report when a default was chosen. So a default that no purchase set is the customer's own
-    /// choice, and it is newer than this purchase if it differs from the default when the page was opened. Of two
-    /// purchases, the one whose page was opened later is newer. Neither rule depends on the order in which the payments
+    /// Stripe does not report when a default was chosen. So a default that no payment set is the customer's own choice, and
+    /// it is newer than this payment if it differs from the default at the opening. Of two payments, the one that was
+    /// opened later is newer. Neither rule depends on the order in which the payments
     /// become known.
     pub fn is_newest(&self, default: &DefaultCard) -> bool {
         match &default.bought_with {
@@ -53,6 +54,7 @@ impl OfferedCard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PurchaseId;
 
     fn card(name: &str) -> PaymentMethodId {
         PaymentMethodId::parse(format!("pm_{name}")).unwrap()
@@ -63,7 +65,7 @@ mod tests {
     fn a_purchase_s_card_becomes_the_default_unless_another_was_chosen_since() {
         let bought = |name, number, second| BoughtWith {
             card: card(name),
-            purchase: PurchaseId::mint(number),
+            paid_for: Invoiced::Purchase(PurchaseId::mint(number)),
             opened_at: Timestamp::from_second(second).unwrap(),
         };
         let (older, later) = (bought("c", 1, 1), bought("c", 3, 3));

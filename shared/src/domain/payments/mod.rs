@@ -2,6 +2,7 @@
 
 mod asked_card;
 mod auto_top_up;
+mod beside_outcome;
 mod billing_details;
 mod bought;
 mod by_invoice;
@@ -33,6 +34,7 @@ mod what_if;
 
 pub use asked_card::{Ahead, AskedCard, CardFace, KnownCard, Warning};
 pub use auto_top_up::{AutoTopUpCommand, AutoTopUpRefusal, decide_auto_top_up};
+pub use beside_outcome::{BesideOutcome, card_to_remember, may_turn_off, names_card};
 pub use billing_details::{
     AddressLine, BillingAddress, BillingDetails, Company, Country, KnownAddress, KnownBillingDetails, KnownTaxId,
     PoNumber, PostalCode, RefusedDetail, TaxId, TaxIdType, TaxIdValue, Text,

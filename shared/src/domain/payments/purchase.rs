@@ -2,6 +2,7 @@
 
 use super::by_invoice::{ByInvoice, InvoiceReminder, InvoiceTerms, IssuedInvoice};
 use super::default_card::{BoughtWith, OfferedCard};
+use super::invoice::Invoiced;
 use super::payment::{CheckoutOutcome, Payment, check_payment};
 use super::purchase_invoice::reminder_of;
 use super::records::{Checkout, Purchase, PurchaseStatus};
@@ -19,6 +20,13 @@ pub enum PayBy {
     /// On a page of the payment provider.
     Page,
     Invoice(InvoiceTerms),
+}
+
+impl Purchase {
+    /// Whether it is open, and the payment provider has a page on which it can be paid.
+    pub fn has_page(&self) -> bool {
+        self.status == PurchaseStatus::Open && (self.checkout.is_some() || self.issued().is_some())
+    }
 }
 
 /// The account has as many unpaid purchases by invoice as it may have.
@@ -124,7 +132,7 @@ pub fn card_to_offer(account: &Account, purchase: &Purchase, outcome: &CheckoutO
     }
     let bought_with = BoughtWith {
         card: payment.payment_method.clone()?,
-        purchase: purchase.id.clone(),
+        paid_for: Invoiced::Purchase(purchase.id.clone()),
         opened_at: purchase.checkout_opened_at.unwrap_or(purchase.opened_at),
     };
     Some(OfferedCard { bought_with, default_at_opening: purchase.default_card.clone() })

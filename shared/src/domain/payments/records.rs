@@ -191,16 +191,19 @@ pub enum OffReason {
     Requested,
     /// No card is left that could be asked.
     LastCardRemoved,
+    /// The invoice of an attempt was unpaid for so long that it was voided.
+    UnpaidFor30Days,
 }
 
 impl OffReason {
-    pub const ALL: [Self; 2] = [Self::Requested, Self::LastCardRemoved];
+    pub const ALL: [Self; 3] = [Self::Requested, Self::LastCardRemoved, Self::UnpaidFor30Days];
 
     /// Its name in table and API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Requested => "requested",
             Self::LastCardRemoved => "last_card_removed",
+            Self::UnpaidFor30Days => "unpaid_for_30_days",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reminders of an unpaid attempt after 1, 3 and 7 days, each resting on what Stripe says about its invoice.
 
+use super::asked_card::CardFace;
 use super::payment::{GrantRefusal, TopUpOutcome};
 use super::payment_issue::PaymentIssueKind;
 use super::records::TopUp;
@@ -48,8 +49,8 @@ fn remind(account: &Account, top_up: &TopUp, asked: &Asked, notice: NoticeId, no
     };
     let passed = PriceBook::REMINDERS_AFTER.iter().filter(|wait| later(since, **wait) <= now).count();
     let mut change = Change::on(account, now);
-    let (id, credits, price) = (top_up.id.clone(), top_up.credits, top_up.price);
-    let kind = NoticeKind::PaymentReminder { top_up: id, credits, price, reason, since };
+    let (id, credits, price, card) = (top_up.id.clone(), top_up.credits, top_up.price, CardFace::default());
+    let kind = NoticeKind::PaymentReminder { top_up: id, credits, price, reason, since, card };
     change.notices.extend(account.owed(notice, kind, now));
     let reminders = u8::try_from(passed).unwrap_or(u8::MAX);
     change.records.push(Record::TopUp(TopUp { reminders, ..top_up.clone() }));

@@ -1,5 +1,6 @@
 //! An automatic purchase on the saved card: when one is due, how an attempt is opened, and how it ends.
 
+use super::asked_card::CardFace;
 use super::counted::{count_opened, recount};
 use super::gates::{NotDue, check_gates, top_up_credits};
 use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
@@ -204,11 +205,6 @@ fn grant_top_up(
     change.post(bought.credits, Cause::TopUp { top_up: top_up.id.clone() }, now)?;
     release(&mut change.account, &top_up.id);
     recount(&mut change.account, top_up, bought.status);
-    // A card that was chosen after the attempt was opened is kept, and a closed account gets none.
-    let is_kept = account.payment_method != top_up.payment_method || account.closed_at.is_some();
-    if payment.payment_method.is_some() && !is_kept {
-        change.account.payment_method = payment.payment_method.clone();
-    }
     let known = (top_up.reversed, payment.payment_intent.is_none() || top_up.payment_intent == payment.payment_intent);
     let paid_for = (PaidFor::TopUp(top_up.id.clone()), bought.credits);
     let reversed = take_back_known(&mut change, paid_for, known, now)?;
@@ -236,16 +232,16 @@ fn pause(
     notice: NoticeId,
     now: Timestamp,
 ) -> Change {
-    let (id, credits, price) = (top_up.id.clone(), top_up.credits, top_up.price);
+    let (id, credits, price, card) = (top_up.id.clone(), top_up.credits, top_up.price, CardFace::default());
     let (status, notice_kind) = match kind {
         PaymentIssueKind::Declined(reason) => {
-            (TopUpStatus::Declined(reason), NoticeKind::TopUpDeclined { top_up: id, credits, price, reason })
+            (TopUpStatus::Declined(reason), NoticeKind::TopUpDeclined { top_up: id, credits, price, reason, card })
         }
         PaymentIssueKind::ActionRequired => {
-            (TopUpStatus::ActionRequired, NoticeKind::TopUpActionRequired { top_up: id, credits, price })
+            (TopUpStatus::ActionRequired, NoticeKind::TopUpActionRequired { top_up: id, credits, price, card })
         }
         PaymentIssueKind::Refused(reason) => {
-            (TopUpStatus::Refused(reason), NoticeKind::TopUpRefused { top_up: id, credits, price, reason })
+            (TopUpStatus::Refused(reason), NoticeKind::TopUpRefused { top_up: id, credits, price, reason, card })
         }
     };
     let mut change = Change::on(account, now);

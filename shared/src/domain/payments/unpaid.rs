@@ -3,6 +3,7 @@
 //! The instants are derived from the attempt alone, so its item is in the index `due` exactly while its invoice can be
 //! paid: whatever ends the pause writes the attempt.
 
+use super::asked_card::CardFace;
 use super::records::{TopUp, TopUpStatus};
 use crate::domain::{Change, NoticeId, NoticeKind, PriceBook};
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +48,6 @@ pub(super) fn give_up(change: &mut Change, top_up: &TopUp, notice: NoticeId, now
         settings.is_enabled = false;
     }
     let (top_up, credits, price) = (top_up.id.clone(), top_up.credits, top_up.price);
-    let kind = NoticeKind::TopUpAbandoned { top_up, credits, price };
+    let kind = NoticeKind::TopUpAbandoned { top_up, credits, price, card: CardFace::default() };
     change.notices.extend(change.account.owed(notice, kind, now));
 }

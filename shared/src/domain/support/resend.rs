@@ -102,6 +102,7 @@ mod tests {
             top_up: TopUpId::mint(1),
             credits: Credits::constant(500),
             price: settings(500, 1_500).consent.price_max,
+            card: Default::default(),
         };
         let old = Account { email: EmailAddress::parse("old@example.com").ok(), ..account() };
         Notice { sent_at: sent_at.map(at), ..old.owed(NoticeId::mint(1), kind, at(created_at)).unwrap() }

@@ -1,6 +1,7 @@
 //! The parts of responses that more than one function answers with.
 
 mod alerts;
+mod card;
 mod contacts;
 mod entry;
 mod gate;
@@ -11,6 +12,7 @@ mod top_up;
 mod top_up_check;
 
 pub use alerts::AlertsBody;
+pub use card::CardBody;
 pub use contacts::ContactsBody;
 pub use entry::{CauseBody, EntryBody, OperationBody, PriceBody};
 pub use gate::GateBody;

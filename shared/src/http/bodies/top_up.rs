@@ -1,5 +1,7 @@
 //! An attempt of an automatic top-up as JSON.
 
+use super::card::CardBody;
+use crate::domain::payments::AskedCard;
 use crate::domain::{TopUp, TopUpStatus};
 use crate::http::time;
 use serde::Serialize;
@@ -11,6 +13,8 @@ pub struct TopUpBody<'a> {
     /// In the minor unit of the currency, as Stripe counts it.
     price: i64,
     currency: &'static str,
+    /// The card that it asked, if it is still the one that is asked and details of it are known.
+    card: Option<CardBody<'a>>,
     status: &'static str,
     /// Why it was declined or refused, in the words of the log.
     reason: Option<&'static str>,
@@ -21,7 +25,7 @@ pub struct TopUpBody<'a> {
 }
 
 impl<'a> TopUpBody<'a> {
-    pub fn of(top_up: &'a TopUp) -> Self {
+    pub fn of(top_up: &'a TopUp, asked: &'a AskedCard) -> Self {
         let reason = match top_up.status {
             TopUpStatus::Declined(reason) => Some(reason.name()),
             TopUpStatus::Refused(reason) => Some(reason.name()),
@@ -32,6 +36,7 @@ impl<'a> TopUpBody<'a> {
             credits: top_up.credits.get(),
             price: top_up.price.minor(),
             currency: top_up.price.currency().code(),
+            card: CardBody::of_asked(asked, top_up.payment_method.as_ref()),
             status: top_up.status.name(),
             reason,
             invoice: top_up.invoice.as_ref().map(|invoice| invoice.as_str()),

@@ -88,27 +88,30 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
                 .with("balance", credits(*balance));
             write_receipt(item, receipt.as_deref())
         }
-        NoticeKind::TopUpDeclined { top_up, credits: wanted, price, reason } => item
+        NoticeKind::TopUpDeclined { top_up, credits: wanted, price, reason, card } => {
+            asked_card::write_face(item, card)
+                .with("top_up", text(top_up))
+                .with("credits", credits(*wanted))
+                .with_amount("price", *price)
+                .with("decline_reason", text(reason.name()))
+        }
+        NoticeKind::TopUpActionRequired { top_up, credits: wanted, price, card }
+        | NoticeKind::TopUpAbandoned { top_up, credits: wanted, price, card } => asked_card::write_face(item, card)
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
-            .with_amount("price", *price)
-            .with("decline_reason", text(reason.name())),
-        NoticeKind::TopUpActionRequired { top_up, credits: wanted, price } => {
-            item.with("top_up", text(top_up)).with("credits", credits(*wanted)).with_amount("price", *price)
-        }
-        NoticeKind::TopUpRefused { top_up, credits: wanted, price, reason } => item
+            .with_amount("price", *price),
+        NoticeKind::TopUpRefused { top_up, credits: wanted, price, reason, card } => asked_card::write_face(item, card)
             .with("top_up", text(top_up))
             .with("credits", credits(*wanted))
             .with_amount("price", *price)
             .with("refusal_reason", text(reason.name())),
-        NoticeKind::PaymentReminder { top_up, credits: wanted, price, reason, since } => item
-            .with("top_up", text(top_up))
-            .with("credits", credits(*wanted))
-            .with_amount("price", *price)
-            .with_optional("decline_reason", reason.map(|reason| text(reason.name())))
-            .with("since", instant(*since)),
-        NoticeKind::TopUpAbandoned { top_up, credits: wanted, price } => {
-            item.with("top_up", text(top_up)).with("credits", credits(*wanted)).with_amount("price", *price)
+        NoticeKind::PaymentReminder { top_up, credits: wanted, price, reason, since, card } => {
+            asked_card::write_face(item, card)
+                .with("top_up", text(top_up))
+                .with("credits", credits(*wanted))
+                .with_amount("price", *price)
+                .with_optional("decline_reason", reason.map(|reason| text(reason.name())))
+                .with("since", instant(*since))
         }
         NoticeKind::CardExpiring { card, expiry } => {
             asked_card::write_face(item, card).with("expires", asked_card::write_expiry(*expiry))
@@ -199,15 +202,20 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             credits: credits()?,
             price: price()?,
             reason: item.word("decline_reason", DeclineReason::of_name)?,
+            card: asked_card::read_face(item)?,
         },
-        "top_up_action_required" => {
-            NoticeKind::TopUpActionRequired { top_up: top_up()?, credits: credits()?, price: price()? }
-        }
+        "top_up_action_required" => NoticeKind::TopUpActionRequired {
+            top_up: top_up()?,
+            credits: credits()?,
+            price: price()?,
+            card: asked_card::read_face(item)?,
+        },
         "top_up_refused" => NoticeKind::TopUpRefused {
             top_up: top_up()?,
             credits: credits()?,
             price: price()?,
             reason: item.word("refusal_reason", RefusalReason::of_name)?,
+            card: asked_card::read_face(item)?,
         },
         "payment_reminder" => NoticeKind::PaymentReminder {
             top_up: top_up()?,
@@ -215,8 +223,14 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             price: price()?,
             reason: item.optional("decline_reason", |item, name| item.word(name, DeclineReason::of_name))?,
             since: item.instant("since")?,
+            card: asked_card::read_face(item)?,
         },
-        "top_up_abandoned" => NoticeKind::TopUpAbandoned { top_up: top_up()?, credits: credits()?, price: price()? },
+        "top_up_abandoned" => NoticeKind::TopUpAbandoned {
+            top_up: top_up()?,
+            credits: credits()?,
+            price: price()?,
+            card: asked_card::read_face(item)?,
+        },
         "card_expiring" => NoticeKind::CardExpiring {
             card: asked_card::read_face(item)?,
             expiry: asked_card::read_expiry(item, "expires")?,

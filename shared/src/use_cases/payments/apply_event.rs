@@ -109,7 +109,7 @@ async fn is_paid<C: Capabilities<Ledger: TopUps>>(
 
 async fn apply_invoice<C>(context: &Context<C>, invoice: &InvoiceId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + TopUps, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + TopUps, Payments: Payments>,
 {
     let Some(report) = found(context.payments.invoice_get(invoice).await)? else { return Ok(Applied::Ignored) };
     if let Some((account, purchase, outcome)) = &report.purchase {

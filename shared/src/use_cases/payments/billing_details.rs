@@ -1,5 +1,6 @@
 //! What the customer's invoices say about its company: reading it and replacing it, at the payment provider.
 
+use super::unless_deleted;
 use crate::domain::payments::{BillingDetails, KnownBillingDetails, RefusedDetail};
 use crate::domain::{AccountClosed, AccountId};
 use crate::ports::{Accounts, CustomerBilling, LedgerError, PaymentsError, ReplaceDetailsError};
@@ -58,9 +59,6 @@ impl From<LedgerError> for BillingDetailsError {
 
 impl From<PaymentsError> for BillingDetailsError {
     fn from(error: PaymentsError) -> Self {
-        match error {
-            PaymentsError::CustomerDeleted { .. } => Self::CustomerDeleted,
-            error => Self::Outside(error.into()),
-        }
+        unless_deleted(error, Self::CustomerDeleted)
     }
 }

@@ -50,12 +50,22 @@ pub(super) async fn reported<C: Capabilities<Payments: Payments>>(
     context: &Context<C>,
     purchase: &Purchase,
 ) -> Result<CheckoutOutcome, PaymentsError> {
+    reported_page(context, purchase).await.map(|(outcome, _)| outcome)
+}
+
+/// The same, and where its page is now while it can be paid.
+pub(super) async fn reported_page<C: Capabilities<Payments: Payments>>(
+    context: &Context<C>,
+    purchase: &Purchase,
+) -> Result<(CheckoutOutcome, Option<String>), PaymentsError> {
     if let Some(checkout) = &purchase.checkout {
-        return Ok(context.payments.checkout_get(&checkout.session).await?.outcome);
+        let report = context.payments.checkout_get(&checkout.session).await?;
+        return Ok((report.outcome, report.hosted_url));
     }
     let Some(invoice) = purchase.invoice.as_ref().filter(|_| purchase.by_invoice.is_some()) else {
-        return Ok(CheckoutOutcome::Open);
+        return Ok((CheckoutOutcome::Open, None));
     };
     let report = context.payments.invoice_get(invoice).await?;
-    Ok(report.purchase.map_or(CheckoutOutcome::Open, |(_, _, outcome)| outcome))
+    let outcome = report.purchase.map_or(CheckoutOutcome::Open, |(_, _, outcome)| outcome);
+    Ok((outcome, report.hosted_url))
 }

@@ -5,15 +5,15 @@
 
 use super::check_purchase::reported;
 use super::issue_invoice::{IssueInvoiceError, issue_invoice, stored_purchase};
-use super::record_outcome::{RecordOutcomeError, asked_before_outcome, record_purchase_outcome};
+use super::record_outcome::{RecordOutcomeError, beside_outcome, record_purchase_outcome};
 use super::top_up::stored_top_up;
 use crate::domain::payments::{
-    Asked, AskedCard, CheckoutOutcome, Invoiced, TopUpOutcome, decide_follow_up, decide_invoice_reminder,
+    Asked, BesideOutcome, CheckoutOutcome, Invoiced, TopUpOutcome, decide_follow_up, decide_invoice_reminder,
 };
 use crate::domain::{Account, AccountId, NoticeId, Purchase, PurchaseId, PurchaseStatus, TopUp, TopUpId, TopUpStatus};
 use crate::error::chain;
 use crate::ports::{
-    Accounts, AskedCards, DueUnpaid, LedgerError, Payments, PaymentsError, Purchases, Shard, TopUps, Unpaid,
+    Accounts, AskedCards, Consents, DueUnpaid, LedgerError, Payments, PaymentsError, Purchases, Shard, TopUps, Unpaid,
 };
 use crate::use_cases::shards::on_all_shards;
 use crate::use_cases::{Capabilities, Context, OutsideError, StoreError, Updated};
@@ -56,7 +56,7 @@ enum FollowedUp {
 /// Only if a shard cannot be listed. The others have been worked on by then.
 pub async fn follow_up<C>(context: &Context<C>, begin_before: Timestamp) -> Result<FollowUpSummary, StoreError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + TopUps + DueUnpaid, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + DueUnpaid, Payments: Payments>,
 {
     let run = Run { context, due_by: context.now(), begin_before };
     on_all_shards("what is unpaid and due", |shard| run.follow_up_shard(shard)).await
@@ -70,7 +70,7 @@ struct Run<'a, C: Capabilities> {
 
 impl<C> Run<'_, C>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + TopUps + DueUnpaid, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + DueUnpaid, Payments: Payments>,
 {
     async fn follow_up_shard(&self, shard: Shard) -> Result<FollowUpSummary, LedgerError> {
         let mut sum = FollowUpSummary::default();
@@ -119,7 +119,7 @@ async fn follow_up_top_up<C>(
     top_up: &TopUpId,
 ) -> Result<FollowedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments>,
 {
     let read = || async { Ok::<_, RecordOutcomeError>(stored_top_up(context, account, top_up).await?) };
     let attempt = read().await?;
@@ -133,15 +133,17 @@ where
         look_up(context, &attempt).await
     };
     let outcome = &asked.outcome;
-    let read_with_card = |owner: Arc<Account>| async move {
-        Ok::<_, RecordOutcomeError>((read().await?, asked_before_outcome(context, &owner, outcome).await?))
+    let read_and_offer = |owner: Arc<Account>| async move {
+        let attempt = read().await?;
+        let beside = beside_outcome(context, &owner, (&attempt, outcome)).await?;
+        Ok::<_, RecordOutcomeError>((attempt, beside))
     };
-    let decide = |account: &Account, (attempt, card): &(TopUp, AskedCard), now| {
+    let decide = |account: &Account, (attempt, beside): &(TopUp, BesideOutcome), now| {
         let notice = context.mint(NoticeId::mint, now);
         let change = decide_follow_up(account, attempt, &asked, notice, now)?;
-        Ok::<_, RecordOutcomeError>(change.map(|change| change.with_asked_card(account, card, None)))
+        Ok::<_, RecordOutcomeError>(change.map(|change| change.with_beside(account, beside, now)))
     };
-    Ok(match context.update_with(account, read_with_card, decide).await? {
+    Ok(match context.update_with(account, read_and_offer, decide).await? {
         Updated::Committed(change, _) => match change.top_up().map(|attempt| attempt.status) {
             Some(TopUpStatus::Declined(_) | TopUpStatus::ActionRequired) => FollowedUp::Reminded,
             _ => FollowedUp::Ended,

@@ -37,3 +37,14 @@ pub use saved_cards::{
 pub use set_auto_top_up::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
 pub use sweep::{SweepLimits, SweepSummary, Swept, sweep, sweep_continue};
 pub use top_up::{ToppedUp, top_up};
+
+use super::OutsideError;
+use crate::ports::PaymentsError;
+
+/// The error of a request about a customer's record at the payment provider: `deleted` if the provider has deleted it.
+fn unless_deleted<E: From<OutsideError>>(error: PaymentsError, deleted: E) -> E {
+    match error {
+        PaymentsError::CustomerDeleted { .. } => deleted,
+        error => OutsideError::from(error).into(),
+    }
+}

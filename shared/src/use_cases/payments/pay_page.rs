@@ -1,17 +1,22 @@
-//! The link in e-mails, where a customer can pay or confirm an attempt.
+//! The links to what can be paid: an attempt, which a customer pays or confirms, and a purchase, whose link a customer may
+//! hand on to the person who pays for the company.
 
-use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
-use crate::domain::{AccountId, TopUpId, TopUpStatus};
+use super::check_purchase::reported_page;
+use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
+use crate::domain::payments::Invoiced;
+use crate::domain::{AccountId, PurchaseId, PurchaseStatus, TopUpId, TopUpStatus};
 use crate::error::chain;
-use crate::ports::{Accounts, AskedCards, LedgerError, Payments, PaymentsError, TopUps};
+use crate::ports::{Accounts, AskedCards, Consents, LedgerError, Payments, PaymentsError, Purchases, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError};
 
 /// Where the link leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PayPage {
-    /// Stripe's page for the open invoice. Its URL expires, so it is fetched again each time.
+    /// Stripe's page for what is open. Its URL expires, so it is fetched again each time.
     Hosted(String),
     AlreadyPaid,
+    /// A payment was made that is not settled yet, so nobody should pay again.
+    UnderWay,
     /// There is nothing left to pay.
     Closed,
 }
@@ -25,11 +30,52 @@ pub enum PayPageError {
     Outside(#[from] OutsideError),
 }
 
-/// Finds the page, and records the outcome that Stripe reports for the attempt.
+/// Finds the page, and records the outcome that Stripe reports.
 ///
 /// # Errors
 /// [`PayPageError`].
-pub async fn pay_page<C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>>(
+pub async fn pay_page<C>(
+    context: &Context<C>,
+    account: &AccountId,
+    paid_for: &Invoiced,
+) -> Result<PayPage, PayPageError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + TopUps, Payments: Payments>,
+{
+    match paid_for {
+        Invoiced::Purchase(purchase) => purchase_page(context, account, purchase).await,
+        Invoiced::TopUp(top_up) => top_up_page(context, account, top_up).await,
+    }
+}
+
+/// A purchase that is open is looked up, so what was paid a moment ago is granted and nobody pays it again.
+async fn purchase_page<C>(context: &Context<C>, account: &AccountId, id: &PurchaseId) -> Result<PayPage, PayPageError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Purchases, Payments: Payments>,
+{
+    let purchase = context.ledger.purchase_get(account, id).await?;
+    let purchase = purchase.ok_or_else(|| NotFound::Purchase(id.clone()))?;
+    if !matches!(purchase.status, PurchaseStatus::Open | PurchaseStatus::Processing) {
+        return Ok(page_of(purchase.status, None));
+    }
+    let (outcome, hosted_url) = reported_page(context, &purchase).await?;
+    let purchase = match record_purchase_outcome(context, account, id, &outcome).await {
+        Ok(purchase) => purchase,
+        Err(error) => return unrecorded(account, id.as_str(), error),
+    };
+    Ok(page_of(purchase.status, hosted_url))
+}
+
+fn page_of(status: PurchaseStatus, hosted_url: Option<String>) -> PayPage {
+    match status {
+        PurchaseStatus::Open => hosted_url.map_or(PayPage::Closed, PayPage::Hosted),
+        PurchaseStatus::Processing | PurchaseStatus::InReview => PayPage::UnderWay,
+        PurchaseStatus::Paid => PayPage::AlreadyPaid,
+        PurchaseStatus::Failed | PurchaseStatus::Expired | PurchaseStatus::Voided => PayPage::Closed,
+    }
+}
+
+async fn top_up_page<C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments>>(
     context: &Context<C>,
     account: &AccountId,
     top_up: &TopUpId,
@@ -50,12 +96,18 @@ pub async fn pay_page<C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Pa
             Ok(PayPage::AlreadyPaid)
         }
         Ok(_) => Ok(report.hosted_url.map_or(PayPage::Closed, PayPage::Hosted)),
-        Err(RecordOutcomeError::NotFound(missing)) => Err(missing.into()),
-        Err(RecordOutcomeError::Payments(error)) => Err(OutsideError::from(error).into()),
-        Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),
-        Err(RecordOutcomeError::Mismatch(refusal)) => {
+        Err(error) => unrecorded(account, top_up.as_str(), error),
+    }
+}
+
+fn unrecorded(account: &AccountId, paid_for: &str, error: RecordOutcomeError) -> Result<PayPage, PayPageError> {
+    match error {
+        RecordOutcomeError::NotFound(missing) => Err(missing.into()),
+        RecordOutcomeError::Payments(error) => Err(OutsideError::from(error).into()),
+        RecordOutcomeError::Store(error) => Err(OutsideError::from(error).into()),
+        RecordOutcomeError::Mismatch(refusal) => {
             let error = chain(&refusal);
-            tracing::error!(account.id = %account, top_up.id = %top_up, error, "a payment does not match what was asked for");
+            tracing::error!(account.id = %account, paid_for, error, "a payment does not match what was asked for");
             Ok(PayPage::AlreadyPaid)
         }
     }

@@ -1,17 +1,18 @@
 //! The only way to grant credits for money. Stripe's answer, the webhook, the sweep and a customer's "check again" all
 //! call it, in any order and any number of times.
 
+use super::set_auto_top_up::consent_in_force;
 use crate::domain::payments::{
-    AskedCard, CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer, decide_purchase_outcome,
-    decide_top_up_outcome,
+    AskedCard, BesideOutcome, CheckoutOutcome, GrantRefusal, OfferedCard, TopUpOutcome, card_to_offer,
+    card_to_remember, decide_purchase_outcome, decide_top_up_outcome, may_turn_off, names_card,
 };
 use crate::domain::{
     Account, AccountId, Change, NoticeId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, PurchaseStatus,
     TopUp, TopUpId,
 };
 use crate::error::chain;
-use crate::ports::{Accounts, AskedCards, Payments, PaymentsError, Purchases, TopUps};
-use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
+use crate::ports::{Accounts, AskedCards, Consents, Payments, PaymentsError, Purchases, TopUps};
+use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
 /// Why nothing was recorded.
@@ -29,6 +30,15 @@ pub enum RecordOutcomeError {
     Payments(PaymentsError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OutsideError> for RecordOutcomeError {
+    fn from(error: OutsideError) -> Self {
+        match error {
+            OutsideError::Store(error) => Self::Store(error),
+            OutsideError::Payments(error) => Self::Payments(error),
+        }
+    }
 }
 
 /// Records what Stripe reports about a purchase, and returns the purchase in its new state.
@@ -50,7 +60,7 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + AskedCar
     let read_and_offer = |owner: Arc<Account>| async move {
         let purchase = read().await?;
         let default_card = match card_to_offer(&owner, &purchase, outcome) {
-            Some(offered) => offer_card(context, &owner, &offered).await?,
+            Some(offered) => offer_card(context, &owner, &offered).await.map_err(RecordOutcomeError::Payments)?,
             None => owner.payment_method.clone(),
         };
         let asked = asked_before(context, &owner, default_card.as_ref()).await?;
@@ -82,17 +92,32 @@ pub async fn record_purchase_outcome<C: Capabilities<Ledger: Accounts + AskedCar
 /// The card that is asked from now on, and what is known of the one before.
 type CardNow = (Option<PaymentMethodId>, AskedCard);
 
-/// What is known of the asked card, if the outcome of an attempt makes another card the asked one, or may turn automatic
-/// top-ups off. Only then something of it changes.
-pub(super) async fn asked_before_outcome<C: Capabilities<Ledger: AskedCards>>(
+/// What an outcome of an attempt changes beside the attempt. The card that the customer paid with is offered to Stripe before
+/// the attempt is granted, so that a retry after a crash does both.
+///
+/// What is not going to change is not read.
+pub(super) async fn beside_outcome<C>(
     context: &Context<C>,
     owner: &Account,
-    outcome: &TopUpOutcome,
-) -> Result<AskedCard, StoreError> {
-    if *outcome == TopUpOutcome::Abandoned {
-        return Ok(context.ledger.asked_card_get(&owner.id).await?);
+    (top_up, outcome): (&TopUp, &TopUpOutcome),
+) -> Result<BesideOutcome, OutsideError>
+where
+    C: Capabilities<Ledger: AskedCards + Consents, Payments: Payments>,
+{
+    let may_turn_off = may_turn_off(top_up, outcome, context.now());
+    if may_turn_off || names_card(outcome) {
+        let asked = context.ledger.asked_card_get(&owner.id).await.map_err(StoreError::from)?;
+        let face = asked.face_of(top_up.payment_method.as_ref()).cloned().unwrap_or_default();
+        let consent =
+            if may_turn_off { consent_in_force(context, owner).await.map_err(StoreError::from)? } else { None };
+        return Ok(BesideOutcome { card: owner.payment_method.clone(), asked, face, consent });
     }
-    asked_before(context, owner, outcome.paid_with().or(owner.payment_method.as_ref())).await
+    let card = match card_to_remember(owner, top_up, outcome) {
+        Some(offered) => offer_card(context, owner, &offered).await?,
+        None => owner.payment_method.clone(),
+    };
+    let asked = asked_before(context, owner, card.as_ref()).await?;
+    Ok(BesideOutcome { card, asked, ..BesideOutcome::default() })
 }
 
 /// What is known of the asked card, if another one takes its place.
@@ -174,13 +199,14 @@ async fn offer_card<C: Capabilities<Payments: Payments>>(
     context: &Context<C>,
     account: &Account,
     offered: &OfferedCard,
-) -> Result<Option<PaymentMethodId>, RecordOutcomeError> {
+) -> Result<Option<PaymentMethodId>, PaymentsError> {
     match context.payments.default_payment_method_offer(&account.customer, offered).await {
         Ok(default) => Ok(default),
-        Err(error) if error.is_retryable() => Err(RecordOutcomeError::Payments(error)),
+        Err(error) if error.is_retryable() => Err(error),
         Err(error) => {
             let error = chain(&error);
-            tracing::error!(purchase.id = %offered.bought_with.purchase, error, "the card cannot be made the customer's default");
+            let paid_for = offered.bought_with.paid_for.id();
+            tracing::error!(account.id = %account.id, paid_for, error, "the card cannot be made the customer's default");
             Ok(account.payment_method.clone())
         }
     }
@@ -190,25 +216,30 @@ async fn offer_card<C: Capabilities<Payments: Payments>>(
 ///
 /// # Errors
 /// [`RecordOutcomeError`].
-pub async fn record_top_up_outcome<C: Capabilities<Ledger: Accounts + AskedCards + TopUps>>(
+pub async fn record_top_up_outcome<C>(
     context: &Context<C>,
     account: &AccountId,
     top_up: &TopUpId,
     outcome: &TopUpOutcome,
-) -> Result<TopUp, RecordOutcomeError> {
+) -> Result<TopUp, RecordOutcomeError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments>,
+{
     let read = || async {
         let stored = context.ledger.top_up_get(account, top_up).await.map_err(StoreError::from)?;
         stored.ok_or_else(|| RecordOutcomeError::from(NotFound::TopUp(top_up.clone())))
     };
-    let read_with_card = |owner: Arc<Account>| async move {
-        Ok::<_, RecordOutcomeError>((read().await?, asked_before_outcome(context, &owner, outcome).await?))
+    let read_and_offer = |owner: Arc<Account>| async move {
+        let top_up = read().await?;
+        let beside = beside_outcome(context, &owner, (&top_up, outcome)).await?;
+        Ok::<_, RecordOutcomeError>((top_up, beside))
     };
-    let decide = |account: &Account, (top_up, asked): &(TopUp, AskedCard), now| {
+    let decide = |account: &Account, (top_up, beside): &(TopUp, BesideOutcome), now| {
         let notice = context.mint(NoticeId::mint, now);
         let change = decide_top_up_outcome(account, top_up, outcome, notice, now)?;
-        Ok(change.map(|change| change.with_asked_card(account, asked, None)))
+        Ok(change.map(|change| change.with_beside(account, beside, now)))
     };
-    match context.update_with(account, read_with_card, decide).await? {
+    match context.update_with(account, read_and_offer, decide).await? {
         Updated::Committed(change, (before, _)) => {
             warn_of_closed_account(&change);
             Ok(change.top_up().cloned().unwrap_or(before))

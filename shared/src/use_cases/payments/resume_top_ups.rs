@@ -8,7 +8,7 @@ use crate::domain::payments::{
     decide_resume_refused, decide_resume_reversal, needs_card,
 };
 use crate::domain::{Account, AccountId, TopUpId, TopUpStatus};
-use crate::ports::{Accounts, AskedCards, CardWallet, LedgerError, Payments, PaymentsError, TopUps};
+use crate::ports::{Accounts, AskedCards, CardWallet, Consents, LedgerError, Payments, PaymentsError, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub enum ResumeError {
 /// [`ResumeError`]; the account stays paused, unless Stripe reports the void later.
 pub async fn resume_top_ups<C>(context: &Context<C>, account: &AccountId) -> Result<Resumed, ResumeError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments + CardWallet>,
 {
     let current = context.account::<ResumeError>(account).await?;
     if current.payment_issue.is_none() && current.reversal_pause.is_none() {
@@ -81,7 +81,7 @@ where
 /// Ends a pause because of a payment that failed.
 async fn end_issue<C>(context: &Context<C>, account: &AccountId, issue: &PaymentIssue) -> Result<Resumed, ResumeError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps, Payments: Payments>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments>,
 {
     if matches!(issue.kind, PaymentIssueKind::Refused(_)) {
         return end_refused(context, account, &issue.top_up).await;

@@ -1,14 +1,17 @@
 //! Paying the open invoice of a pause now, because the customer asks for it.
 
-use super::record_outcome::asked_before_outcome;
+use super::record_outcome::beside_outcome;
 use super::saved_cards::cards_left;
 use super::top_up::stored_top_up;
 use crate::domain::payments::{
-    AskedCard, GrantRefusal, RetryCommand, RetryRefusal, RetryStep, TopUpOutcome, check_retry, check_retry_replay,
-    decide_retry, decide_retry_outcome, next_retry_step,
+    BesideOutcome, CardFace, GrantRefusal, RetryCommand, RetryRefusal, RetryStep, TopUpOutcome, check_retry,
+    check_retry_replay, decide_retry, decide_retry_outcome, next_retry_step,
 };
 use crate::domain::{Account, AccountId, CustomerId, NoticeId, PaymentMethodId, TopUp, TopUpRetry, TopUpStatus};
-use crate::ports::{Accounts, AskedCards, CardWallet, LedgerError, Payments, PaymentsError, TopUpRetries, TopUps};
+use crate::error::chain;
+use crate::ports::{
+    Accounts, AskedCards, CardWallet, Consents, LedgerError, Payments, PaymentsError, TopUpRetries, TopUps,
+};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ pub struct RetriedTopUp {
     pub account: Account,
     /// Where the customer can confirm the payment or pay with any card, while the invoice is open.
     pub hosted_url: Option<String>,
+    /// The card that was asked. `None` if it is not saved any more, or cannot be shown now.
+    pub card: Option<CardFace>,
     pub is_replay: bool,
 }
 
@@ -52,7 +57,7 @@ pub async fn retry_top_up<C>(
     command: &RetryCommand,
 ) -> Result<RetriedTopUp, RetryError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + TopUpRetries, Payments: Payments + CardWallet>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps + TopUpRetries, Payments: Payments + CardWallet>,
 {
     let Claimed { retry, is_replay } = claim_key(context, account, command).await?;
     let attempt = stored_top_up(context, account, &retry.top_up).await?;
@@ -71,7 +76,23 @@ where
         Some(invoice) if is_open => context.payments.invoice_get(invoice).await?.hosted_url,
         _ => None,
     };
-    Ok(RetriedTopUp { retry, account, hosted_url, is_replay })
+    let card = face_of(context, &account.customer, &retry.card).await;
+    Ok(RetriedTopUp { retry, account, hosted_url, card, is_replay })
+}
+
+/// The payment has its outcome, whether or not its card can be shown.
+async fn face_of<C: Capabilities<Payments: CardWallet>>(
+    context: &Context<C>,
+    customer: &CustomerId,
+    card: &PaymentMethodId,
+) -> Option<CardFace> {
+    match cards_left(context, customer).await {
+        Ok(cards) => cards.find(card).map(|card| CardFace { brand: card.brand.clone(), last4: card.last4.clone() }),
+        Err(error) => {
+            tracing::warn!(customer.id = %customer, error = chain(&error), "the card of a retry cannot be shown now");
+            None
+        }
+    }
 }
 
 struct Claimed {
@@ -154,18 +175,18 @@ async fn record<C>(
     outcome: &TopUpOutcome,
 ) -> Result<(Account, TopUp, TopUpRetry), RetryError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + TopUpRetries>,
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps + TopUpRetries, Payments: Payments>,
 {
     let read = |owner: Arc<Account>| async move {
         let attempt = stored_top_up(context, account, &retry.top_up).await?;
         let stored = context.ledger.top_up_retry_get(account, &retry.key).await?;
-        let asked = asked_before_outcome(context, &owner, outcome).await?;
-        Ok::<_, RetryError>((attempt, stored.ok_or_else(missing)?, asked))
+        let beside = beside_outcome(context, &owner, (&attempt, outcome)).await?;
+        Ok::<_, RetryError>((attempt, stored.ok_or_else(missing)?, beside))
     };
-    let decide = |account: &Account, (attempt, retry, asked): &(TopUp, TopUpRetry, AskedCard), now| {
+    let decide = |account: &Account, (attempt, retry, beside): &(TopUp, TopUpRetry, BesideOutcome), now| {
         let notice = context.mint(NoticeId::mint, now);
         let change = decide_retry_outcome(account, (attempt, retry), outcome, notice, now)?;
-        Ok(change.map(|change| change.with_asked_card(account, asked, None)))
+        Ok(change.map(|change| change.with_beside(account, beside, now)))
     };
     match context.update_with(account, read, decide).await? {
         Updated::Committed(change, (attempt, retry, _)) => {

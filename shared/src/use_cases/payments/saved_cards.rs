@@ -4,6 +4,7 @@
 //! then followed, as the event about it also does; so a change that was interrupted is completed by either.
 
 use super::set_auto_top_up::consent_in_force;
+use super::unless_deleted;
 use crate::domain::payments::{ConsentRecord, SavedCards, SeenCards, decide_saved_cards};
 use crate::domain::{Account, AccountClosed, AccountId, CustomerId, PaymentMethodId, PriceBook};
 use crate::ports::{Accounts, AskedCards, CardPage, CardWallet, Consents, LedgerError, Payments, PaymentsError};
@@ -204,9 +205,6 @@ impl From<StoreError> for SavedCardsError {
 
 impl From<PaymentsError> for SavedCardsError {
     fn from(error: PaymentsError) -> Self {
-        match error {
-            PaymentsError::CustomerDeleted { .. } => Self::CustomerDeleted,
-            error => Self::Outside(error.into()),
-        }
+        unless_deleted(error, Self::CustomerDeleted)
     }
 }

@@ -10,7 +10,7 @@ use super::top_up::{ToppedUp, top_up};
 use crate::domain::{AccountId, PriceBook, TopUpStatus};
 use crate::error::chain;
 use crate::ports::{
-    Accounts, AskedCards, DueCursor, DueIndex, LedgerError, Payments, Remainder, SweepLogs, SweepPart, Timer,
+    Accounts, AskedCards, Consents, DueCursor, DueIndex, LedgerError, Payments, Remainder, SweepLogs, SweepPart, Timer,
     TimerName, Timers, TopUps, Turn, Wake,
 };
 use crate::use_cases::{Capabilities, Context, StoreError};
@@ -77,7 +77,7 @@ pub struct SweepSummary {
 pub async fn sweep<C>(context: &Context<C>, part: &SweepPart, limits: SweepLimits) -> Result<Swept, StoreError>
 where
     C: Capabilities<
-            Ledger: Accounts + AskedCards + TopUps + SweepLogs + DueIndex,
+            Ledger: Accounts + AskedCards + Consents + TopUps + SweepLogs + DueIndex,
             Payments: Payments,
             PriceBook = PriceBook,
         >,
@@ -193,7 +193,11 @@ impl<'a, C: Capabilities<Ledger: DueIndex>> Due<'a, C> {
 
 async fn attempt<C>(context: &Context<C>, account: AccountId) -> Result<ToppedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + SweepLogs, Payments: Payments, PriceBook = PriceBook>,
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + Consents + TopUps + SweepLogs,
+            Payments: Payments,
+            PriceBook = PriceBook,
+        >,
 {
     let attempted = top_up(context, &account).await;
     match &attempted {

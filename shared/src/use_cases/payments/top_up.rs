@@ -4,7 +4,7 @@ use super::record_outcome::{RecordOutcomeError, record_top_up_outcome};
 use crate::domain::payments::{NextStep, NotDue, SweepSkip, decide_open_top_up, next_step};
 use crate::domain::{Account, AccountId, Credits, PriceBook, TopUp, TopUpId};
 use crate::error::chain;
-use crate::ports::{Accounts, AskedCards, LedgerError, Payments, SweepLogs, TopUps};
+use crate::ports::{Accounts, AskedCards, Consents, LedgerError, Payments, SweepLogs, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, StoreError, Updated};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -27,7 +27,11 @@ pub enum ToppedUp {
 /// [`RecordOutcomeError`].
 pub async fn top_up<C>(context: &Context<C>, account: &AccountId) -> Result<ToppedUp, RecordOutcomeError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + TopUps + SweepLogs, Payments: Payments, PriceBook = PriceBook>,
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + Consents + TopUps + SweepLogs,
+            Payments: Payments,
+            PriceBook = PriceBook,
+        >,
 {
     let (owner, attempt) = match open_or_find(context, account).await {
         Ok(found) => found,

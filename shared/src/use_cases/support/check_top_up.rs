@@ -3,7 +3,7 @@
 use super::Asked;
 use crate::domain::support::{ActKind, decide_record};
 use crate::domain::{AccountId, PriceBook};
-use crate::ports::{Accounts, AskedCards, IdGenerator, Payments, SweepLogs, TopUps};
+use crate::ports::{Accounts, AskedCards, Consents, IdGenerator, Payments, SweepLogs, TopUps};
 use crate::use_cases::payments::{RecordOutcomeError, ToppedUp, top_up};
 use crate::use_cases::{Capabilities, Context, Updated};
 
@@ -23,7 +23,7 @@ pub async fn check_top_up<C>(
 ) -> Result<CheckedTopUp, RecordOutcomeError>
 where
     C: Capabilities<
-            Ledger: Accounts + AskedCards + TopUps + SweepLogs,
+            Ledger: Accounts + AskedCards + Consents + TopUps + SweepLogs,
             Payments: Payments,
             Ids: IdGenerator,
             PriceBook = PriceBook,

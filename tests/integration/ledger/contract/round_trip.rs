@@ -120,8 +120,13 @@ pub async fn top_ups<L: Ledger>(ledger: &L) {
 pub async fn notices<L: Ledger>(ledger: &L) {
     let mut account = opened(ledger).await;
     let (credits, price) = (credits(10), Amount::new(Currency::USD, 11).unwrap());
-    let declined =
-        |reason: DeclineReason| NoticeKind::TopUpDeclined { top_up: TopUpId::mint(6), credits, price, reason };
+    let declined = |reason: DeclineReason| NoticeKind::TopUpDeclined {
+        top_up: TopUpId::mint(6),
+        credits,
+        price,
+        reason,
+        card: Default::default(),
+    };
     let in_yen = notice_kinds().map(|kind| with_price(kind, amount("JPY", 50)));
     for (number, kind) in (1..).zip(notice_kinds().into_iter().chain(DECLINE_REASONS.map(declined)).chain(in_yen)) {
         for sent_at in [None, Some(at(77))] {

@@ -79,6 +79,10 @@ pub(crate) fn submit(state: &mut State, id: &str, query: &str, form: &[u8]) -> P
         return Ok(page(state, invoice, StatusCode::PAYMENT_REQUIRED, Some(reason)));
     };
     let payment_method = payment_method::insert(state, instrument);
+    // As with `hosted_payment_method_save: offer`, where the customer decides, and a box that is not ticked saves nothing:
+    // <https://docs.stripe.com/changelog/basil/2025-03-31/hosted-payment-method-save>.
+    let future_usage = form.save_card.map(|_| "off_session".to_owned());
+    state.payment_intents.get_mut(&intent)?.setup_future_usage = future_usage;
     match payment_intent::attempt(state, &intent, &payment_method, false)? {
         Outcome::Succeeded | Outcome::Processing => Ok(redirect(&state.url(&format!("/i/{id}?{query}")))),
         Outcome::ActionRequired => Ok(redirect(&state.url(&format!("/authenticate/{intent}")))),

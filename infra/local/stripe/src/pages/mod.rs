@@ -62,6 +62,8 @@ struct CardForm {
     business_name: Option<String>,
     tax_id_type: Option<String>,
     tax_id: Option<String>,
+    /// Ticked: the card is saved with the customer.
+    save_card: Option<String>,
 }
 
 fn read<T: DeserializeOwned>(form: &[u8]) -> Result<T, ApiError> {
