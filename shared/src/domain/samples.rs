@@ -68,6 +68,7 @@ pub fn top_up(number: u128, credits: i64) -> TopUp {
         retries: 0,
         reminders: 0,
         reversed: Default::default(),
+        refunds: vec![],
     }
 }
 

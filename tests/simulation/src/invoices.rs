@@ -261,7 +261,8 @@ impl KnownInvoices {
             }
             let known = self.0.insert(purchase.id.clone(), purchase.clone());
             let has_failed = known.is_some_and(|known| known.status == PurchaseStatus::Processing)
-                && purchase.status == PurchaseStatus::Open;
+                && purchase.status == PurchaseStatus::Open
+                && purchase.issued().is_some();
             let is_told = change.notices.iter().any(|notice| {
                 matches!(&notice.kind, NoticeKind::InvoiceReminder { reminder: InvoiceReminder::PaymentFailed, .. })
             });

@@ -295,6 +295,7 @@ mod tests {
                 retries: 0,
                 reminders: 0,
                 reversed: Default::default(),
+                refunds: vec![],
             }
         };
         let attempts = [

@@ -199,10 +199,18 @@ fn move_on(account: &Account, purchase: &Purchase, status: PurchaseStatus, now: 
     change
 }
 
-/// The invoice is open. If a debit failed that should have paid it, the customer has to know.
+/// The invoice is open. If a debit failed that should have paid it, the customer has to know; of an invoice that was not told
+/// yet, the customer hears as soon as it is.
 fn wait(account: &Account, purchase: &Purchase, amount_paid: i64, notice: NoticeId, now: Timestamp) -> Option<Change> {
-    let (by_invoice, issued) = (purchase.by_invoice.as_ref()?, purchase.issued()?);
+    let by_invoice = purchase.by_invoice.as_ref()?;
     let has_failed = purchase.status == PurchaseStatus::Processing;
+    let Some(issued) = &by_invoice.issued else {
+        return has_failed.then(|| {
+            let mut change = Change::on(account, now);
+            change.replace_purchase(purchase, Purchase { status: PurchaseStatus::Open, ..purchase.clone() });
+            change
+        });
+    };
     if issued.amount_paid == amount_paid && !has_failed {
         return None;
     }

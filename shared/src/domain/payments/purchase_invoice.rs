@@ -251,6 +251,23 @@ mod tests {
         );
     }
 
+    /// The process that made the invoice died before it was stored, and somebody found its page at Stripe.
+    #[test]
+    fn a_debit_that_fails_before_the_invoice_was_told_leaves_it_to_be_told() {
+        let (opened, purchase) = ordered(&account(), 1).unwrap();
+        let processing = report(&opened.account, &purchase, &CheckoutOutcome::Processing).unwrap();
+        let (account, purchase) = (&processing.account, processing.purchase().unwrap());
+        assert_eq!(issue(account, purchase), None, "not while it is being paid");
+        let failed = report(account, purchase, &CheckoutOutcome::Waiting { amount_paid: 0 }).unwrap();
+        let purchase = failed.purchase().unwrap();
+        assert_eq!(
+            (purchase.status, failed.notices.len(), failed.account.unpaid_invoices),
+            (PurchaseStatus::Open, 0, 1)
+        );
+        assert_eq!(report(&failed.account, purchase, &CheckoutOutcome::Waiting { amount_paid: 0 }), None);
+        assert!(issue(&failed.account, purchase).is_some());
+    }
+
     #[test]
     fn a_customer_is_reminded_three_times_and_once_each() {
         let (account, mut purchase) = issued();
