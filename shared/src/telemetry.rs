@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 12] = [
+pub const OWN_CRATES: [&str; 13] = [
     "accounts",
     "alerts",
     "charge_expiry",
@@ -22,6 +22,7 @@ pub const OWN_CRATES: [&str; 12] = [
     "liability",
     "notifications",
     "purchases",
+    "reconciliation",
     "shared",
     "stripe_webhooks",
     "support",

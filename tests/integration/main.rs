@@ -37,6 +37,7 @@ mod purchases;
 mod purchases_by_invoice;
 mod rates;
 mod receipts;
+mod reconciliation;
 mod refunds;
 mod returns;
 mod support;

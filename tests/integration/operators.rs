@@ -463,7 +463,7 @@ async fn an_hour_far_above_the_past_raises_one_flag_that_blocks_nothing() {
     let flag = &listed["data"][0];
     let expected = json!({
         "account": "acme", "kind": "charges_per_hour", "date": "2026-01-05", "hour": 0, "value": 599,
-        "usual": 0, "spread": 0, "threshold": 500, "raised_at": "2026-01-05T00:05:00.000Z",
+        "usual": 0, "spread": 0, "threshold": 500, "raised_at": "2026-01-05T00:05:00.000Z", "payment": null,
     });
     assert_eq!(flag, &expected);
     cloud.cloud.clock.advance(SignedDuration::from_mins(60)).unwrap();

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use local_aws::access::{Call, matches};
 use local_gateway::Template;
 use local_gateway::template::FunctionConfiguration;
+use local_stripe::{Fault, FaultAction, WebhookConduct};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -155,6 +156,22 @@ async fn do_everything(cloud: &TestCloud) {
     cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
     assert_eq!(cloud.cloud.close_days().await.unwrap()["accounts"], 3);
     cloud.get("/v1/support/liability", &cloud.support_token()).await.expect(200);
+    reconcile(cloud).await;
+}
+
+/// An event that no webhook brings fails, is kept, and is applied by a later run.
+async fn reconcile(cloud: &TestCloud) {
+    let stripe = &cloud.cloud.stripe;
+    stripe.set_webhook_conduct(WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() });
+    let outage = Fault::once("GET", "/v1/checkout/sessions/*", FaultAction::Unavailable);
+    stripe.add_fault(Fault { count: u32::MAX, ..outage });
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    assert_ne!(cloud.reconcile().await["failed"], 0);
+    stripe.clear_faults();
+    cloud.cloud.clock.advance(SignedDuration::from_mins(5)).unwrap();
+    let summary = cloud.reconcile().await;
+    assert_eq!(summary["failed"], 0, "{summary}");
+    stripe.set_webhook_conduct(WebhookConduct::default());
 }
 
 /// An account with a name in its usage, an e-mail and a spender's limits, which are deleted.

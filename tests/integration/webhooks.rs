@@ -229,10 +229,11 @@ async fn objects_of_other_deployments_are_accepted_and_move_nothing() {
     let cloud = TestCloud::start().await;
     cloud.open_due_account("acme", "pm_card_visa").await;
     let unknown_attempt = "top_0123456789abcdef0123456789abcdef";
+    let deployment = ("metadata[deployment]", "111122223333/eu-west-1/staging");
     let foreign: [&[(&str, &str)]; 5] = [
         &[],
-        &[("metadata[account]", "stranger"), ("metadata[top_up]", unknown_attempt)],
-        &[("metadata[account]", "acme"), ("metadata[top_up]", unknown_attempt)],
+        &[("metadata[account]", "stranger"), ("metadata[top_up]", unknown_attempt), deployment],
+        &[("metadata[account]", "acme"), ("metadata[top_up]", unknown_attempt), deployment],
         &[("metadata[account]", "acme"), ("metadata[top_up]", "1")],
         &[("metadata[account]", "no account of ours!"), ("metadata[top_up]", unknown_attempt)],
     ];

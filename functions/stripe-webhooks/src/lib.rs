@@ -9,22 +9,21 @@ pub mod wiring;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde_json::Value;
-use shared::domain::{CardPaymentId, CheckoutSessionId, CustomerId, DisputeId, InvoiceId, PaymentMethodId, RefundId};
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::ports::{
     Accounts, AskedCards, CardWallet, Consents, Customers, Entries, Events, PaymentReturns, Payments, Purchases,
-    ReturnedObject, TopUps,
+    TopUps, UnknownPayments,
 };
 use shared::stripe::SecretString;
-use shared::stripe::webhook::{Event, ObjectKind, verify};
+use shared::stripe::webhook::verify;
 use shared::telemetry::embedded_metrics;
-use shared::use_cases::payments::{ApplyEventError, Subject, apply_event};
+use shared::use_cases::payments::{Applied, ApplyEventError, apply_event};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events,
+        Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events + UnknownPayments,
         Payments: Payments + CardWallet + PaymentReturns,
     >
 {
@@ -32,7 +31,15 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events,
+            Ledger: Accounts
+                        + AskedCards
+                        + Consents
+                        + Entries
+                        + Purchases
+                        + TopUps
+                        + Customers
+                        + Events
+                        + UnknownPayments,
             Payments: Payments + CardWallet + PaymentReturns,
         >,
 > Outside for C
@@ -44,8 +51,8 @@ pub struct App<O: Outside> {
     pub context: Context<O>,
     /// More than one while the signing secret is being rolled.
     pub secrets: Vec<SecretString>,
-    /// Receives the count of events that no endpoint should send us and of those that are refused, each as one line of
-    /// embedded metrics.
+    /// Receives the count of events that no endpoint should send us, of those that are refused and of unknown payments,
+    /// each as one line of embedded metrics.
     pub emit: fn(&Value),
 }
 
@@ -72,10 +79,13 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
         count(app, "thin_events");
         return Ok(Reply::empty());
     }
-    let applied = apply_event(&app.context, &event.id, &subject_of(&event)).await;
+    let applied = apply_event(&app.context, &event.id, &event.subject()).await;
     match applied {
         Ok(applied) => {
             tracing::info!(event.id = %event.id, event.kind = event.kind, ?applied, "event");
+            if applied == Applied::Flagged {
+                count(app, "unknown_payments");
+            }
             Ok(Reply::empty())
         }
         Err(error @ (ApplyEventError::Mismatch(_) | ApplyEventError::BalanceOutOfRange(_))) => {
@@ -87,24 +97,4 @@ async fn post_event<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply
 
 fn count<O: Outside>(app: &App<O>, what: &'static str) {
     (app.emit)(&embedded_metrics("stripe-webhooks", &[(what, 1)], app.context.now()));
-}
-
-/// The object to fetch.
-fn subject_of(event: &Event) -> Subject {
-    let id = event.object_id.clone().unwrap_or_default();
-    let subject = match event.object_kind() {
-        Some(ObjectKind::Invoice) => {
-            InvoiceId::parse(id).map(|id| Subject::Invoice { id, top_up: event.top_up.clone() })
-        }
-        Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
-        Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
-        Some(ObjectKind::PaymentMethod) => PaymentMethodId::parse(id).map(Subject::Card),
-        Some(ObjectKind::Charge) => {
-            CardPaymentId::parse(id).map(|id| Subject::Returned(ReturnedObject::CardPayment(id)))
-        }
-        Some(ObjectKind::Refund) => RefundId::parse(id).map(|id| Subject::Returned(ReturnedObject::Refund(id))),
-        Some(ObjectKind::Dispute) => DisputeId::parse(id).map(|id| Subject::Returned(ReturnedObject::Dispute(id))),
-        None => Ok(Subject::Other),
-    };
-    subject.unwrap_or(Subject::Other)
 }

@@ -1,10 +1,10 @@
-//! Flags for unusual usage, newest first: of all accounts, or of one.
+//! Flags for unusual usage and unknown payments, newest first: of all accounts, or of one.
 
 use crate::Outside;
 use lambda_http::Request;
 use serde::Serialize;
-use shared::domain::AccountId;
-use shared::domain::usage::{Flag, FlagKind, FlagPlace};
+use shared::domain::usage::{Flag, FlagKind, FlagPlace, FlaggedPayment};
+use shared::domain::{AccountId, InvoiceId, PaymentIntentId};
 use shared::http::{Page, Problem, Reply, parse_query, time};
 use shared::use_cases::Context;
 use shared::use_cases::support::list_flags;
@@ -51,6 +51,16 @@ pub struct FlagBody<'a> {
     spread: i64,
     threshold: i64,
     raised_at: String,
+    payment: Option<PaymentBody<'a>>,
+}
+
+/// The payment that a flag is about. What was paid is the flag's `value`.
+#[derive(Serialize)]
+pub struct PaymentBody<'a> {
+    paid_for: &'a str,
+    currency: String,
+    payment_intent: Option<&'a str>,
+    invoice: Option<&'a str>,
 }
 
 impl<'a> FlagBody<'a> {
@@ -65,6 +75,18 @@ impl<'a> FlagBody<'a> {
             spread: flag.spread,
             threshold: flag.threshold,
             raised_at: time(flag.raised_at),
+            payment: flag.payment.as_ref().map(PaymentBody::of),
+        }
+    }
+}
+
+impl<'a> PaymentBody<'a> {
+    fn of(payment: &'a FlaggedPayment) -> Self {
+        Self {
+            paid_for: payment.paid_for.as_str(),
+            currency: payment.currency.to_uppercase(),
+            payment_intent: payment.payment_intent.as_ref().map(PaymentIntentId::as_str),
+            invoice: payment.invoice.as_ref().map(InvoiceId::as_str),
         }
     }
 }

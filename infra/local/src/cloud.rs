@@ -62,7 +62,8 @@ impl Options {
     /// clock may stand still.
     pub fn new(clock: MovableClock) -> Self {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-        let parameters = BTreeMap::from([("AccountRequestsPerSecond".to_owned(), "0".to_owned())]);
+        let unlimited = ["AccountRequestsPerSecond", "ReconciliationCallsPerSecond"];
+        let parameters = unlimited.map(|name| (name.to_owned(), "0".to_owned())).into();
         Self {
             clock,
             port: 0,
@@ -183,12 +184,25 @@ impl LocalCloud {
         Ok(runs)
     }
 
+    /// From now on, the schedule of this function runs nothing, as if its function failed each time.
+    pub fn leave_out(&self, binary: &str) {
+        self.schedules.leave_out(binary);
+    }
+
     /// Runs the sweep now, regardless of the schedule.
     ///
     /// # Errors
     /// If the function fails.
     pub async fn sweep(&self) -> Result<Value, Error> {
         Ok(self.schedules.run_now("top-up-sweep").await?)
+    }
+
+    /// Runs the reconciliation now, regardless of the schedule.
+    ///
+    /// # Errors
+    /// If the function fails.
+    pub async fn reconcile(&self) -> Result<Value, Error> {
+        Ok(self.schedules.run_now("reconciliation").await?)
     }
 
     /// Runs the run over expired charges now, regardless of the schedule.
@@ -331,10 +345,10 @@ fn deployment(urls: &Urls, options: &Options) -> Deployment {
     }
 }
 
-/// Every effect of a function is a write to the table or a request to Stripe; e-mails and timers come with a write.
+/// Every effect of a function is a write to the table or at Stripe; e-mails and timers come with a write.
 fn changes(aws: &LocalAws, stripe: &LocalStripe) -> ChangeCount {
     let (writes, stripe) = (aws.dynamodb.writes(), stripe.clone());
-    Arc::new(move || *writes.borrow() + stripe.requests_total())
+    Arc::new(move || *writes.borrow() + stripe.effects_total())
 }
 
 /// The secrets of the local cloud.

@@ -43,6 +43,7 @@ pub async fn in_process_functions(
         ("liability".to_owned(), wiring.liability()?),
         ("notifications".to_owned(), wiring.notifications().await?),
         ("purchases".to_owned(), wiring.purchases().await?),
+        ("reconciliation".to_owned(), wiring.reconciliation().await?),
         ("stripe-webhooks".to_owned(), wiring.stripe_webhooks().await?),
         ("support".to_owned(), wiring.support().await?),
         ("top-up-sweep".to_owned(), wiring.top_up_sweep().await?),
@@ -122,6 +123,11 @@ impl Wiring<'_> {
 
     async fn purchases(&self) -> Result<Arc<dyn Function>, Error> {
         Ok(http_function!(purchases::handle, purchases::wiring::app(self.surroundings("purchases")?).await?))
+    }
+
+    async fn reconciliation(&self) -> Result<Arc<dyn Function>, Error> {
+        let surroundings = self.surroundings("reconciliation")?;
+        Ok(event_function!(reconciliation::handle, reconciliation::wiring::app(surroundings, emit).await?))
     }
 
     async fn stripe_webhooks(&self) -> Result<Arc<dyn Function>, Error> {

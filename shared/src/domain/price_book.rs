@@ -124,6 +124,13 @@ impl PriceBook {
     pub const INVOICE_GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
     /// A run finishes an invoice that the customer's own request did not finish in this time.
     pub const INVOICE_ISSUED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+    /// How often a purchase with a page or an attempt is looked at while it is under way: up to which age, and after which time.
+    pub const LOOKS: [(SignedDuration, SignedDuration); 2] = [
+        (SignedDuration::from_hours(1), SignedDuration::from_mins(5)),
+        (SignedDuration::from_hours(24), SignedDuration::from_hours(1)),
+    ];
+    /// The same of what is older, and of purchases by invoice.
+    pub const LOOKS_LAST: SignedDuration = SignedDuration::from_hours(6);
     /// The version of the built-in book. A company's own book needs another one.
     pub const REFERENCE_VERSION: &str = "reference-1";
     /// The most operations in one book.

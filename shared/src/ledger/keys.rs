@@ -217,7 +217,7 @@ pub(super) fn customer(customer: &CustomerId) -> Key {
 }
 
 pub(super) fn event(event: &EventId) -> Key {
-    Key { partition: format!("EVENT#{event}"), sort: "EVENT".into() }
+    Key { partition: format!("{EVENT}{event}"), sort: "EVENT".into() }
 }
 
 /// The record that an opening balance was imported.
@@ -251,6 +251,21 @@ pub(super) fn closed_days() -> Key {
     Key { partition: "LIABILITY".into(), sort: "CLOSED".into() }
 }
 
+/// How far the reconciliation got.
+pub(super) fn reconciled() -> Key {
+    Key { partition: "RECONCILIATION".into(), sort: "STATE".into() }
+}
+
+/// An event that could not be applied.
+pub(super) fn failed_event(event: &EventId) -> Key {
+    Key { sort: "FAILED".into(), ..self::event(event) }
+}
+
+/// That an unknown payment was flagged.
+pub(super) fn unknown_payment(paid_for: &PaidFor) -> Key {
+    Key { partition: format!("UNKNOWN_PAYMENT#{paid_for}"), sort: "FLAGGED".into() }
+}
+
 /// The shard of everything that an account has in common partitions.
 fn shard_of(account: &AccountId) -> Shard {
     Shard::of(crc32fast::hash(account.as_str().as_bytes()))
@@ -274,6 +289,10 @@ pub(super) enum Due {
     Alerts,
     /// An e-mail about a card that expires.
     Card,
+    /// A purchase with a page or an attempt that is under way, by when it was opened.
+    Look,
+    /// The next try of an event that could not be applied. All are in one partition.
+    FailedEvent,
 }
 
 impl Due {
@@ -289,6 +308,8 @@ impl Due {
             Self::Unpaid => UNPAID,
             Self::Alerts => ALERT,
             Self::Card => CARD,
+            Self::Look => LOOK,
+            Self::FailedEvent => FAILED,
         };
         format!("{kind}{}", shard.get())
     }
@@ -413,6 +434,10 @@ impl Key {
         id(&self.sort, NOTICE, NoticeId::parse)
     }
 
+    pub(super) fn event_id(&self) -> Option<EventId> {
+        id(&self.partition, EVENT, EventId::parse)
+    }
+
     pub(super) fn outbound_event_id(&self) -> Option<OutboundEventId> {
         id(&self.sort, OUTBOX, OutboundEventId::parse)
     }
@@ -528,6 +553,11 @@ const ALERTS_DUE: &str = "ALERTS#DUE";
 const ASKED_CARD: &str = "ASKED_CARD";
 /// Only in the index: no key begins with it.
 const CARD: &str = "CARD#";
+/// Only in the index: no key begins with it.
+const LOOK: &str = "LOOK#";
+/// Only in the index: no key begins with it.
+const FAILED: &str = "FAILED#";
+const EVENT: &str = "EVENT#";
 const USAGE_DAY: &str = "USAGE#DAY#";
 const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";

@@ -17,6 +17,7 @@ mod liability;
 mod marks;
 mod outbox;
 mod queries;
+mod reconciliation;
 mod records;
 mod refusals;
 mod sweep_log;

@@ -280,7 +280,7 @@ impl Flags for DynamoLedger {
 }
 
 /// A page of one partition of the index `due`, longest due first.
-async fn due_page(
+pub(super) async fn due_page(
     ledger: &DynamoLedger,
     operation: &'static str,
     due_by: (String, Timestamp),
@@ -347,7 +347,7 @@ impl DueCharges for DynamoLedger {
 
 impl DueUnpaid for DynamoLedger {
     async fn due_unpaid(&self, shard: Shard, now: Timestamp, after: Option<Unpaid>) -> Result<UnpaidPage, LedgerError> {
-        let after = after.map(|due| items::unpaid_to_key(shard, &due));
+        let after = after.map(|due| items::unpaid_to_key(Due::Unpaid.shard(shard), &due));
         let page = due_page(self, "due_unpaid", (Due::Unpaid.shard(shard), now), after).await?;
         items::unpaid_page(page.items(), page.last_evaluated_key()).map_err(unreadable("due_unpaid"))
     }

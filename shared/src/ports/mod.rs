@@ -9,6 +9,7 @@ mod liability;
 mod mailer;
 mod pauses;
 mod payments;
+mod reconciliation;
 mod returns;
 mod sweep_part;
 mod timers;
@@ -32,6 +33,10 @@ pub use pauses::{NoPauses, Pauses};
 pub use payments::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
     Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
+};
+pub use reconciliation::{
+    DueLooks, EventList, EventsPage, EventsPass, EventsPlace, FailedEvent, FailedEvents, ListedEvent, LooksRest,
+    Reconciled, Reconciliations, Subject, UnknownPayments,
 };
 pub use returns::{
     MadeRefund, MadeRefundStatus, PaymentRefunds, PaymentReturns, RefundError, RefundOrder, ReturnedObject,

@@ -277,6 +277,8 @@ pub struct CheckoutReport {
     /// The account and purchase that its metadata names, if this system created it.
     pub purchase: Option<(AccountId, PurchaseId)>,
     pub outcome: CheckoutOutcome,
+    /// Whether its metadata names another deployment of this system on the same account of the provider.
+    pub is_of_other_deployment: bool,
     /// The card that was saved on it, if it was opened for that.
     pub set_up: Option<(CustomerId, SetUpCard)>,
     /// The URL of the page while a purchase can be paid on it.
@@ -293,6 +295,8 @@ pub struct InvoiceReport {
     /// The account and purchase that its metadata names, and what the invoice says, if this system created it for a purchase
     /// that is paid by invoice.
     pub purchase: Option<(AccountId, PurchaseId, CheckoutOutcome)>,
+    /// As [`CheckoutReport::is_of_other_deployment`].
+    pub is_of_other_deployment: bool,
     /// Whether it is waiting for the customer: open, and no payment of it is under way, even if no card was ever tried.
     pub is_waiting: bool,
     /// The URL of Stripe's payment page while the invoice can be paid. It expires, so it is never stored.

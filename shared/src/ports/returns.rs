@@ -41,6 +41,8 @@ pub enum ReturnedObject {
 pub struct ReturnsReport {
     /// What its metadata, or that of its invoice, names, if this system created it.
     pub paid_for: Option<(AccountId, PaidFor)>,
+    /// Whether that metadata names another deployment of this system on the same account of the provider.
+    pub is_of_other_deployment: bool,
     pub returned: ReturnedPayment,
 }
 

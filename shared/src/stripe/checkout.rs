@@ -80,12 +80,13 @@ fn create_session(
     purchase: &Purchase,
 ) -> CreateCheckoutSession {
     let mut invoice_data = CreateCheckoutSessionInvoiceCreationInvoiceData::new();
-    invoice_data.metadata = Some(metadata::of_purchase(purchase));
+    let metadata = metadata::of_purchase(purchase, charging.deployment.as_deref());
+    invoice_data.metadata = Some(metadata.clone());
     let mut invoice_creation = CreateCheckoutSessionInvoiceCreation::new(true);
     invoice_creation.invoice_data = Some(invoice_data);
 
     let mut payment_intent_data = CreateCheckoutSessionPaymentIntentData::new();
-    payment_intent_data.metadata = Some(metadata::of_purchase(purchase));
+    payment_intent_data.metadata = Some(metadata.clone());
     payment_intent_data.setup_future_usage = Some(CreateCheckoutSessionPaymentIntentDataSetupFutureUsage::OffSession);
 
     let mut session = CreateCheckoutSession::new()
@@ -94,7 +95,7 @@ fn create_session(
         .line_items([line_item(purchase)])
         .invoice_creation(invoice_creation)
         .payment_intent_data(payment_intent_data)
-        .metadata(metadata::of_purchase(purchase))
+        .metadata(metadata)
         .success_url(with_query(return_url, &format!("purchase={}", purchase.id)))
         .cancel_url(with_query(return_url, &format!("purchase={}&canceled=true", purchase.id)));
     let mut saved = CreateCheckoutSessionCustomerUpdate::new();
@@ -128,7 +129,11 @@ fn line_item(purchase: &Purchase) -> CreateCheckoutSessionLineItems {
 }
 
 /// <https://docs.stripe.com/api/checkout/sessions/retrieve>
-pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Result<CheckoutReport, StripeError> {
+pub(super) async fn report(
+    client: &Client,
+    charging: &Charging,
+    session: &CheckoutSessionId,
+) -> Result<CheckoutReport, StripeError> {
     let session: CheckoutSession = RetrieveCheckoutSession::new(session.as_str())
         .expand(["payment_intent.payment_method".to_owned(), "invoice".to_owned(), "setup_intent".to_owned()])
         .build()
@@ -136,10 +141,11 @@ pub(super) async fn report(client: &Client, session: &CheckoutSessionId) -> Resu
         .send(client)
         .await?;
     let purchase = session.metadata.as_ref().and_then(metadata::purchase);
+    let is_of_other_deployment = charging.is_of_other_deployment(session.metadata.as_ref());
     let (outcome, set_up) = (classify(&session, purchase.is_some()), set_up(&session));
     let is_open = session.status.as_deref() == Some("open");
     let hosted_url = session.url.filter(|_| is_open && purchase.is_some());
-    Ok(CheckoutReport { outcome, purchase, set_up, hosted_url })
+    Ok(CheckoutReport { outcome, purchase, is_of_other_deployment, set_up, hosted_url })
 }
 
 /// The card that was saved on a page of ours.

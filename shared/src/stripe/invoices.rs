@@ -4,7 +4,7 @@ use super::client::Client;
 use super::error::StripeError;
 use super::outcome::classify_invoice;
 use super::responses::{Created, Invoice, InvoiceStatus, List, PaymentIntent};
-use super::{keyed, purchase_invoices, spelled};
+use super::{Charging, keyed, purchase_invoices, spelled};
 use crate::domain::payments::TopUpOutcome;
 use crate::domain::{Amount, Credits, CustomerId, InvoiceId, PaymentIntentId, TopUp};
 use crate::error::chain;
@@ -31,8 +31,13 @@ pub(super) async fn retrieve(client: &Client, invoice: &InvoiceId) -> Result<Inv
     request.build().customize().send(client).await
 }
 
-pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<InvoiceReport, StripeError> {
+pub(super) async fn report(
+    client: &Client,
+    charging: &Charging,
+    invoice: &InvoiceId,
+) -> Result<InvoiceReport, StripeError> {
     let invoice = retrieve(client, invoice).await?;
+    let is_of_other_deployment = charging.is_of_other_deployment(invoice.metadata());
     // An uncollectible invoice is only written off in the books. The customer can still pay it.
     let is_payable = matches!(invoice.status(), InvoiceStatus::Open | InvoiceStatus::Uncollectible);
     let Some(top_up) = invoice.top_up() else {
@@ -44,12 +49,20 @@ pub(super) async fn report(client: &Client, invoice: &InvoiceId) -> Result<Invoi
         };
         let hosted_url = invoice.hosted_invoice_url.filter(|_| is_payable && purchase.is_some());
         let outcome = TopUpOutcome::Unknown;
-        return Ok(InvoiceReport { top_up: None, outcome, purchase, is_waiting: false, hosted_url });
+        return Ok(InvoiceReport {
+            top_up: None,
+            outcome,
+            purchase,
+            is_of_other_deployment,
+            is_waiting: false,
+            hosted_url,
+        });
     };
     let outcome = outcome(client, &invoice).await?;
     let is_waiting = invoice.status() == InvoiceStatus::Open && !matches!(outcome, TopUpOutcome::Processing { .. });
     let hosted_url = invoice.hosted_invoice_url.filter(|_| is_payable);
-    Ok(InvoiceReport { top_up: Some(top_up), outcome, purchase: None, is_waiting, hosted_url })
+    let top_up = Some(top_up);
+    Ok(InvoiceReport { top_up, outcome, purchase: None, is_of_other_deployment, is_waiting, hosted_url })
 }
 
 /// What an invoice says, together with its payments.

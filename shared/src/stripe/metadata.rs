@@ -11,6 +11,8 @@ pub(super) type Metadata = BTreeMap<String, String>;
 const ACCOUNT: &str = "account";
 const PURCHASE: &str = "purchase";
 const TOP_UP: &str = "top_up";
+/// The deployment that created the object. Objects of earlier releases name none.
+const DEPLOYMENT: &str = "deployment";
 /// The purchase, or the attempt, whose card became the customer's default.
 const DEFAULT_CARD: &str = "default_card";
 const DEFAULT_CARD_PURCHASE: &str = "default_card_purchase";
@@ -31,12 +33,23 @@ pub(super) fn of_account(account: &AccountId) -> Given {
     given([(ACCOUNT, account.as_str())])
 }
 
-pub(super) fn of_purchase(purchase: &Purchase) -> Given {
-    given([(ACCOUNT, purchase.account.as_str()), (PURCHASE, purchase.id.as_str())])
+pub(super) fn of_purchase(purchase: &Purchase, deployment: Option<&str>) -> Given {
+    of_deployment(given([(ACCOUNT, purchase.account.as_str()), (PURCHASE, purchase.id.as_str())]), deployment)
 }
 
-pub(super) fn of_top_up(top_up: &TopUp) -> Given {
-    given([(ACCOUNT, top_up.account.as_str()), (TOP_UP, top_up.id.as_str())])
+pub(super) fn of_top_up(top_up: &TopUp, deployment: Option<&str>) -> Given {
+    of_deployment(given([(ACCOUNT, top_up.account.as_str()), (TOP_UP, top_up.id.as_str())]), deployment)
+}
+
+fn of_deployment(mut given: Given, deployment: Option<&str>) -> Given {
+    given.extend(deployment.map(|deployment| (DEPLOYMENT.to_owned(), deployment.to_owned())));
+    given
+}
+
+/// Whether the metadata names another deployment than this one. An object that names none may be ours.
+pub(super) fn is_of_other(metadata: Option<&Metadata>, deployment: Option<&str>) -> bool {
+    let named = metadata.and_then(|metadata| metadata.get(DEPLOYMENT));
+    named.zip(deployment).is_some_and(|(named, own)| named != own)
 }
 
 /// The request that a refund was made for.

@@ -12,6 +12,7 @@ mod client;
 mod customer_invoices;
 mod customers;
 mod error;
+mod events;
 mod invoices;
 mod keyed;
 mod metadata;
@@ -40,9 +41,9 @@ use crate::domain::{
     Purchase, TopUp, TopUpRetry,
 };
 use crate::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
-    MadeRefund, Paid, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
-    ReplaceDetailsError, ReturnedObject, ReturnsReport,
+    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, EventList, EventsPage, EventsPass,
+    InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, Paid, PaymentRefunds, PaymentReturns, PaymentSearch,
+    Payments, PaymentsError, RefundError, RefundOrder, ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use client::{Client, Transport};
 use hyper::Uri;
@@ -83,6 +84,7 @@ impl StripePayments {
             return_url: settings.return_url,
             automatic_tax: settings.automatic_tax,
             collect_tax_id: settings.collect_tax_id,
+            deployment: settings.deployment,
         };
         Ok(Self { client: Client::new(&transport).ok_or(InvalidSettings::ApiKey)?, charging })
     }
@@ -112,9 +114,15 @@ struct Charging {
     return_url: Option<String>,
     automatic_tax: bool,
     collect_tax_id: bool,
+    deployment: Option<String>,
 }
 
 impl Charging {
+    /// Whether an object's metadata names another deployment.
+    fn is_of_other_deployment(&self, metadata: Option<&metadata::Metadata>) -> bool {
+        metadata::is_of_other(metadata, self.deployment.as_deref())
+    }
+
     /// The page that customers return to from a hosted page.
     fn return_url(&self) -> Result<&str, StripeError> {
         self.return_url.as_deref().ok_or(StripeError::NotSent("there is no page to return to"))
@@ -162,7 +170,7 @@ impl Payments for StripePayments {
     }
 
     async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
-        checkout::report(&self.client, session).await.map_err(|error| error.during("checkout_get"))
+        checkout::report(&self.client, &self.charging, session).await.map_err(|error| error.during("checkout_get"))
     }
 
     async fn purchase_invoice(&self, customer: &CustomerId, purchase: &Purchase) -> Result<NewInvoice, InvoiceError> {
@@ -192,7 +200,7 @@ impl Payments for StripePayments {
     }
 
     async fn invoice_get(&self, invoice: &InvoiceId) -> Result<InvoiceReport, PaymentsError> {
-        invoices::report(&self.client, invoice).await.map_err(|error| error.during("invoice_get"))
+        invoices::report(&self.client, &self.charging, invoice).await.map_err(|error| error.during("invoice_get"))
     }
 }
 
@@ -287,7 +295,15 @@ impl PaymentReturns for StripePayments {
     }
 
     async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
-        returns::report(&self.client, payment).await.map_err(|error| error.during("returned_payment_get"))
+        returns::report(&self.client, &self.charging, payment)
+            .await
+            .map_err(|error| error.during("returned_payment_get"))
+    }
+}
+
+impl EventList for StripePayments {
+    async fn events_page(&self, pass: &EventsPass) -> Result<EventsPage, PaymentsError> {
+        events::page(&self.client, pass).await.map_err(|error| error.during("events_page"))
     }
 }
 

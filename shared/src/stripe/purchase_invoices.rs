@@ -135,7 +135,7 @@ async fn create(
         .days_until_due(u32::from(by_invoice.terms.days_until_due))
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
-        .metadata(metadata::of_purchase(purchase));
+        .metadata(metadata::of_purchase(purchase, charging.deployment.as_deref()));
     if let Some(number) = &by_invoice.terms.po_number {
         // An invoice's own fields take the place of the customer's, so those are repeated.
         let fields = billing_details::fields_with_po_number(client, customer, number).await?;

@@ -415,6 +415,10 @@ impl Invoice {
         }
     }
 
+    pub(super) fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+
     /// The top-up that its metadata names.
     pub(super) fn top_up(&self) -> Option<(AccountId, TopUpId)> {
         metadata::top_up(self.metadata.as_ref()?)

@@ -1,5 +1,6 @@
 //! What went back of a payment: its refunds and its disputes, read from the objects themselves. Nothing is changed.
 
+use super::Charging;
 use super::client::Client;
 use super::error::StripeError;
 use super::metadata::{self, Metadata};
@@ -94,13 +95,22 @@ pub(super) async fn find(client: &Client, named: &ReturnedObject) -> Result<Opti
 
 /// Refunds and disputes name only the payment intent. That of a top-up says nothing of us, but its invoice does:
 /// <https://docs.stripe.com/api/invoice-payment>.
-pub(super) async fn report(client: &Client, payment: &PaymentIntentId) -> Result<ReturnsReport, StripeError> {
+pub(super) async fn report(
+    client: &Client,
+    charging: &Charging,
+    payment: &PaymentIntentId,
+) -> Result<ReturnsReport, StripeError> {
     let intent: PaidIntent = read(client, &RetrievePaymentIntent::new(payment.as_str())).await?;
     let of_intent = intent.metadata.as_ref().and_then(paid_for);
     let invoice = match &of_intent {
         Some(_) => None,
         None => invoice_of(client, payment).await?,
     };
+    let naming = match &of_intent {
+        Some(_) => intent.metadata.as_ref(),
+        None => invoice.as_ref().and_then(|invoice| invoice.metadata.as_ref()),
+    };
+    let is_of_other_deployment = charging.is_of_other_deployment(naming);
     let paid_for = of_intent.or_else(|| paid_for(invoice.as_ref()?.metadata.as_ref()?));
     let mut returns = match (&paid_for, &invoice) {
         (Some(_), Some(invoice)) => returns_of_invoice(client, &invoice.id).await?,
@@ -112,7 +122,7 @@ pub(super) async fn report(client: &Client, payment: &PaymentIntentId) -> Result
     returns.paid = intent.amount_received.max(by_invoice).saturating_add(own_credit);
     let invoice = invoice.and_then(|invoice| InvoiceId::parse(invoice.id).ok());
     let returned = ReturnedPayment { payment: payment.clone(), invoice, currency: intent.currency, returns };
-    Ok(ReturnsReport { paid_for, returned })
+    Ok(ReturnsReport { paid_for, is_of_other_deployment, returned })
 }
 
 fn paid_for(metadata: &Metadata) -> Option<(AccountId, PaidFor)> {

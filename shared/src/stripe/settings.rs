@@ -27,6 +27,8 @@ pub struct Settings {
     pub return_url: Option<String>,
     /// Whether Stripe Tax adds tax to invoices and payment pages: <https://docs.stripe.com/tax>.
     pub automatic_tax: bool,
+    /// The name of this deployment, which its objects at Stripe carry, so that it leaves those of others alone.
+    pub deployment: Option<String>,
     /// Whether payment pages of purchases ask for the company's name, its address and its tax id:
     /// <https://docs.stripe.com/tax/checkout/tax-ids>.
     pub collect_tax_id: bool,
@@ -47,12 +49,13 @@ impl Settings {
             backoff: Duration::from_millis(500),
             return_url: None,
             automatic_tax: false,
+            deployment: None,
             collect_tax_id: false,
         }
     }
 
     /// The settings of this deployment: `STRIPE_API_BASE`, `STRIPE_ENDPOINT_CALLS_PER_SECOND`, `STRIPE_AUTOMATIC_TAX`,
-    /// `STRIPE_COLLECT_TAX_ID` and `RETURN_URL`, each optional.
+    /// `STRIPE_COLLECT_TAX_ID`, `DEPLOYMENT` and `RETURN_URL`, each optional.
     ///
     /// # Errors
     /// [`ConfigError`] if the number of calls or a boolean is invalid.
@@ -62,12 +65,13 @@ impl Settings {
             settings.api_base = api_base;
         }
         if let Some(rate) = environment.optional("STRIPE_ENDPOINT_CALLS_PER_SECOND") {
-            let (name, expected) = ("STRIPE_ENDPOINT_CALLS_PER_SECOND", "a whole number of at least 1");
+            let (name, expected) = ("STRIPE_ENDPOINT_CALLS_PER_SECOND", "a whole number; 0 for no limit");
             let rate = rate.parse().map_err(|_| ConfigError::Invalid { name, expected })?;
-            settings.endpoint_calls_per_second = Some(rate);
+            settings.endpoint_calls_per_second = NonZeroU32::new(rate);
         }
         settings.automatic_tax = environment.flag("STRIPE_AUTOMATIC_TAX")?;
         settings.collect_tax_id = environment.flag("STRIPE_COLLECT_TAX_ID")?;
+        settings.deployment = environment.optional("DEPLOYMENT");
         settings.return_url = environment.optional("RETURN_URL");
         Ok(settings)
     }

@@ -166,7 +166,7 @@ where
         .collection_method(InvoiceCollectionMethod::ChargeAutomatically)
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .automatic_tax(CreateInvoiceAutomaticTax::new(charging.automatic_tax))
-        .metadata(metadata::of_top_up(top_up))
+        .metadata(metadata::of_top_up(top_up, charging.deployment.as_deref()))
         .expand([format!("customer.{}", customers::DEFAULT_CARD)]);
     let created: CreatedInvoice = keyed::send(client, &key(top_up, "invoice"), None, &request, effect).await?;
     let unreadable = |error: InvalidId| StripeError::Unreadable(error.to_string());

@@ -5,7 +5,11 @@
 //! and nothing else in the body is trusted.
 
 use super::metadata::{self, Metadata};
-use crate::domain::{AccountId, EventId, TopUpId};
+use crate::domain::{
+    AccountId, CardPaymentId, CheckoutSessionId, CustomerId, DisputeId, EventId, InvoiceId, PaymentMethodId, RefundId,
+    TopUpId,
+};
+use crate::ports::{ReturnedObject, Subject};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -79,8 +83,35 @@ pub struct Event {
 impl Event {
     /// The kind of object to fetch. `None` if the event does not concern us.
     pub fn object_kind(&self) -> Option<ObjectKind> {
-        EVENT_TYPES.iter().find(|(name, _)| *name == self.kind).map(|(_, object)| *object)
+        object_kind(&self.kind)
     }
+
+    /// The object to fetch.
+    pub fn subject(&self) -> Subject {
+        subject_of(&self.kind, self.object_id.clone(), self.top_up.clone())
+    }
+}
+
+fn object_kind(kind: &str) -> Option<ObjectKind> {
+    EVENT_TYPES.iter().find(|(name, _)| *name == kind).map(|(_, object)| *object)
+}
+
+/// What an event of this type is about, with the id of its object and the top-up that the object's metadata names.
+pub(super) fn subject_of(kind: &str, object_id: Option<String>, top_up: Option<(AccountId, TopUpId)>) -> Subject {
+    let id = object_id.unwrap_or_default();
+    let subject = match object_kind(kind) {
+        Some(ObjectKind::Invoice) => InvoiceId::parse(id).map(|id| Subject::Invoice { id, top_up }),
+        Some(ObjectKind::Checkout) => CheckoutSessionId::parse(id).map(Subject::Checkout),
+        Some(ObjectKind::Customer) => CustomerId::parse(id).map(Subject::Customer),
+        Some(ObjectKind::PaymentMethod) => PaymentMethodId::parse(id).map(Subject::Card),
+        Some(ObjectKind::Charge) => {
+            CardPaymentId::parse(id).map(|id| Subject::Returned(ReturnedObject::CardPayment(id)))
+        }
+        Some(ObjectKind::Refund) => RefundId::parse(id).map(|id| Subject::Returned(ReturnedObject::Refund(id))),
+        Some(ObjectKind::Dispute) => DisputeId::parse(id).map(|id| Subject::Returned(ReturnedObject::Dispute(id))),
+        None => Ok(Subject::Other),
+    };
+    subject.unwrap_or(Subject::Other)
 }
 
 /// Why a webhook is rejected, in order of precedence.

@@ -351,7 +351,8 @@ impl Payments for AgreeablePayments {
     }
 
     async fn checkout_get(&self, _: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
-        Ok(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up: None, hosted_url: None })
+        let outcome = CheckoutOutcome::Open;
+        Ok(CheckoutReport { purchase: None, outcome, is_of_other_deployment: false, set_up: None, hosted_url: None })
     }
 
     async fn purchase_invoice(&self, _: &CustomerId, purchase: &Purchase) -> Result<NewInvoice, InvoiceError> {
@@ -393,7 +394,7 @@ impl PaymentReturns for AgreeablePayments {
     async fn returned_payment_get(&self, payment: &PaymentIntentId) -> Result<ReturnsReport, PaymentsError> {
         let (currency, returns) = ("usd".to_owned(), Returns::default());
         let returned = ReturnedPayment { payment: payment.clone(), invoice: None, currency, returns };
-        Ok(ReturnsReport { paid_for: None, returned })
+        Ok(ReturnsReport { paid_for: None, is_of_other_deployment: false, returned })
     }
 }
 

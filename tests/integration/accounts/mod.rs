@@ -96,7 +96,7 @@ async fn an_account_needs_an_id_and_an_address() {
     let request = cloud.request(reqwest::Method::POST, "/v1/accounts").bearer_auth(cloud.cloud.service_token());
     cloud.send(request.body("account=acme")).await.expect_problem(400, "malformed_body");
     assert_eq!(cloud.footprint(), footprint);
-    assert_eq!(cloud.cloud.stripe.requests().len(), 0);
+    assert_eq!(cloud.cloud.stripe.effects_total(), 0);
 }
 
 #[tokio::test]

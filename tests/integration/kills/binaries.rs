@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const BINARIES: [&str; 11] = [
+const BINARIES: [&str; 12] = [
     "accounts",
     "alerts",
     "charge-expiry",
@@ -10,6 +10,7 @@ const BINARIES: [&str; 11] = [
     "liability",
     "notifications",
     "purchases",
+    "reconciliation",
     "stripe-webhooks",
     "support",
     "top-up-sweep",

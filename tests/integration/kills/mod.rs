@@ -54,6 +54,7 @@ survives! {
     an_invoice_is_made_told_and_granted_or_voided_once_though_functions_are_killed: Invoice,
     refunds_take_credits_back_once_though_functions_are_killed: Refund,
     support_gives_money_back_once_though_functions_are_killed: SupportRefund,
+    what_no_webhook_tells_is_applied_once_though_functions_are_killed: Reconciliation,
     settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
     a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,
     a_declined_top_up_is_resumed_once_though_functions_are_killed: SweepDeclined,

@@ -2,6 +2,7 @@
 
 use super::books::{Books, Broken, rule};
 use super::world::{TRIES_MAX, World};
+use local_stripe::WebhookConduct;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ pub enum Workflow {
     Invoice,
     Refund,
     SupportRefund,
+    Reconciliation,
     AutoTopUp,
     SweepPaid,
     SweepDeclined,
@@ -52,6 +54,7 @@ impl Workflow {
             Self::Invoice => "purchase by invoice",
             Self::Refund => "refund",
             Self::SupportRefund => "refund by support",
+            Self::Reconciliation => "reconciliation",
             Self::AutoTopUp => "auto top-up settings",
             Self::SweepPaid => "sweep, paid",
             Self::SweepDeclined => "sweep, declined",
@@ -79,6 +82,7 @@ impl Workflow {
             Self::Invoice => &["purchases", "stripe-webhooks", "top-up-sweep"],
             Self::Refund => &["stripe-webhooks"],
             Self::SupportRefund => &["support", "stripe-webhooks"],
+            Self::Reconciliation => &["reconciliation"],
             Self::Retry | Self::Resume => &["accounts", "stripe-webhooks"],
             Self::SweepPaid | Self::Reminders => &["top-up-sweep", "stripe-webhooks"],
             Self::SweepDeclined | Self::SweepActionRequired => &["top-up-sweep", "stripe-webhooks", "purchases"],
@@ -105,6 +109,7 @@ impl Workflow {
             Self::Invoice => invoice(world, &account).await?,
             Self::Refund => refund(world, &account).await?,
             Self::SupportRefund => support_refund(world, &account).await?,
+            Self::Reconciliation => reconciliation(world, &account).await?,
             Self::AutoTopUp => auto_top_up(world, &account).await?,
             Self::SweepPaid => return sweep_paid(world).await,
             Self::SweepDeclined => sweep_declined(world, &account).await?,
@@ -506,6 +511,40 @@ async fn support_refund(world: &mut World, account: &str) -> Result<(), Broken> 
         let at_stripe = books.charges[0]["amount_refunded"].as_i64();
         rule!(at_stripe == Some(refunded), "Stripe gave back {at_stripe:?}, not {refunded}");
     }
+    Ok(())
+}
+
+/// No webhook arrives. However often the runs are killed, what was paid and refunded is applied once.
+async fn reconciliation(world: &mut World, account: &str) -> Result<(), Broken> {
+    world.cloud.open_account(account).await;
+    let unheard = WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() };
+    world.cloud.cloud.stripe.set_webhook_conduct(unheard);
+    let mut expected = 0;
+    for _ in 0..4 {
+        world.cloud.buy(account, "credits_500", CARD).await;
+        expected += 500;
+        if world.random.bool() {
+            let charge = Books::read(&world.cloud, account).await?.charges[0].clone();
+            let form = [("charge", text(&charge, "id")), ("amount", "100")];
+            world.cloud.stripe_post("/v1/refunds", &form).await;
+            expected -= 100;
+        }
+        let mut is_complete = false;
+        for _ in 0..TRIES_MAX {
+            world.arm();
+            let run = world.cloud.cloud.reconcile().await;
+            is_complete = run.is_ok_and(|summary| summary["is_complete"] == true && summary["failed"] == 0);
+            if is_complete {
+                break;
+            }
+        }
+        world.killer.disarm();
+        rule!(is_complete, "no reconciliation gets to the end");
+        let balance = world.cloud.balance(account).await;
+        rule!(balance == expected, "{account} has {balance} instead of {expected}");
+        Books::read(&world.cloud, account).await?.check_reversals()?;
+    }
+    world.cloud.cloud.stripe.set_webhook_conduct(WebhookConduct::default());
     Ok(())
 }
 

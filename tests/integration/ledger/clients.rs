@@ -13,7 +13,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{AskedCard, ConsentRecord, SweepLog};
+use shared::domain::payments::{AskedCard, ConsentRecord, SweepLog, UnknownPayment};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::*;
@@ -442,6 +442,50 @@ impl DueIndex for DirectLedger {
         after: Option<DueCursor>,
     ) -> Result<DuePage, LedgerError> {
         self.others.due_accounts(shard, now, after).await
+    }
+}
+
+impl DueLooks for DirectLedger {
+    async fn due_looks(&self, shard: Shard, now: Timestamp, after: Option<Unpaid>) -> Result<UnpaidPage, LedgerError> {
+        self.others.due_looks(shard, now, after).await
+    }
+}
+
+impl Reconciliations for DirectLedger {
+    async fn reconciled_get(&self) -> Result<Reconciled, LedgerError> {
+        self.others.reconciled_get().await
+    }
+
+    async fn reconciled_put(&self, reconciled: &Reconciled) -> Result<bool, LedgerError> {
+        self.others.reconciled_put(reconciled).await
+    }
+}
+
+impl FailedEvents for DirectLedger {
+    async fn due_failed_events(&self, now: Timestamp) -> Result<Vec<EventId>, LedgerError> {
+        self.others.due_failed_events(now).await
+    }
+
+    async fn failed_event_get(&self, event: &EventId) -> Result<Option<FailedEvent>, LedgerError> {
+        self.others.failed_event_get(event).await
+    }
+
+    async fn failed_event_put_new(&self, failed: &FailedEvent) -> Result<bool, LedgerError> {
+        self.others.failed_event_put_new(failed).await
+    }
+
+    async fn failed_event_put(&self, failed: &FailedEvent) -> Result<(), LedgerError> {
+        self.others.failed_event_put(failed).await
+    }
+
+    async fn failed_event_delete(&self, event: &EventId) -> Result<(), LedgerError> {
+        self.others.failed_event_delete(event).await
+    }
+}
+
+impl UnknownPayments for DirectLedger {
+    async fn unknown_payment_flag(&self, payment: &UnknownPayment) -> Result<bool, LedgerError> {
+        self.others.unknown_payment_flag(payment).await
     }
 }
 

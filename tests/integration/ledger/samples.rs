@@ -459,6 +459,7 @@ pub fn flag(account: &str, kind: FlagKind, milliseconds: i64) -> Flag {
         spread: 3,
         threshold: 500,
         raised_at: at(milliseconds),
+        payment: None,
     }
 }
 

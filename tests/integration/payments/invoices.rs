@@ -47,7 +47,17 @@ async fn an_invoice_names_its_account_and_attempt_and_a_strangers_names_none() {
     let strange = InvoiceId::parse(strange["id"].as_str().unwrap()).unwrap();
     let report = report(&bench, &strange).await;
     let outcome = TopUpOutcome::Unknown;
-    assert_eq!(report, InvoiceReport { top_up: None, outcome, purchase: None, is_waiting: false, hosted_url: None });
+    assert_eq!(
+        report,
+        InvoiceReport {
+            top_up: None,
+            outcome,
+            purchase: None,
+            is_of_other_deployment: false,
+            is_waiting: false,
+            hosted_url: None,
+        }
+    );
 }
 
 #[tokio::test]

@@ -436,6 +436,10 @@ impl TestCloud {
         self.cloud.expire_charges().await.expect("the run succeeds")
     }
 
+    pub async fn reconcile(&self) -> Value {
+        self.cloud.reconcile().await.unwrap()
+    }
+
     pub async fn sweep(&self) -> Value {
         self.cloud.sweep().await.expect("the sweep succeeds")
     }

@@ -138,9 +138,11 @@ impl Stripe {
         let bill = self.bill(id)?;
         let outcome = shared::domain::payments::TopUpOutcome::Unknown;
         let purchase = Some((bill.account.clone(), bill.purchase.clone(), bill.outcome()));
+        let is_of_other_deployment = false;
         let is_open = matches!(bill.status, BillStatus::Open | BillStatus::Processing(_));
         let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
-        Some(InvoiceReport { top_up: None, outcome, purchase, is_waiting: false, hosted_url })
+        let is_waiting = false;
+        Some(InvoiceReport { top_up: None, outcome, purchase, is_of_other_deployment, is_waiting, hosted_url })
     }
 
     /// Why no invoice is made for a customer.

@@ -4,6 +4,7 @@
 //! It answers immediately and never fails; [`crate::outside`] injects the faults.
 
 use crate::bugs::has_bug;
+use crate::reconciliation::Kept;
 use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -60,6 +61,8 @@ pub struct Tables {
     /// The rows of the liability, by day and shard.
     pub liability_rows: BTreeMap<(Date, u8), LiabilityRow>,
     events: BTreeSet<EventId>,
+    /// What the reconciliation keeps.
+    pub kept: Kept,
     /// The index `due` as readers see it, possibly outdated.
     pub due: BTreeMap<AccountId, Timestamp>,
     /// The pending charges in the index `due` as readers see them, possibly outdated.
@@ -129,6 +132,8 @@ struct IndexUpdate {
     alerts: Option<Timestamp>,
     /// The attempts and purchases that are written, and when something is due of each.
     unpaid: Vec<(Invoiced, Option<Timestamp>)>,
+    /// The same for looks.
+    looks: Vec<(Invoiced, Option<Timestamp>)>,
     card: Option<Timestamp>,
     entries: Vec<Entry>,
 }
@@ -180,10 +185,18 @@ impl MemoryLedger {
 
     /// [`DueUnpaid::due_unpaid`], without waiting.
     pub fn unpaid_page(&self, shard: Shard, now: Timestamp, after: Option<&Unpaid>) -> UnpaidPage {
+        self.due_page_of(|tables| &tables.due_unpaid, (shard, now, after))
+    }
+
+    /// A page of purchases and attempts.
+    pub fn due_page_of(
+        &self,
+        index: impl Fn(&Tables) -> &BTreeMap<(AccountId, Invoiced), Timestamp>,
+        (shard, now, after): (Shard, Timestamp, Option<&Unpaid>),
+    ) -> UnpaidPage {
         let tables = self.tables();
         let after = after.map(|after| (after.due_at, &after.account, &after.what));
-        let mut due: Vec<_> = tables
-            .due_unpaid
+        let mut due: Vec<_> = index(&tables)
             .iter()
             .filter(|((account, _), due_at)| **due_at <= now && shard_of(account) == shard)
             .map(|((account, what), due_at)| (*due_at, account, what))
@@ -326,8 +339,13 @@ impl Tables {
             Record::Purchase(purchase) => Some((Invoiced::Purchase(purchase.id.clone()), purchase.invoice_due_at())),
             _ => None,
         });
-        let (id, unpaid) = (account.id.clone(), unpaid.collect());
-        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, unpaid, card, entries });
+        let looks = change.records.iter().filter_map(|record| match record {
+            Record::TopUp(top_up) => Some((Invoiced::TopUp(top_up.id.clone()), top_up.looked_at_since())),
+            Record::Purchase(purchase) => Some((Invoiced::Purchase(purchase.id.clone()), purchase.looked_at_since())),
+            _ => None,
+        });
+        let (id, unpaid, looks) = (account.id.clone(), unpaid.collect(), looks.collect());
+        self.behind.push_back(IndexUpdate { account: id, due_at, charges, alerts, unpaid, looks, card, entries });
         self.journal.push(Committed { before, change: change.clone(), asked_before });
     }
 
@@ -376,6 +394,10 @@ impl Tables {
         }
     }
 
+    pub fn is_event_applied(&self, event: &EventId) -> bool {
+        self.events.contains(event)
+    }
+
     /// Applies at most this many of the oldest pending changes to the indexes.
     ///
     /// Items reach an index one by one, in any order: of the entries of one change, the first one comes with the next
@@ -398,6 +420,13 @@ impl Tables {
                 match due_at {
                     Some(due_at) => drop(self.due_unpaid.insert(key, due_at)),
                     None => drop(self.due_unpaid.remove(&key)),
+                }
+            }
+            for (what, since) in update.looks {
+                let key = (update.account.clone(), what);
+                match since {
+                    Some(since) => drop(self.kept.due_looks.insert(key, since)),
+                    None => drop(self.kept.due_looks.remove(&key)),
                 }
             }
             match update.card {

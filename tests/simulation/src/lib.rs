@@ -25,6 +25,7 @@ mod limits;
 mod names;
 mod outside;
 mod pay_links;
+mod reconciliation;
 mod refunds;
 mod remembered;
 mod request;

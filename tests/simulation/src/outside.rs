@@ -83,7 +83,7 @@ impl StoredEntries for Outside {
 }
 
 #[derive(Debug)]
-struct Lost;
+pub struct Lost;
 
 impl Outside {
     /// The context of a charging function, which remembers accounts. Two processes of it take turns.
@@ -147,7 +147,7 @@ impl Outside {
         self.call_of(what, true, effect).await
     }
 
-    async fn call_of<T: Send + 'static>(
+    pub async fn call_of<T: Send + 'static>(
         &self,
         what: impl FnOnce() -> String + Send,
         is_eventful: bool,
@@ -208,7 +208,7 @@ impl Outside {
         })
     }
 
-    async fn read<T: Send + 'static>(
+    pub async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
         effect: impl FnOnce(&MemoryLedger) -> Result<T, LedgerError> + Send + 'static,
@@ -518,7 +518,7 @@ fn why_not_voided(world: &World, invoice: &InvoiceId) -> Option<&'static str> {
     })
 }
 
-fn unavailable(operation: &'static str) -> PaymentsError {
+pub fn unavailable(operation: &'static str) -> PaymentsError {
     PaymentsError::Unavailable { operation, source: "no answer".into() }
 }
 
@@ -526,12 +526,12 @@ fn deleted(operation: &'static str) -> PaymentsError {
     PaymentsError::CustomerDeleted { operation }
 }
 
-fn ledger_lost(operation: &'static str) -> LedgerError {
+pub fn ledger_lost(operation: &'static str) -> LedgerError {
     LedgerError::Unavailable { operation, source: "no answer".into() }
 }
 
 /// The in-memory ledger never waits.
-fn at_once<T>(answer: impl Future<Output = T>) -> T {
+pub fn at_once<T>(answer: impl Future<Output = T>) -> T {
     answer.now_or_never().expect("the in-memory ledger answers at once")
 }
 
@@ -1153,8 +1153,12 @@ impl Payments for Outside {
 
     async fn checkout_get(&self, session: &CheckoutSessionId) -> Result<CheckoutReport, PaymentsError> {
         let id = session.clone();
-        let get = move |world: &World| world.stripe().checkout_get(&id);
+        let get = move |world: &World| {
+            let stripe = world.stripe();
+            (!stripe.broken_pages.contains(&id)).then(|| stripe.checkout_get(&id))
+        };
         let found = self.stripe_or_unavailable("checkout_get", get).await?;
+        let found = found.ok_or_else(|| unavailable("checkout_get"))?;
         let report = found.ok_or(PaymentsError::NotFound { operation: "checkout_get" })?;
         let conclusion = invoices::conclusion(&report.outcome);
         if let (Some((_, purchase)), Some(conclusion)) = (&report.purchase, conclusion) {

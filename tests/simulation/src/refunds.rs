@@ -103,7 +103,7 @@ pub fn is_asked_for(act: &Act, change: &Change) -> bool {
 /// # Errors
 /// The first broken rule.
 pub fn check_commit(
-    Committed { before, change }: &Committed,
+    Committed { before, change, .. }: &Committed,
     partition: &Partition,
     stripe: &Stripe,
 ) -> Result<(), Broken> {

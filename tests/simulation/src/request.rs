@@ -80,6 +80,8 @@ pub enum Request {
     Retry(AccountId, RetryCommand),
     /// The run over unpaid attempts.
     FollowUp,
+    /// The run that finds what no webhook told.
+    Reconcile,
     /// A customer ends a pause without paying.
     Resume(AccountId),
     /// Somebody follows the link to what can be paid.
@@ -204,6 +206,7 @@ impl Request {
             | Self::CloseDays
             | Self::EvaluateAlerts
             | Self::FollowUp
+            | Self::Reconcile
             | Self::WarnOfCards
             | Self::ExpireCharges => false,
         }
@@ -245,6 +248,7 @@ impl Request {
             Self::WarnOfCards => Box::pin(async move { crate::expiring::run_warn(&outside).await }),
             Self::Retry(account, command) => Box::pin(async move { run_retry(&outside, &account, &command).await }),
             Self::FollowUp => Box::pin(async move { run_follow_up(&outside).await }),
+            Self::Reconcile => Box::pin(async move { crate::reconciliation::run_reconcile(&outside).await }),
             Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
             Self::PayPage(account, paid_for) => {
                 Box::pin(async move { crate::pay_links::run_pay_page(&outside, &account, &paid_for).await })

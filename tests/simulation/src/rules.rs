@@ -887,6 +887,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
     let tables = world.ledger.tables();
     let stripe = world.stripe();
     let now = world.time();
+    crate::reconciliation::check_at_rest(&tables, &stripe)?;
     for imported in tables.imported.values() {
         let id = &imported.account;
         rule!(tables.listed.contains_key(id), "{id} was imported and is in no directory");

@@ -6,6 +6,7 @@ use crate::expiring::use_expiring_cards;
 use crate::invoices::use_invoices;
 use crate::names;
 use crate::pay_links::follow_any;
+use crate::reconciliation::{switch_off_webhooks, use_reconciliation};
 use crate::refunds::use_refunds;
 use crate::request::{FOLD_LIMITS, Request};
 use crate::returns::use_returns;
@@ -54,6 +55,7 @@ const PAUSES_SALT: u64 = 0xE703_7ED1_A0B4_28DB;
 const CLOSING_SALT: u64 = 0x8EBC_6AF0_9C88_C6E3;
 const REMINDERS_SALT: u64 = 0x5899_65CC_7537_4CC3;
 const INVOICES_SALT: u64 = 0x1D8E_4E27_C47D_124F;
+const RECONCILIATION_SALT: u64 = 0x3C6E_F372_FE94_F82B;
 const RETURNS_SALT: u64 = 0x6A09_E667_F3BC_C908;
 const REFUNDS_SALT: u64 = 0x3C6E_F372_FE94_F82B;
 const PAY_LINKS_SALT: u64 = 0xBB67_AE85_84CA_A73B;
@@ -77,6 +79,8 @@ pub struct Schedule {
     /// Whether customers buy by invoice. Few runs, in which invoices come often: all others are as they would be without
     /// them.
     pub has_invoices: bool,
+    /// Whether no webhook arrives at all. Few runs, in which reconciliations come often.
+    pub is_unheard: bool,
 }
 
 impl Schedule {
@@ -87,7 +91,8 @@ impl Schedule {
         let steps: Vec<u64> = (0..rng.usize(STEPS_MIN..STEPS_MAX)).map(|_| rng.u64(..)).collect();
         let is_chosen = steps.first().is_some_and(|step| step % 16 == 0);
         let has_invoices = focus == Focus::Everything && is_chosen;
-        Self { focus, faults_percent, steps, has_invoices }
+        let is_unheard = steps.first().is_some_and(|step| step % 32 == 5);
+        Self { focus, faults_percent, steps, has_invoices, is_unheard }
     }
 
     /// Plays the schedule.
@@ -96,6 +101,9 @@ impl Schedule {
     /// The first broken rule.
     pub fn play(&self, run: &mut Run) -> Result<(), String> {
         prepare(run)?;
+        if self.is_unheard {
+            switch_off_webhooks(run);
+        }
         for (number, step) in (1..).zip(&self.steps) {
             run.world().tell(|| format!("step {number}"));
             self.take_step(run, &mut Rng::with_seed(*step));
@@ -164,6 +172,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, INVOICES_SALT);
         if self.has_invoices && own.u32(0..8) == 0 && use_invoices(run, &mut own, ACCOUNTS[0]) {
+            return;
+        }
+        let mut own = own_numbers(rng, RECONCILIATION_SALT);
+        if own.u32(0..if self.is_unheard { 12 } else { 150 }) == 0 && use_reconciliation(run, &mut own) {
             return;
         }
         let mut own = own_numbers(rng, RETURNS_SALT);

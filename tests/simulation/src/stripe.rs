@@ -4,6 +4,7 @@
 
 use crate::bugs::has_bug;
 use crate::invoices::{Bill, BillStatus};
+use crate::reconciliation::ListConduct;
 use crate::refunds::OrderedRefund;
 use crate::remembered::{Expected, is_saved_on_page};
 use crate::returns::MoneyBack;
@@ -14,7 +15,7 @@ use shared::domain::payments::{
     PaidInvoice, Payment, Received, RefusalReason, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
-    AccountId, Amount, CheckoutSessionId, CustomerId, EventId, IdempotencyKey, InvoiceId, PaymentIntentId,
+    AccountId, Amount, CheckoutSessionId, Currency, CustomerId, EventId, IdempotencyKey, InvoiceId, PaymentIntentId,
     PaymentMethodId, Purchase, PurchaseId, TopUp, TopUpId,
 };
 use shared::ports::{CheckoutReport, InvoiceReport};
@@ -109,6 +110,9 @@ pub struct Session {
     paid_with: Option<PaymentMethodId>,
     /// The currency of the payment.
     pub currency: &'static str,
+    /// Whether no row knows its purchase, because the table was restored to an earlier time, say.
+    pub is_stranger: bool,
+    pub is_of_other_deployment: bool,
 }
 
 /// A page on which a card is saved.
@@ -134,6 +138,7 @@ pub struct Choice {
 #[derive(Clone, Debug)]
 pub struct Event {
     pub id: EventId,
+    pub created_at: Timestamp,
     pub subject: Subject,
     /// Whether a delivery was answered with success.
     pub is_delivered: bool,
@@ -186,6 +191,13 @@ impl<I: Clone + Ord, T: Clone> Keys<I, T> {
 #[derive(Default)]
 pub struct Stripe {
     counter: u64,
+    /// The time, for the events.
+    pub now: Timestamp,
+    /// Whether no event is sent anywhere.
+    pub are_webhooks_off: bool,
+    pub list: ListConduct,
+    /// The pages that Stripe cannot show at the moment.
+    pub broken_pages: BTreeSet<CheckoutSessionId>,
     /// What happens to the next creation.
     pub next_failure: Option<Failure>,
     /// How many times a deployment changed a parameter of the requests for pages.
@@ -271,7 +283,7 @@ impl Stripe {
 
     pub fn tell(&mut self, subject: Subject) {
         let id = EventId::parse(format!("evt_{}", self.number())).expect("evt_ and digits are a valid id");
-        self.events.push(Event { id, subject, is_delivered: false });
+        self.events.push(Event { id, created_at: self.now, subject, is_delivered: false });
     }
 
     pub fn mood(&self, card: &PaymentMethodId) -> Mood {
@@ -524,7 +536,9 @@ impl Stripe {
             let default_at_opening = page.default_at_opening.clone();
             (page.customer.clone(), SetUpCard { account, card, session, default_at_opening })
         });
-        Some(CheckoutReport { purchase: None, outcome: CheckoutOutcome::Open, set_up, hosted_url: None })
+        let outcome = CheckoutOutcome::Open;
+        let is_of_other_deployment = false;
+        Some(CheckoutReport { purchase: None, outcome, is_of_other_deployment, set_up, hosted_url: None })
     }
 
     /// Returns the customer's choice that this overwrites, or `None` if the card is not saved any more.
@@ -627,6 +641,8 @@ impl Stripe {
             opened_at: now,
             paid_with: None,
             currency: "usd",
+            is_stranger: false,
+            is_of_other_deployment: false,
         });
         let answer = failure.map_or(Ok((checkout, deployment)), |_| Err(Failed));
         self.session_keys.keep(&purchase.id, used, now, answer).map(|(checkout, _)| checkout)
@@ -677,7 +693,8 @@ impl Stripe {
         let purchase = Some((session.account.clone(), session.purchase.clone()));
         let is_open = session.status == SessionStatus::Open;
         let hosted_url = is_open.then(|| format!("https://checkout.example.com/{id}"));
-        Some(CheckoutReport { purchase, outcome, set_up: None, hosted_url })
+        let is_of_other_deployment = session.is_of_other_deployment;
+        Some(CheckoutReport { purchase, outcome, is_of_other_deployment, set_up: None, hosted_url })
     }
 
     /// The customer pays on the page in another currency than requested.
@@ -687,6 +704,27 @@ impl Stripe {
             session.currency = "eur";
         }
         is_paid
+    }
+
+    /// Somebody has paid a page of which no row knows, and two events tell of it.
+    pub fn session_of_stranger(&mut self, bits: u128, is_of_other_deployment: bool, now: Timestamp) {
+        let number = self.number();
+        let id = CheckoutSessionId::parse(format!("cs_{number}")).expect("cs_ and digits are a valid id");
+        self.sessions.push(Session {
+            id: id.clone(),
+            account: AccountId::parse("acme").expect("a good id"),
+            purchase: PurchaseId::mint(bits),
+            customer: CustomerId::parse("cus_stranger").expect("a good id"),
+            amount: Amount::new(Currency::USD, 500).expect("a good amount"),
+            status: SessionStatus::Paid,
+            opened_at: now,
+            paid_with: None,
+            currency: "usd",
+            is_stranger: true,
+            is_of_other_deployment,
+        });
+        self.tell(Subject::Checkout(id.clone()));
+        self.tell(Subject::Checkout(id));
     }
 
     /// The customer pays on the page if it is still open.
@@ -1076,7 +1114,8 @@ impl Stripe {
         let is_waiting = is_open && !invoice.is_processing();
         let hosted_url = is_open.then(|| format!("https://invoice.example.com/{id}"));
         let top_up = Some((invoice.account.clone(), invoice.top_up.clone()));
-        Some(InvoiceReport { top_up, outcome, purchase: None, is_waiting, hosted_url })
+        let is_of_other_deployment = false;
+        Some(InvoiceReport { top_up, outcome, purchase: None, is_of_other_deployment, is_waiting, hosted_url })
     }
 }
 

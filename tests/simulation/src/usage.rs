@@ -141,6 +141,7 @@ fn numbers_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
     let folded = partition.entries.values().filter(|entry| entry.seq <= partition.usage_cursor.through_seq);
     let of_day = folded.filter(|entry| zoned(entry).date() == date);
     match kind {
+        FlagKind::UnknownPayment => 0,
         FlagKind::CreditsPerDay => {
             let is_spent = |entry: &&Entry| {
                 !matches!(
@@ -166,7 +167,7 @@ fn numbers_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
 /// Each kind of flag is raised at most once for a day, and a day that is unusual has raised it.
 fn check_flags(partition: &Partition) -> Result<(), String> {
     let mut raised = BTreeSet::new();
-    for flag in partition.flags.values() {
+    for flag in partition.flags.values().filter(|flag| flag.payment.is_none()) {
         let Flag { kind, date, value, threshold, .. } = flag;
         if !raised.insert((*date, *kind)) {
             return Err(format!("{kind:?} is raised twice for {date}"));
@@ -207,6 +208,7 @@ fn threshold_of(partition: &Partition, date: Date, kind: FlagKind) -> i64 {
     let min = match kind {
         FlagKind::ChargesPerHour => charges_per_hour_min,
         FlagKind::CreditsPerDay => credits_per_day_min,
+        FlagKind::UnknownPayment => i64::MAX,
     };
     min.max(medians * median).max(median + spreads * spread)
 }

@@ -12,7 +12,7 @@ use crate::run::Run;
 use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, expiring, names, pay_links, refunds, returns, wallet};
+use crate::{Failure, expiring, names, pay_links, reconciliation, refunds, returns, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -38,7 +38,169 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 123] = [
+pub const WORKFLOWS: [Workflow; 134] = [
+    Workflow {
+        name: "reconcile a purchase of which no webhook tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Ask(buy),
+            Outside(pay_page),
+            Outside(reconciliation::catch_up),
+            Ask(reconcile),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "reconcile a refund and a dispute of which no webhook tells",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(returns::refund_a_third),
+            Ask(reconcile),
+            Outside(returns::dispute_last),
+            Outside(reconciliation::check_applied),
+            Outside(returns::win_dispute),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "reconcile an invoice that is paid days later, of which no webhook tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_two_days),
+            Outside(invoices::pay),
+            Ask(reconcile),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "reconcile a declined top-up that is paid on its page, of which no webhook tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(pay_invoice),
+            Ask(reconcile),
+            Outside(reconciliation::check_applied),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "reconcile two purchases of which one is listed late",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(reconciliation::list_late),
+            Ask(buy),
+            Ask(buy_again),
+            Outside(pay_page),
+            Outside(pay_page),
+            Ask(reconcile),
+            Outside(reconciliation::pass_ten_minutes),
+            Ask(reconcile),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "reconcile two purchases with time for one",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Ask(buy),
+            Ask(buy_again),
+            Outside(pay_page),
+            Outside(pay_page),
+            Outside(reconciliation::hurry),
+            Ask(reconcile),
+            Outside(reconciliation::take_time),
+            Outside(reconciliation::pass_an_hour),
+            Ask(reconcile),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "reconcile two purchases of which Stripe cannot show one for hours",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(reconciliation::hide_list),
+            Ask(buy),
+            Outside(pay_page),
+            Outside(reconciliation::break_page),
+            Ask(buy_again),
+            Outside(pay_page),
+            Outside(reconciliation::show_list),
+            Ask(reconcile),
+            Outside(reconciliation::pass_an_hour),
+            Ask(reconcile),
+            Outside(reconciliation::mend_pages),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "look at a page that was paid, of which no event tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(reconciliation::hide_list),
+            Ask(buy),
+            Outside(pay_page),
+            Outside(reconciliation::pass_an_hour),
+            Ask(reconcile),
+            Outside(reconciliation::check_looked),
+        ],
+    },
+    Workflow {
+        name: "look at a page whose debit took longer than a day, of which no event tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(reconciliation::hide_list),
+            Ask(buy),
+            Outside(debit_page),
+            Ask(reconcile),
+            Outside(pass_a_day),
+            Ask(reconcile),
+            Outside(pass_a_day),
+            Outside(reconciliation::check_looked),
+        ],
+    },
+    Workflow {
+        name: "look at an attempt whose debit took longer than a day, of which no event tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(reconciliation::hide_list),
+            Outside(take_days),
+            Ask(charge_400),
+            Ask(sweep),
+            Outside(reconciliation::pass_an_hour),
+            Ask(reconcile),
+            Outside(pass_a_day),
+            Outside(pass_a_day),
+            Outside(reconciliation::check_looked),
+        ],
+    },
+    Workflow {
+        name: "look at an invoice that was paid after days, of which no event tells",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(reconciliation::hide_list),
+            Ask(invoices::buy_first),
+            Outside(invoices::pass_two_days),
+            Outside(invoices::pay),
+            Ask(reconcile),
+            Outside(reconciliation::check_looked),
+        ],
+    },
+    Workflow {
+        name: "flag a payment that no row knows, and leave that of another deployment",
+        acts: &[
+            Outside(reconciliation::pay_unknown_page),
+            Outside(reconciliation::pay_page_of_other_deployment),
+            Ask(reconcile),
+            Deliver,
+            Ask(reconcile),
+        ],
+    },
     Workflow {
         name: "have support refund the unused credits of a purchase, twice under one key",
         acts: &[
@@ -1515,6 +1677,10 @@ fn retry_with_another(_: &Run) -> Request {
 
 fn follow_up(_: &Run) -> Request {
     Request::FollowUp
+}
+
+fn reconcile(_: &Run) -> Request {
+    Request::Reconcile
 }
 
 fn resume(_: &Run) -> Request {

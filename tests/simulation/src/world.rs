@@ -68,6 +68,8 @@ pub struct Desk {
     pub is_late: bool,
     /// The consents of accounts that had top-ups switched off when hours passed.
     pub off_for_long: BTreeSet<ConsentId>,
+    /// How long a reconciliation may begin something, if that is less than usual.
+    pub reconcile_time: Option<SignedDuration>,
     /// How long a sweep may open top-ups before its process runs out of time.
     pub sweep_time: SignedDuration,
     /// While it is down, no request reaches Stripe.
@@ -218,10 +220,12 @@ impl World {
         let settings = MemoryLedgerSettings { due_page_size: DUE_PAGE_SIZE, is_lagging: true };
         let desk = Desk { story: is_told.then(Vec::new), sweep_time: SWEEP_TIME, ..Desk::default() };
         let start = Timestamp::constant(1_767_225_600, 0);
+        let stripe = Mutex::<Stripe>::default();
+        lock(&stripe).now = start;
         Arc::new(Self {
             ledger: MemoryLedger::new(settings),
             price_book: PriceBook::reference(),
-            stripe: Mutex::default(),
+            stripe,
             outbox: Mutex::default(),
             alarms: Mutex::default(),
             readers: Mutex::default(),
@@ -277,6 +281,7 @@ impl World {
 
     pub fn advance(&self, by: SignedDuration) {
         *lock(&self.now) += by;
+        lock(&self.stripe).now = self.time();
     }
 
     /// The time first, then a unique number, like the ids in production.

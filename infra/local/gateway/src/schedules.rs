@@ -11,7 +11,7 @@
 mod calendar;
 mod expression;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -66,6 +66,8 @@ pub struct Schedules {
     account_id: String,
     region: String,
     is_delivering_twice: AtomicBool,
+    /// The functions whose schedules are left out.
+    left_out: std::sync::Mutex<BTreeSet<String>>,
     changes: Option<ChangeCount>,
     agenda: Mutex<Agenda>,
 }
@@ -167,6 +169,7 @@ impl Schedules {
             account_id: template.account_id.clone(),
             region: template.region.clone(),
             is_delivering_twice: AtomicBool::new(false),
+            left_out: std::sync::Mutex::default(),
             changes: None,
             agenda: Mutex::new(agenda),
         })
@@ -190,6 +193,16 @@ impl Schedules {
     /// From now on, delivers each invocation twice, as both services may do.
     pub fn deliver_twice(&self, twice: bool) {
         self.is_delivering_twice.store(twice, Ordering::Relaxed);
+    }
+
+    /// From now on, the schedules of the function built from `binary` fire without running it.
+    pub fn leave_out(&self, binary: &str) {
+        let function = self.functions.logical_id_of_binary(binary).map(str::to_owned);
+        self.left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(function);
+    }
+
+    fn is_left_out(&self, function: &str) -> bool {
+        self.left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains(function)
     }
 
     /// When something is due next, so that a test can move the clock exactly to it.
@@ -217,6 +230,9 @@ impl Schedules {
             let expression = attempt.planned.expression.as_ref().filter(|_| attempt.is_first());
             if let Some(next) = expression.and_then(|expression| expression.after(due)) {
                 agenda.enter(next, Try::new(&attempt.planned, next));
+            }
+            if self.is_left_out(&attempt.planned.schedule.function) {
+                continue;
             }
             let before = self.changes.as_ref().map(|count| count());
             if before.is_some() && attempt.is_first() && idle.get(&attempt.planned.schedule.name) == before.as_ref() {

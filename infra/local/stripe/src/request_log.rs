@@ -37,6 +37,7 @@ impl RequestRecord {
 pub(crate) struct RequestLog {
     records: VecDeque<RequestRecord>,
     total: u64,
+    effects: u64,
 }
 
 impl RequestLog {
@@ -44,6 +45,10 @@ impl RequestLog {
         if self.records.len() == KEPT_MAX {
             self.records.pop_front();
         }
+        let is_answered = !record.is_lost && record.status.is_some_and(|status| status < 400);
+        // No other run waits for the list of events, so one that fails makes no other run worth while.
+        let is_read = record.method == "GET" && (is_answered || record.path == "/v1/events");
+        self.effects += u64::from(!is_read);
         self.records.push_back(record);
         self.total += 1;
     }
@@ -55,6 +60,11 @@ impl RequestLog {
     /// Includes requests that are no longer remembered.
     pub(crate) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Those that were no read, or that failed: the next one may be answered.
+    pub(crate) fn effects(&self) -> u64 {
+        self.effects
     }
 
     pub(crate) fn clear(&mut self) {

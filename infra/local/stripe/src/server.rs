@@ -225,6 +225,12 @@ impl LocalStripe {
         self.core().log.total()
     }
 
+    /// The number of requests to the API that may have had an effect: all that are not answered reads.
+    #[must_use]
+    pub fn effects_total(&self) -> u64 {
+        self.core().log.effects()
+    }
+
     pub fn clear_requests(&self) {
         self.core().log.clear();
     }

@@ -16,7 +16,7 @@ mod verification;
 
 pub use counts::UsageCounts;
 pub use entry::UsageEntry;
-pub use flag::{Flag, FlagKind, FlagPlace};
+pub use flag::{Flag, FlagKind, FlagPlace, FlaggedPayment};
 pub use fold::{UsageCursor, UsageFold, decide_fold, with_tail};
 pub use forecast::{Accuracy, Average, DAYS_NEEDED, Forecast, HORIZON_DAYS, Month, RunsOut, forecast};
 pub use period::{Granularity, Period, Periods};

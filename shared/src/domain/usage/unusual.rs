@@ -32,6 +32,7 @@ impl FairUse {
         match kind {
             FlagKind::ChargesPerHour => self.charges_per_hour_min,
             FlagKind::CreditsPerDay => self.credits_per_day_min,
+            FlagKind::UnknownPayment => i64::MAX,
         }
     }
 }
@@ -74,8 +75,18 @@ pub fn raise_flags(
             let threshold = threshold.into_iter().max().unwrap_or(i64::MAX);
             if counted > threshold {
                 let account = account.clone();
-                let flag =
-                    Flag { account, kind, date, hour, value: counted, median, spread, threshold, raised_at: now };
+                let flag = Flag {
+                    account,
+                    kind,
+                    date,
+                    hour,
+                    value: counted,
+                    median,
+                    spread,
+                    threshold,
+                    raised_at: now,
+                    payment: None,
+                };
                 flags.push(flag);
             }
         }
@@ -103,6 +114,7 @@ fn value(kind: FlagKind, row: &UsageRow) -> (i64, Option<i8>) {
     match kind {
         FlagKind::ChargesPerHour => row.busiest_hour().map_or((0, None), |(hour, charges)| (charges, Some(hour))),
         FlagKind::CreditsPerDay => (row.total.credits_spent(), None),
+        FlagKind::UnknownPayment => (0, None),
     }
 }
 

@@ -61,15 +61,15 @@ fn due_charge(item: &Attributes) -> Result<DueCharge, Unreadable> {
 }
 
 /// The start of the next page of what is unpaid, as DynamoDB's exclusive start key.
-pub(in crate::ledger) fn unpaid_to_key(shard: Shard, due: &Unpaid) -> Attributes {
-    let key = match &due.what {
+pub(in crate::ledger) fn unpaid_to_key(shard: String, due: &Unpaid) -> Attributes {
+    Writer::item(key_of(due)).with("due_shard", text(shard)).with("due_at", instant(due.due_at)).into_attributes()
+}
+
+fn key_of(due: &Unpaid) -> Key {
+    match &due.what {
         Invoiced::Purchase(purchase) => keys::purchase(&due.account, purchase),
         Invoiced::TopUp(top_up) => keys::top_up(&due.account, top_up),
-    };
-    Writer::item(key)
-        .with("due_shard", text(Due::Unpaid.shard(shard)))
-        .with("due_at", instant(due.due_at))
-        .into_attributes()
+    }
 }
 
 pub(in crate::ledger) fn unpaid_page(

@@ -20,6 +20,7 @@ mod notice;
 mod outbound_event;
 mod pending_charge;
 mod purchase;
+mod reconciliation;
 mod refunds;
 mod refusal;
 mod reversed;
@@ -52,6 +53,10 @@ pub(super) use notice::{notice_from_item, notice_to_item};
 pub(super) use outbound_event::{outbound_event_from_item, outbound_event_to_item};
 pub(super) use pending_charge::{pending_charge_from_item, pending_charge_to_item};
 pub(super) use purchase::{purchase_from_item, purchase_to_item};
+pub(super) use reconciliation::{
+    failed_event_from_item, failed_event_id, failed_event_to_item, reconciled_from_item, reconciled_to_item,
+    unknown_payment_to_item,
+};
 pub(super) use refusal::{refusal_from_item, refusal_to_item};
 pub(super) use spending::{
     spender_limits_from_item, spender_limits_to_item, spending_change_from_item, spending_change_to_item,

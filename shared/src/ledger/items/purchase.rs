@@ -13,7 +13,8 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
     let checkout = purchase.checkout.as_ref().map(|checkout| {
         Writer::map().with("session", text(&checkout.session)).with("url", text(&checkout.url)).into_value()
     });
-    let due_at = purchase.invoice_due_at();
+    let due = purchase.invoice_due_at().map(|due_at| (Due::Unpaid, due_at));
+    let due = due.or_else(|| purchase.looked_at_since().map(|since| (Due::Look, since)));
     Writer::item(keys::purchase(&purchase.account, &purchase.id))
         .with("key", text(&purchase.key))
         .with("package", text(&purchase.package))
@@ -31,8 +32,8 @@ pub(in crate::ledger) fn purchase_to_item(purchase: &Purchase) -> Attributes {
         .with_optional("refunds", refunds::write(&purchase.refunds))
         .with_optional("by_invoice", purchase.by_invoice.as_ref().map(write_by_invoice))
         // Both attributes or neither: a purchase of which nothing is due must not be in the index.
-        .with_optional("due_shard", due_at.map(|_| text(Due::Unpaid.shard_of(&purchase.account))))
-        .with_optional("due_at", due_at.map(instant))
+        .with_optional("due_shard", due.map(|(due, _)| text(due.shard_of(&purchase.account))))
+        .with_optional("due_at", due.map(|(_, due_at)| instant(due_at)))
         .into_attributes()
 }
 

@@ -7,7 +7,8 @@ use crate::ledger::attributes::{Attributes, Reader, Unreadable, Writer, credits,
 use crate::ledger::keys::{self, Due, Key};
 
 pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
-    let due_at = top_up.unpaid_due_at();
+    let due = top_up.unpaid_due_at().map(|due_at| (Due::Unpaid, due_at));
+    let due = due.or_else(|| top_up.looked_at_since().map(|since| (Due::Look, since)));
     Writer::item(keys::top_up(&top_up.account, &top_up.id))
         .with("customer", text(&top_up.customer))
         .with_optional("payment_method", top_up.payment_method.as_ref().map(text))
@@ -25,8 +26,8 @@ pub(in crate::ledger) fn top_up_to_item(top_up: &TopUp) -> Attributes {
         .with_optional("reversed", reversed::write(top_up.reversed))
         .with_optional("refunds", refunds::write(&top_up.refunds))
         // Both attributes or neither: an attempt of which nothing is due must not be in the index.
-        .with_optional("due_shard", due_at.map(|_| text(Due::Unpaid.shard_of(&top_up.account))))
-        .with_optional("due_at", due_at.map(instant))
+        .with_optional("due_shard", due.map(|(due, _)| text(due.shard_of(&top_up.account))))
+        .with_optional("due_at", due.map(|(_, due_at)| instant(due_at)))
         .into_attributes()
 }
 

@@ -6,34 +6,18 @@
 use super::apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned_object};
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use super::saved_cards::consent_to_end;
-use crate::domain::payments::{CheckoutOutcome, GrantRefusal, SeenCards, SetUpCard, decide_saved_cards};
+use super::unknown_payment::{Named, Paid, flag_unknown};
+use crate::domain::payments::{CheckoutOutcome, GrantRefusal, PaidFor, SeenCards, SetUpCard, decide_saved_cards};
 use crate::domain::{
     Account, AccountId, BalanceOutOfRange, CheckoutSessionId, CustomerId, EventId, InvoiceId, PaymentMethodId, TopUpId,
     TopUpStatus,
 };
 use crate::ports::{
     Accounts, AskedCards, CardWallet, Consents, Customers, Entries, Events, LedgerError, PaymentReturns, Payments,
-    PaymentsError, Purchases, ReturnedObject, TopUps,
+    PaymentsError, Purchases, ReturnedObject, Subject, TopUps, UnknownPayments,
 };
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
-
-/// The object that an event is about, if it concerns us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    Invoice {
-        id: InvoiceId,
-        /// The top-up that the event says it belongs to.
-        top_up: Option<(AccountId, TopUpId)>,
-    },
-    Checkout(CheckoutSessionId),
-    Customer(CustomerId),
-    /// A saved card, or another payment method.
-    Card(PaymentMethodId),
-    /// A refund or a dispute, or a charge of which something went back.
-    Returned(ReturnedObject),
-    Other,
-}
 
 /// What was done with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +26,8 @@ pub enum Applied {
     Before,
     /// The event does not concern us.
     Ignored,
+    /// It is about a payment with our metadata of which no row knows. A flag tells support, from now on.
+    Flagged,
 }
 
 /// The event was not applied; Stripe should send it again.
@@ -68,7 +54,15 @@ pub async fn apply_event<C>(
 ) -> Result<Applied, ApplyEventError>
 where
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events,
+            Ledger: Accounts
+                        + AskedCards
+                        + Consents
+                        + Entries
+                        + Purchases
+                        + TopUps
+                        + Customers
+                        + Events
+                        + UnknownPayments,
             Payments: Payments + CardWallet + PaymentReturns,
         >,
 {
@@ -109,19 +103,30 @@ async fn is_paid<C: Capabilities<Ledger: TopUps>>(
 
 async fn apply_invoice<C>(context: &Context<C>, invoice: &InvoiceId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + TopUps, Payments: Payments>,
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + UnknownPayments,
+            Payments: Payments,
+        >,
 {
     let Some(report) = found(context.payments.invoice_get(invoice).await)? else { return Ok(Applied::Ignored) };
+    let is_of_other_deployment = report.is_of_other_deployment;
     if let Some((account, purchase, outcome)) = &report.purchase {
-        return applied(record_purchase_outcome(context, account, purchase, outcome).await);
+        let named = Named { account, paid_for: PaidFor::Purchase(purchase.clone()), is_of_other_deployment };
+        let recorded = record_purchase_outcome(context, account, purchase, outcome).await;
+        return applied(context, recorded, &named, Paid::of_purchase(outcome)).await;
     }
-    let Some((account, top_up)) = report.top_up else { return Ok(Applied::Ignored) };
-    applied(record_top_up_outcome(context, &account, &top_up, &report.outcome).await)
+    let Some((account, top_up)) = &report.top_up else { return Ok(Applied::Ignored) };
+    let named = Named { account, paid_for: PaidFor::TopUp(top_up.clone()), is_of_other_deployment };
+    let recorded = record_top_up_outcome(context, account, top_up, &report.outcome).await;
+    applied(context, recorded, &named, Paid::of_top_up(&report.outcome)).await
 }
 
 async fn apply_checkout<C>(context: &Context<C>, session: &CheckoutSessionId) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + AskedCards + Consents + Purchases + Customers, Payments: Payments + CardWallet>,
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + Consents + Purchases + Customers + UnknownPayments,
+            Payments: Payments + CardWallet,
+        >,
 {
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
     if let Some((customer, card)) = report.set_up {
@@ -136,7 +141,10 @@ where
             return Ok(Applied::Ignored);
         }
     }
-    applied(record_purchase_outcome(context, &account, &purchase, &report.outcome).await)
+    let is_of_other_deployment = report.is_of_other_deployment;
+    let named = Named { account: &account, paid_for: PaidFor::Purchase(purchase.clone()), is_of_other_deployment };
+    let recorded = record_purchase_outcome(context, &account, &purchase, &report.outcome).await;
+    applied(context, recorded, &named, Paid::of_purchase(&report.outcome)).await
 }
 
 /// Makes a card that was saved on a page of ours the default, and follows that.
@@ -159,7 +167,7 @@ where
 /// Takes back the credits for what went back of a payment.
 async fn apply_returned_to<C>(context: &Context<C>, named: &ReturnedObject) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps, Payments: PaymentReturns>,
+    C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps + UnknownPayments, Payments: PaymentReturns>,
 {
     let applied = apply_returned_object(context, named).await.map_err(|error| match error {
         ApplyReturnedError::BalanceOutOfRange(error) => ApplyEventError::BalanceOutOfRange(error),
@@ -167,9 +175,11 @@ where
     })?;
     Ok(match &applied {
         AppliedReturn::NotOurs => Applied::Ignored,
-        AppliedReturn::Unknown { account, paid_for } => {
+        AppliedReturn::Unknown { account, paid_for, paid, is_of_other_deployment } => {
             tracing::warn!(account.id = %account, paid_for = %paid_for, "money went back of a payment that is not known here");
-            Applied::Ignored
+            let is_of_other_deployment = *is_of_other_deployment;
+            let named = Named { account, paid_for: paid_for.clone(), is_of_other_deployment };
+            flagged(flag_unknown(context, &named, paid).await?)
         }
         AppliedReturn::OtherPayment { account, paid_for } | AppliedReturn::OtherCurrency { account, paid_for } => {
             tracing::info!(account.id = %account, paid_for = %paid_for, ?applied, "money went back of a payment that granted nothing");
@@ -246,14 +256,26 @@ fn found<T>(answer: Result<T, PaymentsError>) -> Result<Option<T>, ApplyEventErr
     }
 }
 
-fn applied<T>(recorded: Result<T, RecordOutcomeError>) -> Result<Applied, ApplyEventError> {
+async fn applied<C: Capabilities<Ledger: UnknownPayments>, T>(
+    context: &Context<C>,
+    recorded: Result<T, RecordOutcomeError>,
+    named: &Named<'_>,
+    paid: Option<Paid>,
+) -> Result<Applied, ApplyEventError> {
     match recorded {
         Ok(_) => Ok(Applied::Now),
-        Err(RecordOutcomeError::NotFound(_)) => Ok(Applied::Ignored),
+        Err(RecordOutcomeError::NotFound(_)) => match paid {
+            Some(paid) => Ok(flagged(flag_unknown(context, named, &paid).await?)),
+            None => Ok(Applied::Ignored),
+        },
         Err(RecordOutcomeError::Mismatch(refusal)) => Err(ApplyEventError::Mismatch(refusal)),
         Err(RecordOutcomeError::Payments(error)) => Err(OutsideError::from(error).into()),
         Err(RecordOutcomeError::Store(error)) => Err(error.into()),
     }
+}
+
+fn flagged(is_new: bool) -> Applied {
+    if is_new { Applied::Flagged } else { Applied::Ignored }
 }
 
 /// The account that a customer's record names must exist.

@@ -1,6 +1,7 @@
 //! Applying what went back of a payment: ask what all its refunds and disputes return by now, then take back the credits
 //! for that, or give them back.
 
+use super::unknown_payment::Paid;
 use crate::domain::payments::{Bought, PaidFor, ReturnOutcome, decide_returned};
 use crate::domain::{Account, AccountId, BalanceOutOfRange, Credits, Origin, PaymentIntentId, TopUpStatus};
 use crate::ports::{Accounts, Entries, LedgerError, PaymentReturns, PaymentsError, Purchases, ReturnedObject, TopUps};
@@ -13,7 +14,7 @@ pub enum AppliedReturn {
     /// The payment was made for nothing of this system.
     NotOurs,
     /// It names a purchase or a top-up that does not exist here.
-    Unknown { account: AccountId, paid_for: PaidFor },
+    Unknown { account: AccountId, paid_for: PaidFor, paid: Paid, is_of_other_deployment: bool },
     /// Credits were granted for another payment of the same purchase, and none for this one.
     OtherPayment { account: AccountId, paid_for: PaidFor },
     /// It was paid in another currency than the price, and granted nothing.
@@ -100,7 +101,13 @@ where
                 AppliedReturn::Recorded { account, paid_for, credits }
             }
         }),
-        Err(Failure::Missing) => Ok(AppliedReturn::Unknown { account, paid_for }),
+        Err(Failure::Missing) => {
+            let returned = report.returned;
+            let (amount, currency) = (returned.returns.paid, returned.currency);
+            let paid = Paid { payment_intent: Some(returned.payment), invoice: returned.invoice, amount, currency };
+            let is_of_other_deployment = report.is_of_other_deployment;
+            Ok(AppliedReturn::Unknown { account, paid_for, paid, is_of_other_deployment })
+        }
         Err(Failure::BalanceOutOfRange(error)) => Err(error.into()),
         Err(Failure::Store(error)) => Err(OutsideError::from(error).into()),
     }

@@ -9,6 +9,7 @@ mod issue_invoice;
 mod open_purchase;
 mod pay_page;
 mod read_invoices;
+mod reconcile;
 mod record_outcome;
 mod resume_top_ups;
 mod retry_top_up;
@@ -16,8 +17,10 @@ mod saved_cards;
 mod set_auto_top_up;
 mod sweep;
 mod top_up;
+mod unknown_payment;
 
-pub use apply_event::{Applied, ApplyEventError, Subject, apply_event};
+pub use crate::ports::Subject;
+pub use apply_event::{Applied, ApplyEventError, apply_event};
 pub use apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned, apply_returned_object};
 pub(in crate::use_cases) use apply_returned::{BoughtError, stored_bought};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
@@ -28,6 +31,7 @@ pub use pay_page::{PayPage, PayPageError, pay_page};
 pub use read_invoices::{
     CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices, receipt_address,
 };
+pub use reconcile::{ReconcileSummary, Reconciling, reconcile};
 pub use record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 pub use resume_top_ups::{PauseEnding, ResumeError, Resumed, resume_top_ups};
 pub use retry_top_up::{RetriedTopUp, RetryError, retry_top_up};
@@ -36,7 +40,8 @@ pub use saved_cards::{
 };
 pub use set_auto_top_up::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
 pub use sweep::{SweepLimits, SweepSummary, Swept, sweep, sweep_continue};
-pub use top_up::{ToppedUp, top_up};
+pub use top_up::{ToppedUp, continue_top_up, top_up};
+pub use unknown_payment::Paid;
 
 use super::OutsideError;
 use crate::ports::PaymentsError;

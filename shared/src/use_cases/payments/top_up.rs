@@ -42,12 +42,41 @@ where
         Err(NoAttempt::NotFound(missing)) => return Err(missing.into()),
         Err(NoAttempt::Store(error)) => return Err(error.into()),
     };
-    let outcome = match next_step(&owner, &attempt, context.now()) {
-        NextStep::Pay => context.payments.top_up_pay(&attempt).await,
-        NextStep::LookUpAndClose => context.payments.top_up_close(&attempt).await,
-    };
-    let attempt = record_top_up_outcome(context, account, &attempt.id, &outcome).await?;
+    let attempt = ask(context, &owner, &attempt).await?;
     Ok(ToppedUp::Attempted(Box::new(attempt)))
+}
+
+/// Continues an attempt, and opens no other one. `None` if it has ended.
+///
+/// # Errors
+/// [`RecordOutcomeError`].
+pub async fn continue_top_up<C>(
+    context: &Context<C>,
+    account: &AccountId,
+    top_up: &TopUpId,
+) -> Result<Option<TopUp>, RecordOutcomeError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments>,
+{
+    let owner = context.ledger.account_get(account).await.map_err(StoreError::from)?;
+    let owner = owner.ok_or_else(|| NotFound::Account(account.clone()))?;
+    let attempt = stored_top_up(context, account, top_up).await?;
+    if !attempt.status.is_under_way() {
+        return Ok(None);
+    }
+    ask(context, &owner, &attempt).await.map(Some)
+}
+
+/// Asks for an attempt that is under way, and records the outcome.
+async fn ask<C>(context: &Context<C>, owner: &Account, attempt: &TopUp) -> Result<TopUp, RecordOutcomeError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Consents + TopUps, Payments: Payments>,
+{
+    let outcome = match next_step(owner, attempt, context.now()) {
+        NextStep::Pay => context.payments.top_up_pay(attempt).await,
+        NextStep::LookUpAndClose => context.payments.top_up_close(attempt).await,
+    };
+    record_top_up_outcome(context, &owner.id, &attempt.id, &outcome).await
 }
 
 /// What the decision was made on.

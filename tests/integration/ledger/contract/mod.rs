@@ -13,6 +13,7 @@ mod liability;
 mod lists;
 mod marks;
 mod purchases;
+mod reconciliation;
 mod refusals;
 mod round_trip;
 mod spenders;
@@ -70,6 +71,10 @@ on_every_ledger! {
     round_trip::asked_cards => what_is_known_of_the_asked_card_reads_back_and_is_listed_while_it_is_due,
     round_trip::alerts => alerts_read_back_as_written_and_are_listed_from_their_time_on,
     round_trip::decisions => the_log_of_decisions_is_replaced_revision_by_revision,
+    reconciliation::progress => how_far_the_reconciliation_got_is_replaced_revision_by_revision,
+    reconciliation::failed_events => an_event_that_failed_is_kept_and_listed_until_it_is_applied,
+    reconciliation::looks => what_is_under_way_is_listed_for_looks_and_what_has_ended_is_not,
+    reconciliation::unknown_payments => an_unknown_payment_is_flagged_once,
     commit::creation => an_account_is_opened_once,
     commit::taken_customer => a_customer_pays_for_one_account,
     commit::stale => a_change_of_an_old_version_returns_the_account_as_it_is,

@@ -8,6 +8,8 @@ use crate::error::ApiError;
 use crate::parameters::{CreatedRange, NoParameters, Page, parse, parse_filters};
 use crate::state::{API_VERSION, Resource, State};
 
+/// <https://docs.stripe.com/api/events/list#list_events-types>
+const TYPES_MAX: usize = 20;
 const LISTED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 #[derive(Debug)]
@@ -61,6 +63,10 @@ pub(crate) fn list(state: &State, encoded: &[u8]) -> Result<Value, ApiError> {
     let filters: Filters = parse_filters(encoded)?;
     if filters.kind.is_some() && !filters.types.is_empty() {
         return Err(ApiError::invalid_parameter("parameter_invalid", "types", "Give either type or types."));
+    }
+    if filters.types.len() > TYPES_MAX {
+        let message = format!("Give at most {TYPES_MAX} types.");
+        return Err(ApiError::invalid_parameter("parameter_invalid", "types", &message));
     }
     state.list(&state.events, &Page::parse(encoded)?, "/v1/events", |event| {
         let matches = |pattern: &str| matches_kind(pattern, &event.kind);
