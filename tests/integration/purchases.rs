@@ -464,7 +464,6 @@ async fn a_purchase_by_bank_debit_is_processing_for_days_and_then_paid_or_failed
         cloud.settle().await;
         if !hears_events {
             lose_webhooks(&cloud);
-            cloud.cloud.leave_out("reconciliation");
         }
         cloud.pay_page(page(&purchase), account_number).await;
         cloud.settle().await;

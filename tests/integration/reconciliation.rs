@@ -14,7 +14,7 @@ const PURCHASES: &str = "/v1/accounts/acme/purchases";
 
 /// A cloud with an account, to which no webhook is ever delivered.
 async fn unheard() -> TestCloud {
-    let cloud = TestCloud::start().await;
+    let cloud = TestCloud::start_reconciling().await;
     cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() });
     cloud.open_account("acme").await;
     cloud
@@ -104,7 +104,7 @@ async fn without_any_webhook_each_payment_refund_and_dispute_is_applied_within_o
 /// Nothing counts as undelivered then, so a list of what was not delivered would be empty.
 #[tokio::test]
 async fn without_any_endpoint_events_are_applied_all_the_same() {
-    let cloud = TestCloud::start().await;
+    let cloud = TestCloud::start_reconciling().await;
     let endpoints = cloud.stripe_get("/v1/webhook_endpoints").await;
     for endpoint in endpoints["data"].as_array().unwrap() {
         let path = format!("/v1/webhook_endpoints/{}", endpoint["id"].as_str().unwrap());
@@ -256,7 +256,7 @@ async fn a_payment_that_no_row_knows_is_flagged_once_and_one_of_another_deployme
 /// What a webhook tells of such a payment is the same.
 #[tokio::test]
 async fn a_webhook_about_a_payment_that_no_row_knows_flags_it_too() {
-    let cloud = TestCloud::start().await;
+    let cloud = TestCloud::start_reconciling().await;
     cloud.open_account("acme").await;
     let lost = "top_0123456789abcdef0123456789abcdef";
     pay_invoice(&cloud, &[("metadata[account]", "acme"), ("metadata[top_up]", lost)]).await;
@@ -269,7 +269,7 @@ async fn a_webhook_about_a_payment_that_no_row_knows_flags_it_too() {
 
 #[tokio::test]
 async fn our_objects_name_this_deployment() {
-    let cloud = TestCloud::start().await;
+    let cloud = TestCloud::start_reconciling().await;
     cloud.open_due_account("acme", "pm_card_visa").await;
     cloud.sweep().await;
     open_page(&cloud, "buy-1").await;
@@ -284,7 +284,7 @@ async fn our_objects_name_this_deployment() {
 
 #[tokio::test]
 async fn a_run_that_finds_nothing_writes_nothing_and_moving_the_clock_runs_few() {
-    let cloud = TestCloud::start().await;
+    let cloud = TestCloud::start_reconciling().await;
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_500", VISA).await;
     cloud.advance(HOUR).await;

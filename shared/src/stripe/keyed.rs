@@ -16,8 +16,8 @@ use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
 /// How many keys may fail in one call. During an outage each call uses up a few more keys, and a call after the outage
 /// still finds an unused one.
 const FAILURES_MAX: u32 = 2;
-/// The number of keys, which is more than all sweeps use up while a top-up is open.
-const KEYS_MAX: u32 = 100;
+/// The number of keys, which is more than all sweeps and looks use up while a top-up is open.
+const KEYS_MAX: u32 = 200;
 
 /// Sends the request under `key`. `effect` looks up what a failed request did, if it had an effect.
 ///

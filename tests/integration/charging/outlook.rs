@@ -68,7 +68,6 @@ async fn a_refused_charge_is_told_that_a_top_up_is_in_progress() {
     let cloud = funded().await;
     cloud.turn_on_auto_top_up("acme", 100, 1_100).await;
     spend(&cloud, "acme", "job-1", 450).await;
-    cloud.cloud.leave_out("reconciliation");
     let path = "/v1/invoices/*/pay".to_owned();
     cloud.cloud.stripe.add_fault(Fault { method: None, path, action: FaultAction::Unavailable, count: u32::MAX });
     cloud.advance(SignedDuration::from_mins(30)).await;

@@ -202,15 +202,28 @@ impl TestCloud {
         Self::start_with(Options { template: changed.path().to_owned(), ..options }).await
     }
 
+    /// A product whose reconciliation runs on its schedule. Elsewhere it is left out, so that each test sees what the part
+    /// that it is about does, and not what would be found five minutes later.
+    pub async fn start_reconciling() -> Self {
+        Self::begin(options(), true).await.expect("the local cloud starts")
+    }
+
     /// # Errors
     /// If the product does not start.
     pub async fn start_with(options: Options) -> Result<Self, Error> {
+        Self::begin(options, false).await
+    }
+
+    async fn begin(options: Options, is_reconciling: bool) -> Result<Self, Error> {
         let log = Log::beginning(&options);
         let description = match &options.price_book {
             Some(json) => Some(Description::of(&parse_price_book(json)?)),
             None => None,
         };
         let cloud = LocalCloud::start(options).await?;
+        if !is_reconciling {
+            cloud.leave_out("reconciliation");
+        }
         // The clock starts at midnight, when a sweep is due.
         cloud.advance(SignedDuration::ZERO).await?;
         let client = Client::builder().redirect(redirect::Policy::none()).build()?;
