@@ -1,7 +1,7 @@
 //! What the reconciliation keeps: how far it got, failed events, flags for unknown payments, and the index of looks.
 
 use crate::ledger::samples::*;
-use shared::domain::payments::{Invoiced, PaidFor, UnknownPayment};
+use shared::domain::payments::{Checkout, Invoiced, PaidFor, UnknownPayment};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -68,7 +68,8 @@ pub async fn failed_events<L: Ledger>(ledger: &L) {
 pub async fn looks<L: Ledger>(ledger: &L) {
     let opening = opening_of("acme", "cus_1");
     let records = |status, top_up_status| {
-        let checkout = purchase(PurchaseStatus::Open).checkout;
+        let session = CheckoutSessionId::parse("cs_1").unwrap();
+        let checkout = Some(Checkout { session, url: "https://checkout.example.com/1".into() });
         let bought = Purchase { status, checkout, by_invoice: None, ..purchase(PurchaseStatus::Open) };
         [Record::Purchase(bought), Record::TopUp(top_up(top_up_status))]
     };
