@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::stripe::{InvoiceStatus, SessionStatus};
 use fastrand::Rng;
 use shared::domain::payments::Invoiced;
-use shared::domain::{AccountId, PurchaseStatus, TopUpStatus};
+use shared::domain::{AccountId, Purchase, PurchaseStatus, TopUpStatus};
 use shared::use_cases::payments::{PayPage, PayPageError, pay_page};
 
 /// What was known of it at a moment.
@@ -97,11 +97,16 @@ fn is_granted(status: Option<Status>) -> bool {
     status.is_some_and(|status| paid.contains(&status) || status == Status::TopUp(TopUpStatus::PartlyPaid))
 }
 
-/// The last purchase of an account, if there is one.
+/// Whether the customer was given a link: only once its page or its invoice is stored.
+fn has_link(purchase: &Purchase) -> bool {
+    purchase.checkout.is_some() || purchase.issued().is_some()
+}
+
+/// The last purchase of an account that has a link, if there is one.
 fn last_purchase(run: &Run, account: &AccountId) -> Option<Invoiced> {
     let tables = run.world().ledger.tables();
     let purchases = &tables.partitions.get(account)?.purchases;
-    purchases.keys().next_back().cloned().map(Invoiced::Purchase)
+    purchases.values().rfind(|purchase| has_link(purchase)).map(|purchase| Invoiced::Purchase(purchase.id.clone()))
 }
 
 /// Somebody follows the link of any purchase, perhaps while something else about it is under way.
@@ -109,9 +114,10 @@ pub fn follow_any(run: &mut Run, rng: &mut Rng, name: &str) -> bool {
     let account = names::account(name);
     let chosen = {
         let tables = run.world().ledger.tables();
-        let purchases = tables.partitions.get(&account).map(|partition| partition.purchases.keys().cloned());
-        let purchases: Vec<_> = purchases.into_iter().flatten().collect();
-        rng.choice(purchases)
+        let partition = tables.partitions.get(&account);
+        let purchases = partition.into_iter().flat_map(|partition| partition.purchases.values());
+        let linked: Vec<_> = purchases.filter(|known| has_link(known)).map(|known| known.id.clone()).collect();
+        rng.choice(linked)
     };
     let Some(purchase) = chosen else { return false };
     let request = Request::PayPage(account, Invoiced::Purchase(purchase));

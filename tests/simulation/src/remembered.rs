@@ -1,7 +1,7 @@
 //! The card that a customer pays an unpaid attempt with: when it becomes the default, and which card e-mails name.
 
 use crate::expiring::face;
-use crate::ledger::Committed;
+use crate::ledger::{Committed, Partition};
 use crate::stripe::{Stripe, number_of};
 use shared::domain::payments::{AskedCard, CardFace, DeclineReason, OffReason};
 use shared::domain::{Account, CustomerId, NoticeKind, PaymentMethodId, Record, TopUp, TopUpId};
@@ -107,10 +107,16 @@ fn check_off(committed: &Committed) -> Result<(), String> {
 
 /// # Errors
 /// The broken rule.
-pub fn check_at_rest(account: &Account, stripe: &Stripe) -> Result<(), String> {
+pub fn check_at_rest(partition: &Partition, account: &Account, stripe: &Stripe) -> Result<(), String> {
     let Some((card, top_up)) = stripe.expected.get(&account.customer).filter(|_| is_armed(account)) else {
         return Ok(());
     };
+    // An attempt that was opened before the account heard of the customer's choice gives way to that choice.
+    let invoice = stripe.invoices.iter().find(|invoice| invoice.top_up == *top_up);
+    let attempt = partition.top_ups.get(top_up);
+    if attempt.map(|attempt| &attempt.payment_method) != invoice.map(|invoice| &invoice.default_card) {
+        return Ok(());
+    }
     let default = stripe.default_cards.get(&account.customer);
     if default != Some(card) {
         return Err(format!("{top_up} was paid with {card}, which was saved, and the default stays {default:?}"));

@@ -949,7 +949,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
             let is_without = stripe.without_cards.contains(&account.customer);
             rule!(!is_armed || !is_without, "{id} has removed its last card, and top-ups stay on");
             rule!(is_chosen, "{id} keeps {card:?}, which is not its default");
-            crate::remembered::check_at_rest(account, &stripe)?;
+            crate::remembered::check_at_rest(partition, account, &stripe)?;
             check_default_card(partition, account, &stripe)?;
         }
         rule!(tables.due.get(id) == due_at.as_ref(), "{id} is due at {due_at:?}, not {:?}", tables.due.get(id));
