@@ -25,6 +25,7 @@ pub struct Paid {
     pub account: AccountId,
     pub paid_for: PaidFor,
     invoice: Option<InvoiceId>,
+    is_of_other_deployment: bool,
     currency: &'static str,
     /// In cents, by the card alone.
     amount: i64,
@@ -104,6 +105,7 @@ impl Stripe {
             account: page.account.clone(),
             paid_for: PaidFor::Purchase(page.purchase.clone()),
             invoice: None,
+            is_of_other_deployment: page.is_of_other_deployment,
             currency: page.currency,
             // With a quarter of tax.
             amount: page.amount.minor() * 5 / 4,
@@ -116,6 +118,7 @@ impl Stripe {
             account: invoice.account.clone(),
             paid_for: PaidFor::TopUp(invoice.top_up.clone()),
             invoice: Some(invoice.id.clone()),
+            is_of_other_deployment: false,
             currency: "usd",
             amount: invoice.amount_paid,
             paid: invoice.amount_paid + (invoice.ending_balance.min(0) - invoice.starting_balance.min(0)).max(0),
@@ -139,11 +142,11 @@ impl Stripe {
     }
 
     pub fn returns_of(&self, intent: &PaymentIntentId) -> Option<ReturnsReport> {
-        let Paid { account, paid_for, invoice, currency, paid, .. } =
+        let Paid { account, paid_for, invoice, is_of_other_deployment, currency, paid, .. } =
             self.payments().into_iter().find(|payment| payment.intent == *intent)?;
         let returns = Returns { paid, ..self.money_back.of(intent) };
         let returned = ReturnedPayment { payment: intent.clone(), invoice, currency: currency.to_owned(), returns };
-        Some(ReturnsReport { paid_for: Some((account, paid_for)), is_of_other_deployment: false, returned })
+        Some(ReturnsReport { paid_for: Some((account, paid_for)), is_of_other_deployment, returned })
     }
 
     fn tell_of(&mut self, intent: &PaymentIntentId, named: ReturnedObject) {
