@@ -238,6 +238,7 @@ impl Run {
         self.world().advance(SOON);
         let was_down = std::mem::take(&mut self.world().desk().is_stripe_down);
         let list = std::mem::take(&mut self.world().stripe().list);
+        self.world().desk().reconcile_time = None;
         self.run_now(Request::Reconcile);
         self.world().stripe().list = list;
         self.world().desk().is_stripe_down = was_down;
