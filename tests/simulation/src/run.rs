@@ -240,6 +240,8 @@ impl Run {
         let list = std::mem::take(&mut self.world().stripe().list);
         self.world().desk().reconcile_time = None;
         self.run_now(Request::Reconcile);
+        // What the first run caused.
+        self.run_now(Request::Reconcile);
         self.world().stripe().list = list;
         self.world().desk().is_stripe_down = was_down;
         SOON
