@@ -16,7 +16,7 @@ struct Standing {
     is_stored: bool,
     /// Whether the provider's page takes a payment.
     is_payable: bool,
-    /// Whether all of it was paid, or a payment is under way.
+    /// Whether a part of it was paid, or a payment is under way.
     has_money: bool,
     status: Option<Status>,
 }
@@ -43,8 +43,7 @@ impl Standing {
                 let has_open_page = pages.iter().any(|page| page.status == SessionStatus::Open);
                 let has_paid_page =
                     pages.iter().any(|page| matches!(page.status, SessionStatus::Paid | SessionStatus::Processing));
-                let has_paid_bill =
-                    bills.iter().any(|bill| matches!(bill.status, BillStatus::Paid | BillStatus::Processing(_)));
+                let has_paid_bill = bills.iter().any(|bill| bill.status == BillStatus::Paid || bill.has_money());
                 let has_open_bill = bills.iter().any(|bill| bill.status == BillStatus::Open);
                 (has_open_page || has_open_bill, has_paid_page || has_paid_bill)
             }
