@@ -520,9 +520,11 @@ async fn reconciliation(world: &mut World, account: &str) -> Result<(), Broken> 
     let unheard = WebhookConduct { drop_next: u32::MAX, ..WebhookConduct::default() };
     world.cloud.cloud.stripe.set_webhook_conduct(unheard);
     let mut expected = 0;
-    for _ in 0..4 {
-        world.cloud.buy(account, "credits_500", CARD).await;
-        expected += 500;
+    for (package, credits) in
+        [("credits_500", 500), ("credits_5000", 5_000), ("credits_50000", 50_000), ("credits_125000", 125_000)]
+    {
+        world.cloud.buy(account, package, CARD).await;
+        expected += credits;
         if world.random.bool() {
             let charge = Books::read(&world.cloud, account).await?.charges[0].clone();
             let form = [("charge", text(&charge, "id")), ("amount", "100")];

@@ -64,7 +64,8 @@ pub async fn run_pay_page(outside: &Outside, account: &AccountId, paid_for: &Inv
     let id = paid_for.id();
     let is_purchase = matches!(paid_for, Invoiced::Purchase(_));
     let wrong = match &answer {
-        Ok(PayPage::Hosted(_)) if !before.is_payable && !after.is_payable => {
+        // If something happened to it meanwhile, its page may have opened and closed.
+        Ok(PayPage::Hosted(_)) if !before.is_payable && !after.is_payable && before.status == after.status => {
             format!("the link of {id} leads to a page on which nothing can be paid")
         }
         Ok(PayPage::AlreadyPaid) if !is_granted(after.status) => {
