@@ -413,7 +413,9 @@ fn is_behind(world: &World) -> bool {
         stripe.sessions.iter().any(is_page) || stripe.bills.iter().any(is_bill)
     };
     tables.partitions.values().any(|partition| {
-        let mut open = partition.purchases.values().filter(|purchase| purchase.status == PurchaseStatus::Open);
+        let is_open =
+            |purchase: &&Purchase| matches!(purchase.status, PurchaseStatus::Open | PurchaseStatus::Processing);
+        let mut open = partition.purchases.values().filter(is_open);
         let mut under_way = partition.top_ups.values().filter(|top_up| under_way_since(top_up).is_some());
         open.any(is_paid_at_stripe) || under_way.any(|top_up| stripe.has_received_for(&top_up.id))
     })
