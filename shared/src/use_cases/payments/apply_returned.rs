@@ -8,6 +8,9 @@ use crate::ports::{Accounts, Entries, LedgerError, PaymentReturns, PaymentsError
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
 
+/// How often it is decided again because somebody else was faster.
+const TRIES_MAX: u32 = 4;
+
 /// What came of a report about money that went back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppliedReturn {
@@ -74,22 +77,30 @@ where
         Err(error) => return Err(OutsideError::from(error).into()),
     };
     let Some((account, paid_for)) = report.paid_for else { return Ok(AppliedReturn::NotOurs) };
-    let mut outcome = ReturnOutcome::Known;
-    let updated: Result<_, Failure> = {
-        let (account, paid_for) = (&account, &paid_for);
-        let read = |_: Arc<Account>| async { Ok::<_, Failure>(stored_bought(context, account, paid_for).await?) };
-        let decide = |account: &Account, bought: &Bought, now| {
-            outcome = decide_returned(account, bought, &report.returned, now)?;
-            Ok(match &outcome {
-                ReturnOutcome::NeverGranted(change) | ReturnOutcome::Recorded(change) => Some((**change).clone()),
-                ReturnOutcome::OtherPayment | ReturnOutcome::OtherCurrency | ReturnOutcome::Known => None,
-            })
+    let mut tries = 1;
+    let (updated, outcome) = loop {
+        let mut outcome = ReturnOutcome::Known;
+        let updated: Result<_, Failure> = {
+            let (account, paid_for) = (&account, &paid_for);
+            let read = |_: Arc<Account>| async { Ok::<_, Failure>(stored_bought(context, account, paid_for).await?) };
+            let decide = |account: &Account, bought: &Bought, now| {
+                outcome = decide_returned(account, bought, &report.returned, now)?;
+                Ok(match &outcome {
+                    ReturnOutcome::NeverGranted(change) | ReturnOutcome::Recorded(change) => Some((**change).clone()),
+                    ReturnOutcome::OtherPayment | ReturnOutcome::OtherCurrency | ReturnOutcome::Known => None,
+                })
+            };
+            context.update_with(account, read, decide).await
         };
-        context.update_with(account, read, decide).await
+        // A reversal is numbered in the record that is read with the account, so an entry of the same number was made by
+        // a change of the same account, such as that of the event about the same refund. This one is decided again.
+        if matches!(updated, Ok(Updated::Duplicate(_))) && tries < TRIES_MAX {
+            tries += 1;
+        } else {
+            break (updated, outcome);
+        }
     };
     match updated {
-        // A reversal is numbered in the record that is read with the account, so an entry of the same number was made by
-        // a change of the same account, and this one is decided again.
         Ok(Updated::Duplicate(_)) => Err(OutsideError::from(StoreError::Contended).into()),
         Ok(Updated::Committed(..) | Updated::Unchanged(..)) => Ok(match outcome {
             ReturnOutcome::OtherPayment => AppliedReturn::OtherPayment { account, paid_for },
