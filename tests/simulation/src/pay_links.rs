@@ -74,16 +74,14 @@ pub async fn run_pay_page(outside: &Outside, account: &AccountId, paid_for: &Inv
         Ok(PayPage::Closed) if is_granted(before.status) => {
             format!("the link of {id} says that it was closed, and it is paid")
         }
+        // A request that comes after the page expired may open another one, which nobody is told of.
+        Ok(PayPage::Closed) if before.status == Some(Status::Purchase(PurchaseStatus::Expired)) => {
+            return outside.answered(format_args!("{answer:?}"));
+        }
         Ok(PayPage::Closed) if is_purchase && before.has_money => {
             format!("the link of {id} says that it was closed, and a payment was made")
         }
-        // A request that comes after the page expired may open another one, which nobody is told of.
-        Ok(PayPage::Closed)
-            if is_purchase
-                && before.is_payable
-                && after.is_payable
-                && before.status != Some(Status::Purchase(PurchaseStatus::Expired)) =>
-        {
+        Ok(PayPage::Closed) if is_purchase && before.is_payable && after.is_payable => {
             format!("the link of {id} says that it was closed, and its page is open")
         }
         Ok(PayPage::UnderWay) if before.is_payable && after.is_payable && !before.has_money => {
