@@ -239,9 +239,13 @@ impl Run {
         let was_down = std::mem::take(&mut self.world().desk().is_stripe_down);
         let list = std::mem::take(&mut self.world().stripe().list);
         self.world().desk().reconcile_time = None;
-        self.run_now(Request::Reconcile);
-        // What the first run caused.
-        self.run_now(Request::Reconcile);
+        // Each run may cause events of its own.
+        for _ in 0..5 {
+            self.run_now(Request::Reconcile);
+            if !has_unapplied(self.world()) {
+                break;
+            }
+        }
         self.world().stripe().list = list;
         self.world().desk().is_stripe_down = was_down;
         SOON
