@@ -475,12 +475,13 @@ impl TestCloud {
         mails
     }
 
-    /// The path of the link in the account's newest e-mail.
+    /// The path of the newest link to pay that was sent to the account's owner.
     pub fn pay_link(&self, account: &str) -> String {
-        let mail = self.mails(account).pop().expect("a mail was sent");
-        let text = mail.text.expect("a mail has a text form");
         let start = format!("{}/pay/", self.cloud.urls.api);
-        let link = text.split_whitespace().find(|word| word.starts_with(&start)).expect("the mail has a link");
+        let texts = self.mails(account).into_iter().rev().map(|mail| mail.text.expect("a mail has a text form"));
+        let mut links =
+            texts.filter_map(|text| Some(text.split_whitespace().find(|word| word.starts_with(&start))?.to_owned()));
+        let link = links.next().unwrap_or_else(|| panic!("no link among {:?}", self.subjects(account)));
         link[self.cloud.urls.api.len()..].to_owned()
     }
 
