@@ -360,6 +360,27 @@ async fn an_order_that_dies_halfway_is_finished_by_its_repetition_or_by_a_run() 
     }
 }
 
+/// The company voids it in Stripe's dashboard before the customer was told of it.
+#[tokio::test]
+async fn an_invoice_that_is_void_before_it_is_stored_is_not_made_again() {
+    let cloud = opened().await;
+    cloud
+        .cloud
+        .stripe
+        .add_fault(Fault { count: 4, ..Fault::once("POST", "/v1/invoices/*/finalize", FaultAction::LoseAnswer) });
+    order(&cloud, "buy-1").await.expect(503);
+    cloud.cloud.stripe.clear_faults();
+    let made = cloud.stripe_list("/v1/invoices?limit=100").await;
+    let id = made[0]["id"].as_str().unwrap();
+    cloud.stripe_post(&format!("/v1/invoices/{id}/void"), &[]).await;
+    // Stripe has forgotten the key under which it was made.
+    cloud.cloud.clock.advance(SignedDuration::from_hours(25)).unwrap();
+    let ordered = order(&cloud, "buy-1").await;
+    cloud.settle().await;
+    assert_eq!(status(&cloud, &ordered).await, "voided");
+    assert_eq!(cloud.stripe_list("/v1/invoices?limit=100").await.len(), 1);
+}
+
 #[tokio::test]
 async fn where_stripe_makes_no_invoice_the_purchase_ends_and_the_remedy_is_named() {
     let mut options = options();

@@ -109,11 +109,9 @@ async fn finalized(
     invoices::finalize(client, &key(purchase, "finalize"), &id).await
 }
 
-/// Its invoices that are not void, newest first.
+/// Its invoices, newest first. One that the company has voided is its invoice too, so that no other is made.
 async fn found(client: &Client, customer: &CustomerId, purchase: &Purchase) -> Result<Vec<InvoiceId>, StripeError> {
-    let is_wanted = |invoice: &Invoice| {
-        invoice.status() != InvoiceStatus::Void && invoice.purchase().is_some_and(|(_, id)| id == purchase.id)
-    };
+    let is_wanted = |invoice: &Invoice| invoice.purchase().is_some_and(|(_, id)| id == purchase.id);
     invoices::created_since(client, customer, purchase.opened_at, is_wanted).await
 }
 

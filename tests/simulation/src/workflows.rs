@@ -38,7 +38,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 134] = [
+pub const WORKFLOWS: [Workflow; 135] = [
     Workflow {
         name: "reconcile a purchase of which no webhook tells",
         acts: &[
@@ -554,6 +554,16 @@ pub const WORKFLOWS: [Workflow; 134] = [
             Ask(invoices::buy_third),
             Outside(invoices::pass_to_three_days_before),
             Outside(invoices::pay_while_the_run_reminds),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "buy by an invoice that the company voids, and look for it days later",
+        acts: &[
+            Ask(invoices::buy_first),
+            Outside(invoices::void),
+            Outside(invoices::pass_two_days),
+            Ask(follow_up),
             Deliver,
         ],
     },
