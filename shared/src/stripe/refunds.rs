@@ -6,7 +6,7 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::metadata::Metadata;
-use super::responses::List;
+use super::returns::all_pages;
 use super::{keyed, metadata};
 use crate::domain::RefundId;
 use crate::ports::{MadeRefund, MadeRefundStatus, RefundError, RefundOrder};
@@ -50,12 +50,14 @@ async fn create(client: &Client, order: &RefundOrder) -> Result<Refund, StripeEr
     keyed::send(client, &key, None, &request, || found(client, order)).await
 }
 
-/// The refund that was made for this request before. The newest hundred are read: support makes at most
-/// [`crate::domain::support::REFUNDS_MAX`] of one payment.
+/// The refund that was made for this request before.
 async fn found(client: &Client, order: &RefundOrder) -> Result<Option<Refund>, StripeError> {
-    let request = ListRefund::new().payment_intent(order.payment.as_str()).limit(100);
-    let page: List<Refund> = request.build().customize().send(client).await?;
+    let page = |after: Option<&Refund>| {
+        let request = ListRefund::new().payment_intent(order.payment.as_str()).limit(100);
+        let request = after.into_iter().fold(request, |request, after| request.starting_after(after.id.as_str()));
+        request.build().customize()
+    };
     let is_of_order =
         |refund: &Refund| refund.metadata.as_ref().is_some_and(|metadata| metadata::is_of_refund(metadata, order));
-    Ok(page.data.into_iter().find(is_of_order))
+    Ok(all_pages(client, page).await?.into_iter().find(is_of_order))
 }

@@ -195,7 +195,7 @@ async fn disputes_of(client: &Client, payment: &PaymentIntentId) -> Result<Vec<D
 }
 
 /// Every object of a list. `page` requests those after one of them.
-async fn all_pages<T: Deserialize + Send>(
+pub(super) async fn all_pages<T: Deserialize + Send>(
     client: &Client,
     page: impl Fn(Option<&T>) -> CustomizableStripeRequest<List<T>>,
 ) -> Result<Vec<T>, StripeError> {
