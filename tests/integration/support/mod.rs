@@ -205,7 +205,11 @@ impl TestCloud {
     /// A product whose reconciliation runs on its schedule. Elsewhere it is left out, so that each test sees what the part
     /// that it is about does, and not what would be found five minutes later.
     pub async fn start_reconciling() -> Self {
-        Self::begin(options(), true).await.expect("the local cloud starts")
+        Self::start_reconciling_with(options()).await
+    }
+
+    pub async fn start_reconciling_with(options: Options) -> Self {
+        Self::begin(options, true).await.expect("the local cloud starts")
     }
 
     /// # Errors

@@ -1,7 +1,7 @@
 //! The ports as the use cases see them: every call waits until the schedule decides its fate.
 
 use crate::bugs::has_bug;
-use crate::invoices::{self, Bill, BillStatus};
+use crate::invoices;
 use crate::ledger::{MemoryLedger, shard_of};
 use crate::stripe::{Asked, CustomerDeleted, Failed, Invoice, InvoiceStatus, conclusion, refusal};
 use crate::world::{Fate, Gate, LateEffect, MEMORY, SWEEP_TIME, World};
