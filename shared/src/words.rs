@@ -4,9 +4,11 @@
 
 mod diagnosis;
 mod explanation;
+mod found;
 
 pub use diagnosis::{Diagnosis, KnownOfTopUps, diagnosis, off_because};
 pub use explanation::explanation;
+pub use found::found;
 
 use crate::domain::payments::{
     CardFace, CustomerInvoice, DeclineReason, Expiry, MonthlyCap, PaymentIssueKind, Receipt, RefusalReason,

@@ -173,6 +173,12 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     cloud.pay_page(opened.body["checkout_url"].as_str().unwrap(), "4242424242424242").await;
     cloud.settle().await;
     assert_eq!(cloud.get(&purchase, &token).await.expect(200).body["status"], "paid");
+    let find = format!("{purchases}/find");
+    for body in [json!({"receipt": "NONE-0001"}), json!({}), json!({"receipt": "A-1", "payment": "pi_1"})] {
+        cloud.post(&find, &token, None, &body).await;
+    }
+    let nobodys = "/v1/accounts/nobody/purchases/find";
+    cloud.post(nobodys, &token, None, &json!({"payment": "pi_none"})).await.expect(404);
     cloud.get(&format!("{purchases}/other"), &token).await;
     cloud.get(&format!("{purchases}?limit=1"), &token).await.expect(200);
     cloud.get(&format!("{purchases}?cursor=1"), &token).await.expect(422);
@@ -185,6 +191,11 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     cloud.get(&format!("{invoices}/in_none"), &token).await.expect(404);
     cloud.get("/v1/accounts/nobody/invoices", &token).await.expect(404);
     cloud.get("/v1/packages", &token).await;
+    let proof = |id: &str| format!("/v1/accounts/acme/payments/{id}/proof");
+    cloud.get(&proof(invoice), &token).await.expect(200);
+    cloud.get(&proof("pi_none"), &token).await.expect(404);
+    cloud.get(&format!("/v1/support/payments/{invoice}/proof"), &cloud.support_token()).await.expect(200);
+    cloud.get("/v1/support/payments/ch_1/proof", &cloud.support_token()).await.expect(404);
     post(cloud, "/v1/accounts", "unused", &json!({"account": "deleted", "email": "owner@deleted.example"})).await;
     let customer = format!("/v1/customers/{}", cloud.customer("deleted").await);
     cloud.stripe(Method::DELETE, &customer, &[]).await.expect(200);
@@ -192,7 +203,7 @@ async fn accounts_and_purchases(cloud: &TestCloud) {
     let refused = cloud.post("/v1/accounts/deleted/purchases", &token, Some("buy-1"), &body).await;
     refused.expect_problem(409, "customer_deleted");
     receipt(cloud, &cloud.mails("acme").pop().and_then(|mail| mail.text).expect("a receipt")).await;
-    for path in ["/v1/accounts", purchases] {
+    for path in ["/v1/accounts", purchases, &find] {
         malformed(cloud, Method::POST, path).await;
     }
 }
@@ -685,6 +696,11 @@ async fn outages(cloud: &TestCloud) {
     ] {
         cloud.get(&path, &token).await.expect(503);
     }
+    let invoices = cloud.stripe_get("/v1/invoices?limit=100").await;
+    let is_acmes = |invoice: &&Value| invoice["metadata"]["account"] == "acme";
+    let invoice = invoices["data"].as_array().unwrap().iter().find(is_acmes).unwrap()["id"].as_str().unwrap();
+    cloud.get(&format!("{account}/payments/{invoice}/proof"), &token).await.expect(503);
+    cloud.get(&format!("/v1/support/payments/{invoice}/proof"), &cloud.support_token()).await.expect(503);
     let training = json!({"operation": "training", "max_minutes": 1});
     for (path, body) in [
         (format!("{account}/quotes"), json!({"operations": [training.clone()]})),
@@ -698,6 +714,7 @@ async fn outages(cloud: &TestCloud) {
         (format!("{account}/payment-methods/setup"), json!({})),
         (format!("{account}/billing-portal"), json!({})),
         (format!("{account}/purchases"), json!({"package": "credits_500"})),
+        (format!("{account}/purchases/find"), json!({"payment": "pi_none"})),
         ("/v1/accounts".to_owned(), json!({"account": "globex", "email": "owner@globex.example"})),
     ] {
         cloud.post(&path, &token, Some("outage"), &body).await.expect(503);

@@ -108,6 +108,10 @@ async fn strangers(cloud: &TestCloud) {
 async fn good_days(cloud: &TestCloud) {
     cloud.open_account("acme").await;
     cloud.buy("acme", "credits_5000", VISA).await;
+    cloud.plant("the number of a claimed receipt", "CANARY-0001");
+    let claim = json!({"receipt": "CANARY-0001"});
+    let find = "/v1/accounts/acme/purchases/find";
+    cloud.post(find, &cloud.cloud.customer_token("acme"), None, &claim).await.expect(200);
     charge(cloud, &format!("{MARK}-key")).await.expect(201);
     charge(cloud, &format!("{MARK}-key")).await.expect(200);
     charge_batch(cloud, &[&format!("{MARK}-key"), &format!("{MARK}-other-key"), &format!("{MARK} no key")]).await;

@@ -112,6 +112,8 @@ async fn do_everything(cloud: &TestCloud) {
         cloud.post(path, &cloud.support_token(), Some(&format!("case{credits}")), &body).await.expect(201);
     }
     let bought = cloud.get("/v1/accounts/acme/purchases", &token).await.expect(200).body;
+    cloud.get("/v1/accounts/acme/payments/pi_none/proof", &token).await.expect(404);
+    cloud.post("/v1/accounts/acme/purchases/find", &token, None, &json!({"payment": "pi_none"})).await.expect(200);
     let refunds =
         format!("/v1/support/accounts/acme/purchases/{}/refunds", bought["data"][0]["purchase"].as_str().unwrap());
     let refund = json!({"amount": 1, "reason": "The customer asks."});

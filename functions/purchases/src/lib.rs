@@ -1,10 +1,12 @@
-//! Buying credits: packages, Stripe's payment page or an invoice, invoices, and the links to an unpaid top-up, to an open
+//! Buying credits: packages, Stripe's payment page or an invoice, invoices, payments whose credits are missing, and the links to an unpaid top-up, to an open
 //! purchase and to an invoice.
 
+mod find;
 mod invoices;
 mod list;
 mod pay;
 mod pay_link;
+mod proof;
 mod purchase;
 mod receipt;
 pub mod wiring;
@@ -15,14 +17,26 @@ use serde::Serialize;
 use shared::domain::{Package, PriceBook};
 use shared::http::{Access, AccountRateLimiter, Problem, Reply, Route, find_route, no_query, respond};
 use shared::links::LinkKey;
-use shared::ports::{Accounts, AskedCards, Consents, CustomerInvoices, Payments, PurchaseList, Purchases, TopUps};
+use shared::ports::{
+    Accounts, AskedCards, ClaimLogs, ClaimedPayments, Consents, CustomerInvoices, Entries, NoticeList, PaymentReturns,
+    Payments, PurchaseList, Purchases, TopUps, UnknownPayments,
+};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + Consents + Purchases + PurchaseList + TopUps,
-        Payments: Payments + CustomerInvoices,
+        Ledger: Accounts
+                    + AskedCards
+                    + ClaimLogs
+                    + Consents
+                    + Entries
+                    + NoticeList
+                    + Purchases
+                    + PurchaseList
+                    + TopUps
+                    + UnknownPayments,
+        Payments: Payments + CustomerInvoices + PaymentReturns + ClaimedPayments,
         PriceBook = PriceBook,
     >
 {
@@ -30,8 +44,17 @@ pub trait Outside:
 
 impl<
     C: Capabilities<
-            Ledger: Accounts + AskedCards + Consents + Purchases + PurchaseList + TopUps,
-            Payments: Payments + CustomerInvoices,
+            Ledger: Accounts
+                        + AskedCards
+                        + ClaimLogs
+                        + Consents
+                        + Entries
+                        + NoticeList
+                        + Purchases
+                        + PurchaseList
+                        + TopUps
+                        + UnknownPayments,
+            Payments: Payments + CustomerInvoices + PaymentReturns + ClaimedPayments,
             PriceBook = PriceBook,
         >,
 > Outside for C
@@ -53,8 +76,10 @@ pub struct App<O: Outside> {
 pub enum Operation {
     Packages,
     OpenPurchase,
+    FindPayments,
     Purchases,
     Purchase,
+    Proof,
     Invoices,
     Invoice,
     Pay,
@@ -71,6 +96,12 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::OpenPurchase,
     },
     Route {
+        method: Method::POST,
+        path: "/v1/accounts/{account}/purchases/find",
+        access: Access::Customer,
+        operation: Operation::FindPayments,
+    },
+    Route {
         method: Method::GET,
         path: "/v1/accounts/{account}/purchases",
         access: Access::Customer,
@@ -81,6 +112,12 @@ pub const ROUTES: &[Route<Operation>] = &[
         path: "/v1/accounts/{account}/purchases/{purchase}",
         access: Access::Customer,
         operation: Operation::Purchase,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/accounts/{account}/payments/{payment}/proof",
+        access: Access::Customer,
+        operation: Operation::Proof,
     },
     Route {
         method: Method::GET,
@@ -115,8 +152,10 @@ async fn route<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pro
     match found.operation {
         Operation::Packages => get_packages(&app.context.price_book),
         Operation::OpenPurchase => purchase::post(app, request, found.account()?).await,
+        Operation::FindPayments => find::post(&app.context, request, found.account()?).await,
         Operation::Purchases => list::get(app, request, found.account()?).await,
         Operation::Purchase => purchase::get(app, request, found.account()?, found.parameter("purchase")).await,
+        Operation::Proof => proof::get(&app.context, found.account()?, found.parameter("payment")).await,
         Operation::Invoices => invoices::list(&app.context, request, found.account()?).await,
         Operation::Invoice => invoices::get(&app.context, found.account()?, found.parameter("invoice")).await,
         Operation::Pay => pay::get(app, found.parameter("token")).await,

@@ -11,6 +11,7 @@ mod flags;
 mod imports;
 mod liability;
 mod notices;
+mod proof;
 mod refunds;
 mod restriction;
 mod top_up_check;
@@ -24,10 +25,10 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, AlertRows, AskedCards, Consents, ContactRecords, Customers, Directory, Entries, Erasures, Flags,
-    History, IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentRefunds, PaymentReturns, PaymentSearch,
-    Payments, PurchaseList, Purchases, SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds,
-    UsageRows,
+    Accounts, Acts, AlertRows, AskedCards, ClaimedPayments, Consents, ContactRecords, Customers, Directory, Entries,
+    Erasures, Flags, History, IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentRefunds, PaymentReturns,
+    PaymentSearch, Payments, PurchaseList, Purchases, SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps,
+    UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -93,9 +94,9 @@ impl<
 }
 
 /// What the function asks of the payment provider.
-pub trait Provider: Payments + PaymentSearch + PaymentReturns + PaymentRefunds {}
+pub trait Provider: Payments + ClaimedPayments + PaymentSearch + PaymentReturns + PaymentRefunds {}
 
-impl<P: Payments + PaymentSearch + PaymentReturns + PaymentRefunds> Provider for P {}
+impl<P: Payments + ClaimedPayments + PaymentSearch + PaymentReturns + PaymentRefunds> Provider for P {}
 
 /// The ports that the function needs.
 pub trait Outside: Capabilities<Ledger: Records, Payments: Provider, Ids: IdGenerator, PriceBook = PriceBook> {}
@@ -126,6 +127,7 @@ pub enum Operation {
     Import,
     Liability,
     Flags,
+    Proof,
 }
 
 const fn route(method: Method, path: &'static str, operation: Operation) -> Route<Operation> {
@@ -150,6 +152,7 @@ pub const ROUTES: &[Route<Operation>] = &[
     route(Method::POST, "/v1/support/imports", Operation::Import),
     route(Method::GET, "/v1/support/liability", Operation::Liability),
     route(Method::GET, "/v1/support/flags", Operation::Flags),
+    route(Method::GET, "/v1/support/payments/{payment}/proof", Operation::Proof),
 ];
 
 /// Answers one request.
@@ -188,6 +191,7 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
         Operation::Acts => acts::get(context, request, found.account()?).await,
         Operation::Export => export::get(context, request, found.account()?).await,
         Operation::Flags => flags::get(context, request).await,
+        Operation::Proof => proof::get(context, found.parameter("payment")).await,
         Operation::Erase => erasure::post(context, request, &found).await,
         Operation::Import => imports::post(app, request, &found).await,
         Operation::Liability => liability::get(context, request).await,

@@ -14,6 +14,7 @@ mod local_routes;
 pub mod openapi;
 pub mod operations;
 pub mod price_books;
+pub mod prove;
 pub mod quote;
 pub mod support;
 pub mod verify;

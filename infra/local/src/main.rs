@@ -4,6 +4,7 @@
 //! `check-price-book` checks a company's prices before they are deployed, and `support` calls the routes of support.
 
 use clap::{Parser, Subcommand};
+use jiff::civil::Date;
 use lambda_http::Error;
 use prepaid_local::clock::MovableClock;
 use prepaid_local::cloud::{LocalCloud, Options};
@@ -12,8 +13,12 @@ use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
 use prepaid_local::price_books::{self, PriceBookFile};
 use prepaid_local::support::{self, SupportArguments};
-use prepaid_local::{demo, quote, verify};
+use prepaid_local::{demo, prove, quote, verify};
+use shared::aws::AwsEnvironment;
+use shared::clock::SystemClock;
+use shared::config::Environment;
 use shared::domain::{AccountId, InvalidId, PriceBook};
+use shared::surroundings::Surroundings;
 use std::io::{Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,6 +85,16 @@ enum Command {
         #[arg(long, env = "PREPAID_TOKEN", hide_env_values = true)]
         token: String,
     },
+    /// Prove every payment of a period against the table and the Stripe that the environment names, in both directions.
+    /// Ends with 1 at the first gap.
+    Prove {
+        /// The first day (UTC), as YYYY-MM-DD.
+        #[arg(long)]
+        from: Date,
+        /// The last day.
+        #[arg(long)]
+        to: Date,
+    },
     /// Check a price book, and print it as the deployment's parameter PriceBook takes it.
     CheckPriceBook { file: PathBuf },
 }
@@ -105,6 +120,7 @@ async fn main() -> ExitCode {
         Some(Command::Verify { account, url, token }) => {
             verify::verify(verify::Access { url: &url, token: &token }, account.as_str(), &mut stdout()).await
         }
+        Some(Command::Prove { from, to }) => prove_payments((from, to)).await,
         Some(Command::CheckPriceBook { file }) => check_price_book(&file).map(|()| true),
     };
     match outcome {
@@ -118,6 +134,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Not by `Surroundings::of_process`, which logs as a function does.
+async fn prove_payments(days: (Date, Date)) -> Result<bool, Error> {
+    let environment = Environment::of_process();
+    let aws = AwsEnvironment::of(&environment)?;
+    prove::prove(Surroundings { environment, aws, clock: SystemClock }, days, &mut stdout()).await
 }
 
 fn print_quote(price_book: Option<PathBuf>, files: &[PathBuf]) -> Result<(), Error> {

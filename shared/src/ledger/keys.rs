@@ -101,6 +101,11 @@ pub(super) fn sweep_log(account: &AccountId) -> Key {
     of_account(account, SWEEP_LOG.to_owned())
 }
 
+/// How often an account asked for its payments.
+pub(super) fn claim_log(account: &AccountId) -> Key {
+    of_account(account, CLAIM_LOG.to_owned())
+}
+
 pub(super) fn act(account: &AccountId, act: &ActId) -> Key {
     of_account(account, format!("{ACT}{act}"))
 }
@@ -456,6 +461,7 @@ pub(super) enum Kind {
     PurchaseKey,
     TopUp,
     SweepLog,
+    ClaimLog,
     TopUpRetry,
     Act,
     Consent,
@@ -473,7 +479,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -484,6 +490,7 @@ impl Kind {
         Self::PurchaseKey,
         Self::TopUp,
         Self::SweepLog,
+        Self::ClaimLog,
         Self::TopUpRetry,
         Self::Act,
         Self::Consent,
@@ -513,6 +520,7 @@ impl Kind {
             Self::PurchaseKey => ("purchase_key", PURCHASE_KEY),
             Self::TopUp => ("top_up", TOP_UP),
             Self::SweepLog => ("sweep_log", SWEEP_LOG),
+            Self::ClaimLog => ("claim_log", CLAIM_LOG),
             Self::TopUpRetry => ("top_up_retry", TOP_UP_RETRY),
             Self::Act => ("act", ACT),
             Self::Consent => ("consent", CONSENT),
@@ -541,22 +549,19 @@ const ACCOUNT: &str = "ACCOUNT#";
 const STATE: &str = "STATE";
 const ENTRY: &str = "ENTRY#";
 const PENDING: &str = "PENDING#";
-/// Only in the index: no key begins with it.
-const CHARGE: &str = "CHARGE#";
-/// Only in the index: no key begins with it.
-const UNPAID: &str = "UNPAID#";
 const USAGE_CURSOR: &str = "USAGE#CURSOR";
-/// Only in the index: no key begins with it.
-const ALERT: &str = "ALERT#";
 const ALERTS: &str = "ALERTS#LEVELS";
 const ALERTS_DUE: &str = "ALERTS#DUE";
 const ASKED_CARD: &str = "ASKED_CARD";
-/// Only in the index: no key begins with it.
+
+// Only in the index: no key begins with these.
+const CHARGE: &str = "CHARGE#";
+const UNPAID: &str = "UNPAID#";
+const ALERT: &str = "ALERT#";
 const CARD: &str = "CARD#";
-/// Only in the index: no key begins with it.
 const LOOK: &str = "LOOK#";
-/// Only in the index: no key begins with it.
 const FAILED: &str = "FAILED#";
+
 const EVENT: &str = "EVENT#";
 const USAGE_DAY: &str = "USAGE#DAY#";
 const USAGE_MONTH: &str = "USAGE#MONTH#";
@@ -564,6 +569,7 @@ const PURCHASE: &str = "PURCHASE#";
 const PURCHASE_KEY: &str = "PURCHASE_KEY#";
 const TOP_UP: &str = "TOP_UP#";
 const SWEEP_LOG: &str = "SWEEP_LOG";
+const CLAIM_LOG: &str = "CLAIM_LOG";
 const TOP_UP_RETRY: &str = "TOP_UP_RETRY#";
 const ACT: &str = "ACT#";
 const CONSENT: &str = "CONSENT#";

@@ -5,6 +5,7 @@
 //! The client, its credentials and its timeouts are passed in.
 
 mod attributes;
+mod claim_log;
 mod commit;
 #[cfg(feature = "ledger-direct")]
 pub mod direct;

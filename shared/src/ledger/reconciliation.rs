@@ -18,13 +18,13 @@ use jiff::Timestamp;
 use keys::Due;
 
 impl DynamoLedger {
-    fn put(&self, item: super::Attributes) -> PutItemFluentBuilder {
+    pub(super) fn put(&self, item: super::Attributes) -> PutItemFluentBuilder {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.set_return_consumed_capacity(self.settings.consumed_capacity())
     }
 
     /// Returns false if its condition failed.
-    async fn put_if(&self, operation: &'static str, put: PutItemFluentBuilder) -> Result<bool, LedgerError> {
+    pub(super) async fn put_if(&self, operation: &'static str, put: PutItemFluentBuilder) -> Result<bool, LedgerError> {
         match put.send().await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {

@@ -1,5 +1,6 @@
 //! The narrow traits for everything outside the system, and the errors that an adapter must return.
 
+mod claims;
 mod event_bus;
 mod ids;
 mod items;
@@ -15,6 +16,7 @@ mod sweep_part;
 mod timers;
 mod whole_ledger;
 
+pub use claims::{ClaimLogs, ClaimedPayment, ClaimedPayments, PaidInvoiceOf, PaidInvoices, PaidInvoicesPage, ToldBy};
 pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};

@@ -25,6 +25,7 @@ whole_ledger! {
     TopUps,
     TopUpList,
     SweepLogs,
+    ClaimLogs,
     TopUpRetries,
     Acts,
     Erasures,

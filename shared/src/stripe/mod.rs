@@ -8,6 +8,7 @@
 
 mod billing_details;
 mod checkout;
+mod claims;
 mod client;
 mod customer_invoices;
 mod customers;
@@ -33,7 +34,7 @@ pub use secrecy::SecretString;
 pub use settings::{InvalidSettings, Settings};
 
 use crate::domain::payments::{
-    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
+    BillingDetails, Checkout, CheckoutOutcome, Claim, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
     SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
@@ -41,12 +42,14 @@ use crate::domain::{
     Purchase, TopUp, TopUpRetry,
 };
 use crate::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, EventList, EventsPage, EventsPass,
-    InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, Paid, PaymentRefunds, PaymentReturns, PaymentSearch,
-    Payments, PaymentsError, RefundError, RefundOrder, ReplaceDetailsError, ReturnedObject, ReturnsReport,
+    CardPage, CardWallet, CheckoutReport, ClaimedPayment, ClaimedPayments, CustomerBilling, CustomerInvoices,
+    EventList, EventsPage, EventsPass, InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, Paid, PaidInvoices,
+    PaidInvoicesPage, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
+    ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use client::{Client, Transport};
 use hyper::Uri;
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -286,6 +289,28 @@ impl CustomerInvoices for StripePayments {
 impl PaymentSearch for StripePayments {
     async fn customers_find(&self, paid: &Paid) -> Result<Vec<CustomerId>, PaymentsError> {
         search::customers(&self.client, paid).await.map_err(|error| error.during("customers_find"))
+    }
+}
+
+impl ClaimedPayments for StripePayments {
+    async fn claimed_payments(
+        &self,
+        customer: Option<&CustomerId>,
+        claim: &Claim,
+    ) -> Result<Vec<ClaimedPayment>, PaymentsError> {
+        let found = claims::payments(&self.client, &self.charging, (customer, claim)).await;
+        found.map_err(|error| error.during("claimed_payments"))
+    }
+}
+
+impl PaidInvoices for StripePayments {
+    async fn paid_invoices_page(
+        &self,
+        created: (Timestamp, Timestamp),
+        after: Option<&InvoiceId>,
+    ) -> Result<PaidInvoicesPage, PaymentsError> {
+        let page = claims::paid_invoices(&self.client, &self.charging, (created, after)).await;
+        page.map_err(|error| error.during("paid_invoices_page"))
     }
 }
 

@@ -125,7 +125,8 @@ pub(super) async fn report(
     Ok(ReturnsReport { paid_for, is_of_other_deployment, returned })
 }
 
-fn paid_for(metadata: &Metadata) -> Option<(AccountId, PaidFor)> {
+/// The account, and the purchase or top-up, that the metadata names.
+pub(super) fn paid_for(metadata: &Metadata) -> Option<(AccountId, PaidFor)> {
     let purchase = metadata::purchase(metadata).map(|(account, purchase)| (account, PaidFor::Purchase(purchase)));
     purchase.or_else(|| metadata::top_up(metadata).map(|(account, top_up)| (account, PaidFor::TopUp(top_up))))
 }

@@ -125,6 +125,12 @@ fn bodies_of(path: &str) -> Vec<String> {
             json!({"spender": "key-1", "day": null, "month": 5000, "total": 0}),
         ],
         "purchases" => vec![json!({"package": "credits_5000"})],
+        "find" => vec![
+            json!({"receipt": "ABCD1234-0001"}),
+            json!({"invoice": "in_1"}),
+            json!({"payment": "pi_1"}),
+            json!({"card": {"last4": "4242", "date": "2027-01-15", "amount": 5950}}),
+        ],
         "stripe" => ["invoice.paid", "checkout.session.completed", "customer.updated"]
             .map(|kind| {
                 let object = json!({"id": "in_1", "object": "invoice", "customer": "cus_1"});

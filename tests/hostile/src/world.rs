@@ -7,7 +7,7 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::{
-    BillingDetails, Checkout, CheckoutOutcome, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
+    BillingDetails, Checkout, CheckoutOutcome, Claim, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
     ReturnedPayment, Returns, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use shared::domain::{
@@ -17,9 +17,10 @@ use shared::domain::{
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
-    CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, IdGenerator, InvoiceError, InvoiceReport,
-    InvoicesPage, MadeRefund, MadeRefundStatus, NoPauses, Paid, PaymentRefunds, PaymentReturns, PaymentSearch,
-    Payments, PaymentsError, RefundError, RefundOrder, ReplaceDetailsError, ReturnedObject, ReturnsReport,
+    CardPage, CardWallet, CheckoutReport, ClaimedPayment, ClaimedPayments, CustomerBilling, CustomerInvoices,
+    IdGenerator, InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, MadeRefundStatus, NoPauses, Paid,
+    PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
+    ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use shared::statements::StatementKey;
 use shared::stripe::SecretString;
@@ -471,6 +472,12 @@ impl CustomerInvoices for AgreeablePayments {
         _: &InvoiceId,
     ) -> Result<Option<CustomerInvoice>, PaymentsError> {
         Ok(None)
+    }
+}
+
+impl ClaimedPayments for AgreeablePayments {
+    async fn claimed_payments(&self, _: Option<&CustomerId>, _: &Claim) -> Result<Vec<ClaimedPayment>, PaymentsError> {
+        Ok(vec![])
     }
 }
 

@@ -83,8 +83,13 @@ impl World {
         let invoices = cloud.get("/v1/accounts/acme/invoices", &cloud.cloud.service_token()).await.expect(200);
         let invoice = invoices.body["data"][0]["invoice"].as_str().unwrap().to_owned();
         let charge = "job-0".to_owned();
-        let existing =
-            BTreeMap::from([("charge", charge), ("purchase", purchase), ("notice", notice), ("invoice", invoice)]);
+        let existing = BTreeMap::from([
+            ("charge", charge),
+            ("purchase", purchase),
+            ("notice", notice),
+            ("payment", invoice.clone()),
+            ("invoice", invoice),
+        ]);
         let effects = effects(&cloud);
         Self { cloud, existing, effects }
     }

@@ -55,6 +55,7 @@ survives! {
     refunds_take_credits_back_once_though_functions_are_killed: Refund,
     support_gives_money_back_once_though_functions_are_killed: SupportRefund,
     what_no_webhook_tells_is_applied_once_though_functions_are_killed: Reconciliation,
+    missing_credits_are_found_once_though_functions_are_killed: Find,
     settings_are_stored_as_answered_though_functions_are_killed: AutoTopUp,
     a_top_up_is_paid_once_though_functions_are_killed: SweepPaid,
     a_declined_top_up_is_resumed_once_though_functions_are_killed: SweepDeclined,

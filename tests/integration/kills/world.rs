@@ -144,6 +144,14 @@ impl World {
         update.send().await.expect("the table answers");
     }
 
+    /// Lets the account ask for its payments again.
+    pub async fn forget_claims(&self, account: &str) {
+        let client = self.cloud.cloud.aws.dynamodb.client();
+        let delete = client.delete_item().table_name(self.cloud.table());
+        let delete = delete.key("PK", AttributeValue::S(format!("ACCOUNT#{account}")));
+        delete.key("SK", AttributeValue::S("CLAIM_LOG".to_owned())).send().await.expect("the table answers");
+    }
+
     /// Makes the purchases by invoice of an account some days older.
     pub async fn let_invoices_age(&self, account: &str, days: i64) {
         let client = self.cloud.cloud.aws.dynamodb.client();

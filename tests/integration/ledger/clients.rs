@@ -13,7 +13,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{AskedCard, ConsentRecord, SweepLog, UnknownPayment};
+use shared::domain::payments::{AskedCard, ClaimLog, ConsentRecord, SweepLog, UnknownPayment};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::*;
@@ -303,6 +303,16 @@ impl Erasures for DirectLedger {
         limit: u8,
     ) -> Result<ErasurePage, LedgerError> {
         self.others.erasable_items(account, after, limit).await
+    }
+}
+
+impl ClaimLogs for DirectLedger {
+    async fn claim_log_get(&self, account: &AccountId) -> Result<ClaimLog, LedgerError> {
+        self.others.claim_log_get(account).await
+    }
+
+    async fn claim_log_put(&self, account: &AccountId, log: &ClaimLog) -> Result<bool, LedgerError> {
+        self.others.claim_log_put(account, log).await
     }
 }
 

@@ -46,6 +46,7 @@ enum Kind {
     Notice(u128),
     Erasure,
     SweepLog,
+    ClaimLog,
     Flag,
     Contacts,
     /// The act with this number.
@@ -93,6 +94,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
         }
         Kind::Flag => !ledger.flags_page(&account, None, 1).await?.records.is_empty(),
         Kind::SweepLog => ledger.sweep_log_get(&account).await?.revision > 0,
+        Kind::ClaimLog => ledger.claim_log_get(&account).await?.revision > 0,
         Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
         Kind::Alerts => ledger.alerts_get(&account).await?.is_some(),
         Kind::AlertsDue => ledger.alerts_due_get(&account).await?.is_some(),
@@ -674,6 +676,7 @@ async fn filled() -> Embedded {
     let flags = vec![flag("acme", FlagKind::ChargesPerHour, 5)];
     store.ledger.usage_fold(&account.id, &UsageFold { flags, ..usage_fold(0, 11) }).await.unwrap();
     assert!(store.ledger.sweep_log_put(&account.id, &sweep_log(1)).await.unwrap());
+    assert!(store.ledger.claim_log_put(&account.id, &claim_log(1)).await.unwrap());
     for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
         store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
     }
@@ -710,6 +713,7 @@ fn stored_items() -> Vec<Stored> {
         ("refunded", act(8), Kind::Act(8)),
         ("imported", act(7), Kind::Act(7)),
         ("sweep log", "SWEEP_LOG".into(), Kind::SweepLog),
+        ("claim log", "CLAIM_LOG".into(), Kind::ClaimLog),
         ("erasure", "ERASURE".into(), Kind::Erasure),
         ("flag", format!("FLAG#{}#2026-01-15#charges_per_hour", at(5).as_millisecond()), Kind::Flag),
         ("pending charge", "PENDING#job:8".into(), Kind::Pending("job:8")),

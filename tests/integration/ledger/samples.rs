@@ -10,7 +10,9 @@ use shared::domain::charging::{
 use shared::domain::contacts::{DeliveryProblem, DeliveryProblemKind, OptionalNotice, Role};
 use shared::domain::liability::{ClosedDays, Flow, LiabilityRow};
 use shared::domain::payments::{Ahead, AskedCard, CardFace, Expiry, KnownCard, Warning};
-use shared::domain::payments::{AutoTopUp, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip};
+use shared::domain::payments::{
+    AutoTopUp, ClaimLog, Consent, ConsentRecord, GateName, MonthlyCap, Receipt, SweepLog, SweepSkip,
+};
 use shared::domain::payments::{ByInvoice, Checkout, InvoiceReminder, InvoiceTerms, IssuedInvoice, PoNumber};
 use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIssueKind, RefusalReason, TurnedOff};
 use shared::domain::payments::{
@@ -388,6 +390,10 @@ pub fn complete_account() -> Account {
 }
 
 /// A log that was changed this many times.
+pub fn claim_log(revision: u64) -> ClaimLog {
+    ClaimLog { revision, asked_at: vec![at(1), at(2)] }
+}
+
 pub fn sweep_log(revision: u64) -> SweepLog {
     let skip = |gate, milliseconds| SweepSkip { at: at(milliseconds), gate, balance: credits(-7) };
     SweepLog { revision, skips: vec![skip(GateName::BelowThreshold, 1), skip(GateName::WithinMonthlyCap, 2)] }

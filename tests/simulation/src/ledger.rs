@@ -13,7 +13,7 @@ use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::contacts::Contacts;
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{AskedCard, ConsentRecord, Invoiced, SweepLog};
+use shared::domain::payments::{AskedCard, ClaimLog, ConsentRecord, Invoiced, SweepLog};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey, PersonalItem};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::{
@@ -122,6 +122,7 @@ pub struct Partition {
     /// Its place in the index `due`, as it was written.
     pub asked_due: Option<Timestamp>,
     pub sweep_log: SweepLog,
+    pub claim_log: ClaimLog,
 }
 
 #[derive(Debug)]
@@ -148,7 +149,7 @@ impl MemoryLedger {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn of<T>(&self, account: &AccountId, read: impl FnOnce(&Partition) -> Option<T>) -> Option<T> {
+    pub fn of<T>(&self, account: &AccountId, read: impl FnOnce(&Partition) -> Option<T>) -> Option<T> {
         self.tables().partitions.get(account).and_then(read)
     }
 

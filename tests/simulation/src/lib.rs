@@ -13,6 +13,7 @@ extern crate mutants as shared;
 mod alerts;
 mod bugs;
 mod chain;
+mod claims;
 mod contacts;
 mod cores;
 mod digest;

@@ -12,7 +12,7 @@ use shared::domain::charging::{
 };
 use shared::domain::contacts::{ASKS_PER_DAY_MAX, Contact, ContactList, ContactsRefusal, Role};
 use shared::domain::payments::{
-    AutoTopUp, AutoTopUpCommand, Invoiced, PaidFor, RetryCommand, RetryRefusal, WantedRefund,
+    AutoTopUp, AutoTopUpCommand, Claim, Invoiced, PaidFor, RetryCommand, RetryRefusal, WantedRefund,
 };
 use shared::domain::spending::{Bounds, Limit};
 use shared::domain::support::{
@@ -84,6 +84,8 @@ pub enum Request {
     Reconcile,
     /// A customer ends a pause without paying.
     Resume(AccountId),
+    /// A customer asks for a payment whose credits are missing.
+    Find(AccountId, Claim),
     /// Somebody follows the link to what can be paid.
     PayPage(AccountId, Invoiced),
     /// A customer opens a page to save a card, makes a saved card the default, or removes it.
@@ -192,6 +194,7 @@ impl Request {
             | Self::SetContacts(..) => true,
             // Events and notices are redelivered from their own lists; the others recur on their own.
             Self::CheckPurchase(..)
+            | Self::Find(..)
             | Self::PayPage(..)
             | Self::OpenCardPage(_)
             | Self::Event(..)
@@ -252,6 +255,9 @@ impl Request {
             Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
             Self::PayPage(account, paid_for) => {
                 Box::pin(async move { crate::pay_links::run_pay_page(&outside, &account, &paid_for).await })
+            }
+            Self::Find(account, claim) => {
+                Box::pin(async move { crate::claims::run_find(&outside, &account, &claim).await })
             }
             Self::OpenCardPage(account) => {
                 Box::pin(async move { crate::wallet::run_open_page(&outside, &account).await })

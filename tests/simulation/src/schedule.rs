@@ -1,6 +1,7 @@
 //! The random steps of a run. Each step has its own random number, so a step can be removed without changing the
 //! others.
 
+use crate::claims::claim_any;
 use crate::contacts::use_contacts;
 use crate::expiring::use_expiring_cards;
 use crate::invoices::use_invoices;
@@ -59,6 +60,7 @@ const RECONCILIATION_SALT: u64 = 0x3C6E_F372_FE94_F82B;
 const RETURNS_SALT: u64 = 0x6A09_E667_F3BC_C908;
 const REFUNDS_SALT: u64 = 0x3C6E_F372_FE94_F82B;
 const PAY_LINKS_SALT: u64 = 0xBB67_AE85_84CA_A73B;
+const CLAIMS_SALT: u64 = 0x510E_527F_ADE6_82D1;
 
 /// The main subject of a run: rare sequences of events need a run that concentrates on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +190,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, PAY_LINKS_SALT);
         if self.focus == Focus::Everything && own.u32(0..60) == 0 && follow_any(run, &mut own, ACCOUNTS[0]) {
+            return;
+        }
+        let mut own = own_numbers(rng, CLAIMS_SALT);
+        if own.u32(0..60) == 0 && claim_any(run, &mut own, &ACCOUNTS[..ACCOUNTS_PREPARED]) {
             return;
         }
         // In a run about top-ups, concurrent changes at the worst moment are more frequent.

@@ -103,7 +103,7 @@ pub struct Session {
     pub id: CheckoutSessionId,
     pub account: AccountId,
     pub purchase: PurchaseId,
-    customer: CustomerId,
+    pub customer: CustomerId,
     pub amount: Amount,
     pub status: SessionStatus,
     opened_at: Timestamp,
@@ -254,6 +254,8 @@ pub struct Stripe {
     pub money_back: MoneyBack,
     /// The refunds that support asked for.
     pub ordered_refunds: Vec<OrderedRefund>,
+    /// Which customers asked for their payments, and when.
+    pub questions: Vec<(CustomerId, Timestamp)>,
     pub events: Vec<Event>,
     pub told: Told,
 }

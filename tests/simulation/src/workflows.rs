@@ -12,7 +12,7 @@ use crate::run::Run;
 use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, expiring, names, pay_links, reconciliation, refunds, returns, wallet};
+use crate::{Failure, claims, expiring, names, pay_links, reconciliation, refunds, returns, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -38,7 +38,56 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 135] = [
+pub const WORKFLOWS: [Workflow; 141] = [
+    Workflow {
+        name: "claim a purchase of which no webhook tells, and reconcile it",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Ask(buy),
+            Outside(pay_page),
+            Ask(claims::claim_last),
+            Ask(claims::claim_last),
+            Outside(reconciliation::catch_up),
+            Ask(reconcile),
+            Outside(reconciliation::check_applied),
+        ],
+    },
+    Workflow {
+        name: "claim a purchase whose webhook comes later",
+        acts: &[Ask(buy), Outside(pay_page), Ask(claims::claim_last), Deliver, Ask(claims::claim_last)],
+    },
+    Workflow {
+        name: "claim a purchase of another account",
+        acts: &[Ask(buy), Outside(pay_page), Ask(claims::claim_last_of_another), Deliver],
+    },
+    Workflow {
+        name: "claim a purchase that was refunded before it was granted",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Outside(returns::refund_last),
+            Ask(claims::claim_last),
+            Ask(claims::claim_last),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "claim a declined top-up that was paid on its page",
+        acts: &[
+            Outside(reconciliation::switch_off_webhooks),
+            Outside(decline),
+            Ask(charge_400),
+            Ask(sweep),
+            Ask(claims::claim_last),
+            Outside(pay_invoice),
+            Ask(claims::claim_last),
+            Deliver,
+        ],
+    },
+    Workflow {
+        name: "claim the same payment again and again",
+        acts: &[Ask(buy), Outside(pay_page), Outside(claims::claim_too_often), Deliver],
+    },
     Workflow {
         name: "reconcile a purchase of which no webhook tells",
         acts: &[

@@ -6,6 +6,7 @@ mod beside_outcome;
 mod billing_details;
 mod bought;
 mod by_invoice;
+mod claim;
 mod counted;
 mod default_card;
 mod expiry;
@@ -17,6 +18,7 @@ mod monthly_cap;
 mod outlook;
 mod payment;
 mod payment_issue;
+mod proof;
 mod purchase;
 mod purchase_invoice;
 mod received;
@@ -43,6 +45,7 @@ pub use billing_details::{
 };
 pub use bought::Bought;
 pub use by_invoice::{ByInvoice, DefaultBefore, InvoiceReminder, InvoiceTerms, IssuedInvoice, NewInvoice};
+pub use claim::{AppliedClaim, CardStatement, Claim, ClaimLog, FoundResult, Progress, TooManyClaims, conclude};
 pub use default_card::{BoughtWith, DefaultCard, OfferedCard};
 pub use expiry::Expiry;
 pub use expiry_warning::decide_expiry_warning;
@@ -53,6 +56,7 @@ pub use monthly_cap::MonthlyCap;
 pub use outlook::{Cure, NoTopUp, SWEEP_MINUTES, TopUpOutlook, top_up_outlook};
 pub use payment::{CheckoutOutcome, GrantRefusal, PaidByInvoice, Payment, TopUpOutcome};
 pub use payment_issue::{DeclineReason, PaymentIssue, PaymentIssueKind, RefusalReason};
+pub use proof::{Amounts, Evidence, Fact, LinkName, LinkStatus, Proof, ProofLink, is_receipt_of, prove};
 pub use purchase::{
     OpenedCheckout, PayBy, TooManyUnpaidInvoices, card_to_offer, check_purchase_replay, decide_checkout_opened,
     decide_open_purchase, decide_purchase_outcome,

@@ -55,6 +55,7 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         | Kind::PurchaseKey
         | Kind::TopUp
         | Kind::SweepLog
+        | Kind::ClaimLog
         | Kind::TopUpRetry
         | Kind::Act
         | Kind::Flag

@@ -7,6 +7,7 @@ mod account;
 mod act;
 mod alerts;
 mod asked_card;
+mod claim_log;
 mod consent;
 mod contacts;
 mod due;
@@ -33,6 +34,7 @@ pub(super) use account::{account_from_item, account_to_item};
 pub(super) use act::{act_from_item, act_to_item};
 pub(super) use alerts::{alerts_due_from_item, alerts_due_to_item, alerts_from_item, alerts_to_item};
 pub(super) use asked_card::{asked_card_from_item, asked_card_to_item};
+pub(super) use claim_log::{claim_log_from_item, claim_log_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use contacts::{contacts_from_item, contacts_to_item};
 pub(super) use due::{

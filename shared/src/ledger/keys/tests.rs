@@ -48,6 +48,7 @@ fn every_kind_of_item_has_its_own_key() {
         (top_up_retry(&acme(), &key("again:1")), "ACCOUNT#acme", "TOP_UP_RETRY#again:1".into()),
         (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
         (sweep_log(&acme()), "ACCOUNT#acme", "SWEEP_LOG".into()),
+        (claim_log(&acme()), "ACCOUNT#acme", "CLAIM_LOG".into()),
         (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),
         (spending_change(&acme(), Timestamp::UNIX_EPOCH), "ACCOUNT#acme", "SPENDING#0".into()),
         (spender_limits(&acme(), &Spender::parse("a.b:c@d").unwrap()), "ACCOUNT#acme", "LIMIT#a.b:c@d".into()),

@@ -13,8 +13,8 @@ use crate::domain::{
     TopUpStatus,
 };
 use crate::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, Entries, Events, LedgerError, PaymentReturns, Payments,
-    PaymentsError, Purchases, ReturnedObject, Subject, TopUps, UnknownPayments,
+    Accounts, AskedCards, CardWallet, CheckoutReport, Consents, Customers, Entries, Events, InvoiceReport, LedgerError,
+    PaymentReturns, Payments, PaymentsError, Purchases, ReturnedObject, Subject, TopUps, UnknownPayments,
 };
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -108,7 +108,23 @@ where
             Payments: Payments,
         >,
 {
-    let Some(report) = found(context.payments.invoice_get(invoice).await)? else { return Ok(Applied::Ignored) };
+    match found(context.payments.invoice_get(invoice).await)? {
+        Some(report) => apply_invoice_report(context, &report).await,
+        None => Ok(Applied::Ignored),
+    }
+}
+
+/// Records what an invoice says about its purchase or its attempt.
+pub(super) async fn apply_invoice_report<C>(
+    context: &Context<C>,
+    report: &InvoiceReport,
+) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<
+            Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + UnknownPayments,
+            Payments: Payments,
+        >,
+{
     let is_of_other_deployment = report.is_of_other_deployment;
     if let Some((account, purchase, outcome)) = &report.purchase {
         let named = Named { account, paid_for: PaidFor::Purchase(purchase.clone()), is_of_other_deployment };
@@ -129,12 +145,24 @@ where
         >,
 {
     let Some(report) = found(context.payments.checkout_get(session).await)? else { return Ok(Applied::Ignored) };
-    if let Some((customer, card)) = report.set_up {
-        return apply_set_up(context, &customer, &card).await;
+    if let Some((customer, card)) = &report.set_up {
+        return apply_set_up(context, customer, card).await;
     }
-    let Some((account, purchase)) = report.purchase else { return Ok(Applied::Ignored) };
+    apply_checkout_report(context, session, &report).await
+}
+
+/// Records what a page says about its purchase.
+pub(super) async fn apply_checkout_report<C>(
+    context: &Context<C>,
+    session: &CheckoutSessionId,
+    report: &CheckoutReport,
+) -> Result<Applied, ApplyEventError>
+where
+    C: Capabilities<Ledger: Accounts + AskedCards + Purchases + UnknownPayments, Payments: Payments>,
+{
+    let Some((account, purchase)) = &report.purchase else { return Ok(Applied::Ignored) };
     if report.outcome == CheckoutOutcome::Expired {
-        let stored = context.ledger.purchase_get(&account, &purchase).await?;
+        let stored = context.ledger.purchase_get(account, purchase).await?;
         let page = stored.and_then(|purchase| purchase.checkout);
         if page.is_some_and(|page| page.session != *session) {
             // This page was superseded. The page that the customer was sent to remains valid.
@@ -142,8 +170,8 @@ where
         }
     }
     let is_of_other_deployment = report.is_of_other_deployment;
-    let named = Named { account: &account, paid_for: PaidFor::Purchase(purchase.clone()), is_of_other_deployment };
-    let recorded = record_purchase_outcome(context, &account, &purchase, &report.outcome).await;
+    let named = Named { account, paid_for: PaidFor::Purchase(purchase.clone()), is_of_other_deployment };
+    let recorded = record_purchase_outcome(context, account, purchase, &report.outcome).await;
     applied(context, recorded, &named, Paid::of_purchase(&report.outcome)).await
 }
 
@@ -169,10 +197,7 @@ async fn apply_returned_to<C>(context: &Context<C>, named: &ReturnedObject) -> R
 where
     C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps + UnknownPayments, Payments: PaymentReturns>,
 {
-    let applied = apply_returned_object(context, named).await.map_err(|error| match error {
-        ApplyReturnedError::BalanceOutOfRange(error) => ApplyEventError::BalanceOutOfRange(error),
-        ApplyReturnedError::Outside(error) => ApplyEventError::Outside(error),
-    })?;
+    let applied = apply_returned_object(context, named).await?;
     Ok(match &applied {
         AppliedReturn::NotOurs => Applied::Ignored,
         AppliedReturn::Unknown { account, paid_for, paid, is_of_other_deployment } => {
@@ -276,6 +301,15 @@ async fn applied<C: Capabilities<Ledger: UnknownPayments>, T>(
 
 fn flagged(is_new: bool) -> Applied {
     if is_new { Applied::Flagged } else { Applied::Ignored }
+}
+
+impl From<ApplyReturnedError> for ApplyEventError {
+    fn from(error: ApplyReturnedError) -> Self {
+        match error {
+            ApplyReturnedError::BalanceOutOfRange(error) => Self::BalanceOutOfRange(error),
+            ApplyReturnedError::Outside(error) => Self::Outside(error),
+        }
+    }
 }
 
 /// The account that a customer's record names must exist.

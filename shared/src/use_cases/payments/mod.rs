@@ -4,10 +4,13 @@ mod apply_event;
 mod apply_returned;
 mod billing_details;
 mod check_purchase;
+mod find_payments;
 mod follow_up;
 mod issue_invoice;
 mod open_purchase;
 mod pay_page;
+mod prove_payment;
+mod prove_period;
 mod read_invoices;
 mod reconcile;
 mod record_outcome;
@@ -25,9 +28,12 @@ pub use apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned, appl
 pub(in crate::use_cases) use apply_returned::{BoughtError, stored_bought};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
 pub use check_purchase::check_purchase;
+pub use find_payments::{FindPaymentsError, FoundPayment, OwnPayment, find_payments};
 pub use follow_up::{FollowUpSummary, follow_up};
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
+pub use prove_payment::{ProvePaymentError, ProvenPayment, prove_payment};
+pub use prove_period::{PeriodProof, ProvenLine, prove_period};
 pub use read_invoices::{
     CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices, receipt_address,
 };

@@ -70,6 +70,7 @@ on_every_ledger! {
     round_trip::links => consents_keys_customers_and_contacts_read_back_as_written,
     round_trip::asked_cards => what_is_known_of_the_asked_card_reads_back_and_is_listed_while_it_is_due,
     round_trip::alerts => alerts_read_back_as_written_and_are_listed_from_their_time_on,
+    round_trip::claims => the_log_of_claims_is_replaced_revision_by_revision,
     round_trip::decisions => the_log_of_decisions_is_replaced_revision_by_revision,
     reconciliation::progress => how_far_the_reconciliation_got_is_replaced_revision_by_revision,
     reconciliation::failed_events => an_event_that_failed_is_kept_and_listed_until_it_is_applied,

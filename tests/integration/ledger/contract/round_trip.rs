@@ -2,7 +2,7 @@
 
 use crate::ledger::samples::*;
 use shared::domain::charging::PendingCharge;
-use shared::domain::payments::{AskedCard, AutoTopUp, Consent, SweepLog};
+use shared::domain::payments::{AskedCard, AutoTopUp, ClaimLog, Consent, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
 use shared::domain::spending::Spending;
 use shared::domain::*;
@@ -232,6 +232,15 @@ pub async fn asked_cards<L: Ledger>(ledger: &L) {
     ledger.commit(&change).await.unwrap();
     assert_eq!(ledger.asked_card_get(&account.id).await.unwrap(), AskedCard::default());
     assert_eq!(due(due_at).await, []);
+}
+
+pub async fn claims<L: Ledger>(ledger: &L) {
+    let account = opened(ledger).await;
+    assert_eq!(ledger.claim_log_get(&account.id).await.unwrap(), ClaimLog::default());
+    for (log, is_put) in [(2, false), (1, true), (1, false), (3, false), (2, true)] {
+        assert_eq!(ledger.claim_log_put(&account.id, &claim_log(log)).await.unwrap(), is_put, "{log}");
+    }
+    assert_eq!(ledger.claim_log_get(&account.id).await.unwrap(), claim_log(2));
 }
 
 pub async fn decisions<L: Ledger>(ledger: &L) {
