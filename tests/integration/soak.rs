@@ -16,18 +16,18 @@ use std::io::Write;
 use tempfile::TempDir;
 
 const VISA: &str = "4242424242424242";
-const ACCOUNTS: usize = 80;
+const ACCOUNTS: usize = 92;
 /// The first accounts have a card that is declined, the next one that the bank asks about.
 const DECLINED: usize = 6;
 const ASKED_ABOUT: usize = 6;
 const ROUNDS: usize = 12;
 const SINGLE_CHARGES_A_ROUND: usize = 6;
-const BATCHED_CHARGES_A_ROUND: usize = 5;
+const BATCHED_CHARGES_A_ROUND: usize = 4;
 const BATCH_MAX: usize = 100;
 const PURCHASES_A_ROUND: usize = 17;
 const REFUNDS_A_ROUND: usize = 9;
 const DISPUTES_A_ROUND: usize = 3;
-const CARDS_EXHAUSTED_A_ROUND: usize = 6;
+const CARDS_EXHAUSTED_A_ROUND: usize = 8;
 /// Requests are repeated until they are answered. Each can fail at every call of Stripe.
 const TRIES_MAX: u32 = 400;
 /// At most one attempt in this time.
