@@ -199,7 +199,9 @@ async fn whoever_is_meant_gets_in_on_every_route() {
                 let detail = answer.body["detail"].as_str().unwrap_or_default();
                 let is_missing = ["There is no such payment method.", "There is no such top-up."].contains(&detail)
                     || answer.text.contains("must be a saved card of this customer");
-                let is_in = matches!(answer.status, 200 | 201 | 402 | 409) || is_missing;
+                // More callers than an account may ask in an hour: only the function itself counts its questions.
+                let is_counted = answer.body["code"] == "too_many_claims";
+                let is_in = matches!(answer.status, 200 | 201 | 402 | 409) || is_missing || is_counted;
                 assert!(is_in, "{} by {}: {} {}", operation.name(), caller.name, answer.status, answer.text);
                 scopes_let_in.extend(grant.scopes.iter().copied().filter(|_| grant.scopes.len() == 1));
                 count += 1;
