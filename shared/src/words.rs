@@ -3,10 +3,12 @@
 //! Pure functions of domain values.
 
 mod diagnosis;
+mod evidence;
 mod explanation;
 mod found;
 
 pub use diagnosis::{Diagnosis, KnownOfTopUps, diagnosis, off_because};
+pub use evidence::{EVIDENCE_CHARACTERS_MAX, EvidenceTexts, evidence_texts};
 pub use explanation::explanation;
 pub use found::found;
 

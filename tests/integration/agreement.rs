@@ -503,6 +503,7 @@ async fn acts_of_support(cloud: &TestCloud) {
     cloud.get("/v1/support/liability", &token).await.expect(200);
     cloud.get("/v1/support/liability?on=x", &token).await.expect(422);
     refunds(cloud).await;
+    disputes(cloud).await;
     erasures(cloud).await;
     cloud.get("/v1/support/flags?account=acme&limit=1", &token).await.expect(200);
     cloud.get("/v1/support/flags?cursor=1", &token).await.expect(422);
@@ -537,6 +538,19 @@ async fn refunds(cloud: &TestCloud) {
         cloud.send(ask("refunded", &token).json(&json!({}))).await.expect(422);
         cloud.send(ask("refunded", &token).body("{")).await.expect(400);
     }
+}
+
+/// A dispute of the refunded top-up.
+async fn disputes(cloud: &TestCloud) {
+    let (token, list) = (cloud.support_token(), "/v1/support/disputes");
+    let customer = cloud.customer("refunded").await;
+    let charges = cloud.stripe_get(&format!("/v1/charges?customer={customer}")).await;
+    let dispute = cloud.cloud.stripe.open_dispute(charges["data"][0]["id"].as_str().unwrap()).unwrap();
+    cloud.settle().await;
+    assert_eq!(cloud.get(list, &token).await.expect(200).body["data"][0]["dispute"], json!(dispute));
+    cloud.get(&format!("{list}?cursor=1"), &token).await.expect(422);
+    cloud.get(&format!("{list}/{dispute}/evidence"), &token).await.expect(200);
+    cloud.get(&format!("{list}/du_none/evidence"), &token).await.expect(404);
 }
 
 /// An account that cannot be erased yet, and one that is.
@@ -740,6 +754,8 @@ async fn outages(cloud: &TestCloud) {
 
 async fn support_outages(cloud: &TestCloud) {
     let (token, account) = (cloud.support_token(), "/v1/support/accounts/acme");
+    let disputes = cloud.stripe_get("/v1/disputes").await;
+    let dispute = disputes["data"][0]["id"].as_str().unwrap();
     for path in [
         "/v1/support/accounts?account=acme",
         "/v1/support/liability",
@@ -748,6 +764,8 @@ async fn support_outages(cloud: &TestCloud) {
         &format!("{account}/acts"),
         &format!("{account}/export"),
         "/v1/support/flags",
+        "/v1/support/disputes",
+        &format!("/v1/support/disputes/{dispute}/evidence"),
     ] {
         cloud.get(path, &token).await.expect(503);
     }

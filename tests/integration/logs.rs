@@ -206,6 +206,7 @@ async fn supported(cloud: &TestCloud) {
     let notice = notices["data"][0]["notice"].as_str().unwrap();
     cloud.post(&format!("{account}/notices/{notice}/resend"), &token, None, &reason).await.expect(200);
     cloud.get(&format!("{account}/acts"), &token).await.expect(200);
+    disputed(cloud, &token).await;
     let table = format!(
         "account,email,credits,source_id,reference\nacme,owner@acme.example,5,row-1,\"{MARK}, her wallet\"\nacme,{MARK}@x,5,{MARK}-1,\n"
     );
@@ -213,6 +214,19 @@ async fn supported(cloud: &TestCloud) {
         let import = cloud.request(Method::POST, &format!("/v1/support/imports?dry_run=false&reason={MARK}%20called"));
         cloud.send(import.bearer_auth(&token).body(table.clone())).await.expect(200);
     }
+}
+
+/// A dispute, and all that is known of its payment.
+async fn disputed(cloud: &TestCloud, token: &str) {
+    let customer = cloud.customer("acme").await;
+    let charges = cloud.stripe_get(&format!("/v1/charges?customer={customer}")).await;
+    let paid = charges["data"].as_array().unwrap().iter().find(|charge| charge["paid"] == true).expect("a payment");
+    let dispute = cloud.cloud.stripe.open_dispute(paid["id"].as_str().unwrap()).unwrap();
+    cloud.settle().await;
+    cloud.get("/v1/support/disputes", token).await.expect(200);
+    cloud.get(&format!("/v1/support/disputes/{dispute}/evidence"), token).await.expect(200);
+    cloud.cloud.stripe.decide_dispute(&dispute, true).unwrap();
+    cloud.settle().await;
 }
 
 /// A level that is crossed, and evaluated while DynamoDB fails and afterwards.

@@ -13,6 +13,7 @@ mod charging;
 mod command_line;
 mod contacts;
 mod currencies;
+mod disputes;
 mod erasure;
 mod events;
 mod expiring_cards;

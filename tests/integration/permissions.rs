@@ -118,6 +118,7 @@ async fn do_everything(cloud: &TestCloud) {
         format!("/v1/support/accounts/acme/purchases/{}/refunds", bought["data"][0]["purchase"].as_str().unwrap());
     let refund = json!({"amount": 1, "reason": "The customer asks."});
     cloud.post(&refunds, &cloud.support_token(), Some("refund-1"), &refund).await.expect(201);
+    cloud.get("/v1/support/disputes", &cloud.support_token()).await.expect(200);
     let import = cloud.request(reqwest::Method::POST, "/v1/support/imports?dry_run=false&reason=Moved");
     let table = "account,email,credits,source_id\nglobex,owner@globex.example,5,row-1\n";
     cloud.send(import.bearer_auth(cloud.support_token()).body(table)).await.expect(200);

@@ -168,3 +168,48 @@ async fn a_purchase_that_was_refunded_before_it_was_granted_is_not_granted_in_fu
     assert_eq!(cloud.balance("acme").await, 3_000);
     assert_eq!(cloud.entries("acme", "reversal").await, [-2_000]);
 }
+
+/// The subjects of e-mails about reversals, and the balance that each tells.
+fn told(cloud: &TestCloud, account: &str) -> Vec<(String, String)> {
+    let mails = cloud.mails(account).into_iter().filter(|mail| mail.subject.contains("credit"));
+    let told = mails.map(|mail| {
+        let text = mail.text.unwrap();
+        let balance = text.lines().find_map(|line| line.strip_prefix("New balance: ")).unwrap_or_default().to_owned();
+        (mail.subject, balance)
+    });
+    told.filter(|(subject, _)| !subject.starts_with("Receipt")).collect()
+}
+
+#[tokio::test]
+async fn each_reversal_is_one_e_mail_whoever_caused_it() {
+    let (cloud, payment) = bought().await;
+    cloud.turn_on_auto_top_up("acme", 1_000, 5_000).await;
+    cloud.charge("acme", "job-1", 400).await.expect(201);
+    cloud.settle().await;
+    cloud.cloud.stripe.set_webhook_conduct(WebhookConduct { duplicate: true, ..WebhookConduct::default() });
+    let failing = refund(&cloud, &payment, 1_500).await;
+    cloud.cloud.stripe.settle_refund(&failing, "failed").unwrap();
+    cloud.settle().await;
+    let seen = cloud.get("/v1/support/accounts/acme", &cloud.support_token()).await.expect(200).body;
+    let path =
+        format!("/v1/support/accounts/acme/purchases/{}/refunds", seen["purchases"][0]["purchase"].as_str().unwrap());
+    let unused = json!({"unused_credits": true, "reason": "The customer leaves."});
+    cloud.post(&path, &cloud.support_token(), Some("case-1"), &unused).await.expect(201);
+    cloud.settle().await;
+    let charge = cloud.stripe_get(&format!("/v1/payment_intents/{payment}")).await["latest_charge"].clone();
+    let dispute = cloud.cloud.stripe.open_dispute(charge.as_str().unwrap()).unwrap();
+    cloud.settle().await;
+    let last = cloud.mails("acme").pop().unwrap().text.unwrap();
+    assert!(last.contains("at least 4,000 credits") && last.contains("Automatic top-ups are paused"), "{last}");
+    cloud.cloud.stripe.decide_dispute(&dispute, true).unwrap();
+    cloud.settle().await;
+    let expected = [
+        ("You were refunded $15.00, and 1,500 credits were taken back", "-500 credits"),
+        ("A refund of $15.00 failed, and you have 1,500 credits again", "1,000 credits"),
+        ("You were refunded $10.00, and 1,000 credits were taken back", "0 credits"),
+        ("Your payment is disputed: 4,000 credits were taken back", "-4,000 credits"),
+        ("The dispute of your payment is over, and you have 4,000 credits again", "0 credits"),
+    ];
+    let expected = expected.map(|(subject, balance)| (subject.to_owned(), balance.to_owned()));
+    assert_eq!(told(&cloud, "acme"), expected);
+}

@@ -3,8 +3,8 @@
 //! The company that runs this is not named here; e-mails say "your credit balance".
 //! A price is before tax, which the invoice adds.
 
-use crate::invoices;
 use crate::parts::{Action, Content, Fact, Link, Sale, account, date, fact};
+use crate::{invoices, reversals};
 use jiff::Timestamp;
 use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::{
@@ -91,6 +91,8 @@ pub fn write_content<E>(notice: &Notice, link_to: impl Fn(Purpose<'_>) -> Result
         }
         NoticeKind::ContactsChanged(change) => contacts_changed(notice, change),
         NoticeKind::LowBalance { level, balance, per_day } => low_balance(notice, *level, *balance, *per_day),
+        NoticeKind::CreditsTakenBack(told) => reversals::taken_back(notice, told),
+        NoticeKind::CreditsGivenBack(told) => reversals::given_back(notice, told),
     })
 }
 

@@ -9,6 +9,8 @@ mod invoices;
 mod parts;
 mod rendering;
 mod reports;
+mod reversals;
+mod reversed;
 mod stream;
 pub mod wiring;
 
@@ -32,6 +34,8 @@ pub struct App<O: Outside, B: EventBus> {
     pub links: LinkKey,
     /// The public URL of the API, `https://…`.
     pub public_url: String,
+    /// Receives the counts of reversals, as one line of embedded metrics.
+    pub emit: fn(&Value),
 }
 
 /// Handles a batch of the table's stream, or a report of the mail service. Only a batch has `Records`.

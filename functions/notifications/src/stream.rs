@@ -1,6 +1,7 @@
 //! The notices, events and refused requests in a batch of the table's stream.
 
 use crate::rendering::{Links, render};
+use crate::reversed::Reversals;
 use crate::{App, Outside};
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -10,6 +11,7 @@ use shared::domain::{AccountId, Notice, NoticeId};
 use shared::error::chain;
 use shared::ledger::{is_outbound_event, is_refusal, notice_of, refusal_row_of, stored_event_of};
 use shared::ports::{EventBus, LedgerError, StoredEvent};
+use shared::telemetry::embedded_metrics;
 use shared::use_cases::accounts::{SendNoticeError, Sent, send_notice};
 use shared::use_cases::events::tell_limit_reached;
 
@@ -54,16 +56,24 @@ pub async fn handle<O: Outside, B: EventBus>(app: &App<O, B>, event: Event) -> R
             }
         }
     }
+    let mut reversals = Reversals::default();
     for ((record, event), published) in records.into_iter().zip(&events).zip(app.bus.publish(&events).await) {
         let StoredEvent { id, account, name, .. } = event;
         match published {
-            Ok(()) => tracing::info!(account.id = %account, event.id = %id, event.r#type = name, "event published"),
+            Ok(()) => {
+                tracing::info!(account.id = %account, event.id = %id, event.r#type = name, "event published");
+                reversals.add(event);
+            }
             Err(error) => {
                 let error = chain(&error);
                 tracing::error!(account.id = %account, event.id = %id, event.r#type = name, error, "event failed");
                 response.batch_item_failures.push(failure(record)?);
             }
         }
+    }
+    // Most batches tell of none, and pay for no metrics.
+    if reversals != Reversals::default() {
+        (app.emit)(&embedded_metrics("notifications", &reversals.counts(), app.context.now()));
     }
     Ok(response)
 }

@@ -2,6 +2,7 @@
 
 use crate::App;
 use lambda_runtime::Error;
+use serde_json::Value;
 use shared::aws;
 use shared::clock::Clock;
 use shared::email::SesMailer;
@@ -27,9 +28,14 @@ impl<C: Clock> Capabilities for Deployed<C> {
     type PriceBook = Absent;
 }
 
+/// In Lambda, `emit` writes the counts to the log; the local cloud passes another function.
+///
 /// # Errors
 /// If a setting is missing or invalid, or a secret cannot be read.
-pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed<C>, EventBridgeBus>, Error> {
+pub async fn app<C: Clock>(
+    surroundings: Surroundings<C>,
+    emit: fn(&Value),
+) -> Result<App<Deployed<C>, EventBridgeBus>, Error> {
     let environment = &surroundings.environment;
     let links = surroundings.link_key().await?;
     let public_url = environment.required("PUBLIC_URL")?;
@@ -49,5 +55,5 @@ pub async fn app<C: Clock>(surroundings: Surroundings<C>) -> Result<App<Deployed
         memory: Memory::none(),
         clock: surroundings.clock,
     };
-    Ok(App { context, bus, links, public_url })
+    Ok(App { context, bus, links, public_url, emit })
 }

@@ -1,5 +1,5 @@
-//! Finds what no webhook told: reads Stripe's list of events, and looks at what is open. A schedule starts it every five
-//! minutes, and most runs find nothing.
+//! Finds what no webhook told: reads Stripe's list of events, and looks at what is open. Then it warns of disputes that
+//! have to be answered soon. A schedule starts it every five minutes, and most runs find nothing.
 
 pub mod wiring;
 
@@ -8,11 +8,11 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
 use shared::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, DueLooks, DueUnpaid, Entries, EventList, Events,
-    FailedEvents, PaymentReturns, Payments, Purchases, Reconciliations, TopUps, UnknownPayments,
+    Accounts, AskedCards, CardWallet, Consents, Customers, Disputes, DueLooks, DueUnpaid, Entries, EventList, Events,
+    FailedEvents, OpenDisputes, PaymentReturns, Payments, Purchases, Reconciliations, TopUps, UnknownPayments,
 };
 use shared::telemetry;
-use shared::use_cases::payments::{ReconcileSummary, reconcile};
+use shared::use_cases::payments::{ReconcileSummary, reconcile, warn_of_due_disputes};
 use shared::use_cases::{Capabilities, Context};
 
 /// The ports that the function needs.
@@ -26,6 +26,8 @@ pub trait Outside:
                     + TopUps
                     + Customers
                     + Events
+                    + Disputes
+                    + OpenDisputes
                     + UnknownPayments
                     + FailedEvents
                     + Reconciliations
@@ -46,6 +48,8 @@ impl<
                         + TopUps
                         + Customers
                         + Events
+                        + Disputes
+                        + OpenDisputes
                         + UnknownPayments
                         + FailedEvents
                         + Reconciliations
@@ -76,6 +80,8 @@ pub struct Summary {
     pub looked: u64,
     pub failed: u64,
     pub failing: u64,
+    /// Disputes that have to be answered within three days, and of which this run warns.
+    pub disputes_due: u64,
     /// Whether Stripe's list of events could be read.
     pub is_listed: bool,
     pub is_complete: bool,
@@ -87,7 +93,10 @@ pub struct Summary {
 /// If the table cannot be read or written. Lambda reports the error, and the next run goes on.
 pub async fn handle<O: Outside>(app: &App<O>, _event: LambdaEvent<Value>) -> Result<Summary, Error> {
     let begin_before = app.context.now().saturating_add(RUN_TIME_MAX).unwrap_or(Timestamp::MAX);
-    let summary = Summary::of(reconcile(&app.context, begin_before).await?);
+    let reconciled = reconcile(&app.context, begin_before).await?;
+    // Afterwards: what the list of events has just told may have answered or closed one.
+    let disputes_due = warn_of_due_disputes(&app.context).await?;
+    let summary = Summary { disputes_due, ..Summary::of(reconciled) };
     // Most runs find nothing, and pay for no metrics.
     if summary != Summary::of(ReconcileSummary::default()) {
         (app.emit)(&telemetry::embedded_metrics("reconciliation", &summary.counts(), app.context.now()));
@@ -108,12 +117,13 @@ impl Summary {
             looked,
             failed,
             failing,
+            disputes_due: 0,
             is_listed: !is_blind,
             is_complete: !is_cut_short,
         }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 7] {
+    fn counts(&self) -> [(&'static str, u64); 8] {
         [
             ("applied", self.applied),
             ("found", self.found),
@@ -121,6 +131,7 @@ impl Summary {
             ("looked", self.looked),
             ("failed", self.failed),
             ("failing", self.failing),
+            ("disputes_due", self.disputes_due),
             ("behind", u64::from(!self.is_listed || !self.is_complete)),
         ]
     }

@@ -11,8 +11,8 @@ use lambda_http::{Body, Request, Response};
 use serde_json::Value;
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
 use shared::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, Entries, Events, PaymentReturns, Payments, Purchases,
-    TopUps, UnknownPayments,
+    Accounts, AskedCards, CardWallet, Consents, Customers, Disputes, Entries, Events, PaymentReturns, Payments,
+    Purchases, TopUps, UnknownPayments,
 };
 use shared::stripe::SecretString;
 use shared::stripe::webhook::verify;
@@ -23,7 +23,16 @@ use shared::use_cases::{Capabilities, Context};
 /// The ports that the function needs.
 pub trait Outside:
     Capabilities<
-        Ledger: Accounts + AskedCards + Consents + Entries + Purchases + TopUps + Customers + Events + UnknownPayments,
+        Ledger: Accounts
+                    + AskedCards
+                    + Consents
+                    + Entries
+                    + Purchases
+                    + TopUps
+                    + Customers
+                    + Disputes
+                    + Events
+                    + UnknownPayments,
         Payments: Payments + CardWallet + PaymentReturns,
     >
 {
@@ -38,6 +47,7 @@ impl<
                         + Purchases
                         + TopUps
                         + Customers
+                        + Disputes
                         + Events
                         + UnknownPayments,
             Payments: Payments + CardWallet + PaymentReturns,

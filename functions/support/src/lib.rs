@@ -1,8 +1,9 @@
 //! What the company's support sees and does: it finds accounts, reads everything about one, adjusts credits, restricts
-//! charges, gives money back, sends e-mails again, checks a top-up, and exports and erases what is stored about a person. Every act is recorded with its operator and reason.
+//! charges, gives money back, answers disputes, sends e-mails again, checks a top-up, and exports and erases what is stored about a person. Every act is recorded with its operator and reason.
 mod account;
 mod acts;
 mod adjustments;
+mod disputes;
 mod entries;
 mod erasure;
 mod export;
@@ -25,10 +26,10 @@ use shared::http::{
     respond, text,
 };
 use shared::ports::{
-    Accounts, Acts, AlertRows, AskedCards, ClaimedPayments, Consents, ContactRecords, Customers, Directory, Entries,
-    Erasures, Flags, History, IdGenerator, Imports, LiabilityRows, NoticeList, Notices, PaymentRefunds, PaymentReturns,
-    PaymentSearch, Payments, PurchaseList, Purchases, SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps,
-    UsageFolds, UsageRows,
+    Accounts, Acts, AlertRows, AskedCards, ClaimedPayments, ConsentList, Consents, ContactRecords, Customers,
+    Directory, Disputes, Entries, EntryList, Erasures, Flags, History, IdGenerator, Imports, LiabilityRows, NoticeList,
+    Notices, OpenDisputes, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PurchaseList, Purchases,
+    SpendingChanges, StoredItems, SweepLogs, TopUpList, TopUps, UsageFolds, UsageRows,
 };
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
@@ -39,11 +40,14 @@ pub trait Records:
     + Acts
     + AlertRows
     + AskedCards
+    + ConsentList
     + Consents
     + ContactRecords
     + Customers
     + Directory
+    + Disputes
     + Entries
+    + EntryList
     + Erasures
     + Flags
     + History
@@ -51,6 +55,7 @@ pub trait Records:
     + LiabilityRows
     + NoticeList
     + Notices
+    + OpenDisputes
     + PurchaseList
     + Purchases
     + SpendingChanges
@@ -68,11 +73,14 @@ impl<
         + Acts
         + AlertRows
         + AskedCards
+        + ConsentList
         + Consents
         + ContactRecords
         + Customers
         + Directory
+        + Disputes
         + Entries
+        + EntryList
         + Erasures
         + Flags
         + History
@@ -80,6 +88,7 @@ impl<
         + LiabilityRows
         + NoticeList
         + Notices
+        + OpenDisputes
         + PurchaseList
         + Purchases
         + SpendingChanges
@@ -127,6 +136,8 @@ pub enum Operation {
     Import,
     Liability,
     Flags,
+    DisputeEvidence,
+    Disputes,
     Proof,
 }
 
@@ -153,6 +164,8 @@ pub const ROUTES: &[Route<Operation>] = &[
     route(Method::GET, "/v1/support/liability", Operation::Liability),
     route(Method::GET, "/v1/support/flags", Operation::Flags),
     route(Method::GET, "/v1/support/payments/{payment}/proof", Operation::Proof),
+    route(Method::GET, "/v1/support/disputes", Operation::Disputes),
+    route(Method::GET, "/v1/support/disputes/{dispute}/evidence", Operation::DisputeEvidence),
 ];
 
 /// Answers one request.
@@ -174,6 +187,7 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
             | Operation::Import
             | Operation::Liability
             | Operation::Flags
+            | Operation::Disputes
     ) {
         no_query(request)?;
     }
@@ -192,6 +206,8 @@ async fn answer<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, Pr
         Operation::Export => export::get(context, request, found.account()?).await,
         Operation::Flags => flags::get(context, request).await,
         Operation::Proof => proof::get(context, found.parameter("payment")).await,
+        Operation::Disputes => disputes::list(context, request).await,
+        Operation::DisputeEvidence => disputes::evidence(context, request, &found).await,
         Operation::Erase => erasure::post(context, request, &found).await,
         Operation::Import => imports::post(app, request, &found).await,
         Operation::Liability => liability::get(context, request).await,

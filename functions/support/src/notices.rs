@@ -45,7 +45,7 @@ pub struct NoticeBody<'a> {
     /// Where it was sent; until then the account's address.
     to: &'a str,
     /// What the e-mail is about.
-    about: &'a str,
+    about: String,
     created_at: String,
     sent_at: Option<String>,
     returned_at: Option<String>,
@@ -53,22 +53,12 @@ pub struct NoticeBody<'a> {
 
 impl<'a> NoticeBody<'a> {
     pub fn of(notice: &'a Notice) -> Self {
-        let about = match &notice.kind {
-            NoticeKind::PurchasePaid { purchase, .. }
-            | NoticeKind::PurchaseFailed { purchase, .. }
-            | NoticeKind::InvoiceIssued { purchase, .. }
-            | NoticeKind::InvoiceReminder { purchase, .. }
-            | NoticeKind::InvoiceVoided { purchase, .. } => purchase.as_str(),
-            NoticeKind::TopUpPaid { top_up, .. }
-            | NoticeKind::TopUpDeclined { top_up, .. }
-            | NoticeKind::TopUpActionRequired { top_up, .. }
-            | NoticeKind::TopUpRefused { top_up, .. }
-            | NoticeKind::PaymentReminder { top_up, .. }
-            | NoticeKind::TopUpAbandoned { top_up, .. } => top_up.as_str(),
-            NoticeKind::ContactConfirmation { contact } => contact.as_str(),
-            NoticeKind::CardExpiring { .. } => "card",
-            NoticeKind::ContactsChanged(_) => "contacts",
-            NoticeKind::LowBalance { .. } => "balance",
+        let about = match (&notice.kind, notice.kind.paid_for()) {
+            (_, Some(paid_for)) => paid_for.to_string(),
+            (NoticeKind::ContactConfirmation { contact }, None) => contact.to_string(),
+            (NoticeKind::CardExpiring { .. }, None) => "card".to_owned(),
+            (NoticeKind::ContactsChanged(_), None) => "contacts".to_owned(),
+            (_, None) => "balance".to_owned(),
         };
         Self {
             notice: notice.id.as_str(),

@@ -117,7 +117,7 @@ impl Wiring<'_> {
     async fn notifications(&self) -> Result<Arc<dyn Function>, Error> {
         Ok(event_function!(
             notifications::handle,
-            notifications::wiring::app(self.surroundings("notifications")?).await?
+            notifications::wiring::app(self.surroundings("notifications")?, emit).await?
         ))
     }
 

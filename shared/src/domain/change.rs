@@ -8,7 +8,7 @@ use super::payments::{AskedCard, ConsentRecord, Purchase, TopUp, TopUpRetry};
 use super::spending::{SpenderLimits, SpendingChange};
 use super::support::{Act, Erasure, Imported};
 use super::{
-    AccountId, Credits, CustomerId, IdempotencyKey, Notice, NoticeId, OutboundEvent, OutboundEventId,
+    AccountId, Credits, CustomerId, IdempotencyKey, Notice, NoticeId, NoticeKind, OutboundEvent, OutboundEventId,
     OutboundEventKind, PurchaseId, Spender,
 };
 use jiff::Timestamp;
@@ -169,6 +169,13 @@ impl Change {
         self.notices.extend(next.notices);
         self.events.extend(next.events);
         self
+    }
+
+    /// Owes an e-mail, unless there is no address any more.
+    pub(super) fn owe(&mut self, kind: NoticeKind, now: Timestamp) {
+        let place = (self.account.version, self.notices.len());
+        let id = Notice::id_in_change(&self.account.id, place, now);
+        self.notices.extend(self.account.owed(id, kind, now));
     }
 
     /// Owes an event.

@@ -42,7 +42,7 @@ pub use currency::{Currency, InvalidCurrency};
 pub use email_address::EmailAddress;
 pub use ids::*;
 pub use money::{Amount, Credits};
-pub use notice::{ContactsChange, Notice, NoticeKind};
+pub use notice::{ContactsChange, Notice, NoticeKind, ToldReversal};
 pub use operation::{Measure, Operation, PriceLine, PricedOperation};
 pub use outbound_event::{OutboundEvent, OutboundEventKind, ReachedLimit};
 pub use payments::{Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus};

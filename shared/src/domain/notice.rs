@@ -2,9 +2,12 @@
 
 use super::alerts::AlertLevel;
 use super::contacts::{OptionalNotice, Role};
-use super::payments::{CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, Receipt, RefusalReason};
+use super::payments::{
+    CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, PaidFor, Receipt, RefusalReason, ReturnReason,
+};
 use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 /// One e-mail, with everything that it has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,18 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The id of a notice in this place of a change, made of the account's version: a version is committed once. Like all
+    /// such ids, it sorts by time.
+    pub(super) fn id_in_change(account: &AccountId, (version, place): (u64, usize), now: Timestamp) -> NoticeId {
+        let hash: [u8; 32] = Sha256::digest(format!("prepaid notice 1\n{account}\n{version}\n{place}")).into();
+        let hashed = hash.first_chunk().map_or(0, |bits| u128::from_be_bytes(*bits));
+        let milliseconds = u128::try_from(now.as_millisecond()).unwrap_or_default();
+        // A UUID of version 7: <https://www.rfc-editor.org/rfc/rfc9562#section-5.7>.
+        let (version, variant) = (0x7_u128 << 76, 0b10_u128 << 62);
+        let random = (0xfff_u128 << 64) | ((1 << 62) - 1);
+        NoticeId::mint((milliseconds << 80) | version | variant | (hashed & random))
+    }
+
     /// A notice for one address.
     pub fn addressed(
         id: NoticeId,
@@ -95,6 +110,25 @@ pub enum NoticeKind {
     ContactsChanged(ContactsChange),
     /// The balance fell below a level that the customer chose, the lowest of several.
     LowBalance { level: AlertLevel, balance: Credits, per_day: Option<i64> },
+    /// Credits were taken back, because money of a payment went back.
+    CreditsTakenBack(Box<ToldReversal>),
+    /// They were given back again, because the money came back.
+    CreditsGivenBack(Box<ToldReversal>),
+}
+
+/// What a customer is told of a reversal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldReversal {
+    pub paid_for: PaidFor,
+    pub because: ReturnReason,
+    /// What went back or came back this time, with tax.
+    pub amount: Amount,
+    /// Always positive.
+    pub credits: Credits,
+    /// The balance afterwards.
+    pub balance: Credits,
+    /// Whether automatic top-ups are on, and paused because of it.
+    pub is_paused: bool,
 }
 
 /// How an account's contacts were changed.
@@ -146,7 +180,9 @@ impl NoticeKind {
             | Self::CardExpiring { .. }
             | Self::ContactConfirmation { .. }
             | Self::ContactsChanged(_)
-            | Self::LowBalance { .. } => {}
+            | Self::LowBalance { .. }
+            | Self::CreditsTakenBack(_)
+            | Self::CreditsGivenBack(_) => {}
         }
     }
 
@@ -168,6 +204,30 @@ impl NoticeKind {
             Self::ContactConfirmation { .. } => "contact_confirmation",
             Self::ContactsChanged(_) => "contacts_changed",
             Self::LowBalance { .. } => "low_balance",
+            Self::CreditsTakenBack(_) => "credits_taken_back",
+            Self::CreditsGivenBack(_) => "credits_given_back",
+        }
+    }
+
+    /// The purchase or the attempt that it is about.
+    pub fn paid_for(&self) -> Option<PaidFor> {
+        match self {
+            Self::PurchasePaid { purchase, .. }
+            | Self::PurchaseFailed { purchase, .. }
+            | Self::InvoiceIssued { purchase, .. }
+            | Self::InvoiceReminder { purchase, .. }
+            | Self::InvoiceVoided { purchase, .. } => Some(PaidFor::Purchase(purchase.clone())),
+            Self::TopUpPaid { top_up, .. }
+            | Self::TopUpDeclined { top_up, .. }
+            | Self::TopUpActionRequired { top_up, .. }
+            | Self::TopUpRefused { top_up, .. }
+            | Self::PaymentReminder { top_up, .. }
+            | Self::TopUpAbandoned { top_up, .. } => Some(PaidFor::TopUp(top_up.clone())),
+            Self::CreditsTakenBack(told) | Self::CreditsGivenBack(told) => Some(told.paid_for.clone()),
+            Self::CardExpiring { .. }
+            | Self::ContactConfirmation { .. }
+            | Self::ContactsChanged(_)
+            | Self::LowBalance { .. } => None,
         }
     }
 
@@ -187,7 +247,9 @@ impl NoticeKind {
             | Self::TopUpAbandoned { .. }
             | Self::CardExpiring { .. }
             | Self::ContactConfirmation { .. }
-            | Self::ContactsChanged(_) => Role::Billing,
+            | Self::ContactsChanged(_)
+            | Self::CreditsTakenBack(_)
+            | Self::CreditsGivenBack(_) => Role::Billing,
             Self::LowBalance { .. } => Role::Alerts,
         }
     }
@@ -209,8 +271,29 @@ impl NoticeKind {
             | Self::TopUpAbandoned { .. }
             | Self::CardExpiring { .. }
             | Self::ContactConfirmation { .. }
-            | Self::ContactsChanged(_) => None,
+            | Self::ContactsChanged(_)
+            | Self::CreditsTakenBack(_)
+            | Self::CreditsGivenBack(_) => None,
             Self::LowBalance { .. } => Some(OptionalNotice::LowBalance),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::at;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_id_of_a_notice_in_a_change_is_of_no_other_and_sorts_by_time() {
+        let [acme, other] = ["acme", "other"].map(|id| AccountId::parse(id).unwrap());
+        let id = |account, place, now| Notice::id_in_change(account, place, at(now));
+        assert_eq!(id(&acme, (1, 0), 5), id(&acme, (1, 0), 5));
+        let ids: BTreeSet<_> =
+            [id(&acme, (1, 0), 5), id(&acme, (1, 1), 5), id(&acme, (2, 0), 5), id(&other, (1, 0), 5)].into();
+        assert_eq!(ids.len(), 4);
+        assert!(ids.iter().all(|earlier| *earlier < id(&acme, (1, 0), 6)));
+        assert_eq!(&id(&acme, (1, 0), 5).as_str()[16..17], "7", "the version of a UUID");
     }
 }

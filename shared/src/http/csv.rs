@@ -4,11 +4,11 @@ use super::{BODY_BYTES_MAX, FieldError, Problem, Reply};
 use csv::{ReaderBuilder, StringRecord, Terminator, Writer, WriterBuilder};
 use lambda_http::Request;
 use lambda_http::http::HeaderValue;
-use lambda_http::http::header::{ACCEPT, LINK, VARY};
+use lambda_http::http::header::{LINK, VARY};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::ops::RangeInclusive;
 
-const CSV: &str = "text/csv";
+pub(super) const CSV: &str = "text/csv";
 
 /// One value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,27 +90,6 @@ fn written(cell: Cell) -> String {
         Cell::Text(text) if text.starts_with(FORMULA) => format!("'{text}"),
         Cell::Text(text) => text,
     }
-}
-
-/// Whether the client would rather have CSV than JSON. <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1>
-pub fn wants_csv(request: &Request) -> bool {
-    let accept: Vec<&str> = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let ranges: Vec<(String, u32)> = accept.iter().flat_map(|value| value.split(',')).map(range).collect();
-    let weight = |names: &[&str]| {
-        let weights = ranges.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, weight)| *weight);
-        weights.max().unwrap_or_default()
-    };
-    let csv = weight(&[CSV]);
-    csv > 0 && csv >= weight(&["application/json", "application/*"])
-}
-
-/// The name of a media range, and its weight in thousandths.
-fn range(text: &str) -> (String, u32) {
-    let mut parts = text.split(';').map(str::trim);
-    let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-    let weight = weight.map_or(1.0, |weight| weight.parse::<f32>().unwrap_or_default());
-    (name, (weight.clamp(0.0, 1.0) * 1_000.0) as u32)
 }
 
 /// The query of the same request with another cursor.
@@ -233,7 +212,8 @@ impl CsvLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::respond;
+    use crate::http::{respond, wants_csv};
+    use lambda_http::http::header::ACCEPT;
 
     fn asking(accept: &[&'static str], query: &str) -> Request {
         let mut request = Request::default();

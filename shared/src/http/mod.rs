@@ -1,5 +1,6 @@
 //! HTTP at the border: routes, callers, bodies, responses. This is the only place that knows status codes.
 
+mod accept;
 mod access;
 pub mod bodies;
 mod body;
@@ -14,10 +15,11 @@ mod reply;
 mod route;
 mod serve;
 
+pub use accept::{wants_csv, wants_html};
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
 pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_optional_body, parse_query};
 pub use caller::{Caller, Scopes};
-pub use csv::{Cell, Columns, CsvLine, CsvTable, parse_csv, query_with_cursor, wants_csv};
+pub use csv::{Cell, Columns, CsvLine, CsvTable, parse_csv, query_with_cursor};
 pub use field_error::FieldError;
 pub use fields::{Element, Fields, Parameters, SPENDER, an_integer, boolean, integer, text, words};
 pub use page::{Limits, Page};

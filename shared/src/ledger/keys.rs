@@ -3,13 +3,17 @@
 //! No other module may build a key. Only an idempotency key may contain a `#`, and it comes last in its key, so items of
 //! different kinds never share one.
 
+mod due;
+
+pub(super) use due::Due;
+
 use crate::domain::charging::RefusalPlace;
 use crate::domain::payments::{Invoiced, PaidFor};
 use crate::domain::support::ItemKey;
 use crate::domain::usage::FlagPlace;
 use crate::domain::{
-    AccountId, ActId, ConsentId, CustomerId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId, Origin,
-    OutboundEventId, Period, PurchaseId, SourceId, Spender, TopUpId, date_of,
+    AccountId, ActId, ConsentId, CustomerId, DisputeId, EventId, Granularity, IdempotencyKey, InvalidId, NoticeId,
+    Origin, OutboundEventId, Period, PurchaseId, SourceId, Spender, TopUpId, date_of,
 };
 use crate::ports::Shard;
 use jiff::Timestamp;
@@ -271,6 +275,16 @@ pub(super) fn unknown_payment(paid_for: &PaidFor) -> Key {
     Key { partition: format!("UNKNOWN_PAYMENT#{paid_for}"), sort: "FLAGGED".into() }
 }
 
+/// What is known of a dispute.
+pub(super) fn dispute(dispute: &DisputeId) -> Key {
+    Key { partition: format!("{DISPUTE}{dispute}"), sort: "DISPUTE".into() }
+}
+
+/// The partition of [`DUE_INDEX`] with all disputes that are open: there are few.
+pub(super) fn open_disputes() -> String {
+    Due::Dispute.shard(Shard::of(0))
+}
+
 /// The shard of everything that an account has in common partitions.
 fn shard_of(account: &AccountId) -> Shard {
     Shard::of(crc32fast::hash(account.as_str().as_bytes()))
@@ -279,45 +293,6 @@ fn shard_of(account: &AccountId) -> Shard {
 /// A key that no item ever has.
 pub(super) fn nothing() -> Key {
     Key { partition: "NOTHING".into(), sort: "NOTHING".into() }
-}
-
-/// What is due, each kind in partitions of its own of [`DUE_INDEX`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// An account's next top-up.
-    TopUp,
-    /// The expiry of a pending charge.
-    Charge,
-    /// A reminder of an unpaid attempt or purchase by invoice, or its end.
-    Unpaid,
-    /// The evaluation of an account's alerts.
-    Alerts,
-    /// An e-mail about a card that expires.
-    Card,
-    /// A purchase with a page or an attempt that is under way, by when it was opened.
-    Look,
-    /// The next try of an event that could not be applied. All are in one partition.
-    FailedEvent,
-}
-
-impl Due {
-    /// The partition of [`DUE_INDEX`] that holds everything of this kind and this account while it is due.
-    pub(super) fn shard_of(self, account: &AccountId) -> String {
-        self.shard(shard_of(account))
-    }
-
-    pub(super) fn shard(self, shard: Shard) -> String {
-        let kind = match self {
-            Self::TopUp => TOP_UP,
-            Self::Charge => CHARGE,
-            Self::Unpaid => UNPAID,
-            Self::Alerts => ALERT,
-            Self::Card => CARD,
-            Self::Look => LOOK,
-            Self::FailedEvent => FAILED,
-        };
-        format!("{kind}{}", shard.get())
-    }
 }
 
 /// The account of an entry whose key comes from the table's stream, or `None` for another kind of item.
@@ -437,6 +412,10 @@ impl Key {
 
     pub(super) fn notice_id(&self) -> Option<NoticeId> {
         id(&self.sort, NOTICE, NoticeId::parse)
+    }
+
+    pub(super) fn dispute_id(&self) -> Option<DisputeId> {
+        id(&self.partition, DISPUTE, DisputeId::parse)
     }
 
     pub(super) fn event_id(&self) -> Option<EventId> {
@@ -563,6 +542,7 @@ const LOOK: &str = "LOOK#";
 const FAILED: &str = "FAILED#";
 
 const EVENT: &str = "EVENT#";
+const DISPUTE: &str = "DISPUTE#";
 const USAGE_DAY: &str = "USAGE#DAY#";
 const USAGE_MONTH: &str = "USAGE#MONTH#";
 const PURCHASE: &str = "PURCHASE#";

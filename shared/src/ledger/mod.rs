@@ -9,6 +9,7 @@ mod claim_log;
 mod commit;
 #[cfg(feature = "ledger-direct")]
 pub mod direct;
+mod disputes;
 mod dynamodb;
 mod erasures;
 mod errors;

@@ -1,6 +1,7 @@
 //! The narrow traits for everything outside the system, and the errors that an adapter must return.
 
 mod claims;
+mod disputes;
 mod event_bus;
 mod ids;
 mod items;
@@ -17,6 +18,7 @@ mod timers;
 mod whole_ledger;
 
 pub use claims::{ClaimLogs, ClaimedPayment, ClaimedPayments, PaidInvoiceOf, PaidInvoices, PaidInvoicesPage, ToldBy};
+pub use disputes::{DisputePlace, Disputes, DisputesPage, OpenDisputes};
 pub use event_bus::{EventBus, EventBusError, StoredEvent};
 pub use ids::{IdGenerator, RandomIds};
 pub use items::{StoredItem, StoredItems, StoredItemsPage, StoredValue};
@@ -41,8 +43,8 @@ pub use reconciliation::{
     Reconciled, Reconciliations, Subject, UnknownPayments,
 };
 pub use returns::{
-    MadeRefund, MadeRefundStatus, PaymentRefunds, PaymentReturns, RefundError, RefundOrder, ReturnedObject,
-    ReturnsReport,
+    DisputeReport, MadeRefund, MadeRefundStatus, PaymentRefunds, PaymentReturns, RefundError, RefundOrder,
+    ReturnedObject, ReturnsReport,
 };
 pub use sweep_part::{Remainder, SWEEP_PERIOD, SweepPart, Turn};
 pub use timers::{Timer, TimerName, Timers, TimersError, Wake};

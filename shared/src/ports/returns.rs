@@ -1,7 +1,7 @@
 //! Payments whose money went back to the customer.
 
 use super::payments::PaymentsError;
-use crate::domain::payments::{PaidFor, ReturnedPayment};
+use crate::domain::payments::{CardFace, PaidFor, ReturnedPayment, ShownDispute};
 use crate::domain::{AccountId, CardPaymentId, DisputeId, IdempotencyKey, PaymentIntentId, RefundId};
 use std::future::Future;
 
@@ -25,6 +25,22 @@ pub trait PaymentReturns: Send + Sync {
         &self,
         payment: &PaymentIntentId,
     ) -> impl Future<Output = Result<ReturnsReport, PaymentsError>> + Send;
+
+    /// A dispute as it is now.
+    ///
+    /// # Errors
+    /// [`PaymentsError::NotFound`] if there is no such dispute.
+    fn dispute_show(&self, dispute: &DisputeId) -> impl Future<Output = Result<DisputeReport, PaymentsError>> + Send;
+}
+
+/// Stripe's report on a dispute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisputeReport {
+    /// `None` if it is about a charge that no payment intent made.
+    pub payment: Option<PaymentIntentId>,
+    /// The card that paid.
+    pub card: CardFace,
+    pub shown: ShownDispute,
 }
 
 /// What an event about money that went back is about.

@@ -55,6 +55,8 @@ whole_ledger! {
     Reconciliations,
     FailedEvents,
     UnknownPayments,
+    Disputes,
+    OpenDisputes,
     UsageRows,
     EntryList,
     UsageFolds,

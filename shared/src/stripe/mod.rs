@@ -12,6 +12,7 @@ mod claims;
 mod client;
 mod customer_invoices;
 mod customers;
+mod disputes;
 mod error;
 mod events;
 mod invoices;
@@ -38,14 +39,14 @@ use crate::domain::payments::{
     SavedCard, SavedCards, SetUpCard, TopUpOutcome,
 };
 use crate::domain::{
-    AccountId, CheckoutSessionId, Currency, CustomerId, EmailAddress, InvoiceId, PaymentIntentId, PaymentMethodId,
-    Purchase, TopUp, TopUpRetry,
+    AccountId, CheckoutSessionId, Currency, CustomerId, DisputeId, EmailAddress, InvoiceId, PaymentIntentId,
+    PaymentMethodId, Purchase, TopUp, TopUpRetry,
 };
 use crate::ports::{
     CardPage, CardWallet, CheckoutReport, ClaimedPayment, ClaimedPayments, CustomerBilling, CustomerInvoices,
-    EventList, EventsPage, EventsPass, InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, Paid, PaidInvoices,
-    PaidInvoicesPage, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
-    ReplaceDetailsError, ReturnedObject, ReturnsReport,
+    DisputeReport, EventList, EventsPage, EventsPass, InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, Paid,
+    PaidInvoices, PaidInvoicesPage, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError,
+    RefundError, RefundOrder, ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use client::{Client, Transport};
 use hyper::Uri;
@@ -323,6 +324,10 @@ impl PaymentReturns for StripePayments {
         returns::report(&self.client, &self.charging, payment)
             .await
             .map_err(|error| error.during("returned_payment_get"))
+    }
+
+    async fn dispute_show(&self, dispute: &DisputeId) -> Result<DisputeReport, PaymentsError> {
+        disputes::show(&self.client, dispute).await.map_err(|error| error.during("dispute_show"))
     }
 }
 

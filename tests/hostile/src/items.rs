@@ -9,9 +9,9 @@ use shared::domain::charging::PendingCharge;
 use shared::domain::contacts::Role;
 use shared::domain::payments::{AskedCard, ConsentRecord};
 use shared::domain::{
-    Account, AccountId, Act, Change, ConsentId, Contacts, CustomerId, EmailAddress, Entry, IdempotencyKey, Notice,
-    NoticeId, Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp, TopUpId,
-    TopUpRetry, start_of_next_day, start_of_next_month,
+    Account, AccountId, Act, Change, ConsentId, Contacts, CustomerId, DisputeId, EmailAddress, Entry, IdempotencyKey,
+    Notice, NoticeId, Origin, Purchase, PurchaseId, Record, Salt, Spender, SpenderLimits, SpendingChange, TopUp,
+    TopUpId, TopUpRetry, start_of_next_day, start_of_next_month,
 };
 use shared::ports::*;
 use tokio::runtime::Runtime;
@@ -44,6 +44,8 @@ pub fn items(data: &[u8]) {
         let _ = runtime.block_on(ledger.top_ups_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.acts_page(&account_id(), None, 10));
         let _ = runtime.block_on(ledger.notices_page(&account_id(), None, 10));
+        let _ = runtime.block_on(ledger.dispute_get(&DisputeId::parse("du_1").expect("a Stripe id")));
+        let _ = runtime.block_on(ledger.open_disputes(now(), None));
         let _ = runtime.block_on(ledger.due_accounts(Shard::of(0), now(), None));
         let _ = runtime.block_on(ledger.due_charges(Shard::of(0), now(), None));
     });

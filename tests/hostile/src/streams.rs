@@ -30,7 +30,7 @@ pub fn streams(data: &[u8]) {
         price_book: Absent,
     };
     let public_url = "https://api.example.com".to_owned();
-    let app = App::<InMemory, Checking> { context, bus: Checking, links: link_key(), public_url };
+    let app = App::<InMemory, Checking> { context, bus: Checking, links: link_key(), public_url, emit: |_| {} };
     assert!(app.context.ledger.tables().partitions[&account_id()].notices.is_empty());
     let handled = futures::executor::block_on(notifications::handle(
         &app,

@@ -7,19 +7,20 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use shared::domain::account::decide_open_account;
 use shared::domain::payments::{
-    BillingDetails, Checkout, CheckoutOutcome, Claim, CustomerInvoice, KnownBillingDetails, NewInvoice, OfferedCard,
-    ReturnedPayment, Returns, SavedCard, SavedCards, SetUpCard, TopUpOutcome,
+    BillingDetails, CardFace, Checkout, CheckoutOutcome, Claim, CustomerInvoice, DisputeStatus, KnownBillingDetails,
+    NewInvoice, OfferedCard, ReturnedPayment, Returns, SavedCard, SavedCards, SetUpCard, ShownDispute, TopUpOutcome,
 };
 use shared::domain::{
-    Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, EmailAddress, Entry, InvoiceId,
-    PackageId, PaymentIntentId, PaymentMethodId, PriceBook, Purchase, PurchaseId, RefundId, Salt, TopUp, TopUpRetry,
+    Account, AccountId, Cause, Change, CheckoutSessionId, Credits, CustomerId, DisputeId, EmailAddress, Entry,
+    InvoiceId, PackageId, PaymentIntentId, PaymentMethodId, PriceBook, Purchase, PurchaseId, RefundId, Salt, TopUp,
+    TopUpRetry,
 };
 use shared::http::AccountRateLimiter;
 use shared::links::LinkKey;
 use shared::ports::{
     CardPage, CardWallet, CheckoutReport, ClaimedPayment, ClaimedPayments, CustomerBilling, CustomerInvoices,
-    IdGenerator, InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, MadeRefundStatus, NoPauses, Paid,
-    PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
+    DisputeReport, IdGenerator, InvoiceError, InvoiceReport, InvoicesPage, MadeRefund, MadeRefundStatus, NoPauses,
+    Paid, PaymentRefunds, PaymentReturns, PaymentSearch, Payments, PaymentsError, RefundError, RefundOrder,
     ReplaceDetailsError, ReturnedObject, ReturnsReport,
 };
 use shared::statements::StatementKey;
@@ -396,6 +397,20 @@ impl PaymentReturns for AgreeablePayments {
         let (currency, returns) = ("usd".to_owned(), Returns::default());
         let returned = ReturnedPayment { payment: payment.clone(), invoice: None, currency, returns };
         Ok(ReturnsReport { paid_for: None, is_of_other_deployment: false, returned })
+    }
+
+    async fn dispute_show(&self, _: &DisputeId) -> Result<DisputeReport, PaymentsError> {
+        let shown = ShownDispute {
+            amount: 500,
+            currency: "usd".to_owned(),
+            reason: "fraudulent".to_owned(),
+            status: DisputeStatus::NeedsResponse,
+            opened_at: now(),
+            due_by: None,
+            submissions: 0,
+            is_past_due: false,
+        };
+        Ok(DisputeReport { payment: PaymentIntentId::parse("pi_1").ok(), card: CardFace::default(), shown })
     }
 }
 

@@ -284,7 +284,16 @@ impl Books {
         let unsent: Vec<_> = self.of_kind("NOTICE").filter(|(_, notice)| notice.get("sent_at").is_none()).collect();
         rule!(unsent.is_empty(), "{unsent:?} are not sent");
         let mut mails: BTreeMap<String, usize> = BTreeMap::new();
-        cloud.subjects(account).into_iter().for_each(|subject| *mails.entry(subject).or_default() += 1);
+        // Two refunds of the same amount leave different balances.
+        let mail_of = |mail: local_aws::ses::Message| {
+            let text = mail.text.unwrap_or_default();
+            let balance = text.lines().find(|line| line.starts_with("New balance")).map(str::to_owned);
+            format!("{} {}", mail.subject, balance.unwrap_or_default())
+        };
+        cloud.mails(account).into_iter().map(mail_of).for_each(|mail| *mails.entry(mail).or_default() += 1);
+        let reversals = self.of_kind("ENTRY").filter(|(origin, _)| origin.starts_with("reversal:")).count();
+        let told = self.of_kind("NOTICE").filter(|(_, notice)| kind_ends(notice, "_back")).count();
+        rule!(told == reversals, "{account} is owed {told} mails about {reversals} reversals");
         let notices = self.of_kind("NOTICE").count();
         rule!(mails.len() == notices, "{account} is owed {notices} mails and has {mails:?}");
         let duplicates = self.duplicate_mails(cloud);

@@ -5,6 +5,9 @@ use super::world::{TRIES_MAX, World};
 use local_stripe::WebhookConduct;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::domain::DisputeId;
+use shared::domain::payments::DisputeStatus;
+use shared::ports::Disputes;
 
 const CARD: &str = "4242424242424242";
 
@@ -468,7 +471,7 @@ async fn invoice(world: &mut World, account: &str) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Refunds in parts, some of which fail, and the events about them.
+/// Refunds in parts, some of which fail, a dispute that is won, and the events about them.
 async fn refund(world: &mut World, account: &str) -> Result<(), Broken> {
     world.cloud.open_account(account).await;
     world.cloud.buy(account, "credits_5000", CARD).await;
@@ -487,7 +490,22 @@ async fn refund(world: &mut World, account: &str) -> Result<(), Broken> {
         world.killer.disarm();
         Books::read(&world.cloud, account).await?.check_reversals()?;
     }
-    Ok(())
+    let opened = world.cloud.cloud.stripe.open_dispute(text(&charge, "id"));
+    let Ok(dispute) = opened else { return Err(format!("{charge} cannot be disputed: {opened:?}")) };
+    for (is_won, status) in [(false, DisputeStatus::NeedsResponse), (true, DisputeStatus::Won)] {
+        if is_won {
+            let decided = world.cloud.cloud.stripe.decide_dispute(&dispute, true);
+            rule!(decided.is_ok(), "{dispute} is not won: {decided:?}");
+        }
+        world.arm();
+        world.deliver_webhooks().await?;
+        world.killer.disarm();
+        let id = DisputeId::parse(dispute.clone()).map_err(|error| error.to_string())?;
+        let kept = world.cloud.ledger().dispute_get(&id).await.map_err(|error| error.to_string())?;
+        let kept = kept.map(|dispute| dispute.shown.status);
+        rule!(kept == Some(status), "{dispute} is kept as {kept:?}, not {status:?}");
+    }
+    Books::read(&world.cloud, account).await?.check_reversals()
 }
 
 /// Refunds that support asks for, each until it is answered, and the events about them.

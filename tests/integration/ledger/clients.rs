@@ -13,7 +13,7 @@ use shared::clock::{Clock, SystemClock};
 use shared::domain::alerts::Alerts;
 use shared::domain::charging::{PendingCharge, RefusalPlace, RefusalRow};
 use shared::domain::liability::{ClosedDays, LiabilityRow};
-use shared::domain::payments::{AskedCard, ClaimLog, ConsentRecord, SweepLog, UnknownPayment};
+use shared::domain::payments::{AskedCard, ClaimLog, ConsentRecord, Dispute, SweepLog, UnknownPayment};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::usage::{Flag, FlagPlace};
 use shared::domain::*;
@@ -490,6 +490,22 @@ impl FailedEvents for DirectLedger {
 
     async fn failed_event_delete(&self, event: &EventId) -> Result<(), LedgerError> {
         self.others.failed_event_delete(event).await
+    }
+}
+
+impl Disputes for DirectLedger {
+    async fn dispute_get(&self, dispute: &DisputeId) -> Result<Option<Dispute>, LedgerError> {
+        self.others.dispute_get(dispute).await
+    }
+
+    async fn dispute_put(&self, dispute: &Dispute) -> Result<bool, LedgerError> {
+        self.others.dispute_put(dispute).await
+    }
+}
+
+impl OpenDisputes for DirectLedger {
+    async fn open_disputes(&self, until: Timestamp, after: Option<&DisputePlace>) -> Result<DisputesPage, LedgerError> {
+        self.others.open_disputes(until, after).await
     }
 }
 

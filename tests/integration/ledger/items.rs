@@ -113,7 +113,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 115] = [
+const MAY_BE_ABSENT: [&str; 116] = [
     "accepted_by",
     "added",
     "addressed",
@@ -181,6 +181,7 @@ const MAY_BE_ABSENT: [&str; 115] = [
     "month",
     "named",
     "open_top_up",
+    "paused",
     "payment_intent",
     "payment_issue",
     "payment_method",
@@ -742,6 +743,8 @@ fn stored_items() -> Vec<Stored> {
         ("invoice issued", notice(33), Kind::Notice(33)),
         ("invoice reminder", notice(34), Kind::Notice(34)),
         ("invoice voided", notice(35), Kind::Notice(35)),
+        ("credits taken back", notice(36), Kind::Notice(36)),
+        ("credits given back", notice(37), Kind::Notice(37)),
         ("event", format!("OUTBOX#{}", OutboundEventId::mint(1)), Kind::OutboundEvent),
         ("purchase paid", notice(20), Kind::Notice(20)),
         ("top-up paid", notice(21), Kind::Notice(21)),

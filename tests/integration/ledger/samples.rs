@@ -334,6 +334,7 @@ pub fn with_price(mut kind: NoticeKind, other: Amount) -> NoticeKind {
         | NoticeKind::ContactConfirmation { .. }
         | NoticeKind::ContactsChanged(_)
         | NoticeKind::LowBalance { .. } => {}
+        NoticeKind::CreditsTakenBack(told) | NoticeKind::CreditsGivenBack(told) => told.amount = other,
     }
     kind
 }
@@ -647,7 +648,7 @@ pub fn receipt() -> Receipt {
     }
 }
 
-pub fn notice_kinds() -> [NoticeKind; 16] {
+pub fn notice_kinds() -> [NoticeKind; 18] {
     let (top_up, credits, price, balance) =
         (TopUpId::mint(6), credits(10), Amount::new(Currency::USD, 11).unwrap(), credits(-12));
     [
@@ -693,7 +694,7 @@ pub fn notice_kinds() -> [NoticeKind; 16] {
             since: at(5),
             card: face(),
         },
-        NoticeKind::TopUpAbandoned { top_up, credits, price, card: face() },
+        NoticeKind::TopUpAbandoned { top_up: top_up.clone(), credits, price, card: face() },
         NoticeKind::CardExpiring { card: asked_card().card.unwrap().face, expiry: Expiry::new(2026, 1).unwrap() },
         NoticeKind::InvoiceIssued { purchase: PurchaseId::mint(5), credits, price, invoice: issued().into() },
         NoticeKind::InvoiceReminder {
@@ -704,6 +705,22 @@ pub fn notice_kinds() -> [NoticeKind; 16] {
             reminder: InvoiceReminder::Overdue,
         },
         NoticeKind::InvoiceVoided { purchase: PurchaseId::mint(5), credits, price, invoice: issued().into() },
+        NoticeKind::CreditsTakenBack(Box::new(ToldReversal {
+            paid_for: PaidFor::TopUp(top_up),
+            because: ReturnReason::Dispute,
+            amount: price,
+            credits,
+            balance,
+            is_paused: true,
+        })),
+        NoticeKind::CreditsGivenBack(Box::new(ToldReversal {
+            paid_for: PaidFor::Purchase(PurchaseId::mint(5)),
+            because: ReturnReason::Refund,
+            amount: price,
+            credits,
+            balance,
+            is_paused: false,
+        })),
     ]
 }
 

@@ -17,6 +17,7 @@ mod claims;
 mod contacts;
 mod cores;
 mod digest;
+mod disputes;
 mod expiring;
 pub mod hot_accounts;
 mod invoices;

@@ -21,20 +21,20 @@ use shared::domain::payments::{ConsentRecord, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssue, RefusalReason, TopUpOutcome, check_demand};
 use shared::domain::support::{Erasure, ErasurePage, Imported, ItemKey};
 use shared::domain::{
-    Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, EmailAddress, Entry, EventId,
-    IdempotencyKey, InvoiceId, Notice, NoticeId, NoticeKind, Origin, PaymentIntentId, PaymentMethodId, Periods,
-    PriceBook, Purchase, PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, TopUpRetry, UsageCursor,
-    UsageFold, UsageRow,
+    Account, AccountId, Act, ActId, Change, CheckoutSessionId, ConsentId, CustomerId, DisputeId, EmailAddress, Entry,
+    EventId, IdempotencyKey, InvoiceId, Notice, NoticeId, NoticeKind, Origin, PaymentIntentId, PaymentMethodId,
+    Periods, PriceBook, Purchase, PurchaseId, Record, SourceId, Spender, SpenderLimits, TopUp, TopUpId, TopUpRetry,
+    UsageCursor, UsageFold, UsageRow,
 };
 use shared::ports::{
     Accounts, AccountsPage, Acts, AlertRows, AskedCards, CardPage, CardWallet, CheckoutReport, CommitError, Consents,
-    ContactRecords, Customers, Directory, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage, DueCursor,
-    DueIndex, DuePage, DueUnpaid, Email, Entries, EntryList, Erasures, Events, FoldError, History, IdGenerator,
-    Imports, InvoiceError, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError, NewestFirst,
-    Notices, Pauses, PaymentReturns, Payments, PaymentsError, PendingChargeList, PendingCharges, PendingChargesPage,
-    PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, ReturnedObject, ReturnsReport, Shard,
-    SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, SweepLogs, Timer, Timers, TimersError,
-    TopUpList, TopUpRetries, TopUps, Unpaid, UnpaidPage, UsageFolds, UsageRows, Wake,
+    ContactRecords, Customers, Directory, DisputeReport, DueAlerts, DueCards, DueCharge, DueCharges, DueChargesPage,
+    DueCursor, DueIndex, DuePage, DueUnpaid, Email, Entries, EntryList, Erasures, Events, FoldError, History,
+    IdGenerator, Imports, InvoiceError, InvoiceReport, LedgerError, LiabilityRows, ListedAccount, Mailer, MailerError,
+    NewestFirst, Notices, Pauses, PaymentReturns, Payments, PaymentsError, PendingChargeList, PendingCharges,
+    PendingChargesPage, PurchaseList, Purchases, PurchasesPage, RefusalRows, ReplaceError, ReturnedObject,
+    ReturnsReport, Shard, SpenderList, Spenders, SpendersPage, StoredEntries, StoredEntriesPage, SweepLogs, Timer,
+    Timers, TimersError, TopUpList, TopUpRetries, TopUps, Unpaid, UnpaidPage, UsageFolds, UsageRows, Wake,
 };
 use shared::use_cases::charging::RefusalLog;
 use shared::use_cases::{Capabilities, Context, Memory};
@@ -1269,6 +1269,13 @@ impl PaymentReturns for Outside {
         let report = report.ok_or(PaymentsError::NotFound { operation: "returned_payment_get" })?;
         self.0.stripe().told.returns.push((payment.clone(), report.returned.returns));
         Ok(report)
+    }
+
+    async fn dispute_show(&self, dispute: &DisputeId) -> Result<DisputeReport, PaymentsError> {
+        let dispute = dispute.clone();
+        let show = move |world: &World| world.stripe().dispute_report(&dispute);
+        let report = self.stripe_or_unavailable("dispute_show", show).await?;
+        report.ok_or(PaymentsError::NotFound { operation: "dispute_show" })
     }
 }
 

@@ -13,8 +13,8 @@ use crate::world::World;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
-use shared::domain::payments::{Invoiced, PaidFor, UnknownPayment};
-use shared::domain::{AccountId, EventId, InvoiceId, Purchase, PurchaseStatus, TopUp, TopUpId, TopUpStatus};
+use shared::domain::payments::{Dispute, Invoiced, PaidFor, UnknownPayment};
+use shared::domain::{AccountId, DisputeId, EventId, InvoiceId, Purchase, PurchaseStatus, TopUp, TopUpId, TopUpStatus};
 use shared::ports::{
     DueLooks, EventList, EventsPage, EventsPass, EventsPlace, FailedEvent, FailedEvents, LedgerError, ListedEvent,
     PaymentsError, Reconciled, Reconciliations, Shard, Subject, UnknownPayments, Unpaid, UnpaidPage,
@@ -33,6 +33,9 @@ pub struct Kept {
     pub reconciled: Reconciled,
     pub failed: BTreeMap<EventId, FailedEvent>,
     pub unknown: BTreeMap<PaidFor, UnknownPayment>,
+    pub disputes: BTreeMap<DisputeId, Dispute>,
+    /// How many disputes the last run warned of.
+    pub warned_last: u64,
     /// The index as readers see it, possibly outdated.
     pub due_looks: BTreeMap<(AccountId, Invoiced), Timestamp>,
 }

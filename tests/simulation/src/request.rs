@@ -82,6 +82,8 @@ pub enum Request {
     FollowUp,
     /// The run that finds what no webhook told.
     Reconcile,
+    /// The run over disputes that have to be answered.
+    WarnOfDisputes,
     /// A customer ends a pause without paying.
     Resume(AccountId),
     /// A customer asks for a payment whose credits are missing.
@@ -210,6 +212,7 @@ impl Request {
             | Self::EvaluateAlerts
             | Self::FollowUp
             | Self::Reconcile
+            | Self::WarnOfDisputes
             | Self::WarnOfCards
             | Self::ExpireCharges => false,
         }
@@ -252,6 +255,7 @@ impl Request {
             Self::Retry(account, command) => Box::pin(async move { run_retry(&outside, &account, &command).await }),
             Self::FollowUp => Box::pin(async move { run_follow_up(&outside).await }),
             Self::Reconcile => Box::pin(async move { crate::reconciliation::run_reconcile(&outside).await }),
+            Self::WarnOfDisputes => Box::pin(async move { crate::disputes::run_warn(&outside).await }),
             Self::Resume(account) => Box::pin(async move { run_resume(&outside, &account).await }),
             Self::PayPage(account, paid_for) => {
                 Box::pin(async move { crate::pay_links::run_pay_page(&outside, &account, &paid_for).await })

@@ -4,17 +4,20 @@ use crate::bugs::has_bug;
 use crate::ledger::{Committed, Partition};
 use crate::names;
 use crate::request::Request;
-use crate::rules::Broken;
+use crate::rules::{Broken, is_sent_again};
 use crate::run::Run;
 use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, SessionStatus, Stripe};
 use fastrand::Rng;
-use shared::domain::payments::{PaidFor, ReturnedPayment, Returns, Reversed};
-use shared::domain::{
-    AccountId, CardPaymentId, Cause, DisputeId, Entry, InvoiceId, Origin, OutboundEvent, OutboundEventKind,
-    PaymentIntentId, RefundId,
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::payments::{
+    CardFace, Dispute as KeptDispute, DisputeStatus, PaidFor, ReturnedPayment, Returns, Reversed, ShownDispute,
 };
-use shared::ports::{ReturnedObject, ReturnsReport};
+use shared::domain::{
+    AccountId, CardPaymentId, Cause, Change, DisputeId, Entry, InvoiceId, NoticeKind, Origin, OutboundEvent,
+    OutboundEventKind, PaymentIntentId, RefundId,
+};
+use shared::ports::{DisputeReport, ReturnedObject, ReturnsReport};
 use shared::use_cases::payments::Subject;
 use std::collections::BTreeMap;
 
@@ -49,6 +52,8 @@ struct Dispute {
     withdrawn: i64,
     reinstated: i64,
     is_closed: bool,
+    verdict: Option<Verdict>,
+    opened_at: Timestamp,
 }
 
 /// All refunds and disputes.
@@ -66,7 +71,30 @@ pub enum Verdict {
     LostInPart,
 }
 
+/// So long the company may answer.
+const ANSWERED_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 impl Dispute {
+    fn shown(&self) -> ShownDispute {
+        let status = match (self.is_closed, self.withdrawn, self.verdict) {
+            (false, 0, _) => DisputeStatus::WarningNeedsResponse,
+            (false, ..) => DisputeStatus::NeedsResponse,
+            (true, 0, _) => DisputeStatus::WarningClosed,
+            (true, _, Some(Verdict::Won)) => DisputeStatus::Won,
+            (true, ..) => DisputeStatus::Lost,
+        };
+        ShownDispute {
+            amount: self.amount,
+            currency: "usd".to_owned(),
+            reason: "fraudulent".to_owned(),
+            status,
+            opened_at: self.opened_at,
+            due_by: Some(self.opened_at + ANSWERED_WITHIN),
+            submissions: 0,
+            is_past_due: false,
+        }
+    }
+
     /// What the adapter reads as withdrawn.
     fn reported(&self) -> i64 {
         if has_bug("inquiry_takes_credits") { self.amount } else { self.withdrawn }
@@ -149,6 +177,29 @@ impl Stripe {
         Some(ReturnsReport { paid_for: Some((account, paid_for)), is_of_other_deployment, returned })
     }
 
+    pub fn dispute_report(&self, id: &DisputeId) -> Option<DisputeReport> {
+        let dispute = self.money_back.disputes.iter().find(|dispute| dispute.id == *id)?;
+        Some(DisputeReport { payment: Some(dispute.intent.clone()), card: CardFace::default(), shown: dispute.shown() })
+    }
+
+    /// Every dispute, as a row should have it.
+    pub fn shown_disputes(&self) -> Vec<KeptDispute> {
+        let payments = self.payments();
+        let kept = |dispute: &Dispute| {
+            let payment = payments.iter().find(|payment| payment.intent == dispute.intent)?;
+            Some(KeptDispute {
+                id: dispute.id.clone(),
+                account: payment.account.clone(),
+                paid_for: payment.paid_for.clone(),
+                payment: dispute.intent.clone(),
+                shown: dispute.shown(),
+                warned_of: None,
+                revision: 0,
+            })
+        };
+        self.money_back.disputes.iter().filter_map(kept).collect()
+    }
+
     fn tell_of(&mut self, intent: &PaymentIntentId, named: ReturnedObject) {
         let is_refund = matches!(named, ReturnedObject::Refund(_));
         self.tell(Subject::Returned(named));
@@ -214,7 +265,17 @@ impl Stripe {
         }
         let id = DisputeId::parse(format!("du_{}", self.number())).expect("du_ and digits are a valid id");
         let (intent, withdrawn) = (payment.intent.clone(), if is_inquiry { 0 } else { amount });
-        let dispute = Dispute { id: id.clone(), intent, amount, withdrawn, reinstated: 0, is_closed: false };
+        let opened_at = self.now;
+        let dispute = Dispute {
+            id: id.clone(),
+            intent,
+            amount,
+            withdrawn,
+            reinstated: 0,
+            is_closed: false,
+            verdict: None,
+            opened_at,
+        };
         self.money_back.disputes.push(dispute);
         self.tell_of(&payment.intent, ReturnedObject::Dispute(id));
         true
@@ -228,6 +289,7 @@ impl Stripe {
             dispute.withdrawn = dispute.amount;
         } else {
             dispute.is_closed = true;
+            dispute.verdict = Some(verdict);
             dispute.reinstated = match verdict {
                 Verdict::Won => dispute.withdrawn,
                 Verdict::Lost => 0,
@@ -292,11 +354,33 @@ pub fn check_partition(partition: &Partition) -> Result<(), Broken> {
     Ok(())
 }
 
+/// The customer gets one e-mail for each reversal, with its credits and the balance after it, and none without one.
+fn check_told(change: &Change) -> Result<(), Broken> {
+    let told =
+        change.notices.iter().filter(|notice| !is_sent_again(change, notice)).filter_map(|notice| match &notice.kind {
+            NoticeKind::CreditsTakenBack(told) => Some((told, -told.credits.get())),
+            NoticeKind::CreditsGivenBack(told) => Some((told, told.credits.get())),
+            _ => None,
+        });
+    let told: Vec<_> =
+        told.map(|(told, moved)| (told.paid_for.clone(), told.because, moved, told.balance.get())).collect();
+    let reversals = change.entries.iter().filter_map(|entry| match &entry.cause {
+        Cause::Reversal { paid_for, because, .. } => {
+            Some((paid_for.clone(), *because, entry.credits.get(), entry.balance_after.get()))
+        }
+        _ => None,
+    });
+    let is_reachable = change.account.email.is_some();
+    let expected: Vec<_> = reversals.filter(|_| is_reachable).collect();
+    if told == expected { Ok(()) } else { Err(format!("the customer is told {told:?}, and moved are {expected:?}")) }
+}
+
 /// Credits that are taken back leave no account to be topped up below zero, and only what is named ends that.
 ///
 /// # Errors
 /// The first broken rule.
 pub fn check_commit(Committed { before, change, .. }: &Committed) -> Result<(), Broken> {
+    check_told(change)?;
     let (account, id) = (&change.account, &change.account.id);
     let is_taking = |entry: &Entry| matches!(entry.cause, Cause::Reversal { .. }) && entry.credits.is_negative();
     let is_paused = account.reversal_pause.is_some();

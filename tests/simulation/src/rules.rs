@@ -751,7 +751,7 @@ fn cause(entry: &Entry) -> (&'static str, &str) {
 }
 
 /// Whether this e-mail was owed before: support sends it again, or it bounced.
-fn is_sent_again(change: &Change, notice: &Notice) -> bool {
+pub fn is_sent_again(change: &Change, notice: &Notice) -> bool {
     let is_resent = |record: &Record| match record {
         Record::Act(act) => matches!(&act.kind, ActKind::NoticeResent { resent_as, .. } if *resent_as == notice.id),
         _ => false,
@@ -788,7 +788,10 @@ fn check_notices(partition: &Partition) -> Result<(), Broken> {
             | NoticeKind::CardExpiring { .. }
             | NoticeKind::ContactConfirmation { .. }
             | NoticeKind::ContactsChanged(_)
-            | NoticeKind::LowBalance { .. } => None,
+            | NoticeKind::LowBalance { .. }
+            // Each has an entry of its own, which says what it tells.
+            | NoticeKind::CreditsTakenBack(_)
+            | NoticeKind::CreditsGivenBack(_) => None,
         })
         .collect();
     told.sort_unstable();
@@ -888,6 +891,7 @@ pub fn check_at_rest(world: &World) -> Result<(), Broken> {
     let stripe = world.stripe();
     let now = world.time();
     crate::reconciliation::check_at_rest(&tables, &stripe)?;
+    crate::disputes::check_at_rest(&tables, &stripe, now)?;
     for imported in tables.imported.values() {
         let id = &imported.account;
         rule!(tables.listed.contains_key(id), "{id} was imported and is in no directory");

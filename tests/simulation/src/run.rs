@@ -1,6 +1,7 @@
 //! One run: the tasks under way, and the events that affect them.
 
 use crate::chain::check_verification;
+use crate::disputes::warn_at_rest;
 use crate::invoices::{Bill, BillStatus};
 use crate::liability;
 use crate::names;
@@ -431,6 +432,8 @@ impl Run {
                 break;
             }
         }
+        self.check()?;
+        warn_at_rest(self);
         self.check()?;
         check_at_rest(&self.outside.0)?;
         self.world().desk().is_calm = true;

@@ -3,6 +3,7 @@
 
 use crate::claims::claim_any;
 use crate::contacts::use_contacts;
+use crate::disputes::use_disputes;
 use crate::expiring::use_expiring_cards;
 use crate::invoices::use_invoices;
 use crate::names;
@@ -59,6 +60,7 @@ const INVOICES_SALT: u64 = 0x1D8E_4E27_C47D_124F;
 const RECONCILIATION_SALT: u64 = 0x3C6E_F372_FE94_F82B;
 const RETURNS_SALT: u64 = 0x6A09_E667_F3BC_C908;
 const REFUNDS_SALT: u64 = 0x3C6E_F372_FE94_F82B;
+const DISPUTES_SALT: u64 = 0xA54F_F53A_5F1D_36F1;
 const PAY_LINKS_SALT: u64 = 0xBB67_AE85_84CA_A73B;
 const CLAIMS_SALT: u64 = 0x510E_527F_ADE6_82D1;
 
@@ -186,6 +188,10 @@ impl Schedule {
         }
         let mut own = own_numbers(rng, REFUNDS_SALT);
         if own.u32(0..140) == 0 && use_refunds(run, &mut own) {
+            return;
+        }
+        let mut own = own_numbers(rng, DISPUTES_SALT);
+        if own.u32(0..60) == 0 && use_disputes(run, &mut own) {
             return;
         }
         let mut own = own_numbers(rng, PAY_LINKS_SALT);

@@ -12,7 +12,7 @@ use crate::run::Run;
 use crate::schedule::resume_task;
 use crate::stripe::{InvoiceStatus, Mood, SessionStatus};
 use crate::world::{Fate, SWEEP_TIME};
-use crate::{Failure, claims, expiring, names, pay_links, reconciliation, refunds, returns, wallet};
+use crate::{Failure, claims, disputes, expiring, names, pay_links, reconciliation, refunds, returns, wallet};
 use Act::{Ask, Deliver, Outside, Wake};
 use jiff::SignedDuration;
 use shared::domain::Granularity;
@@ -441,6 +441,22 @@ pub const WORKFLOWS: [Workflow; 141] = [
             Deliver,
             Outside(returns::lose_dispute),
             Deliver,
+        ],
+    },
+    Workflow {
+        name: "be warned of a dispute that nobody answers, and lose",
+        acts: &[
+            Ask(buy),
+            Outside(pay_page),
+            Deliver,
+            Outside(returns::dispute_last),
+            Deliver,
+            Outside(disputes::pass_five_days),
+            Ask(warn_of_disputes),
+            Ask(warn_of_disputes),
+            Outside(returns::lose_dispute),
+            Deliver,
+            Ask(warn_of_disputes),
         ],
     },
     Workflow {
@@ -1719,6 +1735,10 @@ fn sweep(_: &Run) -> Request {
 
 fn retry(_: &Run) -> Request {
     names::retry("acme", 20, None)
+}
+
+fn warn_of_disputes(_: &Run) -> Request {
+    Request::WarnOfDisputes
 }
 
 /// For another card.

@@ -2,10 +2,11 @@
 
 use shared::domain::alerts::AlertLevel;
 use shared::domain::payments::{
-    CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, Receipt, RefusalReason,
+    CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, PaidFor, Receipt, RefusalReason, ReturnReason,
 };
 use shared::domain::{
-    Amount, ContactId, ContactsChange, Credits, Currency, EmailAddress, NoticeKind, PackageId, PurchaseId, TopUpId,
+    Amount, ContactId, ContactsChange, Credits, Currency, EmailAddress, NoticeKind, PackageId, PurchaseId,
+    ToldReversal, TopUpId,
 };
 use std::collections::BTreeSet;
 
@@ -66,6 +67,26 @@ pub(super) fn samples() -> Vec<NoticeKind> {
         reason,
         card: card.clone(),
     });
+    let reversal = |because, balance, is_paused| {
+        Box::new(ToldReversal {
+            paid_for: PaidFor::Purchase(purchase.clone()),
+            because,
+            amount: Amount::new(Currency::USD, 5_350).unwrap(),
+            credits,
+            balance: Credits::constant(balance),
+            is_paused,
+        })
+    };
+    let (refund, dispute) = (ReturnReason::Refund, ReturnReason::Dispute);
+    let reversals = [
+        NoticeKind::CreditsTakenBack(reversal(dispute, -1_240, true)),
+        NoticeKind::CreditsTakenBack(reversal(refund, 1_240, false)),
+        NoticeKind::CreditsTakenBack(reversal(refund, -1_240, false)),
+        NoticeKind::CreditsTakenBack(reversal(dispute, 1_240, true)),
+        NoticeKind::CreditsGivenBack(reversal(dispute, 3_760, false)),
+        NoticeKind::CreditsGivenBack(reversal(refund, 3_760, false)),
+        NoticeKind::CreditsGivenBack(reversal(refund, -40, true)),
+    ];
     [
         NoticeKind::PurchasePaid {
             purchase: purchase.clone(),
@@ -104,6 +125,7 @@ pub(super) fn samples() -> Vec<NoticeKind> {
     .into_iter()
     .chain(declined)
     .chain(refused)
+    .chain(reversals)
     .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Events in the stream are published on the bus, at least once, whatever happens to the others.
 
-use crate::world::{World, account_id, event_id, now, sequence_number_of, sequence_number_of_key, world};
+use crate::world::{World, account_id, counted, event_id, now, sequence_number_of, sequence_number_of_key, world};
 use local_aws::dynamodb::{Fault, Refusal};
 use local_aws::event_bus::EventBusFault;
 use local_aws::ses::SesFault;
@@ -49,6 +49,24 @@ async fn more_events_than_a_request_takes_are_published_in_several() {
     published.sort();
     expected.sort();
     assert_eq!(published, expected);
+}
+
+#[tokio::test]
+async fn reversals_are_counted_once_they_are_published_and_nothing_else_is() {
+    let world = world().await;
+    world.tell(1, 2).await;
+    world.reverse(2, &[(-500, 100), (-500, -400), (500, 100)]).await;
+    let event = world.stream();
+    world.events.fail_next(1, EventBusFault::RefuseEntry(3));
+    assert_eq!(world.failed_of(&event).await, [of_event(&event, 2, 2)]);
+    let lines = counted();
+    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    let counts = ["taken_back", "given_back", "below_zero"].map(|name| line[name].as_u64());
+    assert_eq!((counts, &line["function"]), ([Some(1), Some(1), Some(0)], &json!("notifications")));
+    let only_top_ups = crate::world::world().await;
+    only_top_ups.tell(1, 2).await;
+    assert_eq!(only_top_ups.failed_of(&only_top_ups.stream()).await, [""; 0]);
+    assert_eq!(counted(), [] as [Value; 0]);
 }
 
 /// EventBridge answers 200 even if it took none of the entries.

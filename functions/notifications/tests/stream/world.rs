@@ -10,7 +10,7 @@ use local_aws::ses::LocalSes;
 use notifications::{App, handle};
 use serde_json::{Value, json};
 use shared::domain::account::decide_open_account;
-use shared::domain::payments::DeclineReason;
+use shared::domain::payments::{DeclineReason, PaidFor, ReturnReason};
 use shared::domain::{
     AccountId, Amount, Credits, Currency, CustomerId, EmailAddress, NoticeId, NoticeKind, OutboundEvent,
     OutboundEventId, OutboundEventKind, Salt, TopUpId,
@@ -21,6 +21,7 @@ use shared::ledger::{DynamoLedger, LedgerSettings};
 use shared::links::LinkKey;
 use shared::ports::{Accounts, Mailer, NoPauses, Notices, RandomIds};
 use shared::use_cases::{Absent, Capabilities, Context, Memory};
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -50,6 +51,15 @@ pub struct World<M: Mailer + 'static = SesMailer> {
     pub ses: LocalSes,
     pub events: LocalEventBus,
     pub app: App<InMemory<M>, EventBridgeBus>,
+}
+
+thread_local! {
+    static COUNTED: RefCell<Vec<Value>> = const { RefCell::new(vec![]) };
+}
+
+/// The lines of metrics that this test's function has written since the last call.
+pub fn counted() -> Vec<Value> {
+    COUNTED.take()
 }
 
 pub fn now() -> Timestamp {
@@ -88,7 +98,9 @@ pub async fn world_with<M: Mailer + 'static>(mailer: impl FnOnce(SesMailer) -> M
     let events = LocalEventBus::new([BUS], Arc::new(now));
     let bus = EventBridgeBus::new(event_bridge(&events), BUS);
     let links = LinkKey::new([7; 32]).unwrap();
-    let app = App { context, bus, links, public_url: "https://credits.example.com".to_owned() };
+    let public_url = "https://credits.example.com".to_owned();
+    let emit = |line: &Value| COUNTED.with_borrow_mut(|lines| lines.push(line.clone()));
+    let app = App { context, bus, links, public_url, emit };
     World { dynamodb, ses, events, app }
 }
 
@@ -146,13 +158,30 @@ impl<M: Mailer + 'static> World<M> {
 
     /// Opens an account and commits these many events with it.
     pub async fn tell(&self, number: u8, count: u8) {
+        let resumed = |place| OutboundEventKind::TopUpResumed { top_up: TopUpId::mint(u128::from(place)) };
+        self.tell_of(number, (1..=count).map(resumed).collect()).await;
+    }
+
+    /// Opens an account and commits events about these reversals with it, each with its credits and the balance.
+    pub async fn reverse(&self, number: u8, reversals: &[(i64, i64)]) {
+        let reversed = |&(credits, balance): &(i64, i64)| OutboundEventKind::CreditsReversed {
+            paid_for: PaidFor::TopUp(TopUpId::mint(1)),
+            because: ReturnReason::Dispute,
+            credits: Credits::constant(credits),
+            balance: Credits::constant(balance),
+            is_paused: true,
+        };
+        self.tell_of(number, reversals.iter().map(reversed).collect()).await;
+    }
+
+    async fn tell_of(&self, number: u8, kinds: Vec<OutboundEventKind>) {
         let email = EmailAddress::parse(address(number)).unwrap();
         let customer = CustomerId::parse(format!("cus_{number}")).unwrap();
         let mut change = decide_open_account(account_id(number), email, customer, Salt::of(7), now());
-        change.events.extend((1..=count).map(|place| OutboundEvent {
+        change.events.extend((1..).zip(kinds).map(|(place, kind)| OutboundEvent {
             id: event_id(number, place),
             account: account_id(number),
-            kind: OutboundEventKind::TopUpResumed { top_up: TopUpId::mint(u128::from(place)) },
+            kind,
             created_at: now(),
         }));
         self.app.context.ledger.commit(&change).await.unwrap();

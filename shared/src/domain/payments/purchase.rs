@@ -7,7 +7,7 @@ use super::payment::{CheckoutOutcome, Payment, check_payment};
 use super::purchase_invoice::reminder_of;
 use super::records::{Checkout, Purchase, PurchaseStatus};
 use super::returned::{PaidFor, Reversed};
-use super::reversal::{end_pause, take_back_known};
+use super::reversal::{Granted, end_pause, take_back_known};
 use crate::domain::{
     Account, BalanceOutOfRange, Cause, Change, IdempotencyKey, KeyReused, NoticeId, NoticeKind, OutboundEventKind,
     Package, PackageId, PaymentMethodId, PriceBook, PurchaseId, Record,
@@ -300,8 +300,9 @@ fn grant_purchase(
         || purchase.payment_intent == payment.payment_intent
         || (purchase.invoice.is_some() && purchase.invoice == payment.invoice);
     let known = (purchase.reversed, is_same_payment);
-    let paid_for = (PaidFor::Purchase(purchase.id.clone()), purchase.credits);
-    let reversed = take_back_known(&mut change, paid_for, known, now)?;
+    let paid_for = PaidFor::Purchase(purchase.id.clone());
+    let granted = Granted { paid_for, credits: purchase.credits, currency: purchase.price.currency() };
+    let reversed = take_back_known(&mut change, granted, known, now)?;
     let paid = Purchase {
         status: PurchaseStatus::Paid,
         reversed,

@@ -5,7 +5,9 @@
 
 use super::bought::Bought;
 use super::returned::{PaidFor, ReturnReason, ReturnedPayment, Returns, ReversalPause, Reversed};
-use crate::domain::{Account, BalanceOutOfRange, Cause, Change, Credits, OutboundEventKind};
+use crate::domain::{
+    Account, Amount, BalanceOutOfRange, Cause, Change, Credits, Currency, NoticeKind, OutboundEventKind, ToldReversal,
+};
 use jiff::Timestamp;
 
 /// What a report about a payment's refunds and disputes means, in order of precedence.
@@ -48,7 +50,10 @@ pub fn decide_returned(
     let mut change = Change::on(account, now);
     let granted = bought.granted();
     let reversed = match granted {
-        Some(granted) => take_back(&mut change, (bought.paid_for(), granted), (before, returns), now)?,
+        Some(granted) => {
+            let granted = Granted { paid_for: bought.paid_for(), credits: granted, currency: bought.currency() };
+            take_back(&mut change, granted, (before, returns), now)?
+        }
         None => Reversed { returns, ..before },
     };
     change.records.push(bought.record(reversed, payment));
@@ -60,27 +65,35 @@ fn returned_nothing(returns: Returns) -> bool {
     returns == Returns { paid: returns.paid, ..Returns::default() }
 }
 
+/// What was bought with a payment.
+pub(super) struct Granted {
+    pub(super) paid_for: PaidFor,
+    pub(super) credits: Credits,
+    pub(super) currency: Currency,
+}
+
 /// Takes back what is known to have gone back of a payment before its credits were granted. `change` has just granted them,
 /// for the payment that it names.
 pub(super) fn take_back_known(
     change: &mut Change,
-    (paid_for, granted): (PaidFor, Credits),
+    granted: Granted,
     (known, is_same_payment): (Reversed, bool),
     now: Timestamp,
 ) -> Result<Reversed, BalanceOutOfRange> {
     if !is_same_payment {
         return Ok(Reversed::default());
     }
-    take_back(change, (paid_for, granted), (Reversed::default(), known.returns), now)
+    take_back(change, granted, (Reversed::default(), known.returns), now)
 }
 
 /// Moves the credits between what was taken back before and what is to be taken back now. Returns what is to be stored.
 fn take_back(
     change: &mut Change,
-    (paid_for, granted): (PaidFor, Credits),
+    granted: Granted,
     (before, returns): (Reversed, Returns),
     now: Timestamp,
 ) -> Result<Reversed, BalanceOutOfRange> {
+    let Granted { paid_for, credits: granted, currency } = granted;
     let taken = returns.credits_of(granted);
     let credits = before.taken.minus(taken).ok_or(BalanceOutOfRange)?;
     if credits == Credits::ZERO {
@@ -91,8 +104,26 @@ fn take_back(
     change.post(credits, Cause::Reversal { paid_for: paid_for.clone(), number: entries, because }, now)?;
     pause(&mut change.account, returns, credits.is_negative(), now);
     let (balance, is_paused) = (change.account.balance, change.account.reversal_pause.is_some());
+    let cents = returns.returned().saturating_sub(before.returns.returned()).saturating_abs();
+    if let Some(amount) = Amount::at_most(currency, cents) {
+        let told = (paid_for.clone(), because, amount);
+        change.owe(notice(&change.account, told, credits), now);
+    }
     change.tell(OutboundEventKind::CreditsReversed { paid_for, because, credits, balance, is_paused }, now);
     Ok(Reversed { returns, taken, entries })
+}
+
+/// What the customer is told, in one e-mail for each reversal.
+fn notice(
+    account: &Account,
+    (paid_for, because, amount): (PaidFor, ReturnReason, Amount),
+    moved: Credits,
+) -> NoticeKind {
+    let is_on = account.auto_top_up.as_ref().is_some_and(|settings| settings.is_enabled);
+    let is_paused = is_on && account.reversal_pause.is_some();
+    let credits = if moved.is_negative() { moved.negated() } else { moved };
+    let told = Box::new(ToldReversal { paid_for, because, amount, credits, balance: account.balance, is_paused });
+    if moved.is_negative() { NoticeKind::CreditsTakenBack(told) } else { NoticeKind::CreditsGivenBack(told) }
 }
 
 /// A dispute, if what disputes hold is what changed.
@@ -296,5 +327,43 @@ mod tests {
         let closed = Account { closed_at: Some(at(5)), email: None, balance: Credits::ZERO, ..account };
         let (moved, after, _) = apply(&closed, &purchase, &report(5_950, 0, 0, 0));
         assert_eq!((moved, after.balance.get(), after.reversal_pause), (-5_000, -5_000, None));
+    }
+
+    /// What the e-mails of a change say of reversals: what went back, credits, balance, whether top-ups are paused.
+    fn told(outcome: &ReturnOutcome) -> Vec<(&'static str, ReturnReason, i64, i64, i64, bool)> {
+        let ReturnOutcome::Recorded(change) = outcome else { return vec![] };
+        let told = change.notices.iter().map(|notice| match &notice.kind {
+            NoticeKind::CreditsTakenBack(told) | NoticeKind::CreditsGivenBack(told) => {
+                let (amount, credits, balance) = (told.amount.minor(), told.credits.get(), told.balance.get());
+                (notice.kind.name(), told.because, amount, credits, balance, told.is_paused)
+            }
+            kind => panic!("{kind:?}"),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn the_customer_gets_one_e_mail_for_each_reversal_and_none_without() {
+        let (account, mut purchase) = granted(&account(), &opened());
+        let mut account = Account { auto_top_up: Some(settings(1_000, 5_000)), ..account };
+        account.balance = Credits::constant(100);
+        let (refund, dispute) = (ReturnReason::Refund, ReturnReason::Dispute);
+        for (name, report, expected) in [
+            ("refunded", report(595, 0, 0, 0), vec![("credits_taken_back", refund, 595, 500, -400, true)]),
+            ("the same report", report(595, 0, 0, 0), vec![]),
+            ("less than a credit", report(596, 0, 0, 0), vec![]),
+            ("it fails", report(596, 596, 0, 0), vec![("credits_given_back", refund, 596, 500, 100, false)]),
+            ("disputed", report(596, 596, 1_190, 0), vec![("credits_taken_back", dispute, 1_190, 1_000, -900, true)]),
+            ("won", report(596, 596, 1_190, 1_190), vec![("credits_given_back", dispute, 1_190, 1_000, 100, false)]),
+        ] {
+            let outcome = decide_returned(&account, &Bought::Purchase(purchase.clone()), &report, at(9)).unwrap();
+            assert_eq!(told(&outcome), expected, "{name}");
+            if let ReturnOutcome::Recorded(change) = outcome {
+                (purchase, account) = (change.purchase().unwrap().clone(), change.account);
+            }
+        }
+        let closed = Account { closed_at: Some(at(5)), email: None, ..account };
+        let outcome = decide_returned(&closed, &Bought::Purchase(purchase), &report(5_950, 596, 0, 0), at(9)).unwrap();
+        assert_eq!(told(&outcome), [], "nobody is there any more");
     }
 }

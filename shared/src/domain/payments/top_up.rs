@@ -7,7 +7,7 @@ use super::payment::{GrantRefusal, Payment, TopUpOutcome, check_payment};
 use super::payment_issue::{PaymentIssue, PaymentIssueKind, RefusalReason};
 use super::records::{TopUp, TopUpStatus};
 use super::returned::{PaidFor, Reversed};
-use super::reversal::take_back_known;
+use super::reversal::{Granted, take_back_known};
 use super::unpaid::give_up;
 use crate::domain::{
     Account, Amount, Cause, Change, Credits, InvoiceId, NoticeId, NoticeKind, OutboundEventKind, PriceBook, Record,
@@ -206,8 +206,9 @@ fn grant_top_up(
     release(&mut change.account, &top_up.id);
     recount(&mut change.account, top_up, bought.status);
     let known = (top_up.reversed, payment.payment_intent.is_none() || top_up.payment_intent == payment.payment_intent);
-    let paid_for = (PaidFor::TopUp(top_up.id.clone()), bought.credits);
-    let reversed = take_back_known(&mut change, paid_for, known, now)?;
+    let paid_for = PaidFor::TopUp(top_up.id.clone());
+    let granted = Granted { paid_for, credits: bought.credits, currency: top_up.price.currency() };
+    let reversed = take_back_known(&mut change, granted, known, now)?;
     change.records.push(Record::TopUp(TopUp {
         status: bought.status,
         reversed,

@@ -7,6 +7,7 @@ mod acting;
 mod adjust;
 mod erase;
 mod erasure;
+mod evidence;
 mod import;
 mod imported;
 mod refund;
@@ -20,6 +21,7 @@ pub use erase::{
     EraseRefusal, ErasurePage, PAYMENT_OPEN_MAX, PersonalItem, decide_close, decide_erase, is_open_purchase,
 };
 pub use erasure::{Erasure, ItemKey};
+pub use evidence::{Evidence, LeftOut, Use, Uses};
 pub use import::{Import, ImportRefusal, ImportState, ImportedCredits, decide_import};
 pub use imported::Imported;
 pub use refund::{REFUNDS_MAX, RefundDecision, RefundRefusal, decide_refund, decide_refund_ended};

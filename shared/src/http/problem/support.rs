@@ -6,7 +6,7 @@ use crate::domain::support::{
 };
 use crate::http::{FieldError, time};
 use crate::use_cases::payments::ApplyReturnedError;
-use crate::use_cases::support::{AdjustError, EraseError, MakeRefundError, ResendError, RestrictError};
+use crate::use_cases::support::{AdjustError, EraseError, EvidenceError, MakeRefundError, ResendError, RestrictError};
 
 impl Problem {
     /// The token has the scope, but names no one whom an act could be recorded with.
@@ -33,6 +33,15 @@ impl From<AdjustError> for Problem {
                 Self::new(409, "balance_out_of_range", "Balance out of range", detail)
             }
             AdjustError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EvidenceError> for Problem {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::Unknown => Self::not_found("dispute"),
+            EvidenceError::Outside(error) => error.into(),
         }
     }
 }

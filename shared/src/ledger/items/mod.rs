@@ -10,6 +10,7 @@ mod asked_card;
 mod claim_log;
 mod consent;
 mod contacts;
+mod dispute;
 mod due;
 mod entry;
 mod erasure;
@@ -37,6 +38,7 @@ pub(super) use asked_card::{asked_card_from_item, asked_card_to_item};
 pub(super) use claim_log::{claim_log_from_item, claim_log_to_item};
 pub(super) use consent::{consent_from_item, consent_to_item};
 pub(super) use contacts::{contacts_from_item, contacts_to_item};
+pub(super) use dispute::{dispute_from_item, dispute_place, dispute_place_to_key, dispute_to_item};
 pub(super) use due::{
     due_alert_to_key, due_card_to_key, due_charge_to_key, due_charges_page, due_cursor_to_key, due_page, unpaid_page,
     unpaid_to_key,

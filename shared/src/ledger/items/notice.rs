@@ -1,8 +1,10 @@
 //! A notice, kept for 30 days.
 
 use super::{alerts, asked_card, purchase};
-use crate::domain::payments::{DeclineReason, InvoiceReminder, Receipt, RefusalReason};
-use crate::domain::{ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, TopUpId};
+use crate::domain::payments::{DeclineReason, InvoiceReminder, PaidFor, Receipt, RefusalReason, ReturnReason};
+use crate::domain::{
+    ContactId, ContactsChange, EmailAddress, Notice, NoticeKind, PackageId, PurchaseId, ToldReversal, TopUpId,
+};
 use crate::ledger::attributes::{
     Attributes, Reader, Unreadable, Writer, credits, expiry, flag, instant, list, number, text,
 };
@@ -126,7 +128,28 @@ fn write_kind(item: Writer, kind: &NoticeKind) -> Writer {
             .with("level", alerts::write_level(*level))
             .with("balance", credits(*balance))
             .with_optional("credits_per_day", per_day.map(number)),
+        NoticeKind::CreditsTakenBack(told) | NoticeKind::CreditsGivenBack(told) => write_reversal(item, told),
     }
+}
+
+fn write_reversal(item: Writer, told: &ToldReversal) -> Writer {
+    item.with("paid_for", text(&told.paid_for))
+        .with("because", text(told.because))
+        .with_amount("amount", told.amount)
+        .with("credits", credits(told.credits))
+        .with("balance", credits(told.balance))
+        .with_optional("paused", told.is_paused.then(|| flag(true)))
+}
+
+fn read_reversal(item: &Reader<'_>) -> Result<Box<ToldReversal>, Unreadable> {
+    Ok(Box::new(ToldReversal {
+        paid_for: item.id("paid_for", PaidFor::parse)?,
+        because: item.word("because", ReturnReason::of_name)?,
+        amount: item.amount("amount")?,
+        credits: item.credits("credits")?,
+        balance: item.credits("balance")?,
+        is_paused: item.optional("paused", Reader::flag)?.unwrap_or(false),
+    }))
 }
 
 fn write_receipt(item: Writer, receipt: Option<&Receipt>) -> Writer {
@@ -247,6 +270,8 @@ fn read_kind(item: &Reader<'_>) -> Result<NoticeKind, Unreadable> {
             balance: item.credits("balance")?,
             per_day: item.optional("credits_per_day", Reader::number)?,
         },
+        "credits_taken_back" => NoticeKind::CreditsTakenBack(read_reversal(item)?),
+        "credits_given_back" => NoticeKind::CreditsGivenBack(read_reversal(item)?),
         _ => return Err(item.invalid("kind")),
     };
     Ok(kind)

@@ -68,6 +68,7 @@ fn every_kind_of_item_has_its_own_key() {
         (liability_row(date, Shard::of(7)), "LIABILITY#2026-01", "31#07".into()),
         (closed_days(), "LIABILITY", "CLOSED".into()),
         (listed(&acme()), "ACCOUNTS#14", "acme".into()),
+        (dispute(&DisputeId::parse("du_1").unwrap()), "DISPUTE#du_1", "DISPUTE".into()),
     ] {
         assert_eq!((made.partition.as_str(), &made.sort), (partition, &sort));
         // So what is exported and erased is known of each.
@@ -85,9 +86,9 @@ fn every_prefix_of_a_key_belongs_to_a_kind() {
     assert!(declared.len() > Kind::ALL.len(), "{declared:?}");
     for (name, prefix) in declared {
         // Some begin partitions, and some are only in an index.
-        let is_other = ["ACCOUNT", "ACCOUNTS", "ALERT", "CARD", "CHARGE", "EVENT", "FAILED", "FLAGS", "IMPORT"]
+        let is_other = ["ACCOUNT", "ACCOUNTS", "ALERT", "CARD", "CHARGE", "DISPUTE", "EVENT", "FAILED", "FLAGS"]
             .contains(&name)
-            || ["LIABILITY", "LOOK", "UNPAID"].contains(&name);
+            || ["IMPORT", "LIABILITY", "LOOK", "UNPAID"].contains(&name);
         let is_kind = Kind::ALL.into_iter().any(|kind| kind.name_and_prefix().1 == prefix);
         assert_eq!(is_kind, !is_other, "{name}");
     }

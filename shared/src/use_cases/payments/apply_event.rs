@@ -4,6 +4,7 @@
 //! about an invoice that the ledger has as paid is skipped: it could change nothing, and a sweep causes thousands.
 
 use super::apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned_object};
+use super::disputes::follow_dispute;
 use super::record_outcome::{RecordOutcomeError, record_purchase_outcome, record_top_up_outcome};
 use super::saved_cards::consent_to_end;
 use super::unknown_payment::{Named, Paid, flag_unknown};
@@ -13,8 +14,8 @@ use crate::domain::{
     TopUpStatus,
 };
 use crate::ports::{
-    Accounts, AskedCards, CardWallet, CheckoutReport, Consents, Customers, Entries, Events, InvoiceReport, LedgerError,
-    PaymentReturns, Payments, PaymentsError, Purchases, ReturnedObject, Subject, TopUps, UnknownPayments,
+    Accounts, AskedCards, CardWallet, CheckoutReport, Consents, Customers, Disputes, Entries, Events, InvoiceReport,
+    LedgerError, PaymentReturns, Payments, PaymentsError, Purchases, ReturnedObject, Subject, TopUps, UnknownPayments,
 };
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -62,6 +63,7 @@ where
                         + TopUps
                         + Customers
                         + Events
+                        + Disputes
                         + UnknownPayments,
             Payments: Payments + CardWallet + PaymentReturns,
         >,
@@ -195,9 +197,16 @@ where
 /// Takes back the credits for what went back of a payment.
 async fn apply_returned_to<C>(context: &Context<C>, named: &ReturnedObject) -> Result<Applied, ApplyEventError>
 where
-    C: Capabilities<Ledger: Accounts + Entries + Purchases + TopUps + UnknownPayments, Payments: PaymentReturns>,
+    C: Capabilities<
+            Ledger: Accounts + Disputes + Entries + Purchases + TopUps + UnknownPayments,
+            Payments: PaymentReturns,
+        >,
 {
     let applied = apply_returned_object(context, named).await?;
+    // The credits first: they are what the customer could still spend.
+    if let (ReturnedObject::Dispute(dispute), Some(owner)) = (named, applied.owner()) {
+        follow_dispute(context, dispute, owner).await?;
+    }
     Ok(match &applied {
         AppliedReturn::NotOurs => Applied::Ignored,
         AppliedReturn::Unknown { account, paid_for, paid, is_of_other_deployment } => {

@@ -30,6 +30,20 @@ pub enum AppliedReturn {
     Recorded { account: AccountId, paid_for: PaidFor, credits: Credits },
 }
 
+impl AppliedReturn {
+    /// Whose payment it is, and for what. `None` unless it is stored here.
+    pub fn owner(&self) -> Option<(&AccountId, &PaidFor)> {
+        match self {
+            Self::NotOurs | Self::Unknown { .. } => None,
+            Self::OtherPayment { account, paid_for }
+            | Self::OtherCurrency { account, paid_for }
+            | Self::NeverGranted { account, paid_for }
+            | Self::Known { account, paid_for }
+            | Self::Recorded { account, paid_for, .. } => Some((account, paid_for)),
+        }
+    }
+}
+
 /// Why it was not applied. The same call applies it later.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyReturnedError {

@@ -4,6 +4,7 @@ mod apply_event;
 mod apply_returned;
 mod billing_details;
 mod check_purchase;
+mod disputes;
 mod find_payments;
 mod follow_up;
 mod issue_invoice;
@@ -28,6 +29,7 @@ pub use apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned, appl
 pub(in crate::use_cases) use apply_returned::{BoughtError, stored_bought};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
 pub use check_purchase::check_purchase;
+pub use disputes::warn_of_due_disputes;
 pub use find_payments::{FindPaymentsError, FoundPayment, OwnPayment, find_payments};
 pub use follow_up::{FollowUpSummary, follow_up};
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};

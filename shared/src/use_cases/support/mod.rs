@@ -1,7 +1,8 @@
-//! What the company's support does: adjustments, imports, restrictions, e-mails again, a top-up check, and finding accounts.
+//! What the company's support does: disputes, adjustments, imports, restrictions, e-mails again, a top-up check, and finding accounts.
 
 mod adjust;
 mod check_top_up;
+mod disputes;
 mod erase;
 mod find_accounts;
 mod import;
@@ -12,6 +13,7 @@ mod restrict;
 
 pub use adjust::{AdjustError, adjust};
 pub use check_top_up::{CheckedTopUp, check_top_up};
+pub use disputes::{EvidenceError, ListedDisputes, dispute_evidence, list_disputes};
 pub use erase::{EraseError, Erased, ErasingLedger, ErasureLimits, erase};
 pub use find_accounts::{Criterion, find_accounts};
 pub use import::{ImportError, ImportOutcome, import, preview_imports};

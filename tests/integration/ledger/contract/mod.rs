@@ -76,6 +76,7 @@ on_every_ledger! {
     reconciliation::failed_events => an_event_that_failed_is_kept_and_listed_until_it_is_applied,
     reconciliation::looks => what_is_under_way_is_listed_for_looks_and_what_has_ended_is_not,
     reconciliation::unknown_payments => an_unknown_payment_is_flagged_once,
+    reconciliation::disputes => a_dispute_is_replaced_revision_by_revision_and_listed_while_it_is_open,
     commit::creation => an_account_is_opened_once,
     commit::taken_customer => a_customer_pays_for_one_account,
     commit::stale => a_change_of_an_old_version_returns_the_account_as_it_is,

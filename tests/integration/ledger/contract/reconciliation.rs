@@ -1,7 +1,10 @@
-//! What the reconciliation keeps: how far it got, failed events, flags for unknown payments, and the index of looks.
+//! What the reconciliation keeps: how far it got, failed events, flags for unknown payments, disputes, and the index of
+//! looks.
 
+use super::DUE_PAGE_SIZE;
 use crate::ledger::samples::*;
-use shared::domain::payments::{Checkout, Invoiced, PaidFor, UnknownPayment};
+use jiff::Timestamp;
+use shared::domain::payments::{Checkout, Dispute, DisputeStatus, Invoiced, PaidFor, ShownDispute, UnknownPayment};
 use shared::domain::*;
 use shared::ports::*;
 
@@ -110,4 +113,68 @@ pub async fn unknown_payments<L: Ledger>(ledger: &L) {
     let other = UnknownPayment { paid_for: PaidFor::Purchase(PurchaseId::mint(5)), invoice: None, ..again };
     assert!(ledger.unknown_payment_flag(&other).await.unwrap());
     assert_eq!(ledger.flags_page(&account_id(), None, 10).await.unwrap().records, [other.flag(), payment.flag()]);
+}
+
+/// In milliseconds.
+const DAY: i64 = 24 * 3_600_000;
+
+/// A dispute that has to be answered within so many days.
+fn dispute(number: i64, status: DisputeStatus, days: Option<i64>) -> Dispute {
+    Dispute {
+        id: DisputeId::parse(format!("du_{number}")).unwrap(),
+        account: account_id(),
+        paid_for: PaidFor::TopUp(TopUpId::mint(6)),
+        payment: PaymentIntentId::parse("pi_1").unwrap(),
+        shown: ShownDispute {
+            amount: 700,
+            currency: "usd".into(),
+            reason: "fraudulent".into(),
+            status,
+            opened_at: at(0),
+            due_by: days.map(|days| at(days * DAY)),
+            submissions: 1,
+            is_past_due: number == 1,
+        },
+        warned_of: (number == 2).then(|| at(5)),
+        revision: 1,
+    }
+}
+
+pub async fn disputes<L: Ledger>(ledger: &L) {
+    let listed = async |until| {
+        let (mut all, mut after, mut pages) = (vec![], None, 0);
+        loop {
+            let page = ledger.open_disputes(until, after.as_ref()).await.unwrap();
+            all.extend(page.places.into_iter().map(|place| place.dispute.to_string()));
+            pages += 1;
+            after = page.next;
+            if after.is_none() {
+                return (all, pages);
+            }
+        }
+    };
+    let open = DisputeStatus::NeedsResponse;
+    let stored = [
+        dispute(1, open, Some(9)),
+        dispute(2, open, Some(7)),
+        dispute(3, open, None),
+        dispute(4, DisputeStatus::Other, Some(8)),
+        dispute(5, DisputeStatus::Lost, Some(1)),
+    ];
+    assert_eq!(ledger.dispute_get(&stored[0].id).await.unwrap(), None);
+    for dispute in &stored {
+        assert!(ledger.dispute_put(dispute).await.unwrap());
+        assert!(!ledger.dispute_put(dispute).await.unwrap(), "somebody else was first");
+        assert_eq!(ledger.dispute_get(&dispute.id).await.unwrap().as_ref(), Some(dispute));
+    }
+    let all = ["du_2", "du_4", "du_1", "du_3"];
+    let (places, pages) = listed(Timestamp::MAX).await;
+    assert_eq!(places, all, "what is due first comes first, and what is closed does not come");
+    assert!(pages > 1 || all.len() <= usize::from(DUE_PAGE_SIZE));
+    assert_eq!(listed(at(5 * DAY)).await.0, ["du_2", "du_4"], "three days before");
+    let won = Dispute { revision: 2, ..dispute(2, DisputeStatus::Won, Some(7)) };
+    let late = Dispute { revision: 3, ..dispute(2, open, Some(7)) };
+    assert!(!ledger.dispute_put(&late).await.unwrap(), "it was not written from the newest revision");
+    assert!(ledger.dispute_put(&won).await.unwrap());
+    assert_eq!(listed(Timestamp::MAX).await.0, ["du_4", "du_1", "du_3"]);
 }

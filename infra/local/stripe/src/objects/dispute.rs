@@ -18,7 +18,9 @@ enum Status {
     NeedsResponse,
     Won,
     Lost,
+    UnderReview,
     WarningNeedsResponse,
+    WarningUnderReview,
     WarningClosed,
 }
 
@@ -30,6 +32,8 @@ impl Status {
             Self::Lost => "lost",
             Self::WarningNeedsResponse => "warning_needs_response",
             Self::WarningClosed => "warning_closed",
+            Self::UnderReview => "under_review",
+            Self::WarningUnderReview => "warning_under_review",
         }
     }
 }
@@ -44,6 +48,8 @@ pub(crate) struct Dispute {
     payment_intent: String,
     status: Status,
     metadata: Metadata,
+    /// When the company sent evidence.
+    submitted_at: Vec<i64>,
     /// What it took from the company's balance and gave back, in this order.
     moves: Vec<Move>,
 }
@@ -88,8 +94,16 @@ impl Resource for Dispute {
             "charge": self.charge,
             "created": self.created,
             "currency": self.currency,
-            "evidence_details": { "due_by": due_by, "has_evidence": false, "past_due": false, "submission_count": 0 },
-            "is_charge_refundable": matches!(self.status, Status::WarningNeedsResponse | Status::WarningClosed),
+            "evidence_details": {
+                "due_by": due_by,
+                "has_evidence": !self.submitted_at.is_empty(),
+                "past_due": self.submitted_at.last().is_some_and(|at| *at > due_by),
+                "submission_count": self.submitted_at.len(),
+            },
+            "is_charge_refundable": matches!(
+                self.status,
+                Status::WarningNeedsResponse | Status::WarningUnderReview | Status::WarningClosed
+            ),
             "livemode": false,
             "metadata": self.metadata,
             "payment_intent": self.payment_intent,
@@ -126,6 +140,7 @@ pub(crate) fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result
             DisputeKind::Inquiry => Status::WarningNeedsResponse,
         },
         metadata: Metadata::new(),
+        submitted_at: vec![],
         moves: vec![],
     };
     let id = dispute.id.clone();
@@ -157,7 +172,7 @@ fn move_funds(state: &mut State, id: &str, amount: i64) -> Result<(), ApiError> 
 /// <https://docs.stripe.com/disputes/how-disputes-work#inquiries>.
 pub(crate) fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let dispute = state.disputes.get_mut(id)?;
-    if dispute.status != Status::WarningNeedsResponse {
+    if !matches!(dispute.status, Status::WarningNeedsResponse | Status::WarningUnderReview) {
         return Err(ApiError::invalid_state(None, "Only an open inquiry becomes a dispute."));
     }
     dispute.status = Status::NeedsResponse;
@@ -171,10 +186,10 @@ pub(crate) fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
 pub(crate) fn decide(state: &mut State, id: &str, decision: Decision) -> Result<(), ApiError> {
     let dispute = state.disputes.get_mut(id)?;
     let (status, reinstated) = match (dispute.status, decision) {
-        (Status::NeedsResponse, Decision::Won) => (Status::Won, dispute.amount),
-        (Status::NeedsResponse, Decision::Lost) => (Status::Lost, 0),
-        (Status::NeedsResponse, Decision::LostInPart) => (Status::Lost, dispute.amount / 2),
-        (Status::WarningNeedsResponse, _) => (Status::WarningClosed, 0),
+        (Status::NeedsResponse | Status::UnderReview, Decision::Won) => (Status::Won, dispute.amount),
+        (Status::NeedsResponse | Status::UnderReview, Decision::Lost) => (Status::Lost, 0),
+        (Status::NeedsResponse | Status::UnderReview, Decision::LostInPart) => (Status::Lost, dispute.amount / 2),
+        (Status::WarningNeedsResponse | Status::WarningUnderReview, _) => (Status::WarningClosed, 0),
         (Status::Won | Status::Lost | Status::WarningClosed, _) => {
             return Err(ApiError::invalid_state(None, "This dispute is already closed."));
         }
@@ -194,7 +209,9 @@ pub(crate) fn decide(state: &mut State, id: &str, decision: Decision) -> Result<
 /// may settle it.
 pub(crate) fn forbids_refund(state: &State, charge: &str) -> bool {
     let mut disputes = state.disputes.iter().map(|(_, dispute)| dispute);
-    disputes.any(|dispute| dispute.charge == charge && matches!(dispute.status, Status::NeedsResponse | Status::Lost))
+    disputes.any(|dispute| {
+        dispute.charge == charge && matches!(dispute.status, Status::NeedsResponse | Status::UnderReview | Status::Lost)
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -205,11 +222,20 @@ struct Update {
     submit: Option<bool>,
 }
 
-/// Evidence that is submitted is decided at once, if it says how: <https://docs.stripe.com/testing#evidence>.
+/// Evidence that is submitted goes to the bank, and is decided at once if it says how:
+/// <https://docs.stripe.com/testing#evidence>.
 pub(crate) fn update(state: &mut State, id: &str, encoded: &[u8]) -> Result<Value, ApiError> {
-    let update: Update = parse(encoded)?;
+    let (update, now): (Update, _) = (parse(encoded)?, state.now_seconds());
     let dispute = state.disputes.get_mut(id)?;
     dispute.metadata = merge_metadata(&dispute.metadata, update.metadata)?;
+    if update.evidence.is_some() && update.submit.unwrap_or(true) {
+        dispute.submitted_at.push(now);
+        dispute.status = match dispute.status {
+            Status::NeedsResponse => Status::UnderReview,
+            Status::WarningNeedsResponse => Status::WarningUnderReview,
+            status => status,
+        };
+    }
     state.emit("charge.dispute.updated", id);
     let text = update.evidence.as_ref().and_then(|evidence| evidence.get("uncategorized_text"));
     match text.filter(|_| update.submit.unwrap_or(true)).map(String::as_str) {

@@ -1,7 +1,7 @@
 //! One run of the reconciliation: its time, how far it got, and what it did.
 
 use crate::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, DueLooks, DueUnpaid, Entries, EventList, Events,
+    Accounts, AskedCards, CardWallet, Consents, Customers, Disputes, DueLooks, DueUnpaid, Entries, EventList, Events,
     FailedEvents, PaymentReturns, Payments, Purchases, Reconciled, Reconciliations, TopUps, UnknownPayments,
 };
 use crate::use_cases::Capabilities;
@@ -18,6 +18,7 @@ pub trait Reconciling:
                     + TopUps
                     + Customers
                     + Events
+                    + Disputes
                     + UnknownPayments
                     + FailedEvents
                     + Reconciliations
@@ -38,6 +39,7 @@ impl<
                         + TopUps
                         + Customers
                         + Events
+                        + Disputes
                         + UnknownPayments
                         + FailedEvents
                         + Reconciliations
