@@ -200,7 +200,10 @@ async fn each_reversal_is_one_e_mail_whoever_caused_it() {
     let dispute = cloud.cloud.stripe.open_dispute(charge.as_str().unwrap()).unwrap();
     cloud.settle().await;
     let last = cloud.mails("acme").pop().unwrap().text.unwrap();
-    assert!(last.contains("at least 4,000 credits") && last.contains("Automatic top-ups are paused"), "{last}");
+    assert!(
+        last.contains("4,000 credits bring the balance to zero") && last.contains("Automatic top-ups are paused"),
+        "{last}"
+    );
     cloud.cloud.stripe.decide_dispute(&dispute, true).unwrap();
     cloud.settle().await;
     let expected = [

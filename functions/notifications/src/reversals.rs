@@ -70,7 +70,7 @@ fn remedies(told: &ToldReversal) -> Vec<String> {
     if told.balance.is_negative() {
         remedies.push(format!(
             "Your balance is {balance} now, which is below zero, because the credits had been used already. \
-             Requests are refused until you buy credits, at least {}, on your billing page.",
+             Requests are refused until you buy credits on your billing page; {} bring the balance to zero.",
             count(told.balance.negated())
         ));
     }
