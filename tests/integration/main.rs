@@ -43,7 +43,6 @@ mod receipts;
 mod reconciliation;
 mod refunds;
 mod returns;
-mod soak;
 mod support;
 mod sweeps;
 mod top_ups;

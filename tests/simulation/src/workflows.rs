@@ -38,7 +38,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 141] = [
+pub const WORKFLOWS: [Workflow; 142] = [
     Workflow {
         name: "claim a purchase of which no webhook tells, and reconcile it",
         acts: &[
