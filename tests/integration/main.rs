@@ -43,6 +43,7 @@ mod receipts;
 mod reconciliation;
 mod refunds;
 mod returns;
+mod soak;
 mod support;
 mod sweeps;
 mod top_ups;
