@@ -364,3 +364,14 @@ pub fn claim_too_often(run: &mut Run) {
         run.run_now(request);
     }
 }
+
+/// The customer asks twelve times, twice at once each time: both read how often the account asked before one is counted.
+pub fn claim_in_pairs(run: &mut Run) {
+    for _ in 0..6 {
+        let request = claim_last(run);
+        let mut tasks = vec![run.start(request.clone()), run.start(request)];
+        while !tasks.is_empty() {
+            tasks.retain(|task| resume_task(run, *task));
+        }
+    }
+}

@@ -38,7 +38,7 @@ enum Act {
 }
 
 /// All workflows. Each starts with a customer who has 500 credits, a card, and top-ups below 200.
-pub const WORKFLOWS: [Workflow; 142] = [
+pub const WORKFLOWS: [Workflow; 143] = [
     Workflow {
         name: "claim a purchase of which no webhook tells, and reconcile it",
         acts: &[
@@ -83,6 +83,10 @@ pub const WORKFLOWS: [Workflow; 142] = [
             Ask(claims::claim_last),
             Deliver,
         ],
+    },
+    Workflow {
+        name: "claim a payment that nobody made, twice at once, again and again",
+        acts: &[Outside(claims::claim_in_pairs)],
     },
     Workflow {
         name: "claim the same payment again and again",
