@@ -1282,7 +1282,13 @@ impl PaymentReturns for Outside {
 impl CardWallet for Outside {
     async fn saved_cards_get(&self, customer: &CustomerId) -> Result<SavedCards, PaymentsError> {
         let customer = customer.clone();
-        let get = move |world: &World| world.stripe().saved_cards(&customer);
+        let get = move |world: &World| {
+            let mut stripe = world.stripe();
+            if stripe.has_valid_card(&customer) {
+                *stripe.told.valid_cards.entry(customer.clone()).or_default() += 1;
+            }
+            stripe.saved_cards(&customer)
+        };
         let answer = self.stripe_or_unavailable("saved_cards_get", get).await?;
         answer.map_err(|CustomerDeleted| deleted("saved_cards_get"))
     }

@@ -1015,7 +1015,9 @@ async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
     };
     let customer = stored_account(outside, account).map(|account| account.customer);
     let has_card = || customer.as_ref().is_some_and(|customer| outside.0.stripe().has_valid_card(customer));
-    let (before, had_card) = (stored_account(outside, account), has_card());
+    // The default may be another card for a moment, and Stripe shows that one.
+    let shown = || customer.as_ref().and_then(|customer| outside.0.stripe().told.valid_cards.get(customer).copied());
+    let (before, had_card, shown_before) = (stored_account(outside, account), has_card(), shown());
     let reversals_before = reversals(outside, account);
     let answer = resume_top_ups(&outside.context(), account).await;
     let after = stored_account(outside, account);
@@ -1050,7 +1052,8 @@ async fn run_resume(outside: &Outside, account: &AccountId) -> Ended {
                 && is_armed(&before)
                 && is_armed(&after)
                 && !had_card
-                && !has_card() =>
+                && !has_card()
+                && shown() == shown_before =>
         {
             Wrong(format!("{account} is armed again without a valid card"))
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shared::domain::payments::Returns;
-use shared::domain::{PaymentIntentId, PurchaseId, TopUpId};
+use shared::domain::{CustomerId, PaymentIntentId, PurchaseId, TopUpId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A definite outcome of a top-up.
@@ -37,6 +37,8 @@ pub struct Told {
     pub bills_waiting_at: BTreeMap<PurchaseId, Timestamp>,
     /// The purchases that were refused because their customer was deleted.
     pub refused_purchases: BTreeSet<PurchaseId>,
+    /// How often Stripe showed a customer's default card, and it was valid.
+    pub valid_cards: BTreeMap<CustomerId, u32>,
     /// What Stripe said about the refunds and disputes of payments.
     pub returns: Vec<(PaymentIntentId, Returns)>,
 }
