@@ -73,7 +73,7 @@ pub async fn run_remove(outside: &Outside, account: &AccountId, card: &PaymentMe
         |outside: &Outside| customer(outside, account).map(|known| outside.0.stripe().times_entered(&known, number));
     let before =
         customer(outside, account).map(|known| outside.0.stripe().times_entered_before_removal(&known, (card, number)));
-    let named_before = is_named(outside, account, card);
+    let named_before = named(outside, account, card);
     match remove_card(&outside.context(), account, card).await {
         Ok(left) => {
             let is_entered_again = entered(outside) != before;
@@ -93,17 +93,20 @@ pub async fn run_remove(outside: &Outside, account: &AccountId, card: &PaymentMe
             }
             outside.answered(format_args!("{:?}", left.account.payment_method))
         }
-        Err(SavedCardsError::NotFound(_)) if named_before && is_named(outside, account, card) => {
+        Err(SavedCardsError::NotFound(_))
+            if named_before.is_some() && named(outside, account, card) == named_before =>
+        {
             Ended::Wrong(format!("{card} is not found, and the account names it"))
         }
         Err(error) => refused(outside, account, error),
     }
 }
 
-fn is_named(outside: &Outside, account: &AccountId, card: &PaymentMethodId) -> bool {
+/// The version of an account that names the card. In another version, it may have been removed and entered again.
+fn named(outside: &Outside, account: &AccountId, card: &PaymentMethodId) -> Option<u64> {
     let tables = outside.0.ledger.tables();
     let stored = tables.partitions.get(account).and_then(|partition| partition.account.as_ref());
-    stored.is_some_and(|stored| stored.payment_method.as_ref() == Some(card))
+    stored.filter(|stored| stored.payment_method.as_ref() == Some(card)).map(|stored| stored.version)
 }
 
 /// The cards of a customer as Stripe lists them.
