@@ -76,9 +76,9 @@ test-audio: ## Compare the lengths of two hundred audio files with what ffmpeg d
 ci-parts: # For .ci/run
 	@echo $(CI)
 
-simulate: ## Run each workflow with every pair of faults, then a million schedules of faults; SEED=n tells the story of one, DIGEST=1 prints a digest
+simulate: ## Run each workflow with every pair of faults, then 800,000 schedules of faults; SEED=n tells the story of one, DIGEST=1 prints a digest
 	cargo run -q --profile simulation -p simulation --bin simulate -- \
-		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-1000000}) $(if $(DIGEST),--digest)
+		$(if $(SEED),--seed $(SEED) --story,--from $${FROM:-0} --count $${COUNT:-800000}) $(if $(DIGEST),--digest)
 
 mutants: ## Turn on one deliberate bug after the other, and require the simulation to find each
 	cargo test --profile simulation -p simulation --no-default-features --features mutants --test mutants -- --nocapture
