@@ -19,7 +19,7 @@ import requests
 
 HERE = Path(__file__).parent
 CASES_MIN = 10_000
-CARDS = {"pays": "4242424242424242", "declines": "pm_card_chargeCustomerFail"}
+CARDS = {"pays": "4242424242424242", "is disputed": "4000000000000259", "declines": "pm_card_chargeCustomerFail"}
 
 
 class Cloud:
@@ -74,8 +74,12 @@ class Cloud:
         """Does what the company does in Stripe's dashboard."""
         return self.post(self.stripe + path, data=form, auth=(self.stripe_key, ""))
 
-    def pay(self, page):
-        form = {"card_number": CARDS["pays"], "email": "payer@customer.example", "country": "US"}
+    def disputes(self):
+        listed = requests.get(f"{self.stripe}/v1/disputes", auth=(self.stripe_key, ""), timeout=900).json()
+        return [dispute["id"] for dispute in listed["data"]]
+
+    def pay(self, page, card="pays"):
+        form = {"card_number": CARDS[card], "email": "payer@customer.example", "country": "US"}
         requests.post(page, data=form, allow_redirects=False, timeout=900).raise_for_status()
 
     def advance(self, by):
@@ -91,9 +95,9 @@ class Cloud:
         return {token for mail in mails for token in re.findall(r"/pay/([A-Za-z0-9_.-]+)", mail["text"])}
 
 
-def buy(cloud, account, package, key):
+def buy(cloud, account, package, key, card="pays"):
     purchase = cloud.ask("POST", f"/v1/accounts/{account}/purchases", {"package": package}, key)
-    cloud.pay(purchase["checkout_url"])
+    cloud.pay(purchase["checkout_url"], card)
     return purchase["purchase"]
 
 
@@ -127,6 +131,8 @@ def prepare(cloud, directory):
         purchases += [buy(cloud, account, "credits_125000", f"buy-{number}") for number in range(20)]
         opened = cloud.ask("POST", f"/v1/accounts/{account}/purchases", {"package": "credits_500"}, "open")
         purchases.append(opened["purchase"])
+    cloud.ask("POST", "/v1/accounts", {"account": "disputed", "email": "owner@disputed.example"})
+    buy(cloud, "disputed", "credits_500", "buy-1", "is disputed")
     # The clock responds after all payments have been granted.
     cloud.advance("1m")
     for number in range(8):
@@ -140,6 +146,7 @@ def prepare(cloud, directory):
     directory.mkdir(parents=True, exist_ok=True)
     for name, values in [
         ("cards", cards),
+        ("disputes", cloud.disputes()),
         ("invoices", invoices),
         ("charges", charges),
         ("purchases", purchases[::5]),
