@@ -75,9 +75,11 @@ class Workshop:
 
     def tone(self, rate, seconds, channels=1):
         path = self.at(f"tone-{rate}-{seconds}-{channels}.wav")
-        if not path.exists():
-            run(*FFMPEG, "-f", "lavfi", "-i", f"sine=frequency=300:beep_factor=3:sample_rate={rate}:duration={seconds}",
-                "-ac", channels, "-c:a", "pcm_s16le", path)
+        # Several jobs may want it, and none may read it before it is whole.
+        with self.lock:
+            if not path.exists():
+                run(*FFMPEG, "-f", "lavfi", "-i", f"sine=frequency=300:beep_factor=3:sample_rate={rate}:duration={seconds}",
+                    "-ac", channels, "-c:a", "pcm_s16le", path)
         return path
 
     def job(self, make):
