@@ -145,7 +145,7 @@ impl Soak {
         for number in 0..SINGLE_CHARGES_A_ROUND {
             let each = (0..ACCOUNTS).map(|account| {
                 let path = format!("/v1/accounts/{}/charges", name(account));
-                let key = format!("{round}-{}", if number == 5 { 0 } else { number });
+                let key = format!("{round}-{}", if number == SINGLE_CHARGES_A_ROUND - 1 { 0 } else { number });
                 let (soak, token, body) = (&*self, &token, &body);
                 async move { soak.ask(Method::POST, &path, &key, token, body).await.status }
             });
@@ -272,28 +272,22 @@ impl Soak {
                 continue;
             }
             let token = self.cloud.cloud.customer_token(&owner);
-            let path = |what: &str| format!("/v1/accounts/{owner}/auto-top-up/{what}");
             self.acts.entry(account).or_default().push(self.cloud.now());
-            match self.numbers.u8(..3) {
+            self.hold();
+            let (act, key) = match self.numbers.u8(..3) {
                 0 => {
-                    self.hold();
                     let page = self.cloud.hosted_page(&owner).await;
                     self.cloud.pay_page(&page, VISA).await;
                     self.fail();
+                    continue;
                 }
-                1 => {
-                    self.hold();
-                    self.cloud.save_card(&owner, "pm_card_visa").await;
-                    self.fail();
-                    self.ask(Method::POST, &path("retry"), &format!("retry-{round}"), &token, &json!({})).await;
-                }
-                _ => {
-                    self.hold();
-                    self.cloud.save_card(&owner, "pm_card_visa").await;
-                    self.fail();
-                    self.ask(Method::POST, &path("resume"), "unused", &token, &json!({})).await;
-                }
-            }
+                1 => ("retry", format!("retry-{round}")),
+                _ => ("resume", "unused".to_owned()),
+            };
+            self.cloud.save_card(&owner, "pm_card_visa").await;
+            self.fail();
+            let path = format!("/v1/accounts/{owner}/auto-top-up/{act}");
+            self.ask(Method::POST, &path, &key, &token, &json!({})).await;
         }
         self.cloud.settle().await;
     }

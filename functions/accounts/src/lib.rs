@@ -42,69 +42,22 @@ use shared::statements::StatementKey;
 use shared::use_cases::accounts::open_account;
 use shared::use_cases::{Capabilities, Context};
 
-/// The parts of the ledger that the function needs.
-pub trait AccountsLedger:
-    Accounts
-    + AlertRows
-    + AskedCards
-    + ConsentList
-    + Consents
-    + ContactRecords
-    + Entries
-    + EntryList
-    + History
-    + PendingChargeList
-    + PendingCharges
-    + RefusalList
-    + SpendingChanges
-    + Spenders
-    + SpenderList
-    + StoredEntries
-    + SweepLogs
-    + TopUpList
-    + TopUpRetries
-    + TopUps
-    + UsageFolds
-    + UsageRows
-{
+shared::trait_alias! {
+    /// The parts of the ledger that the function needs.
+    pub trait AccountsLedger:
+        Accounts + AlertRows + AskedCards + ConsentList + Consents + ContactRecords + Entries + EntryList + History
+            + PendingChargeList + PendingCharges + RefusalList + SpendingChanges + Spenders + SpenderList + StoredEntries
+            + SweepLogs + TopUpList + TopUpRetries + TopUps + UsageFolds + UsageRows
 }
 
-impl<
-    L: Accounts
-        + AlertRows
-        + AskedCards
-        + ConsentList
-        + Consents
-        + ContactRecords
-        + Entries
-        + EntryList
-        + History
-        + PendingChargeList
-        + PendingCharges
-        + RefusalList
-        + SpendingChanges
-        + Spenders
-        + SpenderList
-        + StoredEntries
-        + SweepLogs
-        + TopUpList
-        + TopUpRetries
-        + TopUps
-        + UsageFolds
-        + UsageRows,
-> AccountsLedger for L
-{
-}
-
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet + CustomerBilling, PriceBook = PriceBook>
-{
-}
-
-impl<C> Outside for C where
-    C: Capabilities<Ledger: AccountsLedger, Payments: Payments + CardWallet + CustomerBilling, PriceBook = PriceBook>
-{
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside:
+        Capabilities<
+            Ledger: AccountsLedger,
+            Payments: Payments + CardWallet + CustomerBilling,
+            PriceBook = PriceBook,
+        >
 }
 
 /// The ports and settings that the function works with.

@@ -15,10 +15,10 @@ use shared::telemetry;
 use shared::use_cases::alerts::{AlertsLedger, AlertsSummary, CardsLedger, evaluate_alerts, warn_of_expiring_cards};
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: AlertsLedger + DueAlerts + CardsLedger, PriceBook = PriceBook> {}
-
-impl<C: Capabilities<Ledger: AlertsLedger + DueAlerts + CardsLedger, PriceBook = PriceBook>> Outside for C {}
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Capabilities<Ledger: AlertsLedger + DueAlerts + CardsLedger, PriceBook = PriceBook>
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {

@@ -11,10 +11,10 @@ use shared::telemetry;
 use shared::use_cases::charging::{ExpirySummary, expire_charges};
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges> {}
-
-impl<C: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>> Outside for C {}
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Capabilities<Ledger: Accounts + PendingCharges + Spenders + DueCharges>
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {

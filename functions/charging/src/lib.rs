@@ -31,15 +31,13 @@ use shared::use_cases::charging::{
 use shared::use_cases::{Capabilities, Context, MemoryCounts, Posted};
 use std::time::Duration;
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<Ledger: Accounts + Entries + PendingCharges + RefusalRows + Spenders, PriceBook = PriceBook>
-{
-}
-
-impl<C: Capabilities<Ledger: Accounts + Entries + PendingCharges + RefusalRows + Spenders, PriceBook = PriceBook>>
-    Outside for C
-{
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside:
+        Capabilities<
+            Ledger: Accounts + Entries + PendingCharges + RefusalRows + Spenders,
+            PriceBook = PriceBook,
+        >
 }
 
 /// The ports and settings that the function works with.

@@ -12,10 +12,10 @@ use shared::telemetry;
 use shared::use_cases::liability::{CloseLimits, CloseSummary, close_days};
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Directory + EntryList + History + LiabilityRows + UsageRows> {}
-
-impl<C: Capabilities<Ledger: Directory + EntryList + History + LiabilityRows + UsageRows>> Outside for C {}
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Capabilities<Ledger: Directory + EntryList + History + LiabilityRows + UsageRows>
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {

@@ -22,10 +22,10 @@ use shared::links::LinkKey;
 use shared::ports::{Accounts, ContactRecords, EventBus, Mailer, Notices, OutboundEvents};
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Accounts + ContactRecords + Notices + OutboundEvents, Mailer: Mailer> {}
-
-impl<C: Capabilities<Ledger: Accounts + ContactRecords + Notices + OutboundEvents, Mailer: Mailer>> Outside for C {}
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Capabilities<Ledger: Accounts + ContactRecords + Notices + OutboundEvents, Mailer: Mailer>
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside, B: EventBus> {

@@ -1,5 +1,5 @@
-//! Buying credits: packages, Stripe's payment page or an invoice, invoices, payments whose credits are missing, and the links to an unpaid top-up, to an open
-//! purchase and to an invoice.
+//! Buying credits: packages, Stripe's payment page or an invoice, invoices, payments whose credits are missing, and the
+//! links to an unpaid top-up, to an open purchase and to an invoice.
 
 mod find;
 mod invoices;
@@ -23,42 +23,15 @@ use shared::ports::{
 };
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<
-        Ledger: Accounts
-                    + AskedCards
-                    + ClaimLogs
-                    + Consents
-                    + Entries
-                    + NoticeList
-                    + Purchases
-                    + PurchaseList
-                    + TopUps
-                    + UnknownPayments,
-        Payments: Payments + CustomerInvoices + PaymentReturns + ClaimedPayments,
-        PriceBook = PriceBook,
-    >
-{
-}
-
-impl<
-    C: Capabilities<
-            Ledger: Accounts
-                        + AskedCards
-                        + ClaimLogs
-                        + Consents
-                        + Entries
-                        + NoticeList
-                        + Purchases
-                        + PurchaseList
-                        + TopUps
-                        + UnknownPayments,
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside:
+        Capabilities<
+            Ledger: Accounts + AskedCards + ClaimLogs + Consents + Entries + NoticeList + Purchases + PurchaseList
+                + TopUps + UnknownPayments,
             Payments: Payments + CustomerInvoices + PaymentReturns + ClaimedPayments,
             PriceBook = PriceBook,
-        >,
-> Outside for C
-{
+        >
 }
 
 /// The ports and settings that the function works with.

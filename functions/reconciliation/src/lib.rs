@@ -7,58 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
-use shared::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, Disputes, DueLooks, DueUnpaid, Entries, EventList, Events,
-    FailedEvents, OpenDisputes, PaymentReturns, Payments, Purchases, Reconciliations, TopUps, UnknownPayments,
-};
+use shared::ports::OpenDisputes;
 use shared::telemetry;
-use shared::use_cases::payments::{ReconcileSummary, reconcile, warn_of_due_disputes};
+use shared::use_cases::payments::{ReconcileSummary, Reconciling, reconcile, warn_of_due_disputes};
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<
-        Ledger: Accounts
-                    + AskedCards
-                    + Consents
-                    + Entries
-                    + Purchases
-                    + TopUps
-                    + Customers
-                    + Events
-                    + Disputes
-                    + OpenDisputes
-                    + UnknownPayments
-                    + FailedEvents
-                    + Reconciliations
-                    + DueLooks
-                    + DueUnpaid,
-        Payments: Payments + CardWallet + PaymentReturns + EventList,
-    >
-{
-}
-
-impl<
-    C: Capabilities<
-            Ledger: Accounts
-                        + AskedCards
-                        + Consents
-                        + Entries
-                        + Purchases
-                        + TopUps
-                        + Customers
-                        + Events
-                        + Disputes
-                        + OpenDisputes
-                        + UnknownPayments
-                        + FailedEvents
-                        + Reconciliations
-                        + DueLooks
-                        + DueUnpaid,
-            Payments: Payments + CardWallet + PaymentReturns + EventList,
-        >,
-> Outside for C
-{
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Reconciling + Capabilities<Ledger: OpenDisputes>
 }
 
 /// The ports and settings that the function works with.

@@ -10,50 +10,15 @@ use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 use serde_json::Value;
 use shared::http::{Access, Problem, Reply, Route, find_route, respond};
-use shared::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, Disputes, Entries, Events, PaymentReturns, Payments,
-    Purchases, TopUps, UnknownPayments,
-};
 use shared::stripe::SecretString;
 use shared::stripe::webhook::verify;
 use shared::telemetry::embedded_metrics;
-use shared::use_cases::payments::{Applied, ApplyEventError, apply_event};
-use shared::use_cases::{Capabilities, Context};
+use shared::use_cases::Context;
+use shared::use_cases::payments::{Applied, ApplyEventError, ApplyingEvents, apply_event};
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<
-        Ledger: Accounts
-                    + AskedCards
-                    + Consents
-                    + Entries
-                    + Purchases
-                    + TopUps
-                    + Customers
-                    + Disputes
-                    + Events
-                    + UnknownPayments,
-        Payments: Payments + CardWallet + PaymentReturns,
-    >
-{
-}
-
-impl<
-    C: Capabilities<
-            Ledger: Accounts
-                        + AskedCards
-                        + Consents
-                        + Entries
-                        + Purchases
-                        + TopUps
-                        + Customers
-                        + Disputes
-                        + Events
-                        + UnknownPayments,
-            Payments: Payments + CardWallet + PaymentReturns,
-        >,
-> Outside for C
-{
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: ApplyingEvents
 }
 
 /// The ports and settings that the function works with.

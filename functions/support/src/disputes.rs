@@ -5,7 +5,7 @@ use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::Request;
 use serde::Serialize;
-use shared::domain::payments::{Bought, CardFace, Dispute, PaidFor, ShownDispute};
+use shared::domain::payments::{CardFace, Dispute, PaidFor, ShownDispute};
 use shared::domain::support::{Evidence, Use};
 use shared::domain::{AccountId, Amount, Cause, DisputeId, Entry, Notice, PaymentIntentId};
 use shared::http::bodies::CardBody;
@@ -230,17 +230,13 @@ impl<'a> EvidenceBody<'a> {
 
 impl BoughtBody {
     fn of(evidence: &Evidence) -> Self {
-        let (status, credits, price, opened_at) = match &evidence.bought {
-            Bought::Purchase(bought) => (bought.status.name(), bought.credits, bought.price, bought.opened_at),
-            Bought::TopUp(bought, _) => (bought.status.name(), bought.credits, bought.price, bought.opened_at),
-        };
-        let uses = evidence.uses.as_ref();
+        let (uses, bought) = (evidence.uses.as_ref(), &evidence.bought);
         Self {
-            status,
-            credits: uses.map_or(credits, |uses| uses.grant.credits).get(),
-            price: price.minor(),
-            invoice: evidence.bought.invoice().map(ToString::to_string),
-            opened_at: time(opened_at),
+            status: bought.status_name(),
+            credits: uses.map_or(bought.credits(), |uses| uses.grant.credits).get(),
+            price: bought.price().minor(),
+            invoice: bought.invoice().map(ToString::to_string),
+            opened_at: time(bought.opened_at()),
             granted_at: uses.map(|uses| time(uses.grant.created_at)),
             used: uses.map_or(0, |uses| uses.credits()),
         }

@@ -34,83 +34,24 @@ use shared::ports::{
 use shared::use_cases::support::Asked;
 use shared::use_cases::{Capabilities, Context};
 
-/// The records that the function reads, and the account that it changes.
-pub trait Records:
-    Accounts
-    + Acts
-    + AlertRows
-    + AskedCards
-    + ConsentList
-    + Consents
-    + ContactRecords
-    + Customers
-    + Directory
-    + Disputes
-    + Entries
-    + EntryList
-    + Erasures
-    + Flags
-    + History
-    + Imports
-    + LiabilityRows
-    + NoticeList
-    + Notices
-    + OpenDisputes
-    + PurchaseList
-    + Purchases
-    + SpendingChanges
-    + StoredItems
-    + SweepLogs
-    + TopUpList
-    + TopUps
-    + UsageFolds
-    + UsageRows
-{
+shared::trait_alias! {
+    /// The records that the function reads, and the account that it changes.
+    pub trait Records:
+        Accounts + Acts + AlertRows + AskedCards + ConsentList + Consents + ContactRecords + Customers + Directory
+            + Disputes + Entries + EntryList + Erasures + Flags + History + Imports + LiabilityRows + NoticeList + Notices
+            + OpenDisputes + PurchaseList + Purchases + SpendingChanges + StoredItems + SweepLogs + TopUpList + TopUps
+            + UsageFolds + UsageRows
 }
 
-impl<
-    L: Accounts
-        + Acts
-        + AlertRows
-        + AskedCards
-        + ConsentList
-        + Consents
-        + ContactRecords
-        + Customers
-        + Directory
-        + Disputes
-        + Entries
-        + EntryList
-        + Erasures
-        + Flags
-        + History
-        + Imports
-        + LiabilityRows
-        + NoticeList
-        + Notices
-        + OpenDisputes
-        + PurchaseList
-        + Purchases
-        + SpendingChanges
-        + StoredItems
-        + SweepLogs
-        + TopUpList
-        + TopUps
-        + UsageFolds
-        + UsageRows,
-> Records for L
-{
+shared::trait_alias! {
+    /// What the function asks of the payment provider.
+    pub trait Provider: Payments + ClaimedPayments + PaymentSearch + PaymentReturns + PaymentRefunds
 }
 
-/// What the function asks of the payment provider.
-pub trait Provider: Payments + ClaimedPayments + PaymentSearch + PaymentReturns + PaymentRefunds {}
-
-impl<P: Payments + ClaimedPayments + PaymentSearch + PaymentReturns + PaymentRefunds> Provider for P {}
-
-/// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: Records, Payments: Provider, Ids: IdGenerator, PriceBook = PriceBook> {}
-
-impl<C: Capabilities<Ledger: Records, Payments: Provider, Ids: IdGenerator, PriceBook = PriceBook>> Outside for C {}
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Capabilities<Ledger: Records, Payments: Provider, Ids: IdGenerator, PriceBook = PriceBook>
+}
 
 /// The ports and settings that the function works with.
 pub struct App<O: Outside> {

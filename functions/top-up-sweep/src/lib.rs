@@ -17,26 +17,15 @@ use shared::timers::wake_of_event;
 use shared::use_cases::payments::{FollowUpSummary, SweepLimits, SweepSummary, follow_up, sweep, sweep_continue};
 use shared::use_cases::{Capabilities, Context};
 
-/// The ports that the function needs.
-pub trait Outside:
-    Capabilities<
-        Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
-        Payments: Payments,
-        Timers: Timers,
-        PriceBook = PriceBook,
-    >
-{
-}
-
-impl<
-    C: Capabilities<
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside:
+        Capabilities<
             Ledger: Accounts + AskedCards + Consents + Purchases + TopUps + SweepLogs + DueIndex + DueUnpaid,
             Payments: Payments,
             Timers: Timers,
             PriceBook = PriceBook,
-        >,
-> Outside for C
-{
+        >
 }
 
 /// The ports and settings that the function works with.

@@ -19,10 +19,10 @@ use shared::use_cases::{Capabilities, Context};
 /// 100,000 entries that were never folded takes three invocations.
 const FOLDS_MAX: u32 = 500;
 
-/// The ports that the function needs.
-pub trait Outside: Capabilities<Ledger: UsageRows + EntryList + Entries + UsageFolds> {}
-
-impl<C: Capabilities<Ledger: UsageRows + EntryList + Entries + UsageFolds>> Outside for C {}
+shared::trait_alias! {
+    /// The ports that the function needs.
+    pub trait Outside: Capabilities<Ledger: UsageRows + EntryList + Entries + UsageFolds>
+}
 
 /// The ports that the function works with.
 pub struct App<O: Outside> {

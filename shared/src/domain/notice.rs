@@ -6,7 +6,7 @@ use super::payments::{
     CardFace, DeclineReason, Expiry, InvoiceReminder, IssuedInvoice, PaidFor, Receipt, RefusalReason, ReturnReason,
 };
 use super::{Account, AccountId, Amount, ContactId, Credits, EmailAddress, NoticeId, PackageId, PurchaseId, TopUpId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// One e-mail, with everything that it has to say.
@@ -31,6 +31,9 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// How long it is stored.
+    pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
     /// The id of a notice in this place of a change, made of the account's version: a version is committed once. Like all
     /// such ids, it sorts by time.
     pub(super) fn id_in_change(account: &AccountId, (version, place): (u64, usize), now: Timestamp) -> NoticeId {

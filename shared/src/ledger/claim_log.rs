@@ -1,7 +1,6 @@
 //! How often an account asked for its payments: one small item beside the account, which expires an hour after the last
 //! question.
 
-use super::attributes::number;
 use super::{DynamoLedger, items, keys};
 use crate::domain::AccountId;
 use crate::domain::payments::ClaimLog;
@@ -14,13 +13,6 @@ impl ClaimLogs for DynamoLedger {
     }
 
     async fn claim_log_put(&self, account: &AccountId, log: &ClaimLog) -> Result<bool, LedgerError> {
-        let put = self.put(items::claim_log_to_item(account, log));
-        let put = match log.revision.saturating_sub(1) {
-            0 => put.condition_expression("attribute_not_exists(PK)"),
-            before => {
-                put.condition_expression("revision = :before").expression_attribute_values(":before", number(before))
-            }
-        };
-        self.put_if("claim_log_put", put).await
+        self.put_revision("claim_log_put", items::claim_log_to_item(account, log), log.revision).await
     }
 }

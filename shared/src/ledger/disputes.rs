@@ -1,6 +1,5 @@
 //! What is kept of disputes.
 
-use super::attributes::number;
 use super::errors::unreadable;
 use super::queries::due_page;
 use super::{DynamoLedger, items, keys};
@@ -15,14 +14,7 @@ impl Disputes for DynamoLedger {
     }
 
     async fn dispute_put(&self, dispute: &Dispute) -> Result<bool, LedgerError> {
-        let put = self.put(items::dispute_to_item(dispute));
-        let put = match dispute.revision.saturating_sub(1) {
-            0 => put.condition_expression("attribute_not_exists(PK)"),
-            before => {
-                put.condition_expression("revision = :before").expression_attribute_values(":before", number(before))
-            }
-        };
-        self.put_if("dispute_put", put).await
+        self.put_revision("dispute_put", items::dispute_to_item(dispute), dispute.revision).await
     }
 }
 

@@ -8,7 +8,6 @@ use crate::domain::liability::{ClosedDays, LiabilityRow};
 use crate::ports::{LedgerError, LiabilityRows, ReplaceError, Shard};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use jiff::civil::Date;
 
 impl LiabilityRows for DynamoLedger {
@@ -17,7 +16,7 @@ impl LiabilityRows for DynamoLedger {
     }
 
     async fn closed_days_put(&self, closed: &ClosedDays, before: Option<&ClosedDays>) -> Result<(), ReplaceError> {
-        let put = self.liability_put().set_item(Some(items::closed_days_to_item(closed)));
+        let put = self.put(items::closed_days_to_item(closed));
         let put = match before {
             None => put.condition_expression("attribute_not_exists(PK)"),
             Some(before) => put
@@ -38,7 +37,7 @@ impl LiabilityRows for DynamoLedger {
         row: &LiabilityRow,
         before: Option<&LiabilityRow>,
     ) -> Result<(), ReplaceError> {
-        let put = self.liability_put().set_item(Some(items::liability_row_to_item(shard, row)));
+        let put = self.put(items::liability_row_to_item(shard, row));
         let put = match before {
             None => put.condition_expression("attribute_not_exists(PK)"),
             Some(before) => {
@@ -61,13 +60,6 @@ impl LiabilityRows for DynamoLedger {
     async fn liability_rows(&self, day: Date) -> Result<Vec<LiabilityRow>, LedgerError> {
         let listed = Listed { prefix: keys::liability_rows(day), after: None, is_oldest_first: true };
         Ok(self.listed("liability_rows", listed, Shard::COUNT, items::liability_row_from_item).await?.0)
-    }
-}
-
-impl DynamoLedger {
-    fn liability_put(&self) -> PutItemFluentBuilder {
-        let put = self.client.put_item().table_name(&self.table);
-        put.set_return_consumed_capacity(self.settings.consumed_capacity())
     }
 }
 

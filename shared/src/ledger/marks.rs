@@ -13,13 +13,7 @@ impl Events for DynamoLedger {
     }
 
     async fn event_mark_applied(&self, event: &EventId, now: Timestamp) -> Result<(), LedgerError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(items::event_to_item(event, now)))
-            .set_return_consumed_capacity(self.settings.consumed_capacity());
-        put.send().await.map(|_| ()).map_err(|error| ledger_error("event_mark_applied", error))
+        self.put_if("event_mark_applied", self.put(items::event_to_item(event, now))).await.map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Events that the company's other systems are told, as far as no change caused them, and what the table's stream shows.
 
 use super::attributes::Attributes;
-use super::errors::{ledger_error, unreadable};
+use super::errors::unreadable;
 use super::{DynamoLedger, items};
 use crate::domain::OutboundEvent;
 use crate::domain::charging::RefusalRow;
@@ -11,20 +11,8 @@ impl OutboundEvents for DynamoLedger {
     /// A failed condition is not an error: the event is stored. Then nothing is written, so the table's stream has no new
     /// record.
     async fn outbound_event_put_new(&self, event: &OutboundEvent) -> Result<(), LedgerError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(items::outbound_event_to_item(event)))
-            .condition_expression("attribute_not_exists(PK)")
-            .set_return_consumed_capacity(self.settings.consumed_capacity());
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
-                _ => Err(ledger_error("outbound_event_put_new", error)),
-            },
-        }
+        let put = self.put(items::outbound_event_to_item(event)).condition_expression("attribute_not_exists(PK)");
+        self.put_if("outbound_event_put_new", put).await.map(drop)
     }
 }
 

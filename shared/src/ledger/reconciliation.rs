@@ -1,6 +1,6 @@
 //! What the reconciliation keeps: how far it got, the events that could not be applied, and flags for unknown payments.
 
-use super::attributes::{number, text};
+use super::attributes::text;
 use super::errors::{
     broken, cancellation_reasons, is_condition_failed, is_contended, ledger_error, unavailable, unreadable,
 };
@@ -12,28 +12,9 @@ use crate::ports::{
     DueLooks, FailedEvent, FailedEvents, LedgerError, Reconciled, Reconciliations, Shard, UnknownPayments, Unpaid,
     UnpaidPage,
 };
-use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::Timestamp;
 use keys::Due;
-
-impl DynamoLedger {
-    pub(super) fn put(&self, item: super::Attributes) -> PutItemFluentBuilder {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        put.set_return_consumed_capacity(self.settings.consumed_capacity())
-    }
-
-    /// Returns false if its condition failed.
-    pub(super) async fn put_if(&self, operation: &'static str, put: PutItemFluentBuilder) -> Result<bool, LedgerError> {
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(false),
-                _ => Err(ledger_error(operation, error)),
-            },
-        }
-    }
-}
 
 impl Reconciliations for DynamoLedger {
     async fn reconciled_get(&self) -> Result<Reconciled, LedgerError> {
@@ -42,14 +23,7 @@ impl Reconciliations for DynamoLedger {
     }
 
     async fn reconciled_put(&self, reconciled: &Reconciled) -> Result<bool, LedgerError> {
-        let put = self.put(items::reconciled_to_item(reconciled));
-        let put = match reconciled.revision.saturating_sub(1) {
-            0 => put.condition_expression("attribute_not_exists(PK)"),
-            before => {
-                put.condition_expression("revision = :before").expression_attribute_values(":before", number(before))
-            }
-        };
-        self.put_if("reconciled_put", put).await
+        self.put_revision("reconciled_put", items::reconciled_to_item(reconciled), reconciled.revision).await
     }
 }
 

@@ -6,9 +6,9 @@
 
 use super::Charging;
 use super::client::Client;
-use super::error::StripeError;
+use super::error::{StripeError, existing};
 use super::metadata::Metadata;
-use super::responses::{Created, List, StatusTransitions};
+use super::responses::{Created, List, StatusTransitions, time};
 use super::returns::paid_for;
 use crate::domain::payments::{CardStatement, Claim, PaidFor};
 use crate::domain::{AccountId, CheckoutSessionId, CustomerId, InvoiceId, InvoiceNumber, PaymentIntentId};
@@ -323,17 +323,4 @@ impl Charge {
         let has_digits = [card.last4.as_deref(), of_wallet].contains(&Some(statement.last4()));
         has_digits && self.amount == statement.amount()
     }
-}
-
-/// `None` if there is no such object.
-fn existing<T>(answer: Result<T, StripeError>) -> Result<Option<T>, StripeError> {
-    match answer {
-        Ok(object) => Ok(Some(object)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn time(seconds: i64) -> Result<Timestamp, StripeError> {
-    Timestamp::from_second(seconds).map_err(|error| StripeError::Unreadable(error.to_string()))
 }

@@ -1,7 +1,7 @@
 //! The invoices of a customer, for the customer.
 
 use super::client::Client;
-use super::error::StripeError;
+use super::error::{StripeError, existing};
 use super::metadata;
 use super::responses::{List, ListedInvoice, ListedTax};
 use crate::domain::payments::{CustomerInvoice, Invoiced, TaxLine};
@@ -36,11 +36,9 @@ pub(super) async fn one(
     invoice: &InvoiceId,
 ) -> Result<Option<CustomerInvoice>, StripeError> {
     let found = RetrieveInvoice::new(invoice.as_str()).build().customize::<ListedInvoice>().send(client).await;
-    match found {
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-        Ok(found) if found.customer.as_deref() != Some(customer.as_str()) => Ok(None),
-        Ok(found) => read(found),
+    match existing(found)? {
+        Some(found) if found.customer.as_deref() == Some(customer.as_str()) => read(found),
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::client::Client;
 use super::error::StripeError;
+use super::responses::time;
 use crate::domain::payments::{CardFace, DisputeStatus, ShownDispute};
 use crate::domain::{DisputeId, PaymentIntentId};
 use crate::ports::DisputeReport;
-use jiff::Timestamp;
 use miniserde::Deserialize;
 use stripe_client_core::StripeRequest;
 use stripe_core::dispute::RetrieveDispute;
@@ -61,9 +61,9 @@ fn report(dispute: Dispute) -> Result<DisputeReport, StripeError> {
         currency: dispute.currency,
         reason: dispute.reason,
         status: DisputeStatus::of_name(&dispute.status).unwrap_or(DisputeStatus::Other),
-        opened_at: instant(dispute.created)?,
+        opened_at: time(dispute.created)?,
         // Stripe writes 0 if the bank takes no answer.
-        due_by: details.due_by.filter(|due_by| *due_by != 0).map(instant).transpose()?,
+        due_by: details.due_by.filter(|due_by| *due_by != 0).map(time).transpose()?,
         submissions: u32::try_from(details.submission_count).unwrap_or_default(),
         is_past_due: details.past_due,
     };
@@ -71,13 +71,10 @@ fn report(dispute: Dispute) -> Result<DisputeReport, StripeError> {
     Ok(DisputeReport { payment, card, shown })
 }
 
-fn instant(seconds: i64) -> Result<Timestamp, StripeError> {
-    Timestamp::from_second(seconds).map_err(|error| StripeError::Unreadable(error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
 
     fn read(status: &str, due_by: &str) -> ShownDispute {
         let json = format!(

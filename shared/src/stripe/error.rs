@@ -148,6 +148,15 @@ impl StripeError {
     }
 }
 
+/// `None` if there is no such object.
+pub(super) fn existing<T>(answer: Result<T, StripeError>) -> Result<Option<T>, StripeError> {
+    match answer {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl StripeClientErr for StripeError {
     fn deserialize_err(message: impl Display) -> Self {
         Self::Unreadable(message.to_string())

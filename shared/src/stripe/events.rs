@@ -3,11 +3,10 @@
 use super::client::Client;
 use super::error::StripeError;
 use super::metadata::{self, Metadata};
-use super::responses::List;
+use super::responses::{List, time};
 use super::webhook::{EVENT_TYPES, subject_of};
 use crate::domain::EventId;
 use crate::ports::{EventsPage, EventsPass, EventsPlace, ListedEvent};
-use jiff::Timestamp;
 use miniserde::Deserialize;
 use stripe_client_core::StripeRequest;
 use stripe_core::event::ListEvent;
@@ -66,7 +65,7 @@ pub(super) async fn page(client: &Client, pass: &EventsPass) -> Result<EventsPag
 
 fn listed_event(event: Event) -> Result<ListedEvent, StripeError> {
     let Event { id, kind, created, data: Data { object } } = event;
-    let created_at = Timestamp::from_second(created).map_err(|error| StripeError::Unreadable(error.to_string()))?;
+    let created_at = time(created)?;
     let top_up = object.metadata.as_ref().and_then(metadata::top_up);
     Ok(ListedEvent { id: event_id(&id)?, subject: subject_of(&kind, object.id, top_up), created_at })
 }

@@ -4,12 +4,20 @@
 //! A status is parsed as a string and then converted to an enum, so that a status that Stripe adds later becomes `Other`
 //! instead of a parse error.
 
+use super::error::StripeError;
 use super::metadata::{self, Metadata};
 use crate::domain::payments::{PaidByInvoice, PaidInvoice, Receipt};
 use crate::domain::{
     AccountId, CustomerId, InvalidId, InvoiceId, PaymentIntentId, PaymentMethodId, Purchase, PurchaseId, TopUpId,
 };
+use jiff::Timestamp;
 use miniserde::Deserialize;
+
+/// # Errors
+/// [`StripeError::Unreadable`] if there is no such time.
+pub(super) fn time(seconds: i64) -> Result<Timestamp, StripeError> {
+    Timestamp::from_second(seconds).map_err(|error| StripeError::Unreadable(error.to_string()))
+}
 
 /// An object of which only the id matters.
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@
 
 use super::client::Client;
 use super::customers::{self, DefaultError};
-use super::error::StripeError;
+use super::error::{StripeError, existing};
 use super::invoices::Sale;
 use super::outcome::{CardAnswer, Classification, classify_definite, classify_invoice, classify_pay};
 use super::responses::{CreatedInvoice, Deleted, Invoice, InvoiceStatus, PaymentMethod};
@@ -335,10 +335,8 @@ async fn invoice_of(client: &Client, top_up: &TopUp) -> Result<Option<InvoiceId>
 pub(super) async fn void_open(client: &Client, top_up: &TopUp) -> TopUpOutcome {
     let voided = async {
         let Some(id) = invoice_of(client, top_up).await? else { return Ok(TopUpOutcome::Abandoned) };
-        let invoice = match invoices::retrieve(client, &id).await {
-            Err(error) if error.is_not_found() => return Ok(TopUpOutcome::Abandoned),
-            found => found?,
-        };
+        let found = existing(invoices::retrieve(client, &id).await)?;
+        let Some(invoice) = found else { return Ok(TopUpOutcome::Abandoned) };
         let outcome = invoices::outcome(client, &invoice).await?;
         match (invoice.status(), &outcome) {
             (InvoiceStatus::Open | InvoiceStatus::Uncollectible, TopUpOutcome::Processing { .. }) => Ok(outcome),
@@ -431,10 +429,7 @@ async fn fence(client: &Client, charging: &Charging, top_up: &TopUp) -> Result<O
 
 /// `None` if nothing is left of the invoice, because it was a draft.
 async fn close_invoice(client: &Client, top_up: &TopUp, id: &InvoiceId) -> Result<Option<TopUpOutcome>, StripeError> {
-    let invoice = match invoices::retrieve(client, id).await {
-        Err(error) if error.is_not_found() => return Ok(None),
-        found => found?,
-    };
+    let Some(invoice) = existing(invoices::retrieve(client, id).await)? else { return Ok(None) };
     let outcome = match invoice.status() {
         InvoiceStatus::Paid => invoices::outcome(client, &invoice).await?,
         InvoiceStatus::Void => TopUpOutcome::Abandoned,

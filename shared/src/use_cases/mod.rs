@@ -10,6 +10,17 @@
 use crate::domain::{AccountId, Entry, IdempotencyKey, InvoiceId, NoticeId, PaymentMethodId, PurchaseId, TopUpId};
 use crate::ports::{LedgerError, PaymentsError};
 
+/// Names a sum of bounds: a trait that everything with these bounds implements.
+#[macro_export]
+macro_rules! trait_alias {
+    ($(#[$about:meta])* $visibility:vis trait $name:ident: $($bounds:tt)+) => {
+        $(#[$about])*
+        $visibility trait $name: $($bounds)+ {}
+
+        impl<T: $($bounds)+> $name for T {}
+    };
+}
+
 pub mod accounts;
 pub mod alerts;
 pub mod charging;

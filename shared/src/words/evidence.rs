@@ -12,8 +12,6 @@ use std::fmt::Write;
 
 /// Stripe takes so many characters of all texts together.
 pub const EVIDENCE_CHARACTERS_MAX: usize = 150_000;
-/// E-mails are stored so long.
-const NOTICES_KEPT_DAYS: u8 = 30;
 
 /// The texts, each under Stripe's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,12 +72,11 @@ fn fitting(lines: Vec<String>, room: usize) -> (String, bool) {
 }
 
 fn product(evidence: &Evidence) -> String {
-    let (what, bought) = (evidence.bought.paid_for(), &evidence.bought);
-    let (kind, wanted, price) = match bought {
-        Bought::Purchase(purchase) => ("a purchase by the customer", purchase.credits, purchase.price),
-        Bought::TopUp(top_up, _) => {
-            ("an automatic top-up that the customer had turned on", top_up.credits, top_up.price)
-        }
+    let bought = &evidence.bought;
+    let (what, price) = (bought.paid_for(), bought.price());
+    let kind = match bought {
+        Bought::Purchase(_) => "a purchase by the customer",
+        Bought::TopUp(..) => "an automatic top-up that the customer had turned on",
     };
     let granted = match &evidence.uses {
         Some(uses) => {
@@ -90,7 +87,7 @@ fn product(evidence: &Evidence) -> String {
     format!(
         "{} for {price} before tax: prepaid credits for the operations of our API, which the customer's account spends \
          as it uses them. It was {kind} ({what}). {granted}",
-        credits(wanted)
+        credits(bought.credits())
     )
 }
 
@@ -154,7 +151,7 @@ fn rest(evidence: &Evidence) -> String {
     {
         let restores = uses.restores.len();
         parts.push(format!(
-            "We gave credits back {restores} times because an operation failed; the activity log shows when."
+            "We gave back the credits of charges whose operation failed ({restores} in all); the activity log shows when."
         ));
     }
     parts.join("\n\n")
@@ -180,7 +177,8 @@ fn mail(notice: &Notice) -> String {
 
 fn left_out(evidence: &Evidence) -> Vec<String> {
     let mut left_out = vec![format!(
-        "E-mails are kept for {NOTICES_KEPT_DAYS} days, so older ones about this payment are not listed."
+        "E-mails are kept for {} days, so older ones about this payment are not listed.",
+        Notice::KEPT_FOR.as_hours() / 24
     )];
     match evidence.uses.as_ref().and_then(|uses| uses.left_out) {
         Some(LeftOut::Charges) => {

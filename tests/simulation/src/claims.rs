@@ -34,32 +34,13 @@ impl Stripe {
     fn claimable(&self) -> impl Iterator<Item = (CustomerId, ClaimedPayment)> {
         let pages = self.sessions.iter().map(|page| (page.customer.clone(), of_page(page)));
         let invoices = self.invoices.iter().filter(|invoice| invoice.status != InvoiceStatus::Draft).map(|invoice| {
-            let claimed = ClaimedPayment {
-                paid_for: Some((invoice.account.clone(), PaidFor::TopUp(invoice.top_up.clone()))),
-                is_of_other_deployment: false,
-                told_by: Some(ToldBy::Invoice(invoice.id.clone())),
-                payment: intent(invoice.id.as_str()),
-                invoice: Some(invoice.id.clone()),
-                amount: invoice.amount.minor() + invoice.tax,
-                received: invoice.amount_paid,
-                currency: "usd".into(),
-                created_at: Timestamp::UNIX_EPOCH,
-            };
-            (invoice.customer.clone(), claimed)
+            let paid_for = (invoice.account.clone(), PaidFor::TopUp(invoice.top_up.clone()));
+            let amounts = (invoice.amount.minor() + invoice.tax, invoice.amount_paid);
+            (invoice.customer.clone(), of_invoice(&invoice.id, paid_for, amounts))
         });
         let bills = self.bills.iter().map(|bill| {
-            let claimed = ClaimedPayment {
-                paid_for: Some((bill.account.clone(), PaidFor::Purchase(bill.purchase.clone()))),
-                is_of_other_deployment: false,
-                told_by: Some(ToldBy::Invoice(bill.id.clone())),
-                payment: intent(bill.id.as_str()),
-                invoice: Some(bill.id.clone()),
-                amount: bill.amount.minor(),
-                received: bill.amount_paid,
-                currency: "usd".into(),
-                created_at: Timestamp::UNIX_EPOCH,
-            };
-            (bill.customer.clone(), claimed)
+            let paid_for = (bill.account.clone(), PaidFor::Purchase(bill.purchase.clone()));
+            (bill.customer.clone(), of_invoice(&bill.id, paid_for, (bill.amount.minor(), bill.amount_paid)))
         });
         pages.chain(invoices).chain(bills)
     }
@@ -72,6 +53,20 @@ impl Stripe {
             Claim::Receipt(_) | Claim::CardPayment(_) => false,
         };
         self.claimable().filter(is_meant).map(|(_, payment)| payment).collect()
+    }
+}
+
+fn of_invoice(id: &InvoiceId, paid_for: (AccountId, PaidFor), (amount, received): (i64, i64)) -> ClaimedPayment {
+    ClaimedPayment {
+        paid_for: Some(paid_for),
+        is_of_other_deployment: false,
+        told_by: Some(ToldBy::Invoice(id.clone())),
+        payment: intent(id.as_str()),
+        invoice: Some(id.clone()),
+        amount,
+        received,
+        currency: "usd".into(),
+        created_at: Timestamp::UNIX_EPOCH,
     }
 }
 

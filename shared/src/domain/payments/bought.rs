@@ -2,7 +2,8 @@
 
 use super::records::{Purchase, PurchaseStatus, TopUp, TopUpStatus};
 use super::returned::{PaidFor, Refund, ReturnedPayment, Reversed};
-use crate::domain::{Credits, Currency, InvoiceId, PaymentIntentId, Record};
+use crate::domain::{Amount, Credits, Currency, InvoiceId, Origin, PaymentIntentId, Record};
+use jiff::Timestamp;
 
 /// What was bought with a payment, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,16 @@ impl Bought {
         }
     }
 
+    /// Whether the payment with these ids is the one that is stored, as far as ids are known, and not another one for the same
+    /// purchase or attempt.
+    pub fn is_of(&self, invoice: Option<&InvoiceId>, payment: Option<&PaymentIntentId>) -> bool {
+        match (self.invoice(), invoice, self.payment_intent(), payment) {
+            (Some(known), Some(invoice), ..) => known == invoice,
+            (_, _, Some(known), Some(payment)) => known == payment,
+            _ => true,
+        }
+    }
+
     pub fn payment_intent(&self) -> Option<&PaymentIntentId> {
         match self {
             Self::Purchase(purchase) => purchase.payment_intent.as_ref(),
@@ -61,10 +72,46 @@ impl Bought {
         }
     }
 
-    pub fn currency(&self) -> Currency {
+    /// The credits that it was opened for.
+    pub fn credits(&self) -> Credits {
         match self {
-            Self::Purchase(purchase) => purchase.price.currency(),
-            Self::TopUp(top_up, _) => top_up.price.currency(),
+            Self::Purchase(purchase) => purchase.credits,
+            Self::TopUp(top_up, _) => top_up.credits,
+        }
+    }
+
+    /// Before tax.
+    pub fn price(&self) -> Amount {
+        match self {
+            Self::Purchase(purchase) => purchase.price,
+            Self::TopUp(top_up, _) => top_up.price,
+        }
+    }
+
+    pub fn currency(&self) -> Currency {
+        self.price().currency()
+    }
+
+    pub fn opened_at(&self) -> Timestamp {
+        match self {
+            Self::Purchase(purchase) => purchase.opened_at,
+            Self::TopUp(top_up, _) => top_up.opened_at,
+        }
+    }
+
+    /// The name of its status.
+    pub fn status_name(&self) -> &'static str {
+        match self {
+            Self::Purchase(purchase) => purchase.status.name(),
+            Self::TopUp(top_up, _) => top_up.status.name(),
+        }
+    }
+
+    /// Whether credits can still be had by paying for it: then a link to pay helps.
+    pub fn is_payable(&self) -> bool {
+        match self {
+            Self::Purchase(purchase) => purchase.status == PurchaseStatus::Open,
+            Self::TopUp(top_up, _) => matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired),
         }
     }
 
@@ -102,6 +149,16 @@ impl Bought {
         match self {
             Self::Purchase(purchase) => Record::Purchase(Purchase { refunds, ..purchase.clone() }),
             Self::TopUp(top_up, _) => Record::TopUp(TopUp { refunds, ..top_up.clone() }),
+        }
+    }
+}
+
+impl PaidFor {
+    /// The origin of the entry that grants its credits.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Purchase(purchase) => Origin::Purchase(purchase.clone()),
+            Self::TopUp(top_up) => Origin::TopUp(top_up.clone()),
         }
     }
 }

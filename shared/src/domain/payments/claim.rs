@@ -4,9 +4,7 @@
 
 use super::bought::Bought;
 use super::payment::{CheckoutOutcome, TopUpOutcome};
-use super::records::{PurchaseStatus, TopUpStatus};
-use super::returned::PaidFor;
-use crate::domain::{CardPaymentId, Entry, InvoiceId, InvoiceNumber, Origin, PaymentIntentId, date_of, start_of};
+use crate::domain::{CardPaymentId, Entry, InvoiceId, InvoiceNumber, PaymentIntentId, date_of, start_of};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
@@ -227,7 +225,7 @@ pub fn conclude(applied: &AppliedClaim<'_>) -> FoundResult {
             Progress::NotPaid => FoundResult::NotPaid,
         };
     };
-    let is_of_this = applied.is_of_this_payment(bought);
+    let is_of_this = bought.is_of(applied.invoice, applied.payment);
     let entry = applied.entry.filter(|_| is_of_this).map(|entry| Box::new(entry.clone()));
     let returns = bought.reversed().returns;
     match (entry, applied.progress) {
@@ -240,45 +238,6 @@ pub fn conclude(applied: &AppliedClaim<'_>) -> FoundResult {
         (None, Progress::Paid) => FoundResult::InReview,
         (None, Progress::Processing) => FoundResult::Processing,
         (None, Progress::NotPaid) => FoundResult::NotPaid,
-    }
-}
-
-impl AppliedClaim<'_> {
-    /// Whether the credits were granted for this payment, and not for another one of the same purchase or attempt.
-    fn is_of_this_payment(&self, bought: &Bought) -> bool {
-        match (bought.invoice(), self.invoice, bought.payment_intent(), self.payment) {
-            (Some(known), Some(invoice), ..) => known == invoice,
-            (_, _, Some(known), Some(payment)) => known == payment,
-            _ => true,
-        }
-    }
-}
-
-impl PaidFor {
-    /// The origin of the entry that grants its credits.
-    pub fn origin(&self) -> Origin {
-        match self {
-            Self::Purchase(purchase) => Origin::Purchase(purchase.clone()),
-            Self::TopUp(top_up) => Origin::TopUp(top_up.clone()),
-        }
-    }
-}
-
-impl Bought {
-    /// Whether credits can still be had by paying for it: then a link to pay helps.
-    pub fn is_payable(&self) -> bool {
-        match self {
-            Self::Purchase(purchase) => purchase.status == PurchaseStatus::Open,
-            Self::TopUp(top_up, _) => matches!(top_up.status, TopUpStatus::Declined(_) | TopUpStatus::ActionRequired),
-        }
-    }
-
-    /// The name of its status.
-    pub fn status_name(&self) -> &'static str {
-        match self {
-            Self::Purchase(purchase) => purchase.status.name(),
-            Self::TopUp(top_up, _) => top_up.status.name(),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::payment::Payment;
 use super::records::{PurchaseStatus, TopUpStatus};
 use super::returned::{PaidFor, Returns};
 use crate::domain::{Account, Credits, Entry, InvoiceId, Notice, NoticeKind, PaymentIntentId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// Everything that is known of a payment.
 #[derive(Clone, Copy, Debug)]
@@ -146,9 +146,6 @@ impl ProofLink {
     }
 }
 
-/// DynamoDB deletes a notice after this time.
-const NOTICES_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 /// Compares each link with what it has to follow from.
 pub fn prove(evidence: &Evidence<'_>) -> Proof {
     Proof {
@@ -180,18 +177,14 @@ fn text(value: impl ToString) -> Fact {
 
 fn bought(evidence: &Evidence<'_>) -> ProofLink {
     let Some(bought) = evidence.bought else { return ProofLink::missing(LinkName::Bought) };
-    let (credits, price, opened_at) = match bought {
-        Bought::Purchase(purchase) => (purchase.credits, purchase.price, purchase.opened_at),
-        Bought::TopUp(top_up, _) => (top_up.credits, top_up.price, top_up.opened_at),
-    };
     let facts = vec![
         ("id", text(evidence.paid_for)),
         ("status", text(bought.status_name())),
-        ("credits", Fact::Number(credits.get())),
-        ("price", Fact::Number(price.minor())),
-        ("currency", text(price.currency())),
+        ("credits", Fact::Number(bought.credits().get())),
+        ("price", Fact::Number(bought.price().minor())),
+        ("currency", text(bought.currency())),
     ];
-    ProofLink::found(LinkName::Bought, Some(opened_at), facts)
+    ProofLink::found(LinkName::Bought, Some(bought.opened_at()), facts)
         .unless(!is_paid(bought), "status")
         .unless(!evidence.is_granted_for_this(bought), "payment")
 }
@@ -218,10 +211,7 @@ fn payment(evidence: &Evidence<'_>) -> ProofLink {
         ("customer", text(&paid.customer)),
     ];
     facts.extend(evidence.payment.map(|payment| ("id", text(payment))));
-    let price = evidence.bought.map(|bought| match bought {
-        Bought::Purchase(purchase) => purchase.price,
-        Bought::TopUp(top_up, _) => top_up.price,
-    });
+    let price = evidence.bought.map(Bought::price);
     ProofLink::found(LinkName::Payment, None, facts)
         .unless(price.is_some_and(|price| price.minor() != paid.amount), "amount_before_tax")
         .unless(price.is_some_and(|price| !price.currency().is_named(&paid.currency)), "currency")
@@ -250,7 +240,7 @@ fn entry(evidence: &Evidence<'_>) -> ProofLink {
 fn receipt(evidence: &Evidence<'_>) -> ProofLink {
     let Some(notice) = evidence.receipt else {
         let granted_at = evidence.entry.map_or(evidence.now, |entry| entry.created_at);
-        let is_old = evidence.now.duration_since(granted_at) >= NOTICES_KEPT;
+        let is_old = evidence.now.duration_since(granted_at) >= Notice::KEPT_FOR;
         let is_kept = !is_old && evidence.account.closed_at.is_none();
         let status = if is_kept { LinkStatus::Missing } else { LinkStatus::NotKept };
         return ProofLink { status, ..ProofLink::missing(LinkName::Receipt) };
@@ -273,11 +263,7 @@ fn credits_told(notice: &Notice) -> Option<Credits> {
 
 /// Whether a notice is the receipt for this purchase or attempt.
 pub fn is_receipt_of(notice: &Notice, paid_for: &PaidFor) -> bool {
-    match (&notice.kind, paid_for) {
-        (NoticeKind::PurchasePaid { purchase, .. }, PaidFor::Purchase(id)) => purchase == id,
-        (NoticeKind::TopUpPaid { top_up, .. }, PaidFor::TopUp(id)) => top_up == id,
-        _ => false,
-    }
+    credits_told(notice).is_some() && notice.kind.paid_for().as_ref() == Some(paid_for)
 }
 
 fn returns(evidence: &Evidence<'_>) -> ProofLink {
@@ -303,13 +289,9 @@ fn returns(evidence: &Evidence<'_>) -> ProofLink {
 }
 
 impl Evidence<'_> {
-    /// Whether the credits were granted for this payment, and not for another one of the same purchase or attempt.
+    /// Whether the credits were granted for this payment.
     fn is_granted_for_this(&self, bought: &Bought) -> bool {
-        match (bought.invoice(), self.invoice, bought.payment_intent(), self.payment) {
-            (Some(known), Some(invoice), ..) => known == invoice,
-            (_, _, Some(known), Some(payment)) => known == payment,
-            _ => true,
-        }
+        bought.is_of(self.invoice, self.payment)
     }
 }
 

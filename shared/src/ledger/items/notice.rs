@@ -10,12 +10,10 @@ use crate::ledger::attributes::{
 };
 use crate::ledger::keys::{self, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
-
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+use jiff::Timestamp;
 
 pub(in crate::ledger) fn notice_to_item(notice: &Notice) -> Attributes {
-    let expires_at = notice.created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
+    let expires_at = notice.created_at.saturating_add(Notice::KEPT_FOR).unwrap_or(Timestamp::MAX);
     let item = Writer::item(keys::notice(&notice.account, &notice.id))
         .with("to", text(&notice.to))
         .with("kind", text(notice.kind.name()))

@@ -12,10 +12,10 @@ use crate::use_cases::{Capabilities, Context, StoreError, Updated};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// The ports of an evaluation.
-pub trait AlertsLedger: Accounts + AlertRows + UsageRows + EntryList + Entries + UsageFolds {}
-
-impl<L: Accounts + AlertRows + UsageRows + EntryList + Entries + UsageFolds> AlertsLedger for L {}
+trait_alias! {
+    /// The ports of an evaluation.
+    pub trait AlertsLedger: Accounts + AlertRows + UsageRows + EntryList + Entries + UsageFolds
+}
 
 /// Evaluates all accounts that are due. None begins after `begin_before`.
 ///

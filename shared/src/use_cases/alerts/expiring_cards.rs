@@ -8,10 +8,10 @@ use crate::use_cases::{Capabilities, Context, StoreError, Updated};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// The ports of the run.
-pub trait CardsLedger: Accounts + AskedCards + DueCards {}
-
-impl<L: Accounts + AskedCards + DueCards> CardsLedger for L {}
+trait_alias! {
+    /// The ports of the run.
+    pub trait CardsLedger: Accounts + AskedCards + DueCards
+}
 
 /// Tells all customers for whom that is due. None begins after `begin_before`.
 ///

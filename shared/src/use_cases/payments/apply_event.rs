@@ -44,30 +44,25 @@ pub enum ApplyEventError {
     Outside(#[from] OutsideError),
 }
 
+trait_alias! {
+    /// The ports by which events are applied.
+    pub trait ApplyingEvents:
+        Capabilities<
+            Ledger: Accounts + AskedCards + Consents + Customers + Disputes + Entries + Events + Purchases + TopUps
+                + UnknownPayments,
+            Payments: Payments + CardWallet + PaymentReturns,
+        >
+}
+
 /// Applies one event.
 ///
 /// # Errors
 /// [`ApplyEventError`]. The event is not marked as applied then, so that it is applied when Stripe sends it again.
-pub async fn apply_event<C>(
+pub async fn apply_event<C: ApplyingEvents>(
     context: &Context<C>,
     event: &EventId,
     subject: &Subject,
-) -> Result<Applied, ApplyEventError>
-where
-    C: Capabilities<
-            Ledger: Accounts
-                        + AskedCards
-                        + Consents
-                        + Entries
-                        + Purchases
-                        + TopUps
-                        + Customers
-                        + Events
-                        + Disputes
-                        + UnknownPayments,
-            Payments: Payments + CardWallet + PaymentReturns,
-        >,
-{
+) -> Result<Applied, ApplyEventError> {
     if *subject == Subject::Other {
         return Ok(Applied::Ignored);
     }

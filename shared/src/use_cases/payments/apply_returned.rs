@@ -3,7 +3,7 @@
 
 use super::unknown_payment::Paid;
 use crate::domain::payments::{Bought, PaidFor, ReturnOutcome, decide_returned};
-use crate::domain::{Account, AccountId, BalanceOutOfRange, Credits, Origin, PaymentIntentId, TopUpStatus};
+use crate::domain::{Account, AccountId, BalanceOutOfRange, Credits, Origin, PaymentIntentId, TopUp, TopUpStatus};
 use crate::ports::{Accounts, Entries, LedgerError, PaymentReturns, PaymentsError, Purchases, ReturnedObject, TopUps};
 use crate::use_cases::{Capabilities, Context, NotFound, OutsideError, StoreError, Updated};
 use std::sync::Arc;
@@ -147,21 +147,39 @@ pub(in crate::use_cases) async fn stored_bought<C: Capabilities<Ledger: Entries 
     account: &AccountId,
     paid_for: &PaidFor,
 ) -> Result<Bought, BoughtError> {
+    known_bought(context, account, paid_for).await?.ok_or_else(|| {
+        BoughtError::NotFound(match paid_for {
+            PaidFor::Purchase(purchase) => NotFound::Purchase(purchase.clone()),
+            PaidFor::TopUp(top_up) => NotFound::TopUp(top_up.clone()),
+        })
+    })
+}
+
+/// The same, and `None` if no row knows it.
+pub(super) async fn known_bought<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
+    context: &Context<C>,
+    account: &AccountId,
+    paid_for: &PaidFor,
+) -> Result<Option<Bought>, LedgerError> {
     match paid_for {
-        PaidFor::Purchase(purchase) => {
-            let stored = context.ledger.purchase_get(account, purchase).await?;
-            stored.map(Bought::Purchase).ok_or_else(|| NotFound::Purchase(purchase.clone()).into())
-        }
-        PaidFor::TopUp(id) => {
-            let top_up = context.ledger.top_up_get(account, id).await?;
-            let top_up = top_up.ok_or_else(|| NotFound::TopUp(id.clone()))?;
-            let entry = match top_up.status {
-                TopUpStatus::PartlyPaid => context.ledger.entry_get(account, &Origin::TopUp(id.clone())).await?,
-                _ => None,
-            };
-            Ok(Bought::TopUp(top_up, entry.map(|entry| entry.credits)))
-        }
+        PaidFor::Purchase(purchase) => Ok(context.ledger.purchase_get(account, purchase).await?.map(Bought::Purchase)),
+        PaidFor::TopUp(id) => match context.ledger.top_up_get(account, id).await? {
+            Some(top_up) => Ok(Some(bought_top_up(context, top_up).await?)),
+            None => Ok(None),
+        },
     }
+}
+
+/// An attempt, with the credits of its entry if only a part was paid.
+pub(super) async fn bought_top_up<C: Capabilities<Ledger: Entries>>(
+    context: &Context<C>,
+    top_up: TopUp,
+) -> Result<Bought, LedgerError> {
+    let entry = match top_up.status {
+        TopUpStatus::PartlyPaid => context.ledger.entry_get(&top_up.account, &Origin::TopUp(top_up.id.clone())).await?,
+        _ => None,
+    };
+    Ok(Bought::TopUp(top_up, entry.map(|entry| entry.credits)))
 }
 
 /// Why it cannot be read.

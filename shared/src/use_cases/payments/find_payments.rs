@@ -4,7 +4,7 @@
 //! It has no way of its own to grant anything, and nothing is looked at that belongs to another account.
 
 use super::apply_event::{Applied, ApplyEventError, apply_checkout_report, apply_invoice_report};
-use super::apply_returned::{ApplyReturnedError, BoughtError, apply_returned, stored_bought};
+use super::apply_returned::{ApplyReturnedError, apply_returned, known_bought};
 use super::check_purchase::check_purchase;
 use super::record_outcome::RecordOutcomeError;
 use crate::domain::payments::{
@@ -133,7 +133,7 @@ where
     }
     let (progress, hosted_url) = apply(context, account, (claimed, paid_for)).await?;
     let entry = context.ledger.entry_get(account, &paid_for.origin()).await?;
-    let bought = stored(context, account, paid_for).await?;
+    let bought = known_bought(context, account, paid_for).await?;
     let result = conclude(&AppliedClaim {
         payment: claimed.payment.as_ref(),
         invoice: claimed.invoice.as_ref(),
@@ -233,19 +233,6 @@ async fn check<C: Capabilities<Ledger: Accounts + AskedCards + Purchases, Paymen
         Err(RecordOutcomeError::Mismatch(_)) => Ok(Progress::Paid),
         Err(RecordOutcomeError::Payments(error)) => Err(OutsideError::from(error).into()),
         Err(RecordOutcomeError::Store(error)) => Err(OutsideError::from(error).into()),
-    }
-}
-
-/// What the payment was made for, as it is stored. `None` if no row knows it.
-async fn stored<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
-    context: &Context<C>,
-    account: &AccountId,
-    paid_for: &PaidFor,
-) -> Result<Option<Bought>, FindPaymentsError> {
-    match stored_bought(context, account, paid_for).await {
-        Ok(bought) => Ok(Some(bought)),
-        Err(BoughtError::NotFound(_)) => Ok(None),
-        Err(BoughtError::Store(error)) => Err(error.into()),
     }
 }
 

@@ -24,7 +24,7 @@ mod top_up;
 mod unknown_payment;
 
 pub use crate::ports::Subject;
-pub use apply_event::{Applied, ApplyEventError, apply_event};
+pub use apply_event::{Applied, ApplyEventError, ApplyingEvents, apply_event};
 pub use apply_returned::{AppliedReturn, ApplyReturnedError, apply_returned, apply_returned_object};
 pub(in crate::use_cases) use apply_returned::{BoughtError, stored_bought};
 pub use billing_details::{BillingDetailsError, read_billing_details, replace_billing_details};
@@ -34,7 +34,7 @@ pub use find_payments::{FindPaymentsError, FoundPayment, OwnPayment, find_paymen
 pub use follow_up::{FollowUpSummary, follow_up};
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
-pub use prove_payment::{ProvePaymentError, ProvenPayment, prove_payment};
+pub use prove_payment::{ProvePaymentError, ProvenPayment, Proving, prove_payment};
 pub use prove_period::{PeriodProof, ProvenLine, prove_period};
 pub use read_invoices::{
     CreditedInvoice, CreditedInvoices, ReadInvoicesError, read_invoice, read_invoices, receipt_address,

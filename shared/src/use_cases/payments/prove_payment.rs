@@ -1,10 +1,9 @@
 //! The proof of a payment: everything that is known of it is read again, at the payment provider and in the ledger, and
 //! compared. Nothing is changed.
 
-use super::apply_returned::{BoughtError, stored_bought};
+use super::apply_returned::known_bought;
 use crate::domain::payments::{
-    Amounts, Bought, CheckoutOutcome, Claim, Evidence, PaidFor, Payment, Proof, Returns, TopUpOutcome, is_receipt_of,
-    prove,
+    Amounts, CheckoutOutcome, Claim, Evidence, PaidFor, Payment, Proof, Returns, TopUpOutcome, is_receipt_of, prove,
 };
 use crate::domain::{Account, AccountId, Entry, Notice, NoticeId, Origin};
 use crate::ports::{
@@ -38,21 +37,24 @@ pub enum ProvePaymentError {
     Outside(#[from] OutsideError),
 }
 
+trait_alias! {
+    /// The ports by which a payment is proven.
+    pub trait Proving:
+        Capabilities<
+            Ledger: Accounts + Entries + NoticeList + Purchases + TopUps,
+            Payments: Payments + PaymentReturns + ClaimedPayments,
+        >
+}
+
 /// Proves the payment that its id, or that of its invoice, names. `asker` is the account that may see it; `None` for support.
 ///
 /// # Errors
 /// [`ProvePaymentError`].
-pub async fn prove_payment<C>(
+pub async fn prove_payment<C: Proving>(
     context: &Context<C>,
     asker: Option<&AccountId>,
     named: &Claim,
-) -> Result<ProvenPayment, ProvePaymentError>
-where
-    C: Capabilities<
-            Ledger: Accounts + Entries + NoticeList + Purchases + TopUps,
-            Payments: Payments + PaymentReturns + ClaimedPayments,
-        >,
-{
+) -> Result<ProvenPayment, ProvePaymentError> {
     let claimed = context.payments.claimed_payments(None, named).await?.into_iter().next();
     let claimed = claimed.filter(|claimed| !claimed.is_of_other_deployment).ok_or(ProvePaymentError::NotFound)?;
     let (account, paid_for) = claimed.paid_for.clone().ok_or(ProvePaymentError::NotFound)?;
@@ -64,20 +66,14 @@ where
     Ok(ProvenPayment { account, paid_for, claimed, proof })
 }
 
-async fn proof<C>(
+async fn proof<C: Proving>(
     context: &Context<C>,
     owner: &Account,
     (claimed, paid_for): (&ClaimedPayment, &PaidFor),
-) -> Result<Proof, OutsideError>
-where
-    C: Capabilities<
-            Ledger: Accounts + Entries + NoticeList + Purchases + TopUps,
-            Payments: Payments + PaymentReturns + ClaimedPayments,
-        >,
-{
+) -> Result<Proof, OutsideError> {
     let paid = paid(context, claimed).await?;
     let returns = returns(context, claimed).await?;
-    let bought = stored(context, &owner.id, paid_for).await?;
+    let bought = known_bought(context, &owner.id, paid_for).await?;
     let entry = context.ledger.entry_get(&owner.id, &paid_for.origin()).await?;
     let receipt = match &entry {
         Some(entry) => receipt(context, (&owner.id, paid_for), entry.created_at).await?,
@@ -137,18 +133,6 @@ async fn returns<C: Capabilities<Payments: PaymentReturns>>(
 ) -> Result<Returns, PaymentsError> {
     let Some(payment) = &claimed.payment else { return Ok(Returns::default()) };
     Ok(context.payments.returned_payment_get(payment).await?.returned.returns)
-}
-
-async fn stored<C: Capabilities<Ledger: Entries + Purchases + TopUps>>(
-    context: &Context<C>,
-    account: &AccountId,
-    paid_for: &PaidFor,
-) -> Result<Option<Bought>, LedgerError> {
-    match stored_bought(context, account, paid_for).await {
-        Ok(bought) => Ok(Some(bought)),
-        Err(BoughtError::NotFound(_)) => Ok(None),
-        Err(BoughtError::Store(error)) => Err(error),
-    }
 }
 
 /// Ids sort by time, and the receipt is owed when the credits are granted.

@@ -1,13 +1,11 @@
 //! The proof of all payments of a period, in both directions: every payment that the payment provider has received has its
 //! entry, and every entry for money has its payment.
 
-use super::prove_payment::{ProvePaymentError, prove_payment};
+use super::apply_returned::bought_top_up;
+use super::prove_payment::{ProvePaymentError, Proving, prove_payment};
 use crate::domain::payments::{Bought, Claim, PaidFor};
 use crate::domain::{AccountId, InvoiceId, PurchaseId, TopUpId};
-use crate::ports::{
-    Accounts, ClaimedPayments, Directory, Entries, NoticeList, PaidInvoices, PaymentReturns, Payments, PurchaseList,
-    Purchases, Shard, TopUpList, TopUps,
-};
+use crate::ports::{Directory, Entries, PaidInvoices, PurchaseList, Shard, TopUpList};
 use crate::use_cases::{Capabilities, Context, OutsideError};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -54,10 +52,7 @@ pub async fn prove_period<C>(
     mut tell: impl FnMut(&ProvenLine),
 ) -> Result<PeriodProof, OutsideError>
 where
-    C: Capabilities<
-            Ledger: Accounts + Directory + Entries + NoticeList + PurchaseList + Purchases + TopUpList + TopUps,
-            Payments: Payments + PaymentReturns + ClaimedPayments + PaidInvoices,
-        >,
+    C: Proving + Capabilities<Ledger: Directory + PurchaseList + TopUpList, Payments: PaidInvoices>,
 {
     let mut sum = PeriodProof::default();
     let mut proven = BTreeSet::new();
@@ -144,8 +139,7 @@ async fn granted<C: Capabilities<Ledger: Entries + PurchaseList + TopUpList>>(
         let page = context.ledger.top_ups_page(account, after.as_ref(), PAGE).await?;
         let oldest = page.records.last().map(|top_up| (top_up.id.clone(), top_up.opened_at));
         for top_up in page.records.into_iter().filter(|top_up| is_in_period(top_up.ended_at)) {
-            let entry = context.ledger.entry_get(account, &PaidFor::TopUp(top_up.id.clone()).origin()).await?;
-            found.push(Bought::TopUp(top_up, entry.map(|entry| entry.credits)));
+            found.push(bought_top_up(context, top_up).await?);
         }
         match oldest {
             Some((id, opened_at)) if page.has_more && opened_at >= opened_from => after = Some(id),
@@ -156,17 +150,11 @@ async fn granted<C: Capabilities<Ledger: Entries + PurchaseList + TopUpList>>(
     Ok(found)
 }
 
-async fn line_of_grant<C>(
+async fn line_of_grant<C: Proving>(
     context: &Context<C>,
     account: &AccountId,
     bought: &Bought,
-) -> Result<ProvenLine, OutsideError>
-where
-    C: Capabilities<
-            Ledger: Accounts + Entries + NoticeList + Purchases + TopUps,
-            Payments: Payments + PaymentReturns + ClaimedPayments,
-        >,
-{
+) -> Result<ProvenLine, OutsideError> {
     let paid_for = bought.paid_for();
     let (claim, named) = match (bought.payment_intent(), bought.invoice()) {
         (Some(payment), _) => (Claim::Payment(payment.clone()), payment.to_string()),
@@ -187,18 +175,12 @@ where
     })
 }
 
-async fn line<C>(
+async fn line<C: Proving>(
     context: &Context<C>,
     claim: &Claim,
     (account, paid_for): (&AccountId, &PaidFor),
     named: &str,
-) -> Result<ProvenLine, OutsideError>
-where
-    C: Capabilities<
-            Ledger: Accounts + Entries + NoticeList + Purchases + TopUps,
-            Payments: Payments + PaymentReturns + ClaimedPayments,
-        >,
-{
+) -> Result<ProvenLine, OutsideError> {
     let (gap, owes_nothing) = match prove_payment(context, Some(account), claim).await {
         Ok(proven) if proven.paid_for != *paid_for => (Some(format!("it names {}", proven.paid_for)), false),
         Ok(proven) if proven.proof.owes_nothing => (None, true),

@@ -2,7 +2,7 @@
 
 use crate::domain::payments::{Bought, ConsentRecord, Dispute, PaidFor};
 use crate::domain::support::{Evidence, Uses};
-use crate::domain::{Account, AccountId, DisputeId, Notice, Origin};
+use crate::domain::{Account, AccountId, DisputeId, Notice};
 use crate::ports::{
     Accounts, ConsentList, DisputePlace, Disputes, Entries, EntryList, LedgerError, NoticeList, OpenDisputes,
     PaymentReturns, PaymentsError, Purchases, TopUps,
@@ -139,11 +139,7 @@ async fn uses<C: Capabilities<Ledger: Entries + EntryList>>(
     account: &Account,
     paid_for: &PaidFor,
 ) -> Result<Option<Uses>, LedgerError> {
-    let origin = match paid_for {
-        PaidFor::Purchase(purchase) => Origin::Purchase(purchase.clone()),
-        PaidFor::TopUp(top_up) => Origin::TopUp(top_up.clone()),
-    };
-    let Some(grant) = context.ledger.entry_get(&account.id, &origin).await? else { return Ok(None) };
+    let Some(grant) = context.ledger.entry_get(&account.id, &paid_for.origin()).await? else { return Ok(None) };
     let (mut later, mut after) = (vec![], grant.seq);
     while later.len() < Uses::ENTRIES_MAX && after < account.seq {
         let page = context.ledger.entries_after(&account.id, after, u32::from(PAGE)).await?;

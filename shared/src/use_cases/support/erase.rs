@@ -54,10 +54,10 @@ pub struct Erased {
     pub erasure: Erasure,
 }
 
-/// The ports that an erasure uses.
-pub trait ErasingLedger: Accounts + Erasures + PurchaseList + UsageFolds + UsageRows {}
-
-impl<L: Accounts + Erasures + PurchaseList + UsageFolds + UsageRows> ErasingLedger for L {}
+trait_alias! {
+    /// The ports that an erasure uses.
+    pub trait ErasingLedger: Accounts + Erasures + PurchaseList + UsageFolds + UsageRows
+}
 
 /// Closes the account in its first transaction, and erases as much as the limits allow. Calling it again goes on, until
 /// the erasure is complete; from then on it changes nothing.

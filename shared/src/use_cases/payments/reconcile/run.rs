@@ -1,54 +1,15 @@
 //! One run of the reconciliation: its time, how far it got, and what it did.
 
-use crate::ports::{
-    Accounts, AskedCards, CardWallet, Consents, Customers, Disputes, DueLooks, DueUnpaid, Entries, EventList, Events,
-    FailedEvents, PaymentReturns, Payments, Purchases, Reconciled, Reconciliations, TopUps, UnknownPayments,
-};
+use crate::ports::{DueLooks, DueUnpaid, EventList, FailedEvents, Reconciled, Reconciliations};
 use crate::use_cases::Capabilities;
+use crate::use_cases::payments::ApplyingEvents;
 use jiff::Timestamp;
 
-/// What the reconciliation needs of the outside.
-pub trait Reconciling:
-    Capabilities<
-        Ledger: Accounts
-                    + AskedCards
-                    + Consents
-                    + Entries
-                    + Purchases
-                    + TopUps
-                    + Customers
-                    + Events
-                    + Disputes
-                    + UnknownPayments
-                    + FailedEvents
-                    + Reconciliations
-                    + DueLooks
-                    + DueUnpaid,
-        Payments: Payments + CardWallet + PaymentReturns + EventList,
-    >
-{
-}
-
-impl<
-    C: Capabilities<
-            Ledger: Accounts
-                        + AskedCards
-                        + Consents
-                        + Entries
-                        + Purchases
-                        + TopUps
-                        + Customers
-                        + Events
-                        + Disputes
-                        + UnknownPayments
-                        + FailedEvents
-                        + Reconciliations
-                        + DueLooks
-                        + DueUnpaid,
-            Payments: Payments + CardWallet + PaymentReturns + EventList,
-        >,
-> Reconciling for C
-{
+trait_alias! {
+    /// What the reconciliation needs of the outside: it applies events, and finds what is left to do.
+    pub trait Reconciling:
+        ApplyingEvents
+            + Capabilities<Ledger: DueLooks + DueUnpaid + FailedEvents + Reconciliations, Payments: EventList>
 }
 
 /// What a run did.
