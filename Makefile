@@ -17,7 +17,7 @@ AS_TESTS := --features tests/libraries
 # These commands compile this workspace with Clippy in place of the compiler, which it contains: one compilation lints and
 # builds, and a warning is an error. What Clippy builds is less optimized, so whatever is deployed, measured or simulated a
 # million times takes the compiler itself.
-LINTED := lint test-rust mails programs test-audio hot-accounts kill contract triggers test-peers ledgers deploy-local invoke-local
+LINTED := lint test-rust mails programs test-pages test-audio hot-accounts kill contract triggers test-peers ledgers deploy-local invoke-local
 $(LINTED): export RUSTC_WORKSPACE_WRAPPER := clippy-driver
 $(LINTED): export CLIPPY_ARGS := -Dwarnings
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
@@ -32,6 +32,9 @@ CONTRACT_TOOLS := target/venv/.contract-tools
 CLIENTS := infra/checks/contract/clients/typescript
 CLIENT_TOOLS := target/contract/clients/typescript/node_modules/.installed
 MAIL_TOOLS := target/mail-tools/.installed
+PAGE_TOOLS := target/page-tools/.installed
+AXE_VERSION := 4.14.1
+AXE := target/axe/.installed-$(AXE_VERSION)
 PEERS := infra/checks/peers
 PEER_TOOLS := target/venv/.peer-tools
 PEER_MODULES := target/peers/node_modules
@@ -42,7 +45,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers test-peers ledgers fuzz check-template mails audit run demo check-price-book build deploy deploy-local invoke-local
+.PHONY: help test lint test-rust programs test-audio ci-parts simulate mutants hot-accounts kill bench bench-sweep instructions contract triggers test-peers ledgers fuzz check-template test-pages mails audit run demo check-price-book build deploy deploy-local invoke-local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -139,6 +142,10 @@ check-template: $(TOOLS) ## Check the template, the API description and the docu
 	$(BIN)/openapi-spec-validator infra/openapi.yaml
 	$(BIN)/pytest -q -p no:cacheprovider infra/checks
 
+test-pages: programs $(PAGE_TOOLS) $(AXE) ## Walk through the Billing Dashboard in Chromium, with and without scripts; pictures in target/pages
+	@command -v chromium >/dev/null || { echo "make test-pages needs Chromium; on Debian and Ubuntu: apt-get install chromium"; exit 1; }
+	target/page-tools/bin/python infra/pages/walk.py $(BUILT)/prepaid target/axe/node_modules/axe-core/axe.min.js target/pages
+
 mails: $(MAIL_TOOLS) ## Photograph every kind of e-mail in Chromium into docs/mails: narrow and wide, light and dark
 	@command -v chromium >/dev/null || { echo "make mails needs Chromium; on Debian and Ubuntu: apt-get install chromium"; exit 1; }
 	rm -rf target/mails
@@ -223,6 +230,15 @@ $(MINISTACK): infra/rehearsals/requirements.txt infra/checks/install-tools
 
 $(MAIL_TOOLS): infra/mails/requirements.txt infra/checks/install-tools
 	@infra/checks/install-tools $< target/mail-tools
+	@touch $@
+
+$(PAGE_TOOLS): infra/pages/requirements.txt infra/checks/install-tools
+	@infra/checks/install-tools $< target/page-tools
+	@touch $@
+
+$(AXE):
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D) axe-core@$(AXE_VERSION)
 	@touch $@
 
 $(STRIPE_CLI):

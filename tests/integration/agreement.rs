@@ -51,6 +51,7 @@ async fn what_is_deployed_is_what_is_described_and_what_the_functions_answer() {
     let answered = [
         answered("accounts", accounts::ROUTES),
         answered("charging", charging::ROUTES),
+        answered("portal", portal::ROUTES),
         answered("purchases", purchases::ROUTES),
         answered("stripe-webhooks", stripe_webhooks::ROUTES),
         answered("support", support::ROUTES),

@@ -35,6 +35,7 @@ mod pay_links;
 mod payment_methods;
 mod payments;
 mod permissions;
+mod portal;
 mod proofs;
 mod purchases;
 mod purchases_by_invoice;

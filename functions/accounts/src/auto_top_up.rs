@@ -6,10 +6,10 @@ use lambda_http::Request;
 use serde::Serialize;
 use shared::domain::payments::{
     AskedCard, AutoTopUp, AutoTopUpCommand, Consent, ConsentRecord, MonthlyCap, OffReason, TopUpOutlook,
-    decide_auto_top_up, top_up_credits, top_up_outlook,
+    top_up_credits, top_up_outlook, turned_off,
 };
 use shared::domain::price_book::AutoTopUpLimits;
-use shared::domain::{Account, Actor, Amount, ConsentId, Consenter, Credits, PriceBook, date_of, start_of_next_month};
+use shared::domain::{Account, Actor, Amount, Consenter, Credits, PriceBook, date_of, start_of_next_month};
 use shared::http::bodies::{CardBody, PaymentIssueBody, ReversalPauseBody, TopUpBody, TopUpCheckBody};
 use shared::http::{
     Caller, Fields, Parameters, Problem, ReachedAccount, Reply, an_integer, boolean, integer, parse_body, parse_query,
@@ -17,7 +17,7 @@ use shared::http::{
 };
 use shared::ports::{Accounts, AskedCards, Consents, TopUpList};
 use shared::use_cases::Context;
-use shared::use_cases::payments::{SetAutoTopUpError, attempts_of_month, set_auto_top_up, top_up};
+use shared::use_cases::payments::{preview_auto_top_up, set_auto_top_up, top_up};
 use shared::words::{CONSENT_TEXT_VERSION, consent_text};
 use std::ops::RangeInclusive;
 
@@ -122,16 +122,9 @@ fn consent(fields: &mut Fields<'_>) -> Option<(i64, Consenter)> {
 pub async fn as_if_saved<O: Outside>(
     context: &Context<O>,
     account: &Account,
-    chosen: Chosen,
+    Chosen { threshold, target, max_per_month }: Chosen,
 ) -> Result<Account, Problem> {
-    let accepted_by = Consenter::parse(account.id.as_str()).map_err(Problem::internal)?;
-    let command = chosen.with(Some((CONSENT_TEXT_VERSION.into(), accepted_by)));
-    let attempts = if chosen.max_per_month.is_some() { attempts_of_month(context, account).await? } else { vec![] };
-    let (command, price_book) = ((&command, &attempts[..], None), &context.price_book);
-    match decide_auto_top_up(account, price_book, command, ConsentId::mint(0), account.created_at) {
-        Ok(change) => Ok(change.map_or_else(|| account.clone(), |change| change.account)),
-        Err(refusal) => Err(SetAutoTopUpError::Refused(refusal).into()),
-    }
+    Ok(preview_auto_top_up(context, account, (threshold, target, max_per_month)).await?)
 }
 
 /// The settings as they are stored, with the text and the outlook of those that are asked for.
@@ -317,19 +310,13 @@ struct LastChange<'a> {
     at: Option<Timestamp>,
 }
 
-/// Why they were turned off. An earlier release did not keep that.
-pub fn turned_off(account: &Account, consent: Option<&ConsentRecord>) -> Option<OffReason> {
-    account.auto_top_up.as_ref().filter(|settings| !settings.is_enabled)?;
-    Some(consent?.turned_off.as_ref()?.because)
-}
-
 /// Why none happens that the customer wants or wanted: they were turned off, or spending is stopped, and they with it.
 pub fn off_reason(account: &Account, consent: Option<&ConsentRecord>) -> Option<&'static str> {
     let settings = account.auto_top_up.as_ref()?;
     if settings.is_enabled {
         return account.spending_stopped_at().map(|_| "spending_stopped");
     }
-    turned_off(account, consent).map(OffReason::name)
+    turned_off(account.auto_top_up.as_ref(), consent).map(OffReason::name)
 }
 
 impl<'a> LastChange<'a> {

@@ -1,10 +1,10 @@
 //! Why a top-up did or did not happen, and what comes next.
 
-use crate::auto_top_up::{off_reason, turned_off};
+use crate::auto_top_up::off_reason;
 use crate::{App, Outside, existing};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use shared::domain::payments::{PaymentIssue, SweepSkip, gates, top_up_outlook};
+use shared::domain::payments::{PaymentIssue, SweepSkip, gates, top_up_outlook, turned_off};
 use shared::domain::{Credits, TopUp};
 use shared::http::bodies::{CardBody, GateBody, RemedyBody, TopUpBody};
 use shared::http::{Problem, ReachedAccount, Reply, time};
@@ -31,7 +31,7 @@ pub async fn get<O: Outside>(app: &App<O>, account: &ReachedAccount) -> Result<R
         None => None,
     };
     let card = asked.face_of(account.payment_method.as_ref()).cloned();
-    let known = KnownOfTopUps { turned_off: turned_off(&account, consent.as_ref()), card };
+    let known = KnownOfTopUps { turned_off: turned_off(account.auto_top_up.as_ref(), consent.as_ref()), card };
     let words = diagnosis(&outlook, &account, price_book, &known);
     let expires_at = now.saturating_add(LINK_VALID).unwrap_or(Timestamp::MAX);
     let pay_token = |issue: &PaymentIssue| app.links.sign(&account.id, &issue.top_up, expires_at);

@@ -2,9 +2,9 @@
 //! and to nothing else.
 
 use crate::{App, Outside};
-use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt};
+use lambda_http::Request;
 use shared::domain::Purchase;
+use shared::http::api_address;
 use shared::links::{LinkKey, purchase_link_until};
 
 /// Makes the links in the response to one request.
@@ -18,7 +18,7 @@ impl<'a> PayLinks<'a> {
     /// Without a domain of its own, the API is reached under the name that API Gateway gave it. The function cannot be told
     /// that name when it is deployed, because the API is deployed with the function's.
     pub fn of<O: Outside>(app: &'a App<O>, request: &Request) -> Self {
-        Self { key: &app.links, public_url: app.public_url.clone().or_else(|| address(request)) }
+        Self { key: &app.links, public_url: app.public_url.clone().or_else(|| api_address(request)) }
     }
 
     /// The link, while the purchase has a page on which it can be paid. It is always the same one, so a repeated request
@@ -28,10 +28,4 @@ impl<'a> PayLinks<'a> {
         let until = purchase_link_until(purchase.opened_at);
         Some(self.key.purchase_pay_url(public_url, &purchase.account, &purchase.id, until))
     }
-}
-
-/// API Gateway accepts no other name than the API's own.
-fn address(request: &Request) -> Option<String> {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
-    context.domain_name.as_ref().map(|name| format!("https://{name}"))
 }

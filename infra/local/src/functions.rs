@@ -42,6 +42,7 @@ pub async fn in_process_functions(
         ("charging".to_owned(), wiring.charging()?),
         ("liability".to_owned(), wiring.liability()?),
         ("notifications".to_owned(), wiring.notifications().await?),
+        ("portal".to_owned(), wiring.portal().await?),
         ("purchases".to_owned(), wiring.purchases().await?),
         ("reconciliation".to_owned(), wiring.reconciliation().await?),
         ("stripe-webhooks".to_owned(), wiring.stripe_webhooks().await?),
@@ -119,6 +120,10 @@ impl Wiring<'_> {
             notifications::handle,
             notifications::wiring::app(self.surroundings("notifications")?, emit).await?
         ))
+    }
+
+    async fn portal(&self) -> Result<Arc<dyn Function>, Error> {
+        Ok(http_function!(portal::handle, portal::wiring::app(self.surroundings("portal")?).await?))
     }
 
     async fn purchases(&self) -> Result<Arc<dyn Function>, Error> {

@@ -134,6 +134,27 @@ impl Currency {
         if self.0.symbol.is_none() { text } else { format!("{text}{NO_BREAK_SPACE}{}", self.0.code) }
     }
 
+    /// As a person would type it: `1250.00`, `1250`.
+    pub fn plain(self, minor: i64) -> String {
+        let (whole, part) = self.split(minor.unsigned_abs());
+        let width = usize::try_from(self.0.unit.shown_decimals).unwrap_or_default();
+        let part = part.map_or(String::new(), |part| format!(".{part:0width$}"));
+        format!("{}{whole}{part}", if minor < 0 { "-" } else { "" })
+    }
+
+    /// What a person typed, in the minor unit: digits, and after a point at most the decimals that the currency shows. `None`
+    /// for anything else, since a separator for thousands in one country is a decimal point in another.
+    pub fn read_plain(self, text: &str) -> Option<i64> {
+        let (whole, part) = text.split_once('.').map_or((text, None), |(whole, part)| (whole, Some(part)));
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let shown = usize::try_from(self.0.unit.shown_decimals).ok()?;
+        if !is_number(whole) || part.is_some_and(|part| !is_number(part) || part.len() > shown) {
+            return None;
+        }
+        let decimals = usize::try_from(self.0.unit.decimals).ok()?;
+        format!("{whole}{:0<decimals$}", part.unwrap_or_default()).parse().ok()
+    }
+
     /// The whole units, and what is left in shown decimals, if any are shown.
     fn split(self, minor: u64) -> (u64, Option<u64>) {
         let unit = 10_u64.saturating_pow(self.0.unit.decimals);

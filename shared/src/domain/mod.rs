@@ -22,6 +22,7 @@ mod notice;
 mod operation;
 mod outbound_event;
 pub mod payments;
+pub mod portal;
 pub mod price_book;
 pub mod spending;
 pub mod support;

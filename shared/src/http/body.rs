@@ -7,6 +7,9 @@ use lambda_http::aws_lambda_events::query_map::QueryMap;
 /// The largest body that most routes read. The largest realistic one, a quote of 100 operations, has 10 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// The largest form. The fields of ours have a few hundred bytes.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+
 /// Parses the body's JSON object with `read`.
 ///
 /// # Errors
@@ -61,7 +64,23 @@ fn parse_json<'json, T>(
 /// # Errors
 /// A 422 that names every parameter that is invalid, unknown or repeated.
 pub fn parse_query<T>(request: &Request, read: impl FnOnce(&mut Parameters) -> T) -> Result<T, Problem> {
-    let Ok(query) = request.uri().query().unwrap_or_default().parse::<QueryMap>();
+    parse_pairs(request.uri().query().unwrap_or_default(), read)
+}
+
+/// Parses the fields of a form that a browser sent, with `read`.
+///
+/// # Errors
+/// A 413 for a body that is too large, a 422 that names every field that is invalid, unknown or repeated.
+pub fn parse_form<T>(request: &Request, read: impl FnOnce(&mut Parameters) -> T) -> Result<T, Problem> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > FORM_BYTES_MAX {
+        return Err(Problem::body_too_large(FORM_BYTES_MAX));
+    }
+    parse_pairs(std::str::from_utf8(body).map_err(|_| Problem::malformed_body())?, read)
+}
+
+fn parse_pairs<T>(encoded: &str, read: impl FnOnce(&mut Parameters) -> T) -> Result<T, Problem> {
+    let Ok(query) = encoded.parse::<QueryMap>();
     let mut pairs: Vec<_> = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     // The map has no order, and the same request must get the same answer.
     pairs.sort();

@@ -17,7 +17,7 @@ mod serve;
 
 pub use accept::{wants_csv, wants_html};
 pub use access::{Access, CUSTOMER_SCOPE, ReachedAccount, SERVICE_SCOPE, SUPPORT_SCOPE};
-pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_optional_body, parse_query};
+pub use body::{BODY_BYTES_MAX, no_query, parse_body, parse_body_within, parse_form, parse_optional_body, parse_query};
 pub use caller::{Caller, Scopes};
 pub use csv::{Cell, Columns, CsvLine, CsvTable, parse_csv, query_with_cursor};
 pub use field_error::FieldError;
@@ -26,7 +26,7 @@ pub use page::{Limits, Page};
 pub use problem::{Problem, status_of};
 pub use rate_limiter::AccountRateLimiter;
 pub use reply::{Reply, log, request_id, respond};
-pub use route::{Found, Route, find_route, idempotency_key};
+pub use route::{Found, Route, api_address, find_page, find_route, idempotency_key};
 pub use serve::{serve, serve_and_then};
 
 use jiff::Timestamp;

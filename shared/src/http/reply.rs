@@ -71,6 +71,15 @@ impl Reply {
         Ok(Self::new(302, Body::Empty).with_header(LOCATION, location))
     }
 
+    /// 303: the browser gets this page of ours instead, also after a form.
+    ///
+    /// # Errors
+    /// A 500 if the path is not valid in a header.
+    pub fn see_other(path: &str) -> Result<Self, Problem> {
+        let location = HeaderValue::from_str(path).map_err(Problem::internal)?;
+        Ok(Self::new(303, Body::Empty).with_header(LOCATION, location))
+    }
+
     /// A text of this media type.
     ///
     /// # Errors
@@ -78,6 +87,13 @@ impl Reply {
     pub fn text(media_type: &str, text: String) -> Result<Self, Problem> {
         let media_type = HeaderValue::from_str(media_type).map_err(Problem::internal)?;
         Ok(Self::new(200, Body::Text(text)).with_header(CONTENT_TYPE, media_type))
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        *self.0.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self
     }
 
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Problem> {

@@ -97,6 +97,23 @@ pub fn find_route<T: Copy>(
     Ok(Found { operation: route.operation, caller, account, path })
 }
 
+/// The page that matches the method and the path, behind a route that takes the rest of a path. Who may see it is checked
+/// by its session.
+///
+/// # Errors
+/// A 404 if no page has this path, a 405 if one has it with another method.
+pub fn find_page<T: Copy>(pages: &[Route<T>], request: &Request) -> Result<Found<T>, Problem> {
+    let (route, path) = find_by_path(pages, request)?;
+    Ok(Found { operation: route.operation, caller: None, account: None, path })
+}
+
+/// Under which name the request reached the API. API Gateway accepts no other name than the API's own. `None` if the request
+/// did not come through API Gateway.
+pub fn api_address(request: &Request) -> Option<String> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
+    context.domain_name.as_ref().map(|name| format!("https://{name}"))
+}
+
 /// The route's key, such as `GET /v1/packages`. `None` for the catch-all route, and without a gateway.
 fn taken(request: &Request) -> Option<&str> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };

@@ -9,6 +9,7 @@ pub(super) use due::Due;
 
 use crate::domain::charging::RefusalPlace;
 use crate::domain::payments::{Invoiced, PaidFor};
+use crate::domain::portal::PassHash;
 use crate::domain::support::ItemKey;
 use crate::domain::usage::FlagPlace;
 use crate::domain::{
@@ -108,6 +109,20 @@ pub(super) fn sweep_log(account: &AccountId) -> Key {
 /// How often an account asked for its payments.
 pub(super) fn claim_log(account: &AccountId) -> Key {
     of_account(account, CLAIM_LOG.to_owned())
+}
+
+/// A link into the Billing Dashboard.
+pub(super) fn portal_link(account: &AccountId, hash: &PassHash) -> Key {
+    of_account(account, format!("{PORTAL_LINK}{hash}"))
+}
+
+pub(super) fn portal_session(account: &AccountId, hash: &PassHash) -> Key {
+    of_account(account, format!("{PORTAL_SESSION}{hash}"))
+}
+
+/// The common prefix of the keys of an account's links and sessions.
+pub(super) fn portal_passes(account: &AccountId) -> Key {
+    of_account(account, PORTAL.to_owned())
 }
 
 pub(super) fn act(account: &AccountId, act: &ActId) -> Key {
@@ -359,6 +374,14 @@ impl Key {
         id(&self.sort, PURCHASE, PurchaseId::parse)
     }
 
+    pub(super) fn portal_link(&self) -> Option<PassHash> {
+        id(&self.sort, PORTAL_LINK, PassHash::parse)
+    }
+
+    pub(super) fn portal_session(&self) -> Option<PassHash> {
+        id(&self.sort, PORTAL_SESSION, PassHash::parse)
+    }
+
     pub(super) fn top_up_id(&self) -> Option<TopUpId> {
         id(&self.sort, TOP_UP, TopUpId::parse)
     }
@@ -455,10 +478,12 @@ pub(super) enum Kind {
     Alerts,
     AlertsDue,
     AskedCard,
+    PortalLink,
+    PortalSession,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Account,
         Self::Entry,
         Self::PendingCharge,
@@ -484,6 +509,8 @@ impl Kind {
         Self::Alerts,
         Self::AlertsDue,
         Self::AskedCard,
+        Self::PortalLink,
+        Self::PortalSession,
     ];
 
     /// Its name in the API, and what its sort keys begin with. None begins another one.
@@ -514,6 +541,8 @@ impl Kind {
             Self::Alerts => ("alerts", ALERTS),
             Self::AlertsDue => ("alerts_due", ALERTS_DUE),
             Self::AskedCard => ("asked_card", ASKED_CARD),
+            Self::PortalLink => ("portal_link", PORTAL_LINK),
+            Self::PortalSession => ("portal_session", PORTAL_SESSION),
         }
     }
 
@@ -551,6 +580,9 @@ const TOP_UP: &str = "TOP_UP#";
 const SWEEP_LOG: &str = "SWEEP_LOG";
 const CLAIM_LOG: &str = "CLAIM_LOG";
 const TOP_UP_RETRY: &str = "TOP_UP_RETRY#";
+const PORTAL: &str = "PORTAL#";
+const PORTAL_LINK: &str = "PORTAL#LINK#";
+const PORTAL_SESSION: &str = "PORTAL#SESSION#";
 const ACT: &str = "ACT#";
 const CONSENT: &str = "CONSENT#";
 const NOTICE: &str = "NOTICE#";

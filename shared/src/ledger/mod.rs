@@ -18,6 +18,7 @@ mod keys;
 mod liability;
 mod marks;
 mod outbox;
+mod portal;
 mod puts;
 mod queries;
 mod reconciliation;

@@ -11,6 +11,7 @@ mod liability;
 mod mailer;
 mod pauses;
 mod payments;
+mod portal;
 mod reconciliation;
 mod returns;
 mod sweep_part;
@@ -38,6 +39,7 @@ pub use payments::{
     CardPage, CardWallet, CheckoutReport, CustomerBilling, CustomerInvoices, InvoiceError, InvoiceReport, InvoicesPage,
     Paid, PaymentSearch, Payments, PaymentsError, ReplaceDetailsError,
 };
+pub use portal::PortalPasses;
 pub use reconciliation::{
     DueLooks, EventList, EventsPage, EventsPass, EventsPlace, FailedEvent, FailedEvents, ListedEvent, LooksRest,
     Reconciled, Reconciliations, Subject, UnknownPayments,

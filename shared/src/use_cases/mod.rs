@@ -30,6 +30,7 @@ pub mod events;
 pub mod liability;
 pub mod memory;
 pub mod payments;
+pub mod portal;
 mod shards;
 pub mod support;
 pub mod usage;

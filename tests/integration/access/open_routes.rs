@@ -1,6 +1,6 @@
 //! The routes that need no token: each is protected by its own signature, and a token gives no further access.
 //!
-//! `webhooks.rs`, `pay_links.rs`, `receipts.rs` and `contacts.rs` test the signatures. These tests check that no other route is open, and that a
+//! `webhooks.rs`, `pay_links.rs`, `receipts.rs` and `contacts.rs` test the signatures, and `portal.rs` the sessions. These tests check that no other route is open, and that a
 //! token is neither required nor read.
 
 use super::callers::callers;
@@ -11,25 +11,30 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 /// Each with the status of a request without a valid signature. The public keys of statements are for everybody.
-const OPEN: [(&str, &str, u16); 9] = [
+const OPEN: [(&str, &str, u16); 12] = [
     ("GET", "/confirm/{token}", 404),
     ("GET", "/pay/{token}", 404),
+    ("GET", "/portal/{page}", 401),
     ("GET", "/receipt/{token}", 404),
     ("GET", "/v1/statement-keys", 200),
     ("HEAD", "/confirm/{token}", 404),
     ("HEAD", "/pay/{token}", 404),
+    ("HEAD", "/portal/{page}", 405),
     ("HEAD", "/receipt/{token}", 404),
     ("POST", "/confirm/{token}", 404),
+    ("POST", "/portal/{page}", 401),
     ("POST", "/v1/webhooks/stripe", 400),
 ];
 
 fn unsigned(cloud: &TestCloud, method: &str, path: &str) -> RequestBuilder {
-    let request = cloud.request(method.parse::<Method>().unwrap(), &path.replace("{token}", "forged"));
+    let page = if method == "POST" { "leave" } else { "overview" };
+    let request =
+        cloud.request(method.parse::<Method>().unwrap(), &path.replace("{token}", "forged").replace("{page}", page));
     if path.starts_with("/v1/webhooks/") { request.json(&json!({ "id": "evt_1" })) } else { request }
 }
 
 #[tokio::test]
-async fn only_the_links_of_the_e_mails_stripes_webhook_and_public_keys_need_no_token() {
+async fn only_links_the_dashboard_stripes_webhook_and_public_keys_need_no_token() {
     let described = DESCRIPTION.operations();
     let open: Vec<_> =
         described.iter().filter(|(_, scopes)| scopes.is_none()).map(|(operation, _)| operation).collect();

@@ -67,7 +67,7 @@ pub use purchase_invoice::{decide_invoice_issued, decide_invoice_refused, decide
 pub use received::{PaidInvoice, Received};
 pub use records::{
     AutoTopUp, Checkout, Consent, ConsentRecord, OffReason, Purchase, PurchaseStatus, TopUp, TopUpRetry, TopUpStatus,
-    TurnedOff,
+    TurnedOff, turned_off,
 };
 pub use reminder::{Asked, decide_follow_up};
 pub use resume::{ResumeRefusal, check_resume, check_voided, decide_resume_refused, needs_card};

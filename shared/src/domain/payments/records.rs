@@ -175,6 +175,12 @@ pub struct ConsentRecord {
     pub turned_off: Option<TurnedOff>,
 }
 
+/// Why they were turned off, if they are. An earlier release did not keep that.
+pub fn turned_off(settings: Option<&AutoTopUp>, consent: Option<&ConsentRecord>) -> Option<OffReason> {
+    settings.filter(|settings| !settings.is_enabled)?;
+    Some(consent?.turned_off.as_ref()?.because)
+}
+
 /// When automatic top-ups were turned off, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnedOff {

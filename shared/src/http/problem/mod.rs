@@ -14,6 +14,7 @@ mod liability;
 mod open_account;
 mod outside;
 mod payment_issue;
+mod portal;
 mod prove_payment;
 mod purchase;
 mod saved_cards;
@@ -46,6 +47,17 @@ pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
 impl Problem {
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// What happened, in two or three words.
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What is wrong with each field, if that is the problem.
+    pub fn field_messages(&self) -> Vec<(&str, &str)> {
+        let errors = self.facts.get("errors").and_then(Value::as_array).into_iter().flatten();
+        errors.filter_map(|error| Some((error["field"].as_str()?, error["message"].as_str()?))).collect()
     }
 
     /// What happened, in one word.
@@ -115,6 +127,18 @@ impl Problem {
     /// The token needs one of `scopes`.
     pub fn forbidden(scopes: &[&str]) -> Self {
         Self::new(403, "forbidden", "Forbidden", format!("The token needs the scope {}.", scopes.join(" or ")))
+    }
+
+    /// A form of another site, or of a page that is no longer valid.
+    pub fn foreign_form() -> Self {
+        let detail = "This form does not come from your current session. Nothing was changed.";
+        Self::new(403, "foreign_form", "This form is not valid any more", detail)
+    }
+
+    /// The company let its customer look only.
+    pub fn read_only_session() -> Self {
+        let detail = "You may look at this account, but not change it.";
+        Self::new(403, "read_only_session", "You may only look", detail)
     }
 
     pub fn not_found(what: &str) -> Self {

@@ -62,6 +62,8 @@ pub(in crate::ledger) fn personal_item(item: &Attributes) -> Result<Option<Perso
         | Kind::Erasure
         | Kind::Alerts
         | Kind::AlertsDue => None,
+        // They are of no use once the account is closed, and expire within half a day.
+        Kind::PortalLink | Kind::PortalSession => None,
     })
 }
 

@@ -21,6 +21,7 @@ mod links;
 mod notice;
 mod outbound_event;
 mod pending_charge;
+mod portal_pass;
 mod purchase;
 mod reconciliation;
 mod refunds;
@@ -56,6 +57,9 @@ pub(super) use links::{
 pub(super) use notice::{notice_from_item, notice_to_item};
 pub(super) use outbound_event::{outbound_event_from_item, outbound_event_to_item};
 pub(super) use pending_charge::{pending_charge_from_item, pending_charge_to_item};
+pub(super) use portal_pass::{
+    portal_link_from_item, portal_link_to_item, portal_pass_key, portal_session_from_item, portal_session_to_item,
+};
 pub(super) use purchase::{purchase_from_item, purchase_to_item};
 pub(super) use reconciliation::{
     failed_event_from_item, failed_event_id, failed_event_to_item, reconciled_from_item, reconciled_to_item,

@@ -10,6 +10,7 @@ mod follow_up;
 mod issue_invoice;
 mod open_purchase;
 mod pay_page;
+mod preview_auto_top_up;
 mod prove_payment;
 mod prove_period;
 mod read_invoices;
@@ -34,6 +35,7 @@ pub use find_payments::{FindPaymentsError, FoundPayment, OwnPayment, find_paymen
 pub use follow_up::{FollowUpSummary, follow_up};
 pub use open_purchase::{OpenPurchaseError, OpenedPurchase, PurchaseCommand, open_purchase};
 pub use pay_page::{PayPage, PayPageError, pay_page};
+pub use preview_auto_top_up::preview_auto_top_up;
 pub use prove_payment::{ProvePaymentError, ProvenPayment, Proving, prove_payment};
 pub use prove_period::{PeriodProof, ProvenLine, prove_period};
 pub use read_invoices::{
@@ -46,7 +48,7 @@ pub use retry_top_up::{RetriedTopUp, RetryError, retry_top_up};
 pub use saved_cards::{
     CardsOfAccount, SavedCardsError, choose_card, open_billing_portal, open_card_page, read_saved_cards, remove_card,
 };
-pub use set_auto_top_up::{SetAutoTopUpError, attempts_of_month, set_auto_top_up};
+pub use set_auto_top_up::{SetAutoTopUpError, set_auto_top_up};
 pub use sweep::{SweepLimits, SweepSummary, Swept, sweep, sweep_continue};
 pub use top_up::{ToppedUp, continue_top_up, top_up};
 pub use unknown_payment::Paid;

@@ -25,7 +25,7 @@ pub enum SetAutoTopUpError {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn attempts_of_month<C: Capabilities<Ledger: TopUpList>>(
+pub(super) async fn attempts_of_month<C: Capabilities<Ledger: TopUpList>>(
     context: &Context<C>,
     account: &Account,
 ) -> Result<Vec<TopUp>, StoreError> {
