@@ -238,7 +238,7 @@ def stale_settings(browser, company):
 
 def decline(browser, company):
     company.cloud.save_card("acme", "pm_card_chargeCustomerFail")
-    company.charge("acme", "job-big", 290)
+    company.charge("acme", "job-big", 60)
     company.local("/sweep")
     wait_for("the pause", lambda: company.auto_top_up("acme")["payment_issue"])
     browser.open("Overview")
@@ -368,6 +368,6 @@ def walk(program, axe, pictures):
 
 if __name__ == "__main__":
     try:
-        walk(sys.argv[1], Path(sys.argv[2]).read_text(), Path(sys.argv[3]))
+        walk(sys.argv[1], Path(sys.argv[2]).read_text(), Path(sys.argv[3]).resolve())
     except Failure as failure:
         sys.exit(f"FAILED: {failure}")

@@ -90,6 +90,20 @@ async fn an_index_and_a_secret_are_permissions_of_their_own() {
     );
 }
 
+/// A session begins, is used and ends.
+async fn use_the_dashboard(cloud: &TestCloud) {
+    let path = "/v1/accounts/acme/portal-sessions";
+    let token = cloud.cloud.service_token();
+    let link = cloud.post(path, &token, None, &json!({})).await.expect(201).body["url"].as_str().unwrap().to_owned();
+    let link = link.rsplit('/').next().unwrap();
+    let entered = cloud.request(reqwest::Method::POST, "/portal/enter").form(&[("token", link)]);
+    let entered = cloud.send(entered).await.expect(303);
+    let cookie = entered.headers["set-cookie"].split(';').next().unwrap();
+    let page = cloud.request(reqwest::Method::GET, "/portal/overview").header("cookie", cookie);
+    cloud.send(page).await.expect(200);
+    cloud.send(cloud.request(reqwest::Method::DELETE, path).bearer_auth(&token)).await.expect(200);
+}
+
 /// Every call that the product makes to AWS, each in its ordinary way.
 async fn do_everything(cloud: &TestCloud) {
     let token = cloud.cloud.service_token();
@@ -118,6 +132,7 @@ async fn do_everything(cloud: &TestCloud) {
         format!("/v1/support/accounts/acme/purchases/{}/refunds", bought["data"][0]["purchase"].as_str().unwrap());
     let refund = json!({"amount": 1, "reason": "The customer asks."});
     cloud.post(&refunds, &cloud.support_token(), Some("refund-1"), &refund).await.expect(201);
+    use_the_dashboard(cloud).await;
     cloud.get("/v1/support/disputes", &cloud.support_token()).await.expect(200);
     let import = cloud.request(reqwest::Method::POST, "/v1/support/imports?dry_run=false&reason=Moved");
     let table = "account,email,credits,source_id\nglobex,owner@globex.example,5,row-1\n";

@@ -83,6 +83,63 @@ async fn with(options: Options) -> TestCloud {
     cloud
 }
 
+/// Every status that the description has for the pages, for the test that compares them.
+pub async fn every_answer(cloud: &TestCloud) {
+    let token = cloud.cloud.service_token();
+    for (account, status) in [("acme", 201), ("left", 403), ("nobody", 404)] {
+        let path = format!("/v1/accounts/{account}/portal-sessions");
+        cloud.post(&path, &token, None, &json!({})).await.expect(status);
+        let status = if status == 404 { 404 } else { 200 };
+        cloud.send(cloud.request(Method::DELETE, &path).bearer_auth(&token)).await.expect(status);
+    }
+    let sessions = "/v1/accounts/acme/portal-sessions";
+    cloud.post(sessions, &token, None, &json!({ "flow": "elsewhere" })).await.expect(422);
+    cloud.send(cloud.request(Method::POST, sessions).bearer_auth(&token).body("[")).await.expect(400);
+
+    let nobody = Browser::new(cloud);
+    let link = link(cloud, "acme", &json!({})).await;
+    let link = link.strip_prefix(&cloud.cloud.urls.api).unwrap();
+    for (path, status) in [(link, 200), ("/portal/enter/x", 410), ("/portal/nothing", 404), (OVERVIEW, 405)] {
+        nobody.send(Method::HEAD, path, &[]).await.expect(status);
+    }
+    nobody.get(OVERVIEW).await.expect(401);
+    nobody.send(Method::POST, "/portal/leave", &[]).await.expect(401);
+    nobody.send(Method::POST, "/portal/enter", &[("token", "acme.0"), ("more", "1")]).await.expect(422);
+    let unreadable = cloud.request(Method::POST, "/portal/enter").body(vec![0xff, 0xfe]);
+    cloud.send(unreadable).await.expect(400);
+    let large = cloud.request(Method::POST, "/portal/enter").body("a".repeat(20_000));
+    cloud.send(large).await.expect(413);
+    let browser = Browser::signed_in(cloud, json!({})).await;
+    for (path, status) in [
+        (OVERVIEW, 200),
+        ("/portal/returned", 303),
+        ("/portal/nothing", 404),
+        ("/portal/leave", 405),
+        ("/portal/enter/x", 410),
+        ("/portal/history?kind=x", 422),
+    ] {
+        browser.get(path).await.expect(status);
+    }
+    browser.send(Method::POST, "/portal/spending", &[]).await.expect(403);
+    browser.send(Method::POST, "/portal/nothing", &[]).await.expect(404);
+    browser.send(Method::POST, OVERVIEW, &[]).await.expect(405);
+    let key = [("key", "k")];
+    browser.press(OVERVIEW, "/portal/pay/retry", &key).await.expect(409);
+    browser.press(OVERVIEW, "/portal/leave", &[]).await.expect(200);
+    let mut deleted = Browser::new(cloud);
+    deleted.exchange(&token_of(&self::link(cloud, "deleted", &json!({})).await)).await.expect(303);
+    deleted.get("/portal/cards").await.expect(409);
+    deleted.exchange("deleted.00000000000000000000000000000000").await.expect(410);
+}
+
+/// While the table cannot be read.
+pub async fn every_outage(cloud: &TestCloud) {
+    let mut browser = Browser::new(cloud);
+    browser.cookie = Some("__Host-portal=acme.00000000000000000000000000000000".to_owned());
+    browser.get(OVERVIEW).await.expect(503);
+    browser.exchange("acme.00000000000000000000000000000000").await.expect(503);
+}
+
 #[tokio::test]
 async fn a_link_leads_in_once_and_only_by_the_button_of_its_page() {
     let cloud = cloud().await;

@@ -139,7 +139,7 @@ async fn every_function_with_routes_of_accounts_is_deployed_with_the_limit() {
     let template = &cloud.cloud.template;
     let of_accounts = template.routes.iter().filter(|route| route.path.to_string().contains("{account}"));
     let functions: BTreeSet<&String> = of_accounts.map(|route| &route.function).collect();
-    assert_eq!(functions.len(), 4, "{functions:?}");
+    assert_eq!(functions.len(), 5, "{functions:?}");
     for function in functions {
         let environment = &template.functions[function].environment;
         let limit = json!([environment["ACCOUNT_REQUESTS_PER_SECOND"], environment["ACCOUNT_REQUESTS_BURST"]]);

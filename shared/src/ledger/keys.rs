@@ -4,12 +4,13 @@
 //! different kinds never share one.
 
 mod due;
+mod portal;
 
 pub(super) use due::Due;
+pub(super) use portal::{portal_link, portal_passes, portal_session};
 
 use crate::domain::charging::RefusalPlace;
 use crate::domain::payments::{Invoiced, PaidFor};
-use crate::domain::portal::PassHash;
 use crate::domain::support::ItemKey;
 use crate::domain::usage::FlagPlace;
 use crate::domain::{
@@ -109,20 +110,6 @@ pub(super) fn sweep_log(account: &AccountId) -> Key {
 /// How often an account asked for its payments.
 pub(super) fn claim_log(account: &AccountId) -> Key {
     of_account(account, CLAIM_LOG.to_owned())
-}
-
-/// A link into the Billing Dashboard.
-pub(super) fn portal_link(account: &AccountId, hash: &PassHash) -> Key {
-    of_account(account, format!("{PORTAL_LINK}{hash}"))
-}
-
-pub(super) fn portal_session(account: &AccountId, hash: &PassHash) -> Key {
-    of_account(account, format!("{PORTAL_SESSION}{hash}"))
-}
-
-/// The common prefix of the keys of an account's links and sessions.
-pub(super) fn portal_passes(account: &AccountId) -> Key {
-    of_account(account, PORTAL.to_owned())
 }
 
 pub(super) fn act(account: &AccountId, act: &ActId) -> Key {
@@ -372,14 +359,6 @@ impl Key {
 
     pub(super) fn purchase_id(&self) -> Option<PurchaseId> {
         id(&self.sort, PURCHASE, PurchaseId::parse)
-    }
-
-    pub(super) fn portal_link(&self) -> Option<PassHash> {
-        id(&self.sort, PORTAL_LINK, PassHash::parse)
-    }
-
-    pub(super) fn portal_session(&self) -> Option<PassHash> {
-        id(&self.sort, PORTAL_SESSION, PassHash::parse)
     }
 
     pub(super) fn top_up_id(&self) -> Option<TopUpId> {

@@ -47,6 +47,8 @@ enum Kind {
     Erasure,
     SweepLog,
     ClaimLog,
+    PortalLink,
+    PortalSession,
     Flag,
     Contacts,
     /// The act with this number.
@@ -95,6 +97,8 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
         Kind::Flag => !ledger.flags_page(&account, None, 1).await?.records.is_empty(),
         Kind::SweepLog => ledger.sweep_log_get(&account).await?.revision > 0,
         Kind::ClaimLog => ledger.claim_log_get(&account).await?.revision > 0,
+        Kind::PortalLink => ledger.portal_link_get(&account, &portal_link().hash).await?.is_some(),
+        Kind::PortalSession => ledger.portal_session_get(&account, &portal_session().hash).await?.is_some(),
         Kind::Erasure => ledger.erasure_get(&account).await?.is_some(),
         Kind::Alerts => ledger.alerts_get(&account).await?.is_some(),
         Kind::AlertsDue => ledger.alerts_due_get(&account).await?.is_some(),
@@ -113,7 +117,7 @@ async fn read(store: &Embedded, kind: Kind) -> Result<bool, LedgerError> {
 }
 
 /// Attributes that are optional. An item without a currency is in US dollars.
-const MAY_BE_ABSENT: [&str; 116] = [
+const MAY_BE_ABSENT: [&str; 119] = [
     "accepted_by",
     "added",
     "addressed",
@@ -187,6 +191,7 @@ const MAY_BE_ABSENT: [&str; 116] = [
     "payment_method",
     "pending",
     "price_book",
+    "read_only",
     "reasons",
     "reasons.account_restricted",
     "reasons.idempotency_key_reused",
@@ -209,6 +214,7 @@ const MAY_BE_ABSENT: [&str; 116] = [
     "request_id",
     "restriction",
     "retries",
+    "return_url",
     "returned_at",
     "reversed",
     "reversed.refunds",
@@ -225,6 +231,7 @@ const MAY_BE_ABSENT: [&str; 116] = [
     "turned_off",
     "turned_off.by",
     "unpaid",
+    "visitor",
     "waiting_since",
     "warnings",
     "watch",
@@ -250,7 +257,7 @@ const UNREAD: [&str; 8] = [
 ];
 
 /// Attributes that may hold any text.
-const FREE_TEXT: [&str; 16] = [
+const FREE_TEXT: [&str; 17] = [
     "after",
     "brand",
     "by_invoice.issued.number",
@@ -265,6 +272,7 @@ const FREE_TEXT: [&str; 16] = [
     "receipt.last4",
     "receipt.number",
     "restriction.reason",
+    "return_url",
     "text",
     "type",
 ];
@@ -678,6 +686,9 @@ async fn filled() -> Embedded {
     store.ledger.usage_fold(&account.id, &UsageFold { flags, ..usage_fold(0, 11) }).await.unwrap();
     assert!(store.ledger.sweep_log_put(&account.id, &sweep_log(1)).await.unwrap());
     assert!(store.ledger.claim_log_put(&account.id, &claim_log(1)).await.unwrap());
+    store.ledger.portal_link_put(&portal_link()).await.unwrap();
+    assert!(store.ledger.portal_link_exchange(&portal_link(), &portal_session()).await.unwrap());
+    store.ledger.portal_link_put(&portal_link()).await.unwrap();
     for (slot, refused) in (0..).zip([refused_one(), refused_more()]) {
         store.ledger.refusal_row_put(&refusal_row(RefusalPlace::new(1, slot).unwrap(), refused)).await.unwrap();
     }
@@ -715,6 +726,8 @@ fn stored_items() -> Vec<Stored> {
         ("imported", act(7), Kind::Act(7)),
         ("sweep log", "SWEEP_LOG".into(), Kind::SweepLog),
         ("claim log", "CLAIM_LOG".into(), Kind::ClaimLog),
+        ("portal link", format!("PORTAL#LINK#{}", portal_link().hash), Kind::PortalLink),
+        ("portal session", format!("PORTAL#SESSION#{}", portal_session().hash), Kind::PortalSession),
         ("erasure", "ERASURE".into(), Kind::Erasure),
         ("flag", format!("FLAG#{}#2026-01-15#charges_per_hour", at(5).as_millisecond()), Kind::Flag),
         ("pending charge", "PENDING#job:8".into(), Kind::Pending("job:8")),

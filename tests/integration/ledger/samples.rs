@@ -18,6 +18,7 @@ use shared::domain::payments::{DeclineReason, OffReason, PaymentIssue, PaymentIs
 use shared::domain::payments::{
     PaidFor, Refund, RefundStatus, ReturnReason, Returns, ReversalPause, Reversed, WantedRefund,
 };
+use shared::domain::portal::{PassToken, PortalFlow, PortalLink, PortalSession, Visit};
 use shared::domain::spending::{Limit, LimitName, Spending};
 use shared::domain::support::{ActKind, Imported};
 use shared::domain::usage::{Flag, FlagKind};
@@ -391,6 +392,24 @@ pub fn complete_account() -> Account {
 }
 
 /// A log that was changed this many times.
+fn pass_token(unpredictable: u128) -> PassToken {
+    PassToken::new(account_id(), unpredictable)
+}
+
+pub fn portal_link() -> PortalLink {
+    let visit = Visit {
+        flow: PortalFlow::Buy,
+        return_url: Some("https://app.example.com/billing".to_owned()),
+        is_read_only: true,
+        visitor: Some(Actor::parse("Ada").unwrap()),
+    };
+    PortalLink::new(&pass_token(1), visit, at(0))
+}
+
+pub fn portal_session() -> PortalSession {
+    portal_link().exchanged_for(&pass_token(2), at(0)).unwrap()
+}
+
 pub fn claim_log(revision: u64) -> ClaimLog {
     ClaimLog { revision, asked_at: vec![at(1), at(2)] }
 }

@@ -4,6 +4,7 @@
 //! It answers immediately and never fails; [`crate::outside`] injects the faults.
 
 use crate::bugs::has_bug;
+use crate::portal::Passes;
 use crate::reconciliation::Kept;
 use crate::request::FOLD_LIMITS;
 use jiff::Timestamp;
@@ -123,6 +124,7 @@ pub struct Partition {
     pub asked_due: Option<Timestamp>,
     pub sweep_log: SweepLog,
     pub claim_log: ClaimLog,
+    pub passes: Passes,
 }
 
 #[derive(Debug)]

@@ -27,6 +27,7 @@ mod limits;
 mod names;
 mod outside;
 mod pay_links;
+mod portal;
 mod reconciliation;
 mod refunds;
 mod remembered;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::portal::PassHash;
 use crate::domain::usage::FlagKind;
 
 fn acme() -> AccountId {
@@ -12,6 +13,10 @@ fn key(text: &str) -> IdempotencyKey {
 fn raised(milliseconds: i64) -> FlagPlace {
     let raised_at = Timestamp::from_millisecond(milliseconds).unwrap();
     FlagPlace { raised_at, account: acme(), date: "1970-01-01".parse().unwrap(), kind: FlagKind::CreditsPerDay }
+}
+
+fn pass() -> PassHash {
+    PassHash::parse("0".repeat(64)).unwrap()
 }
 
 #[test]
@@ -49,6 +54,8 @@ fn every_kind_of_item_has_its_own_key() {
         (top_up(&acme(), &TopUpId::mint(1)), "ACCOUNT#acme", format!("TOP_UP#top_{hex}")),
         (sweep_log(&acme()), "ACCOUNT#acme", "SWEEP_LOG".into()),
         (claim_log(&acme()), "ACCOUNT#acme", "CLAIM_LOG".into()),
+        (portal_link(&acme(), &pass()), "ACCOUNT#acme", format!("PORTAL#LINK#{}", pass())),
+        (portal_session(&acme(), &pass()), "ACCOUNT#acme", format!("PORTAL#SESSION#{}", pass())),
         (consent(&acme(), &ConsentId::mint(1)), "ACCOUNT#acme", format!("CONSENT#cns_{hex}")),
         (spending_change(&acme(), Timestamp::UNIX_EPOCH), "ACCOUNT#acme", "SPENDING#0".into()),
         (spender_limits(&acme(), &Spender::parse("a.b:c@d").unwrap()), "ACCOUNT#acme", "LIMIT#a.b:c@d".into()),

@@ -126,3 +126,16 @@ on_every_ledger! {
     marks::notices => marking_a_notice_twice_keeps_the_first_instant,
     marks::absent_notice => marking_a_notice_that_is_gone_makes_none,
 }
+
+/// Not part of [`Ledger`](shared::ports::Ledger): only the dashboard has it.
+#[test]
+fn a_link_into_the_dashboard_is_exchanged_once_and_an_ended_session_stays_ended() {
+    stores::run(async {
+        for ledger in stores::empty().await {
+            round_trip::portal_passes(&ledger).await;
+        }
+        for ledger in stores::losing_answers().await {
+            round_trip::portal_passes(&ledger).await;
+        }
+    });
+}

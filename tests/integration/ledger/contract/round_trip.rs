@@ -4,6 +4,7 @@ use crate::ledger::samples::*;
 use shared::domain::charging::PendingCharge;
 use shared::domain::payments::{AskedCard, AutoTopUp, ClaimLog, Consent, SweepLog};
 use shared::domain::payments::{DeclineReason, PaymentIssueKind};
+use shared::domain::portal::PortalSession;
 use shared::domain::spending::Spending;
 use shared::domain::*;
 use shared::ports::*;
@@ -241,6 +242,35 @@ pub async fn claims<L: Ledger>(ledger: &L) {
         assert_eq!(ledger.claim_log_put(&account.id, &claim_log(log)).await.unwrap(), is_put, "{log}");
     }
     assert_eq!(ledger.claim_log_get(&account.id).await.unwrap(), claim_log(2));
+}
+
+/// A link is exchanged once, and an ended session stays so.
+pub async fn portal_passes<L: PortalPasses>(ledger: &L) {
+    let (link, session) = (portal_link(), portal_session());
+    let account = &link.account;
+    assert_eq!(ledger.portal_link_get(account, &link.hash).await.unwrap(), None);
+    assert!(!ledger.portal_link_exchange(&link, &session).await.unwrap(), "there is no link");
+    assert_eq!(ledger.portal_session_get(account, &session.hash).await.unwrap(), None);
+    ledger.portal_link_put(&link).await.unwrap();
+    assert_eq!(ledger.portal_link_get(account, &link.hash).await.unwrap().as_ref(), Some(&link));
+    assert_eq!(ledger.portal_session_get(account, &link.hash).await.unwrap(), None, "a link is no session");
+    assert!(ledger.portal_link_exchange(&link, &session).await.unwrap());
+    assert!(!ledger.portal_link_exchange(&link, &session).await.unwrap(), "it was exchanged");
+    assert_eq!(ledger.portal_link_get(account, &link.hash).await.unwrap(), None);
+    let seen = PortalSession { seen_at: at(60_000), ..session.clone() };
+    assert!(ledger.portal_session_seen(&seen).await.unwrap());
+    assert_eq!(ledger.portal_session_get(account, &session.hash).await.unwrap().as_ref(), Some(&seen));
+    ledger.portal_session_end(account, &session.hash).await.unwrap();
+    assert!(!ledger.portal_session_seen(&seen).await.unwrap(), "an ended session does not begin again");
+    assert_eq!(ledger.portal_session_get(account, &session.hash).await.unwrap(), None);
+    for _ in 0..2 {
+        ledger.portal_link_put(&link).await.unwrap();
+        assert!(ledger.portal_link_exchange(&link, &session).await.unwrap());
+        ledger.portal_link_put(&link).await.unwrap();
+        assert_eq!(ledger.portal_passes_end(account).await.unwrap(), 2);
+    }
+    assert_eq!(ledger.portal_passes_end(account).await.unwrap(), 0);
+    assert!(!ledger.portal_link_exchange(&link, &session).await.unwrap(), "an ended link leads nowhere");
 }
 
 pub async fn decisions<L: Ledger>(ledger: &L) {
