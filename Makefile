@@ -22,7 +22,7 @@ $(LINTED): export RUSTC_WORKSPACE_WRAPPER := clippy-driver
 $(LINTED): export CLIPPY_ARGS := -Dwarnings
 # The parts of `.ci/run`, in this order. The table at the end of `.ci/run` shows what each part costs.
 TEST := lint test-rust check-template
-CI := $(TEST) test-audio simulate mutants contract triggers test-peers ledgers deploy-local invoke-local
+CI := $(TEST) test-pages test-audio simulate mutants contract triggers test-peers ledgers deploy-local invoke-local
 DYNAMODB_LOCAL_VERSION := 2.9.30
 DYNAMODB_LOCAL := target/dynamodb-local/.installed-$(DYNAMODB_LOCAL_VERSION)
 STRIPE_CLI_VERSION := 1.52.0
@@ -51,6 +51,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 test: $(TEST) ## Check everything: format, lints, tests, template, API description, documents
+	@echo "The pages of the Billing Dashboard were tested without a browser; make test-pages walks through them in Chromium."
 
 # This also builds all programs and tests, as the targets below need them. The last line fails if Clippy stops taking the
 # arguments that make a warning an error, which are cargo-clippy's own.
@@ -143,7 +144,7 @@ check-template: $(TOOLS) ## Check the template, the API description and the docu
 	$(BIN)/pytest -q -p no:cacheprovider infra/checks
 
 test-pages: programs $(PAGE_TOOLS) $(AXE) ## Walk through the Billing Dashboard in Chromium, with and without scripts; pictures in target/pages
-	@command -v chromium >/dev/null || { echo "make test-pages needs Chromium; on Debian and Ubuntu: apt-get install chromium"; exit 1; }
+	@infra/pages/install-browser
 	target/page-tools/bin/python infra/pages/walk.py $(BUILT)/prepaid target/axe/node_modules/axe-core/axe.min.js target/pages
 
 mails: $(MAIL_TOOLS) ## Photograph every kind of e-mail in Chromium into docs/mails: narrow and wide, light and dark

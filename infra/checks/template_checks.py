@@ -19,6 +19,9 @@ ROUTES_WITHOUT_AUTHORIZER = {
     ("HEAD", "/confirm/{token+}"),
     ("POST", "/confirm/{token+}"),
     ("GET", "/v1/statement-keys"),
+    ("GET", "/portal/{page+}"),
+    ("HEAD", "/portal/{page+}"),
+    ("POST", "/portal/{page+}"),
 }
 
 # Event sources whose callers AWS identifies itself. Any other source would be an entry point that we did not choose.

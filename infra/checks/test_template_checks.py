@@ -27,6 +27,9 @@ def test_the_routes_without_authorizer_are_those_that_were_decided():
         ("HEAD", "/confirm/{token+}"),
         ("POST", "/confirm/{token+}"),
         ("GET", "/v1/statement-keys"),
+        ("GET", "/portal/{page+}"),
+        ("HEAD", "/portal/{page+}"),
+        ("POST", "/portal/{page+}"),
     }
 
 

@@ -48,7 +48,7 @@ class Company:
         return self.call("POST", f"/v1/accounts/{account}/charges", body, key)
 
     def link(self, account, **visit):
-        return self.call("POST", f"/v1/accounts/{account}/portal-sessions", visit, status=201)["url"]
+        return self.call("POST", f"/v1/accounts/{account}/portal-sessions", visit, status=200)["url"]
 
     def balance(self, account):
         return self.call("GET", f"/v1/accounts/{account}/balance", status=200)["balance"]
@@ -83,6 +83,10 @@ class Browser:
 
     def enter(self, account, **visit):
         self.page.goto(self.company.link(account, **visit))
+        self.continues()
+
+    def continues(self):
+        """Uses the link up, unless the script has done that."""
         button = self.page.get_by_role("button", name="Continue")
         if "/enter/" in self.page.url and button.count():
             try:
@@ -138,8 +142,8 @@ class Browser:
 
 def first_day(browser, company):
     """An account without anything: every page has something to say."""
-    company.open("newcomer")
-    browser.enter("newcomer")
+    company.open("beginner")
+    browser.enter("beginner")
     browser.says("Automatic top-ups are off")
     browser.look("first-day-overview")
     for name in ["Buy credits", "Automatic top-ups", "Cards", "Usage", "History", "Invoices"]:
@@ -274,19 +278,19 @@ def cards_in(browser):
 
 def confirm(browser, company):
     """3D Secure: the bank asks, and the customer answers on the invoice's page."""
-    company.open("aria")
-    browser.enter("aria", flow="buy")
+    company.open("opera")
+    browser.enter("opera", flow="buy")
     browser.press("Buy 5,000 credits")
     browser.pay(ASKS_LATER)
     browser.page.wait_for_url(re.compile(r"/portal/purchases/|/authenticate"))
     if "/authenticate" in browser.page.url:
         browser.press("Complete authentication")
     browser.says("Thank you")
-    body = {"enabled": True, "threshold": 3_000, "target": 6_000, "consent": {"text_version": 3, "accepted_by": "Aria"}}
-    company.call("PUT", "/v1/accounts/aria/auto-top-up", body, status=200)
-    company.charge("aria", "job-1", 250)
+    body = {"enabled": True, "threshold": 3_000, "target": 6_000, "consent": {"text_version": 3, "accepted_by": "Ada"}}
+    company.call("PUT", "/v1/accounts/opera/auto-top-up", body, status=200)
+    company.charge("opera", "job-1", 250)
     company.local("/sweep")
-    wait_for("the pause", lambda: company.auto_top_up("aria")["payment_issue"])
+    wait_for("the pause", lambda: company.auto_top_up("opera")["payment_issue"])
     browser.open("Overview")
     browser.says("Your bank asks you to confirm")
     browser.look("overview-3d-secure")
@@ -300,7 +304,7 @@ def stop(browser, company):
     browser.press("Stop spending")
     browser.says("Spending is stopped")
     browser.look("overview-stopped")
-    refused = company.charge("aria", "job-2", 1)
+    refused = company.charge("opera", "job-2", 1)
     check(refused["code"] == "spending_stopped", f"{refused}")
     browser.press("Allow spending again")
     browser.says("Spending is allowed again")
@@ -313,7 +317,7 @@ def remove_the_card_and_turn_off(browser, company):
     browser.look("cards-remove")
     browser.press("Remove this card")
     browser.says("The card was removed")
-    check(not company.auto_top_up("aria")["enabled"], "automatic top-ups are off")
+    check(not company.auto_top_up("opera")["enabled"], "automatic top-ups are off")
     browser.open("Overview")
     browser.says("The last saved card was removed")
 
@@ -328,7 +332,35 @@ def look_only(browser, company):
     browser.look("read-only-cards")
 
 
-STORY = [first_day, buy, buy_by_invoice_and_change_ones_mind, turn_on, stale_settings, decline, another_card, confirm, stop,
+def ready_made(browser, company):
+    """What `cargo run` shows: the accounts with a past."""
+    browser.page.goto(f"{company.cloud.api}/_local/")
+    for account, text in {
+        "studio": "is charged",
+        "polyglot": "Your bank declined",
+        "aria": "Your bank asks you to confirm",
+        "halted": "Spending is stopped",
+        "newcomer": "Automatic top-ups are off",
+    }.items():
+        browser.page.goto(f"{company.cloud.api}/_local/dashboard/{account}")
+        browser.continues()
+        browser.says(text)
+        browser.look(f"ready-made-{account}")
+    browser.page.goto(f"{company.cloud.api}/_local/dashboard/studio")
+    browser.continues()
+    browser.open("Usage")
+    browser.follow("90 days")
+    browser.says("Archive|Training")
+    browser.look("ready-made-usage")
+    browser.open("Invoices")
+    browser.says("Automatic top-up")
+    browser.look("ready-made-invoices")
+    browser.open("History")
+    browser.follow("Older entries")
+    browser.look("ready-made-history")
+
+
+STORY = [ready_made, first_day, buy, buy_by_invoice_and_change_ones_mind, turn_on, stale_settings, decline, another_card, confirm, stop,
          remove_the_card_and_turn_off, look_only]
 
 
@@ -346,7 +378,7 @@ def walk(program, axe, pictures):
         old.unlink()
     log = pictures / "cloud.log"
     for has_scripts in (True, False):
-        with local_cloud(program, log) as cloud, chromium() as browser:
+        with local_cloud(program, log, is_empty=False) as cloud, chromium() as browser:
             company = Company(cloud)
             context = browser.new_context(java_script_enabled=has_scripts)
             kept = pictures if has_scripts else pictures / "without-scripts"

@@ -12,9 +12,9 @@ ADDRESSES = {"api": "API", "stripe": "Stripe stand-in", "aws": "AWS stand-ins"}
 
 
 @contextmanager
-def local_cloud(program, log):
-    """Starts `prepaid`, the program of `cargo run`, on free ports."""
-    with running([program, "--port", "0"], log, environment()) as process:
+def local_cloud(program, log, is_empty=True):
+    """Starts `prepaid`, the program of `cargo run`, on free ports, with the ready-made accounts or without any."""
+    with running([program, "--port", "0"] + ["--empty"] * is_empty, log, environment()) as process:
 
         def addresses():
             check(process.poll() is None, "the local cloud did not start")

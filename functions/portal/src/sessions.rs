@@ -27,7 +27,7 @@ pub async fn post<O: Outside>(app: &App<O>, request: &Request, account: &Reached
     let opened = open_link(&app.context, account.id(), visit).await?;
     let public_url = app.public_url.clone().or_else(|| api_address(request)).unwrap_or_default();
     let url = format!("{}/portal/enter/{}", public_url.trim_end_matches('/'), opened.token.reveal());
-    Reply::created(&LinkBody { url, expires_at: time(opened.expires_at) }, false)
+    Reply::ok(&LinkBody { url, expires_at: time(opened.expires_at) })
 }
 
 /// Ends every session and every link.

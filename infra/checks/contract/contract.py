@@ -26,7 +26,7 @@ class Cloud:
     """The local cloud, with the actions of its pages and its operator."""
 
     def __init__(self, program):
-        self.process = subprocess.Popen([program, "--port", "0"], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([program, "--port", "0", "--empty"], stdout=subprocess.PIPE, text=True)
         printed = ""
         while "/charges" not in printed:
             line = self.process.stdout.readline()

@@ -31,6 +31,12 @@ impl MovableClock {
         Self(Arc::new(Mutex::new(Reading::Standing(at))))
     }
 
+    /// A clock that stands runs from now on.
+    pub fn start(&self) {
+        let ahead = self.now().duration_since(SystemClock.now());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Reading::Running(ahead);
+    }
+
     /// # Errors
     /// [`NotForward`]; the clock does not move.
     pub fn advance(&self, by: SignedDuration) -> Result<Timestamp, NotForward> {

@@ -26,6 +26,7 @@ use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -97,6 +98,8 @@ pub struct LocalCloud {
     pub streams: Vec<StreamConsumer>,
     /// Whether the functions are separate processes, which use the machine's clock.
     pub has_own_processes: bool,
+    /// Whether the accounts of [`crate::ready_made`] were made.
+    has_ready_made: AtomicBool,
     tasks: std::sync::Mutex<JoinSet<()>>,
 }
 
@@ -141,6 +144,7 @@ impl LocalCloud {
             event_bus: EventBus::new(&template, functions.clone(), clock.shared(), on_failure()),
             streams: StreamConsumer::all(&template, &source, &functions, &on_failure()),
             has_own_processes: options.functions.is_some(),
+            has_ready_made: AtomicBool::new(false),
             tasks: std::sync::Mutex::default(),
             clock,
             stripe,
@@ -173,6 +177,14 @@ impl LocalCloud {
         }
     }
 
+    pub fn has_ready_made_accounts(&self) -> bool {
+        self.has_ready_made.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_ready_made_accounts(&self) {
+        self.has_ready_made.store(true, Ordering::Relaxed);
+    }
+
     /// Moves the clock, runs the schedules that became due, and delivers the resulting events.
     ///
     /// # Errors
@@ -182,6 +194,16 @@ impl LocalCloud {
         let runs = self.schedules.advance_to(now).await;
         self.settle().await?;
         Ok(runs)
+    }
+
+    /// Moves the clock without running what became due in between.
+    ///
+    /// # Errors
+    /// [`NotForward`].
+    pub async fn skip(&self, by: SignedDuration) -> Result<(), NotForward> {
+        self.clock.advance(by)?;
+        self.schedules.begin_anew().await;
+        Ok(())
     }
 
     /// From now on, the schedule of this function runs nothing, as if its function failed each time.

@@ -16,5 +16,6 @@ pub mod operations;
 pub mod price_books;
 pub mod prove;
 pub mod quote;
+pub mod ready_made;
 pub mod support;
 pub mod verify;

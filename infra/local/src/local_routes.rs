@@ -1,13 +1,15 @@
 //! The routes that only the local cloud has, all under `/_local`: a start page, tokens, the clock, an immediate sweep.
 
 use crate::cloud::{AdvanceError, LocalCloud};
+use crate::demo::Api;
 use crate::local_guard::guard;
 use crate::local_problem::LocalProblem;
+use crate::ready_made;
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use jiff::tz::TimeZone;
@@ -17,6 +19,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::domain::AccountId;
 use std::sync::{Arc, Weak};
 
 /// The routes. They hold a weak reference to the cloud, since the cloud holds their server.
@@ -28,6 +31,7 @@ pub fn router(cloud: &Arc<LocalCloud>) -> Router {
         .route("/_local/clock", get(read_clock).post(move_clock))
         .route("/_local/sweep", post(sweep))
         .route("/_local/tokens", post(make_token))
+        .route("/_local/dashboard/{account}", get(dashboard))
         .with_state(Arc::downgrade(cloud))
         .layer(middleware::from_fn(guard))
         .nest("/_local/issuer", cloud.issuer.router())
@@ -41,6 +45,7 @@ struct Home<'a> {
     aws: &'a str,
     now: String,
     routes: Vec<String>,
+    dashboards: &'a [(&'static str, &'static str)],
 }
 
 #[derive(Template)]
@@ -76,6 +81,7 @@ async fn home(State(cloud): Cloud) -> Answer {
         stripe: &urls.stripe,
         aws: &urls.aws,
         now: shared::http::time(cloud.clock.now()),
+        dashboards: if cloud.has_ready_made_accounts() { &ready_made::ACCOUNTS } else { &[] },
         routes: cloud.template.routes.iter().map(|route| route.key()).collect(),
     };
     render(&page)
@@ -83,6 +89,18 @@ async fn home(State(cloud): Cloud) -> Answer {
 
 async fn returned() -> Answer {
     render(&Returned {})
+}
+
+/// Does what the company's backend does: asks for a link and redirects its customer.
+async fn dashboard(State(cloud): Cloud, Path(account): Path<String>) -> Answer {
+    let cloud = cloud.upgrade().ok_or_else(LocalProblem::stopping)?;
+    let account = AccountId::parse(account).map_err(|_| no_account())?;
+    let link = Api::new(&cloud).dashboard_link(account.as_str()).await.map_err(|_| no_account())?;
+    Ok(Redirect::to(&link).into_response())
+}
+
+fn no_account() -> LocalProblem {
+    LocalProblem::new(StatusCode::NOT_FOUND, "There is no such account. Open it first, with POST /v1/accounts.")
 }
 
 async fn read_clock(State(cloud): Cloud) -> Answer {

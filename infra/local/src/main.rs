@@ -13,9 +13,9 @@ use prepaid_local::openapi::describe;
 use prepaid_local::operations::{PlannedOperation, operation_of_audio, read_operations};
 use prepaid_local::price_books::{self, PriceBookFile};
 use prepaid_local::support::{self, SupportArguments};
-use prepaid_local::{demo, prove, quote, verify};
+use prepaid_local::{demo, prove, quote, ready_made, verify};
 use shared::aws::AwsEnvironment;
-use shared::clock::SystemClock;
+use shared::clock::{Clock, SystemClock};
 use shared::config::Environment;
 use shared::domain::{AccountId, InvalidId, PriceBook};
 use shared::surroundings::Surroundings;
@@ -47,6 +47,9 @@ struct Serve {
     /// Run the compiled functions in this directory (target/lambda) instead of the ones in this process.
     #[arg(long)]
     functions: Option<PathBuf>,
+    /// Start without the ready-made accounts that the Billing Dashboard shows at first.
+    #[arg(long)]
+    empty: bool,
 }
 
 #[derive(Subcommand)]
@@ -180,15 +183,26 @@ async fn play_demo(operations: Option<PathBuf>, audio: &[PathBuf]) -> Result<boo
 }
 
 async fn serve(options: Serve) -> Result<(), Error> {
-    let Serve { port, data, price_book, functions } = options;
+    let Serve { port, data, price_book, functions, empty } = options;
     let file = price_book.map(|file| price_books::read(&file)).transpose()?;
     let (book, price_book) = match file {
         Some(PriceBookFile { book, json }) => (book, Some(json)),
         None => (PriceBook::reference(), None),
     };
     let FirstSteps { purchase, charge } = first_steps(&book);
-    let options = Options { port, data, functions, price_book, ..Options::new(MovableClock::running()) };
-    let started = LocalCloud::start(options).await?;
+    // The accounts' past needs a clock of its own and the prices of the built-in book.
+    let has_ready_made = !empty && data.is_none() && price_book.is_none() && functions.is_none();
+    let now = SystemClock.now();
+    let clock = if has_ready_made {
+        MovableClock::standing(now.saturating_sub(ready_made::PAST)?)
+    } else {
+        MovableClock::running()
+    };
+    let started = LocalCloud::start(Options { port, data, functions, price_book, ..Options::new(clock) }).await?;
+    if has_ready_made {
+        ready_made::make(&started, now).await?;
+        started.clock.start();
+    }
     started.run();
     let urls = &started.urls;
     let out = &mut stdout();
@@ -201,7 +215,7 @@ async fn serve(options: Serve) -> Result<(), Error> {
   Stripe stand-in  {stripe}
   E-mail inbox     {aws}/inbox
   AWS stand-ins    {aws}   (AWS_ENDPOINT_URL for cargo-lambda and the AWS CLI)
-
+{dashboard}
 Tokens:
 
   export SERVICE_TOKEN={service}
@@ -224,6 +238,11 @@ Try it:
         api = urls.api,
         stripe = urls.stripe,
         aws = urls.aws,
+        dashboard = if has_ready_made {
+            format!("  Dashboard        {}/_local/dashboard/studio\n", urls.api)
+        } else {
+            String::new()
+        },
         service = started.service_token(),
         customer = started.customer_token("acme"),
         support = started.token("operator", &["credits/support"]),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use lambda_http::Request;
 use shared::domain::account::HistoryFilter;
-use shared::domain::payments::{CardFace, Cure, NoTopUp, TopUpOutlook, top_up_outlook, turned_off};
+use shared::domain::payments::{CardFace, Cure, NoTopUp, PaymentIssueKind, TopUpOutlook, top_up_outlook, turned_off};
 use shared::domain::usage::{DAYS_NEEDED, RunsOut, forecast};
 use shared::domain::{Account, Credits, Periods, PriceBook, date_of};
 use shared::http::{Problem, Reply, parse_query};
@@ -19,6 +19,10 @@ use shared::use_cases::usage::{FoldLimits, read_usage};
 use shared::words::{self, KnownOfTopUps, diagnosis};
 
 const ENTRIES_SHOWN: usize = 6;
+
+/// What helps if the bank asks.
+pub const CONFIRM: &str =
+    "Confirm the payment on the secure page of our payment provider, or pay with another card there.";
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -83,7 +87,7 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor)
         layout: Layout::of(app, visitor, (Section::Overview, "Overview")).with_done(done),
         tone: tone(&outlook, account),
         verdict,
-        remedy: words.remedy,
+        remedy: remedy(&outlook, words.remedy),
         button: button(&outlook, account),
         balance: account.balance.grouped(),
         is_negative: account.balance.is_negative(),
@@ -148,6 +152,14 @@ fn lasts(RunsOut { earliest, latest }: RunsOut, now: Timestamp) -> String {
         (Some(earliest), Some(latest)) => format!("between {} and {latest} days", earliest.max(0)),
         (Some(earliest), None) => format!("{earliest} days or more"),
         (None, _) => "more than a year".to_owned(),
+    }
+}
+
+/// What helps. A question of the bank is answered here and needs no e-mail.
+fn remedy(outlook: &TopUpOutlook, usual: Option<&'static str>) -> Option<&'static str> {
+    match outlook {
+        TopUpOutlook::Paused(PaymentIssueKind::ActionRequired) => Some(CONFIRM),
+        _ => usual,
     }
 }
 

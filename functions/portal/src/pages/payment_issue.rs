@@ -2,6 +2,7 @@
 
 use super::buy::{leave_for, new_key};
 use super::layout::{Done, Layout, Section, show};
+use super::overview::CONFIRM;
 use crate::visitor::{Visitor, form_key};
 use crate::{App, Outside};
 use askama::Template;
@@ -98,7 +99,7 @@ async fn of_issue<'a, O: Outside>(
             "A payment did not go through"
         },
         reason: reason.to_owned(),
-        remedy,
+        remedy: if issue.kind == PaymentIssueKind::ActionRequired { CONFIRM } else { remedy },
         since: Some(words::date_and_time(issue.since)),
         amount: attempt.map(|attempt| format!("{} plus tax", attempt.price)),
         invoice_url: is_payable.then(|| format!("/pay/{}", app.links.sign(&account.id, &issue.top_up, until))),

@@ -190,6 +190,16 @@ impl Schedules {
         Self { changes: Some(changes), ..self }
     }
 
+    /// As if every schedule were created now: what was due before does not run any more.
+    pub async fn begin_anew(&self) {
+        let mut agenda = Agenda::default();
+        for planned in &self.schedules {
+            let first = planned.expression.as_ref().and_then(|expression| expression.first((self.clock)()));
+            first.into_iter().for_each(|first| agenda.enter(first, Try::new(planned, first)));
+        }
+        *self.agenda.lock().await = agenda;
+    }
+
     /// From now on, delivers each invocation twice, as both services may do.
     pub fn deliver_twice(&self, twice: bool) {
         self.is_delivering_twice.store(twice, Ordering::Relaxed);

@@ -58,6 +58,33 @@ impl Api {
         if answer.status() == 402 { Ok(None) } else { expect(answer, 201).await.map(Some) }
     }
 
+    /// A charge of any form that the balance covers.
+    pub async fn charge_for(&self, account: &str, key: &str, body: &Value) -> Result<(), Error> {
+        let path = format!("/v1/accounts/{account}/charges");
+        let (token, body) = (self.cloud.service_token(), Some(body.clone()));
+        expect(self.send(Method::POST, &path, &token, Some(key), body).await?, 201).await.map(drop)
+    }
+
+    pub async fn restore(&self, account: &str, charge: &str) -> Result<(), Error> {
+        let path = format!("/v1/accounts/{account}/charges/{charge}/restore");
+        let (token, body) = (self.cloud.service_token(), Some(json!({})));
+        expect(self.send(Method::POST, &path, &token, None, body).await?, 201).await.map(drop)
+    }
+
+    pub async fn stop_spending(&self, account: &str) -> Result<(), Error> {
+        let path = format!("/v1/accounts/{account}/spending");
+        let (token, body) = (self.cloud.customer_token(account), Some(json!({"stopped": true})));
+        expect(self.send(Method::PUT, &path, &token, None, body).await?, 200).await.map(drop)
+    }
+
+    /// A link into the dashboard of an account.
+    pub async fn dashboard_link(&self, account: &str) -> Result<String, Error> {
+        let path = format!("/v1/accounts/{account}/portal-sessions");
+        let opened = self.send(Method::POST, &path, &self.cloud.service_token(), None, Some(json!({}))).await?;
+        let opened = expect(opened, 200).await?;
+        opened["url"].as_str().map(str::to_owned).ok_or_else(|| "the link is missing".into())
+    }
+
     /// The same request again, as after a lost answer.
     pub async fn charge_again(&self, account: &str, key: &str, planned: &PlannedOperation) -> Result<Value, Error> {
         let answer = self.post_charge(account, key, planned).await?;
