@@ -197,6 +197,26 @@ def buy_by_invoice_and_change_ones_mind(browser, company):
     browser.look("purchase-by-invoice")
 
 
+def missing_credits(browser, company):
+    """A payment whose events are lost: the customer asks, and gets what was paid."""
+    browser.open("Invoices")
+    browser.follow("Look for a payment")
+    browser.page.fill("#last4", "4242")
+    browser.press("Look for it")
+    browser.says("The amount must be written")
+    browser.look("missing-invalid")
+    browser.page.fill("#number", "WRONG-0001")
+    browser.press("Look for it")
+    browser.says("We|no payment")
+    invoice = company.call("GET", "/v1/accounts/acme/invoices", status=200)["data"][-1]["number"]
+    browser.page.fill("#number", invoice.lower())
+    browser.press("Look for it")
+    browser.says("are on your balance already")
+    browser.look("missing-found")
+    browser.follow("See the entry")
+    browser.says("Credits bought")
+
+
 def turn_on(browser, company):
     browser.open("Automatic top-ups")
     browser.page.fill("#threshold", "20")
@@ -266,6 +286,11 @@ def another_card(browser, company):
     browser.page.goto(f"{company.cloud.api}/portal/pay")
     browser.page.get_by_label("Visa •••• 4242").check()
     browser.press("Pay now")
+    browser.says("The payment was received|There is no answer yet")
+    while browser.page.get_by_role("button", name="Ask again").count():
+        browser.page.wait_for_timeout(4_000)
+        if browser.page.get_by_role("button", name="Ask again").count():
+            browser.press("Ask again")
     browser.says("The payment was received")
     check(company.auto_top_up("acme")["payment_issue"] is None, "the pause has ended")
     browser.look("overview-paid")
@@ -358,9 +383,13 @@ def ready_made(browser, company):
     browser.open("History")
     browser.follow("Older entries")
     browser.look("ready-made-history")
+    browser.follow("Verify the ledger")
+    browser.says("Your ledger is right")
+    browser.look("verify")
 
 
-STORY = [ready_made, first_day, buy, buy_by_invoice_and_change_ones_mind, turn_on, stale_settings, decline, another_card, confirm, stop,
+STORY = [ready_made, first_day, buy, buy_by_invoice_and_change_ones_mind, missing_credits,
+         turn_on, stale_settings, decline, another_card, confirm, stop,
          remove_the_card_and_turn_off, look_only]
 
 

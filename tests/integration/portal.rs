@@ -3,6 +3,7 @@
 
 use crate::support::{Answer, TestCloud, options};
 use jiff::SignedDuration;
+use local_stripe::{Fault, FaultAction};
 use prepaid_local::cloud::Options;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -453,4 +454,28 @@ async fn a_closed_account_has_no_dashboard() {
     let path = "/v1/accounts/acme/portal-sessions";
     cloud.post(path, &cloud.cloud.service_token(), None, &json!({})).await.expect_problem(403, "account_closed");
     browser.press(OVERVIEW, "/portal/spending", &[("spending", "stopped")]).await.expect(403);
+}
+
+/// While the bank's answer is lost, the page asks for the same payment again, and says neither yes nor no.
+#[tokio::test]
+async fn a_payment_without_an_answer_is_asked_for_again_and_charged_once() {
+    let cloud = cloud().await;
+    cloud.buy("acme", "credits_5000", "4242424242424242").await;
+    cloud.turn_on_auto_top_up("acme", 6_000, 8_000).await;
+    cloud.save_card("acme", "pm_card_chargeCustomerFail").await;
+    cloud.sweep().await;
+    cloud.settle().await;
+    let card = cloud.save_card("acme", "pm_card_visa").await;
+    let browser = Browser::signed_in(&cloud, json!({})).await;
+    let key = browser.field("/portal/pay", "key").await;
+    let fields = [("key", key.as_str()), ("card", card.as_str())];
+    let path = "/v1/invoices/*/pay";
+    cloud.cloud.stripe.add_fault(Fault { count: 8, ..Fault::once("POST", path, FaultAction::Unavailable) });
+    let asking = browser.press("/portal/pay", "/portal/pay/retry", &fields).await.expect(200).text;
+    assert!(asking.contains("There is no answer yet") && asking.contains(&key), "{asking}");
+    cloud.cloud.stripe.clear_faults();
+    let paid = browser.press("/portal/pay", "/portal/pay/retry", &fields).await.expect(303);
+    assert_eq!(paid.location.as_deref(), Some("/portal/overview?done=paid"));
+    cloud.settle().await;
+    assert_eq!(cloud.balance("acme").await, 8_000);
 }

@@ -13,6 +13,17 @@ if (document.querySelector("[data-look-again]")) {
   }
 }
 
+// A payment whose outcome is not known yet is asked for again, about ten times.
+const asking = document.querySelector("form[data-ask-again]");
+if (asking) {
+  const key = `asks ${asking.dataset.askAgain}`;
+  const asks = Number(sessionStorage.getItem(key) ?? 0);
+  if (asks < 10) {
+    sessionStorage.setItem(key, asks + 1);
+    setTimeout(() => asking.requestSubmit(), 3000);
+  }
+}
+
 // A form is sent once.
 for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", (event) => {

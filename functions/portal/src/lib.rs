@@ -18,17 +18,18 @@ use shared::domain::PriceBook;
 use shared::http::{Access, AccountRateLimiter, Problem, Reply, Route, find_route, no_query, respond};
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, AskedCards, CardWallet, ConsentList, Consents, CustomerInvoices, Entries, EntryList, History, Payments,
-    PendingCharges, PortalPasses, PurchaseList, Purchases, SpendingChanges, TopUpList, TopUpRetries, TopUps,
-    UsageFolds, UsageRows,
+    Accounts, AskedCards, CardWallet, ClaimLogs, ClaimedPayments, Consents, CustomerInvoices, Entries, EntryList,
+    History, PaymentReturns, Payments, PendingChargeList, PendingCharges, PortalPasses, Purchases, SpenderList,
+    Spenders, StoredEntries, TopUpList, TopUpRetries, TopUps, UnknownPayments, UsageFolds, UsageRows,
 };
 use shared::use_cases::{Capabilities, Context};
 
 shared::trait_alias! {
     /// The parts of the ledger that the function needs.
     pub trait PortalLedger:
-        Accounts + AskedCards + ConsentList + Consents + Entries + EntryList + History + PendingCharges + PortalPasses
-            + PurchaseList + Purchases + SpendingChanges + TopUpList + TopUpRetries + TopUps + UsageFolds + UsageRows
+        Accounts + AskedCards + ClaimLogs + Consents + Entries + EntryList + History + PendingChargeList + PendingCharges
+            + PortalPasses + Purchases + SpenderList + Spenders + StoredEntries + TopUpList + TopUpRetries + TopUps
+            + UnknownPayments + UsageFolds + UsageRows
 }
 
 shared::trait_alias! {
@@ -36,7 +37,7 @@ shared::trait_alias! {
     pub trait Outside:
         Capabilities<
             Ledger: PortalLedger,
-            Payments: Payments + CardWallet + CustomerInvoices,
+            Payments: Payments + CardWallet + ClaimedPayments + CustomerInvoices + PaymentReturns,
             PriceBook = PriceBook,
         >
 }

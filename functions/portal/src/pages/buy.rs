@@ -1,6 +1,6 @@
 //! Buying credits.
 
-use super::layout::{Layout, Section, show};
+use super::layout::{Layout, Section, key_for, show};
 use crate::visitor::{Visitor, form_key};
 use crate::{App, Outside};
 use askama::Template;
@@ -67,7 +67,7 @@ pub async fn post<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor
     let pay_by = pay_by.unwrap_or(PayBy::Page);
     // Two packages of one page are two purchases.
     let by_invoice = matches!(pay_by, PayBy::Invoice(_));
-    let key = super::layout::key_for(&key, &[package.as_str(), if by_invoice { "invoice" } else { "page" }])?;
+    let key = key_for(&key, &[package.as_str(), if by_invoice { "invoice" } else { "page" }])?;
     let command = PurchaseCommand { key, package, pay_by, offers_invoices: app.offers_invoices };
     let purchase = open_purchase(&app.context, &visitor.account.id, &command).await?.purchase;
     match purchase.checkout.as_ref().filter(|_| purchase.has_page()) {

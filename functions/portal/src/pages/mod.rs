@@ -6,12 +6,14 @@ mod enter;
 mod history;
 mod invoices;
 mod layout;
+mod missing;
 mod overview;
 mod payment_issue;
 mod returned;
 mod spending;
 mod top_ups;
 mod usage;
+mod verify;
 
 use crate::visitor::Visitor;
 use crate::{App, Outside, assets};
@@ -46,7 +48,10 @@ enum Page {
     Usage,
     History,
     Entry,
+    Verify,
     Invoices,
+    Missing,
+    FindMissing,
     SetSpending,
 }
 
@@ -83,8 +88,11 @@ const PAGES: &[Route<Page>] = &[
     post("/portal/cards/remove", Page::RemoveCard),
     get("/portal/usage", Page::Usage),
     get("/portal/history", Page::History),
+    get("/portal/verify", Page::Verify),
     get("/portal/history/{seq}", Page::Entry),
     get("/portal/invoices", Page::Invoices),
+    get("/portal/missing", Page::Missing),
+    post("/portal/missing", Page::FindMissing),
     post("/portal/spending", Page::SetSpending),
 ];
 
@@ -149,7 +157,10 @@ async fn visited<O: Outside>(
         Page::Usage => usage::get(app, request, visitor).await,
         Page::History => history::get(app, request, visitor).await,
         Page::Entry => history::entry(app, visitor, found.parameter("seq")).await,
+        Page::Verify => verify::get(app, visitor).await,
         Page::Invoices => invoices::get(app, request, visitor).await,
+        Page::Missing => missing::get(app, visitor),
+        Page::FindMissing => missing::post(app, request, visitor).await,
         Page::SetSpending => spending::post(app, request, visitor).await,
     }
 }

@@ -1,18 +1,18 @@
 //! A pause of automatic top-ups: paying the open invoice, or going on without it.
 
 use super::buy::{leave_for, new_key};
-use super::layout::{Done, Layout, Section, show};
+use super::layout::{Done, Layout, Section, key_for, show};
 use super::overview::CONFIRM;
 use crate::visitor::{Visitor, form_key};
 use crate::{App, Outside};
 use askama::Template;
 use jiff::SignedDuration;
 use lambda_http::Request;
-use shared::domain::PaymentMethodId;
 use shared::domain::payments::{PaymentIssue, PaymentIssueKind, RetryCommand, TopUpStatus};
+use shared::domain::{IdempotencyKey, PaymentMethodId};
 use shared::http::{Problem, Reply};
 use shared::ports::TopUps;
-use shared::use_cases::payments::{PauseEnding, read_saved_cards, resume_top_ups, retry_top_up};
+use shared::use_cases::payments::{PauseEnding, RetryError, read_saved_cards, resume_top_ups, retry_top_up};
 use shared::words::{self, Explanation};
 
 /// How long the link to the invoice's page works.
@@ -110,18 +110,32 @@ async fn of_issue<'a, O: Outside>(
     })
 }
 
-/// Charges the open invoice now. The same form charges once, however often it is sent.
+#[derive(Template)]
+#[template(path = "asking.html")]
+struct AskingPage<'a> {
+    layout: Layout<'a>,
+    key: &'a IdempotencyKey,
+    card: Option<&'a PaymentMethodId>,
+}
+
+/// Charges the open invoice now. The same form charges once, however often it is sent. While the outcome is not known, the
+/// page that follows has the same form once more.
 pub async fn retry<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor) -> Result<Reply, Problem> {
-    let (key, card) = visitor.form(request, |fields| {
+    let (form_key, card) = visitor.form(request, |fields| {
         let card = fields.optional("card", "a saved card", |id| PaymentMethodId::parse(id).ok());
         (form_key(fields), card)
     })?;
-    let key = key.ok_or_else(Problem::foreign_form)?;
-    let key = match &card {
-        Some(card) => super::layout::key_for(&key, &[card.as_str()])?,
-        None => key,
+    let form_key = form_key.ok_or_else(Problem::foreign_form)?;
+    // Two cards of one page are two payments.
+    let key = key_for(&form_key, &[card.as_ref().map_or("default", PaymentMethodId::as_str)])?;
+    let command = RetryCommand { key, card };
+    let retried = match retry_top_up(&app.context, &visitor.account.id, &command).await {
+        Err(RetryError::Unknown) => {
+            let layout = Layout::of(app, visitor, (Section::Elsewhere, "Your bank is being asked"));
+            return show(200, &AskingPage { layout, key: &form_key, card: command.card.as_ref() });
+        }
+        retried => retried?,
     };
-    let retried = retry_top_up(&app.context, &visitor.account.id, &RetryCommand { key, card }).await?;
     match (retried.retry.status, retried.hosted_url) {
         (TopUpStatus::Paid | TopUpStatus::PartlyPaid, _) => Done::Paid.then("/portal/overview"),
         // The bank's question is answered on the invoice's page.

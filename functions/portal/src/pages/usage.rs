@@ -118,7 +118,7 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor)
         last: spent.last().map_or(String::new(), |(name, _)| name.clone()),
         bars: bars(&spent, highest),
         rows: usage.rows.iter().rev().map(|row| Row::of(row, range)).collect(),
-        operations: shares(&usage, total, |row| &row.operations),
+        operations: shares(&usage, total, |row| &row.operations).into_iter().map(Share::titled).collect(),
         spenders: shares(&usage, total, |row| &row.spenders),
         is_complete: usage.is_complete(),
         as_of: words::date_and_time(usage.as_of),
@@ -160,6 +160,13 @@ fn bars(spent: &[(String, i64)], highest: i64) -> Vec<Bar> {
     (0..).zip(spent).map(bar).collect()
 }
 
+impl Share {
+    /// The name of an operation reads as a title; that of a spender stays as it is.
+    fn titled(self) -> Self {
+        Self { name: capitalized(&self.name), ..self }
+    }
+}
+
 impl Row {
     fn of(row: &UsageRow, range: Range) -> Self {
         Self {
@@ -186,7 +193,7 @@ fn shares<N: Ord + Clone + fmt::Display>(
     let mut sums: Vec<(String, i64)> = sums.into_iter().filter(|(_, credits)| *credits > 0).collect();
     sums.sort_by_key(|(name, credits)| (std::cmp::Reverse(*credits), name.clone()));
     let share = |(name, credits): (String, i64)| Share {
-        name: capitalized(&name),
+        name,
         credits: grouped(credits),
         percent: (credits.saturating_mul(100) / total.max(1)).clamp(0, 100),
     };

@@ -17,15 +17,10 @@ use crate::use_cases::{Capabilities, Context};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-/// The ports that a verification uses.
-pub trait VerifiedLedger:
-    Accounts + Entries + EntryList + PendingChargeList + SpenderList + Spenders + StoredEntries + UsageRows
-{
-}
-
-impl<L: Accounts + Entries + EntryList + PendingChargeList + SpenderList + Spenders + StoredEntries + UsageRows>
-    VerifiedLedger for L
-{
+trait_alias! {
+    /// The ports that a verification uses.
+    pub trait VerifiedLedger:
+        Accounts + Entries + EntryList + PendingChargeList + SpenderList + Spenders + StoredEntries + UsageRows
 }
 
 /// Where a part begins.
