@@ -335,6 +335,58 @@ def stop(browser, company):
     browser.says("Spending is allowed again")
 
 
+def limit(browser, company):
+    """The account may spend less than the next charge takes."""
+    browser.open("Limits")
+    browser.page.fill("#account-day", "many")
+    browser.press("Save")
+    browser.says("whole number of credits")
+    browser.open("Limits")
+    browser.page.fill("#account-day", "5")
+    browser.press("Save")
+    browser.says("The limits hold from now on")
+    browser.page.fill("#new-spender", "studio")
+    browser.page.fill("#new-month", "1000")
+    browser.press("Add")
+    browser.says("This month")
+    browser.look("limits")
+    refused = company.charge("opera", "job-3", 1)
+    check(refused["code"] == "limit_reached", f"{refused}")
+    browser.page.fill("#account-day", "")
+    browser.press("Save")
+    browser.says("The limits hold from now on")
+    browser.open("History")
+    wait_for("the refused request", lambda: refused_in(browser))
+    browser.look("requests")
+
+
+def refused_in(browser):
+    browser.open("History")
+    browser.follow("Refused requests")
+    return "limit" in browser.page.locator("main").inner_text()
+
+
+def contacts(browser, company):
+    browser.open("Contacts")
+    browser.page.fill("#email-1", "not an address")
+    browser.press("Save")
+    browser.says("is not an e-mail address")
+    browser.page.fill("#email-1", "books@opera.example")
+    browser.press("Save")
+    browser.says("Choose what books@opera.example gets")
+    browser.page.check("#billing-1")
+    browser.press("Save")
+    browser.says("Waits for confirmation")
+    browser.look("contacts")
+
+
+def consents(browser, company):
+    browser.open("Automatic top-ups")
+    browser.follow("What was agreed to")
+    browser.says("by Ada")
+    browser.look("consents")
+
+
 def remove_the_card_and_turn_off(browser, company):
     browser.open("Cards")
     browser.follow("Remove")
@@ -389,7 +441,7 @@ def ready_made(browser, company):
 
 
 STORY = [ready_made, first_day, buy, buy_by_invoice_and_change_ones_mind, missing_credits,
-         turn_on, stale_settings, decline, another_card, confirm, stop,
+         turn_on, stale_settings, decline, another_card, confirm, stop, limit, contacts, consents,
          remove_the_card_and_turn_off, look_only]
 
 

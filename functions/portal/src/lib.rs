@@ -18,17 +18,18 @@ use shared::domain::PriceBook;
 use shared::http::{Access, AccountRateLimiter, Problem, Reply, Route, find_route, no_query, respond};
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, AskedCards, CardWallet, ClaimLogs, ClaimedPayments, Consents, CustomerInvoices, Entries, EntryList,
-    History, PaymentReturns, Payments, PendingChargeList, PendingCharges, PortalPasses, Purchases, SpenderList,
-    Spenders, StoredEntries, TopUpList, TopUpRetries, TopUps, UnknownPayments, UsageFolds, UsageRows,
+    Accounts, AskedCards, CardWallet, ClaimLogs, ClaimedPayments, ConsentList, Consents, ContactRecords,
+    CustomerInvoices, Entries, EntryList, History, PaymentReturns, Payments, PendingChargeList, PendingCharges,
+    PortalPasses, Purchases, RefusalList, SpenderList, Spenders, StoredEntries, TopUpList, TopUpRetries, TopUps,
+    UnknownPayments, UsageFolds, UsageRows,
 };
 use shared::use_cases::{Capabilities, Context};
 
 shared::trait_alias! {
     /// The parts of the ledger that the function needs.
     pub trait PortalLedger:
-        Accounts + AskedCards + ClaimLogs + Consents + Entries + EntryList + History + PendingChargeList + PendingCharges
-            + PortalPasses + Purchases + SpenderList + Spenders + StoredEntries + TopUpList + TopUpRetries + TopUps
+        Accounts + AskedCards + ClaimLogs + ConsentList + Consents + ContactRecords + Entries + EntryList + History + PendingChargeList + PendingCharges
+            + PortalPasses + Purchases + RefusalList + SpenderList + Spenders + StoredEntries + TopUpList + TopUpRetries + TopUps
             + UnknownPayments + UsageFolds + UsageRows
 }
 

@@ -137,7 +137,8 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor)
     show(200, &page)
 }
 
-fn form_encoded(text: &str) -> String {
+/// Safe in a query.
+pub fn form_encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 

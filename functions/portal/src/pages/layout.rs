@@ -24,12 +24,14 @@ pub enum Section {
     Usage,
     History,
     Invoices,
+    Limits,
+    Contacts,
     /// None of those in the menu.
     Elsewhere,
 }
 
 impl Section {
-    const MENU: [(Self, &'static str, &'static str); 7] = [
+    const MENU: [(Self, &'static str, &'static str); 9] = [
         (Self::Overview, "/portal/overview", "Overview"),
         (Self::Buy, "/portal/buy", "Buy credits"),
         (Self::TopUps, "/portal/auto_top_up", "Automatic top-ups"),
@@ -37,6 +39,8 @@ impl Section {
         (Self::Usage, "/portal/usage", "Usage"),
         (Self::History, "/portal/history", "History"),
         (Self::Invoices, "/portal/invoices", "Invoices"),
+        (Self::Limits, "/portal/limits", "Limits"),
+        (Self::Contacts, "/portal/contacts", "Contacts"),
     ];
 }
 
@@ -125,10 +129,12 @@ pub enum Done {
     CardRemoved,
     SpendingStopped,
     SpendingAllowed,
+    LimitsSet,
+    ContactsSaved,
 }
 
 impl Done {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::TurnedOn,
         Self::TurnedOff,
         Self::Resumed,
@@ -138,6 +144,8 @@ impl Done {
         Self::CardRemoved,
         Self::SpendingStopped,
         Self::SpendingAllowed,
+        Self::LimitsSet,
+        Self::ContactsSaved,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -151,6 +159,8 @@ impl Done {
             Self::CardRemoved => "card_removed",
             Self::SpendingStopped => "spending_stopped",
             Self::SpendingAllowed => "spending_allowed",
+            Self::LimitsSet => "limits_set",
+            Self::ContactsSaved => "contacts_saved",
         }
     }
 
@@ -165,6 +175,8 @@ impl Done {
             Self::CardRemoved => "The card was removed.",
             Self::SpendingStopped => "Spending is stopped. Charges are refused until you allow it again.",
             Self::SpendingAllowed => "Spending is allowed again.",
+            Self::LimitsSet => "The limits hold from now on.",
+            Self::ContactsSaved => "Saved. New addresses get a link to confirm.",
         }
     }
 

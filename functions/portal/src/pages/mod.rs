@@ -2,13 +2,17 @@
 
 mod buy;
 mod cards;
+mod consents;
+mod contacts;
 mod enter;
 mod history;
 mod invoices;
 mod layout;
+mod limits;
 mod missing;
 mod overview;
 mod payment_issue;
+mod requests;
 mod returned;
 mod spending;
 mod top_ups;
@@ -52,6 +56,12 @@ enum Page {
     Invoices,
     Missing,
     FindMissing,
+    Consents,
+    Requests,
+    Limits,
+    SetLimits,
+    Contacts,
+    SetContacts,
     SetSpending,
 }
 
@@ -93,6 +103,12 @@ const PAGES: &[Route<Page>] = &[
     get("/portal/invoices", Page::Invoices),
     get("/portal/missing", Page::Missing),
     post("/portal/missing", Page::FindMissing),
+    get("/portal/consents", Page::Consents),
+    get("/portal/requests", Page::Requests),
+    get("/portal/limits", Page::Limits),
+    post("/portal/limits", Page::SetLimits),
+    get("/portal/contacts", Page::Contacts),
+    post("/portal/contacts", Page::SetContacts),
     post("/portal/spending", Page::SetSpending),
 ];
 
@@ -161,6 +177,12 @@ async fn visited<O: Outside>(
         Page::Invoices => invoices::get(app, request, visitor).await,
         Page::Missing => missing::get(app, visitor),
         Page::FindMissing => missing::post(app, request, visitor).await,
+        Page::Consents => consents::get(app, request, visitor).await,
+        Page::Requests => requests::get(app, request, visitor).await,
+        Page::Limits => limits::get(app, request, visitor).await,
+        Page::SetLimits => limits::post(app, request, visitor).await,
+        Page::Contacts => contacts::get(app, request, visitor).await,
+        Page::SetContacts => contacts::post(app, request, visitor).await,
         Page::SetSpending => spending::post(app, request, visitor).await,
     }
 }
