@@ -559,7 +559,6 @@ const TOP_UP: &str = "TOP_UP#";
 const SWEEP_LOG: &str = "SWEEP_LOG";
 const CLAIM_LOG: &str = "CLAIM_LOG";
 const TOP_UP_RETRY: &str = "TOP_UP_RETRY#";
-const PORTAL: &str = "PORTAL#";
 const PORTAL_LINK: &str = "PORTAL#LINK#";
 const PORTAL_SESSION: &str = "PORTAL#SESSION#";
 const ACT: &str = "ACT#";

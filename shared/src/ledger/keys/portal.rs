@@ -1,8 +1,11 @@
 //! The keys of the links into the Billing Dashboard and of its sessions.
 
-use super::{Key, PORTAL, PORTAL_LINK, PORTAL_SESSION, id, of_account};
+use super::{Key, PORTAL_LINK, PORTAL_SESSION, id, of_account};
 use crate::domain::AccountId;
 use crate::domain::portal::PassHash;
+
+/// What both kinds begin with.
+const BOTH: &str = "PORTAL#";
 
 pub fn portal_link(account: &AccountId, hash: &PassHash) -> Key {
     of_account(account, format!("{PORTAL_LINK}{hash}"))
@@ -14,7 +17,7 @@ pub fn portal_session(account: &AccountId, hash: &PassHash) -> Key {
 
 /// The common prefix of the keys of an account's links and sessions.
 pub fn portal_passes(account: &AccountId) -> Key {
-    of_account(account, PORTAL.to_owned())
+    of_account(account, BOTH.to_owned())
 }
 
 impl Key {
