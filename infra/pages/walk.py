@@ -378,6 +378,37 @@ def contacts(browser, company):
     browser.press("Save")
     browser.says("Waits for confirmation")
     browser.look("contacts")
+    browser.follow("When the balance is low")
+    browser.page.fill("#number-0", "0")
+    browser.press("Save")
+    browser.says("0: ")
+    browser.page.fill("#number-0", "500")
+    browser.press("Save")
+    browser.says("are told at these levels")
+    browser.page.fill("#number-1", "7")
+    browser.page.select_option("#unit-1", "days")
+    browser.press("Save")
+    browser.look("alerts")
+    levels = company.call("GET", "/v1/accounts/opera/alerts", status=200)["levels"]
+    check([(level["credits"], level["days_left"]) for level in levels] == [(500, None), (None, 7)], f"{levels}")
+
+
+def billing_details(browser, company):
+    browser.open("Invoices")
+    browser.follow("Billing details and tax id")
+    browser.page.fill("#company", "Opera House")
+    browser.page.fill("#city", "Springfield")
+    browser.press("Save")
+    browser.says("The country must be")
+    browser.page.fill("#line1", "1 Example Street")
+    browser.page.fill("#postal_code", "12345")
+    browser.page.fill("#country", "de")
+    browser.page.select_option("#tax_id_type", "eu_vat")
+    browser.page.fill("#tax_id", "DE123456789")
+    browser.press("Save")
+    browser.says("The next invoice shows these details")
+    check(browser.page.input_value("#company") == "Opera House", "the payment provider has the details")
+    browser.look("billing-details")
 
 
 def consents(browser, company):
@@ -441,7 +472,7 @@ def ready_made(browser, company):
 
 
 STORY = [ready_made, first_day, buy, buy_by_invoice_and_change_ones_mind, missing_credits,
-         turn_on, stale_settings, decline, another_card, confirm, stop, limit, contacts, consents,
+         turn_on, stale_settings, decline, another_card, confirm, stop, limit, contacts, billing_details, consents,
          remove_the_card_and_turn_off, look_only]
 
 

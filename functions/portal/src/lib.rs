@@ -18,17 +18,17 @@ use shared::domain::PriceBook;
 use shared::http::{Access, AccountRateLimiter, Problem, Reply, Route, find_route, no_query, respond};
 use shared::links::LinkKey;
 use shared::ports::{
-    Accounts, AskedCards, CardWallet, ClaimLogs, ClaimedPayments, ConsentList, Consents, ContactRecords,
-    CustomerInvoices, Entries, EntryList, History, PaymentReturns, Payments, PendingChargeList, PendingCharges,
-    PortalPasses, Purchases, RefusalList, SpenderList, Spenders, StoredEntries, TopUpList, TopUpRetries, TopUps,
-    UnknownPayments, UsageFolds, UsageRows,
+    Accounts, AlertRows, AskedCards, CardWallet, ClaimLogs, ClaimedPayments, ConsentList, Consents, ContactRecords,
+    CustomerBilling, CustomerInvoices, Entries, EntryList, History, PaymentReturns, Payments, PendingChargeList,
+    PendingCharges, PortalPasses, Purchases, RefusalList, SpenderList, Spenders, StoredEntries, TopUpList,
+    TopUpRetries, TopUps, UnknownPayments, UsageFolds, UsageRows,
 };
 use shared::use_cases::{Capabilities, Context};
 
 shared::trait_alias! {
     /// The parts of the ledger that the function needs.
     pub trait PortalLedger:
-        Accounts + AskedCards + ClaimLogs + ConsentList + Consents + ContactRecords + Entries + EntryList + History + PendingChargeList + PendingCharges
+        Accounts + AlertRows + AskedCards + ClaimLogs + ConsentList + Consents + ContactRecords + Entries + EntryList + History + PendingChargeList + PendingCharges
             + PortalPasses + Purchases + RefusalList + SpenderList + Spenders + StoredEntries + TopUpList + TopUpRetries + TopUps
             + UnknownPayments + UsageFolds + UsageRows
 }
@@ -38,7 +38,7 @@ shared::trait_alias! {
     pub trait Outside:
         Capabilities<
             Ledger: PortalLedger,
-            Payments: Payments + CardWallet + ClaimedPayments + CustomerInvoices + PaymentReturns,
+            Payments: Payments + CardWallet + ClaimedPayments + CustomerBilling + CustomerInvoices + PaymentReturns,
             PriceBook = PriceBook,
         >
 }

@@ -341,13 +341,18 @@ impl TestCloud {
                     canaries.plant("a token's signature", token.rsplit('.').next().unwrap_or_default());
                 }
                 "stripe-signature" => canaries.plant("a webhook's signature", value),
-                "cookie" => canaries.plant("a cookie", value),
+                "cookie" => {
+                    let session = value.rsplit('=').next().unwrap_or_default();
+                    canaries.plant("a session's token", session);
+                }
                 _ => {}
             }
         }
         let request: Value = sent.and_then(|sent| serde_json::from_slice(sent).ok()).unwrap_or_default();
         canaries.plant_json(&request);
         canaries.plant_json(&answer.body);
+        let link = answer.body["url"].as_str().and_then(|url| url.split_once("/portal/enter/"));
+        link.iter().for_each(|(_, token)| canaries.plant("the token of a link into the dashboard", token));
         answer.location.iter().for_each(|page| canaries.plant("a Stripe page", page));
     }
 

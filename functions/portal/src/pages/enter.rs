@@ -30,7 +30,6 @@ pub async fn post<O: Outside>(app: &App<O>, request: &Request) -> Result<Reply, 
     let link =
         parse_form(request, |fields| fields.optional("token", "of a link", |token| PassToken::parse(&token).ok()))?;
     let Some(link) = link else { return link_over(app) };
-    app.limiter.admit(link.account(), app.context.now())?;
     match enter(&app.context, &link).await {
         Ok(Entered { token, session }) => {
             Ok(Reply::see_other(&path_of(session.visit.flow))?.with_cookie(cookie(&token)?))

@@ -131,10 +131,12 @@ pub enum Done {
     SpendingAllowed,
     LimitsSet,
     ContactsSaved,
+    LevelsSaved,
+    DetailsSaved,
 }
 
 impl Done {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::TurnedOn,
         Self::TurnedOff,
         Self::Resumed,
@@ -146,6 +148,8 @@ impl Done {
         Self::SpendingAllowed,
         Self::LimitsSet,
         Self::ContactsSaved,
+        Self::LevelsSaved,
+        Self::DetailsSaved,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -161,6 +165,8 @@ impl Done {
             Self::SpendingAllowed => "spending_allowed",
             Self::LimitsSet => "limits_set",
             Self::ContactsSaved => "contacts_saved",
+            Self::LevelsSaved => "levels_saved",
+            Self::DetailsSaved => "details_saved",
         }
     }
 
@@ -176,6 +182,8 @@ impl Done {
             Self::SpendingStopped => "Spending is stopped. Charges are refused until you allow it again.",
             Self::SpendingAllowed => "Spending is allowed again.",
             Self::LimitsSet => "The limits hold from now on.",
+            Self::DetailsSaved => "Saved. The next invoice shows these details.",
+            Self::LevelsSaved => "Saved. The contacts for alerts are told at these levels.",
             Self::ContactsSaved => "Saved. New addresses get a link to confirm.",
         }
     }

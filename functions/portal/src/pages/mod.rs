@@ -1,5 +1,7 @@
 //! The pages, and who may see them.
 
+mod alerts;
+mod billing_details;
 mod buy;
 mod cards;
 mod consents;
@@ -62,6 +64,10 @@ enum Page {
     SetLimits,
     Contacts,
     SetContacts,
+    Alerts,
+    SetAlerts,
+    BillingDetails,
+    SetBillingDetails,
     SetSpending,
 }
 
@@ -109,6 +115,10 @@ const PAGES: &[Route<Page>] = &[
     post("/portal/limits", Page::SetLimits),
     get("/portal/contacts", Page::Contacts),
     post("/portal/contacts", Page::SetContacts),
+    get("/portal/alerts", Page::Alerts),
+    post("/portal/alerts", Page::SetAlerts),
+    get("/portal/billing_details", Page::BillingDetails),
+    post("/portal/billing_details", Page::SetBillingDetails),
     post("/portal/spending", Page::SetSpending),
 ];
 
@@ -183,6 +193,10 @@ async fn visited<O: Outside>(
         Page::SetLimits => limits::post(app, request, visitor).await,
         Page::Contacts => contacts::get(app, request, visitor).await,
         Page::SetContacts => contacts::post(app, request, visitor).await,
+        Page::Alerts => alerts::get(app, request, visitor).await,
+        Page::SetAlerts => alerts::post(app, request, visitor).await,
+        Page::BillingDetails => billing_details::get(app, request, visitor).await,
+        Page::SetBillingDetails => billing_details::post(app, request, visitor).await,
         Page::SetSpending => spending::post(app, request, visitor).await,
     }
 }
