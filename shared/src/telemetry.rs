@@ -14,13 +14,14 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The crates of this workspace that log, as named in the `target` of a log line.
-pub const OWN_CRATES: [&str; 13] = [
+pub const OWN_CRATES: [&str; 14] = [
     "accounts",
     "alerts",
     "charge_expiry",
     "charging",
     "liability",
     "notifications",
+    "portal",
     "purchases",
     "reconciliation",
     "shared",
