@@ -8,7 +8,9 @@ pages are kept.
 """
 
 import json
+import os
 import re
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -479,7 +481,10 @@ STORY = [ready_made, first_day, buy, buy_by_invoice_and_change_ones_mind, missin
 @contextmanager
 def chromium():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        program = shutil.which("chromium") or shutil.which("google-chrome")
+        # Chromium refuses to build its sandbox for root, as whom containers run.
+        alone = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=program, args=alone)
         yield browser
         browser.close()
 

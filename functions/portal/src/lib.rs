@@ -4,9 +4,11 @@
 
 mod assets;
 mod branding;
+mod keys;
 mod pages;
 mod return_urls;
 mod sessions;
+mod text;
 mod visitor;
 pub mod wiring;
 

@@ -5,7 +5,7 @@ use lambda_http::Request;
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::COOKIE;
 use shared::domain::portal::{PassToken, PortalSession};
-use shared::domain::{Account, Actor, Consenter, IdempotencyKey};
+use shared::domain::{Account, Actor, Consenter};
 use shared::http::{Parameters, Problem, parse_form};
 use shared::use_cases::portal::{VisitError, Visited, visit};
 
@@ -82,11 +82,6 @@ impl Visitor {
         });
         if is_own { read } else { Err(Problem::foreign_form()) }
     }
-}
-
-/// The key that the page was made with: however often its form is sent, its effect happens once.
-pub fn form_key(fields: &mut Parameters) -> Option<IdempotencyKey> {
-    fields.optional("key", "the key of the form", |key| IdempotencyKey::parse(key).ok())
 }
 
 /// Refuses a form that another site sent, as far as the browser tells.

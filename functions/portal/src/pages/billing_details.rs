@@ -71,9 +71,10 @@ pub async fn post<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor
         Ok(_) => Done::DetailsSaved.then("/portal/billing_details"),
         Err(error @ BillingDetailsError::Refused(_)) => {
             let problem = Problem::from(error);
-            let problems = problem.field_messages().into_iter().map(|(field, message)| {
-                format!("{} {message}.", super::history::capitalized(&field.replace('.', " ")))
-            });
+            let problems = problem
+                .field_messages()
+                .into_iter()
+                .map(|(field, message)| format!("{} {message}.", crate::text::capitalized(&field.replace('.', " "))));
             page(app, visitor, (typed, None, problems.collect()), None)
         }
         Err(error) => Err(error.into()),

@@ -1,14 +1,14 @@
 //! Buying credits.
 
-use super::layout::{Layout, Section, key_for, show};
-use crate::visitor::{Visitor, form_key};
+use super::layout::{Layout, Section, show};
+use crate::keys::{form_key, key_for, new_key};
+use crate::visitor::Visitor;
 use crate::{App, Outside};
 use askama::Template;
 use lambda_http::Request;
 use shared::domain::payments::{InvoiceTerms, PayBy};
 use shared::domain::{Package, PackageId, PriceBook};
 use shared::http::{Problem, Reply};
-use shared::ports::IdGenerator;
 use shared::use_cases::payments::{PurchaseCommand, open_purchase};
 
 #[derive(Template)]
@@ -42,11 +42,6 @@ pub fn get<O: Outside>(app: &App<O>, visitor: &Visitor) -> Result<Reply, Problem
         key: new_key(app),
     };
     show(200, &page)
-}
-
-/// A key for the forms of one page.
-pub fn new_key<O: Outside>(app: &App<O>) -> String {
-    format!("portal-{:032x}", app.context.ids.unpredictable())
 }
 
 /// Opens the purchase and leads to its payment page. The same form opens one purchase, however often it is sent.

@@ -1,6 +1,7 @@
 //! What moved credits: the list, and one entry explained.
 
 use super::layout::{Layout, Section, show};
+use crate::text::{capitalized, in_query};
 use crate::visitor::Visitor;
 use crate::{App, Outside};
 use askama::Template;
@@ -71,13 +72,6 @@ fn named(cause: &Cause) -> (String, Option<String>) {
     }
 }
 
-/// The name of an operation as a title: `speech_synthesis` → `Speech synthesis`.
-pub fn capitalized(name: &str) -> String {
-    let name = name.replace(['_', '-'], " ");
-    let mut characters = name.chars();
-    characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
-}
-
 /// The kinds of entries, as the filter names them.
 const KINDS: [(&str, &str); 10] = [
     ("charge", "Charges"),
@@ -122,7 +116,7 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor)
     let older = next_before.map(|before| {
         let kind = kind.map_or(String::new(), |kind| format!("&kind={kind}"));
         let reference =
-            reference.as_ref().map_or(String::new(), |text| format!("&reference={}", form_encoded(text.as_str())));
+            reference.as_ref().map_or(String::new(), |text| format!("&reference={}", in_query(text.as_str())));
         format!("/portal/history?before={before}{kind}{reference}")
     });
     let page = HistoryPage {
@@ -135,11 +129,6 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor)
         older,
     };
     show(200, &page)
-}
-
-/// Safe in a query.
-pub fn form_encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[derive(Template)]

@@ -5,7 +5,6 @@ use crate::{App, Outside};
 use askama::Template;
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::{CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
-use shared::domain::IdempotencyKey;
 use shared::http::{Parameters, Problem, Reply};
 
 /// Only our own stylesheet, script and forms; no frames around the page, and none in it. The one picture is the empty icon,
@@ -199,14 +198,6 @@ impl Done {
     pub fn then(self, path: &str) -> Result<Reply, Problem> {
         Reply::see_other(&format!("{path}?done={}", self.name()))
     }
-}
-
-/// The key of one choice on a page: two buttons of one page are two requests, and one that is pressed twice is one.
-///
-/// # Errors
-/// Never in practice: the parts are short ids.
-pub fn key_for(key: &IdempotencyKey, parts: &[&str]) -> Result<IdempotencyKey, Problem> {
-    IdempotencyKey::parse(format!("{key}-{}", parts.join("-"))).map_err(Problem::internal)
 }
 
 pub fn show(status: u16, page: &impl Template) -> Result<Reply, Problem> {

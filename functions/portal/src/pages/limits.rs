@@ -77,8 +77,7 @@ pub async fn get<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor)
     let page = LimitsPage {
         layout: Layout::of(app, visitor, (Section::Limits, "Limits")).with_done(done),
         account: LimitsRow::of(String::new(), account.limits_at(now), account.limits_day(now)),
-        more: last
-            .map(|limits| format!("/portal/limits?after={}", super::history::form_encoded(limits.spender.as_str()))),
+        more: last.map(|limits| format!("/portal/limits?after={}", crate::text::in_query(limits.spender.as_str()))),
         spenders: listed.spenders.iter().map(row).collect(),
     };
     show(200, &page)

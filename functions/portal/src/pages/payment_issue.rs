@@ -1,9 +1,10 @@
 //! A pause of automatic top-ups: paying the open invoice, or going on without it.
 
-use super::buy::{leave_for, new_key};
-use super::layout::{Done, Layout, Section, key_for, show};
+use super::buy::leave_for;
+use super::layout::{Done, Layout, Section, show};
 use super::overview::CONFIRM;
-use crate::visitor::{Visitor, form_key};
+use crate::keys::{form_key, key_for, new_key};
+use crate::visitor::Visitor;
 use crate::{App, Outside};
 use askama::Template;
 use jiff::SignedDuration;
@@ -121,18 +122,18 @@ struct AskingPage<'a> {
 /// Charges the open invoice now. The same form charges once, however often it is sent. While the outcome is not known, the
 /// page that follows has the same form once more.
 pub async fn retry<O: Outside>(app: &App<O>, request: &Request, visitor: &Visitor) -> Result<Reply, Problem> {
-    let (form_key, card) = visitor.form(request, |fields| {
+    let (sent, card) = visitor.form(request, |fields| {
         let card = fields.optional("card", "a saved card", |id| PaymentMethodId::parse(id).ok());
         (form_key(fields), card)
     })?;
-    let form_key = form_key.ok_or_else(Problem::foreign_form)?;
+    let sent = sent.ok_or_else(Problem::foreign_form)?;
     // Two cards of one page are two payments.
-    let key = key_for(&form_key, &[card.as_ref().map_or("default", PaymentMethodId::as_str)])?;
+    let key = key_for(&sent, &[card.as_ref().map_or("default", PaymentMethodId::as_str)])?;
     let command = RetryCommand { key, card };
     let retried = match retry_top_up(&app.context, &visitor.account.id, &command).await {
         Err(RetryError::Unknown) => {
             let layout = Layout::of(app, visitor, (Section::Elsewhere, "Your bank is being asked"));
-            return show(200, &AskingPage { layout, key: &form_key, card: command.card.as_ref() });
+            return show(200, &AskingPage { layout, key: &sent, card: command.card.as_ref() });
         }
         retried => retried?,
     };

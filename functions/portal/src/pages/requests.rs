@@ -1,7 +1,7 @@
 //! Charges that were refused in the last 30 days, and why.
 
-use super::history::capitalized;
 use super::layout::{Layout, Section, show};
+use crate::text::capitalized;
 use crate::visitor::Visitor;
 use crate::{App, Outside};
 use askama::Template;

@@ -9,7 +9,7 @@ use shared::domain::payments::{
     AutoTopUp, AutoTopUpCommand, TopUpOutlook, TopUpStatus, top_up_credits, top_up_outlook,
 };
 use shared::domain::price_book::AutoTopUpLimits;
-use shared::domain::{Account, Amount, Credits, PriceBook, TopUp};
+use shared::domain::{Account, Credits, PriceBook, TopUp};
 use shared::http::{Parameters, Problem, Reply, parse_query};
 use shared::ports::{AskedCards, TopUpList};
 use shared::use_cases::payments::{preview_auto_top_up, set_auto_top_up};
@@ -244,12 +244,8 @@ impl LastAttempt {
             TopUpStatus::Refused(_) => "refused",
             TopUpStatus::Abandoned => "closed without a payment",
         };
-        Self { at: words::date_and_time(attempt.opened_at), price: price(attempt.price), outcome }
+        Self { at: words::date_and_time(attempt.opened_at), price: attempt.price.to_string(), outcome }
     }
-}
-
-fn price(price: Amount) -> String {
-    price.to_string()
 }
 
 fn said(problem: &Problem) -> Vec<String> {
@@ -257,5 +253,5 @@ fn said(problem: &Problem) -> Vec<String> {
     if fields.is_empty() {
         return vec![problem.detail().to_owned()];
     }
-    fields.into_iter().map(|(field, message)| format!("{} {message}.", super::history::capitalized(field))).collect()
+    fields.into_iter().map(|(field, message)| format!("{} {message}.", crate::text::capitalized(field))).collect()
 }

@@ -1,7 +1,7 @@
 //! What was spent, as a picture and as a table.
 
 use super::layout::{Layout, Section, show};
-use crate::pages::history::capitalized;
+use crate::text::capitalized;
 use crate::visitor::Visitor;
 use crate::{App, Outside};
 use askama::Template;
