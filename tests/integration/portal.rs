@@ -479,3 +479,68 @@ async fn a_payment_without_an_answer_is_asked_for_again_and_charged_once() {
     cloud.settle().await;
     assert_eq!(cloud.balance("acme").await, 8_000);
 }
+
+/// Whatever color the company chooses, the text on its buttons has the contrast that WCAG asks for.
+#[tokio::test]
+async fn the_text_on_buttons_is_readable_on_every_accent_color() {
+    for color in ["#000000", "#ffffff", "#777777", "#757575", "#1d4ed8", "#ffcc00", "#00a3a3", "#E4572E"] {
+        let mut options = options();
+        options.parameters.insert("PortalAccentColor".to_owned(), color.to_owned());
+        let cloud = with(options).await;
+        let style = cloud.send(cloud.request(Method::GET, "/portal/assets/portal.css")).await.expect(200);
+        assert_eq!(style.content_type, "text/css; charset=utf-8");
+        let property = |name: &str| style.text.split_once(name).unwrap().1.split([';', '}']).next().unwrap().to_owned();
+        let (accent, text) = (property("--accent:"), property("--on-accent:"));
+        assert_eq!(accent, color.to_lowercase());
+        assert!(contrast(&accent, &text) >= 4.5, "{text} on {accent}");
+    }
+}
+
+/// <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>
+fn contrast(one: &str, other: &str) -> f64 {
+    let luminance = |color: &str| {
+        let digits = color.trim_start_matches('#');
+        let digits =
+            if digits.len() == 3 { digits.chars().flat_map(|digit| [digit; 2]).collect() } else { digits.to_owned() };
+        let channel = |place: usize| {
+            let value = f64::from(u8::from_str_radix(&digits[place..place + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4)
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+/// Also the pages that say what is wrong.
+#[tokio::test]
+async fn every_page_keeps_scripts_frames_caches_and_referrers_out() {
+    let cloud = cloud().await;
+    let browser = Browser::signed_in(&cloud, json!({})).await;
+    let nobody = Browser::new(&cloud);
+    let pages = [
+        browser.get(OVERVIEW).await.expect(200),
+        browser.get("/portal/nothing").await.expect(404),
+        browser.get("/portal/history?kind=x").await.expect(422),
+        nobody.get(OVERVIEW).await.expect(401),
+        nobody.get("/portal/enter/x").await.expect(410),
+    ];
+    for page in pages {
+        let policy = &page.headers["content-security-policy"];
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.headers["referrer-policy"], "no-referrer");
+        assert_eq!(page.headers["x-content-type-options"], "nosniff");
+        assert_eq!(page.headers["cache-control"], "no-store");
+        assert!(page.headers["strict-transport-security"].starts_with("max-age="));
+        assert!(!page.text.contains("style=") && !page.text.contains("onclick"), "{}", page.text);
+    }
+}
