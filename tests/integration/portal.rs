@@ -544,3 +544,19 @@ async fn every_page_keeps_scripts_frames_caches_and_referrers_out() {
         assert!(!page.text.contains("style=") && !page.text.contains("onclick"), "{}", page.text);
     }
 }
+
+/// The file is the one that the API writes.
+#[tokio::test]
+async fn the_history_is_a_file_as_the_api_writes_it() {
+    let cloud = cloud().await;
+    cloud.buy("acme", "credits_500", "4242424242424242").await;
+    cloud.charge("acme", "job-1", 3).await.expect(201);
+    let browser = Browser::signed_in(&cloud, json!({})).await;
+    let file = browser.get("/portal/history/csv").await.expect(200);
+    assert_eq!(file.headers["content-disposition"], "attachment; filename=\"history.csv\"");
+    let path = "/v1/accounts/acme/history";
+    let request =
+        cloud.request(Method::GET, path).bearer_auth(cloud.cloud.service_token()).header("accept", "text/csv");
+    assert_eq!(file.text, cloud.send(request).await.expect(200).text);
+    assert_eq!(file.text.lines().count(), 3);
+}

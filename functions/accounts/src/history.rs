@@ -1,11 +1,13 @@
 //! The entries of an account, newest first.
 
-use crate::{Outside, existing, history_csv};
+use crate::{Outside, existing};
 use lambda_http::Request;
 use shared::domain::account::HistoryFilter;
 use shared::domain::{OperationName, Origin, Reference, Spender};
-use shared::http::bodies::EntryBody;
-use shared::http::{Limits, Page, Parameters, Problem, ReachedAccount, Reply, SPENDER, parse_query, wants_csv};
+use shared::http::bodies::{EntryBody, history_csv};
+use shared::http::{
+    Limits, Page, Parameters, Problem, ReachedAccount, Reply, SPENDER, parse_query, query_with_cursor, wants_csv,
+};
 use shared::use_cases::Context;
 use shared::use_cases::accounts::{HistoryPage, list_history};
 
@@ -29,7 +31,9 @@ pub async fn get<O: Outside>(
     let HistoryPage { entries, next_before } = list_history(context, &account, &filter, (cursor, limit)).await?;
     let next_cursor = next_before.map(|before| before.to_string());
     if is_csv {
-        return history_csv::reply(request, &entries, cursor.is_none(), next_cursor.as_deref());
+        // The page after this one has the query that its link names.
+        let next = next_cursor.map(|cursor| query_with_cursor(request, &cursor));
+        return history_csv(&entries, cursor.is_none())?.into_reply(next.as_deref());
     }
     Reply::ok(&Page::new(entries.iter().map(EntryBody::of).collect(), next_cursor))
 }

@@ -11,7 +11,6 @@ mod diagnosis;
 mod explained;
 mod forecast;
 mod history;
-mod history_csv;
 mod limits;
 mod payment_issue;
 mod payment_methods;

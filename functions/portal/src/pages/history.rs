@@ -6,13 +6,17 @@ use crate::visitor::Visitor;
 use crate::{App, Outside};
 use askama::Template;
 use lambda_http::Request;
+use lambda_http::http::HeaderValue;
+use lambda_http::http::header::CONTENT_DISPOSITION;
 use shared::domain::account::HistoryFilter;
 use shared::domain::{Cause, Credits, Entry, Origin, Reference};
+use shared::http::bodies::history_csv;
 use shared::http::{Problem, Reply, parse_query};
 use shared::use_cases::accounts::{HistoryPage as Listed, explain_entry, list_history};
 use shared::words::{self, explanation};
 
 const PER_PAGE: usize = 25;
+const ENTRIES_PER_QUERY: usize = 1_000;
 
 /// One entry in a list.
 pub struct Line {
@@ -70,6 +74,27 @@ fn named(cause: &Cause) -> (String, Option<String>) {
         }
         Cause::Import { .. } => ("Opening balance".to_owned(), None),
     }
+}
+
+/// So many entries are written into one file, which stays below what Lambda can answer.
+const FILE_ENTRIES_MAX: usize = 10_000;
+const FILE_NAME: &str = "attachment; filename=\"history.csv\"";
+
+/// The newest entries as a file.
+pub async fn csv<O: Outside>(app: &App<O>, visitor: &Visitor) -> Result<Reply, Problem> {
+    let mut entries: Vec<Entry> = vec![];
+    let mut before = None;
+    while entries.len() < FILE_ENTRIES_MAX {
+        let place = (before, ENTRIES_PER_QUERY);
+        let listed = list_history(&app.context, &visitor.account, &HistoryFilter::default(), place).await?;
+        entries.extend(listed.entries);
+        before = listed.next_before;
+        if before.is_none() {
+            break;
+        }
+    }
+    let reply = history_csv(&entries, true)?.into_reply(None)?;
+    Ok(reply.with_header(CONTENT_DISPOSITION, HeaderValue::from_static(FILE_NAME)))
 }
 
 /// The kinds of entries, as the filter names them.

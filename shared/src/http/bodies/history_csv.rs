@@ -1,10 +1,9 @@
-//! The history as CSV, page by page.
+//! The history as CSV.
 
-use lambda_http::Request;
-use shared::domain::Entry;
-use shared::http::bodies::EntryBody;
-use shared::http::{Cell, CsvTable, Problem, Reply, query_with_cursor};
-use shared::words::explanation;
+use super::EntryBody;
+use crate::domain::Entry;
+use crate::http::{Cell, CsvTable, Problem};
+use crate::words::explanation;
 
 /// New columns come last, so that those who count columns keep theirs.
 const COLUMNS: [&str; 25] = [
@@ -35,14 +34,16 @@ const COLUMNS: [&str; 25] = [
     "explanation",
 ];
 
-/// The page after this one has the query that its link names.
-pub fn reply(request: &Request, entries: &[Entry], is_first: bool, next: Option<&str>) -> Result<Reply, Problem> {
+/// One page of the history. The first one has a line with the names of the columns.
+///
+/// # Errors
+/// A 500 if a line cannot be written.
+pub fn history_csv<'a>(entries: impl IntoIterator<Item = &'a Entry>, is_first: bool) -> Result<CsvTable, Problem> {
     let mut table = CsvTable::page(&COLUMNS, is_first)?;
     for entry in entries {
         table.row(cells(entry))?;
     }
-    let next = next.map(|cursor| query_with_cursor(request, cursor));
-    table.into_reply(next.as_deref())
+    Ok(table)
 }
 
 fn cells(entry: &Entry) -> [Cell; COLUMNS.len()] {
