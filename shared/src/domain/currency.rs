@@ -377,6 +377,40 @@ mod tests {
 
     /// Byte by byte. A tilde stands for the no-break space.
     #[test]
+    fn what_a_person_types_is_read_as_it_is_written_in_every_currency() {
+        for currency in Currency::all() {
+            for steps in [0, 1, 9, 10, 99, 100, 12_345, 9_999_999] {
+                let minor = steps * currency.step();
+                assert_eq!(currency.read_plain(&currency.plain(minor)), Some(minor), "{minor} {currency}");
+            }
+        }
+        let named = |code| Currency::parse(code).unwrap();
+        for (code, text, minor) in [
+            ("USD", "1250", Some(125_000)),
+            ("USD", "120.5", Some(12_050)),
+            ("USD", "0.05", Some(5)),
+            ("USD", "007", Some(700)),
+            ("JPY", "1250", Some(1_250)),
+            ("JPY", "1250.0", None),
+            ("KWD", "1.25", Some(1_250)),
+            ("USD", "1.234", None),
+            ("USD", "1,250.00", None),
+            ("USD", "12,50", None),
+            ("USD", "-1", None),
+            ("USD", "+1", None),
+            ("USD", " 1", None),
+            ("USD", "1e3", None),
+            ("USD", ".5", None),
+            ("USD", "5.", None),
+            ("USD", "1.2.3", None),
+            ("USD", "", None),
+            ("USD", "99999999999999999999", None),
+        ] {
+            assert_eq!(named(code).read_plain(text), minor, "{text} {code}");
+        }
+    }
+
+    #[test]
     fn amounts_are_written_in_english_as_in_the_golden_table() {
         for (code, minor, text, with_code) in [
             ("EUR", -123_450, "-€1,234.50", "-€1,234.50~EUR"),

@@ -89,13 +89,6 @@ impl Reply {
         Ok(Self::new(200, Body::Text(text)).with_header(CONTENT_TYPE, media_type))
     }
 
-    /// The same with another status.
-    #[must_use]
-    pub fn with_status(mut self, status: u16) -> Self {
-        *self.0.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self
-    }
-
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
         let text = serde_json::to_string(body).map_err(Problem::internal)?;
         Ok(Self::new(status, Body::Text(text)).with_header(CONTENT_TYPE, HeaderValue::from_static("application/json")))

@@ -25,12 +25,11 @@ struct VerifyPage<'a> {
 
 pub async fn get<O: Outside>(app: &App<O>, visitor: &Visitor) -> Result<Reply, Problem> {
     let account = &visitor.account.id;
-    let mut position = LedgerPosition::BEGINNING;
-    let mut verification = verify_ledger(&app.context, account, position.clone(), ENTRIES_PER_PART).await?;
+    let begun = LedgerPosition::BEGINNING;
+    let mut verification = verify_ledger(&app.context, account, begun, ENTRIES_PER_PART).await?;
     for _ in 1..PARTS_MAX {
         let LedgerVerification::Unfinished(next) = verification else { break };
-        position = next;
-        verification = verify_ledger(&app.context, account, position.clone(), ENTRIES_PER_PART).await?;
+        verification = verify_ledger(&app.context, account, next, ENTRIES_PER_PART).await?;
     }
     let (heading, text, is_right, verified) = match &verification {
         LedgerVerification::Verified(verified) => (
